@@ -1,0 +1,343 @@
+"""One error tree: facts as fields, a code, an exit code and an HTTP status; words are made at the edge.
+
+FieldsyncError                      exit  status
+├── Fault (ours)                      1     500   DiskFull, Unexpected
+├── Usage                             2     400
+├── BadInput                          3     422   UnknownType, UnknownField, IllegalValue, IllegalStep, Incomplete,
+│                                                 BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap
+├── Locked                            4     401   WrongPassphrase, NoSecret
+├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead
+├── NoContact                         6     503   Unreachable, CutOff
+├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
+│                                                 BadSignature, StoreExists
+├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion
+└── MustDecide                        9     409   OpenConflict
+
+Facts never hold a field's value or a person's name: errors travel into logs.
+"""
+
+
+class FieldsyncError(Exception):
+    """Base of every error of ours; `facts` are plain JSON values for the words at the edge."""
+
+    code = "error"
+    exit = 1
+    status = 500
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.code)
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.facts}" if self.facts else self.code
+
+
+class Fault(FieldsyncError):
+    """A fault of ours or of the machine."""
+
+    code = "fault"
+
+
+class DiskFull(Fault):
+    """The disk has no room; nothing was changed."""
+
+    code = "disk_full"
+    status = 507
+
+
+class Unexpected(Fault):
+    """An exception that nobody foresaw; facts: where."""
+
+    code = "unexpected"
+
+
+class Usage(FieldsyncError):
+    """The command's words are off; facts: reason."""
+
+    code = "usage"
+    exit = 2
+    status = 400
+
+
+class BadInput(FieldsyncError):
+    """What was given is not acceptable."""
+
+    code = "bad_input"
+    exit = 3
+    status = 422
+
+
+class UnknownType(BadInput):
+    """No such record type; facts: type, known."""
+
+    code = "unknown_type"
+
+
+class UnknownField(BadInput):
+    """No such field; facts: type, field, known."""
+
+    code = "unknown_field"
+
+
+class IllegalValue(BadInput):
+    """A value that its field does not allow; facts: type, field, reason, and the limits broken."""
+
+    code = "illegal_value"
+
+
+class IllegalStep(BadInput):
+    """A lifecycle step that is not allowed; facts: type, old, new, allowed."""
+
+    code = "illegal_step"
+
+
+class Incomplete(BadInput):
+    """Fields that are needed before the first state is left; facts: type, fields."""
+
+    code = "incomplete"
+
+
+class BadRows(BadInput):
+    """Rows of a file that are not acceptable; facts: file, count, rows [{row, field, reason}]."""
+
+    code = "bad_rows"
+
+
+class SchemaFaults(BadInput):
+    """A schema folder with faults; facts: faults [{file, line, code, …}]."""
+
+    code = "schema_faults"
+
+
+class BadFile(BadInput):
+    """A file that cannot be read as what it should be; facts: file, reason."""
+
+    code = "bad_file"
+
+
+class BadFrame(BadInput):
+    """Bytes that are no frame of ours; facts: reason."""
+
+    code = "bad_frame"
+    status = 400
+
+
+class TooLarge(BadInput):
+    """Something over a limit; facts: what, limit."""
+
+    code = "too_large"
+    status = 413
+
+
+class Gap(BadInput):
+    """Commits that do not follow on what the node holds; facts: device, need."""
+
+    code = "gap"
+    status = 409
+
+
+class Locked(FieldsyncError):
+    """The store is locked."""
+
+    code = "locked"
+    exit = 4
+    status = 401
+
+
+class WrongPassphrase(Locked):
+    """The passphrase (or key file) does not open this store."""
+
+    code = "wrong_passphrase"
+
+
+class NoSecret(Locked):
+    """Nothing was given to open the store with and there is nobody to ask."""
+
+    code = "no_secret"
+
+
+class NotFound(FieldsyncError):
+    """No such thing."""
+
+    code = "not_found"
+    exit = 5
+    status = 404
+
+
+class NoRecord(NotFound):
+    """No record of that name within what this node may see; facts: ref."""
+
+    code = "no_record"
+
+
+class Ambiguous(NotFound):
+    """More than one record begins like that; facts: ref, codes."""
+
+    code = "ambiguous"
+
+
+class NoStore(NotFound):
+    """No store in this folder; facts: home."""
+
+    code = "no_store"
+
+
+class NoDevice(NotFound):
+    """No such device; facts: device."""
+
+    code = "no_device"
+
+
+class NoConflict(NotFound):
+    """This field has no open conflict; facts: field."""
+
+    code = "no_conflict"
+
+
+class NoHead(NotFound):
+    """No such head in this conflict; facts: head, heads."""
+
+    code = "no_head"
+
+
+class NoUndo(NotFound):
+    """No decision here that could be taken back; facts: field."""
+
+    code = "no_undo"
+
+
+class NoContact(FieldsyncError):
+    """No contact with the server."""
+
+    code = "no_contact"
+    exit = 6
+    status = 503
+
+
+class Unreachable(NoContact):
+    """The server does not answer; facts: server."""
+
+    code = "unreachable"
+
+
+class CutOff(NoContact):
+    """The line was cut; facts: server, unsent."""
+
+    code = "cut_off"
+
+
+class Refused(FieldsyncError):
+    """Not allowed."""
+
+    code = "refused"
+    exit = 7
+    status = 403
+
+
+class Revoked(Refused):
+    """This device was locked out."""
+
+    code = "revoked"
+
+
+class UnknownDevice(Refused):
+    """The server does not know this device."""
+
+    code = "unknown_device"
+    status = 401
+
+
+class BadSignature(Refused):
+    """A signature that does not hold."""
+
+    code = "bad_signature"
+    status = 401
+
+
+class StaleNonce(Refused):
+    """A nonce used before, or never handed out: a replay, or a lost answer."""
+
+    code = "stale_nonce"
+    status = 401
+
+
+class InviteInvalid(Refused):
+    """An invite that is unreadable, unknown, used or expired; facts: reason."""
+
+    code = "invite_invalid"
+
+
+class RoleRefused(Refused):
+    """The role does not allow this; facts: role, needs."""
+
+    code = "role_refused"
+
+
+class UnitRefused(Refused):
+    """The unit is not one of this device's; facts: unit."""
+
+    code = "unit_refused"
+
+
+class StoreExists(Refused):
+    """There is a store in this folder already; facts: home."""
+
+    code = "store_exists"
+
+
+class Damaged(FieldsyncError):
+    """Something is damaged or was tampered with."""
+
+    code = "damaged"
+    exit = 8
+    status = 409
+
+
+class StoreDamaged(Damaged):
+    """The store's file is damaged; facts: part."""
+
+    code = "store_damaged"
+
+
+class ChainBroken(Damaged):
+    """A commit that does not belong to its device's chain; facts: device, seq."""
+
+    code = "chain_broken"
+
+
+class Forked(Damaged):
+    """One device with two commits at one place: proof of a clone; facts: device, seq."""
+
+    code = "forked"
+
+
+class WrongServer(Damaged):
+    """The server shows another certificate than the one that was pinned; facts: server."""
+
+    code = "wrong_server"
+
+
+class SlotPolicy(Damaged):
+    """A key slot whose parameters are out of policy; nothing was derived."""
+
+    code = "slot_policy"
+
+
+class BadVersion(Damaged):
+    """A version that this program does not speak; facts: what, theirs, ours."""
+
+    code = "bad_version"
+
+
+class MustDecide(FieldsyncError):
+    """A person must decide first."""
+
+    code = "must_decide"
+    exit = 9
+    status = 409
+
+
+class OpenConflict(MustDecide):
+    """A step that cannot be taken while its field is in conflict; facts: field."""
+
+    code = "open_conflict"
