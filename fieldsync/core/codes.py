@@ -1,0 +1,89 @@
+"""Record codes that people read out, made offline and unique without contact: `JBL-AK-42-DE`.
+
+Unit leaf, device letters, running number, two check characters. The check is ISO 7064 MOD 1271-36:
+its one-character sister MOD 37,36 misses some swaps of neighbours, and MOD 37-2 needs a `*`.
+Hyphens count as 0 in the check, so a hyphen that slipped one place is caught as well.
+"""
+
+import re
+
+_MODULUS = 1271
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # without I and O, which people take for 1 and 0
+_LEAF_LENGTH = 8
+_BARE = re.compile(r"[0-9A-Z]+")
+_NOT_BARE = re.compile(r"[^0-9A-Z]+")
+_CODE = re.compile(r"([0-9A-Z]{1,8})-([A-HJ-NP-Z]{1,6})-([1-9][0-9]{0,8})-([0-9A-Z]{2})")
+_NARROW = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹‐‑–—", "01234567890123456789----")
+
+
+def check_characters(text: str) -> str:
+    """Return the two check characters of text made of 0-9 and A-Z; ValueError for anything else."""
+    if not _BARE.fullmatch(text):
+        raise ValueError("only 0-9 and A-Z can be checked")
+    first, second = divmod((1 - int(text, 36) * 36**2) % _MODULUS, 36)
+    return _DIGITS[first] + _DIGITS[second]
+
+
+def valid(text: str) -> bool:
+    """Say whether text of 0-9 and A-Z ends in its own two check characters."""
+    return len(text) > 2 and _BARE.fullmatch(text) is not None and int(text, 36) % _MODULUS == 1
+
+
+def letters(n: int) -> str:
+    """Return the device letters of the n-th device, from 0: A … Z, AA … without I and O."""
+    if n < 0:
+        raise ValueError("devices are counted from 0")
+    text, n = "", n + 1
+    while n:
+        n, digit = divmod(n - 1, len(_LETTERS))
+        text = _LETTERS[digit] + text
+    return text
+
+
+def leaf(unit: str) -> str:
+    """Return a unit path's last part as codes write it: up to 8 of 0-9 and A-Z, or X if none is."""
+    return _NOT_BARE.sub("", unit.rpartition("/")[2].upper())[:_LEAF_LENGTH] or "X"
+
+
+def make(unit: str, letters: str, number: int) -> str:
+    """Return the code of a device's number-th record in a unit; ValueError if out of bounds."""
+    body = f"{leaf(unit)}-{letters}-{number}"
+    code = f"{body}-{check_characters(body.replace('-', '0'))}"
+    if not _CODE.fullmatch(code):
+        raise ValueError("letters are 1-6 of A-Z without I and O; numbers go from 1 to 999999999")
+    return code
+
+
+def narrow(text: str) -> str:
+    """Return a code, or the beginning of one, as typed: small letters, Arabic digits, odd hyphens and spaces forgiven."""
+    return text.strip().translate(_NARROW).upper()
+
+
+def parse(code: str) -> tuple[str, str, int] | None:
+    """Return (unit leaf, device letters, number) of a code as typed, or None if it is not one.
+
+    Small letters, Arabic digits, outer spaces and typographic hyphens are forgiven.
+    """
+    found = _CODE.fullmatch(narrow(code))
+    if found is None:
+        return None
+    leaf_, letters_, number, check = found.groups()
+    if not valid(f"{leaf_}0{letters_}0{number}{check}"):
+        return None
+    return leaf_, letters_, int(number)
+
+
+def split(code: str) -> tuple[str, int] | None:
+    """Return (what stands before the number, the number) of a valid code, or None: `whole` undoes it."""
+    found = _CODE.fullmatch(code)
+    if found is None:
+        return None
+    prefix, number = f"{found[1]}-{found[2]}", int(found[3])
+    return (prefix, number) if whole(prefix, number) == code else None
+
+
+def whole(prefix: str, number: int) -> str:
+    """Return the code with this prefix and number; ValueError if the prefix is not made for one."""
+    body = f"{prefix}-{number}"
+    return f"{body}-{check_characters(body.replace('-', '0'))}"

@@ -1,0 +1,122 @@
+"""Commit: one save on one device, the unit of signing, audit and upload. Its bytes are canonical msgpack.
+
+Byte by byte: docs/formats/commit.md. What was signed is kept as it was; it is only ever rebuilt to be compared.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.core.register import Head, Register, Value, written
+from fieldsync.core.state import Base, State
+
+FORMAT = 1  # 1: the first
+MAX_BODY = 256 * 1024
+MAX_FIELDS = 2_000
+MAX_DEPTH = 4
+LARGEST = 1 << 63
+_HARMLESS = {str, int, bool, type(None)}
+
+# What a write had seen, for several fields at once: their names, and (device, seq) pairs sorted by device.
+Context = tuple[tuple[str, ...], tuple[tuple[bytes, int], ...]]
+
+
+class Commit(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """All fields changed together, by name in order; `form` is the version of the type's schema."""
+
+    format: int
+    device: bytes
+    seq: int
+    stamp: int
+    author: str
+    type: str
+    form: int
+    record: bytes
+    note: str | None
+    fields: dict[str, Value]
+    context: tuple[Context, ...]
+
+
+encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Commit).decode
+
+
+def contexts(seen: Mapping[str, Mapping[bytes, int]]) -> tuple[Context, ...]:
+    """Group fields (in order) that had seen the same, as a commit carries them; empty ones are left out."""
+    groups: dict[tuple[tuple[bytes, int], ...], list[str]] = {}
+    for name in sorted(seen):
+        if seen[name]:
+            groups.setdefault(tuple(sorted(seen[name].items())), []).append(name)
+    return tuple((tuple(names), pairs) for pairs, names in groups.items())
+
+
+def decode(body: bytes) -> Commit:
+    """Read a commit's bytes; anything but the canonical bytes of a commit within limits is BadFrame."""
+    if len(body) > MAX_BODY:
+        raise errors.TooLarge(what="commit", limit=MAX_BODY)
+    try:
+        commit = _decode(body)
+    except (msgspec.DecodeError, RecursionError) as fault:
+        raise errors.BadFrame(reason="commit") from fault
+    check(commit)
+    if encode(commit) != body:
+        raise errors.BadFrame(reason="not canonical")
+    return commit
+
+
+def check(commit: Commit) -> None:
+    """Refuse (BadFrame, BadVersion) a commit whose parts are out of shape or bounds."""
+    if commit.format != FORMAT:
+        raise errors.BadVersion(what="commit", theirs=commit.format, ours=FORMAT)
+    names = list(commit.fields)
+    if (
+        len(commit.device) != 16
+        or len(commit.record) != 16
+        or not 0 < commit.seq < LARGEST
+        or not 0 <= commit.stamp <= stamp.LARGEST
+        or len(names) > MAX_FIELDS
+        or names != sorted(names)
+        or not _all_sound(commit.fields)
+    ):
+        raise errors.BadFrame(reason="commit")
+    for group, pairs in commit.context:
+        if any(name not in commit.fields for name in group) or any(
+            len(device) != 16 or not 0 < seq < LARGEST for device, seq in pairs
+        ):
+            raise errors.BadFrame(reason="context")
+
+
+def _all_sound(fields: Mapping[str, Value]) -> bool:
+    doubtful = set(map(type, fields.values())) - _HARMLESS  # most commits hold nothing that could be unsound
+    return not doubtful or all(_sound(value, MAX_DEPTH) for value in fields.values() if type(value) in doubtful)
+
+
+def _sound(value: object, depth: int) -> bool:
+    if value is None or isinstance(value, str | bool | int):
+        return True
+    if isinstance(value, float):
+        return value - value == 0  # neither NaN nor infinite
+    if depth and isinstance(value, list):
+        return all(_sound(item, depth - 1) for item in value)
+    return bool(depth) and isinstance(value, dict) and all(_sound(item, depth - 1) for item in value.values())
+
+
+def state_of(commit: Commit) -> State:
+    """Return what the commit says, as a state to be joined; the commit that gives the `_code` makes the record."""
+    fields = commit.fields
+    seen = {name: dict(pairs) for names, pairs in commit.context for name in names}
+    if "_code" in fields and not seen:
+        base = Base(commit.device, commit.seq, commit.stamp, commit.author)
+        plain = {name: value for name, value in fields.items() if value is not None and "/" not in name}
+        if len(plain) == len(fields):
+            return State(commit.record, commit.type, base, plain, {})
+        others = {name: value for name, value in fields.items() if name not in plain}
+    else:
+        base, plain, others = None, {}, fields
+    registers: dict[str, Register] = {}
+    for name, value in others.items():
+        head = Head(commit.device, commit.seq, commit.stamp, commit.author, value)
+        registers[name] = written(head, seen.get(name, {}))
+    return State(commit.record, commit.type, base, plain, registers)

@@ -1,0 +1,79 @@
+"""States and transitions as data: which step is allowed, which of two states is further along."""
+
+import msgspec
+
+
+class Lifecycle(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The states of a record type in order, and the steps between them.
+
+    `transitions` maps a state to those that may follow it. Two states that were reached apart are
+    ordered by reachability; `forks` lists pairs that a person must look at all the same, `beats`
+    pairs (winner, loser) where the first wins although no path leads to it.
+    """
+
+    states: tuple[str, ...]
+    transitions: dict[str, tuple[str, ...]]
+    forks: tuple[tuple[str, str], ...] = ()
+    beats: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def initial(self) -> str:
+        """The state of a new record."""
+        return self.states[0]
+
+    def after(self, state: str | None) -> tuple[str, ...]:
+        """The states that may be set next; from none only the initial one."""
+        if state is None:
+            return (self.initial,)
+        if state not in self.states:
+            # A state of another form version: the record must not be stuck in it.
+            return self.states
+        return self.transitions.get(state, ())
+
+    def allows(self, old: str | None, new: str) -> bool:
+        """Whether the step is allowed; staying where one is always is."""
+        return new in self.states and (new == old or new in self.after(old))
+
+    def reaches(self, start: str, goal: str) -> bool:
+        """Whether a path of one or more steps leads from `start` to `goal`."""
+        seen: set[str] = set()
+        ahead = list(self.transitions.get(start, ()))
+        while ahead:
+            state = ahead.pop()
+            if state == goal:
+                return True
+            if state not in seen:
+                seen.add(state)
+                ahead.extend(self.transitions.get(state, ()))
+        return False
+
+    def further(self, a: str, b: str) -> str | None:
+        """The one further along; None when the branches diverge and a person must look.
+
+        Symmetric in its arguments. Where each can be reached from the other, the later in `states`
+        is further.
+        """
+        if a == b:
+            return a
+        for winner, loser in ((a, b), (b, a)):
+            if (winner, loser) in self.beats:
+                return winner
+        unknown = a not in self.states or b not in self.states
+        if unknown or (a, b) in self.forks or (b, a) in self.forks:
+            return None
+        forth, back = self.reaches(a, b), self.reaches(b, a)
+        if forth and back:
+            return max(a, b, key=self.states.index)
+        return b if forth else a if back else None
+
+
+def linear(states: tuple[str, ...]) -> Lifecycle:
+    """A lifecycle along an ordered list: every state may go to each later one."""
+    return Lifecycle(states, {state: states[i + 1 :] for i, state in enumerate(states)})
+
+
+APPROVAL = Lifecycle(
+    ("requested", "approved", "rejected"),
+    {"requested": ("approved", "rejected"), "approved": (), "rejected": ("requested",)},
+    forks=(("approved", "rejected"),),
+)

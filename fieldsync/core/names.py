@@ -1,0 +1,336 @@
+"""Arabic and Latin names made comparable: for equality, for search, for finding duplicates.
+
+Three strengths, each for its own use, none ever stored in place of the name itself:
+`plain` ignores what nobody can see; `fold` ignores how Arabic is spelled (أحمد = احمد);
+`skeleton` ignores the script (محمد = Mohamed). Folded-equal is evidence, never proof: هدى and هدي
+are two people. Keys made here are derived data: rebuild them when RULES changes.
+
+Full text: store `" ".join(search_terms(text))` in an FTS5 column with `tokenize=TOKENIZER` and ask
+it `MATCH match(words)`. The ascii tokenizer leaves letters beyond ASCII whole, as they come from
+here folded already; unicode61 would only do its own folding a second time.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+RULES = 1
+_LONG_NUMBER = re.compile(r"\+?[0-9]{9,20}")
+TOKENIZER = "ascii tokenchars '_'"
+
+_SKELETON = "s_"  # folded words have no underscore, so the kinds of terms never mix
+_TAIL = "n_"
+_TAIL_DIGITS = 9  # +963944123456 and 0944123456 end in the same nine
+_PREFIX = 2  # words at least this long also find the longer ones that they begin
+_QUERY_LENGTH = 500
+_QUERY_WORDS = 16
+
+_INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
+)
+_UNSEEN = re.compile(f"[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u0640{_INVISIBLE}]")
+_WESTERN = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
+
+_PLAIN = re.compile("[!-~ء-غف-ي]+(?: [!-~ء-غف-ي]+)*")
+
+# What the decomposition of step 1 leaves to fold by hand; it has turned أ إ آ ئ ؤ into ا ا ا ي و.
+_LETTERS = str.maketrans(
+    {"ء": "", "ٱ": "ا"}
+    | dict.fromkeys("ىیےۍ", "ي")
+    | dict.fromkeys("ةہەھۃ", "ه")
+    | dict.fromkeys("ککڪگڭ", "ك")
+    | {"چ": "ج", "پ": "ب", "ڤ": "ف", "ژ": "ز", "ۋ": "و", "ڨ": "ق"}
+    | {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe"}
+)
+_APOSTROPHES = str.maketrans(dict.fromkeys("'`´’‘ʼʿʾʻ", ""))
+_NOT_WORD = re.compile(r"[\W_]+")
+
+_BEFORE = {"عبد": "عبد", "ام": "ام"} | dict.fromkeys(("ابو", "ابا", "ابي", "بو"), "ابو")
+_BEFORE |= {"abd" + end: "abdul" for end in ("", *"ul el al il ol oul ur us ush er es ar".split())}
+_BEFORE |= dict.fromkeys("abu abou abo abi bou abul aboul".split(), "abu")
+_BEFORE |= dict.fromkeys("umm um oum omm om".split(), "umm")
+_AFTER = frozenset(("الدين", "الله", "الحق", "النبي", "الزهرا", "allah"))
+_DIVINE = ("الله", "allah")  # never searched for by itself: half of all names would be found
+_AFTER_LATIN = re.compile(r"(?:[aeu][ld])?(d+(?:ee|i|ea)ne?|haq+|nabi|zahra+)")
+_ARTICLES = frozenset(("ال", "al", "el", "ul", "il"))
+_SUN_ARTICLE = re.compile(r"[aeiu](sh|dh|th|[tdrzsn])")
+_LINKERS = frozenset("بن ابن بنت bin ibn bint ben".split())
+_TITLES = frozenset(
+    "الحاج الحاجه الحجه الشيخ الشيخه السيد السيده الدكتور الدكتوره دكتور دكتوره المهندس المهندسه "
+    "الاستاذ الاستاذه المرحوم المرحومه الشهيد الشهيده المحامي الانسه "
+    "haj hajj haji hajji hajja sheikh shaikh sheik dr mr mrs ms eng".split()
+)
+_SHORT = 4  # letters, of which an article would be half
+_NO_ARTICLE = frozenset(  # they begin with ال by nature
+    "الله الياس الهام الاء البرت الفريد الفونس اليان اليانا اليسا اليسار الماس الماسه الحان الطاف "
+    "albert alberto alfred alfons alfonso elmira".split()
+)
+_NO_ARTICLE_BEFORE = ("الكس", "الكزا", "اليزا")  # Alexander, Elizabeth and their like
+_LATIN_ARTICLE = re.compile(r"[ae]l(?=[b-df-hj-np-tv-z]{1,2}[aeiouy].)")
+
+_DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"(?<!\w)(?:[+0]\d*(?:[ ()./-]{1,2}\d+)*|\d+(?:[()./-]{1,2}\d+)*)(?!\w)")
+_CODE = re.compile(r"(?<!\w)(?=[0-9-]{0,12}[A-Za-z])[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+(?!\w)")
+
+# Skeleton classes: ت ط ث are t, ح ه are h, x is خ, c is ش, q is غ; "a" stands for what is dropped.
+_ARABIC = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"
+_CLASS = dict(zip(_ARABIC, "abttjhxdzrzscsdtzaqfkklmnhwy", strict=True))
+_CLASS |= dict(zip("abcdefghijklmnopqrstuvwxyz", "abkdafjhajklmnabkrstafwkyz", strict=True))
+_CLASS |= {"x": "ks", "sh": "c", "ch": "c", "kh": "x", "gh": "q", "th": "t", "dh": "d"}
+_CLASS |= {"ph": "f", "ck": "k", "dj": "j"}
+_SOUND = re.compile(f"[scktgdp]h|ck|dj|[a-z{_ARABIC}]|.")
+_REDUCE = (
+    (re.compile(r"^(عبد|ابو|ام)ال(?=..)"), r"\1"),
+    (re.compile(r"(?<=..)ه?ال(?=(?:دين|حق|نبي|زهرا)$)"), ""),
+    (re.compile(r"لله$"), "له"),
+    (re.compile(r"^ال(?!له|فت|ين|يا|ما|مي|يف)(?=..$)"), ""),
+    (re.compile(r"^abd[aeiou]{1,2}l"), "abda"),  # the vowel keeps abd-h from being a dh
+    (re.compile(r"^ab(?:ou|u|o)(?:[ae]l|l(?=[^aeiou]))"), "ab"),
+    (re.compile(r"(?<=..)[aeiou]l(?=(?:d[aeiy]+ne?|haq+|nabi|zahra+)$)"), ""),
+    (re.compile(r"^ou(?=[aeiou])"), "w"),
+    (re.compile(r"c(?=[eiy])"), "s"),
+    (re.compile(r"sch"), "sh"),
+    (re.compile(r"chr"), "kr"),
+    (re.compile(r"([a-z])\1+"), r"\1"),  # Latin only: in Arabic script a vowel stands between two
+)
+
+
+class _Word(NamedTuple):
+    """What one written word gives: its folded pieces, and its terms if it can stand by itself."""
+
+    pieces: tuple[str, ...]
+    terms: tuple[str, ...] | None
+
+
+class _Token(NamedTuple):
+    """A folded token and the smaller words in it that people may search for as well."""
+
+    text: str
+    within: tuple[str, ...] = ()
+
+
+def plain(text: str) -> str:
+    """Return text without what nobody can see: for equality only, never for storing.
+
+    Outer spaces, runs of spaces, script of digits, tatweel, invisible characters, NFC.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    if not (text.isascii() and text.isprintable()):
+        text = unicodedata.normalize("NFC", _UNSEEN.sub("", text).translate(_WESTERN))
+    return " ".join(text.split())
+
+
+def same(a: object, b: object) -> bool:
+    """Say whether two JSON values are equal once normalised; true is not 1, and 1 is 1.0."""
+    if isinstance(a, str) and isinstance(b, str):
+        return a == b or plain(a) == plain(b)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(value, b[key]) for key, value in a.items())
+    return isinstance(a, bool) == isinstance(b, bool) and a == b
+
+
+def fold(text: str) -> str:
+    """Return text as search compares it: letters, digits, marks, compounds and titles folded."""
+    return " ".join(tokens(text))
+
+
+def tokens(text: str) -> list[str]:
+    """Return the folded tokens of a name; compounds such as عبد الرحمن are one."""
+    return [token.text for token in _tokens(text)[0]]
+
+
+@lru_cache(maxsize=1 << 15)
+def skeleton(token: str) -> str:
+    """Return the consonants of a folded token in a script of their own; "" if it has a digit.
+
+    محمد, Mohamed and Muhammad all give "mhmd".
+    """
+    if any(map(str.isdigit, token)):
+        return ""
+    for pattern, by in _REDUCE:
+        token = pattern.sub(by, token)
+    sounds = "".join(_CLASS.get(sound, "") for sound in _SOUND.findall(token))
+    sounds = sounds[:1] + sounds[1:].replace("w", "a").replace("y", "a")
+    consonants = sounds.removesuffix("h").replace("a", "")
+    if not consonants[1:] and sounds.startswith("a"):  # keeps علي from لؤي
+        return "a" + consonants
+    return consonants
+
+
+def search_terms(text: str) -> list[str]:
+    """Return the terms under which a text is found: folded words, skeletons, numbers."""
+    if _LONG_NUMBER.fullmatch(text):
+        return _number_terms(text)
+    terms: list[str] = []
+    for raw in text.split():
+        word = _word(raw)
+        if word.terms is None:  # its meaning depends on its neighbours
+            return _dependent_terms(text)
+        terms += word.terms
+    return terms
+
+
+def query_terms(text: str) -> list[list[str]]:
+    """Return what must be found: for each word asked for, the terms of which any one will do.
+
+    A term with a space in it is several terms that must be found together. At most 16 words of the
+    first 500 characters; a dropped title or linker asks for nothing.
+    """
+    rest, wholes = _cut(text[:_QUERY_LENGTH])
+    asked = [_number_terms(whole) for whole in wholes]
+    for token in _tokens(rest)[0]:
+        asked.append(list(_terms(token.text)))
+        if len(token.within) > 1:  # فاطمة الزهراء may be stored as a given and a family name
+            asked[-1].append(" ".join(token.within))
+    return asked[:_QUERY_WORDS]
+
+
+def match(text: str) -> str:
+    """Return the FTS5 MATCH expression that finds every word of text, or "" if it has none.
+
+    Only letters, digits and underscores get into a term, and each is quoted: no syntax survives.
+    """
+    return " AND ".join(
+        "(" + " OR ".join(map(_quoted, alternatives)) + ")" for alternatives in query_terms(text)
+    )
+
+
+def _quoted(term: str) -> str:
+    if " " in term:
+        return "(" + " AND ".join(map(_quoted, term.split())) + ")"
+    longer = len(term) >= _PREFIX and "_" not in term
+    return '"' + term.replace('"', '""') + ('"*' if longer else '"')
+
+
+def _terms(token: str) -> tuple[str, ...]:
+    bones = skeleton(token)
+    return (token, _SKELETON + bones) if bones else (token,)
+
+
+@lru_cache(maxsize=1 << 15)
+def _word(raw: str) -> _Word:
+    """Fold one written word by itself: steps 1 to 4 of the ladder."""
+    text = _UNSEEN.sub("", raw.translate(_APOSTROPHES))
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    text = "".join(sign for sign in text if not unicodedata.combining(sign))
+    pieces = tuple(_NOT_WORD.sub(" ", text.translate(_LETTERS).translate(_WESTERN)).split())
+    alone = all(
+        not (piece in _BEFORE or piece in _AFTER or piece in _ARTICLES)
+        and not (piece in _LINKERS or piece in _TITLES)
+        and not (_AFTER_LATIN.fullmatch(piece) or _SUN_ARTICLE.fullmatch(piece))
+        for piece in pieces
+    )
+    if len(pieces) > 1 or not alone or any(map(str.isdigit, text)):
+        return _Word(pieces, None)
+    return _Word(pieces, _terms(_bare(pieces[0])) if pieces else ())
+
+
+def _dependent_terms(text: str) -> list[str]:
+    rest, wholes = _cut(text)
+    found, titles = _tokens(rest)
+    terms: list[str] = []
+    for token in found:
+        terms += _terms(token.text)
+        for word in token.within:
+            terms += _terms(word)
+    for title in titles:  # الشيخ may be a family after all
+        terms += _terms(_bare(title))
+    for whole in wholes:
+        terms += _number_terms(whole)
+        for piece in _word(whole).pieces:
+            terms += _terms(piece)
+    return list(dict.fromkeys(terms))
+
+
+def _tokens(text: str) -> tuple[list[_Token], list[str]]:
+    """Return the folded tokens and the titles dropped before them: steps 5 to 7 of the ladder."""
+    words = [piece for raw in text.split() for piece in _word(raw).pieces]
+    start = 0
+    while start < len(words) - 1 and words[start] in _TITLES:
+        start += 1
+    found: list[_Token] = []
+    at = start
+    while at < len(words):
+        word, at = words[at], at + 1
+        following = words[at] if at < len(words) else ""
+        before = _BEFORE.get(word)
+        if found and _is_after(word, words[at - 2]):
+            last = found.pop()
+            tail = word if word in _AFTER else "al" + word[_article_length(word) :]
+            apart = () if word in _DIVINE else (_bare(word),)
+            found.append(_Token(last.text + tail, (last.text, *apart)))
+        elif before and following and not following.isdigit():
+            while at < len(words) - 1 and _is_article(words[at], words[at + 1]):
+                at += 1
+            name = words[at]
+            at += 1
+            joined = "ال" + name if before == "عبد" and words[at - 2] == "ال" else name
+            found.append(_Token(before + joined, () if name in _DIVINE else (_bare(name),)))
+        elif not (found and word in _LINKERS) and not (following and _is_article(word, following)):
+            found.append(_Token(_bare(word)))
+    return found, words[:start]
+
+
+def _is_article(word: str, following: str) -> bool:
+    """Say whether a word is the article of the one that follows: al Hassan, ash Sharif."""
+    sun = _SUN_ARTICLE.fullmatch(word)
+    return word in _ARTICLES or (sun is not None and following.startswith(sun[1]))
+
+
+def _article_length(word: str) -> int:
+    """Return how much of eldin or uddin is its article."""
+    found = _AFTER_LATIN.fullmatch(word)
+    return found.start(1) if found else 0
+
+
+def _is_after(word: str, previous: str) -> bool:
+    """Say whether a word is the second half of the name before it: Nour al Din, Nour Eddine."""
+    if word in _AFTER:
+        return True
+    found = _AFTER_LATIN.fullmatch(word)
+    return found is not None and (found.start(1) > 0 or _is_article(previous, word))
+
+
+def _bare(word: str) -> str:
+    """Return a word without its article, where enough is left to tell it from others."""
+    if len(word) <= _SHORT or word in _NO_ARTICLE or word.startswith(_NO_ARTICLE_BEFORE):
+        return word
+    if word.startswith("ال"):
+        return word[2:]
+    return word[2:] if len(word) > _SHORT + 1 and _LATIN_ARTICLE.match(word) else word
+
+
+def _is_whole(written: str) -> bool:
+    """Say whether what is written is one number or code in pieces, or a long number."""
+    digits = sum(map(str.isdigit, written))
+    return digits >= _TAIL_DIGITS or (0 < digits < len(written) and not written.isalnum())
+
+
+def _cut(text: str) -> tuple[str, list[str]]:
+    """Return a text without its phones, dates and codes, and these, each as it is written."""
+    wholes: list[str] = []
+
+    def cut(found: re.Match[str]) -> str:
+        if not _is_whole(found[0]):
+            return found[0]
+        wholes.append(found[0])
+        return " "
+
+    if _DIGIT.search(text):
+        text = _NUMBER.sub(cut, _CODE.sub(cut, text.translate(_WESTERN)))
+    return text, wholes
+
+
+def _number_terms(written: str) -> list[str]:
+    """Return a number or code in one piece, and the last nine digits that spellings share."""
+    whole = written.removeprefix("+")
+    if not whole.isascii() or not whole.isdigit():
+        whole = _NOT_WORD.sub("", written).lower()
+    if whole.isdigit() and len(whole) >= _TAIL_DIGITS:
+        return [whole, _TAIL + whole[-_TAIL_DIGITS:]]
+    return [whole]

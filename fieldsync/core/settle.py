@@ -1,0 +1,145 @@
+"""Settle: a pure function from a register and its policy to the shown value, and whether a person must look.
+
+It runs when a record is read or stored; it changes no register and drops no head.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from fieldsync.core import names
+from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.core.register import Dot, Head, Register, Value
+
+POLICIES = ("review", "latest", "greatest", "least", "furthest", "once", "set", "tally", "log")
+
+
+class Policy(NamedTuple):
+    """How concurrent values of a field settle; `order` ranks choices, `lifecycle` ranks states."""
+
+    merge: str = "review"
+    order: tuple[str, ...] = ()
+    lifecycle: Lifecycle | None = None
+
+
+class Settled(NamedTuple):
+    """The value to show, the head it comes from, and whether a person must look."""
+
+    value: Value
+    head: Head | None
+    look: bool
+
+
+REVIEW = Policy()
+# the register `_decided/FIELD` keeps what a decision was made over; a field that holds REOPENED is undecided again
+DECIDED = "_decided"
+REOPENED = "reopened"
+
+
+def trusts_all(_head: Head) -> bool:
+    """Say that no clock is known to be off."""
+    return False
+
+
+def newest(heads: Iterable[Head]) -> Head:
+    """Return the newest head; equal stamps fall to the larger dot, so that every node picks the same."""
+    return max(heads, key=lambda h: (h.stamp, h.device, h.seq))
+
+
+def candidates(register: Register) -> tuple[Head, ...]:
+    """Return the heads to choose from; a decision that was undone stands for the heads it had been made over."""
+    if not any(isinstance(head.value, dict) and REOPENED in head.value for head in register.heads):
+        return register.heads
+    found: dict[Dot, Head] = {}
+    for head in register.heads:
+        again = head.value.get(REOPENED) if isinstance(head.value, dict) else None
+        try:
+            heads = tuple(map(unpacked, again)) if isinstance(again, list) else (head,)
+        except ValueError:
+            heads = (head,)  # no value of ours: show it as it is
+        found.update((one.dot, one) for one in heads)
+    return tuple(sorted(found.values(), key=lambda h: h.dot))
+
+
+def packed(head: Head) -> list[object]:
+    """Return a head as a JSON value, to be carried in a decision or its undoing."""
+    return [head.device.hex(), *head[1:]]
+
+
+def unpacked(value: object) -> Head:
+    """Return the head of a JSON value made by `packed`; ValueError if it is none."""
+    match value:
+        case [str(device), int(seq), int(stamp), str(author), chosen]:
+            return Head(bytes.fromhex(device), seq, stamp, author, chosen)
+    raise ValueError("not a head")
+
+
+def settle(register: Register, policy: Policy, off: Callable[[Head], bool] = trusts_all) -> Settled:
+    """Settle a plain field's register; `off(head)` says whether that head's clock is known to be wrong."""
+    heads = candidates(register)
+    if not heads:
+        return Settled(None, None, False)
+    if len(heads) == 1:
+        return Settled(heads[0].value, heads[0], False)
+    latest = newest(heads)
+    if all(names.same(head.value, latest.value) for head in heads):
+        return Settled(latest.value, latest, False)
+    chosen, look = latest, True
+    match policy.merge:
+        case "latest":
+            look = any(off(head) for head in heads)
+        case "once":
+            chosen = min(heads, key=lambda h: (h.stamp, h.device, h.seq))
+        case "greatest" | "least":
+            extreme = _extreme(heads, policy)
+            if extreme is not None:
+                chosen, look = extreme, False
+        case "furthest":
+            furthest = _furthest(heads, policy)
+            if furthest is not None:
+                chosen, look = furthest, False
+    return Settled(chosen.value, chosen, look)
+
+
+def present(register: Register) -> bool:
+    """Settle a set's member: it stays while any head says so, for a concurrent add beats a remove."""
+    return any(head.value is True for head in register.heads)
+
+
+def counted(register: Register) -> int:
+    """Settle one device's part of a tally; a cloned device's two heads count once, as the larger."""
+    return max((h.value for h in register.heads if isinstance(h.value, int)), default=0)
+
+
+def _extreme(heads: tuple[Head, ...], policy: Policy) -> Head | None:
+    known = [head for head in heads if head.value is not None]
+
+    def rank(head: Head) -> tuple[int, float, str]:
+        value = head.value
+        if policy.order:
+            return policy.order.index(value) if value in policy.order else -1, 0, ""
+        if isinstance(value, int | float):
+            return 0, value, ""
+        return 1, 0, str(value)
+
+    pick = max if policy.merge == "greatest" else min
+    best = pick(known, key=lambda h: (*rank(h), h.device, h.seq), default=None)
+    if best is None or any(rank(h)[0] != rank(best)[0] for h in known if not policy.order):
+        return None  # values of different kinds have no greatest: a person looks
+    return newest(head for head in known if rank(head) == rank(best))
+
+
+def _furthest(heads: tuple[Head, ...], policy: Policy) -> Head | None:
+    known = [head for head in heads if isinstance(head.value, str)]
+    for candidate in sorted(known, key=lambda h: (h.stamp, h.device, h.seq), reverse=True):
+        if all(_leads(candidate.value, other.value, policy) for other in known):
+            return candidate
+    return None
+
+
+def _leads(a: Value, b: Value, policy: Policy) -> bool:
+    if a == b:
+        return True
+    if policy.lifecycle is not None:
+        return policy.lifecycle.further(str(a), str(b)) == a
+    order = policy.order
+    return a in order and b in order and order.index(str(a)) > order.index(str(b))

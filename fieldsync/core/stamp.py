@@ -1,0 +1,34 @@
+"""Hybrid logical clock: a stamp is one integer, milliseconds since 1970 (UTC) above a 16-bit counter.
+
+Time and the last stamp are arguments. Kulkarni et al., "Logical Physical Clocks" (2014).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+COUNTER_BITS = 16
+# A remote stamp further ahead than this comes from a clock that is off and must not drag ours along.
+TOLERANCE_MS = 10 * 60 * 1000
+# Year 9999: the last that RFC 3339 can write.
+LARGEST = 253_402_300_799_999 << COUNTER_BITS
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def tick(last: int, now_ms: int) -> int:
+    """Return the stamp of a new commit: the clock's time, or just after `last` if the clock stands behind it."""
+    return max(now_ms << COUNTER_BITS, last + 1)
+
+
+def receive(last: int, remote: int, now_ms: int) -> int:
+    """Return our last stamp after seeing `remote`, unless `remote` is from a clock that runs ahead."""
+    return max(last, remote) if milliseconds(remote) <= now_ms + TOLERANCE_MS else last
+
+
+def milliseconds(stamp: int) -> int:
+    """Return the stamp's physical part, in milliseconds since 1970."""
+    return stamp >> COUNTER_BITS
+
+
+def text(stamp: int) -> str:
+    """Return the stamp as RFC 3339 UTC with milliseconds: `2026-11-02T08:15:00.123Z`."""
+    at = _EPOCH + timedelta(milliseconds=milliseconds(min(max(stamp, 0), LARGEST)))
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

@@ -1,0 +1,185 @@
+"""State: all registers of one record, or those of them that somebody sends.
+
+Most fields of most records were written once, by the commit that made the record. So a state is `base`, the write that
+made it, with `values`, the fields whose register is exactly that write, and `fields`, every other register by name.
+A set's member is the register `field/member`; while only the base wrote it, it stands in the list `values[field]`.
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import NamedTuple
+
+import msgspec
+
+from fieldsync.core.register import EMPTY, Dot, Head, Register, Value, join
+
+Values = dict[str, Value]
+
+
+class Base(NamedTuple):
+    """The write that made a record."""
+
+    device: bytes
+    seq: int
+    stamp: int
+    author: str
+
+    @property
+    def dot(self) -> Dot:
+        """The commit that it was: (device, seq)."""
+        return self.device, self.seq
+
+
+class State(NamedTuple):
+    """Registers of one record (16-byte id); `base` is None in a part that is sent without it.
+
+    `origins`, the value that a conflict's heads all started from, is for people to look at and no part of the algebra.
+    """
+
+    record: bytes
+    type: str
+    base: Base | None
+    values: Values
+    fields: dict[str, Register]
+    origins: Mapping[str, Value] = MappingProxyType({})
+
+
+def field_of(name: str) -> str:
+    """Return the field that a register belongs to: `needs` for `needs/food`."""
+    return name.partition("/")[0]
+
+
+def register_of(state: State, name: str) -> Register:
+    """Return a field's (or member's) register; EMPTY when nobody wrote it."""
+    register = state.fields.get(name)
+    if register is not None:
+        return register
+    if state.base is None:
+        return EMPTY
+    field, slash, member = name.partition("/")
+    value = state.values.get(field)
+    if slash:
+        value = True if isinstance(value, list) and member in value else None
+    return EMPTY if value is None else _base_register(state.base, value)
+
+
+def _base_register(base: Base, value: Value) -> Register:
+    return Register((Head(*base, value),), {base.device: base.seq})
+
+
+def registers(state: State) -> dict[str, Register]:
+    """Return every register of the state by name, the base's among them."""
+    everything = dict(state.fields)
+    if state.base is not None:
+        for field, value in state.values.items():
+            if isinstance(value, list):
+                for member in value:
+                    everything[f"{field}/{member}"] = _base_register(state.base, True)
+            else:
+                everything[field] = _base_register(state.base, value)
+    return everything
+
+
+def fold(record: bytes, type: str, base: Base | None, everything: Iterable[tuple[str, Register]]) -> State:
+    """Build the one state that holds these registers: what only the base wrote goes into `values`."""
+    values: Values = {}
+    fields: dict[str, Register] = {}
+    for name, register in sorted(everything):
+        only = register.heads[0] if len(register.heads) == 1 else None
+        if base is None or only is None or only.dot != base.dot or register.seen != {base.device: base.seq}:
+            fields[name] = register
+        elif "/" not in name and only.value is not None:
+            values[name] = only.value
+        elif only.value is True:
+            members = values.setdefault(field_of(name), [])
+            assert isinstance(members, list)
+            members.append(name.partition("/")[2])
+        else:
+            fields[name] = register
+    return State(record, type, base, values, fields)
+
+
+def merge(ours: State, theirs: State) -> tuple[State, set[str]]:
+    """Join two states of one record; also return the names of the registers that changed in ours."""
+    if theirs.base is not None and theirs.base != ours.base:
+        return _merge_bases(ours, theirs)
+    changed: set[str] = set()
+    values, fields = ours.values, ours.fields
+    for name, register in theirs.fields.items():
+        mine = register_of(ours, name)
+        joined = join(mine, register)
+        if joined == mine:
+            continue
+        if not changed:
+            values, fields = dict(values), dict(fields)
+        changed.add(name)
+        fields[name] = joined
+        _withdraw(values, name)
+    return State(ours.record, ours.type, ours.base, values, fields), changed
+
+
+def _withdraw(values: Values, name: str) -> None:
+    field, slash, member = name.partition("/")
+    if not slash:
+        values.pop(field, None)
+        return
+    members = values.get(field)
+    if isinstance(members, list) and member in members:
+        values[field] = [m for m in members if m != member]
+        if not values[field]:
+            del values[field]
+
+
+def _merge_bases(ours: State, theirs: State) -> tuple[State, set[str]]:
+    """Join where the base is news: an edit that came before it, or one id made twice (the smaller dot is the base)."""
+    assert theirs.base is not None
+    base = theirs.base if ours.base is None else min(ours.base, theirs.base)
+    mine, other = registers(ours), registers(theirs)
+    joined = {name: join(mine.get(name, EMPTY), other.get(name, EMPTY)) for name in mine.keys() | other.keys()}
+    changed = {name for name, register in joined.items() if register != mine.get(name, EMPTY)}
+    return fold(ours.record, ours.type, base, joined.items()), changed
+
+
+def dots(state: State) -> set[Dot]:
+    """Return the dots of all heads."""
+    found = {head.dot for register in state.fields.values() for head in register.heads}
+    if state.base is not None and state.values:
+        found.add(state.base.dot)
+    return found
+
+
+def latest(state: State) -> Head | Base | None:
+    """Return the newest write among the heads (None for an empty state)."""
+    heads: list[Head | Base] = [head for register in state.fields.values() for head in register.heads]
+    if state.base is not None:
+        heads.append(state.base)
+    return max(heads, key=lambda h: (h.stamp, h.device, h.seq), default=None)
+
+
+def term(state: State) -> int:
+    """Return the record's part of its channel's digest: 64 bits over its id, its base and the dots of its other heads.
+
+    Heads determine what was seen, so equal terms mean equal registers.
+    """
+    digest = blake2b(state.record, digest_size=8)
+    if state.base is not None:
+        digest.update(state.base.device + state.base.seq.to_bytes(8, "big"))
+    for name in sorted(state.fields):
+        digest.update(name.encode() + b"\0")
+        for head in state.fields[name].heads:
+            digest.update(head.device + head.seq.to_bytes(8, "big"))
+    return int.from_bytes(digest.digest(), "big")
+
+
+def canonical(state: State) -> bytes:
+    """Return the registers as bytes that two nodes with the same commits share exactly."""
+    return msgspec.msgpack.encode(
+        [
+            state.record,
+            [
+                (name, [tuple(head) for head in register.heads], sorted(register.seen.items()))
+                for name, register in sorted(registers(state).items())
+            ],
+        ],
+    )

@@ -1,0 +1,90 @@
+"""Record codes: read out over the phone, typed in again, and never taken for another record's."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync.core import codes
+
+ALPHABET = string.digits + string.ascii_uppercase
+UNITS = st.text(ALPHABET, min_size=1, max_size=8)
+CODES = st.builds(
+    codes.make, UNITS, st.integers(0, 20_000).map(codes.letters), st.integers(1, 999_999_999)
+)
+
+
+def test_the_standards_own_example():
+    """ISO 7064 MOD 1271-36 gives "ISO 79" the check characters 3W."""
+    assert codes.check_characters("ISO79") == "3W"
+    assert codes.valid("ISO793W")
+    assert not codes.valid("ISO793X")
+
+
+def test_a_code_is_frozen():
+    """A code that was printed once is made, and read, the same way for ever."""
+    assert codes.make("LAT/JBL", "AK", 42) == "JBL-AK-42-R4"
+    assert codes.parse("JBL-AK-42-R4") == ("JBL", "AK", 42)
+
+
+@given(UNITS, st.integers(0, 20_000), st.integers(1, 999_999_999))
+def test_what_was_made_is_read_back(unit: str, device: int, number: int):
+    """A code gives back its unit, its device's letters and its number."""
+    letters = codes.letters(device)
+    assert codes.parse(codes.make(f"SY/{unit}", letters, number)) == (unit, letters, number)
+
+
+@given(CODES)
+def test_every_single_wrong_character_is_caught(code: str):
+    """Whichever one character of a code is wrong, it is no code."""
+    for at, right in enumerate(code):
+        for wrong in ALPHABET + "-":
+            if wrong != right:
+                assert codes.parse(code[:at] + wrong + code[at + 1 :]) is None
+
+
+@given(CODES)
+def test_every_swap_of_neighbours_is_caught(code: str):
+    """Whichever two neighbours of a code are swapped, hyphens included, it is no code."""
+    for at in range(len(code) - 1):
+        swapped = code[:at] + code[at + 1] + code[at] + code[at + 2 :]
+        assert swapped == code or codes.parse(swapped) is None
+
+
+@pytest.mark.parametrize(
+    "typed", ["jbl-ak-42-r4", "  JBL-AK-42-R4 ", "JBL-AK-٤٢-R4", "JBL–AK–۴۲–r4"]
+)
+def test_how_people_type_is_forgiven(typed: str):
+    """Small letters, spaces around it, Arabic digits and a phone's long hyphens still name it."""
+    assert codes.parse(typed) == ("JBL", "AK", 42)
+
+
+@given(st.text())
+def test_any_text_is_read_without_a_fault(text: str):
+    """Whatever is typed where a code is expected is a code or None, never an exception."""
+    assert codes.parse(text) is None or codes.parse(text.strip()) is not None
+
+
+def test_letters_count_up_without_i_and_o():
+    """Device letters are A to Z, then AA on; every device has its own, none with an I or an O."""
+    assert [codes.letters(n) for n in (0, 7, 8, 23, 24, 599, 600)] == [
+        "A", "H", "J", "Z", "AA", "ZZ", "AAA",
+    ]  # fmt: skip
+    many = [codes.letters(n) for n in range(2_000)]
+    assert len(set(many)) == len(many)
+    assert not set("".join(many)) & set("IO")
+
+
+def test_a_unit_without_latin_letters_still_gets_codes():
+    """A unit named in Arabic alone is X in codes: device letters and number keep them apart."""
+    assert codes.parse(codes.make("اللاذقية/جبلة", "B", 7)) == ("X", "B", 7)
+
+
+@pytest.mark.parametrize(
+    ("letters", "number"), [("AI", 1), ("a", 1), ("", 1), ("A", 0), ("A", 10**9)]
+)
+def test_what_could_not_be_read_back_is_not_made(letters: str, number: int):
+    """Letters or numbers that a code cannot hold are a programmer's error at once."""
+    with pytest.raises(ValueError, match=r"letters|checked"):
+        codes.make("LAT/JBL", letters, number)

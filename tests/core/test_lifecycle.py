@@ -1,0 +1,98 @@
+"""States and transitions: which steps are allowed and which of two states is further along."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync.core.lifecycle import APPROVAL, Lifecycle, linear
+
+VISIT = Lifecycle(
+    ("planned", "missed", "cancelled", "done"),
+    {
+        "planned": ("done", "missed", "cancelled"),
+        "missed": ("planned", "done"),
+        "cancelled": (),
+        "done": (),
+    },
+    beats=(("done", "cancelled"),),
+)
+NAMES = ("a", "b", "c", "d", "e")
+
+
+@st.composite
+def lifecycles(draw: st.DrawFn) -> Lifecycle:
+    """Any lifecycle over five states, with forks and beats among them."""
+    targets = st.lists(st.sampled_from(NAMES), unique=True).map(tuple)
+    pairs = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=3)
+    transitions = {state: draw(targets) for state in NAMES}
+    forks = draw(pairs.map(tuple))
+    one_way = {frozenset(pair): pair for pair in draw(pairs) if pair[0] != pair[1]}
+    return Lifecycle(NAMES, transitions, forks, tuple(one_way.values()))
+
+
+def test_a_new_record_starts_in_the_initial_state_and_nowhere_else() -> None:
+    """Only the first state may follow on no state at all."""
+    assert VISIT.initial == "planned"
+    assert VISIT.allows(None, "planned")
+    assert not VISIT.allows(None, "done")
+
+
+def test_only_listed_steps_are_allowed() -> None:
+    """A step needs its transition; staying is no step; unknown states are refused."""
+    assert VISIT.allows("planned", "done")
+    assert VISIT.allows("done", "done")
+    assert not VISIT.allows("done", "planned")
+    assert not VISIT.allows("planned", "lost")
+    assert not VISIT.allows("lost", "lost")
+
+
+def test_a_record_in_a_state_of_another_form_is_not_stuck() -> None:
+    """A state that the schema no longer knows may go to any that it does know."""
+    assert VISIT.allows("postponed", "done")
+    assert not VISIT.allows("postponed", "postponed")
+
+
+def test_the_reachable_state_is_further() -> None:
+    """One way only: the end of the way; both ways: the later in the list."""
+    assert VISIT.further("planned", "done") == "done"
+    assert VISIT.further("missed", "done") == "done"
+    assert VISIT.further("planned", "missed") == "missed"
+    assert VISIT.further("missed", "cancelled") == "cancelled"
+
+
+def test_a_stated_winner_wins_without_a_path() -> None:
+    """A visit that was made beats its cancelling, although no step leads from one to the other."""
+    assert VISIT.further("cancelled", "done") == "done"
+    assert VISIT.further("done", "cancelled") == "done"
+
+
+def test_diverging_branches_and_unknown_states_ask_a_person() -> None:
+    """No path either way, a listed fork, or a state of another form: nobody decides by machine."""
+    assert APPROVAL.further("approved", "rejected") is None
+    assert APPROVAL.further("requested", "approved") == "approved"
+    assert VISIT.further("done", "postponed") is None
+    split = Lifecycle(("a", "b", "c"), {"a": ("b", "c"), "b": (), "c": ()})
+    assert split.further("b", "c") is None
+
+
+def test_choices_in_a_row_are_a_lifecycle() -> None:
+    """Of an ordered list the later one is further."""
+    row = linear(("surveyed", "approved", "finished"))
+    assert row.further("finished", "surveyed") == "finished"
+    assert row.allows("surveyed", "finished")
+    assert not row.allows("finished", "approved")
+
+
+@given(lifecycles(), st.sampled_from(NAMES), st.sampled_from(NAMES))
+def test_further_does_not_depend_on_the_order_of_its_arguments(
+    lifecycle: Lifecycle, a: str, b: str
+) -> None:
+    """Two nodes that hold the same two states agree, and the answer is one of them or nobody's."""
+    assert lifecycle.further(a, b) == lifecycle.further(b, a)
+    assert lifecycle.further(a, b) in (a, b, None)
+    assert lifecycle.further(a, a) == a
+
+
+@given(lifecycles(), st.sampled_from(NAMES))
+def test_every_allowed_step_can_be_reached(lifecycle: Lifecycle, a: str) -> None:
+    """What may follow a state is reachable from it."""
+    assert all(lifecycle.reaches(a, state) for state in lifecycle.after(a))

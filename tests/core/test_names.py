@@ -1,0 +1,220 @@
+"""Names: what is equal, what is found, and what a hostile question cannot do."""
+
+import sqlite3
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fieldsync.core import names
+
+WORDS = st.text("ابةتحخدرسشعقكلمنهويءأإآئؤى ًّـﻷabcdhlnrsu'-_٣7+\"*:(){}^", max_size=30)
+ANYTHING = WORDS | st.text(max_size=20)
+
+
+class Found:
+    """A full-text table as a laptop has it."""
+
+    def __init__(self, *stored: str) -> None:
+        self.db = sqlite3.connect(":memory:")
+        self.db.execute(f'CREATE VIRTUAL TABLE t USING fts5(terms, tokenize="{names.TOKENIZER}")')
+        for text in stored:
+            self.db.execute("INSERT INTO t VALUES (?)", [" ".join(names.search_terms(text))])
+
+    def by(self, text: str) -> list[int]:
+        """Return the numbers, from 0, of the stored texts that a search finds."""
+        if not (match := names.match(text)):
+            return []
+        rows = self.db.execute("SELECT rowid - 1 FROM t WHERE t MATCH ? ORDER BY 1", [match])
+        return [number for (number,) in rows]
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored"),
+    [
+        ("محمد احمد", "محمد أحمد"),
+        ("Mohamed Ahmad", "محمد أحمد"),
+        ("Muhammad Ahmed", "مُحَمَّد أحمد"),
+        ("محمد", "Mohammed"),
+        ("مح", "محمد"),
+        ("عبدالرحمن", "عبد الرحمن"),
+        ("عبد الرحمن", "عبدالرحمن"),
+        ("Abdurrahman", "عبد الرحمن"),
+        ("Abd al-Rahman", "عبدالرحمن"),
+        ("Abdul Hadi", "عبد الهادي"),
+        ("Noureddine", "نور الدين"),
+        ("Nour al-Din", "نورالدين"),
+        ("نور الدين", "نور احمد الدين"),
+        ("نور", "نور الدين"),
+        ("فاطمه", "فاطمة الزهراء"),
+        ("Fatima", "فاطمة"),
+        ("ابو حسن", "أبوحسن"),
+        ("حسن", "أبو حسن"),
+        ("Abu Hassan", "ابو الحسن"),
+        ("الخطيب", "خطيب"),
+        ("Khatib", "الخطيب"),
+        ("Al-Hassan", "الحسن"),
+        ("ash-Sharif", "الشريف"),
+        ("محمد علي", "الحاج محمد بن علي"),
+        ("الحاج محمد", "محمد علي"),
+        ("السيد", "السيد أحمد"),
+        ("الشيخ", "الشيخ"),
+        ("سنا", "سناء"),
+        ("Yahya", "يحيى"),
+        ("Aïcha", "عائشة"),
+        ("Youssef", "يوسف"),
+        ("Osama", "أسامة"),
+        ("ﻣﺤﻤﺪ", "محمد"),
+        ("مـحـمـد", "محمد"),
+        ("علی کریم", "علي كريم"),
+        ("0944 123 456", "+963944123456"),
+        ("+963 944-123-456", "0944123456"),
+        ("٠٩٤٤١٢٣٤٥٦", "0944123456"),
+        ("jbl-ak-42", "JBL-AK-42-R4"),
+        ("1990-01-05", "ولد 1990-01-05"),
+        ("1990", "1990-01-05"),
+    ],
+)
+def test_a_search_forgives_spelling_and_script(asked: str, stored: str):
+    """A name is found however its letters, its compounds, its article or its script are written."""
+    assert Found("زينب خليل", stored).by(asked) == [1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored"),
+    [
+        ("محمد سمير", "محمد أحمد"),
+        ("Ali", "لؤي"),
+        ("حسن", "حسين"),
+        ("0944 123 457", "+963944123456"),
+        ("s_mhmd", "محمد"),
+        ("", "محمد"),
+        ("!?", "محمد"),
+    ],
+)
+def test_a_search_does_not_find_what_was_not_asked_for(asked: str, stored: str):
+    """Every word must be there, and an internal term cannot be asked for."""
+    assert Found(stored).by(asked) == ([0] if asked == "حسن" else [])
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANYTHING)
+def test_what_was_stored_is_found_by_itself(text: str):
+    """Whatever the text, a search for it is legal and finds it, unless it has no word at all."""
+    assert Found(text).by(text) == ([0] if names.match(text) else [])
+    assert bool(names.match(text)) == bool(names.search_terms(text))
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '"',
+        '" OR terms:x',
+        "a NEAR(b",
+        "NOT a",
+        "a* AND",
+        "-a",
+        "^a",
+        "{a b}: c",
+        "a\0b",
+        "') --",
+        "*" * 600,
+    ],
+)
+def test_hostile_syntax_is_only_words(hostile: str):
+    """Nothing that a person types is read as a query's syntax."""
+    Found("ordinary").by(hostile)
+    for alternatives in names.query_terms(hostile):
+        for term in alternatives:
+            assert term.replace("_", "").replace(" ", "").isalnum()
+
+
+def test_a_long_question_is_cut():
+    """A pasted page asks for no more than sixteen words."""
+    assert len(names.query_terms("كلمة " * 10_000)) == 16
+
+
+@given(ANYTHING)
+def test_folding_leaves_plain_words(text: str):
+    """Folded text is words of letters and digits with single spaces, without marks or hamzas."""
+    folded = names.fold(text)
+    assert all(word.isalnum() for word in folded.split(" ") if word)
+    assert folded == " ".join(folded.split())
+    assert not set(folded) & set("أإآٱىئؤةء٠١٢٣ـ")
+
+
+@given(ANYTHING)
+def test_terms_of_the_three_kinds_never_mix(text: str):
+    """Only skeletons and number tails have an underscore, so no word can pass for one."""
+    for term in names.search_terms(text):
+        assert term.isalnum() or term[:2] in {"s_", "n_"}
+        assert term.removeprefix("s_").removeprefix("n_").isalnum()
+
+
+@pytest.mark.parametrize(
+    ("spellings", "bones"),
+    [
+        (("محمد", "Mohamed", "Muhammad", "Mohammed"), "mhmd"),
+        (("عبد الرحمن", "عبدالرحمن", "Abdurrahman", "Abd al-Rahman", "Abdel Rahman"), "bdrhmn"),
+        (("عبد الله", "Abdullah", "Abdallah", "Abdulla"), "bdl"),
+        (("علي", "Ali"), "al"),
+        (("لؤي", "Loay"), "l"),
+        (("صلاح الدين", "Salah al-Din", "Salaheddine", "Salahuddin"), "slhdn"),
+        (("ممدوح", "Mamdouh"), "mmd"),
+        (("الكسندر", "Alexander"), "lksndr"),
+        (("كريستين", "Christine"), "krstn"),
+        (("42", "b12"), ""),
+    ],
+)
+def test_a_skeleton_is_the_same_in_both_scripts(spellings: tuple[str, ...], bones: str):
+    """Arabic and Latin spellings of one name share one skeleton."""
+    assert {names.skeleton(names.tokens(spelling)[0]) for spelling in spellings} == {bones}
+
+
+def test_real_names_that_look_alike_stay_apart_in_equality():
+    """Search may take هدى for هدي; equality may not, they are two people."""
+    assert names.fold("هدى") == names.fold("هدي")
+    assert not names.same("هدى", "هدي")
+    assert not names.same("سنا", "سناء")
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (" محمد  أحمد ", "محمد أحمد"),
+        ("٠٩٤٤", "0944"),
+        ("۱۲", "12"),
+        ("محـــمد", "محمد"),
+        ("مح\u200cمد\u202e", "محمد"),
+        ("أ", "ا\u0654"),
+        ("cafe\u0301", "café"),
+        ("a\u00a0\tb", "a b"),
+        (1, 1.0),
+        (["٣", " x"], ["3", "x"]),
+        ({"a": " x"}, {"a": "x"}),
+        (None, None),
+    ],
+)
+def test_what_nobody_can_see_makes_no_difference(a: object, b: object):
+    """Spaces, digits' script, tatweel, invisible signs and composition are no conflict."""
+    assert names.same(a, b)
+    assert names.same(b, a)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [(True, 1), (False, 0), (None, ""), ("1", 1), ("a", "A"), ([1], [1, 1]), ({"a": 1}, {"b": 1})],
+)
+def test_what_people_can_see_does(a: object, b: object):
+    """Kinds of value and capital letters are real differences."""
+    assert not names.same(a, b)
+
+
+@given(st.text())
+def test_plain_settles_at_once(text: str):
+    """Normalising twice is normalising once, and gives composed text without outer spaces."""
+    once = names.plain(text)
+    assert names.plain(once) == once
+    assert once == once.strip()
+    assert unicodedata.is_normalized("NFC", once)
