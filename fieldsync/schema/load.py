@@ -1,0 +1,342 @@
+"""The only reader of schema files: TOML texts in, a checked Schema or all their faults out.
+
+A folder holds one file per record type, named after it, and `choices.toml` with the lists that
+types share. docs/formats/schema.md tells the keys; schema/rules.py what must hold among them.
+"""
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core.lifecycle import APPROVAL, Lifecycle
+from fieldsync.schema import rules, toml_lines
+from fieldsync.schema.model import Choice, Field, Label, Schema, Type, make
+
+CHOICES = "choices.toml"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+CODE = re.compile(r"[a-z0-9][a-z0-9_]{0,47}")
+MAX_FILE = 1_000_000  # characters
+# Names that a record, its JSON or the store's tables have already.
+RESERVED_FIELDS = frozenset(
+    {"id", "code", "type", "unit", "created", "updated", "deleted", "conflicts", "unsent", "fields"}
+)
+RESERVED_TYPES = frozenset(
+    {"record", "commit_log", "channel_entry", "channel", "register", "device", "invite", "unit"}
+    | {"setting", "cursor", "search", "receipt", "choices", "main", "temp"}
+)
+
+_TEXT_LABEL = {"en": "", "ar": ""}
+_TYPE_KEYS: dict[str, type | tuple[type, ...]] = {
+    "label": dict,
+    "plural": dict,
+    "version": int,
+    "belongs_to": str,
+    "title": list,
+    "search": list,
+    "states": dict,
+    "forks": list,
+    "beats": list,
+    "sections": dict,
+    "renamed": dict,
+    "fields": dict,
+}
+_FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
+    "type": str,
+    "merge": str,
+    "label": dict,
+    "hint": dict,
+    "required": str,
+    "when": str,
+    "relevant": str,
+    "rule": str,
+    "warn": str,
+    "formula": str,
+    "sensitivity": int,
+    "section": str,
+    "choices": (str, dict),
+    "to": list,
+    "min": (int, float, dt.date),
+    "max": (int, float, dt.date),
+    "pattern": str,
+    "past": bool,
+    "country": str,
+}
+_STATE_KEYS: dict[str, type | tuple[type, ...]] = {"en": str, "ar": str, "next": list}
+
+Table = dict[str, Any]
+
+
+def shipped() -> dict[str, str]:
+    """The texts of the types that come with the program, by file name."""
+    here = Path(__file__).resolve()
+    for folder in (here.parents[1] / "schemas", here.parents[2] / "schemas"):
+        if folder.is_dir():
+            return read_folder(folder)
+    raise errors.BadFile(file="schemas", reason="missing")
+
+
+def read_folder(folder: Path) -> dict[str, str]:
+    """The texts of all *.toml files of a folder, by file name; raises BadFile."""
+    texts: dict[str, str] = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            texts[path.name] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise errors.BadFile(file=path.name, reason="unreadable") from error
+    if not texts:
+        raise errors.BadFile(file=folder.name, reason="no_schema")
+    return texts
+
+
+def load_folder(folder: Path) -> Schema:
+    """The schema of a folder; raises SchemaFaults with all its faults, or BadFile."""
+    return load_texts(read_folder(folder))
+
+
+def load_texts(texts: Mapping[str, str]) -> Schema:
+    """The schema of {file name: text}; raises SchemaFaults with everything that is wrong."""
+    files = {name: _File(name, text) for name, text in sorted(texts.items())}
+    shared = _shared_choices(files[CHOICES]) if CHOICES in files else {}
+    types: dict[str, Type] = {}
+    for name, file in files.items():
+        if name != CHOICES and file.table is not None:
+            kind = _type(file, shared)
+            types[kind.name] = kind
+    for name, kind in types.items():
+        rules.check(kind, types, files[f"{name}.toml"].fault)
+    faults = [fault for file in files.values() for fault in file.faults]
+    if faults:
+        faults.sort(key=lambda fault: (str(fault["file"]), fault["line"]))
+        raise errors.SchemaFaults(faults=faults)
+    return make(types)
+
+
+class _File:
+    """One TOML text, its line index and the faults found in it."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.faults: list[dict[str, Any]] = []
+        self.table: Table | None = None
+        self._lines: dict[toml_lines.Path, int] = {(): 1}
+        if len(text) > MAX_FILE:
+            self.fault((), "file_too_large", limit=MAX_FILE)
+            return
+        try:
+            self.table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            place = re.search(r"at line (\d+)", str(error))
+            self._lines[()] = int(place[1]) if place else text.count("\n") + 1
+            self.fault((), "not_toml")
+        except RecursionError:
+            self.fault((), "not_toml")
+        else:
+            self._lines = toml_lines.index(text)
+
+    def fault(self, path: toml_lines.Path, code: str, **facts: object) -> None:
+        """Note a fault at a key, or at the nearest table above it."""
+        known = path
+        while known not in self._lines:
+            known = known[:-1]
+        line = self._lines[known]
+        self.faults.append(
+            {"file": self.name, "line": line, "code": code, "key": ".".join(path), **facts}
+        )
+
+    def keys(
+        self, table: object, path: toml_lines.Path, known: Mapping[str, type | tuple[type, ...]]
+    ) -> Table:
+        """The known keys of a table with the right kind of value; the rest is a fault."""
+        if not isinstance(table, dict):
+            self.fault(path, "not_a_table")
+            return {}
+        good: Table = {}
+        for key, value in table.items():
+            wanted = known.get(key)
+            if wanted is None:
+                self.fault((*path, key), "unknown_key", known=sorted(known))
+            elif not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+                self.fault((*path, key), "wrong_kind")
+            else:
+                good[key] = value
+        return good
+
+    def names(self, value: object, path: toml_lines.Path) -> tuple[str, ...]:
+        """A list of words; anything else in it is a fault."""
+        items = value if isinstance(value, list) else []
+        if not all(isinstance(item, str) for item in items):
+            self.fault(path, "wrong_kind")
+            return ()
+        return tuple(items)
+
+    def label(self, table: Table, key: str, path: toml_lines.Path, *, needed: bool) -> Label:
+        """The words in both languages; one that is missing is a fault."""
+        if key not in table:
+            if needed:
+                self.fault((*path, key), "missing_key", missing=key)
+            return dict(_TEXT_LABEL) if needed else {}
+        words = table[key]
+        self.words(words, (*path, key))
+        return {lang: str(words.get(lang, "")) for lang in _TEXT_LABEL}
+
+    def words(self, words: Table, path: toml_lines.Path) -> None:
+        """Check that words are there in each language and in no other."""
+        for lang in _TEXT_LABEL:
+            if not isinstance(words.get(lang), str) or not words[lang].strip():
+                self.fault(path, "missing_label", missing=lang)
+
+
+def _shared_choices(file: _File) -> dict[str, tuple[Choice, ...]]:
+    return {name: _choices(file, table, (name,)) for name, table in (file.table or {}).items()}
+
+
+def _choices(file: _File, table: object, path: toml_lines.Path) -> tuple[Choice, ...]:
+    if not isinstance(table, dict) or not table:
+        file.fault(path, "no_choices")
+        return ()
+    found: list[Choice] = []
+    for code, given in table.items():
+        here = (*path, code)
+        words = file.keys(given, here, {"en": str, "ar": str})
+        if not CODE.fullmatch(code):
+            file.fault(here, "bad_name")
+        file.words(words, here)
+        found.append(Choice(code, {lang: words.get(lang, "") for lang in _TEXT_LABEL}))
+    return tuple(found)
+
+
+def _type(file: _File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
+    name = file.name.removesuffix(".toml")
+    if not NAME.fullmatch(name) or name in RESERVED_TYPES:
+        file.fault((), "bad_name")
+    table = file.keys(file.table, (), _TYPE_KEYS)
+    for key in ("version", "fields"):
+        if key not in table:
+            file.fault((key,), "missing_key", missing=key)
+    lifecycle, states = _lifecycle(file, table)
+    fields: dict[str, Field] = {}
+    for field_name, given in table.get("fields", {}).items():
+        path = ("fields", field_name)
+        if not NAME.fullmatch(field_name) or field_name in RESERVED_FIELDS:
+            file.fault(path, "bad_name")
+        fields[field_name] = _field(file, field_name, given, shared, states)
+    sections = table.get("sections", {})
+    for section, words in sections.items():
+        file.words(file.keys(words, ("sections", section), {"en": str, "ar": str}), ("sections",))
+    renamed = table.get("renamed", {})
+    if not all(isinstance(new, str) for new in renamed.values()):
+        file.fault(("renamed",), "wrong_kind")
+        renamed = {}
+    return Type(
+        name=name,
+        label=file.label(table, "label", (), needed=True),
+        plural=file.label(table, "plural", (), needed=True),
+        version=table.get("version", 1),
+        fields=fields,
+        belongs_to=table.get("belongs_to"),
+        lifecycle=lifecycle,
+        title=file.names(table.get("title"), ("title",)),
+        search=file.names(table.get("search"), ("search",)),
+        sections=sections,
+        renamed=renamed,
+    )
+
+
+def _lifecycle(file: _File, table: Table) -> tuple[Lifecycle | None, tuple[Choice, ...]]:
+    if "states" not in table:
+        return None, ()
+    transitions: dict[str, tuple[str, ...]] = {}
+    choices: list[Choice] = []
+    for state, given in table["states"].items():
+        path = ("states", state)
+        words = file.keys(given, path, _STATE_KEYS)
+        if not NAME.fullmatch(state):
+            file.fault(path, "bad_name")
+        file.words(words, path)
+        transitions[state] = file.names(words.get("next", []), (*path, "next"))
+        choices.append(Choice(state, {lang: words.get(lang, "") for lang in _TEXT_LABEL}))
+    if not choices:
+        file.fault(("states",), "no_states")
+        return None, ()
+    return (
+        Lifecycle(
+            tuple(transitions),
+            transitions,
+            forks=_pairs(file, table, "forks"),
+            beats=_pairs(file, table, "beats"),
+        ),
+        tuple(choices),
+    )
+
+
+def _pairs(file: _File, table: Table, key: str) -> tuple[tuple[str, str], ...]:
+    pairs: list[tuple[str, str]] = []
+    for pair in table.get(key, []):
+        names = file.names(pair, (key,))
+        if len(names) == 2:
+            pairs.append((names[0], names[1]))
+        else:
+            file.fault((key,), "not_a_pair")
+    return tuple(pairs)
+
+
+_APPROVAL_WORDS = {
+    "requested": {"en": "Requested", "ar": "قيد الطلب"},
+    "approved": {"en": "Approved", "ar": "معتمد"},
+    "rejected": {"en": "Rejected", "ar": "مرفوض"},
+}
+
+
+def _field(
+    file: _File,
+    name: str,
+    given: object,
+    shared: Mapping[str, tuple[Choice, ...]],
+    states: tuple[Choice, ...],
+) -> Field:
+    path = ("fields", name)
+    table = file.keys(given, path, _FIELD_KEYS)
+    for key in ("type", "merge", "sensitivity"):
+        if key not in table:
+            file.fault(path, "missing_key", missing=key)
+    choices: tuple[Choice, ...] = ()
+    if isinstance(table.get("choices"), str):
+        listed = table["choices"]
+        choices = shared.get(listed, ())
+        if listed not in shared:
+            file.fault((*path, "choices"), "unknown_choices", known=sorted(shared))
+    elif "choices" in table:
+        choices = _choices(file, table["choices"], (*path, "choices"))
+    if table.get("type") == "state":
+        choices = states
+    elif table.get("type") == "approval":
+        choices = tuple(Choice(state, _APPROVAL_WORDS[state]) for state in APPROVAL.states)
+    plain = {
+        key: table[key]
+        for key in ("required", "when", "relevant", "rule", "warn", "formula", "section")
+        if key in table
+    } | {key: table[key] for key in ("pattern", "past", "country") if key in table}
+    return Field(
+        name=name,
+        type=table.get("type", ""),
+        merge=table.get("merge", ""),
+        label=file.label(table, "label", path, needed=True),
+        hint=file.label(table, "hint", path, needed=False),
+        sensitivity=table.get("sensitivity", 4),
+        choices=choices,
+        to=file.names(table.get("to"), (*path, "to")),
+        min=_bound(table.get("min")),
+        max=_bound(table.get("max")),
+        **plain,
+    )
+
+
+def _bound(value: object) -> int | float | str | None:
+    """A limit as it is kept: dates become their text."""
+    if isinstance(value, dt.date):
+        return value.isoformat()[:10]
+    return value if isinstance(value, int | float) else None

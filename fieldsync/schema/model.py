@@ -1,0 +1,208 @@
+"""What a record type is made of: fields, choices, lifecycle. Immutable, and quick to load compiled.
+
+Types and fields are compared by identity, so that what is made from them (checkers, rules) can be
+kept per object; two schemas are the same when their `version` is.
+"""
+
+import hashlib
+from functools import lru_cache
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core.lifecycle import APPROVAL, Lifecycle, linear
+from fieldsync.core.settle import Policy
+
+Label = dict[str, str]  # {"en": …, "ar": …}
+
+MERGES = (
+    "once",
+    "latest",
+    "review",
+    "greatest",
+    "least",
+    "furthest",
+    "set",
+    "tally",
+    "log",
+    "derived",
+)
+TYPES = (
+    "text",  # one line
+    "note",  # text with line breaks
+    "int",
+    "number",
+    "money",  # not negative, two decimals; its currency is a field of its own
+    "bool",
+    "date",  # YYYY-MM-DD
+    "month",  # YYYY-MM
+    "phone",  # E.164
+    "choice",
+    "ref",  # the id of a record
+    "paper",  # an identity paper: KIND:COUNTRY:NUMBER[:EXPIRY]
+    "geopoint",  # "LAT LON [ALTITUDE [ACCURACY]]", degrees and metres
+    "approval",  # requested, approved or rejected
+    "state",  # the type's lifecycle
+)
+KINDS = {"set": "set", "tally": "tally", "log": "log", "derived": "derived"}
+# What every record carries beside its own fields.
+SYSTEM = {"_deleted": "review", "_unit": "review", "_same_as": "review", "_shared": "set"}
+DICTIONARY_LIMIT = 16 * 1024
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One answer of a choice field: the code that is stored and the words that are shown."""
+
+    code: str
+    label: Label
+
+
+class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+    """One field of a type: what it holds, who may see it, and what becomes of concurrent values.
+
+    `type` is that of one value: a set of choices has type "choice" and merge "set". `when`,
+    `relevant`, `rule`, `warn` and `formula` are expressions (schema/expr.py); "" means none.
+    `min` and `max` bound a number or a date; for text they are lengths in characters.
+    """
+
+    name: str
+    type: str
+    merge: str
+    label: Label
+    required: str = "optional"  # "always", "optional" or "when"
+    when: str = ""
+    relevant: str = ""
+    rule: str = ""
+    warn: str = ""
+    formula: str = ""
+    sensitivity: int = 1
+    hint: Label = {}
+    section: str = ""
+    choices: tuple[Choice, ...] = ()
+    to: tuple[str, ...] = ()
+    min: int | float | str | None = None
+    max: int | float | str | None = None
+    pattern: str = ""
+    past: bool = False  # a date that may not lie in the future
+    country: str = "SY"  # whose numbers a phone without +… is one of
+
+    @property
+    def kind(self) -> str:
+        """How its registers are laid out: "plain", "set", "tally", "log", or "derived" (none)."""
+        return KINDS.get(self.merge, "plain")
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of its choices, in the schema's order."""
+        return tuple(choice.code for choice in self.choices)
+
+    def words(self, value: object, lang: str) -> str:
+        """The value as people read it: a choice's label in `lang`, anything else as it is."""
+        for choice in self.choices:
+            if choice.code == value:
+                return choice.label.get(lang, choice.code)
+        return str(value)
+
+
+class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+    """A record type. `belongs_to` names the ref field whose target owns the record (None: a root).
+
+    `title` are the fields that name a record in a list, `search` those found by words, `renamed`
+    old field names and what they are called now.
+    """
+
+    name: str
+    label: Label
+    plural: Label
+    version: int
+    fields: dict[str, Field]
+    belongs_to: str | None = None
+    lifecycle: Lifecycle | None = None
+    title: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    sections: dict[str, Label] = {}
+    renamed: dict[str, str] = {}
+
+    def field(self, name: str) -> Field:
+        """The field of that name; raises UnknownField."""
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise errors.UnknownField(type=self.name, field=name, known=list(self.fields)) from None
+
+    def policy(self, register: str) -> Policy:
+        """How a register, `field` or `field/member`, settles; raises UnknownField."""
+        return _policy(self, register.partition("/")[0])
+
+    def lifecycle_of(self, name: str) -> Lifecycle | None:
+        """What orders a `furthest` field: the type's states, an approval's, or its choices."""
+        field = self.field(name)
+        if field.type == "state":
+            return self.lifecycle
+        if field.type == "approval":
+            return APPROVAL
+        return linear(field.codes) if field.merge == "furthest" else None
+
+
+@lru_cache(maxsize=4096)
+def _policy(kind: Type, name: str) -> Policy:
+    if name in SYSTEM:
+        return Policy(SYSTEM[name])
+    field = kind.field(name)
+    order = field.codes if field.type == "choice" else ()
+    return Policy(field.merge, order, kind.lifecycle_of(name))
+
+
+class Schema(msgspec.Struct, frozen=True, eq=False):
+    """All record types of an organisation; `version` is 8 hex digits that stand for all of it."""
+
+    types: dict[str, Type]
+    version: str
+
+    def type(self, name: str) -> Type:
+        """The type of that name; raises UnknownType."""
+        try:
+            return self.types[name]
+        except KeyError:
+            raise errors.UnknownType(type=name, known=list(self.types)) from None
+
+    def dictionary(self) -> bytes:
+        """Text that records are full of, for zstd: the same bytes for the same schema, <= 16 KiB.
+
+        The most frequent words stand last, where zstd reaches them most cheaply.
+        """
+        labels: list[str] = []
+        words: list[str] = []
+        for kind in self.types.values():
+            for field in kind.fields.values():
+                labels.extend(choice.label.get("ar", "") for choice in field.choices)
+                words.extend(field.codes)
+                if field.kind == "set":
+                    words.extend(f"{field.name}/{code}" for code in field.codes)
+        for kind in self.types.values():
+            words.append(kind.name)
+            words.extend(kind.fields)
+        text = "\n".join(dict.fromkeys([*labels, *words]))
+        return text.encode()[-DICTIONARY_LIMIT:]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Schema)
+
+
+def make(types: dict[str, Type]) -> Schema:
+    """A schema with its version: the start of the SHA-256 of its canonical form."""
+    return Schema(types, hashlib.sha256(_encoder.encode(types)).hexdigest()[:8])
+
+
+def encode(schema: Schema) -> bytes:
+    """The compiled schema, as a store keeps it."""
+    return _encoder.encode(schema)
+
+
+def decode(data: bytes) -> Schema:
+    """The schema from its compiled form; raises BadFile."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise errors.BadFile(file="schema", reason="compiled_schema") from error

@@ -1,0 +1,59 @@
+"""Phone numbers to E.164: +, country code, number; national ones belong to a given country."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Plan(NamedTuple):
+    """A country's code, the first digits of its mobile numbers and how many digits these have."""
+
+    code: str
+    mobile: str
+    lengths: tuple[int, ...]
+
+
+PLANS = {
+    "SY": Plan("963", "9", (9,)),
+    "SA": Plan("966", "5", (9,)),
+    "EG": Plan("20", "1", (10,)),
+    "LB": Plan("961", "37", (7, 8)),
+    "JO": Plan("962", "7", (9,)),
+    "IQ": Plan("964", "7", (10,)),
+    "TR": Plan("90", "5", (10,)),
+    "YE": Plan("967", "7", (9,)),
+    "PS": Plan("970", "5", (9,)),
+}
+_SIGNS = str.maketrans("", "", " -()./")
+
+
+def international(text: str, country: str) -> str | None:
+    """The E.164 form of a number as people write it (0933 …, 00963 …, +963 …); None if it is none.
+
+    A number without a country code is one of `country`. Where the first digit says mobile, the
+    length must be that of a mobile number; other numbers are held to E.164's bounds only.
+    """
+    digits = text.translate(_SIGNS)
+    plan = PLANS.get(country)
+    if digits.startswith("+"):
+        digits = digits[1:]
+    elif digits.startswith("00"):
+        digits = digits[2:]
+    elif plan is None:
+        return None
+    elif not (digits.startswith(plan.code) and len(digits) > len(plan.code) + 7):
+        digits = plan.code + digits.removeprefix("0")
+    number = "+" + digits
+    return number if plain(country)(number) else None
+
+
+@lru_cache
+def plain(country: str) -> Callable[[str], re.Match[str] | None]:
+    """The test for an E.164 number, where those of `country` must be possible ones there."""
+    plan = PLANS.get(country)
+    if plan is None:
+        return re.compile(r"\+[1-9]\d{7,14}", re.ASCII).fullmatch
+    mobile = f"{plan.code}[{plan.mobile}]"
+    longest = "|".join(f"\\d{{{length - 1}}}" for length in plan.lengths)
+    return re.compile(rf"\+(?:{mobile}(?:{longest})|(?!{mobile}|0)\d{{8,15}})", re.ASCII).fullmatch

@@ -1,0 +1,194 @@
+"""What must hold among the parts of a record type; each breach is a fault at its key."""
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.schema import expr
+from fieldsync.schema.model import MERGES, TYPES, Field, Type
+
+REQUIRED = ("always", "optional", "when")
+EXPRESSIONS = ("when", "relevant", "rule", "warn", "formula")
+MAX_PATTERN = 300
+MAX_SENSITIVITY = 4
+LISTED_SENSITIVITY = 2  # what is more sensitive stands in no list and no search index
+_BOUNDED = {"int", "number", "money", "text", "note"}
+_MEMBERS = {"text", "phone", "choice", "ref", "paper", "date", "month", "int"}
+_ORDERED = {"int", "number", "money", "date", "month", "choice"}
+_STEPS = {"state", "choice", "approval"}
+# Which types of value a merge policy makes sense for; policies not named take any but `state`.
+_FITS: Mapping[str, set[str]] = {
+    "set": _MEMBERS,
+    "tally": {"int"},
+    "log": {"text", "note"},
+    "greatest": _ORDERED,
+    "least": _ORDERED,
+    "furthest": _STEPS,
+}
+
+
+class Report(Protocol):
+    """Takes a fault: where it is, what it is, and its facts."""
+
+    def __call__(self, path: tuple[str, ...], code: str, **facts: object) -> None: ...
+
+
+def check(kind: Type, types: Mapping[str, Type], report: Report) -> None:
+    """Report every breach of a type whose keys were read already."""
+    for field in kind.fields.values():
+        _check_field(kind, field, types, report)
+        _check_expressions(kind, field, report)
+    _check_lifecycle(kind, report)
+    _check_owner(kind, types, report)
+    if kind.version < 1:
+        report(("version",), "bad_version")
+    for key, names in (("title", kind.title), ("search", kind.search)):
+        for name in names:
+            if name not in kind.fields:
+                report((key,), "unknown_field", field=name, known=list(kind.fields))
+            elif kind.fields[name].sensitivity > LISTED_SENSITIVITY:
+                report((key,), "too_sensitive", field=name)
+    for old in kind.renamed:
+        if old in kind.fields:
+            report(("renamed", old), "rename_in_use", field=old)
+        elif final_name(kind.renamed, old) not in kind.fields:
+            report(("renamed", old), "unknown_field", field=kind.renamed[old])
+
+
+def final_name(renamed: Mapping[str, str], name: str) -> str:
+    """What a field is called after all renames; a circle of renames ends at its first name."""
+    seen = {name}
+    while name in renamed and renamed[name] not in seen:
+        name = renamed[name]
+        seen.add(name)
+    return name
+
+
+def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
+    path = ("fields", field.name)
+    known = {"type": TYPES, "merge": MERGES, "required": REQUIRED}
+    odd = {key: values for key, values in known.items() if getattr(field, key) not in values}
+    for key, values in odd.items():
+        report((*path, key), "unknown_value", value=getattr(field, key), known=list(values))
+    if odd:
+        return
+    if field.type not in _FITS.get(field.merge, set(TYPES) - {"state"}):
+        report((*path, "merge"), "merge_does_not_fit", type=field.type, merge=field.merge)
+    # Keys that only some fields may have, and whether this one may.
+    for key, fits in (
+        ("choices", field.type in ("choice", "paper", "state", "approval")),
+        ("to", field.type == "ref"),
+        ("formula", field.merge == "derived"),
+        ("past", field.type in ("date", "month")),
+        ("pattern", field.type in ("text", "note")),
+        ("when", field.required == "when"),
+    ):
+        if getattr(field, key) and not fits:
+            report((*path, key), "key_does_not_fit", type=field.type, merge=field.merge)
+    # And those that some fields must have.
+    for key, needed in (
+        ("choices", field.type in ("choice", "paper")),
+        ("to", field.type == "ref"),
+        ("when", field.required == "when"),
+    ):
+        if needed and not getattr(field, key):
+            report(path, "missing_key", missing=key)
+    _check_references(kind, field, types, report)
+    _check_limits(field, report)
+
+
+def _check_references(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
+    path = ("fields", field.name)
+    if field.section and field.section not in kind.sections:
+        report((*path, "section"), "unknown_section", known=list(kind.sections))
+    for target in field.to:
+        if target not in types:
+            report((*path, "to"), "unknown_type", type=target, known=sorted(types))
+
+
+def _check_limits(field: Field, report: Report) -> None:
+    path = ("fields", field.name)
+    low, high = field.min, field.max
+    for key, bound in (("min", low), ("max", high)):
+        wanted = str if field.type == "date" else int | float
+        if bound is not None and (
+            field.type not in _BOUNDED | {"date"} or not isinstance(bound, wanted)
+        ):
+            report((*path, key), "key_does_not_fit", type=field.type)
+            return
+    if low is not None and high is not None and low > high:  # type: ignore[operator]
+        report((*path, "min"), "min_over_max")
+    if not 0 <= field.sensitivity <= MAX_SENSITIVITY:
+        report((*path, "sensitivity"), "out_of_range", min=0, max=MAX_SENSITIVITY)
+    if not re.fullmatch(r"[A-Z]{2}", field.country):
+        report((*path, "country"), "bad_country")
+    try:
+        re.compile(field.pattern)
+    except (re.error, OverflowError, RecursionError):
+        report((*path, "pattern"), "bad_pattern")
+    if len(field.pattern) > MAX_PATTERN:
+        report((*path, "pattern"), "bad_pattern")
+
+
+def _check_expressions(kind: Type, field: Field, report: Report) -> None:
+    for key in EXPRESSIONS:
+        text = getattr(field, key)
+        path = ("fields", field.name, key)
+        if not text:
+            continue
+        try:
+            compiled = expr.compile(text)
+        except expr.ExpressionError as error:
+            report(path, "bad_expression", reason=error.reason, at=error.at)
+            continue
+        for name in sorted(compiled.names - kind.fields.keys()):
+            report(path, "unknown_field", field=name, known=list(kind.fields))
+        for name, code in sorted(compiled.answers):
+            codes = kind.fields[name].codes if name in kind.fields else ()
+            if codes and code not in codes and kind.fields[name].type != "paper":
+                report(path, "unknown_choice", field=name, choice=code, known=list(codes))
+
+
+def _check_lifecycle(kind: Type, report: Report) -> None:
+    held = [field.name for field in kind.fields.values() if field.type == "state"]
+    if kind.lifecycle is None or held != ["state"]:
+        for name in held:
+            if kind.lifecycle is None or name != "state":
+                report(("fields", name, "type"), "state_without_states")
+        if kind.lifecycle is not None and "state" not in held:
+            report(("states",), "states_without_field")
+    if kind.lifecycle is not None:
+        _check_states(kind.lifecycle, report)
+
+
+def _check_states(lifecycle: Lifecycle, report: Report) -> None:
+    known = lifecycle.states
+    for state, following in lifecycle.transitions.items():
+        for target in sorted(set(following) - set(known)):
+            report(("states", state), "unknown_state", state=target, known=list(known))
+        if state != lifecycle.initial and not lifecycle.reaches(lifecycle.initial, state):
+            report(("states", state), "unreachable_state", state=state)
+    for key, pairs in (("forks", lifecycle.forks), ("beats", lifecycle.beats)):
+        for state in sorted({state for pair in pairs for state in pair} - set(known)):
+            report((key,), "unknown_state", state=state, known=list(known))
+
+
+def _check_owner(kind: Type, types: Mapping[str, Type], report: Report) -> None:
+    if kind.belongs_to is None:
+        return
+    owner = kind.fields.get(kind.belongs_to)
+    if owner is None or owner.type != "ref" or owner.kind != "plain":
+        report(("belongs_to",), "not_a_ref", field=kind.belongs_to)
+        return
+    seen: set[str] = set()
+    ahead = list(owner.to)
+    while ahead:
+        name = ahead.pop()
+        if name == kind.name:
+            report(("belongs_to",), "belongs_in_circle", field=kind.belongs_to)
+            return
+        above = types.get(name)
+        if name not in seen and above and above.belongs_to in above.fields:
+            ahead.extend(above.fields[str(above.belongs_to)].to)
+        seen.add(name)

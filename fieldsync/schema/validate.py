@@ -1,0 +1,242 @@
+"""A save against its type: legal values, rules across fields, lifecycle steps, what is missing.
+
+A record may be saved before it is complete; what is missing keeps it in its first state.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NoReturn
+
+from fieldsync import errors
+from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.schema import expr, papers
+from fieldsync.schema.model import Field, Type
+from fieldsync.schema.values import Normaliser, normaliser
+
+__all__ = [
+    "check",
+    "check_member",
+    "derive",
+    "missing",
+    "normaliser",
+    "relevant",
+    "warnings",
+]
+
+Doc = Mapping[str, object]
+STATE = "state"
+GPS_ACCURACY = 100.0  # metres; a fix worse than that is doubtful
+
+
+class _Plan:
+    """What is compiled once per type."""
+
+    def __init__(self, kind: Type) -> None:
+        fields = kind.fields.values()
+        plain = [field for field in fields if field.kind == "plain"]
+        self.makers: dict[str, Normaliser] = {field.name: normaliser(field) for field in plain}
+        self.past = frozenset(field.name for field in plain if field.past)
+        self.once = frozenset(field.name for field in plain if field.merge == "once")
+        self.always = frozenset(field.name for field in fields if field.required == "always")
+        self.rules = [(field.name, expr.compile(field.rule)) for field in fields if field.rule]
+        self.warn = [(field.name, expr.compile(field.warn)) for field in fields if field.warn]
+        self.when = _compiled((field.name, field.when) for field in fields)
+        self.relevant = _compiled((field.name, field.relevant) for field in fields)
+        self.formulas = _compiled((field.name, field.formula) for field in fields)
+        touching: dict[str, list[tuple[str, expr.Expr]]] = {}
+        for name, rule in self.rules:
+            for touched in rule.names | {name}:
+                touching.setdefault(touched, []).append((name, rule))
+        self.touching = touching
+
+
+def _compiled(texts: Iterable[tuple[str, str]]) -> dict[str, expr.Expr]:
+    return {name: expr.compile(text) for name, text in texts if text}
+
+
+@lru_cache(maxsize=256)
+def _plan(kind: Type) -> _Plan:
+    return _Plan(kind)
+
+
+def check(
+    kind: Type,
+    changes: Mapping[str, object],
+    doc: Doc,
+    today: str,
+    *,
+    deciding: bool = False,
+) -> dict[str, object]:
+    """The stored values of changes to plain fields; None in either means that the field is emptied.
+
+    `doc` is what the record shows ({} for a new one), with the set members and log entries of the
+    same save already in it. A decision in review (`deciding`) may write a `once` field again and
+    take any state. Raises UnknownField, IllegalValue, IllegalStep or Incomplete.
+    """
+    plan = _plan(kind)
+    makers = plan.makers
+    new: dict[str, object] = {}
+    try:
+        for name, value in changes.items():
+            maker = makers.get(name)
+            if maker is None:
+                _refuse_not_plain(kind.field(name))
+            else:
+                new[name] = maker(value)
+        for name in plan.past.intersection(new):
+            _refuse_future(kind.fields[name], new[name], today)
+        if not deciding:
+            for name in plan.once.intersection(new):
+                _refuse_second(name, doc.get(name), new[name])
+        _check_rules(plan, new, doc, today)
+    except errors.IllegalValue as error:
+        error.facts["type"] = kind.name
+        raise
+    if kind.lifecycle is not None and not deciding:
+        _check_step(kind, kind.lifecycle, new, doc, today)
+    return new
+
+
+def check_member(field: Field, value: object) -> str | int:
+    """A set's member as text, a log's entry, or a step of a tally (a whole number, also negative).
+
+    Raises IllegalValue.
+    """
+    if field.kind not in ("set", "log", "tally"):
+        raise errors.IllegalValue(field=field.name, reason="no_members")
+    found = normaliser(field)(value)
+    if found is None:
+        raise errors.IllegalValue(field=field.name, reason="empty")
+    if field.kind == "tally" and isinstance(found, int):
+        return found
+    return str(found)
+
+
+def missing(kind: Type, doc: Doc, today: str) -> list[str]:
+    """The fields that a record still needs before it can leave its first state, in form order."""
+    plan = _plan(kind)
+    full = _whole(kind, doc, today)
+    return [name for name in kind.fields if _needed(kind, plan, name, full, today)]
+
+
+def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
+    """The fields to ask for now, in form order; states and derived fields are never asked for."""
+    plan = _plan(kind)
+    full = _whole(kind, doc, today)
+    return [
+        name
+        for name, field in kind.fields.items()
+        if field.type != STATE and field.kind != "derived" and _asked(plan, name, full, today)
+    ]
+
+
+def derive(kind: Type, doc: Doc, today: str) -> dict[str, object]:
+    """The derived fields that follow from the record alone; those unknown for now are left out."""
+    found: dict[str, object] = {}
+    for name, formula in _plan(kind).formulas.items():
+        value = formula.value(doc, today)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def warnings(kind: Type, doc: Doc, today: str) -> list[dict[str, str]]:
+    """What is legal but odd, as [{"field", "reason"}]: failed `warn` rules, papers, coarse GPS."""
+    full = _whole(kind, doc, today)
+    found = [
+        {"field": name, "reason": "warn"}
+        for name, rule in _plan(kind).warn
+        if not _nothing(full.get(name)) and not rule.holds(full, today)
+    ]
+    for name, field in kind.fields.items():
+        value = full.get(name)
+        if field.type == "paper":
+            held = value if isinstance(value, list | tuple) else [value] if value else []
+            reasons = [papers.doubt(str(paper), today) for paper in held]
+        elif field.type == "geopoint":
+            parts = str(value or "").split()
+            coarse = len(parts) == 4 and float(parts[3]) > GPS_ACCURACY
+            reasons = ["coarse"] if coarse else []
+        else:
+            continue
+        found.extend({"field": name, "reason": reason} for reason in reasons if reason)
+    return found
+
+
+def _nothing(value: object) -> bool:
+    return value is None or value in ("", [], ())
+
+
+def _whole(kind: Type, doc: Doc, today: str) -> dict[str, object]:
+    """The document with its derived fields, and the state that a new record is in."""
+    full = dict(doc)
+    if kind.lifecycle is not None and full.get(STATE) is None:
+        full[STATE] = kind.lifecycle.initial
+    return full | derive(kind, full, today)
+
+
+def _asked(plan: _Plan, name: str, full: Doc, today: str) -> bool:
+    rule = plan.relevant.get(name)
+    return rule is None or rule.holds(full, today)
+
+
+def _needed(kind: Type, plan: _Plan, name: str, full: Doc, today: str) -> bool:
+    # A tally counts from nothing, so it is never missing.
+    if kind.fields[name].kind in ("tally", "derived") or not _nothing(full.get(name)):
+        return False
+    when = plan.when.get(name)
+    wanted = name in plan.always or (when is not None and when.holds(full, today))
+    return wanted and _asked(plan, name, full, today)
+
+
+def _refuse_not_plain(field: Field) -> NoReturn:
+    reason = "derived" if field.kind == "derived" else "not_plain"
+    raise errors.IllegalValue(field=field.name, reason=reason, kind=field.kind)
+
+
+def _refuse_future(field: Field, value: object, today: str) -> None:
+    if isinstance(value, str) and value > today[: len(value)]:
+        raise errors.IllegalValue(field=field.name, reason="future", today=today)
+
+
+def _refuse_second(name: str, old: object, new: object) -> None:
+    if old not in (None, new):
+        raise errors.IllegalValue(field=name, reason="written_once")
+
+
+def _check_rules(plan: _Plan, new: Doc, doc: Doc, today: str) -> None:
+    """Only rules that this save touches: an old record must not be stuck over another field."""
+    touched = plan.touching.keys() & new.keys()
+    if not touched:
+        return
+    after = {**doc, **new}
+    for name in sorted(touched):
+        for owner, rule in plan.touching[name]:
+            if not _nothing(after.get(owner)) and not rule.holds(after, today):
+                raise errors.IllegalValue(field=owner, reason="rule", rule=rule.text)
+
+
+def _check_step(
+    kind: Type, lifecycle: Lifecycle, new: Mapping[str, object], doc: Doc, today: str
+) -> None:
+    old = doc.get(STATE)
+    before = old if isinstance(old, str) else None
+    state = new.get(STATE, before)
+    if STATE in new and not (isinstance(state, str) and lifecycle.allows(before, state)):
+        raise errors.IllegalStep(
+            type=kind.name, old=before, new=state, allowed=list(lifecycle.after(before))
+        )
+    if state in (None, lifecycle.initial):
+        return
+    plan = _plan(kind)
+    full = _whole(kind, {**doc, **new}, today)
+    if before == lifecycle.initial:
+        wanted = list(kind.fields)
+    elif state != before:
+        # Fields that a newer form wants do not hold up a record that left its first state long ago.
+        wanted = [name for name in kind.fields if name in plan.when]
+    else:
+        wanted = [name for name, value in new.items() if value is None]
+    lacking = [name for name in wanted if _needed(kind, plan, name, full, today)]
+    if lacking:
+        raise errors.Incomplete(type=kind.name, fields=lacking)

@@ -1,0 +1,375 @@
+"""One value: from what people, CSV files and JSON give to what is stored, or why it is not legal.
+
+Every field type has a maker of a closure here, built once per field: a file of 100,000 rows goes
+through these, so the ordinary value takes the shortest way and only the odd one is looked at.
+Nothing given (None, "" or blanks) is None: no value.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import lru_cache
+from unicodedata import is_normalized
+from uuid import UUID
+
+from fieldsync import errors
+from fieldsync.schema import papers
+from fieldsync.schema.cleaning import clean, plain_digits
+from fieldsync.schema.model import Field
+from fieldsync.schema.phones import international, plain
+
+Normaliser = Callable[[object], object]
+
+INT_LIMIT = 2**63 - 1
+EXACT = 2**53  # up to here a float holds every integer
+EXACT_DIGITS = 19  # fewer than these fit 64 bits
+TEXT_LIMIT, NOTE_LIMIT = 1_000, 20_000  # characters, where the field says nothing
+
+_NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
+_TIME = r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _TIME, re.ASCII)
+_MONTH = re.compile(r"(\d{4})[-/.](0?[1-9]|1[0-2])", re.ASCII)
+_REF = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_TRUE = frozenset({"true", "yes", "y", "1", "on", "نعم", "صح"})
+_FALSE = frozenset({"false", "no", "n", "0", "off", "لا", "خطأ"})
+
+
+def normaliser(field: Field) -> Normaliser:
+    """The function from a given value to the stored one; it raises IllegalValue, never with the
+    value inside. For a set, log or tally it takes one member, entry or device's count.
+    """
+    return _made(field)
+
+
+@lru_cache(maxsize=4096)
+def _made(field: Field) -> Normaliser:
+    return _MAKERS[field.type](field)
+
+
+def _illegal(field: Field, reason: str, **limits: object) -> errors.IllegalValue:
+    return errors.IllegalValue(field=field.name, reason=reason, **limits)
+
+
+def _spelt(field: Field, value: object, reason: str) -> str:
+    """A text given for something that is no text, digits and spaces made plain."""
+    if not isinstance(value, str):
+        raise _illegal(field, reason)
+    if len(value) > TEXT_LIMIT:
+        raise _illegal(field, "too_long", max=TEXT_LIMIT)
+    return plain_digits(clean(value))
+
+
+def _text(field: Field) -> Normaliser:
+    lines = field.type == "note"
+    low = int(field.min) if isinstance(field.min, int | float) else 0
+    high = int(field.max) if isinstance(field.max, int | float) else 0
+    high = high or (NOTE_LIMIT if lines else TEXT_LIMIT)
+    raw = 4 * high + 100  # so that no huge text is walked through
+    match = re.compile(field.pattern).fullmatch if field.pattern else None
+
+    def text(value: object) -> object:
+        if value is None:
+            return None
+        if type(value) is not str:
+            value = _number_as_text(field, value)
+        if value.isprintable() and is_normalized("NFKC", value):
+            value = value.strip()  # nearly all: both checks are quick
+        elif len(value) > raw:
+            raise _illegal(field, "too_long", max=high)
+        else:
+            value = clean(value, lines=lines)
+        if not value:
+            return None
+        if len(value) > high:
+            raise _illegal(field, "too_long", max=high)
+        if len(value) < low:
+            raise _illegal(field, "too_short", min=low)
+        if match is not None and match(value) is None:
+            raise _illegal(field, "pattern")
+        return value
+
+    return text
+
+
+def _number_as_text(field: Field, value: object) -> str:
+    """A number in a text column, as spreadsheets give them."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise _illegal(field, "not_text")
+    return str(value)
+
+
+def _int(field: Field) -> Normaliser:
+    low = int(field.min) if isinstance(field.min, int | float) else -INT_LIMIT
+    high = int(field.max) if isinstance(field.max, int | float) else INT_LIMIT
+
+    def whole(value: object) -> object:
+        if type(value) is not int:
+            if (
+                type(value) is str
+                and value.isascii()
+                and value.isdigit()
+                and len(value) < EXACT_DIGITS
+            ):
+                value = int(value)
+            elif (value := _odd_number(field, value, "not_whole")) is None:
+                return None
+            elif not isinstance(value, int):
+                raise _illegal(field, "not_whole")
+        if not low <= value <= high:
+            raise _illegal(field, "out_of_range", min=low, max=high)
+        return value
+
+    return whole
+
+
+def _number(field: Field) -> Normaliser:
+    money = field.type == "money"
+    low = field.min if isinstance(field.min, int | float) else (0 if money else -INT_LIMIT)
+    high = field.max if isinstance(field.max, int | float) else INT_LIMIT
+
+    def number(value: object) -> object:
+        if type(value) is str and value.isascii() and len(value) < EXACT_DIGITS:
+            if value.isdigit():
+                value = int(value)
+            elif value.replace(".", "", 1).isdigit():
+                value = float(value)
+        if type(value) is not int and not (type(value) is float and value % 1):
+            value = _odd_number(field, value, "not_number")
+            if value is None:
+                return None
+        if money and type(value) is float and round(value, 2) != value:
+            raise _illegal(field, "too_precise", decimals=2)
+        if not low <= value <= high:
+            raise _illegal(field, "out_of_range", min=low, max=high)
+        return value
+
+    return number
+
+
+def _odd_number(field: Field, value: object, reason: str) -> int | float | None:
+    """The number that is no plain int: a float, or a text in any digits; None for nothing."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise _illegal(field, reason)
+    if isinstance(value, str):
+        if not _NUMBER.fullmatch(value):
+            value = _spelt(field, value, reason)
+            if not value:
+                return None
+            if not _NUMBER.fullmatch(value):
+                raise _illegal(field, reason)
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _illegal(field, reason)
+        # One form for one number: 3.0 and 3 are the same value and the same bytes.
+        if value.is_integer() and abs(value) <= EXACT:
+            return int(value)
+    return value
+
+
+def _bool(field: Field) -> Normaliser:
+    known: dict[object, bool | None] = {True: True, False: False, None: None, "": None}
+    known.update((word, True) for word in _TRUE)
+    known.update((word, False) for word in _FALSE)
+
+    def truth(value: object) -> object:
+        try:
+            return known[value]
+        except (KeyError, TypeError):
+            word = _spelt(field, value, "not_bool").casefold()
+        if word not in known:
+            raise _illegal(field, "not_bool")
+        return known[word]
+
+    return truth
+
+
+def _date(field: Field) -> Normaliser:
+    low = field.min if isinstance(field.min, str) else "1800-01-01"
+    high = field.max if isinstance(field.max, str) else "2200-12-31"
+
+    met: set[str] = set()  # a file holds few different days, and a calendar no more than these
+
+    def day(value: object) -> object:
+        if type(value) is str and value in met:
+            return value
+        text = value
+        if type(text) is not str or len(text) != 10 or text[4] != "-" or text[7] != "-":
+            text = _odd_date(field, value)
+            if text is None:
+                return None
+        try:
+            date.fromisoformat(text)
+        except ValueError:
+            # The digits may be Arabic ones.
+            text = _odd_date(field, text)
+            if text is None:
+                return None
+        if not low <= text <= high:
+            raise _illegal(field, "out_of_range", min=low, max=high)
+        met.add(text)
+        return text
+
+    return day
+
+
+def _odd_date(field: Field, value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, date):  # a datetime is one too
+        return value.isoformat()[:10]
+    text = _spelt(field, value, "not_date")
+    if not text:
+        return None
+    parts = _DATE.fullmatch(text)
+    try:
+        return date(*(int(part) for part in parts.groups())).isoformat()  # type: ignore[union-attr]
+    except (AttributeError, ValueError):
+        raise _illegal(field, "not_date", form="YYYY-MM-DD") from None
+
+
+def _month(field: Field) -> Normaliser:
+    def month(value: object) -> object:
+        if value is None:
+            return None
+        if isinstance(value, date | datetime):
+            return value.isoformat()[:7]
+        text = _spelt(field, value, "not_month")
+        if not text:
+            return None
+        parts = _MONTH.fullmatch(text)
+        if parts is None:
+            raise _illegal(field, "not_month", form="YYYY-MM")
+        return f"{parts[1]}-{int(parts[2]):02d}"
+
+    return month
+
+
+def _phone(field: Field) -> Normaliser:
+    country = field.country
+    is_plain = plain(country)
+
+    def phone(value: object) -> object:
+        if type(value) is str and is_plain(value):
+            return value
+        if value is None:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # a spreadsheet took it for a number, and its leading zero
+        text = _spelt(field, value, "not_phone")
+        if not text:
+            return None
+        number = international(text, country)
+        if number is None:
+            raise _illegal(field, "not_phone", country=country)
+        return number
+
+    return phone
+
+
+def _choice(field: Field) -> Normaliser:
+    codes: dict[object, str | None] = {None: None, "": None}
+    codes.update((code, code) for code in field.codes)
+    words: dict[str, str] = {}
+    twice: set[str] = set()
+    for answer in field.choices:
+        for word in {plain_digits(clean(label)).casefold() for label in answer.label.values()}:
+            if words.setdefault(word, answer.code) != answer.code:
+                twice.add(word)
+    # A code wins over a label, and a label that two choices share says nothing.
+    words = {word: code for word, code in words.items() if word not in twice}
+    words |= {code.casefold(): code for code in field.codes}
+
+    def choice(value: object) -> object:
+        try:
+            return codes[value]
+        except (KeyError, TypeError):
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                value = f"{value:g}"  # codes that are digits, from a spreadsheet
+            word = _spelt(field, value, "not_choice").casefold()
+        if word == "":
+            return None
+        if word not in words:
+            raise _illegal(field, "not_choice", choices=list(field.codes))
+        return words[word]
+
+    return choice
+
+
+def _ref(field: Field) -> Normaliser:
+    def ref(value: object) -> object:
+        if type(value) is str and _REF(value):
+            return value
+        if value is None:
+            return None
+        if isinstance(value, UUID):
+            return str(value)
+        text = _spelt(field, value, "not_ref").lower()
+        if not text:
+            return None
+        if re.fullmatch(r"[0-9a-f]{32}", text):
+            return str(UUID(text))
+        if _REF(text):
+            return text
+        raise _illegal(field, "not_ref", to=list(field.to))
+
+    return ref
+
+
+def _paper(field: Field) -> Normaliser:
+    def paper(value: object) -> object:
+        if value is None:
+            return None
+        text = _spelt(field, value, "not_paper")
+        if not text:
+            return None
+        parts = papers.split(text)
+        if parts is None:
+            raise _illegal(field, "not_paper", form=papers.FORM)
+        if parts[0] not in field.codes:
+            raise _illegal(field, "not_choice", choices=list(field.codes))
+        until = _odd_date(field, parts[3])
+        return ":".join([*parts[:3], *([until] if until else [])])
+
+    return paper
+
+
+def _geopoint(field: Field) -> Normaliser:
+    def point(value: object) -> object:
+        if value is None:
+            return None
+        parts = _spelt(field, value, "not_geopoint").replace(",", " ").split()
+        if not parts:
+            return None
+        if not 2 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts):
+            raise _illegal(field, "not_geopoint", form="LAT LON [ALTITUDE [ACCURACY]]")
+        figures = [float(part) for part in parts]
+        accuracy = figures[3] if len(figures) == 4 else 0.0
+        if abs(figures[0]) > 90 or abs(figures[1]) > 180 or accuracy < 0:
+            raise _illegal(field, "out_of_range")
+        # Seven decimals are a centimetre; one form for one place.
+        return " ".join(f"{figure:.7f}".rstrip("0").rstrip(".") for figure in figures)
+
+    return point
+
+
+_MAKERS: dict[str, Callable[[Field], Normaliser]] = {
+    "text": _text,
+    "note": _text,
+    "int": _int,
+    "number": _number,
+    "money": _number,
+    "bool": _bool,
+    "date": _date,
+    "month": _month,
+    "phone": _phone,
+    "choice": _choice,
+    "state": _choice,
+    "approval": _choice,
+    "ref": _ref,
+    "paper": _paper,
+    "geopoint": _geopoint,
+}

@@ -1,0 +1,165 @@
+"""The language of rules in forms: what it can say, and that nothing else gets through."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync.schema import expr
+from fieldsync.schema.expr import ExpressionError
+
+TODAY = "2026-06-15"
+AMAL = {
+    "birth_date": "2020-06-16",
+    "sex": "f",
+    "income": 0,
+    "size": 5,
+    "groups": ["orphan", "idp"],
+    "note": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1 + 2 * 3", 7),
+        ("(1 + 2) * 3", 9),
+        ("-size + 6", 1),
+        ("7 div 2", 3.5),
+        ("7 mod 2", 1),
+        ("size - 1 - 1", 3),
+        ("size = 5", True),
+        ("size != 5", False),
+        ("${size} >= 5", True),
+        ("size < 5 or sex = 'f'", True),
+        ("size < 5 and sex = 'f'", False),
+        ("size = 5 or size = 4 and size = 3", True),
+        ('sex = "f"', True),
+        ("not(sex = 'm')", True),
+        ("selected(groups, 'orphan')", True),
+        ("selected(groups, 'older')", False),
+        ("selected(sex, 'f')", True),
+        ("count(groups)", 2),
+        ("count(missing_field)", 0),
+        ("empty(note)", True),
+        ("empty(income)", False),
+        ("note = ''", True),
+        ("today()", TODAY),
+        ("age(birth_date)", 5),
+        ("if(size > 3, 'large', 'small')", "large"),
+        ("plus_days('2024-02-28', 2)", "2024-03-01"),
+        ("length(sex)", 1),
+        ("true() and not(false())", True),
+        ("birth_date <= today()", True),
+    ],
+)
+def test_what_a_rule_can_say(text: str, value: object) -> None:
+    """Each piece of the language has the value that a reader expects."""
+    assert expr.compile(text).value(AMAL, TODAY) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nothing < 5", "nothing >= 5", "nothing = 5", "nothing + 1 = 1", "size div 0 > 0"],
+)
+def test_nothing_is_known_of_an_empty_field(text: str) -> None:
+    """A comparison with an empty field, or with what follows from one, does not hold."""
+    assert not expr.compile(text).holds(AMAL, TODAY)
+
+
+def test_codes_that_are_digits_compare_with_numbers() -> None:
+    """A choice stored as '3' is at least 3, as forms made elsewhere expect."""
+    assert expr.compile("wg >= 3 and wg = 3").holds({"wg": "3"}, TODAY)
+
+
+def test_the_age_changes_on_the_birthday() -> None:
+    """On the day itself a year is full; the day before it is not."""
+    rule = expr.compile("age(birth_date)")
+    assert rule.value({"birth_date": "2020-06-15"}, TODAY) == 6
+    assert rule.value({"birth_date": "2020-06-16"}, TODAY) == 5
+    assert rule.value({"birth_date": "spring"}, TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "unexpected"),
+        ("1 +", "unexpected"),
+        ("size = = 5", "unexpected"),
+        ("(size", "unexpected"),
+        ("size)", "unexpected"),
+        ("size.real", "unexpected"),
+        ("__import__('os')", "unexpected"),
+        ("open('x')", "unknown_function"),
+        ("count()", "arguments"),
+        ("count(a, b)", "arguments"),
+        ("'open", "unexpected"),
+        ("(" * 100 + "1" + ")" * 100, "too_deep"),
+        ("-" * 100 + "1", "too_deep"),
+        ("1" + " + 1" * 500, "too_long"),
+        ("1" * 5000, "too_long"),
+    ],
+)
+def test_anything_else_is_refused_with_its_place(text: str, reason: str) -> None:
+    """A text that is no rule says why and where, and never runs."""
+    with pytest.raises(ExpressionError) as caught:
+        expr.compile(text)
+    assert caught.value.reason == reason
+    assert 0 <= caught.value.at <= len(text)
+
+
+def test_a_rule_tells_which_fields_and_answers_it_names() -> None:
+    """The loader checks both against the type."""
+    rule = expr.compile("sex = 'f' and selected(groups, 'orphan') and 'x' != ${note} and size > 3")
+    assert rule.names == {"sex", "groups", "note", "size"}
+    assert rule.answers == {("sex", "f"), ("groups", "orphan"), ("note", "x")}
+
+
+def test_products_cannot_grow_without_bound() -> None:
+    """A hundred multiplications of large numbers end in nothing, not in a machine at work."""
+    huge = " * ".join(["999999999999999999"] * 100)
+    assert expr.compile(huge).value({}, TODAY) is None
+
+
+@given(st.text(max_size=60))
+def test_no_text_does_anything_but_compile_or_fail(text: str) -> None:
+    """Whatever a form carries, the only outcome besides a rule is ExpressionError."""
+    try:
+        rule = expr.compile(text)
+    except ExpressionError:
+        return
+    rule.value(AMAL, TODAY)
+
+
+WORDS = ["size", "sex", "nothing", "1", "2.5", "'f'", "(", ")", "=", "<", "-", "+", "*", "div"]
+WORDS += ["mod", "and", "or", "not(", "empty(", "count(", "if(", ",", "age(", "plus_days("]
+
+
+@given(
+    st.lists(st.sampled_from(WORDS), max_size=25), st.sampled_from([None, "", 7, -1.5, True, []])
+)
+def test_rules_made_of_its_own_words_never_raise_when_they_run(
+    words: list[str], size: object
+) -> None:
+    """What compiles has a value for every document, of any kind of content."""
+    try:
+        rule = expr.compile(" ".join(words))
+    except ExpressionError:
+        return
+    rule.value({**AMAL, "size": size}, TODAY)
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
+def test_comparisons_agree_with_arithmetic(a: int, b: int) -> None:
+    """The six comparisons of numbers are those of mathematics."""
+    doc = {"a": a, "b": b}
+    said = [
+        expr.compile(f"a {sign} b").value(doc, TODAY) for sign in ("<", "<=", "=", "!=", ">=", ">")
+    ]
+    assert said == [a < b, a <= b, a == b, a != b, a >= b, a > b]
+
+
+def test_truth_is_anything_but_empty_zero_and_false() -> None:
+    """What a rule counts as holding."""
+    assert [expr.truth(v) for v in (None, False, 0, "", [], 1, "0", ["a"])] == [False] * 5 + [
+        True
+    ] * 3

@@ -1,0 +1,129 @@
+"""The record types that come with the program."""
+
+import re
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.schema import load
+from fieldsync.schema.model import DICTIONARY_LIMIT
+
+SCHEMA = load.load_texts(load.shipped())
+ARABIC = re.compile("[\u0621-\u064a]")
+
+
+def lifecycle(name: str) -> Lifecycle:
+    """The lifecycle of a shipped type."""
+    found = SCHEMA.type(name).lifecycle
+    assert found is not None
+    return found
+
+
+def test_types_belong_to_each_other_up_to_the_household() -> None:
+    """The household is the root; everything else finds its unit through it."""
+    owners = {name: kind.belongs_to for name, kind in SCHEMA.types.items()}
+    assert owners == {
+        "household": None,
+        "person": "household",
+        "membership": "household",
+        "case": "person",
+        "follow_up": "case",
+    }
+
+
+def test_every_word_is_there_in_arabic_and_english() -> None:
+    """Fields, answers, states and sections, each in its own script."""
+    labels = []
+    for kind in SCHEMA.types.values():
+        labels += [kind.label, kind.plural, *kind.sections.values()]
+        for field in kind.fields.values():
+            labels += [field.label, *(choice.label for choice in field.choices)]
+            labels += [field.hint] if field.hint else []
+    assert len(labels) > 200
+    assert all(ARABIC.search(label["ar"]) and not ARABIC.search(label["en"]) for label in labels)
+
+
+def test_nothing_sensitive_names_a_record_or_is_found_by_words() -> None:
+    """Health, income and protection stay out of lists and of the search index."""
+    for kind in SCHEMA.types.values():
+        assert kind.title
+        assert all(kind.field(name).sensitivity <= 2 for name in (*kind.title, *kind.search))
+
+
+def test_looking_up_what_is_not_there_names_what_is() -> None:
+    """A misspelt type or field comes back with the known ones."""
+    with pytest.raises(errors.UnknownType) as caught:
+        SCHEMA.type("houshold")
+    assert caught.value.facts["known"] == list(SCHEMA.types)
+    with pytest.raises(errors.UnknownField):
+        SCHEMA.type("person").field("surname")
+    with pytest.raises(errors.UnknownField):
+        SCHEMA.type("person").policy("surname/x")
+
+
+def test_registers_settle_by_the_policy_of_their_field() -> None:
+    """Choices are compared by their order, states and approvals by their lifecycle."""
+    case = SCHEMA.type("case")
+    assert case.policy("risk").order == ("low", "medium", "high", "emergency")
+    assert case.policy("state").lifecycle is case.lifecycle
+    assert case.policy("concerns/neglect").merge == "set"
+    assert case.policy("_unit").merge == "review"
+    approval = case.policy("plan_approved").lifecycle
+    assert approval is not None
+    assert approval.further("requested", "approved") == "approved"
+
+
+def test_along_one_path_a_case_takes_the_farther_state() -> None:
+    """Two devices that moved the same case on need no supervisor."""
+    case = lifecycle("case")
+    path = ["identified", "registered", "assessed", "planned", "in_service", "monitoring"]
+    for i, state in enumerate(path):
+        assert [case.further(state, later) for later in path[i:]] == path[i:]
+    assert case.further("closing", "closed") == "closed"
+    assert case.further("identified", "closed") == "closed"
+
+
+@pytest.mark.parametrize(
+    "state", ["registered", "assessed", "planned", "in_service", "monitoring", "transferred"]
+)
+def test_a_close_against_work_going_on_is_for_a_person(state: str) -> None:
+    """Nobody's new service disappears behind somebody else's closing."""
+    assert lifecycle("case").further("closed", state) is None
+    assert lifecycle("case").further("in_service", "closing") is None
+
+
+def test_a_visit_that_was_made_was_made() -> None:
+    """Done beats missed and cancelled."""
+    visit = lifecycle("follow_up")
+    assert visit.further("done", "missed") == "done"
+    assert visit.further("cancelled", "done") == "done"
+    assert not visit.allows("cancelled", "done")
+
+
+def test_a_family_merged_here_and_dissolved_there_is_for_a_person() -> None:
+    """The two ends of a household's life do not decide by themselves."""
+    household = lifecycle("household")
+    assert household.further("merged", "dissolved") is None
+    assert household.further("registered", "verified") == "verified"
+    assert household.initial == "draft"
+
+
+def test_the_dictionary_is_small_and_always_the_same() -> None:
+    """Both sides of a sync make it from the schema alone."""
+    again = load.load_texts(dict(reversed(load.shipped().items())))
+    assert again.version == SCHEMA.version
+    assert again.dictionary() == SCHEMA.dictionary()
+    assert len(SCHEMA.dictionary()) <= DICTIONARY_LIMIT
+    assert b"family_name" in SCHEMA.dictionary()
+    assert "displacement" in SCHEMA.dictionary().decode()
+
+
+def test_values_are_shown_in_the_readers_words() -> None:
+    """A code becomes its label; what is no code stays."""
+    sex = SCHEMA.type("person").field("sex")
+    assert [sex.words("f", "ar"), sex.words("f", "en"), sex.words("x", "ar")] == [
+        "أنثى",
+        "Female",
+        "x",
+    ]
