@@ -1,0 +1,67 @@
+"""The hash chain over a device's commits, its seal, and the bytes that a request signs.
+
+Every message that is hashed or signed begins with its own versioned words and has parts of fixed
+or written length, so that no message of one kind can be read as one of another.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from fieldsync.crypto.keys import DEVICE_SIZE, DeviceKey, device_id, verify
+
+HASH_SIZE = 32
+_CHAIN = b"fieldsync chain 1"
+_SEAL = b"fieldsync seal 1"
+_REQUEST = b"fieldsync request 1"
+
+
+def first(device: bytes) -> bytes:
+    """Return the 32 bytes that a device's chain starts from, before its first commit."""
+    return sha256(_CHAIN + device).digest()
+
+
+def body_hash(body: bytes) -> bytes:
+    """Return the 32-byte hash of a commit's canonical bytes; it outlives an erased body."""
+    return sha256(body).digest()
+
+
+def chain(prev: bytes, hash_: bytes) -> bytes:
+    """Return the 32-byte chain hash of a commit with this body hash after `prev`."""
+    return sha256(_CHAIN + prev + hash_).digest()
+
+
+def extend(prev: bytes, bodies: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return (body hash, chain hash) for each body in turn, the first one following `prev`."""
+    links = []
+    for body in bodies:
+        hash_ = sha256(body).digest()
+        prev = sha256(_CHAIN + prev + hash_).digest()
+        links.append((hash_, prev))
+    return links
+
+
+def seal_message(device: bytes, seq: int, chain_: bytes) -> bytes:
+    """Return the bytes a seal signs: this device's chain stands at `chain_` after commit `seq`."""
+    if len(device) != DEVICE_SIZE or len(chain_) != HASH_SIZE:
+        raise ValueError("a device is 16 bytes, a chain hash 32")
+    return _SEAL + device + seq.to_bytes(8) + chain_
+
+
+def seal(key: DeviceKey, seq: int, chain_: bytes) -> bytes:
+    """Return the device's 64-byte signature over the head of its own chain."""
+    return key.sign(seal_message(key.device, seq, chain_))
+
+
+def check_seal(public: bytes, seq: int, chain_: bytes, signature: bytes) -> bool:
+    """Say whether the seal of this key's own device over a head holds; malformed ones do not."""
+    try:
+        message = seal_message(device_id(public), seq, chain_)
+    except (ValueError, OverflowError):
+        return False
+    return verify(public, message, signature)
+
+
+def request_message(method: str, path: str, query: str, nonce: bytes, hello: bytes) -> bytes:
+    """Return the bytes that sign a request: what is asked, the server's nonce, the hello's hash."""
+    parts = (method.encode(), path.encode(), query.encode(), nonce, sha256(hello).digest())
+    return _REQUEST + b"".join(len(part).to_bytes(4) + part for part in parts)

@@ -1,0 +1,89 @@
+"""The hash chain and its seal: nothing is altered, dropped, reordered or replayed unnoticed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey
+
+DEVICE = bytes(range(16))
+FIRST = "11b45a7674af159f8caaa268357873a4acc5b9b013a3cb41280c3ccfd3716e9d"
+ONE = (
+    "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed",
+    "6b60f714b620a2244c1b7650a2f5a864290b162a63c30cd6445fd6ce56169e42",
+)
+TWO = (
+    "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3",
+    "451abd32b6e1afe42825f5586820fc602bad8850fe879650b73761ebb18b9d35",
+)
+KEY = DeviceKey.from_bytes(bytes(range(32)))
+BODIES = st.lists(st.binary(max_size=20), min_size=1, max_size=8)
+
+
+def test_a_chain_is_frozen():
+    """A device's first three chain hashes are the same on every version of the program."""
+    assert chain.first(DEVICE).hex() == FIRST
+    links = chain.extend(chain.first(DEVICE), [b"one", b"two"])
+    assert [(hash_.hex(), link.hex()) for hash_, link in links] == [ONE, TWO]
+
+
+@given(BODIES, st.integers(0, 8))
+def test_a_chain_may_be_extended_in_any_portions(bodies: list[bytes], at: int):
+    """One long extension, two short ones, and link by link give the same hashes."""
+    start = chain.first(DEVICE)
+    whole = chain.extend(start, bodies)
+    head = chain.extend(start, bodies[:at])
+    assert head + chain.extend(head[-1][1] if head else start, bodies[at:]) == whole
+    prev = start
+    for body, (hash_, link) in zip(bodies, whole, strict=True):
+        prev = chain.chain(prev, chain.body_hash(body))
+        assert (chain.body_hash(body), prev) == (hash_, link)
+
+
+@given(BODIES, BODIES)
+def test_different_histories_have_different_heads(mine: list[bytes], theirs: list[bytes]):
+    """Altering, dropping, adding or reordering commits changes the head."""
+    start = chain.first(DEVICE)
+    equal_heads = chain.extend(start, mine)[-1] == chain.extend(start, theirs)[-1]
+    assert equal_heads == (mine == theirs)
+
+
+def test_a_seal_holds_for_its_own_head_only():
+    """A seal is good for one device, one place and one head, and for nothing near it."""
+    head = bytes(32)
+    seal = chain.seal(KEY, 7, head)
+    assert chain.check_seal(KEY.public, 7, head, seal)
+    assert not chain.check_seal(KEY.public, 8, head, seal)
+    assert not chain.check_seal(KEY.public, 7, bytes([1]) * 32, seal)
+    assert not chain.check_seal(DeviceKey.generate().public, 7, head, seal)
+    assert not chain.check_seal(KEY.public, 7, head, seal[:-1])
+    assert not chain.check_seal(KEY.public, -1, head, seal)
+    assert not chain.check_seal(KEY.public, 7, b"short", seal)
+
+
+def test_a_seals_message_is_frozen():
+    """The bytes that a seal signs are its words, the device, the place and the head."""
+    message = chain.seal_message(DEVICE, 7, bytes.fromhex(FIRST))
+    assert message == b"fieldsync seal 1" + DEVICE + (7).to_bytes(8) + bytes.fromhex(FIRST)
+    with pytest.raises(ValueError, match="16 bytes"):
+        chain.seal_message(DEVICE[1:], 7, bytes.fromhex(FIRST))
+
+
+def test_a_requests_message_is_frozen():
+    """The bytes that a request signs, each part with its length before it."""
+    assert chain.request_message("POST", "/v1/sync", "a=1", b"n", b"hello").hex() == (
+        "6669656c6473796e632072657175657374203100000004504f5354000000082f76312f73796e63"
+        "00000003613d31000000016e00000020"
+        "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+    )
+
+
+PARTS = st.tuples(*[st.text("ab/?", max_size=3)] * 3, *[st.binary(max_size=2)] * 2)
+
+
+@given(PARTS, PARTS)
+def test_two_requests_never_sign_the_same_bytes(mine: tuple, theirs: tuple):
+    """No part can lend a letter to its neighbour: different requests have different messages."""
+    equal = chain.request_message(*mine) == chain.request_message(*theirs)
+    assert equal == (mine == theirs)
