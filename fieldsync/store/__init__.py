@@ -1,0 +1,14 @@
+"""Where a node keeps what it knows; the only place with SQL. Here it is chosen which database that is."""
+
+from pathlib import Path
+
+from fieldsync.store.sqlite import SqliteStore as Store
+from fieldsync.store.sqlite import Tx
+
+
+def open_store(home: Path, key: bytes, *, create: bool = False, shared: bool = False) -> Store:
+    """Open the store in a node's folder with its 32-byte key."""
+    return Store(home, key, create=create, shared=shared)
+
+
+__all__ = ["Store", "Tx", "open_store"]

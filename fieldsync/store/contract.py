@@ -1,0 +1,109 @@
+"""What a store holds, as the rest of the program sees it: rows, entries, devices. No SQL and no file here."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fieldsync.core.register import Value
+from fieldsync.core.state import Base, State
+
+Document = dict[str, Any]
+
+
+class Row:
+    """One record as stored. Changed by sync.apply and by nobody else.
+
+    `arrivals` says at which arrival of its channel each explicit register last changed, "" standing for the base.
+    """
+
+    __slots__ = ("arrivals", "channel", "code", "conflicts", "doc", "n", "old_channel", "old_term", "owner", "state")
+
+    def __init__(self, n: int, state: State, doc: Document, arrivals: dict[str, int]) -> None:
+        self.n = n
+        self.state = state
+        self.doc = doc
+        self.arrivals = arrivals
+        self.channel: int | None = None
+        self.owner: bytes | None = None
+        self.code: str | None = None
+        self.conflicts: dict[str, Value] = {}  # field → the value that its heads started from, where known
+        self.old_channel: int | None = None
+        self.old_term = 0
+
+
+class Channel(NamedTuple):
+    """One unit's records: the last arrival handed out, the digest (64 bits) over them, and how many they are."""
+
+    n: int
+    unit: str
+    arrival: int
+    digest: int
+    records: int
+
+
+class Entry(NamedTuple):
+    """A record's place in a channel; `gone` entries tell late devices that it left."""
+
+    arrival: int
+    gone: bool
+    row: Row
+
+
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """What a device may do, and where: a role in a unit and all below it."""
+
+    unit: str
+    role: str
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A device as this node knows it. `head` and `chain`: how far its verified commits go here."""
+
+    n: int
+    id: bytes
+    letters: str | None
+    person: str | None
+    key: bytes | None
+    grants: tuple[Grant, ...]
+    state: str  # known (heard of), enrolled, revoked, forked
+    head: int
+    chain: bytes | None
+    enrolled: int | None
+    seen: int | None
+
+
+class Logged(NamedTuple):
+    """One commit in the log; `body` is None when it was erased."""
+
+    device: bytes
+    seq: int
+    stamp: int
+    author: str
+    record: bytes
+    note: str | None
+    body: bytes | None
+    hash: bytes
+    chain: bytes
+
+
+class Server(NamedTuple):
+    """A server that this node syncs with; `unsure` while a push's acknowledgement is outstanding."""
+
+    id: bytes
+    name: str
+    address: str
+    pin: bytes
+    nonce: bytes | None
+    unsure: bool
+    synced: int | None
+
+
+def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
+    """Return the first grant whose unit is this one or above it."""
+    for grant in grants:
+        if unit == grant.unit or unit.startswith(grant.unit + "/"):
+            return grant
+    return None
+
+
+__all__ = ["Base", "Channel", "Device", "Document", "Entry", "Grant", "Logged", "Row", "Server", "State", "Value", "covers"]

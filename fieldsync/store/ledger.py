@@ -1,0 +1,187 @@
+"""Who wrote what: devices, their commits, the servers that acknowledged them, invites; and this node's own facts."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.store.contract import Device, Grant, Logged, Server
+from fieldsync.store.numbers import Numbered
+
+_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
+_DEVICE = "n, id, letters, person, key, grants, state, head, chain, enrolled, seen"
+_LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain"
+_SERVER = "id, name, address, pin, nonce, unsure, synced"
+
+
+class Ledger(Numbered):
+    """A transaction's devices, commits and servers."""
+
+    # --- this node's own facts ---
+
+    def get(self, key: str) -> Any:
+        """Return one of the node's facts, or None."""
+        row = self.sql("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def put(self, key: str, value: str | bytes | int | None) -> None:
+        """Set one of the node's facts."""
+        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    # --- devices ---
+
+    def device(self, device: bytes) -> Device | None:
+        """Return a device by its 16-byte id."""
+        row = self.sql(f"SELECT {_DEVICE} FROM device WHERE id = ?", (device,)).fetchone()
+        return None if row is None else _device(row)
+
+    def devices(self) -> list[Device]:
+        """Return all devices that this node has heard of."""
+        return [_device(row) for row in self.sql(f"SELECT {_DEVICE} FROM device ORDER BY n")]
+
+    def enrol(self, device: bytes, key: bytes, letters: str, person: str, grants: Sequence[Grant], at: int, chain: bytes) -> None:
+        """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
+        self.device_number(device)
+        self.sql(
+            "UPDATE device SET key=?, letters=?, person=?, grants=?, state='enrolled', enrolled=?, head=0, chain=? WHERE id=?",
+            (key, letters, person, msgspec.json.encode(list(grants)).decode(), at, chain, device),
+        )
+
+    def name_device(self, device: bytes, letters: str, person: str) -> None:
+        """Remember the name of a device that is enrolled elsewhere."""
+        self.device_number(device)
+        self.sql("UPDATE device SET letters = ?, person = ? WHERE id = ? AND letters IS NULL", (letters, person, device))
+
+    def named_devices(self, after: int) -> list[tuple[int, bytes, str, str]]:
+        """Return (number, id, letters, person) of the devices enrolled here behind a number."""
+        query = "SELECT n, id, letters, person FROM device WHERE n > ? AND letters IS NOT NULL ORDER BY n"
+        return [tuple(row) for row in self.sql(query, (after,))]
+
+    def set_device_state(self, device: bytes, state: str) -> None:
+        """Mark a device as enrolled, revoked or forked."""
+        self.sql("UPDATE device SET state = ? WHERE id = ?", (state, device))
+
+    def last_nonce(self, device: bytes) -> int:
+        """Return when the last nonce that a device used was handed out (microseconds)."""
+        row = self.sql("SELECT nonce FROM device WHERE id = ?", (device,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def use_nonce(self, device: bytes, issued: int, at: int) -> bool:
+        """Take a nonce handed out at `issued` (microseconds): true once, false for it and all older ones after."""
+        done = self.sql("UPDATE device SET nonce = ?, seen = ? WHERE id = ? AND nonce < ?", (issued, at, device, issued))
+        return bool(done.rowcount == 1)
+
+    # --- commits ---
+
+    def append(self, device: bytes, commits: Sequence[Logged], seal: bytes | None = None) -> None:
+        """Add a device's next commits to the log, right behind its head; `seal` is its signature over the last of them."""
+        if not commits:
+            return
+        n = self.device_number(device)
+        self.many(
+            "INSERT INTO commit_log VALUES (?,?,?,?,?,?,?,?,?,NULL)",
+            [(n, c.seq, c.stamp, self.author_number(c.author), c.record, c.note, c.body, c.hash, c.chain) for c in commits],
+        )
+        last = commits[-1]
+        self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (last.seq, last.chain, n))
+        if seal is not None:
+            self.sql("UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", (seal, n, last.seq))
+
+    def commits(self, device: bytes, after: int, limit: int = -1) -> Iterator[Logged]:
+        """Yield a device's commits behind a sequence number, in order."""
+        query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE c.device = ? AND c.seq > ? ORDER BY c.seq LIMIT ?"
+        return map(self._logged, self.sql(query, (self.device_number(device), after, limit)))
+
+    def commits_of(self, record: bytes) -> list[Logged]:
+        """Return all commits about a record that this node holds, by stamp."""
+        query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE c.record = ? ORDER BY c.stamp, c.device, c.seq"
+        return [self._logged(row) for row in self.sql(query, (record,))]
+
+    def unsent_records(self, device: bytes, after: int) -> set[bytes]:
+        """Return the records that a device's commits behind `after` touch."""
+        query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq > ?"
+        return {row[0] for row in self.sql(query, (self.device_number(device), after))}
+
+    def _logged(self, row: Sequence[Any]) -> Logged:
+        return Logged(self.device_id(row[0]), row[1], row[2], self.author_name(row[3]), *row[4:])
+
+    def refuse(self, device: bytes, seq: int, error: errors.FieldsyncError) -> None:
+        """Keep a commit aside: it stays in the log with the reason, and is not applied."""
+        facts = msgspec.json.encode(error.facts).decode()
+        self.sql("INSERT OR REPLACE INTO refusal VALUES (?,?,?,?)", (self.device_number(device), seq, error.code, facts))
+
+    def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
+        """Return (seq, code, facts as JSON) of a device's refused commits behind `after`."""
+        query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? ORDER BY seq"
+        return [tuple(row) for row in self.sql(query, (self.device_number(device), after))]
+
+    # --- servers that this node syncs with ---
+
+    def add_server(self, server: Server) -> None:
+        """Remember a server."""
+        self.sql(f"INSERT OR REPLACE INTO server ({_SERVER}) VALUES (?,?,?,?,?,?,?)", tuple(server))
+
+    def servers(self) -> list[Server]:
+        """Return the servers known, the most recently synced first."""
+        found = self.sql(f"SELECT {_SERVER} FROM server ORDER BY synced DESC")
+        return [Server(*row[:5], bool(row[5]), row[6]) for row in found]
+
+    def set_server(self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None) -> None:
+        """Change what is given."""
+        self.sql(
+            "UPDATE server SET nonce = coalesce(?, nonce), unsure = coalesce(?, unsure), synced = coalesce(?, synced) WHERE id = ?",
+            (nonce, unsure, synced, server),
+        )
+
+    def cursor(self, server: bytes, channel: int) -> tuple[int, int]:
+        """Return the arrivals of a server's channel up to which its entries were taken, and all of it is known.
+
+        They differ after a cut: a record that changed at 5 and again at 9 stands at 9, so one who took entries up to 7
+        still lacks what changed at 5.
+        """
+        row = self.sql("SELECT arrival, whole FROM cursor WHERE server = ? AND channel = ?", (server, channel)).fetchone()
+        return (row[0], row[1]) if row else (0, 0)
+
+    def set_cursor(self, server: bytes, channel: int, arrival: int, *, whole: bool = False) -> None:
+        """Remember the arrival taken, in the transaction that applied it; `whole` when nothing is left behind it."""
+        self.sql(
+            "INSERT INTO cursor VALUES (?1,?2,?3,?4) ON CONFLICT (server, channel) "
+            "DO UPDATE SET arrival = ?3, whole = CASE WHEN ?4 THEN ?3 ELSE whole END",
+            (server, channel, arrival, arrival if whole else 0),
+        )
+
+    def acknowledged(self, server: bytes, device: bytes) -> int:
+        """Return up to which of a device's commits a server has acknowledged."""
+        query = "SELECT seq FROM receipt WHERE server = ? AND device = ?"
+        row = self.sql(query, (server, self.device_number(device))).fetchone()
+        return int(row[0]) if row else 0
+
+    def acknowledge(self, server: bytes, device: bytes, seq: int, at: int) -> None:
+        """Remember a server's acknowledgement; it may also fall, when a server was restored from a backup."""
+        self.sql("INSERT OR REPLACE INTO receipt VALUES (?,?,?,?)", (server, self.device_number(device), seq, at))
+
+    def receipts(self, device: bytes) -> list[tuple[bytes, int, int]]:
+        """Return (server id, seq, milliseconds) of a device's acknowledgements."""
+        query = "SELECT server, seq, at FROM receipt WHERE device = ? ORDER BY at"
+        return [tuple(row) for row in self.sql(query, (self.device_number(device),))]
+
+    # --- invites ---
+
+    def add_invite(self, id: bytes, secret: bytes, person: str, grants: Sequence[Grant], expires: int) -> None:
+        """Keep an invite: the hash of its secret, for whom, what for, until when (milliseconds)."""
+        text = msgspec.json.encode(list(grants)).decode()
+        self.sql("INSERT INTO invite VALUES (?,?,?,?,?,NULL)", (id, secret, person, text, expires))
+
+    def invite(self, id: bytes) -> tuple[bytes, str, tuple[Grant, ...], int, int | None] | None:
+        """Return (hashed secret, person, grants, expires, used at) of an invite."""
+        row = self.sql("SELECT secret, person, grants, expires, used FROM invite WHERE id = ?", (id,)).fetchone()
+        return None if row is None else (row[0], row[1], _grants(row[2]), row[3], row[4])
+
+    def use_invite(self, id: bytes, at: int) -> bool:
+        """Mark an invite as used: true once."""
+        return bool(self.sql("UPDATE invite SET used = ? WHERE id = ? AND used IS NULL", (at, id)).rowcount == 1)
+
+
+def _device(row: Sequence[Any]) -> Device:
+    return Device(*row[:5], _grants(row[5]) if row[5] else (), *row[6:])

@@ -1,0 +1,20 @@
+"""Numbered, append-only changes to the tables; each is recorded in its own transaction (sqlite-utils' migrations)."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+LATEST = 1
+
+
+def bring_up_to_date(db: "sqlite_utils.Database") -> None:
+    """Apply what this store does not have yet."""
+    from sqlite_utils.migrations import Migrations  # noqa: PLC0415 - slow to import, and seldom needed
+
+    from fieldsync.store.migrations import m0001_first  # noqa: PLC0415
+
+    steps = Migrations("fieldsync")
+    steps(name="0001_first")(m0001_first.apply)
+    steps.apply(db)
+    db.execute(f"PRAGMA user_version = {LATEST}")

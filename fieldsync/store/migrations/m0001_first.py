@@ -1,0 +1,59 @@
+"""The first tables. Records, devices, authors and channels have short local numbers `n`; ids are 16-byte blobs."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+TABLES = (
+    # this node's own facts: who it is, its keys, its schema, its clock
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
+    """CREATE TABLE device (
+        n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, letters TEXT, person TEXT, key BLOB, grants TEXT,
+        state TEXT NOT NULL DEFAULT 'known', head INTEGER NOT NULL DEFAULT 0, chain BLOB,
+        nonce INTEGER NOT NULL DEFAULT 0, enrolled INTEGER, seen INTEGER)""",
+    "CREATE TABLE author (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE channel (
+        n INTEGER PRIMARY KEY, unit TEXT NOT NULL UNIQUE, arrival INTEGER NOT NULL DEFAULT 0,
+        digest INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0)""",
+    """CREATE TABLE record (
+        n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, type TEXT NOT NULL, channel INTEGER, owner BLOB, code TEXT,
+        doc TEXT NOT NULL, registers BLOB NOT NULL, term INTEGER NOT NULL, conflicts TEXT)""",
+    "CREATE INDEX record_by_code ON record (code)",
+    "CREATE INDEX record_by_type ON record (type)",
+    "CREATE INDEX record_by_owner ON record (owner) WHERE owner IS NOT NULL",
+    "CREATE INDEX record_in_conflict ON record (n) WHERE conflicts IS NOT NULL",
+    """CREATE TABLE channel_entry (
+        channel INTEGER NOT NULL, record INTEGER NOT NULL, arrival INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (channel, record)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX channel_entry_by_arrival ON channel_entry (channel, arrival)",
+    "CREATE INDEX channel_entry_left ON channel_entry (record) WHERE gone",
+    """CREATE TABLE commit_log (
+        device INTEGER NOT NULL, seq INTEGER NOT NULL, stamp INTEGER NOT NULL, author INTEGER NOT NULL,
+        record BLOB NOT NULL, note TEXT, body BLOB, hash BLOB NOT NULL, chain BLOB NOT NULL,
+        seal BLOB, PRIMARY KEY (device, seq)) WITHOUT ROWID""",
+    "CREATE INDEX commit_by_record ON commit_log (record)",
+    # commits that were verified and kept, but not applied
+    """CREATE TABLE refusal (
+        device INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL,
+        PRIMARY KEY (device, seq)) WITHOUT ROWID""",
+    # how far this node is with each server: the arrivals taken, the commits acknowledged
+    """CREATE TABLE server (
+        id BLOB PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, pin BLOB NOT NULL, nonce BLOB,
+        unsure INTEGER NOT NULL DEFAULT 0, synced INTEGER) WITHOUT ROWID""",
+    """CREATE TABLE cursor (
+        server BLOB NOT NULL, channel INTEGER NOT NULL, arrival INTEGER NOT NULL, whole INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (server, channel)) WITHOUT ROWID""",
+    """CREATE TABLE receipt (
+        server BLOB NOT NULL, device INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (server, device)) WITHOUT ROWID""",
+    """CREATE TABLE invite (
+        id BLOB PRIMARY KEY, secret BLOB NOT NULL, person TEXT NOT NULL, grants TEXT NOT NULL, expires INTEGER NOT NULL,
+        used INTEGER) WITHOUT ROWID""",
+)
+
+
+def apply(db: "sqlite_utils.Database") -> None:
+    """Make the tables."""
+    for statement in TABLES:
+        db.execute(statement)

@@ -1,0 +1,63 @@
+"""Devices and authors have short local numbers in a store's rows; here they are looked up and given out."""
+
+from typing import Any
+
+from fieldsync.store.vault import Connection
+
+_TABLES = {"device": "id", "author": "name"}
+
+
+class Numbers:
+    """What was looked up already, for all transactions of a store."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, dict[Any, int]] = {table: {} for table in _TABLES}
+        self.back: dict[str, dict[int, Any]] = {table: {} for table in _TABLES}
+
+    def forget(self) -> None:
+        """Drop all: numbers given out in a transaction that failed are not taken."""
+        for known in (*self.of.values(), *self.back.values()):
+            known.clear()
+
+
+class Numbered:
+    """A transaction that knows the numbers."""
+
+    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+        self.sql = connection.execute
+        self.many = connection.executemany
+        self.connection = connection
+        self._numbers = numbers
+
+    def device_number(self, device: bytes) -> int:
+        """Return a device's local number, giving it one if it is new."""
+        return self._number("device", device)
+
+    def author_number(self, author: str) -> int:
+        """Return an author's local number, giving one if it is new."""
+        return self._number("author", author)
+
+    def device_id(self, n: int) -> bytes:
+        """Return the 16-byte id of a device's number."""
+        found: bytes = self._named("device", n)
+        return found
+
+    def author_name(self, n: int) -> str:
+        """Return the name of an author's number."""
+        found: str = self._named("author", n)
+        return found
+
+    def _number(self, table: str, name: object) -> int:
+        n = self._numbers.of[table].get(name)
+        if n is None:
+            column = _TABLES[table]
+            row = self.sql(f"SELECT n FROM {table} WHERE {column} = ?", (name,)).fetchone()
+            n = row[0] if row else self.sql(f"INSERT INTO {table} ({column}) VALUES (?)", (name,)).lastrowid
+            self._numbers.of[table][name] = n
+        return int(n)
+
+    def _named(self, table: str, n: int) -> Any:
+        known = self._numbers.back[table]
+        if n not in known:
+            known[n] = self.sql(f"SELECT {_TABLES[table]} FROM {table} WHERE n = ?", (n,)).fetchone()[0]
+        return known[n]

@@ -1,0 +1,90 @@
+"""The store on SQLite: one encrypted file, short transactions. The SQL itself is in records.py and ledger.py."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fieldsync.store import migrations, vault
+from fieldsync.store.ledger import Ledger
+from fieldsync.store.numbers import Numbers
+from fieldsync.store.records import Records
+
+FILE = "store.db"
+_READER_CACHE_KIB = 8 * 1024
+
+
+class Tx(Records, Ledger):
+    """What can be asked and told within one transaction."""
+
+
+class SqliteStore:
+    """A store in one file; `shared` gives readers connections of their own, for a server's threads."""
+
+    def __init__(self, home: Path, key: bytes, *, create: bool = False, shared: bool = False) -> None:
+        self.path = home / FILE
+        self._key = key
+        self._shared = shared
+        self._writer = vault.connect(self.path, key, create=create)
+        with vault.guarded():
+            if self._writer.execute("PRAGMA user_version").fetchone()[0] < migrations.LATEST:
+                migrations.bring_up_to_date(vault.tables(self._writer))
+        self._lock = threading.RLock()
+        self._idle: list[vault.Connection] = []
+        self._numbers = Numbers()
+
+    def close(self) -> None:
+        """Close the file."""
+        for connection in [*self._idle, self._writer]:
+            connection.close()
+        self._idle.clear()
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Tx]:
+        """One transaction that may write; unless `durable`, power loss may take it back whole (it can be fetched again)."""
+        with self._lock, vault.guarded():
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                tx = Tx(self._writer, self._numbers)
+                yield tx
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                self._numbers.forget()
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """One transaction that only reads, all from one moment."""
+        if not self._shared:
+            with self._lock, vault.guarded():
+                self._writer.execute("BEGIN")
+                try:
+                    yield Tx(self._writer, self._numbers)
+                finally:
+                    self._writer.execute("ROLLBACK")
+            return
+        with vault.guarded():
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = vault.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)
+            connection.execute("BEGIN")
+            try:
+                yield Tx(connection, self._numbers)
+            finally:
+                connection.execute("ROLLBACK")
+                self._idle.append(connection)
+
+    def tidy(self) -> None:
+        """Fold the write-ahead log into the file; readers and writers go on meanwhile."""
+        with self._lock, vault.guarded():
+            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def damage(self) -> list[str]:
+        """Return what SQLCipher and SQLite find wrong with the file: nothing, if all is well."""
+        with self._lock, vault.guarded():
+            found = [str(row[0]) for row in self._writer.execute("PRAGMA cipher_integrity_check")]
+            return found + [row[0] for row in self._writer.execute("PRAGMA integrity_check") if row[0] != "ok"]

@@ -1,0 +1,29 @@
+"""A view per record type, with the form's own words as columns, and the full-text table: all derived, made anew at will."""
+
+from collections.abc import Mapping, Sequence
+
+from fieldsync.core import names
+from fieldsync.store.vault import Connection, guarded, tables
+
+_ID = "lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-' || substr(h, 13, 4) || '-' || substr(h, 17, 4) || '-' || substr(h, 21))"
+
+
+def make(connection: Connection, types: Mapping[str, Sequence[str]]) -> None:
+    """Make the views of these types (name → field names, both from the schema's alphabet) and the search table."""
+    with guarded():
+        db = tables(connection)
+        for old in db.view_names():
+            db.execute(f"DROP VIEW [{old}]")
+        for type_, fields in types.items():
+            columns = "".join(f", json_extract(doc, '$.{field}') AS [{field}]" for field in fields)
+            connection.execute(
+                f"CREATE VIEW [{type_}] AS SELECT {_ID} AS id, code, unit, conflicts IS NOT NULL AS in_conflict, "
+                f"json_extract(doc, '$._deleted') AS deleted{columns} "
+                "FROM (SELECT *, hex(record.id) AS h FROM record JOIN channel ON channel.n = record.channel) "
+                f"WHERE type = '{type_}'",
+            )
+        if "search" not in db.table_names():
+            connection.execute(
+                "CREATE VIRTUAL TABLE search USING fts5 "
+                f"""(words, content = '', detail = none, columnsize = 0, tokenize = "{names.TOKENIZER}")""",
+            )
