@@ -1,0 +1,224 @@
+"""A column: many values of one field in few bytes. Each picks the tightest of a few plain encodings; zstd does the rest.
+
+Byte by byte: docs/formats/columns.md. Every encoding gives back the very values, their types included, or is not used.
+"""
+
+import sys
+from array import array
+from collections.abc import Callable, Sequence
+from operator import sub
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core import codes
+from fieldsync.core.register import Value
+
+RAW, CONST, NULLABLE, INTEGERS, DECIMALS, CHOICES, DIGITS, WORDS, TEXTS, CODES = range(10)
+
+_MANY = 256
+MAX_TEXT = 32 * 1024 * 1024  # of one column, in characters
+_REPEATING = (CONST, CHOICES, DIGITS, WORDS, CODES)
+_DIGIT_TO_ZERO = {ord(d): "0" for d in "123456789"}
+_WIDEST = (1 << 63) - 1
+_SEPARATOR = " \n "
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+Header = tuple[int, ...]
+
+
+def encode(values: Sequence[Value]) -> bytes:
+    """Return a column's bytes: a tag, then what that encoding needs. Values are JSON values."""
+    kinds = set(map(type, values))
+    if len(kinds) == 1:
+        kind = kinds.pop()
+        if kind is str:
+            return _encode_texts(values)  # type: ignore[arg-type]  # every value is a str here
+        if kind is int:
+            return _encode_integers(values)  # type: ignore[arg-type]  # every value is an int here
+        if kind is float:
+            return _encode_decimals(values)  # type: ignore[arg-type]  # every value is a float here
+        if kind is not list and all(value is values[0] for value in values):
+            return _tagged(CONST, values[0])
+    elif len(kinds) == 2 and type(None) in kinds:
+        mask = bytes([value is not None for value in values])
+        return _tagged(NULLABLE, (mask, encode([value for value in values if value is not None])))
+    return _tagged(RAW, list(values))
+
+
+def _tagged(tag: int, content: object) -> bytes:
+    return bytes((tag,)) + _pack(content)
+
+
+def _encode_integers(values: Sequence[int]) -> bytes:
+    low, high = min(values), max(values)
+    if low == high:
+        return _tagged(CONST, low)
+    if high - low > _WIDEST:
+        return _tagged(RAW, list(values))
+    steps = list(map(sub, values[1:], values))
+    least, most = min(steps), max(steps)
+    if most - least < (high - low) >> 1:
+        width, planes = _planes(steps, least)
+        return _tagged(INTEGERS, (1, values[0], least, width, planes))
+    width, planes = _planes(values, low)
+    return _tagged(INTEGERS, (0, 0, low, width, planes))
+
+
+def _planes(values: Sequence[int], low: int) -> tuple[int, bytes]:
+    """Return the values less `low` as byte planes, the lowest first: equal bytes stand together."""
+    width = ((max(values) - low).bit_length() + 7) // 8
+    words = array("Q", [value - low for value in values] if low else values)
+    if sys.byteorder == "big":
+        words.byteswap()
+    whole = words.tobytes()
+    return width, b"".join(whole[i::8] for i in range(width))
+
+
+def _from_planes(width: int, planes: bytes, low: int, count: int) -> list[int]:
+    if not 0 <= width <= 8 or len(planes) != width * count:
+        raise errors.BadFrame(reason="column")
+    whole = bytearray(8 * count)
+    for i in range(width):
+        whole[i::8] = planes[i * count : (i + 1) * count]
+    words = array("Q", bytes(whole))
+    if sys.byteorder == "big":
+        words.byteswap()
+    return [word + low for word in words] if low else words.tolist()
+
+
+def _encode_decimals(values: Sequence[float]) -> bytes:
+    texts = list(map(repr, values))
+    places = max(len(text.partition(".")[2]) for text in texts)
+    if places <= 9 and "e" not in "".join(texts) and "-0.0" not in texts:
+        scale = 10**places
+        scaled = [round(value * scale) for value in values]
+        if [whole / scale for whole in scaled] == list(values):
+            return _tagged(DECIMALS, (places, _encode_integers(scaled)))
+    return _tagged(RAW, list(values))
+
+
+def _encode_texts(values: Sequence[str]) -> bytes:
+    distinct = dict.fromkeys(values)
+    if len(distinct) == 1:
+        return _tagged(CONST, values[0])
+    if len(distinct) <= _MANY and len(distinct) * 2 <= len(values):
+        order = {value: i for i, value in enumerate(distinct)}
+        return _tagged(CHOICES, (list(distinct), bytes(map(order.__getitem__, values))))
+    template = _template(values)
+    if template is not None:
+        numbers = list(map(int, "\n".join(values).translate(_not_digits(template)).split("\n")))
+        return _tagged(DIGITS, (template, _encode_integers(numbers)))
+    if len(values) > 1:
+        coded = list(map(codes.split, values)) if codes.split(values[0]) else [None]
+        if all(coded):
+            prefixes, running = zip(*coded, strict=True)  # type: ignore[arg-type]  # none is None here
+            return _tagged(CODES, (_encode_texts(prefixes), _encode_integers(running)))
+    joined = _SEPARATOR.join(values)
+    if joined.count("\n") == len(values) - 1:
+        words = joined.split(" ")
+        order = {word: i for i, word in enumerate(dict.fromkeys(words))}
+        if len(order) <= 0xFFFF and len(order) * 3 <= len(words):
+            indexes = [order[word] for word in words]
+            return _tagged(WORDS, (list(order), len(words), _encode_integers(indexes)))
+    text = "\0".join(values)
+    return _tagged(TEXTS, text) if text.count("\0") == len(values) - 1 else _tagged(RAW, list(values))
+
+
+def _template(values: Sequence[str]) -> str | None:
+    """Return the one shape of all values with 0 for each digit, or None: `+00000000000`, `0000-00-00`."""
+    first = values[0].translate(_DIGIT_TO_ZERO)
+    if not 1 < first.count("0") <= 18 or "\n" in first or not first.isascii():
+        return None
+    return first if all(value.translate(_DIGIT_TO_ZERO) == first for value in values) else None
+
+
+def _not_digits(template: str) -> dict[int, None]:
+    return {ord(c): None for c in template if c != "0"}
+
+
+def decode(column: bytes, count: int) -> list[Value]:
+    """Return the `count` values of a column; anything out of shape is BadFrame."""
+    try:
+        values = _decode(column, count)
+    except (msgspec.DecodeError, TypeError, ValueError, IndexError, OverflowError, RecursionError) as fault:
+        raise errors.BadFrame(reason="column") from fault
+    if len(values) != count or (column[0] in _REPEATING and _total(values) > MAX_TEXT):
+        raise errors.BadFrame(reason="column")
+    return values
+
+
+def _total(values: list[Value]) -> int:
+    return sum(len(value) for value in values if isinstance(value, str))
+
+
+def _decode(column: bytes, count: int) -> list[Value]:
+    content = _unpack(memoryview(column)[1:])
+    return _DECODERS[column[0]](content, count)
+
+
+def _const(content: Value, count: int) -> list[Value]:
+    return [content] * count
+
+
+def _raw(content: list[Value], _count: int) -> list[Value]:
+    return content
+
+
+def _nullable(content: tuple[bytes, bytes], count: int) -> list[Value]:
+    mask, inner = content
+    known = iter(decode(inner, sum(mask)))
+    return [next(known) if there else None for there in mask[:count]]
+
+
+def _integers(content: tuple[int, int, int, int, bytes], count: int) -> list[int]:
+    steps, first, low, width, planes = content
+    if not steps:
+        return _from_planes(width, planes, low, count)
+    values = [first]
+    value = first
+    for step in _from_planes(width, planes, low, count - 1):
+        value += step
+        values.append(value)
+    return values
+
+
+def _decimals(content: tuple[int, bytes], count: int) -> list[float]:
+    places, inner = content
+    scale = 10**places
+    return [whole / scale for whole in decode(inner, count)]  # type: ignore[operator]  # a str raises TypeError
+
+
+def _choices(content: tuple[list[Value], bytes], _count: int) -> list[Value]:
+    distinct, indexes = content
+    return list(map(distinct.__getitem__, indexes))
+
+
+def _digits(content: tuple[str, bytes], count: int) -> list[str]:
+    template, inner = content
+    width = template.count("0")
+    shape = template.replace("%", "%%").replace("0", "%s")
+    return [shape % tuple(str(number).zfill(width)) for number in decode(inner, count)]
+
+
+def _words(content: tuple[list[str], int, bytes], count: int) -> list[str]:
+    words, total, inner = content
+    if total > 1 << 20:
+        raise errors.BadFrame(reason="column")
+    return " ".join(map(words.__getitem__, decode(inner, total))).split(_SEPARATOR)  # type: ignore[arg-type]
+
+
+def _texts(content: str, _count: int) -> list[str]:
+    return content.split("\0")
+
+
+def _codes(content: tuple[bytes, bytes], count: int) -> list[str]:
+    prefixes, numbers = content
+    pairs = zip(decode(prefixes, count), decode(numbers, count), strict=True)
+    return [codes.whole(prefix, number) for prefix, number in pairs]  # type: ignore[arg-type]
+
+
+_DECODERS: tuple[Callable[..., list[Value]], ...] = (
+    _raw, _const, _nullable, _integers, _decimals, _choices, _digits, _words, _texts, _codes,
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""The small frames: what is said besides records and commits. Byte by byte: docs/formats/frames.md."""
+
+from typing import TypeVar
+
+import msgspec
+
+from fieldsync import errors
+
+_M = TypeVar("_M", bound=msgspec.Struct)
+
+
+class Hello(msgspec.Struct, array_like=True, frozen=True):
+    """The first frame of every request; it is signed. `where`: only say how far you are.
+
+    `now` is the sender's clock in milliseconds, `head` its last commit, `cursors` (unit, arrivals taken and wholly known) of each
+    channel it holds, `dictionary` and `grants` short hashes of what it works with, `devices` the
+    last name of a device that it was told.
+    """
+
+    protocol: int
+    dictionary: bytes
+    now: int
+    head: int
+    grants: bytes
+    cursors: tuple[tuple[str, int, int], ...] = ()
+    where: bool = False
+    devices: int = 0
+
+
+class Commits(msgspec.Struct, array_like=True, frozen=True):
+    """Contiguous commits of one device, and its seal over the last of them."""
+
+    device: bytes
+    seal: bytes
+    rows: bytes
+
+
+class Ack(msgspec.Struct, array_like=True, frozen=True):
+    """How far a server holds the sender's commits, and which it kept aside: (seq, code, facts as JSON)."""
+
+    now: int
+    head: int
+    refused: tuple[tuple[int, str, str], ...] = ()
+    grants: tuple[tuple[str, str], ...] | None = None  # when they are others than the hello's
+    devices: tuple[tuple[int, bytes, str, str], ...] = ()  # (number, id, letters, person) of those enrolled since
+
+
+class States(msgspec.Struct, array_like=True, frozen=True):
+    """A channel's next records up to `arrival`, and those that left it."""
+
+    unit: str
+    arrival: int
+    rows: bytes
+    gone: tuple[bytes, ...] = ()
+
+
+class Summary(msgspec.Struct, array_like=True, frozen=True):
+    """A channel as the server holds it at the moment of the last frame."""
+
+    unit: str
+    arrival: int
+    digest: int
+    records: int
+
+
+class End(msgspec.Struct, array_like=True, frozen=True):
+    """The last frame of an answer."""
+
+    channels: tuple[Summary, ...] = ()
+
+
+class Range(msgspec.Struct, array_like=True, frozen=True):
+    """The records from id `low` to `high` (both included): how many, and the sum of their digest terms (64 bits)."""
+
+    low: bytes
+    high: bytes
+    count: int
+    digest: int
+
+
+class Ask(msgspec.Struct, array_like=True, frozen=True):
+    """For healing: compare these ranges of a channel, and send these records whole."""
+
+    unit: str
+    ranges: tuple[Range, ...] = ()
+    want: tuple[bytes, ...] = ()
+
+
+class Found(msgspec.Struct, array_like=True, frozen=True):
+    """The answer to an Ask: ranges that differ, cut finer, and (id, term) of short ones that differ."""
+
+    unit: str
+    ranges: tuple[Range, ...] = ()
+    records: tuple[tuple[bytes, int], ...] = ()
+    within: tuple[Range, ...] = ()  # the short ranges that `records` lists
+
+
+class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
+    """A device asks to be enrolled: the invite, its public key, and its signature over both."""
+
+    protocol: int
+    invite: bytes
+    secret: bytes
+    key: bytes
+    signature: bytes
+
+
+class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
+    """What an enrolled device starts with."""
+
+    org: str
+    server: bytes
+    server_name: str
+    letters: str
+    person: str
+    grants: tuple[tuple[str, str], ...]
+    nonce: bytes
+    now: int
+    schema: dict[str, str]
+
+
+encode = msgspec.msgpack.Encoder().encode
+
+
+def decode(kind: type[_M], payload: bytes) -> _M:
+    """Return a message of this kind; BadFrame for anything else."""
+    try:
+        return msgspec.msgpack.decode(payload, type=kind)
+    except (msgspec.MsgspecError, RecursionError) as fault:
+        raise errors.BadFrame(reason=kind.__name__) from fault

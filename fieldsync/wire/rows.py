@@ -1,0 +1,290 @@
+"""Records and commits as columns: what a COMMITS or STATES frame holds. Byte by byte: docs/formats/frames.md."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core import commit as commits
+from fieldsync.core.commit import Commit, Context
+from fieldsync.core.register import Head, Register, Value
+from fieldsync.core.state import Base, State, Values, field_of
+from fieldsync.wire import columns
+
+MAX_ROWS = 20_000
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+_T = TypeVar("_T")
+Pairs = Sequence[tuple[bytes, int]]
+
+
+class _Directory(dict[Any, int]):
+    """Gives each distinct thing the next number."""
+
+    def __missing__(self, key: object) -> int:
+        self[key] = len(self)
+        return self[key]
+
+
+# --- rows of named values ---------------------------------------------------------------------------------------------
+
+
+def _pack_rows(rows: Sequence[Values]) -> tuple[Any, ...]:
+    """Columns by field; rows that have the same fields share a shape."""
+    shapes = _Directory()
+    which = [shapes[tuple(row)] for row in rows]
+    fields = dict.fromkeys(name for shape in shapes for name in shape)
+    packed = [columns.encode([row[name] for row in rows if name in row]) for name in fields]
+    return list(fields), [[list(fields).index(name) for name in shape] for shape in shapes], columns.encode(which), packed
+
+
+def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
+    fields, shapes, which, packed_columns = packed
+    indexes = _numbers(which, count)
+    named = [tuple(fields[i] for i in shape) for shape in shapes]
+    lengths = [0] * len(fields)
+    for index in indexes:
+        if index >= len(shapes):
+            raise errors.BadFrame(reason="shape")
+    for index, shape in enumerate(shapes):
+        times = indexes.count(index) if len(shapes) > 1 else count
+        for i in shape:
+            lengths[i] += times
+    decoded = [columns.decode(column, n) for column, n in zip(packed_columns, lengths, strict=True)]
+    if len(shapes) == 1:
+        return [dict(zip(named[0], row, strict=True)) for row in zip(*(decoded[i] for i in shapes[0]), strict=True)] or [
+            {} for _ in range(count)
+        ]
+    nexts = [iter(values).__next__ for values in decoded]
+    takers = [[nexts[i] for i in shape] for shape in shapes]
+    return [dict(zip(named[i], [take() for take in takers[i]], strict=True)) for i in indexes]
+
+
+def _numbers(column: bytes, count: int) -> list[int]:
+    values = columns.decode(column, count)
+    if any(type(value) is not int or value < 0 for value in values):
+        raise errors.BadFrame(reason="number")
+    return values  # type: ignore[return-value]  # all are ints, as just checked
+
+
+def _pack_ids(ids: Sequence[bytes]) -> bytes:
+    whole = b"".join(ids)
+    return b"".join(whole[i::16] for i in range(16))
+
+
+def _unpack_ids(planes: bytes, count: int) -> list[bytes]:
+    if len(planes) != 16 * count:
+        raise errors.BadFrame(reason="ids")
+    whole = bytearray(16 * count)
+    for i in range(16):
+        whole[i::16] = planes[i * count : (i + 1) * count]
+    return [bytes(whole[i : i + 16]) for i in range(0, 16 * count, 16)]
+
+
+class _Writes:
+    """Columns of dots with stamp, author and what they had seen besides themselves."""
+
+    def __init__(self, devices: _Directory, authors: _Directory) -> None:
+        self._devices, self._authors = devices, authors
+        self._heads: list[tuple[int, int, int, int]] = []
+        self._counts: list[int] = []
+        self._seen: list[tuple[int, int]] = []
+
+    def add(self, device: bytes, seq: int, stamp: int, author: str, seen: Pairs = ()) -> None:
+        self._heads.append((self._devices[device], seq, stamp, self._authors[author]))
+        self._counts.append(len(seen))
+        self._seen += [(self._devices[d], s) for d, s in seen]
+
+    def packed(self) -> tuple[Any, ...]:
+        heads = [columns.encode(part) for part in zip(*self._heads, strict=True)]
+        seen = [columns.encode(part) for part in zip(*self._seen, strict=True)]
+        return len(self._heads), heads, columns.encode(self._counts), len(self._seen), seen
+
+
+def _unpack_writes(
+    packed: tuple[Any, ...], devices: list[bytes], authors: list[str]
+) -> list[tuple[bytes, int, int, str, list[tuple[bytes, int]]]]:
+    count, heads, counts, total, seen = packed
+    _bounded(count, total)
+    if not count:
+        return []
+    device, seq, stamp, author = (_numbers(column, count) for column in heads)
+    pairs = iter(
+        zip(map(devices.__getitem__, _numbers(seen[0], total)), _numbers(seen[1], total), strict=True) if total else ()
+    )
+    return [
+        (devices[d], s, t, authors[a], list(islice(pairs, n)) if n else [])
+        for d, s, t, a, n in zip(device, seq, stamp, author, _numbers(counts, count), strict=True)
+    ]
+
+
+def _bounded(*counts: object) -> None:
+    for count in counts:
+        if type(count) is not int or not 0 <= count <= MAX_ROWS * 8:
+            raise errors.TooLarge(what="rows", limit=MAX_ROWS)
+
+
+# --- states -----------------------------------------------------------------------------------------------------------
+
+
+def pack_states(states: Sequence[State]) -> bytes:
+    """Return the payload for these states, grouped by type; their order within a type is kept."""
+    devices, authors = _Directory(), _Directory()
+    by_type: dict[str, list[State]] = {}
+    for state in states:
+        by_type.setdefault(state.type, []).append(state)
+    blocks = [(type, len(rows), *_pack_block(rows, devices, authors)) for type, rows in by_type.items()]
+    return _pack((list(devices), list(authors), blocks))
+
+
+def _pack_block(states: list[State], devices: _Directory, authors: _Directory) -> tuple[Any, ...]:
+    bases, writes = _Writes(devices, authors), _Writes(devices, authors)
+    group_counts, name_counts, names = [], [], []
+    by_field: dict[str, list[Value]] = {}
+    forked: list[Any] = []
+    for row, state in enumerate(states):
+        if state.base is not None:
+            bases.add(*state.base)
+        groups: dict[tuple[Any, ...], list[tuple[str, Value]]] = {}
+        for name, register in state.fields.items():
+            head = register.heads[0]
+            if len(register.heads) != 1 or register.seen[head.device] != head.seq:
+                forked.append((row, name, [tuple(h) for h in register.heads], list(register.seen.items()), state.origins.get(name)))
+                continue
+            seen = () if len(register.seen) == 1 else tuple((d, s) for d, s in register.seen.items() if d != head.device)
+            groups.setdefault((*head[:4], seen), []).append((name, head.value))
+        group_counts.append(len(groups))
+        for (device, seq, stamp, author, seen), written in groups.items():
+            writes.add(device, seq, stamp, author, seen)
+            name_counts.append(len(written))
+            for name, value in written:
+                names.append(name)
+                by_field.setdefault(field_of(name), []).append(value)
+    return (
+        _pack_ids([state.record for state in states]),
+        columns.encode([state.base is not None for state in states]),
+        bases.packed(),
+        _pack_rows([state.values for state in states]),
+        columns.encode(group_counts),
+        writes.packed(),
+        columns.encode(name_counts) if name_counts else b"",
+        (len(names), columns.encode(names)) if names else (0, b""),
+        [(field, len(values), columns.encode(values)) for field, values in by_field.items()],
+        forked,
+    )
+
+
+def unpack_states(payload: bytes) -> list[State]:
+    """Return the states of a payload; anything out of shape is BadFrame, too much is TooLarge."""
+
+    def read() -> list[State]:
+        devices, authors, blocks = _unpack(payload)
+        _directories(devices, authors)
+        _bounded(sum(block[1] for block in blocks))
+        return [state for block in blocks for state in _unpack_block(block, devices, authors)]
+
+    return _guarded(read)
+
+
+def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[str]) -> Iterable[State]:
+    type_, count, ids, has_base, bases, values, group_counts, writes, name_counts, named, by_field, forked = block
+    if not isinstance(type_, str):
+        raise errors.BadFrame(reason="type")
+    base_rows = iter(_unpack_writes(bases, devices, authors))
+    rows = _unpack_rows(values, count)
+    heads = iter(_unpack_writes(writes, devices, authors))
+    _bounded(named[0])
+    names = iter(columns.decode(named[1], named[0]) if named[0] else ())
+    per_group = iter(_numbers(name_counts, writes[0]) if writes[0] else ())
+    nexts = {field: iter(columns.decode(column, n)).__next__ for field, n, column in by_field}
+    fields: list[dict[str, Register]] = []
+    for groups in _numbers(group_counts, count):
+        registers: dict[str, Register] = {}
+        for device, seq, stamp, author, seen in islice(heads, groups):
+            everything = {device: seq, **dict(seen)} if seen else {device: seq}
+            for name in islice(names, next(per_group)):
+                value = nexts[field_of(name)]()  # type: ignore[arg-type]  # a name that is no str raises
+                registers[name] = Register((Head(device, seq, stamp, author, value),), everything)  # type: ignore[index]
+        fields.append(registers)
+    origins: dict[int, dict[str, Value]] = {}
+    for row, name, forked_heads, pairs, origin in forked:
+        fields[row][name] = Register(tuple(Head(*head) for head in forked_heads), dict(pairs))
+        origins.setdefault(row, {})[name] = origin
+    columns_ = zip(_unpack_ids(ids, count), columns.decode(has_base, count), rows, fields, strict=True)
+    for i, (record, made, row_values, registers) in enumerate(columns_):
+        base = Base(*next(base_rows)[:4]) if made else None
+        yield State(record, type_, base, row_values, registers, origins.get(i, {}))
+
+
+# --- commits ----------------------------------------------------------------------------------------------------------
+
+
+def pack_commits(batch: Sequence[Commit]) -> bytes:
+    """Return the payload for contiguous commits of one device, in order."""
+    devices, authors, types = _Directory(), _Directory(), _Directory()
+    first = batch[0]
+    rows = _Writes(devices, authors)
+    context_counts: list[int] = []
+    partial: list[tuple[int, list[str]]] = []
+    contexts = _Writes(devices, authors)
+    seen_groups = 0
+    for commit in batch:
+        rows.add(commit.device, commit.seq, commit.stamp, commit.author)
+        context_counts.append(len(commit.context))
+        for names, pairs in commit.context:
+            if len(names) != len(commit.fields):
+                partial.append((seen_groups, list(names)))
+            contexts.add(first.device, 1, 0, "", pairs)
+            seen_groups += 1
+    notes = columns.encode([commit.note for commit in batch])
+    kinds = [types[commit.type, commit.form] for commit in batch]
+    body = (
+        first.format, len(batch), rows.packed(), columns.encode(kinds), _pack_ids([c.record for c in batch]), notes,
+        _pack_rows([c.fields for c in batch]), columns.encode(context_counts), contexts.packed(), partial,
+    )  # fmt: skip
+    return _pack((list(devices), list(authors), list(types), body))
+
+
+def unpack_commits(payload: bytes) -> list[Commit]:
+    """Return the commits of a payload, checked one by one (core.commit.check)."""
+
+    def read() -> list[Commit]:
+        devices, authors, types, body = _unpack(payload)
+        _directories(devices, authors)
+        format_, count, rows, kinds, ids, notes, fields, context_counts, contexts, partial = body
+        _bounded(count)
+        writes = _unpack_writes(rows, devices, authors)
+        groups = _unpack_writes(contexts, devices, authors)
+        some = {group: tuple(names) for group, names in partial}
+        found, at = [], 0
+        for write, kind, record, note, values, n in zip(
+            writes, _numbers(kinds, count), _unpack_ids(ids, count), columns.decode(notes, count),
+            _unpack_rows(fields, count), _numbers(context_counts, count), strict=True,
+        ):  # fmt: skip
+            everything = tuple(values)
+            context: tuple[Context, ...] = tuple(
+                (some.get(i, everything), tuple(groups[i][4])) for i in range(at, at + n)
+            )
+            at += n
+            type_, form = types[kind]
+            made = Commit(format_, *write[:2], write[2], write[3], type_, form, record, note, values, context)  # type: ignore[arg-type]
+            commits.check(made)
+            found.append(made)
+        return found
+
+    return _guarded(read)
+
+
+def _directories(devices: list[bytes], authors: list[str]) -> None:
+    if not all(isinstance(d, bytes) and len(d) == 16 for d in devices) or not all(isinstance(a, str) for a in authors):
+        raise errors.BadFrame(reason="directory")
+
+
+def _guarded(read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except (msgspec.DecodeError, TypeError, ValueError, KeyError, IndexError, StopIteration, RuntimeError, AttributeError) as fault:
+        raise errors.BadFrame(reason="payload") from fault
