@@ -1,0 +1,217 @@
+"""The one way in: states from the keyboard, the network or a bundle are joined, settled and stored in one transaction.
+
+Follow one save through: commands/laptop.py → sync/save.py → here → sync/session.py → server/app.py, which ends here again.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from fieldsync.core import stamp
+from fieldsync.core.commit import Commit, decode
+from fieldsync.core.register import Head, Value
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle
+from fieldsync.core.state import State, dots, field_of, merge, register_of
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row
+from fieldsync.sync.rules import Rules, TypeRules
+
+Touched = dict[bytes, tuple[Row, set[str] | None]]
+NOWHERE = "_"  # the unit of a record that came without one
+
+
+class Applied(NamedTuple):
+    """What an apply did: the rows it changed, by record id, and how many conflicts it opened."""
+
+    rows: dict[bytes, Row]
+    new_conflicts: int
+
+
+def apply(
+    tx: Tx, rules: Rules, states: Sequence[State], *, unit: str | None = None, index: bool, known: dict[bytes, Row] | None = None
+) -> Applied:
+    """Join states into the store; `unit` is the channel they came by, `index` keeps full text (laptops).
+
+    `known` are the rows of these records where the caller has read them already.
+    """
+    if known is None:
+        known = tx.rows(dict.fromkeys(state.record for state in states))
+    touched: Touched = {}
+    before: dict[bytes, tuple[int, str]] = {}
+    for state in states:
+        row = known.get(state.record)
+        if row is None:
+            row = known[state.record] = Row(0, state, {}, {})
+            touched[state.record] = row, None
+            before[state.record] = 0, ""
+            continue
+        merged, changed = merge(row.state, state)
+        based = merged.base != row.state.base
+        if not changed and not based:
+            continue
+        already = touched.get(state.record)
+        if already is None:
+            before[state.record] = len(row.conflicts), rules.of(row.state.type).words(row.doc) if index else ""
+            touched[state.record] = row, None if based else changed
+        else:
+            touched[state.record] = row, None if based or already[1] is None else already[1] | changed
+        row.state = merged
+    for row, changed in touched.values():
+        settle_row(row, rules.of(row.state.type), changed)
+    opened = [touched[record][0] for record, (n, _) in before.items() if len(touched[record][0].conflicts) > n]
+    told = {state.record: state.origins for state in states if state.origins} if opened else {}
+    for row in opened:
+        _trace(tx, row, told.get(row.state.record, {}))
+    _place(tx, rules, touched, unit)
+    tx.save(touched)
+    if index:
+        words = ((row.n, before[record][1], rules.of(row.state.type).words(row.doc)) for record, row in _rows(touched, before))
+        tx.index(change for change in words if change[1] != change[2])
+    return Applied({record: row for record, (row, _) in touched.items()}, len(opened))
+
+
+def _rows(touched: Touched, which: Iterable[bytes]) -> Iterator[tuple[bytes, Row]]:
+    return ((record, touched[record][0]) for record in which)
+
+
+def _trace(tx: Tx, row: Row, told: Mapping[str, Value]) -> None:
+    """Find the value that a new conflict's heads all started from: as told by a server, or in our own log."""
+    for field, origin in row.conflicts.items():
+        if origin is None and field in row.state.fields:
+            row.conflicts[field] = told.get(field) if field in told else _origin(tx, row.state, field)
+
+
+def _origin(tx: Tx, state: State, field: str) -> Value:
+    for head in state.fields[field].heads:
+        if isinstance(head.value, dict) and REOPENED in head.value:
+            return head.value.get("base")  # type: ignore[return-value]  # a JSON value
+    seen_by: list[dict[bytes, int]] = []
+    writes: list[Commit] = []
+    for logged in tx.commits_of(state.record):
+        commit = decode(logged.body) if logged.body is not None else None
+        if commit is not None and field in commit.fields:
+            writes.append(commit)
+    heads = {head.dot for head in candidates(state.fields[field])}
+    for commit in writes:
+        if (commit.device, commit.seq) in heads:
+            seen_by.append(dict(next((pairs for names, pairs in commit.context if field in names), ())))
+    common = [c for c in writes if seen_by and all(c.seq <= seen.get(c.device, 0) for seen in seen_by)]
+    return max(common, key=lambda c: (c.stamp, c.device, c.seq)).fields[field] if common else None
+
+
+# --- settling ---------------------------------------------------------------------------------------------------------
+
+
+def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None) -> None:
+    """Bring a row's document and open conflicts up to date with its registers; `changed` None means all of them."""
+    state = row.state
+    if changed is None:
+        row.doc = dict(state.values)
+        row.conflicts = {}
+        changed = state.fields
+    for field in dict.fromkeys(map(field_of, changed)):
+        if _settle_field(row, type_rules, field):
+            row.conflicts.setdefault(field, None)
+        else:
+            row.conflicts.pop(field, None)
+    if "_deleted" in state.fields and _edited_meanwhile(state):
+        row.conflicts.setdefault("_deleted", None)
+    row.code = row.doc.get("_code")
+
+
+def _settle_field(row: Row, type_rules: TypeRules, field: str) -> bool:
+    """Put a field's settled value into the document; return whether a person must look."""
+    state, doc = row.state, row.doc
+    plain = state.fields.get(field)
+    rule = type_rules.of(field, member=plain is None)
+    look = False
+    value: object
+    if field == DECIDED:
+        return False
+    if rule.kind == "plain":
+        settled = settle(register_of(state, field), rule.policy)
+        value, look = settled.value, settled.look
+        if field == "_deleted" and isinstance(value, dict):
+            value = value.get("reason")
+    else:
+        parts = [(name.partition("/")[2], r) for name, r in state.fields.items() if name.startswith(field + "/")]
+        if rule.kind == "set":
+            implicit = state.values.get(field)
+            members = set(implicit) if isinstance(implicit, list) else set()
+            value = sorted(members | {member for member, register in parts if present(register)})
+        elif rule.kind == "tally":
+            value = sum(counted(register) for _, register in parts)
+        else:
+            heads = sorted((r.heads[-1] for _, r in parts), key=lambda h: (h.stamp, h.device, h.seq))
+            value = [{"at": stamp.text(h.stamp), "by": h.author, "text": h.value} for h in heads if h.value is not None]
+    if value is None or value == []:
+        doc.pop(field, None)
+    else:
+        doc[field] = value
+    return look
+
+
+def _edited_meanwhile(state: State) -> bool:
+    """Say whether a write stands that whoever deleted the record had not seen."""
+    deletions: list[Head] = [h for h in state.fields["_deleted"].heads if isinstance(h.value, dict)]
+    for deletion in deletions:
+        assert isinstance(deletion.value, dict)
+        saw = deletion.value.get("saw")
+        seen = saw if isinstance(saw, dict) else {}
+        own = {h.dot for h in deletions}
+        if any(seq > seen.get(device.hex(), 0) for device, seq in dots(state) - own):
+            return True
+    return False
+
+
+# --- where a record lives ---------------------------------------------------------------------------------------------
+
+
+def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
+    """Give every touched row its channel, and move what belongs to a record that moved or has just arrived."""
+    owners = set()
+    for row, _ in touched.values():
+        row.owner = _owner(row, rules)
+        if row.owner is not None and row.owner not in touched:
+            owners.add(row.owner)
+    elsewhere = tx.channels_of(owners) if owners else {}
+    numbers: dict[str, int] = {}
+
+    def number(name: str) -> int:
+        if name not in numbers:
+            numbers[name] = tx.channel_number(name)
+        return numbers[name]
+
+    def place(row: Row, depth: int) -> int:
+        owner = row.owner
+        if owner is not None and owner in touched and depth:
+            return place(touched[owner][0], depth - 1)
+        if owner is not None and owner in elsewhere:
+            return elsewhere[owner]
+        if owner is not None and row.channel is not None:
+            return row.channel
+        if owner is not None and unit is not None:
+            return number(unit)
+        return number(str(row.doc.get("_unit") or unit or NOWHERE))
+
+    moved = []
+    for row, _ in touched.values():
+        row.channel = place(row, _DEEPEST)
+        if row.channel != row.old_channel and row.state.type in rules.owners:
+            moved.append(row.state.record)
+    followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
+    if followers:
+        touched.update({record: (row, set()) for record, row in tx.rows(followers).items()})
+        _place(tx, rules, touched, unit)
+
+
+_DEEPEST = 8  # household → person → case → follow-up, and room
+
+
+def _owner(row: Row, rules: Rules) -> bytes | None:
+    field = rules.of(row.state.type).belongs_to
+    value = row.doc.get(field) if field is not None else None
+    try:
+        return uuid.UUID(value).bytes if isinstance(value, str) else None
+    except ValueError:
+        return None

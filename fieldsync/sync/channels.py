@@ -1,0 +1,37 @@
+"""Who sees what: the channels of a device, and what of a record a late device still lacks."""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from fieldsync.core.state import State
+from fieldsync.store import Tx
+from fieldsync.store.contract import Channel, Grant, Row, covers
+
+
+def visible(tx: Tx, grants: tuple[Grant, ...]) -> list[Channel]:
+    """Return the channels that grants open, by unit."""
+    return [channel for channel in tx.channels() if covers(grants, channel.unit)]
+
+
+def lacking(row: Row, after: int, device: bytes) -> State | None:
+    """Return what of a record changed after an arrival, its own writes aside; None if a device lacks nothing of it."""
+    state = row.state
+    if row.arrivals.get("", 0) > after:
+        base = state.base
+        own = (base is None or base.device == device) and _own(state, state.fields, device)
+        return None if own else state._replace(origins=row.conflicts)
+    fields = {name: r for name, r in state.fields.items() if row.arrivals.get(name, 0) > after}
+    if not fields or _own(state, fields, device):
+        return None
+    return State(state.record, state.type, None, {}, fields, row.conflicts)
+
+
+def _own(state: State, names: Sequence[str] | dict[str, object], device: bytes) -> bool:
+    return all(head.device == device for name in names for head in state.fields[name].heads)
+
+
+def grants_hash(grants: Sequence[Grant]) -> bytes:
+    """Return four bytes that tell two sets of grants apart."""
+    return hashlib.sha256(msgspec.msgpack.encode(list(grants))).digest()[:4]

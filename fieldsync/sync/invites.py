@@ -1,0 +1,49 @@
+"""An invite: what a person needs to join, as one line of text that also fits a QR code."""
+
+import base64
+import binascii
+
+import msgspec
+
+from fieldsync import errors
+
+PREFIX = "fieldsync:1:"
+MAX_LENGTH = 2_000
+
+
+class Invite(msgspec.Struct, array_like=True, frozen=True):
+    """Where the server is, the fingerprint of its certificate (32 bytes), the one-time secret, and what it is for."""
+
+    address: str
+    pin: bytes
+    id: bytes
+    secret: bytes
+    org: str
+    person: str
+    grants: tuple[tuple[str, str], ...]
+
+    def text(self) -> str:
+        """Return the invite as its one line."""
+        return PREFIX + base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).decode().rstrip("=")
+
+
+def parse(text: str) -> Invite:
+    """Read an invite, with any white space that a mail program has put in; InviteInvalid."""
+    line = "".join(text.split())
+    if not line.startswith(PREFIX) or len(line) > MAX_LENGTH:
+        raise errors.InviteInvalid(reason="unreadable")
+    body = line.removeprefix(PREFIX)
+    try:
+        raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
+        invite = msgspec.msgpack.decode(raw, type=Invite)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as fault:
+        raise errors.InviteInvalid(reason="unreadable") from fault
+    if not invite.address.startswith("https://") or len(invite.pin) != 32:
+        raise errors.InviteInvalid(reason="unreadable")
+    return invite
+
+
+def fingerprint_text(pin: bytes) -> str:
+    """Return a fingerprint as people compare it: its first 16 bytes in groups of four hex digits."""
+    digits = pin[:16].hex().upper()
+    return " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))

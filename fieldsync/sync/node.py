@@ -1,0 +1,182 @@
+"""A node: an open store with its identity, schema and clock. A laptop, a branch server, a headquarters: all are one of these."""
+
+import datetime
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey, token
+from fieldsync.crypto.slots import Slots
+from fieldsync.schema import load, model
+from fieldsync.schema.model import Schema
+from fieldsync.store import Store, Tx, open_store
+from fieldsync.store.contract import Grant, covers
+from fieldsync.sync.rules import Rules
+
+SLOTS = "slots.json"
+WRITERS = ("caseworker", "supervisor", "admin", "partner")
+DECIDERS = ("supervisor", "admin")
+ROLES = ("caseworker", "supervisor", "admin", "auditor", "partner", "branch")
+
+Unlock = Callable[[Slots], bytes]
+_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
+
+
+def wall_clock() -> int:
+    """Return the computer's time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Node:
+    """An open node. `device` is its 16-byte id, `letters` what its codes carry, `clock` milliseconds since 1970."""
+
+    home: Path
+    store: Store
+    schema: Schema
+    rules: Rules
+    key: DeviceKey
+    kind: str  # laptop or server
+    org: str
+    letters: str
+    person: str
+    grants: tuple[Grant, ...]
+    clock: Callable[[], int] = wall_clock
+
+    @property
+    def device(self) -> bytes:
+        """This node's device id."""
+        return self.key.device
+
+    @property
+    def is_laptop(self) -> bool:
+        """Whether this node is a person's own."""
+        return self.kind == "laptop"
+
+    @property
+    def units(self) -> list[str]:
+        """The units that this node's person works in."""
+        return [grant.unit for grant in self.grants]
+
+    @property
+    def role(self) -> str:
+        """The role in the first unit."""
+        return self.grants[0].role if self.grants else ""
+
+    def today(self) -> str:
+        """Today's date by this node's clock, YYYY-MM-DD."""
+        return datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone().date().isoformat()
+
+    def new_id(self) -> bytes:
+        """Return a fresh record id: a UUIDv7 (RFC 9562)."""
+        number = (self.clock() << 80) | int.from_bytes(token(10), "big")
+        number = number & ~(0xF << 76) | 7 << 76
+        return (number & ~(0x3 << 62) | 0x2 << 62).to_bytes(16, "big")
+
+    def may_write(self, unit: str) -> Grant:
+        """Return the grant that lets this node write in a unit; UnitRefused, RoleRefused."""
+        return _granted(self.grants, unit, WRITERS)
+
+    def may_decide(self, unit: str) -> Grant:
+        """Return the grant that lets this node decide reviews in a unit; UnitRefused, RoleRefused."""
+        return _granted(self.grants, unit, DECIDERS)
+
+    def reload(self) -> None:
+        """Take over what a sync changed: the person's grants."""
+        with self.store.read() as tx:
+            self.grants = _grants(tx.get("grants"))
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+
+def _granted(grants: tuple[Grant, ...], unit: str, roles: Sequence[str]) -> Grant:
+    here = [grant for grant in grants if covers((grant,), unit)]
+    if not here:
+        raise errors.UnitRefused(unit=unit)
+    for grant in here:
+        if grant.role in roles:
+            return grant
+    raise errors.RoleRefused(role=here[0].role, needs=list(roles))
+
+
+def open_node(home: Path, unlock: Unlock, *, shared: bool = False) -> Node:
+    """Open the node in a folder; `unlock` turns its slots into the store's key. NoStore, WrongPassphrase, StoreDamaged."""
+    try:
+        slots = Slots.from_bytes((home / SLOTS).read_bytes())
+    except FileNotFoundError as fault:
+        raise errors.NoStore(home=str(home)) from fault
+    store = open_store(home, unlock(slots), shared=shared)
+    with store.read() as tx:
+        get = tx.get
+        schema = model.decode(get("schema"))
+        return Node(
+            home, store, schema, Rules(schema), DeviceKey.from_bytes(get("private")), get("kind"), get("org"),
+            get("letters"), get("person"), _grants(get("grants")),
+        )  # fmt: skip
+
+
+def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callable[[Tx], None]) -> None:
+    """Make a node's folder: slots filled by `fill(slots, key)`, and the first facts told by `write(tx)`. All or nothing."""
+    if (home / SLOTS).exists():
+        raise errors.StoreExists(home=str(home))
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = token(32)
+    slots = Slots.new(token(16))
+    fill(slots, key)
+    made = home / "store.db"
+    for leftover in home.glob("store.db*"):  # of a set-up that was cut off before its slots were written
+        leftover.unlink()
+    store = open_store(home, key, create=True)
+    try:
+        with store.write() as tx:
+            write(tx)
+    except BaseException:
+        store.close()
+        made.unlink(missing_ok=True)
+        raise
+    store.close()
+    write_file(home / SLOTS, slots.to_bytes())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all, readable by its owner only, and have it on the disk."""
+    draft = path.with_name(path.name + ".new")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def write_identity(
+    tx: Tx, key: DeviceKey, *, kind: str, org: str, letters: str, person: str, grants: Sequence[Grant], texts: dict[str, str], now: int
+) -> None:
+    """Tell a new store who it is and what forms it works with."""
+    facts: dict[str, Any] = {
+        "private": key.to_bytes(), "kind": kind, "org": org, "letters": letters, "person": person,
+        "grants": msgspec.json.encode(list(grants)).decode(), "number": 0, "last": 0,
+    }  # fmt: skip
+    for name, value in facts.items():
+        tx.put(name, value)
+    write_schema(tx, texts)
+    tx.enrol(key.device, key.public, letters, person, grants, now, chain.first(key.device))
+
+
+def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
+    """Keep a schema's texts, and itself compiled, with a view per record type."""
+    from fieldsync.store import views  # noqa: PLC0415 - only where a schema changes
+
+    schema = load.load_texts(texts)
+    tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
+    tx.put("schema", model.encode(schema))
+    views.make(tx.connection, {name: [f.name for f in t.fields.values() if f.kind != "derived"] for name, t in schema.types.items()})
+    return schema

@@ -1,0 +1,134 @@
+"""Who may write what, checked by a server for each commit: unit, role, form. What may not is kept aside, and said why."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from fieldsync import errors
+from fieldsync.core import codes
+from fieldsync.core.commit import Commit
+from fieldsync.core.settle import DECIDED, REOPENED, candidates
+from fieldsync.core.state import field_of, register_of
+from fieldsync.schema import validate
+from fieldsync.schema.model import Field
+from fieldsync.store import Tx
+from fieldsync.store.contract import Device, Row, covers
+from fieldsync.sync.node import DECIDERS, WRITERS
+from fieldsync.sync.rules import Rules
+
+UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
+
+
+class Permit:
+    """Judges one device's commits against what it was granted and what the records are."""
+
+    def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
+        self._tx = tx
+        self._rules = rules
+        self._device = device
+        self._known = known
+        self._units = {channel.n: channel.unit for channel in tx.channels()}
+        self._made: dict[bytes, str] = {}
+
+    def objection(self, commit: Commit) -> errors.FieldsyncError | None:
+        """Return why a commit may not be applied, or None."""
+        try:
+            unit = self._unit(commit)
+            grant = covers(self._device.grants, unit)
+            if grant is None:
+                return errors.UnitRefused(unit=unit)
+            if grant.role not in WRITERS or grant.role == "partner":
+                return errors.RoleRefused(role=grant.role, needs=list(WRITERS))
+            said = self._check_fields(commit)
+            if grant.role not in DECIDERS and (said or self._decides(commit)):
+                return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
+        except errors.FieldsyncError as objection:
+            return objection
+        return None
+
+    def _unit(self, commit: Commit) -> str:
+        """Return the unit that a commit writes into; it may follow a record that has left one of the device's units."""
+        row = self._known.get(commit.record)
+        if row is not None:
+            unit = self._units.get(row.channel or 0, "")
+            if covers(self._device.grants, unit) is None:
+                for channel in self._tx.channels_left(row.n):
+                    if covers(self._device.grants, self._units.get(channel, "")):
+                        return self._units[channel]
+            return unit
+        if commit.record in self._made:
+            return self._made[commit.record]
+        unit = str(commit.fields.get("_unit") or "")
+        if not _is_unit(unit):
+            raise errors.IllegalValue(type=commit.type, field="_unit", reason="pattern")
+        self._made[commit.record] = unit
+        return unit
+
+    def _decides(self, commit: Commit) -> bool:
+        row = self._known.get(commit.record)
+        if row is None or not row.conflicts:
+            return False
+        for names, pairs in commit.context:
+            seen = dict(pairs)
+            for name in row.conflicts.keys() & set(names):
+                others = [h for h in candidates(register_of(row.state, name)) if h.device != commit.device]
+                if sum(head.seq <= seen.get(head.device, 0) for head in others) > 1:
+                    return True
+        return False
+
+    def _check_fields(self, commit: Commit) -> bool:
+        """Check the values against the form, and return whether a decision is among them."""
+        kind = self._rules.schema.type(commit.type)
+        if commit.form > kind.version:
+            return False  # made with a newer form than ours: kept as it is
+        checks = self._rules.of(commit.type).checks
+        decision = False
+        for name, value in commit.fields.items():
+            check = checks.get(name)
+            if isinstance(value, dict) and REOPENED in value:
+                decision = True  # or rather its undoing
+            elif check is not None:
+                if value is not None and check(value) != value:
+                    raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
+            elif name[0] == "_":
+                _check_system(commit, name, value)
+                decision = decision or field_of(name) == DECIDED
+            else:
+                _check_member(commit, kind.field(field_of(name)), name, value)
+        return decision
+
+
+def _check_member(commit: Commit, spec: Field, name: str, value: object) -> None:
+    """A set in a first commit is a list of members; otherwise sets, tallies and logs have a register for each part."""
+    part = name.partition("/")[2]
+    if spec.kind == "set" and isinstance(value, list) and not part:
+        sound = all(validate.check_member(spec, one) == one for one in value)
+    elif spec.kind == "set":
+        sound = isinstance(value, bool) and validate.check_member(spec, part) == part
+    elif spec.kind == "tally":
+        sound = part == commit.device.hex() and type(value) is int
+    else:
+        sound = spec.kind == "log" and part.startswith(commit.device.hex()[:8]) and isinstance(value, str)
+    if not sound:
+        raise errors.IllegalValue(type=commit.type, field=spec.name, reason="not_normal")
+
+
+def _check_system(commit: Commit, name: str, value: object) -> None:
+    check = _SYSTEM.get(field_of(name))
+    if check is None or not check(value):
+        raise errors.IllegalValue(type=commit.type, field=name, reason="system")
+
+
+@lru_cache(maxsize=4_096)
+def _is_unit(value: object) -> bool:
+    return isinstance(value, str) and UNIT.fullmatch(value) is not None
+
+
+_SYSTEM: dict[str, Callable[[object], bool]] = {
+    "_unit": lambda value: isinstance(value, str) and _is_unit(value),
+    "_code": lambda value: isinstance(value, str) and codes.split(value) is not None,
+    "_deleted": lambda value: value is None or isinstance(value, dict),
+    DECIDED: lambda value: value is None or isinstance(value, dict),
+    "_same_as": lambda value: value is None or isinstance(value, str),
+    "_shared": lambda value: isinstance(value, bool),
+}

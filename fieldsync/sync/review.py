@@ -1,0 +1,113 @@
+"""Review: what machines cannot settle, decided by a person who may. A decision is an ordinary commit that covers all heads."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.core.register import Head, Value
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed
+from fieldsync.core.state import register_of
+from fieldsync.schema import validate
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row, covers
+from fieldsync.sync.find import find_row
+from fieldsync.sync.node import Node
+from fieldsync.sync.read import Json, heads_of, uuid_text
+from fieldsync.sync.save import commit_drafts, draft_edit, unit_of
+
+Missing = object()
+
+
+def items(node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None) -> list[Json]:
+    """Return the open conflicts, the oldest first, in the contract's shape `review`."""
+    with node.store.read() as tx:
+        found = [
+            item
+            for row in tx.rows_where("conflicts IS NOT NULL" + (" AND type = ?" if type else ""), (type,) if type else ())
+            for item in _items(tx, row)
+            if (field is None or item["field"] == field) and (unit is None or item["unit"] == unit or item["unit"].startswith(unit + "/"))
+        ]
+    return sorted(found, key=lambda item: (item["since"], item["record"], item["field"]))
+
+
+def items_of(node: Node, ref: str) -> list[Json]:
+    """Return one record's open conflicts. NoRecord, Ambiguous."""
+    with node.store.read() as tx:
+        return list(_items(tx, find_row(tx, ref)))
+
+
+def _items(tx: Tx, row: Row) -> Iterator[Json]:
+    unit = unit_of(tx, row)
+    for field, origin in sorted(row.conflicts.items()):
+        heads = candidates(register_of(row.state, field))
+        stamps = sorted(head.stamp for head in heads)
+        yield {
+            "record": uuid_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
+            "base": origin, "heads": heads_of(tx, heads), "since": stamp.text(stamps[1] if len(stamps) > 1 else stamps[0]),
+        }  # fmt: skip
+
+
+def take(node: Node, ref: str, field: str, *, head: str | None = None, value: Any = Missing, note: str | None = None) -> bytes:
+    """Decide a conflict for one of its heads (`DEVICE:SEQ`) or another value. NoConflict, NoHead, IllegalValue, RoleRefused."""
+    with node.store.write() as tx:
+        row = find_row(tx, ref)
+        node.may_decide(unit_of(tx, row))
+        if field not in row.conflicts:
+            raise errors.NoConflict(field=field)
+        heads = candidates(register_of(row.state, field))
+        kind = node.schema.type(row.state.type)
+        chosen: Value
+        if head is not None:
+            chosen = _named(tx, heads, head).value
+        elif field.startswith("_"):
+            chosen = None if value in (None, "", Missing) else value
+        else:
+            chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
+        if field == "_deleted" and chosen is not None:
+            chosen = {"reason": _reason(chosen), "saw": _all_seen(row)}
+        over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field]}
+        fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
+        commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, decides=True)])
+    return row.state.record
+
+
+def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
+    """Take a decision back: the conflict is open again, with the heads it had. NoUndo when something else came after it."""
+    with node.store.write() as tx:
+        row = find_row(tx, ref)
+        node.may_decide(unit_of(tx, row))
+        decisions = register_of(row.state, f"{DECIDED}/{field}").heads
+        current = register_of(row.state, field).heads
+        decided = decisions[0].value if len(decisions) == 1 else None
+        if not isinstance(decided, dict) or [h.dot for h in current] != [h.dot for h in decisions]:
+            raise errors.NoUndo(field=field)
+        fields: dict[str, Value] = {field: {REOPENED: decided["heads"], "base": decided.get("base")}, f"{DECIDED}/{field}": None}
+        kind = node.schema.type(row.state.type)
+        commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, decides=True)])
+    return row.state.record
+
+
+def may_decide_somewhere(node: Node) -> bool:
+    """Say whether this person may decide reviews in any unit."""
+    return any(covers((grant,), grant.unit) and grant.role in ("supervisor", "admin") for grant in node.grants)
+
+
+def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
+    device, _, seq = wanted.rpartition(":")
+    for one in heads:
+        known = tx.device(one.device)
+        letters = known.letters if known is not None else None
+        if str(one.seq) == seq and (device == letters or (len(device) >= 4 and one.device.hex().startswith(device.lower()))):
+            return one
+    raise errors.NoHead(head=wanted, heads=[f"{h['device']}:{h['seq']}" for h in heads_of(tx, heads)])
+
+
+def _reason(value: Value) -> str:
+    return str(value.get("reason")) if isinstance(value, dict) else str(value)
+
+
+def _all_seen(row: Row) -> dict[str, object]:
+    from fieldsync.core.state import dots  # noqa: PLC0415
+
+    return {device.hex(): seq for device, seq in sorted(dots(row.state))}

@@ -1,0 +1,84 @@
+"""What the schema says about registers, made ready: how each field settles, who owns a record, what is searched."""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from fieldsync.core import names
+from fieldsync.core.settle import Policy
+from fieldsync.schema.model import Schema, Type
+from fieldsync.schema.values import Normaliser, normaliser
+
+Document = dict[str, Any]
+
+
+class FieldRule(NamedTuple):
+    """A field's kind (plain, set, tally, log) and its policy."""
+
+    kind: str
+    policy: Policy
+
+
+_SYSTEM = {
+    "_code": FieldRule("plain", Policy("once")),
+    "_unit": FieldRule("plain", Policy("review")),
+    "_deleted": FieldRule("plain", Policy("review")),
+    "_same_as": FieldRule("plain", Policy("review")),
+    "_shared": FieldRule("set", Policy("set")),
+}
+_UNKNOWN = FieldRule("plain", Policy("review"))
+_UNKNOWN_MEMBERS = FieldRule("set", Policy("set"))
+
+
+class TypeRules:
+    """One type's rules; a type of None stands for one that this node's schema does not know yet."""
+
+    def __init__(self, name: str, type: Type | None) -> None:
+        self.name = name
+        self.type = type
+        self.belongs_to = None if type is None else type.belongs_to
+        self.search = () if type is None else type.search
+        self.fields = dict(_SYSTEM)
+        self.checks: dict[str, Normaliser] = {}
+        if type is not None:
+            for field in type.fields.values():
+                if field.kind != "derived":
+                    policy = Policy(field.merge, field.codes, type.lifecycle_of(field.name))
+                    self.fields[field.name] = FieldRule(field.kind, policy)
+                    if field.kind == "plain":
+                        self.checks[field.name] = normaliser(field)
+
+    def of(self, field: str, *, member: bool = False) -> FieldRule:
+        """Return a field's rule; a field of a newer schema is kept, and reviewed when it conflicts."""
+        return self.fields.get(field) or (_UNKNOWN_MEMBERS if member else _UNKNOWN)
+
+    def words(self, doc: Document) -> str:
+        """Return the full-text words of a document; "" when there is nothing to find it by."""
+        texts = []
+        for field in self.search:
+            value = doc.get(field)
+            if isinstance(value, list):
+                texts += [item for item in value if isinstance(item, str)]
+            elif value is not None:
+                texts.append(str(value))
+        return " ".join(term for text in texts for term in names.search_terms(text))
+
+
+class Rules:
+    """A schema's rules by type."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._types: dict[str, TypeRules] = {}
+
+    def of(self, type: str) -> TypeRules:
+        """Return a type's rules; unknown types are kept by the general ones."""
+        found = self._types.get(type)
+        if found is None:
+            found = self._types[type] = TypeRules(type, self.schema.types.get(type))
+        return found
+
+    @cached_property
+    def owners(self) -> frozenset[str]:
+        """The types that other types belong to."""
+        refs = [t.fields[t.belongs_to] for t in self.schema.types.values() if t.belongs_to is not None]
+        return frozenset(target for field in refs for target in field.to)

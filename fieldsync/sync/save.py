@@ -1,0 +1,247 @@
+"""Saving at the keyboard: what a person changed becomes a commit, logged, chained and applied in one transaction."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from fieldsync import errors
+from fieldsync.core import codes, commit, names, stamp
+from fieldsync.core.commit import Commit, state_of
+from fieldsync.core.register import EMPTY, Head, Value, context
+from fieldsync.core.settle import counted, present, settle
+from fieldsync.core.state import State, dots, field_of, register_of, registers
+from fieldsync.crypto import chain
+from fieldsync.schema import validate
+from fieldsync.schema.model import Type
+from fieldsync.store import Tx
+from fieldsync.store.contract import Logged, Row
+from fieldsync.sync.apply import NOWHERE, Applied, apply
+from fieldsync.sync.find import find_row
+from fieldsync.sync.node import Node
+
+Fields = dict[str, Value]
+
+
+@dataclass
+class Changes:
+    """What a person changed: plain fields, emptied fields, members of sets, counts and log entries."""
+
+    set: Mapping[str, object] = field(default_factory=dict)
+    unset: Sequence[str] = ()
+    put: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    drop: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    count: Mapping[str, int] = field(default_factory=dict)
+    say: Mapping[str, str] = field(default_factory=dict)
+
+
+class Draft(NamedTuple):
+    """A commit that lacks only its number and time: fields by name in order, and what each had seen."""
+
+    record: bytes
+    type: str
+    form: int
+    fields: Fields
+    seen: Mapping[str, Mapping[bytes, int]]
+    note: str | None = None
+
+
+def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft]) -> Applied:
+    """Number, stamp, chain and apply drafts: the only way in which this node writes anything of its own."""
+    me = node.device
+    device = tx.device(me)
+    assert device is not None
+    assert device.chain is not None
+    now, at, seq = node.clock(), tx.get("last"), device.head
+    commits: list[Commit] = []
+    for draft in drafts:
+        seq += 1
+        at = stamp.tick(at, now)
+        context_ = commit.contexts(draft.seen) if draft.seen else ()
+        commits.append(
+            Commit(commit.FORMAT, me, seq, at, node.person, draft.type, draft.form, draft.record, draft.note, draft.fields, context_)
+        )
+    bodies = [commit.encode(c) for c in commits]
+    links = chain.extend(device.chain, bodies)
+    tx.append(
+        me,
+        [
+            Logged(me, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
+            for c, body, link in zip(commits, bodies, links, strict=True)
+        ],
+    )
+    tx.put("last", at)
+    return apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop)
+
+
+def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
+    """Return the next record codes of this device, unique without asking anybody."""
+    last = int(tx.get("number"))
+    tx.put("number", last + count)
+    return [codes.make(unit, node.letters, last + i) for i in range(1, count + 1)]
+
+
+# --- add --------------------------------------------------------------------------------------------------------------
+
+
+def add(node: Node, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None) -> bytes:
+    """Save a new record and return its id. UnknownType, UnknownField, IllegalValue, Incomplete, UnitRefused, RoleRefused."""
+    kind = node.schema.type(type)
+    with node.store.write() as tx:
+        fields = new_fields(node, tx, kind, changes)
+        unit = unit or _home_unit(node, tx, kind, fields)
+        node.may_write(unit)
+        fields["_unit"] = unit
+        fields["_code"] = next_code(node, tx, unit)[0]
+        record = node.new_id()
+        _logs(node, tx, kind, changes, fields)
+        draft = Draft(record, type, kind.version, dict(sorted(fields.items())), {}, _note(note))
+        commit_drafts(node, tx, [draft])
+    return record
+
+
+def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
+    """Return a new record's checked fields: plain ones, and sets as lists; what is empty is left out."""
+    sets: Fields = {}
+    for name, members in changes.put.items():
+        sets[name] = sorted({str(m) for m in _members(kind, name, members)})
+    fields = validate.check(kind, dict(changes.set), sets, node.today())
+    if kind.lifecycle is not None and fields.get("state") is None and "state" in kind.fields:
+        fields["state"] = kind.lifecycle.initial
+    _check_references(tx, kind, fields)
+    return {**{n: v for n, v in fields.items() if v is not None}, **{n: v for n, v in sets.items() if v}}  # type: ignore[dict-item]  # check returns JSON values
+
+
+def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
+    """A record that belongs to another starts in its owner's unit, any other in the person's own."""
+    owner = fields.get(kind.belongs_to) if kind.belongs_to else None
+    if isinstance(owner, str):
+        found = tx.channels_of([uuid.UUID(owner).bytes])
+        if found:
+            return tx.channel(next(iter(found.values()))).unit
+    return node.grants[0].unit if node.grants else NOWHERE
+
+
+def _check_references(tx: Tx, kind: Type, fields: Mapping[str, object]) -> None:
+    """A record that a field names must be of the right type, where this node knows it."""
+    for name, value in fields.items():
+        spec = kind.fields.get(name)
+        if spec is None or not spec.to or not isinstance(value, str):
+            continue
+        row = tx.rows([uuid.UUID(value).bytes]).get(uuid.UUID(value).bytes)
+        if row is not None and row.state.type not in spec.to:
+            raise errors.IllegalValue(type=kind.name, field=name, reason="wrong_type", to=list(spec.to))
+
+
+def _members(kind: Type, name: str, members: Sequence[object]) -> list[str | int]:
+    spec = kind.field(name)
+    if spec.kind != "set":
+        raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_set")
+    return [validate.check_member(spec, member) for member in members]
+
+
+# --- edit -------------------------------------------------------------------------------------------------------------
+
+
+def edit(
+    node: Node, ref: str, changes: Changes, *, note: str | None = None, based_on: State | None = None
+) -> bytes:
+    """Save what a person changed of a record, and nothing else; return its id.
+
+    `based_on` is the state that a form was filled from: values that are still the form's old ones are no change, and a
+    field that somebody changed meanwhile is not overwritten but becomes a conflict.
+    """
+    with node.store.write() as tx:
+        row = find_row(tx, ref)
+        node.may_write(unit_of(tx, row))
+        kind = node.schema.type(row.state.type)
+        fields = _edited(node, tx, row, kind, changes, based_on)
+        _logs(node, tx, kind, changes, fields)
+        if fields:
+            commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, based_on=based_on)])
+    return row.state.record
+
+
+def draft_edit(
+    node: Node, row: Row, kind: Type, fields: Fields, *, note: str | None = None, based_on: State | None = None, decides: bool = False
+) -> Draft:
+    """Return the draft of a change to a record: each field covers the head shown, or as a decision all of them."""
+    state = row.state if based_on is None else based_on
+    type_rules = node.rules.of(row.state.type)
+    seen = {}
+    for name in fields:
+        register = register_of(state, name)
+        if register is not EMPTY:
+            shown = settle(register, type_rules.of(field_of(name), member="/" in name).policy).head
+            seen[name] = context(register, node.device, shown, decides=decides)
+    return Draft(row.state.record, row.state.type, kind.version, dict(sorted(fields.items())), seen, _note(note))
+
+
+def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on: State | None) -> Fields:
+    state = row.state
+    wanted = {**changes.set, **dict.fromkeys(changes.unset)}
+    checked = validate.check(kind, wanted, row.doc, node.today())
+    _check_references(tx, kind, checked)
+    old = row.doc if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
+    fields: Fields = {n: v for n, v in checked.items() if not names.same(v, old.get(n))}  # type: ignore[misc]  # JSON values
+    for put, dropped in ((True, changes.drop), (False, changes.put)):
+        for name, members in dropped.items():
+            for member in _members(kind, name, members):
+                register = register_of(state, f"{name}/{member}")
+                if present(register) is put:
+                    fields[f"{name}/{member}"] = not put
+    for name, step in changes.count.items():
+        spec = kind.field(name)
+        if spec.kind != "tally":
+            raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_tally")
+        mine = f"{name}/{node.device.hex()}"
+        if validate.check_member(spec, step):
+            fields[mine] = counted(register_of(state, mine)) + int(step)
+    return fields
+
+
+def _logs(node: Node, tx: Tx, kind: Type, changes: Changes, fields: Fields) -> None:
+    """Add log entries, each a register of its own named after the commit that it comes with."""
+    for name, text in changes.say.items():
+        spec = kind.field(name)
+        if spec.kind != "log":
+            raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_log")
+        device = tx.device(node.device)
+        assert device is not None
+        fields[f"{name}/{node.device.hex()[:8]}-{device.head + 1}"] = validate.check_member(spec, text)
+
+
+def remove(node: Node, ref: str, reason: str) -> bytes:
+    """Delete a record, with a reason and what was seen of it: a write that was not seen keeps it, and a person looks."""
+    with node.store.write() as tx:
+        row = find_row(tx, ref)
+        node.may_write(unit_of(tx, row))
+        if not reason.strip():
+            raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
+        saw: dict[str, object] = {}
+        for device, seq in sorted(dots(row.state)):
+            saw[device.hex()] = seq  # sorted: the last one of each device is its highest
+        kind = node.schema.type(row.state.type)
+        fields: Fields = {"_deleted": {"reason": reason.strip(), "saw": saw}}
+        commit_drafts(node, tx, [draft_edit(node, row, kind, fields, decides=True)])
+    return row.state.record
+
+
+def unit_of(tx: Tx, row: Row) -> str:
+    """Return the unit that a record lives in."""
+    assert row.channel is not None
+    return tx.channel(row.channel).unit
+
+
+def shown_head(node: Node, state: State, name: str) -> Head | None:
+    """Return the head that people see of a field."""
+    return settle(register_of(state, name), node.rules.of(state.type).of(name).policy).head
+
+
+def _note(note: str | None) -> str | None:
+    return note.strip() or None if note else None
+
+
+def as_json(value: Any) -> Value:
+    """Return a value that came from JSON as one (for the type checker)."""
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,334 @@
+"""One sync as two generators without sockets: frames up, acknowledgements, frames down. HTTP, bundles and tests drive it.
+
+The laptop's side is Client, the server's is Serving. Frames are applied one by one, each in a transaction of its own.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core import commit as commits
+from fieldsync.core import stamp
+from fieldsync.core.state import State, latest
+from fieldsync.crypto import chain
+from fieldsync.store import Tx
+from fieldsync.store.contract import Channel, Device, Grant, Logged, Server
+from fieldsync.sync.apply import apply
+from fieldsync.sync.channels import grants_hash, lacking, visible
+from fieldsync.sync.node import Node
+from fieldsync.sync.permit import Permit
+from fieldsync.wire import messages, rows
+from fieldsync.wire.frames import MAX_COMPRESSED, PROTOCOL, Codec, Kind
+
+_ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too large is cut in two
+_FIRST_ROWS = 400
+_MOST_ROWS = 4_000
+_NAMED = "named"  # the last device whose name this node was told
+
+
+@dataclass
+class Tally:
+    """What a sync has done so far, for the person who waits."""
+
+    commits: int = 0
+    states: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+    requests: int = 0
+    new_conflicts: int = 0
+    refused: int = 0
+    healed: int = 0
+    differing: list[str] = field(default_factory=list)
+    clock_off: int = 0  # milliseconds that our clock is ahead of the server's
+
+
+class Sizer:
+    """Chooses how many rows go into a frame from what the last ones took."""
+
+    def __init__(self) -> None:
+        self.rows = _FIRST_ROWS
+
+    def took(self, count: int, size: int) -> None:
+        """Learn from a frame."""
+        if count:
+            self.rows = max(1, min(_MOST_ROWS, 2 * self.rows, _ROOM * count // max(size, 1)))
+
+
+# --- the client -------------------------------------------------------------------------------------------------------
+
+
+class Client:
+    """The side that has commits to send and channels to fill."""
+
+    def __init__(self, node: Node, server: Server, tally: Tally, progress: Callable[[str, int], None] | None = None) -> None:
+        self.node = node
+        self.server = server
+        self.tally = tally
+        self.codec = Codec(node.schema.dictionary())
+        self.ended: messages.End | None = None
+        self.acked: int | None = None
+        self._progress = progress or (lambda _what, _count: None)
+
+    def hello(self, *, where: bool = False) -> bytes:
+        """Return the request's first frame."""
+        node = self.node
+        with node.store.read() as tx:
+            me = tx.device(node.device)
+            cursors = tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, node.grants)) if not where else ()
+            devices = int(tx.get(_NAMED) or 0)
+        assert me is not None
+        grants = grants_hash(node.grants)
+        hello = messages.Hello(PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices)
+        return self.codec.pack(Kind.HELLO, messages.encode(hello))
+
+    def commit_frames(self) -> Iterator[bytes]:
+        """Yield this node's commits that the server has not acknowledged, sealed frame by frame."""
+        node, sizer = self.node, Sizer()
+        with node.store.read() as tx:
+            after = tx.acknowledged(self.server.id, node.device)
+        while True:
+            with node.store.read() as tx:
+                logged = list(tx.commits(node.device, after, sizer.rows))
+            if not logged:
+                return
+            frame = self._frame(logged)
+            while len(frame) > MAX_COMPRESSED:
+                logged = logged[: max(1, len(logged) // 2)]
+                frame = self._frame(logged)
+            sizer.took(len(logged), len(frame))
+            after = logged[-1].seq
+            self.tally.commits += len(logged)
+            self._progress("up", self.tally.commits)
+            yield frame
+
+    def _frame(self, logged: list[Logged]) -> bytes:
+        batch = [commits.decode(c.body) for c in logged if c.body is not None]
+        last = logged[-1]
+        seal = chain.seal(self.node.key, last.seq, last.chain)
+        payload = messages.encode(messages.Commits(self.node.device, seal, rows.pack_commits(batch)))
+        try:
+            return self.codec.pack(Kind.COMMITS, payload)
+        except errors.TooLarge:
+            if len(logged) == 1:
+                raise
+            return b"\0" * (MAX_COMPRESSED + 1)
+
+    def take(self, kind: Kind, payload: bytes) -> None:
+        """Take one frame of the answer."""
+        match kind:
+            case Kind.ACK:
+                self._acknowledged(messages.decode(messages.Ack, payload))
+            case Kind.STATES:
+                self._states(messages.decode(messages.States, payload))
+            case Kind.END:
+                self._end(messages.decode(messages.End, payload))
+            case _:
+                raise errors.BadFrame(reason="unexpected kind")
+
+    def _acknowledged(self, ack: messages.Ack) -> None:
+        node, now = self.node, self.node.clock()
+        self.acked = ack.head
+        self.tally.clock_off = now - ack.now
+        with node.store.write() as tx:
+            tx.acknowledge(self.server.id, node.device, ack.head, now)
+            tx.set_server(self.server.id, unsure=False)
+            for seq, code, facts in ack.refused:
+                tx.refuse(node.device, seq, refusal(code, facts))
+            for number, device, letters, person in ack.devices:
+                tx.name_device(device, letters, person)
+                tx.put(_NAMED, number)
+            if ack.grants is not None:
+                tx.put("grants", msgspec.json.encode(ack.grants).decode())
+        self.tally.refused += len(ack.refused)
+        if ack.grants is not None:
+            node.reload()
+
+    def _states(self, message: messages.States) -> None:
+        node = self.node
+        states = rows.unpack_states(message.rows)
+        with node.store.write(durable=False) as tx:
+            channel = tx.channel_number(message.unit)
+            applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop)
+            left = tx.rows(message.gone)
+            tx.purge(row for row in left.values() if row.channel == channel)
+            tx.set_cursor(self.server.id, channel, message.arrival)
+            tx.put("last", _heard(states, tx.get("last"), node.clock()))
+        self.tally.states += len(states)
+        self.tally.new_conflicts += applied.new_conflicts
+        self._progress("down", self.tally.states)
+
+    def _end(self, end: messages.End) -> None:
+        with self.node.store.write(durable=False) as tx:
+            for channel in end.channels:
+                tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
+        self.ended = end
+
+    def differing(self) -> list[str]:
+        """Return the units whose digests differ although nothing is left to send: never, unless something broke."""
+        if self.ended is None:
+            return []
+        with self.node.store.read() as tx:
+            me = tx.device(self.node.device)
+            assert me is not None
+            if me.head != self.acked:
+                return []  # saved meanwhile: the next sync will tell
+            ours = {channel.unit: channel for channel in tx.channels()}
+            found = []
+            for theirs in self.ended.channels:
+                mine = ours.get(theirs.unit)
+                if (mine.digest, mine.records) != (theirs.digest, theirs.records) if mine else theirs.records:
+                    found.append(theirs.unit)
+        return found
+
+
+def refusal(code: str, facts: str) -> errors.FieldsyncError:
+    """Return the error that a server's words stand for."""
+    kind = next((k for k in _all(errors.FieldsyncError) if k.code == code), errors.Refused)
+    try:
+        return kind(**msgspec.json.decode(facts, type=dict[str, object]))
+    except msgspec.MsgspecError:
+        return kind()
+
+
+def _all(kind: type[errors.FieldsyncError]) -> Iterator[type[errors.FieldsyncError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _all(below)
+
+
+def _heard(states: list[State], last: int, now: int) -> int:
+    for newest in map(latest, states):
+        if newest is not None:
+            last = stamp.receive(last, newest.stamp, now)
+    return last
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+class Serving:
+    """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
+
+    def __init__(self, node: Node, device: Device, hello: messages.Hello, codec: Codec) -> None:
+        if hello.protocol != PROTOCOL:
+            raise errors.BadVersion(what="protocol", theirs=hello.protocol, ours=PROTOCOL)
+        self.node = node
+        self.device = device
+        self.hello = hello
+        self.kept = 0
+        self._refused: list[tuple[int, str, str]] = []
+        # one that has another schema's dictionary is answered without any
+        self.codec = codec if hello.dictionary == codec.id else Codec()
+
+    def take(self, kind: Kind, payload: bytes) -> None:
+        """Take one frame of the request: verify, keep and apply its commits, in one durable transaction."""
+        if kind is not Kind.COMMITS:
+            raise errors.BadFrame(reason="unexpected kind")
+        message = messages.decode(messages.Commits, payload)
+        batch = rows.unpack_commits(message.rows)
+        if not batch or message.device != self.device.id or any(c.device != message.device for c in batch):
+            raise errors.BadFrame(reason="device")
+        with self.node.store.write() as tx:
+            device = tx.device(message.device)
+            assert device is not None
+            assert device.chain is not None
+            fresh = self._fresh(tx, device, batch)
+            if not fresh:
+                return
+            bodies = [commits.encode(c) for c in fresh]
+            links = chain.extend(device.chain, bodies)
+            if device.key is None or not chain.check_seal(device.key, fresh[-1].seq, links[-1][1], message.seal):
+                raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
+            logged = [
+                Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
+                for c, body, link in zip(fresh, bodies, links, strict=True)
+            ]
+            tx.append(device.id, logged, message.seal)
+            self.kept += len(logged)
+            known = tx.rows(dict.fromkeys(c.record for c in fresh))
+            permit = Permit(tx, self.node.rules, device, known)
+            accepted = []
+            for one in fresh:
+                reason = permit.objection(one)
+                if reason is None:
+                    accepted.append(commits.state_of(one))
+                else:
+                    tx.refuse(device.id, one.seq, reason)
+                    self._refused.append((one.seq, reason.code, msgspec.json.encode(reason.facts).decode()))
+            apply(tx, self.node.rules, accepted, index=self.node.is_laptop, known=known)
+
+    def _fresh(self, tx: Tx, device: Device, batch: list[commits.Commit]) -> list[commits.Commit]:
+        """Return the commits not held yet; those held must be the same (Forked), and none may be missing (Gap)."""
+        seqs = [c.seq for c in batch]
+        if seqs != list(range(seqs[0], seqs[0] + len(seqs))):
+            raise errors.BadFrame(reason="not contiguous")
+        if seqs[0] > device.head + 1:
+            raise errors.Gap(device=device.id.hex(), need=device.head + 1)
+        again = [c for c in batch if c.seq <= device.head]
+        if again:
+            held = {c.seq: c.hash for c in tx.commits(device.id, again[0].seq - 1, len(again))}
+            for one in again:
+                if held.get(one.seq) != chain.body_hash(commits.encode(one)):
+                    raise errors.Forked(device=device.id.hex(), seq=one.seq)
+        return batch[len(again) :]
+
+    @property
+    def refused(self) -> int:
+        """How many commits were kept aside."""
+        return len(self._refused)
+
+    def answer(self) -> Iterator[bytes]:
+        """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
+        node = self.node
+        with node.store.read() as tx:
+            device = tx.device(self.device.id)
+            assert device is not None
+            channels = visible(tx, device.grants) if not self.hello.where else []
+            named = tuple(tx.named_devices(self.hello.devices))
+        other = grants_hash(device.grants) != self.hello.grants
+        grants = tuple((g.unit, g.role) for g in device.grants) if other else None
+        ack = messages.Ack(node.clock(), device.head, tuple(self._refused), grants, named)
+        yield self.codec.pack(Kind.ACK, messages.encode(ack))
+        cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
+        ended = []
+        for channel in channels:
+            summary = yield from self._channel(channel, *cursors.get(channel.unit, (0, 0)))
+            ended.append(summary)
+        yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
+
+    def _channel(self, channel: Channel, after: int, whole: int) -> Iterator[bytes]:
+        sizer = Sizer()
+        while True:
+            with self.node.store.read() as tx:
+                page = tx.page(channel.n, after, sizer.rows)
+                if not page:
+                    now = tx.channel(channel.n)
+                    summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
+                    break
+            found = [(entry, None if entry.gone else lacking(entry.row, whole, self.device.id)) for entry in page]
+            while True:
+                arrival = found[-1][0].arrival
+                states = [state for _, state in found if state is not None]
+                gone = tuple(entry.row.state.record for entry, _ in found if entry.gone)
+                if not states and not gone:
+                    break
+                message = messages.States(channel.unit, arrival, rows.pack_states(states), gone)
+                try:
+                    frame = self.codec.pack(Kind.STATES, messages.encode(message))
+                except errors.TooLarge:
+                    if len(found) == 1:
+                        raise
+                    found = found[: len(found) // 2]
+                    continue
+                sizer.took(len(found), len(frame))
+                yield frame
+                break
+            after = arrival
+        return summary  # noqa: B901 - the generator's value is what `yield from` gives its caller
+
+
+def granted(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:
+    """Return grants as the store has them."""
+    return tuple(Grant(unit, role) for unit, role in grants)
