@@ -1,0 +1,247 @@
+"""The HTTP face of a replica: who asks, frames in, frames out, errors as statuses. Never SQL."""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from fieldsync import errors
+from fieldsync.core import codes
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import device_id, verify
+from fieldsync.server.metrics import Metrics
+from fieldsync.store.contract import Device, covers
+from fieldsync.sync import heal
+from fieldsync.sync.node import Node
+from fieldsync.sync.session import Serving
+from fieldsync.sync.transport import NONCE_HEADER, b64, join_message, unb64
+from fieldsync.wire import messages
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
+
+HELLO_SECONDS = 30
+BODY_SECONDS = 120  # between two pieces of a body
+MAX_JOIN = 4_096
+_TAG = 8
+
+
+class Nonces:
+    """Nonces that need no table: the moment of issue, and a tag that only this server can make."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def issue(self, device: bytes, after: int) -> bytes:
+        """Return a new nonce for a device, later than the last one it used."""
+        issued = max(time.time_ns() // 1000, after + 1).to_bytes(8, "big")
+        return issued + self._tag(device, issued)
+
+    def moment(self, device: bytes, nonce: bytes) -> int | None:
+        """Return when a nonce was issued to this device (microseconds), or None if it never was."""
+        issued, tag = nonce[:8], nonce[8:]
+        return int.from_bytes(issued, "big") if hmac.compare_digest(tag, self._tag(device, issued)) else None
+
+    def _tag(self, device: bytes, issued: bytes) -> bytes:
+        return hmac.digest(self._key, device + issued, hashlib.sha256)[:_TAG]
+
+
+class App:
+    """The routes over one open node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.metrics = Metrics()
+        with node.store.read() as tx:
+            self._nonces = Nonces(tx.get("nonce_key"))
+        self._dictionary = node.schema.dictionary()
+        self.asgi = Starlette(
+            routes=[
+                Route("/v1/sync", self.sync, methods=["POST"]),
+                Route("/v1/heal", self.heal, methods=["POST"]),
+                Route("/v1/join", self.join, methods=["POST"]),
+                Route("/health", self.health),
+                Route("/metrics", self.show_metrics),
+            ],
+            exception_handlers={errors.FieldsyncError: self._refuse, ClientDisconnect: _gone},  # type: ignore[dict-item]  # our own
+        )
+
+    # --- who asks ---
+
+    def _admit(self, method: str, path: str, query: str, authorization: str, hello: bytes) -> tuple[Device, bytes]:
+        """Return the device that signed this request, and its next nonce. UnknownDevice, BadSignature, Revoked, StaleNonce."""
+        scheme, _, proof = authorization.partition(" ")
+        parts = proof.split(".")
+        if scheme != "FS" or len(parts) != 3:
+            raise errors.BadSignature
+        try:
+            device, nonce, signature = map(unb64, parts)
+        except ValueError as fault:
+            raise errors.BadSignature from fault
+        with self.node.store.read() as tx:
+            known = tx.device(device)
+            used = tx.last_nonce(device)
+        if known is None or known.key is None:
+            raise errors.UnknownDevice
+        if not verify(known.key, chain.request_message(method, path, query, nonce, hello), signature):
+            raise errors.BadSignature
+        if known.state != "enrolled":
+            raise errors.Revoked
+        issued = self._nonces.moment(device, nonce)
+        now = self.node.clock()
+        if issued is not None:
+            with self.node.store.write() as tx:
+                if tx.use_nonce(device, issued, now):
+                    return known, self._nonces.issue(device, issued)
+        stale = errors.StaleNonce()
+        stale.nonce = self._nonces.issue(device, used)  # type: ignore[attr-defined]
+        raise stale
+
+    async def _opened(self, request: Request, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[Device, bytes, Serving]:
+        async with asyncio.timeout(HELLO_SECONDS):
+            tag, payload, whole = await anext(frames, (0, b"", b""))
+        codec = Codec(self._dictionary)
+        kind, plain = codec.unpack(tag, payload)
+        if kind is not Kind.HELLO:
+            raise errors.BadFrame(reason="no hello")
+        url = request.url
+        proof = request.headers.get("authorization", "")
+        device, nonce = await run_in_threadpool(self._admit, request.method, url.path, url.query, proof, whole)
+        return device, nonce, Serving(self.node, device, messages.decode(messages.Hello, plain), codec)
+
+    # --- routes ---
+
+    async def sync(self, request: Request) -> Response:
+        """Frames up, acknowledgement and frames down."""
+        started = time.monotonic()
+        frames = _frames(request)
+        device, nonce, serving = await self._opened(request, frames)
+        count = 0
+        async for tag, payload, _ in frames:
+            await run_in_threadpool(_take, serving, tag, payload)
+            count += 1
+        self.metrics.synced(serving.kept, serving.refused)
+        task = BackgroundTask(self._after, started) if count else None
+        return StreamingResponse(
+            iterate_in_threadpool(_gathered(serving.answer())), headers={NONCE_HEADER: b64(nonce)}, background=task, media_type=None,
+        )  # fmt: skip
+
+    def _after(self, started: float) -> None:
+        self.metrics.seconds.observe(time.monotonic() - started)
+        self.node.store.tidy()
+
+    async def heal(self, request: Request) -> Response:
+        """Compare ranges of a channel's digests, and send what differs."""
+        frames = _frames(request)
+        device, nonce, serving = await self._opened(request, frames)
+        tag, payload, _ = await anext(frames, (0, b"", b""))
+        kind, plain = serving.codec.unpack(tag, payload)
+        if kind is not Kind.ASK:
+            raise errors.BadFrame(reason="no ask")
+        ask = messages.decode(messages.Ask, plain)
+        if covers(device.grants, ask.unit) is None:
+            raise errors.UnitRefused(unit=ask.unit)
+        self.metrics.heals.inc()
+        body = iterate_in_threadpool(heal.answer(self.node, ask, serving.codec))
+        return StreamingResponse(body, headers={NONCE_HEADER: b64(nonce)})
+
+    async def join(self, request: Request) -> Response:
+        """Enrol a device that brings an invite."""
+        body = b""
+        async with asyncio.timeout(HELLO_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > MAX_JOIN:
+                    raise errors.TooLarge(what="request", limit=MAX_JOIN)
+        answer = await run_in_threadpool(self._join, messages.decode(messages.JoinRequest, body))
+        return Response(Codec().pack(Kind.JOINED, messages.encode(answer)))
+
+    def _join(self, asked: messages.JoinRequest) -> messages.JoinAnswer:
+        if asked.protocol != PROTOCOL:
+            raise errors.BadVersion(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
+        if not verify(asked.key, join_message(asked.invite, asked.secret, asked.key), asked.signature):
+            raise errors.BadSignature
+        now = self.node.clock()
+        device = device_id(asked.key)
+        with self.node.store.write() as tx:
+            found = tx.invite(asked.invite)
+            if found is None or not hmac.compare_digest(found[0], hashlib.sha256(asked.secret).digest()):
+                raise errors.InviteInvalid(reason="unknown")
+            _, person, grants, expires, used = found
+            if used is not None:
+                raise errors.InviteInvalid(reason="used")
+            if now > expires:
+                raise errors.InviteInvalid(reason="expired")
+            tx.use_invite(asked.invite, now)
+            lettered = int(tx.get("lettered"))
+            tx.put("lettered", lettered + 1)
+            letters = codes.letters(lettered)
+            tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
+            schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+        self.metrics.joins.inc()
+        return messages.JoinAnswer(
+            self.node.org, self.node.device, self.node.org, letters, person, tuple((g.unit, g.role) for g in grants),
+            self._nonces.issue(device, 0), now, schema,
+        )  # fmt: skip
+
+    async def health(self, _request: Request) -> Response:
+        """Say that the server is there and its store answers."""
+
+        def look() -> int:
+            with self.node.store.read() as tx:
+                return tx.count("0")
+
+        await run_in_threadpool(look)
+        return JSONResponse({"status": "ok", "protocol": PROTOCOL})
+
+    async def show_metrics(self, _request: Request) -> Response:
+        """Figures for Prometheus."""
+        return PlainTextResponse(self.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def _refuse(self, _request: Request, error: errors.FieldsyncError) -> Response:
+        self.metrics.refusals.labels(error.code).inc()
+        nonce = getattr(error, "nonce", None)
+        headers = {NONCE_HEADER: b64(nonce)} if nonce is not None else {}
+        return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
+
+
+def _take(serving: Serving, tag: int, payload: bytes) -> None:
+    serving.take(*serving.codec.unpack(tag, payload))
+
+
+def _gathered(frames: Iterator[bytes]) -> Iterator[bytes]:
+    """Put small frames together: a sync with nothing to do is one piece."""
+    held = b""
+    for frame in frames:
+        held += frame
+        if len(held) > 1_024:
+            yield held
+            held = b""
+    if held:
+        yield held
+
+
+async def _frames(request: Request) -> AsyncIterator[tuple[int, bytes, bytes]]:
+    reader = Reader()
+    stream = aiter(request.stream())
+    while True:
+        async with asyncio.timeout(BODY_SECONDS):
+            data = await anext(stream, None)
+        if data is None:
+            break
+        for frame in reader.feed(data):
+            yield frame
+    if reader.pending:
+        raise errors.BadFrame(reason="cut")
+
+
+async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
+    return Response(status_code=499)
+

@@ -1,0 +1,27 @@
+"""What the server counts for Prometheus; never who or what."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+
+class Metrics:
+    """One server's counters, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.syncs = Counter("fieldsync_syncs", "Syncs answered", registry=registry)
+        self.commits = Counter("fieldsync_commits", "Commits taken from devices", registry=registry)
+        self.kept_aside = Counter("fieldsync_refused_commits", "Commits kept aside", registry=registry)
+        self.refusals = Counter("fieldsync_refusals", "Requests refused, by reason", ["code"], registry=registry)
+        self.joins = Counter("fieldsync_joins", "Devices enrolled", registry=registry)
+        self.heals = Counter("fieldsync_heals", "Questions about differing digests", registry=registry)
+        self.seconds = Histogram("fieldsync_push_seconds", "Time of syncs that brought commits", registry=registry)
+
+    def synced(self, commits: int, refused: int) -> None:
+        """Count one sync."""
+        self.syncs.inc()
+        self.commits.inc(commits)
+        self.kept_aside.inc(refused)
+
+    def text(self) -> bytes:
+        """Return the figures as Prometheus reads them."""
+        return generate_latest(self._registry)

@@ -1,0 +1,74 @@
+"""Serving in the foreground: TLS with the server's own certificate, one process, a clean stop on SIGTERM."""
+
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from cryptography.hazmat.primitives import serialization
+
+from fieldsync import errors
+from fieldsync.crypto.keys import token
+from fieldsync.server.app import App
+from fieldsync.sync.node import Node
+
+STOP_SECONDS = 20
+
+
+class _Announcing(uvicorn.Server):
+    """Says where it listens once it does; a signal to stop is no failure."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
+
+
+def run(node: Node, host: str, port: int) -> None:
+    """Serve until told to stop; Unreachable when the address is taken."""
+    app = App(node)
+    with node.store.read() as tx:
+        certificate, private = tx.get("certificate"), tx.get("certificate_key")
+    password = token(16).hex()
+    # the TLS library reads keys from files only: this one lives for a moment, and encrypted
+    key = serialization.load_pem_private_key(private, None).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(password.encode()),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        cert_file, key_file = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+        cert_file.write_bytes(certificate)
+        key_file.write_bytes(key)
+        config = uvicorn.Config(
+            app.asgi, host=host, port=port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
+            log_level="warning", access_log=False, server_header=False, date_header=False, lifespan="off",
+            timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=1_000,
+        )  # fmt: skip
+        config.load()
+    try:
+        _Announcing(config).run()
+    except SystemExit as stopped:
+        if stopped.code:
+            raise errors.Unreachable(server=f"{host}:{port}", reason="address in use") from None
+    finally:
+        node.close()
+        sys.stderr.flush()
+
+
+def listening(text: str) -> tuple[str, int]:
+    """Return (host, port) of HOST:PORT; Usage."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise errors.Usage(reason="listen")
+    return host.strip("[]"), int(port)
+
