@@ -9,8 +9,8 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core import stamp
-from fieldsync.core.register import Head, Register, Value, written
-from fieldsync.core.state import Base, State
+from fieldsync.core.register import Head, Value, written
+from fieldsync.core.state import Base, State, Values, fold, registers
 
 FORMAT = 1  # 1: the first
 MAX_BODY = 256 * 1024
@@ -58,7 +58,7 @@ def decode(body: bytes) -> Commit:
         raise errors.TooLarge(what="commit", limit=MAX_BODY)
     try:
         commit = _decode(body)
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise errors.BadFrame(reason="commit") from fault
     check(commit)
     if encode(commit) != body:
@@ -107,16 +107,20 @@ def state_of(commit: Commit) -> State:
     """Return what the commit says, as a state to be joined; the commit that gives the `_code` makes the record."""
     fields = commit.fields
     seen = {name: dict(pairs) for names, pairs in commit.context for name in names}
+    base = None
     if "_code" in fields and not seen:
         base = Base(commit.device, commit.seq, commit.stamp, commit.author)
-        plain = {name: value for name, value in fields.items() if value is not None and "/" not in name}
+        plain: Values = {name: value for name, value in fields.items() if value is not None and "/" not in name}
+        whole = State(commit.record, commit.type, base, plain, {})
         if len(plain) == len(fields):
-            return State(commit.record, commit.type, base, plain, {})
-        others = {name: value for name, value in fields.items() if name not in plain}
+            return whole
+        everything = registers(whole)
+        fields = {name: value for name, value in fields.items() if name not in plain}
     else:
-        base, plain, others = None, {}, fields
-    registers: dict[str, Register] = {}
-    for name, value in others.items():
+        everything = {}
+    for name, value in fields.items():
         head = Head(commit.device, commit.seq, commit.stamp, commit.author, value)
-        registers[name] = written(head, seen.get(name, {}))
-    return State(commit.record, commit.type, base, plain, registers)
+        everything[name] = written(head, seen.get(name, {}))
+    if base is None:
+        return State(commit.record, commit.type, None, {}, everything)
+    return fold(commit.record, commit.type, base, everything.items())

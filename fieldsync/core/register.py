@@ -46,6 +46,8 @@ def join(a: Register, b: Register) -> Register:
         return b
     if not b.seen:
         return a
+    if len(b.heads) == 1 and _follows(b, a):
+        return b  # the common case: one write that had seen all that we have
     in_a = {head.dot for head in a.heads}
     in_b = {head.dot for head in b.heads}
     heads = [h for h in a.heads if h.dot in in_b or h.seq > b.seen.get(h.device, 0)]
@@ -55,6 +57,13 @@ def join(a: Register, b: Register) -> Register:
         if seq > seen.get(device, 0):
             seen[device] = seq
     return Register(tuple(sorted(heads, key=lambda h: (h.device, h.seq))), seen)
+
+
+def _follows(b: Register, a: Register) -> bool:
+    head = b.heads[0]
+    if head.seq <= a.seen.get(head.device, 0):
+        return False
+    return all(seq <= b.seen.get(device, 0) for device, seq in a.seen.items())
 
 
 def context(register: Register, device: bytes, shown: Head | None, *, decides: bool) -> dict[bytes, int]:

@@ -4,7 +4,7 @@ It runs when a record is read or stored; it changes no register and drops no hea
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from fieldsync.core import names
 from fieldsync.core.lifecycle import Lifecycle
@@ -69,7 +69,7 @@ def unpacked(value: object) -> Head:
     """Return the head of a JSON value made by `packed`; ValueError if it is none."""
     match value:
         case [str(device), int(seq), int(stamp), str(author), chosen]:
-            return Head(bytes.fromhex(device), seq, stamp, author, chosen)
+            return Head(bytes.fromhex(device), seq, stamp, author, cast("Value", chosen))
     raise ValueError("not a head")
 
 

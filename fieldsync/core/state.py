@@ -60,7 +60,9 @@ def register_of(state: State, name: str) -> Register:
     field, slash, member = name.partition("/")
     value = state.values.get(field)
     if slash:
-        value = True if isinstance(value, list) and member in value else None
+        value = True if isinstance(value, list) and member in map(str, value) else None
+    elif isinstance(value, list):
+        value = None  # its members are registers, itself is none
     return EMPTY if value is None else _base_register(state.base, value)
 
 
@@ -91,9 +93,7 @@ def fold(record: bytes, type: str, base: Base | None, everything: Iterable[tuple
             fields[name] = register
         elif "/" not in name and only.value is not None:
             values[name] = only.value
-        elif only.value is True:
-            members = values.setdefault(field_of(name), [])
-            assert isinstance(members, list)
+        elif only.value is True and isinstance(members := values.setdefault(field_of(name), []), list):
             members.append(name.partition("/")[2])
         else:
             fields[name] = register
@@ -121,14 +121,13 @@ def merge(ours: State, theirs: State) -> tuple[State, set[str]]:
 
 def _withdraw(values: Values, name: str) -> None:
     field, slash, member = name.partition("/")
-    if not slash:
-        values.pop(field, None)
-        return
     members = values.get(field)
-    if isinstance(members, list) and member in members:
-        values[field] = [m for m in members if m != member]
+    if isinstance(members, list) and slash:
+        values[field] = [m for m in members if str(m) != member]
         if not values[field]:
             del values[field]
+    elif not isinstance(members, list) and not slash:
+        values.pop(field, None)
 
 
 def _merge_bases(ours: State, theirs: State) -> tuple[State, set[str]]:

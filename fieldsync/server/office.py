@@ -45,7 +45,7 @@ def init(
             texts=dict(texts), now=nodes.wall_clock(),
         )  # fmt: skip
         tx.channel_number(unit)
-        facts = {
+        facts: dict[str, str | bytes | int] = {
             "address": address.rstrip("/"), "certificate": certificate, "certificate_key": private,
             "nonce_key": keys.token(32), "lettered": 1,
         }  # fmt: skip

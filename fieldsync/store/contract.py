@@ -42,11 +42,11 @@ class Channel(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A record's place in a channel; `gone` entries tell late devices that it left."""
+    """A record's place in a channel; `gone` entries tell late devices that it left. No row: not asked for."""
 
     arrival: int
     gone: bool
-    row: Row
+    row: Row | None
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True):

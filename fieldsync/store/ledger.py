@@ -125,7 +125,7 @@ class Ledger(Numbered):
     def servers(self) -> list[Server]:
         """Return the servers known, the most recently synced first."""
         found = self.sql(f"SELECT {_SERVER} FROM server ORDER BY synced DESC")
-        return [Server(*row[:5], bool(row[5]), row[6]) for row in found]
+        return [Server(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6]) for row in found]
 
     def set_server(self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None) -> None:
         """Change what is given."""
@@ -184,4 +184,5 @@ class Ledger(Numbered):
 
 
 def _device(row: Sequence[Any]) -> Device:
-    return Device(*row[:5], _grants(row[5]) if row[5] else (), *row[6:])
+    n, id_, letters, person, key, grants, state, head, chain, enrolled, seen = row
+    return Device(n, id_, letters, person, key, _grants(grants) if grants else (), state, head, chain, enrolled, seen)

@@ -1,6 +1,6 @@
 """Records, channels and full text in SQL."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -108,14 +108,16 @@ class Records(Numbered):
     def _channel(self, found: Sequence[Any]) -> Channel:
         return Channel(found[0], found[1], found[2], found[3] & _MASK, found[4])
 
-    def page(self, channel: int, after: int, limit: int) -> list[Entry]:
-        """Return the channel's next entries in order of arrival, with their rows."""
-        found = self.sql(
-            f"SELECT e.arrival, e.gone, {_QUALIFIED} FROM channel_entry AS e JOIN record ON record.n = e.record "
-            "WHERE e.channel = ? AND e.arrival > ? ORDER BY e.arrival LIMIT ?",
+    def page(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[Entry]:
+        """Return the channel's next entries in order of arrival, with their rows; those of arrivals to skip without."""
+        places = self.sql(
+            "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival > ? ORDER BY arrival LIMIT ?",
             (channel, after, limit),
-        )
-        return [Entry(row[0], bool(row[1]), self._row(row[2:])) for row in found]
+        ).fetchall()
+        wanted = dump_json([n for arrival, _, n in places if arrival not in skip]).decode()
+        found = self.sql(f"SELECT {_COLUMNS} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
+        rows = {row[0]: self._row(row) for row in found}
+        return [Entry(arrival, bool(gone), rows.get(n)) for arrival, gone, n in places]
 
     def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         """Yield (record id, digest term) of a channel's records, by id."""
@@ -219,6 +221,6 @@ class Records(Numbered):
 
     def index(self, words: Iterable[tuple[int, str, str]]) -> None:
         """Set the search words of records: (n, words as indexed before, words now); "" stands for none."""
-        words = list(words)
+        words = sorted(words)  # FTS5 flushes whenever a row number is smaller than the one before
         self.many("INSERT INTO search (search, rowid, words) VALUES ('delete', ?, ?)", [(n, old) for n, old, _ in words if old])
         self.many("INSERT INTO search (rowid, words) VALUES (?, ?)", [(n, new) for n, _, new in words if new])

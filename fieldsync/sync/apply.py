@@ -4,7 +4,7 @@ Follow one save through: commands/laptop.py → sync/save.py → here → sync/s
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fieldsync.core import stamp
@@ -37,41 +37,39 @@ def apply(
     if known is None:
         known = tx.rows(dict.fromkeys(state.record for state in states))
     touched: Touched = {}
-    before: dict[bytes, tuple[int, str]] = {}
+    conflicts: dict[bytes, int] = {}
+    words: dict[bytes, str] = {}  # as indexed until now, of records whose searched fields change
     for state in states:
         row = known.get(state.record)
         if row is None:
             row = known[state.record] = Row(0, state, {}, {})
             touched[state.record] = row, None
-            before[state.record] = 0, ""
+            conflicts[state.record], words[state.record] = 0, ""
             continue
         merged, changed = merge(row.state, state)
         based = merged.base != row.state.base
         if not changed and not based:
             continue
-        already = touched.get(state.record)
-        if already is None:
-            before[state.record] = len(row.conflicts), rules.of(row.state.type).words(row.doc) if index else ""
-            touched[state.record] = row, None if based else changed
-        else:
-            touched[state.record] = row, None if based or already[1] is None else already[1] | changed
+        already = touched.get(state.record, (row, set[str]()))[1]
+        touched[state.record] = row, None if based or already is None else already | changed
+        conflicts.setdefault(state.record, len(row.conflicts))
+        type_rules = rules.of(row.state.type)
+        if index and state.record not in words and (based or not type_rules.searched.isdisjoint(map(field_of, changed))):
+            words[state.record] = type_rules.words(row.doc)
         row.state = merged
-    for row, changed in touched.values():
-        settle_row(row, rules.of(row.state.type), changed)
-    opened = [touched[record][0] for record, (n, _) in before.items() if len(touched[record][0].conflicts) > n]
+    for row, names in touched.values():
+        settle_row(row, rules.of(row.state.type), names)
+    opened = [touched[record][0] for record, n in conflicts.items() if len(touched[record][0].conflicts) > n]
     told = {state.record: state.origins for state in states if state.origins} if opened else {}
     for row in opened:
         _trace(tx, row, told.get(row.state.record, {}))
     _place(tx, rules, touched, unit)
     tx.save(touched)
+    rows = {record: row for record, (row, _) in touched.items()}
     if index:
-        words = ((row.n, before[record][1], rules.of(row.state.type).words(row.doc)) for record, row in _rows(touched, before))
-        tx.index(change for change in words if change[1] != change[2])
-    return Applied({record: row for record, (row, _) in touched.items()}, len(opened))
-
-
-def _rows(touched: Touched, which: Iterable[bytes]) -> Iterator[tuple[bytes, Row]]:
-    return ((record, touched[record][0]) for record in which)
+        fresh = ((rows[record].n, old, rules.of(rows[record].state.type).words(rows[record].doc)) for record, old in words.items())
+        tx.index(change for change in fresh if change[1] != change[2])
+    return Applied(rows, len(opened))
 
 
 def _trace(tx: Tx, row: Row, told: Mapping[str, Value]) -> None:

@@ -1,7 +1,7 @@
 """Who sees what: the channels of a device, and what of a record a late device still lacks."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -28,7 +28,7 @@ def lacking(row: Row, after: int, device: bytes) -> State | None:
     return State(state.record, state.type, None, {}, fields, row.conflicts)
 
 
-def _own(state: State, names: Sequence[str] | dict[str, object], device: bytes) -> bool:
+def _own(state: State, names: Iterable[str], device: bytes) -> bool:
     return all(head.device == device for name in names for head in state.fields[name].heads)
 
 

@@ -37,6 +37,7 @@ class TypeRules:
         self.type = type
         self.belongs_to = None if type is None else type.belongs_to
         self.search = () if type is None else type.search
+        self.searched = frozenset(self.search)
         self.fields = dict(_SYSTEM)
         self.checks: dict[str, Normaliser] = {}
         if type is not None:

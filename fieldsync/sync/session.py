@@ -3,7 +3,8 @@
 The laptop's side is Client, the server's is Serving. Frames are applied one by one, each in a transaction of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +15,7 @@ from fieldsync.core import stamp
 from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
-from fieldsync.store.contract import Channel, Device, Grant, Logged, Server
+from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import Node
@@ -218,6 +219,7 @@ class Serving:
         self.device = device
         self.hello = hello
         self.kept = 0
+        self._echoes: dict[int, set[int]] = defaultdict(set)
         self._refused: list[tuple[int, str, str]] = []
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
@@ -257,7 +259,21 @@ class Serving:
                 else:
                     tx.refuse(device.id, one.seq, reason)
                     self._refused.append((one.seq, reason.code, msgspec.json.encode(reason.facts).decode()))
-            apply(tx, self.node.rules, accepted, index=self.node.is_laptop, known=known)
+            self._apply(tx, accepted, known)
+
+    def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
+        """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
+        whole = {tx.channel_number(unit): arrival for unit, _, arrival in self.hello.cursors}
+        more = set()
+        for record, row in known.items():
+            told, echoes = whole.get(row.channel or 0, 0), self._echoes[row.channel or 0]
+            if any(arrival > told and arrival not in echoes for arrival in row.arrivals.values()):
+                more.add(record)
+        applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
+        for record in {state.record for state in states} - more:
+            written = applied.rows.get(record)
+            if written is not None and written.channel is not None:
+                self._echoes[written.channel].add(max(written.arrivals.values()))
 
     def _fresh(self, tx: Tx, device: Device, batch: list[commits.Commit]) -> list[commits.Commit]:
         """Return the commits not held yet; those held must be the same (Forked), and none may be missing (Gap)."""
@@ -292,26 +308,27 @@ class Serving:
         ack = messages.Ack(node.clock(), device.head, tuple(self._refused), grants, named)
         yield self.codec.pack(Kind.ACK, messages.encode(ack))
         cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
-        ended = []
+        ended: list[messages.Summary] = []
         for channel in channels:
             summary = yield from self._channel(channel, *cursors.get(channel.unit, (0, 0)))
             ended.append(summary)
         yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
 
-    def _channel(self, channel: Channel, after: int, whole: int) -> Iterator[bytes]:
+    def _channel(self, channel: Channel, after: int, whole: int) -> Generator[bytes, None, messages.Summary]:
         sizer = Sizer()
         while True:
             with self.node.store.read() as tx:
-                page = tx.page(channel.n, after, sizer.rows)
+                page = tx.page(channel.n, after, sizer.rows, self._echoes[channel.n])
                 if not page:
                     now = tx.channel(channel.n)
                     summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
                     break
-            found = [(entry, None if entry.gone else lacking(entry.row, whole, self.device.id)) for entry in page]
+            device = self.device.id
+            found = [(e, None if e.gone or e.row is None else lacking(e.row, whole, device)) for e in page]
             while True:
                 arrival = found[-1][0].arrival
                 states = [state for _, state in found if state is not None]
-                gone = tuple(entry.row.state.record for entry, _ in found if entry.gone)
+                gone = tuple(entry.row.state.record for entry, _ in found if entry.gone and entry.row is not None)
                 if not states and not gone:
                     break
                 message = messages.States(channel.unit, arrival, rows.pack_states(states), gone)
@@ -326,7 +343,7 @@ class Serving:
                 yield frame
                 break
             after = arrival
-        return summary  # noqa: B901 - the generator's value is what `yield from` gives its caller
+        return summary
 
 
 def granted(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:

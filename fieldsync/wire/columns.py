@@ -7,6 +7,7 @@ import sys
 from array import array
 from collections.abc import Callable, Sequence
 from operator import sub
+from typing import Any
 
 import msgspec
 
@@ -113,7 +114,7 @@ def _encode_texts(values: Sequence[str]) -> bytes:
     if len(values) > 1:
         coded = list(map(codes.split, values)) if codes.split(values[0]) else [None]
         if all(coded):
-            prefixes, running = zip(*coded, strict=True)  # type: ignore[arg-type]  # none is None here
+            prefixes, running = zip(*coded, strict=True)
             return _tagged(CODES, (_encode_texts(prefixes), _encode_integers(running)))
     joined = _SEPARATOR.join(values)
     if joined.count("\n") == len(values) - 1:
@@ -131,14 +132,15 @@ def _template(values: Sequence[str]) -> str | None:
     first = values[0].translate(_DIGIT_TO_ZERO)
     if not 1 < first.count("0") <= 18 or "\n" in first or not first.isascii():
         return None
-    return first if all(value.translate(_DIGIT_TO_ZERO) == first for value in values) else None
+    same = "\n".join(values).translate(_DIGIT_TO_ZERO) == "\n".join([first] * len(values))
+    return first if same else None
 
 
 def _not_digits(template: str) -> dict[int, None]:
     return {ord(c): None for c in template if c != "0"}
 
 
-def decode(column: bytes, count: int) -> list[Value]:
+def decode(column: bytes, count: int) -> list[Any]:
     """Return the `count` values of a column; anything out of shape is BadFrame."""
     try:
         values = _decode(column, count)
@@ -149,24 +151,24 @@ def decode(column: bytes, count: int) -> list[Value]:
     return values
 
 
-def _total(values: list[Value]) -> int:
+def _total(values: list[Any]) -> int:
     return sum(len(value) for value in values if isinstance(value, str))
 
 
-def _decode(column: bytes, count: int) -> list[Value]:
+def _decode(column: bytes, count: int) -> list[Any]:
     content = _unpack(memoryview(column)[1:])
     return _DECODERS[column[0]](content, count)
 
 
-def _const(content: Value, count: int) -> list[Value]:
+def _const(content: Value, count: int) -> list[Any]:
     return [content] * count
 
 
-def _raw(content: list[Value], _count: int) -> list[Value]:
+def _raw(content: list[Value], _count: int) -> list[Any]:
     return content
 
 
-def _nullable(content: tuple[bytes, bytes], count: int) -> list[Value]:
+def _nullable(content: tuple[bytes, bytes], count: int) -> list[Any]:
     mask, inner = content
     known = iter(decode(inner, sum(mask)))
     return [next(known) if there else None for there in mask[:count]]
@@ -187,26 +189,31 @@ def _integers(content: tuple[int, int, int, int, bytes], count: int) -> list[int
 def _decimals(content: tuple[int, bytes], count: int) -> list[float]:
     places, inner = content
     scale = 10**places
-    return [whole / scale for whole in decode(inner, count)]  # type: ignore[operator]  # a str raises TypeError
+    return [whole / scale for whole in decode(inner, count)]
 
 
-def _choices(content: tuple[list[Value], bytes], _count: int) -> list[Value]:
+def _choices(content: tuple[list[Value], bytes], _count: int) -> list[Any]:
     distinct, indexes = content
     return list(map(distinct.__getitem__, indexes))
 
 
 def _digits(content: tuple[str, bytes], count: int) -> list[str]:
     template, inner = content
-    width = template.count("0")
+    over = 10 ** template.count("0")  # keeps leading zeros: "1" and then the digits
     shape = template.replace("%", "%%").replace("0", "%s")
-    return [shape % tuple(str(number).zfill(width)) for number in decode(inner, count)]
+    prefix = template.rstrip("0")
+    numbers = decode(inner, count)
+    if "0" not in prefix:
+        return [prefix + str(number + over)[1:] for number in numbers]
+    distinct = {number: shape % tuple(str(number + over)[1:]) for number in set(numbers)}
+    return [distinct[number] for number in numbers]
 
 
 def _words(content: tuple[list[str], int, bytes], count: int) -> list[str]:
     words, total, inner = content
     if total > 1 << 20:
         raise errors.BadFrame(reason="column")
-    return " ".join(map(words.__getitem__, decode(inner, total))).split(_SEPARATOR)  # type: ignore[arg-type]
+    return " ".join(map(words.__getitem__, decode(inner, total))).split(_SEPARATOR)
 
 
 def _texts(content: str, _count: int) -> list[str]:
@@ -216,9 +223,9 @@ def _texts(content: str, _count: int) -> list[str]:
 def _codes(content: tuple[bytes, bytes], count: int) -> list[str]:
     prefixes, numbers = content
     pairs = zip(decode(prefixes, count), decode(numbers, count), strict=True)
-    return [codes.whole(prefix, number) for prefix, number in pairs]  # type: ignore[arg-type]
+    return [codes.whole(prefix, number) for prefix, number in pairs]
 
 
-_DECODERS: tuple[Callable[..., list[Value]], ...] = (
+_DECODERS: tuple[Callable[..., list[Any]], ...] = (
     _raw, _const, _nullable, _integers, _decimals, _choices, _digits, _words, _texts, _codes,
 )  # fmt: skip

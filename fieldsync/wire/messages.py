@@ -126,5 +126,5 @@ def decode(kind: type[_M], payload: bytes) -> _M:
     """Return a message of this kind; BadFrame for anything else."""
     try:
         return msgspec.msgpack.decode(payload, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as fault:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise errors.BadFrame(reason=kind.__name__) from fault

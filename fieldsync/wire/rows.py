@@ -67,7 +67,7 @@ def _numbers(column: bytes, count: int) -> list[int]:
     values = columns.decode(column, count)
     if any(type(value) is not int or value < 0 for value in values):
         raise errors.BadFrame(reason="number")
-    return values  # type: ignore[return-value]  # all are ints, as just checked
+    return values
 
 
 def _pack_ids(ids: Sequence[bytes]) -> bytes:
@@ -206,8 +206,8 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
         for device, seq, stamp, author, seen in islice(heads, groups):
             everything = {device: seq, **dict(seen)} if seen else {device: seq}
             for name in islice(names, next(per_group)):
-                value = nexts[field_of(name)]()  # type: ignore[arg-type]  # a name that is no str raises
-                registers[name] = Register((Head(device, seq, stamp, author, value),), everything)  # type: ignore[index]
+                value = nexts[field_of(name)]()
+                registers[name] = Register((Head(device, seq, stamp, author, value),), everything)
         fields.append(registers)
     origins: dict[int, dict[str, Value]] = {}
     for row, name, forked_heads, pairs, origin in forked:
@@ -259,18 +259,19 @@ def unpack_commits(payload: bytes) -> list[Commit]:
         writes = _unpack_writes(rows, devices, authors)
         groups = _unpack_writes(contexts, devices, authors)
         some = {group: tuple(names) for group, names in partial}
-        found, at = [], 0
+        found, group = [], 0
         for write, kind, record, note, values, n in zip(
             writes, _numbers(kinds, count), _unpack_ids(ids, count), columns.decode(notes, count),
             _unpack_rows(fields, count), _numbers(context_counts, count), strict=True,
         ):  # fmt: skip
             everything = tuple(values)
             context: tuple[Context, ...] = tuple(
-                (some.get(i, everything), tuple(groups[i][4])) for i in range(at, at + n)
+                (some.get(i, everything), tuple(groups[i][4])) for i in range(group, group + n)
             )
-            at += n
+            group += n
             type_, form = types[kind]
-            made = Commit(format_, *write[:2], write[2], write[3], type_, form, record, note, values, context)  # type: ignore[arg-type]
+            device, seq, at, author, _ = write
+            made = Commit(format_, device, seq, at, author, type_, form, record, note, values, context)
             commits.check(made)
             found.append(made)
         return found
