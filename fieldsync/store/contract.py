@@ -84,6 +84,7 @@ class Logged(NamedTuple):
     body: bytes | None
     hash: bytes
     chain: bytes
+    seal: bytes | None = None
 
 
 class Server(NamedTuple):

@@ -11,7 +11,7 @@ from fieldsync.store.numbers import Numbered
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _DEVICE = "n, id, letters, person, key, grants, state, head, chain, enrolled, seen"
-_LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain"
+_LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
 _SERVER = "id, name, address, pin, nonce, unsure, synced"
 
 

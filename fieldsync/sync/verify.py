@@ -1,0 +1,112 @@
+"""Does everything that a node holds fit together? Reports what does not, naming device and commit; never repairs."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core.commit import Commit, decode, state_of
+from fieldsync.core.state import State, canonical, merge, register_of, term
+from fieldsync.crypto import chain
+from fieldsync.store import Tx
+from fieldsync.store.contract import Device, Row
+from fieldsync.sync.apply import settle_row
+from fieldsync.sync.node import Node
+
+Fault = dict[str, Any]
+Progress = Callable[[int, int | None, str], None]
+_MASK = (1 << 64) - 1
+_BATCH = 1_000
+
+
+def verify(node: Node, progress: Progress | None = None) -> dict[str, Any]:
+    """Check the file, every device's chain and seals, every record against its registers, every channel's digest."""
+    say = progress or (lambda _done, _total, _what: None)
+    say(0, None, "file")
+    faults: list[Fault] = [{"what": "file", "detail": found} for found in node.store.damage()[:20]]
+    counted = {"commits": 0, "records": 0}
+    with node.store.read() as tx:
+        for device in tx.devices():
+            faults += _chain(tx, device, counted, say)
+        faults += _records(node, tx, counted, say)
+    return {"ok": not faults, **counted, "faults": faults}
+
+
+def _chain(tx: Tx, device: Device, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
+    link, seq = chain.first(device.id), 0
+    for logged in tx.commits(device.id, 0):
+        place = {"device": device.letters or device.id.hex(), "seq": logged.seq}
+        if logged.seq != seq + 1:
+            yield {"what": "gap", **place}
+            return
+        seq += 1
+        counted["commits"] += 1
+        if counted["commits"] % _BATCH == 0:
+            say(counted["commits"], None, "commits")
+        if logged.body is not None and chain.body_hash(logged.body) != logged.hash:
+            yield {"what": "body", **place}
+            return
+        link = chain.chain(link, logged.hash)
+        if link != logged.chain:
+            yield {"what": "chain", **place}
+            return
+        if logged.seal is not None and (device.key is None or not chain.check_seal(device.key, seq, link, logged.seal)):
+            yield {"what": "seal", **place}
+            return
+    if device.head != seq or (seq and device.chain != link):
+        yield {"what": "head", "device": device.letters or device.id.hex(), "seq": device.head}
+
+
+def _records(node: Node, tx: Tx, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
+    digests: dict[int | None, tuple[int, int]] = {}
+    refused = {(device.id, seq) for device in tx.devices() for seq, _, _ in tx.refusals(device.id)}
+    total = tx.count()
+    for row in tx.rows_where():
+        counted["records"] += 1
+        if counted["records"] % _BATCH == 0:
+            say(counted["records"], total, "records")
+        own = term(row.state)
+        count, digest = digests.get(row.channel, (0, 0))
+        digests[row.channel] = count + 1, (digest + own) & _MASK
+        place = {"record": row.state.record.hex(), "code": row.code}
+        if own != row.old_term & _MASK:
+            yield {"what": "term", **place}
+        shown = Row(row.n, row.state, {}, {})
+        settle_row(shown, node.rules.of(row.state.type), None)
+        if shown.doc != row.doc:
+            yield {"what": "document", **place}
+        yield from _folded(node, tx, row, refused, place)
+    for channel in tx.channels():
+        if (channel.records, channel.digest) != digests.get(channel.n, (0, 0)):
+            yield {"what": "digest", "unit": channel.unit}
+
+
+def _folded(node: Node, tx: Tx, row: Row, refused: set[tuple[bytes, int]], place: Fault) -> Iterator[Fault]:
+    """A server's commits fold to its registers exactly; a laptop's own are all in them."""
+    commits: list[Commit] = []
+    for logged in tx.commits_of(row.state.record):
+        if logged.body is None:
+            return  # erased: its registers are gone as well
+        if (logged.device, logged.seq) not in refused:
+            try:
+                commits.append(decode(logged.body))
+            except errors.FieldsyncError:
+                return  # reported with its chain
+    if node.is_laptop:
+        for commit in commits:
+            if any(register_of(row.state, name).seen.get(commit.device, 0) < commit.seq for name in _names(commit)):
+                yield {"what": "missing", "device": node.letters, "seq": commit.seq, **place}
+        return
+    if commits:
+        folded: State = state_of(commits[0])
+        for commit in commits[1:]:
+            folded, _ = merge(folded, state_of(commit))
+        if canonical(folded) != canonical(row.state):
+            yield {"what": "registers", **place}
+
+
+def _names(commit: Commit) -> Iterator[str]:
+    for name, value in commit.fields.items():
+        if isinstance(value, list):
+            yield from (f"{name}/{member}" for member in value)
+        elif value is not None or commit.context:
+            yield name
