@@ -97,6 +97,15 @@ def _origin(tx: Tx, state: State, field: str) -> Value:
     return max(common, key=lambda c: (c.stamp, c.device, c.seq)).fields[field] if common else None
 
 
+def purge(tx: Tx, rules: Rules, rows: Iterable[Row], *, index: bool) -> int:
+    """Forget records that are out of this node's scope, their search words too; return how many."""
+    rows = list(rows)
+    if index:
+        tx.index((row.n, rules.of(row.state.type).words(row.doc), "") for row in rows)
+    tx.purge(rows)
+    return len(rows)
+
+
 # --- settling ---------------------------------------------------------------------------------------------------------
 
 

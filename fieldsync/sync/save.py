@@ -200,6 +200,20 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     return fields
 
 
+def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
+    """Leave out values that this device wrote once and others have changed since: a file read in again reverts nobody."""
+    mine: Fields = {}
+    for logged in tx.commits_of(row.state.record):
+        if logged.device == node.device and logged.body is not None:
+            mine |= commit.decode(logged.body).fields
+
+    def stale(name: str, value: Value) -> bool:
+        head = shown_head(node, row.state, name)
+        return name in mine and names.same(mine[name], value) and head is not None and head.device != node.device
+
+    return {name: value for name, value in fields.items() if not stale(name, value)}
+
+
 def _logs(node: Node, tx: Tx, kind: Type, changes: Changes, fields: Fields) -> None:
     """Add log entries, each a register of its own named after the commit that it comes with."""
     for name, text in changes.say.items():

@@ -16,7 +16,7 @@ from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server
-from fieldsync.sync.apply import apply
+from fieldsync.sync.apply import apply, purge
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import Permit
@@ -153,7 +153,7 @@ class Client:
             channel = tx.channel_number(message.unit)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop)
             left = tx.rows(message.gone)
-            tx.purge(row for row in left.values() if row.channel == channel)
+            purge(tx, node.rules, (row for row in left.values() if row.channel == channel), index=node.is_laptop)
             tx.set_cursor(self.server.id, channel, message.arrival)
             tx.put("last", _heard(states, tx.get("last"), node.clock()))
         self.tally.states += len(states)

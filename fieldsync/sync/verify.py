@@ -18,7 +18,7 @@ _MASK = (1 << 64) - 1
 _BATCH = 1_000
 
 
-def verify(node: Node, progress: Progress | None = None) -> dict[str, Any]:
+def check(node: Node, progress: Progress | None = None) -> dict[str, Any]:
     """Check the file, every device's chain and seals, every record against its registers, every channel's digest."""
     say = progress or (lambda _done, _total, _what: None)
     say(0, None, "file")
