@@ -1,6 +1,7 @@
 """Who may write what, checked by a server for each commit: unit, role, form. What may not is kept aside, and said why."""
 
 import re
+import uuid
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -40,6 +41,7 @@ class Permit:
             if grant.role not in WRITERS or grant.role == "partner":
                 return errors.RoleRefused(role=grant.role, needs=list(WRITERS))
             said = self._check_fields(commit)
+            self._check_place(commit)
             if grant.role not in DECIDERS and (said or self._decides(commit)):
                 return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
         except errors.FieldsyncError as objection:
@@ -63,6 +65,17 @@ class Permit:
             raise errors.IllegalValue(type=commit.type, field="_unit", reason="pattern")
         self._made[commit.record] = unit
         return unit
+
+    def _check_place(self, commit: Commit) -> None:
+        """A record may be moved to any unit that there is, and hung onto another record only where its device may write."""
+        unit = commit.fields.get("_unit")
+        if unit is not None and unit not in self._units.values() and covers(self._device.grants, str(unit)) is None:
+            raise errors.UnitRefused(unit=unit)
+        owner = commit.fields.get(self._rules.of(commit.type).belongs_to or "")
+        if isinstance(owner, str):
+            for channel in self._tx.channels_of([uuid.UUID(owner).bytes]).values():
+                if covers(self._device.grants, self._units[channel]) is None:
+                    raise errors.UnitRefused(unit=self._units[channel])
 
     def _decides(self, commit: Commit) -> bool:
         row = self._known.get(commit.record)
