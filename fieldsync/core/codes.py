@@ -79,8 +79,10 @@ def split(code: str) -> tuple[str, int] | None:
     found = _CODE.fullmatch(code)
     if found is None:
         return None
-    prefix, number = f"{found[1]}-{found[2]}", int(found[3])
-    return (prefix, number) if whole(prefix, number) == code else None
+    body = (code[:-3] + code[-2:]).replace("-", "0")
+    if int(body, 36) % _MODULUS != 1 or int(code[-2:], 36) >= _MODULUS:
+        return None  # the second test leaves one spelling of each remainder
+    return code[: found.end(2)], int(found[3])
 
 
 def whole(prefix: str, number: int) -> str:

@@ -15,7 +15,7 @@ from fieldsync.core.state import Base, State, Values, fold, registers
 FORMAT = 1  # 1: the first
 MAX_BODY = 256 * 1024
 MAX_FIELDS = 2_000
-MAX_DEPTH = 4
+MAX_DEPTH = 6  # a decision carries heads, whose value may be a deletion with what it had seen
 LARGEST = 1 << 63
 _HARMLESS = {str, int, bool, type(None)}
 
@@ -64,6 +64,11 @@ def decode(body: bytes) -> Commit:
     if encode(commit) != body:
         raise errors.BadFrame(reason="not canonical")
     return commit
+
+
+def read(body: bytes) -> Commit:
+    """Read a commit's bytes from this node's own log, which holds what was checked already."""
+    return _decode(body)
 
 
 def check(commit: Commit) -> None:

@@ -162,11 +162,16 @@ def term(state: State) -> int:
     Heads determine what was seen, so equal terms mean equal registers.
     """
     digest = blake2b(state.record, digest_size=8)
+    base = None
     if state.base is not None:
+        base = state.base.dot
         digest.update(state.base.device + state.base.seq.to_bytes(8, "big"))
     for name in sorted(state.fields):
+        heads = state.fields[name].heads
+        if len(heads) == 1 and heads[0].dot == base:
+            continue  # the base says it
         digest.update(name.encode() + b"\0")
-        for head in state.fields[name].heads:
+        for head in heads:
             digest.update(head.device + head.seq.to_bytes(8, "big"))
     return int.from_bytes(digest.digest(), "big")
 

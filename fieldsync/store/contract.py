@@ -16,7 +16,9 @@ class Row:
     `arrivals` says at which arrival of its channel each explicit register last changed, "" standing for the base.
     """
 
-    __slots__ = ("arrivals", "channel", "code", "conflicts", "doc", "n", "old_channel", "old_term", "owner", "state")
+    __slots__ = (
+        "arrival", "arrivals", "channel", "code", "conflicts", "doc", "n", "old_channel", "old_places", "old_term", "owner", "state",
+    )  # fmt: skip
 
     def __init__(self, n: int, state: State, doc: Document, arrivals: dict[str, int]) -> None:
         self.n = n
@@ -27,7 +29,10 @@ class Row:
         self.owner: bytes | None = None
         self.code: str | None = None
         self.conflicts: dict[str, Value] = {}  # field → the value that its heads started from, where known
+        # as stored until now: what a save need not write again
+        self.arrival = 0
         self.old_channel: int | None = None
+        self.old_places: tuple[object, ...] = ()
         self.old_term = 0
 
 

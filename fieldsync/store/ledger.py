@@ -95,8 +95,8 @@ class Ledger(Numbered):
 
     def commits_of(self, record: bytes) -> list[Logged]:
         """Return all commits about a record that this node holds, by stamp."""
-        query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE c.record = ? ORDER BY c.stamp, c.device, c.seq"
-        return [self._logged(row) for row in self.sql(query, (record,))]
+        query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE substr(c.record, 11, 6) = ? AND c.record = ?"
+        return sorted(map(self._logged, self.sql(query, (record[10:], record))), key=lambda c: (c.stamp, c.device, c.seq))
 
     def unsent_records(self, device: bytes, after: int) -> set[bytes]:
         """Return the records that a device's commits behind `after` touch."""

@@ -1,17 +1,17 @@
 """Records, channels and full text in SQL."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from fieldsync.core.state import term
-from fieldsync.store.contract import Channel, Entry, Row
+from fieldsync.store.contract import Channel, Document, Entry, Row
 from fieldsync.store.numbers import Numbered, Numbers
-from fieldsync.store.rowcodec import decode_row, dump_json, encode_registers
+from fieldsync.store.rowcodec import decode_row, dump_json, encode_registers, load_json
 from fieldsync.store.vault import Connection
 
-_COLUMNS = "n, id, type, doc, registers, channel, owner, code, term, conflicts"
+_COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
 _QUALIFIED = ", ".join(f"record.{column}" for column in _COLUMNS.split(", "))
 _CHANNEL = "n, unit, arrival, digest, records"
 _MASK = (1 << 64) - 1
@@ -34,10 +34,11 @@ class Records(Numbered):
     # --- reading ---
 
     def _row(self, found: Sequence[Any]) -> Row:
-        n, record, type_, doc, registers, channel, owner, code, term_, conflicts = found
+        n, record, type_, channel, arrival, term_, owner, code, conflicts, registers, doc = found
         row = decode_row(n, record, type_, doc, registers, self.device_id, self.author_name)
         row.channel = row.old_channel = channel
-        row.owner, row.code, row.old_term = owner, code, term_
+        row.arrival, row.owner, row.code, row.old_term = arrival, owner, code, term_
+        row.old_places = channel, owner, code, conflicts
         if conflicts is not None:
             row.conflicts = _conflicts(conflicts)
         return row
@@ -135,39 +136,43 @@ class Records(Numbered):
         Each gets its channel's next arrival; a channel that it left is told so.
         """
         last = self.sql("SELECT coalesce(max(n), 0) FROM record").fetchone()[0]
-        new: list[Row] = []
-        old: list[Row] = []
-        entries: list[tuple[int, int, int, int]] = []
+        new: list[tuple[Any, ...]] = []
+        changed_rows: list[tuple[Any, ...]] = []
+        moved_rows: list[tuple[Any, ...]] = []
+        places = _Places()
         for row, changed in touched.values():
-            if row.n:
-                old.append(row)
+            fresh = not row.n
+            if fresh:
+                last += 1
+                row.n = last
+            self._enter(row, changed, places)
+            conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
+            registers = encode_registers(row, self.device_number, self.author_number)
+            doc = dump_json(row.doc).decode()
+            now = row.channel, row.owner, row.code, conflicts
+            if fresh:
+                ids = row.n, row.state.record, row.state.type, row.channel, row.arrival, signed(row.old_term)
+                new.append((*ids, row.owner, row.code, conflicts, registers, doc))
+            elif now == row.old_places:
+                changed_rows.append((row.arrival, signed(row.old_term), registers, doc, row.n))
             else:
-                new.append(row)
-                row.n = last + len(new)
-            self._enter(row, changed, entries)
-        self.many(
-            f"INSERT INTO record ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",
-            [(row.n, row.state.record, row.state.type, *self._stored(row)) for row in new],
-        )
-        self.many(
-            "UPDATE record SET doc=?, registers=?, channel=?, owner=?, code=?, term=?, conflicts=? WHERE n=?",
-            [(*self._stored(row), row.n) for row in old],
-        )
-        self.many(
-            "INSERT INTO channel_entry VALUES (?,?,?,?) ON CONFLICT (channel, record) "
-            "DO UPDATE SET arrival = excluded.arrival, gone = excluded.gone",
-            entries,
-        )
+                moved_rows.append((row.arrival, signed(row.old_term), registers, doc, *now, row.n))
+            row.old_places = now
+        self.many(f"INSERT INTO record ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", new)
+        # naming an indexed column has SQLite rewrite its index, changed or not
+        update = "UPDATE record SET arrival=?, term=?, registers=?, doc=?"
+        self.many(f"{update} WHERE n=?", changed_rows)
+        self.many(f"{update}, channel=?, owner=?, code=?, conflicts=? WHERE n=?", moved_rows)
+        self.many("DELETE FROM channel_entry WHERE channel = ? AND arrival = ?", places.left)
+        self.many("DELETE FROM channel_entry WHERE record = ? AND channel = ? AND gone", places.back)
+        self.many("INSERT INTO channel_entry VALUES (?,?,?,?)", places.taken)
+        self._count()
+
+    def _count(self) -> None:
         self.many(
             "UPDATE channel SET arrival = ?, digest = ?, records = ? WHERE n = ?",
             [(arrival, signed(digest), records, n) for n, (arrival, digest, records) in self._counters.items()],
         )
-
-    def _stored(self, row: Row) -> tuple[Any, ...]:
-        return (
-            dump_json(row.doc).decode(), encode_registers(row, self.device_number, self.author_number), row.channel,
-            row.owner, row.code, signed(row.old_term), dump_json(row.conflicts).decode() if row.conflicts else None,
-        )  # fmt: skip
 
     def _counter(self, channel: int) -> list[int]:
         counter = self._counters.get(channel)
@@ -176,11 +181,13 @@ class Records(Numbered):
             counter = self._counters[channel] = list(found)
         return counter
 
-    def _enter(self, row: Row, changed: set[str] | None, entries: list[tuple[int, int, int, int]]) -> None:
+    def _enter(self, row: Row, changed: set[str] | None, places: "_Places") -> None:
         assert row.channel is not None
         new_term = term(row.state)
         counter = self._counter(row.channel)
         counter[0] += 1
+        if row.old_channel is not None:
+            places.left.append((row.old_channel, row.arrival))
         if row.old_channel == row.channel:
             counter[1] += new_term - row.old_term
         else:
@@ -191,7 +198,8 @@ class Records(Numbered):
                 left[0] += 1
                 left[1] -= row.old_term
                 left[2] -= 1
-                entries.append((row.old_channel, row.n, left[0], 1))
+                places.taken.append((row.old_channel, left[0], row.n, 1))
+                places.back.append((row.n, row.channel))
             changed = None  # the new channel has not seen any of it
             row.old_channel = row.channel
         if changed is None:
@@ -200,8 +208,8 @@ class Records(Numbered):
         else:
             for name in changed:
                 row.arrivals[name] = counter[0]
-        row.old_term = new_term
-        entries.append((row.channel, row.n, counter[0], 0))
+        row.old_term, row.arrival = new_term, counter[0]
+        places.taken.append((row.channel, row.arrival, row.n, 0))
 
     def purge(self, rows: Iterable[Row]) -> None:
         """Forget records that left this node's scope; the commit log keeps what this device wrote."""
@@ -210,17 +218,40 @@ class Records(Numbered):
                 counter = self._counter(row.channel)
                 counter[1] -= row.old_term
                 counter[2] -= 1
-            self.sql("DELETE FROM channel_entry WHERE channel IN (SELECT n FROM channel) AND record = ?", (row.n,))
+                self.sql("DELETE FROM channel_entry WHERE channel = ? AND arrival = ?", (row.channel, row.arrival))
+            self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
-        self.many(
-            "UPDATE channel SET arrival = ?, digest = ?, records = ? WHERE n = ?",
-            [(arrival, signed(digest), records, n) for n, (arrival, digest, records) in self._counters.items()],
-        )
+            self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
+            self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
+        self._count()
 
     # --- full text ---
 
-    def index(self, words: Iterable[tuple[int, str, str]]) -> None:
-        """Set the search words of records: (n, words as indexed before, words now); "" stands for none."""
-        words = sorted(words)  # FTS5 flushes whenever a row number is smaller than the one before
-        self.many("INSERT INTO search (search, rowid, words) VALUES ('delete', ?, ?)", [(n, old) for n, old, _ in words if old])
-        self.many("INSERT INTO search (rowid, words) VALUES (?, ?)", [(n, new) for n, _, new in words if new])
+    def unsearched(self, numbers: Iterable[int]) -> None:
+        """Remember that the full-text words of these records are not what they should be."""
+        self.many("INSERT OR IGNORE INTO unsearched VALUES (?)", [(n,) for n in sorted(numbers)])
+
+    def catch_up(self, words: Callable[[str, Document], str], limit: int) -> int:
+        """Put the words (of a type and a document) of up to `limit` such records into the full-text table; return how many."""
+        found = self.sql(
+            "SELECT n, type, doc FROM record WHERE n IN (SELECT n FROM unsearched ORDER BY n LIMIT ?) ORDER BY n", (limit,)
+        ).fetchall()
+        # FTS5 flushes whenever a row number is smaller than the one before: deletes first, all in order
+        self.many("DELETE FROM search WHERE rowid = ?", [(n,) for n, _, _ in found])
+        told = ((n, words(type_, load_json(doc))) for n, type_, doc in found)
+        self.many("INSERT INTO search (rowid, words) VALUES (?, ?)", [(n, text) for n, text in told if text])
+        self.many("DELETE FROM unsearched WHERE n = ?", [(n,) for n, _, _ in found])
+        return len(found)
+
+    def behind(self) -> int:
+        """Return how many records the full-text table does not know yet."""
+        return int(self.sql("SELECT count(*) FROM unsearched").fetchone()[0])
+
+
+class _Places:
+    """Entries to be written: places taken (channel, arrival, record, gone), left (channel, arrival), returned to (record, channel)."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[int, int, int, int]] = []
+        self.left: list[tuple[int, int]] = []
+        self.back: list[tuple[int, int]] = []

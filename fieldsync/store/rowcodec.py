@@ -48,6 +48,8 @@ def decode_row(
     if head is not None:
         base = Base(devices(head[0]), head[1], head[2], authors(head[3]))
         arrivals[""] = head[4]
+        if not packed:  # most records: nothing but the base's values
+            return Row(n, State(record, type, base, document, {}), document, arrivals)
     fields: dict[str, Register] = {}
     members: dict[str, set[str]] = {}
     values = {} if base is None else {k: v for k, v in document.items() if k not in packed}

@@ -25,5 +25,5 @@ def make(connection: Connection, types: Mapping[str, Sequence[str]]) -> None:
         if "search" not in db.table_names():
             connection.execute(
                 "CREATE VIRTUAL TABLE search USING fts5 "
-                f"""(words, content = '', detail = none, columnsize = 0, tokenize = "{names.TOKENIZER}")""",
+                f"""(words, content = '', contentless_delete = 1, detail = none, tokenize = "{names.TOKENIZER}")""",
             )

@@ -38,13 +38,14 @@ def apply(
         known = tx.rows(dict.fromkeys(state.record for state in states))
     touched: Touched = {}
     conflicts: dict[bytes, int] = {}
-    words: dict[bytes, str] = {}  # as indexed until now, of records whose searched fields change
+    searched: set[bytes] = set()  # records whose full-text words change
     for state in states:
         row = known.get(state.record)
         if row is None:
             row = known[state.record] = Row(0, state, {}, {})
             touched[state.record] = row, None
-            conflicts[state.record], words[state.record] = 0, ""
+            conflicts[state.record] = 0
+            searched.add(state.record)
             continue
         merged, changed = merge(row.state, state)
         based = merged.base != row.state.base
@@ -53,9 +54,8 @@ def apply(
         already = touched.get(state.record, (row, set[str]()))[1]
         touched[state.record] = row, None if based or already is None else already | changed
         conflicts.setdefault(state.record, len(row.conflicts))
-        type_rules = rules.of(row.state.type)
-        if index and state.record not in words and (based or not type_rules.searched.isdisjoint(map(field_of, changed))):
-            words[state.record] = type_rules.words(row.doc)
+        if based or not rules.of(row.state.type).searched.isdisjoint(map(field_of, changed)):
+            searched.add(state.record)
         row.state = merged
     for row, names in touched.values():
         settle_row(row, rules.of(row.state.type), names)
@@ -67,8 +67,7 @@ def apply(
     tx.save(touched)
     rows = {record: row for record, (row, _) in touched.items()}
     if index:
-        fresh = ((rows[record].n, old, rules.of(rows[record].state.type).words(rows[record].doc)) for record, old in words.items())
-        tx.index(change for change in fresh if change[1] != change[2])
+        tx.unsearched(rows[record].n for record in searched)
     return Applied(rows, len(opened))
 
 
@@ -95,15 +94,6 @@ def _origin(tx: Tx, state: State, field: str) -> Value:
             seen_by.append(dict(next((pairs for names, pairs in commit.context if field in names), ())))
     common = [c for c in writes if seen_by and all(c.seq <= seen.get(c.device, 0) for seen in seen_by)]
     return max(common, key=lambda c: (c.stamp, c.device, c.seq)).fields[field] if common else None
-
-
-def purge(tx: Tx, rules: Rules, rows: Iterable[Row], *, index: bool) -> int:
-    """Forget records that are out of this node's scope, their search words too; return how many."""
-    rows = list(rows)
-    if index:
-        tx.index((row.n, rules.of(row.state.type).words(row.doc), "") for row in rows)
-    tx.purge(rows)
-    return len(rows)
 
 
 # --- settling ---------------------------------------------------------------------------------------------------------

@@ -15,12 +15,15 @@ def visible(tx: Tx, grants: tuple[Grant, ...]) -> list[Channel]:
     return [channel for channel in tx.channels() if covers(grants, channel.unit)]
 
 
-def lacking(row: Row, after: int, device: bytes) -> State | None:
-    """Return what of a record changed after an arrival, its own writes aside; None if a device lacks nothing of it."""
+def lacking(tx: Tx, row: Row, after: int, device: bytes) -> State | None:
+    """Return what of a record changed after an arrival, its own writes aside; None if a device lacks nothing of it.
+
+    One that came from another channel may have been purged on the way: it is sent, whoever wrote it.
+    """
     state = row.state
     if row.arrivals.get("", 0) > after:
         base = state.base
-        own = (base is None or base.device == device) and _own(state, state.fields, device)
+        own = (base is None or base.device == device) and _own(state, state.fields, device) and not tx.channels_left(row.n)
         return None if own else state._replace(origins=row.conflicts)
     fields = {name: r for name, r in state.fields.items() if row.arrivals.get(name, 0) > after}
     if not fields or _own(state, fields, device):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from fieldsync import errors
 from fieldsync.store import Tx
-from fieldsync.sync.apply import apply, purge
+from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import Codec, Kind
@@ -106,7 +106,7 @@ class Healer:
             me = tx.device(self.node.device)
             assert me is not None
             rows_ = tx.rows([*self._want, *self._drop])
-            purge(tx, self.node.rules, rows_.values(), index=self.node.is_laptop)
+            tx.purge(rows_.values())
             self.healed += len([record for record in self._drop if record in rows_])
 
 

@@ -1,7 +1,7 @@
 """Reading: records, lists, history and status in the shapes that docs/cli.md promises. Nothing here writes."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.save import unit_of
 
 Json = dict[str, Any]
+Progress = Callable[[int, int | None, str], None]
+_PART = 5_000
 
 
 def uuid_text(record: bytes) -> str:
@@ -119,8 +121,19 @@ def list_records(
         return [shower.record(row) for row in tx.rows_where(condition, values, order, limit or -1)]
 
 
-def find(node: Node, text: str, *, limit: int = 20) -> list[Json]:
-    """Return the records that a text finds, Arabic spelling and script forgiven."""
+def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = None) -> list[Json]:
+    """Return the records that a text finds, Arabic spelling and script forgiven.
+
+    The full-text words of what came in since the last search are made now, in parts: `progress(done, total, "search")`.
+    """
+    if node.is_laptop:
+        with node.store.read() as tx:
+            total = tx.behind()
+        for done in range(0, total, _PART):
+            if progress is not None:
+                progress(done, total, "search")
+            with node.store.write(durable=False) as tx:
+                tx.catch_up(lambda type_, doc: node.rules.of(type_).words(doc), _PART)
     with node.store.read() as tx:
         shower = Shower(node, tx)
         query = names.match(text)

@@ -15,8 +15,8 @@ from fieldsync.core import stamp
 from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
-from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server
-from fieldsync.sync.apply import apply, purge
+from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
+from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import Permit
@@ -105,7 +105,7 @@ class Client:
             yield frame
 
     def _frame(self, logged: list[Logged]) -> bytes:
-        batch = [commits.decode(c.body) for c in logged if c.body is not None]
+        batch = [commits.read(c.body) for c in logged if c.body is not None]
         last = logged[-1]
         seal = chain.seal(self.node.key, last.seq, last.chain)
         payload = messages.encode(messages.Commits(self.node.device, seal, rows.pack_commits(batch)))
@@ -153,7 +153,9 @@ class Client:
             channel = tx.channel_number(message.unit)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop)
             left = tx.rows(message.gone)
-            purge(tx, node.rules, (row for row in left.values() if row.channel == channel), index=node.is_laptop)
+            # one that this node itself moved out of its sight is not in that channel any more
+            here = {channel, *(c.n for c in tx.channels() if covers(node.grants, c.unit) is None)} if left else ()
+            tx.purge(row for row in left.values() if row.channel in here)
             tx.set_cursor(self.server.id, channel, message.arrival)
             tx.put("last", _heard(states, tx.get("last"), node.clock()))
         self.tally.states += len(states)
@@ -323,8 +325,8 @@ class Serving:
                     now = tx.channel(channel.n)
                     summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
                     break
-            device = self.device.id
-            found = [(e, None if e.gone or e.row is None else lacking(e.row, whole, device)) for e in page]
+                device = self.device.id
+                found = [(e, None if e.gone or e.row is None else lacking(tx, e.row, whole, device)) for e in page]
             while True:
                 arrival = found[-1][0].arrival
                 states = [state for _, state in found if state is not None]

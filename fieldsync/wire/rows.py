@@ -198,6 +198,11 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
     heads = iter(_unpack_writes(writes, devices, authors))
     _bounded(named[0])
     names = iter(columns.decode(named[1], named[0]) if named[0] else ())
+    everyone = zip(_unpack_ids(ids, count), columns.decode(has_base, count), rows, strict=True)
+    if not writes[0] and not forked:  # nothing but bases: a first sync
+        for record, made, row_values in everyone:
+            yield State(record, type_, Base(*next(base_rows)[:4]) if made else None, row_values, {})
+        return
     per_group = iter(_numbers(name_counts, writes[0]) if writes[0] else ())
     nexts = {field: iter(columns.decode(column, n)).__next__ for field, n, column in by_field}
     fields: list[dict[str, Register]] = []
@@ -213,8 +218,7 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
     for row, name, forked_heads, pairs, origin in forked:
         fields[row][name] = Register(tuple(Head(*head) for head in forked_heads), dict(pairs))
         origins.setdefault(row, {})[name] = origin
-    columns_ = zip(_unpack_ids(ids, count), columns.decode(has_base, count), rows, fields, strict=True)
-    for i, (record, made, row_values, registers) in enumerate(columns_):
+    for i, ((record, made, row_values), registers) in enumerate(zip(everyone, fields, strict=True)):
         base = Base(*next(base_rows)[:4]) if made else None
         yield State(record, type_, base, row_values, registers, origins.get(i, {}))
 

@@ -88,3 +88,14 @@ def test_what_could_not_be_read_back_is_not_made(letters: str, number: int):
     """Letters or numbers that a code cannot hold are a programmer's error at once."""
     with pytest.raises(ValueError, match=r"letters|checked"):
         codes.make("LAT/JBL", letters, number)
+
+
+@given(st.sampled_from(["LAT/JBL", "TZ", "A/B/C9"]), st.integers(0, 5_000), st.integers(1, 999_999_999))
+def test_a_code_splits_into_what_makes_it_whole_again(unit: str, device: int, number: int) -> None:
+    """The wire sends a code as its prefix and number, so both ways must fit, and nothing else may split."""
+    code = codes.make(unit, codes.letters(device), number)
+    prefix_and_number = codes.split(code)
+    assert prefix_and_number is not None
+    assert codes.whole(*prefix_and_number) == code
+    others = [code[:-2] + a + b for a in "0Z" for b in "019AZ" if code[-2:] != a + b]
+    assert all(codes.split(other) is None for other in others)

@@ -17,22 +17,25 @@ TABLES = (
         n INTEGER PRIMARY KEY, unit TEXT NOT NULL UNIQUE, arrival INTEGER NOT NULL DEFAULT 0,
         digest INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0)""",
     """CREATE TABLE record (
-        n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, type TEXT NOT NULL, channel INTEGER, owner BLOB, code TEXT,
-        doc TEXT NOT NULL, registers BLOB NOT NULL, term INTEGER NOT NULL, conflicts TEXT)""",
+        n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, type TEXT NOT NULL, channel INTEGER NOT NULL,
+        arrival INTEGER NOT NULL, term INTEGER NOT NULL, owner BLOB, code TEXT, conflicts TEXT,
+        registers BLOB NOT NULL, doc TEXT NOT NULL)""",
     "CREATE INDEX record_by_code ON record (code)",
     "CREATE INDEX record_by_type ON record (type)",
     "CREATE INDEX record_by_owner ON record (owner) WHERE owner IS NOT NULL",
     "CREATE INDEX record_in_conflict ON record (n) WHERE conflicts IS NOT NULL",
     """CREATE TABLE channel_entry (
-        channel INTEGER NOT NULL, record INTEGER NOT NULL, arrival INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (channel, record)) WITHOUT ROWID""",
-    "CREATE UNIQUE INDEX channel_entry_by_arrival ON channel_entry (channel, arrival)",
+        channel INTEGER NOT NULL, arrival INTEGER NOT NULL, record INTEGER NOT NULL, gone INTEGER NOT NULL,
+        PRIMARY KEY (channel, arrival)) WITHOUT ROWID""",
     "CREATE INDEX channel_entry_left ON channel_entry (record) WHERE gone",
     """CREATE TABLE commit_log (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, stamp INTEGER NOT NULL, author INTEGER NOT NULL,
         record BLOB NOT NULL, note TEXT, body BLOB, hash BLOB NOT NULL, chain BLOB NOT NULL,
         seal BLOB, PRIMARY KEY (device, seq)) WITHOUT ROWID""",
-    "CREATE INDEX commit_by_record ON commit_log (record)",
+    # the last six bytes of an id are random in every version of UUID, and make a smaller index than all sixteen
+    "CREATE INDEX commit_by_record ON commit_log (substr(record, 11, 6))",
+    # records whose words are not in the full-text table yet: find catches up
+    "CREATE TABLE unsearched (n INTEGER PRIMARY KEY)",
     # commits that were verified and kept, but not applied
     """CREATE TABLE refusal (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL,
