@@ -63,7 +63,11 @@ def _follows(b: Register, a: Register) -> bool:
     head = b.heads[0]
     if head.seq <= a.seen.get(head.device, 0):
         return False
-    return all(seq <= b.seen.get(device, 0) for device, seq in a.seen.items())
+    seen = b.seen
+    for device, seq in a.seen.items():
+        if device not in seen or seq > seen[device]:
+            return False
+    return True
 
 
 def context(register: Register, device: bytes, shown: Head | None, *, decides: bool) -> dict[bytes, int]:

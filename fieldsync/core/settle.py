@@ -47,7 +47,10 @@ def newest(heads: Iterable[Head]) -> Head:
 
 def candidates(register: Register) -> tuple[Head, ...]:
     """Return the heads to choose from; a decision that was undone stands for the heads it had been made over."""
-    if not any(isinstance(head.value, dict) and REOPENED in head.value for head in register.heads):
+    for head in register.heads:
+        if isinstance(head.value, dict) and REOPENED in head.value:
+            break
+    else:
         return register.heads
     found: dict[Dot, Head] = {}
     for head in register.heads:

@@ -79,9 +79,14 @@ class Ledger(Numbered):
         if not commits:
             return
         n = self.device_number(device)
+        # bytearrays: the driver takes a detour for each bytes
         self.many(
             "INSERT INTO commit_log VALUES (?,?,?,?,?,?,?,?,?,NULL)",
-            [(n, c.seq, c.stamp, self.author_number(c.author), c.record, c.note, c.body, c.hash, c.chain) for c in commits],
+            [
+                (n, c.seq, c.stamp, self.author_number(c.author), bytearray(c.record), c.note, c.body and bytearray(c.body),
+                 bytearray(c.hash), bytearray(c.chain))
+                for c in commits
+            ],
         )
         last = commits[-1]
         self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (last.seq, last.chain, n))

@@ -153,9 +153,7 @@ class Client:
             channel = tx.channel_number(message.unit)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop)
             left = tx.rows(message.gone)
-            # one that this node itself moved out of its sight is not in that channel any more
-            here = {channel, *(c.n for c in tx.channels() if covers(node.grants, c.unit) is None)} if left else ()
-            tx.purge(row for row in left.values() if row.channel in here)
+            tx.purge(row for row in left.values() if row.channel == channel)
             tx.set_cursor(self.server.id, channel, message.arrival)
             tx.put("last", _heard(states, tx.get("last"), node.clock()))
         self.tally.states += len(states)
@@ -166,7 +164,16 @@ class Client:
         with self.node.store.write(durable=False) as tx:
             for channel in end.channels:
                 tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
+            me = tx.device(self.node.device)
+            if self.node.is_laptop and me is not None and me.head == self.acked:
+                self._leave(tx)
         self.ended = end
+
+    def _leave(self, tx: Tx) -> None:
+        """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
+        for channel in tx.channels():
+            if channel.records and covers(self.node.grants, channel.unit) is None:
+                tx.purge(list(tx.rows_where("channel = ?", (channel.n,))))
 
     def differing(self) -> list[str]:
         """Return the units whose digests differ although nothing is left to send: never, unless something broke."""

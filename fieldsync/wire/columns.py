@@ -20,9 +20,15 @@ RAW, CONST, NULLABLE, INTEGERS, DECIMALS, CHOICES, DIGITS, WORDS, TEXTS, CODES =
 _MANY = 256
 MAX_TEXT = 32 * 1024 * 1024  # of one column, in characters
 _REPEATING = (CONST, CHOICES, DIGITS, WORDS, CODES)
+# what may stand inside of other columns: nothing nests deeper than nullable codes
+_NUMBERS = (RAW, CONST, INTEGERS)
+_PREFIXES = (RAW, CONST, CHOICES, DIGITS, WORDS, TEXTS)
+_KNOWN = (*_PREFIXES, INTEGERS, DECIMALS, CODES)
+_MOST_WORDS = 1 << 20
 _DIGIT_TO_ZERO = {ord(d): "0" for d in "123456789"}
 _WIDEST = (1 << 63) - 1
 _SEPARATOR = " \n "
+_MOST_PLACES, _MOST_DIGITS = 9, 18
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
@@ -92,7 +98,7 @@ def _from_planes(width: int, planes: bytes, low: int, count: int) -> list[int]:
 def _encode_decimals(values: Sequence[float]) -> bytes:
     texts = list(map(repr, values))
     places = max(len(text.partition(".")[2]) for text in texts)
-    if places <= 9 and "e" not in "".join(texts) and "-0.0" not in texts:
+    if places <= _MOST_PLACES and "e" not in "".join(texts) and "-0.0" not in texts:
         scale = 10**places
         scaled = [round(value * scale) for value in values]
         if [whole / scale for whole in scaled] == list(values):
@@ -102,6 +108,8 @@ def _encode_decimals(values: Sequence[float]) -> bytes:
 
 def _encode_texts(values: Sequence[str]) -> bytes:
     distinct = dict.fromkeys(values)
+    if max(map(len, distinct)) * len(values) > MAX_TEXT:
+        return _tagged(RAW, list(values))  # no more in few bytes than a decoder takes
     if len(distinct) == 1:
         return _tagged(CONST, values[0])
     if len(distinct) <= _MANY and len(distinct) * 2 <= len(values):
@@ -120,7 +128,7 @@ def _encode_texts(values: Sequence[str]) -> bytes:
     if joined.count("\n") == len(values) - 1:
         words = joined.split(" ")
         order = {word: i for i, word in enumerate(dict.fromkeys(words))}
-        if len(order) <= 0xFFFF and len(order) * 3 <= len(words):
+        if len(order) <= 0xFFFF and len(order) * 3 <= len(words) <= _MOST_WORDS:
             indexes = [order[word] for word in words]
             return _tagged(WORDS, (list(order), len(words), _encode_integers(indexes)))
     text = "\0".join(values)
@@ -130,7 +138,7 @@ def _encode_texts(values: Sequence[str]) -> bytes:
 def _template(values: Sequence[str]) -> str | None:
     """Return the one shape of all values with 0 for each digit, or None: `+00000000000`, `0000-00-00`."""
     first = values[0].translate(_DIGIT_TO_ZERO)
-    if not 1 < first.count("0") <= 18 or "\n" in first or not first.isascii():
+    if not 1 < first.count("0") <= _MOST_DIGITS or "\n" in first or not first.isascii():
         return None
     same = "\n".join(values).translate(_DIGIT_TO_ZERO) == "\n".join([first] * len(values))
     return first if same else None
@@ -144,7 +152,7 @@ def decode(column: bytes, count: int) -> list[Any]:
     """Return the `count` values of a column; anything out of shape is BadFrame."""
     try:
         values = _decode(column, count)
-    except (msgspec.DecodeError, TypeError, ValueError, IndexError, OverflowError, RecursionError) as fault:
+    except (msgspec.DecodeError, TypeError, ValueError, IndexError, OverflowError, RecursionError, AttributeError) as fault:
         raise errors.BadFrame(reason="column") from fault
     if len(values) != count or (column[0] in _REPEATING and _total(values) > MAX_TEXT):
         raise errors.BadFrame(reason="column")
@@ -160,18 +168,29 @@ def _decode(column: bytes, count: int) -> list[Any]:
     return _DECODERS[column[0]](content, count)
 
 
+def _within(column: bytes, count: int, tags: Sequence[int]) -> list[Any]:
+    """Decode a column that stands inside of another."""
+    if not column or column[0] not in tags:
+        raise errors.BadFrame(reason="column")
+    return decode(column, count)
+
+
 def _const(content: Value, count: int) -> list[Any]:
     return [content] * count
 
 
 def _raw(content: list[Value], _count: int) -> list[Any]:
+    if not isinstance(content, list):
+        raise errors.BadFrame(reason="column")
     return content
 
 
 def _nullable(content: tuple[bytes, bytes], count: int) -> list[Any]:
     mask, inner = content
-    known = iter(decode(inner, sum(mask)))
-    return [next(known) if there else None for there in mask[:count]]
+    if not isinstance(mask, bytes) or len(mask) != count:
+        raise errors.BadFrame(reason="column")
+    known = iter(_within(inner, count - mask.count(0), _KNOWN))
+    return [next(known) if there else None for there in mask]
 
 
 def _integers(content: tuple[int, int, int, int, bytes], count: int) -> list[int]:
@@ -188,8 +207,10 @@ def _integers(content: tuple[int, int, int, int, bytes], count: int) -> list[int
 
 def _decimals(content: tuple[int, bytes], count: int) -> list[float]:
     places, inner = content
+    if not 0 <= places <= _MOST_PLACES:
+        raise errors.BadFrame(reason="column")
     scale = 10**places
-    return [whole / scale for whole in decode(inner, count)]
+    return [whole / scale for whole in _within(inner, count, _NUMBERS)]
 
 
 def _choices(content: tuple[list[Value], bytes], _count: int) -> list[Any]:
@@ -199,10 +220,12 @@ def _choices(content: tuple[list[Value], bytes], _count: int) -> list[Any]:
 
 def _digits(content: tuple[str, bytes], count: int) -> list[str]:
     template, inner = content
+    if template.count("0") > _MOST_DIGITS or len(template) * count > MAX_TEXT:
+        raise errors.BadFrame(reason="column")
     over = 10 ** template.count("0")  # keeps leading zeros: "1" and then the digits
     shape = template.replace("%", "%%").replace("0", "%s")
     prefix = template.rstrip("0")
-    numbers = decode(inner, count)
+    numbers = _within(inner, count, _NUMBERS)
     if "0" not in prefix:
         return [prefix + str(number + over)[1:] for number in numbers]
     distinct = {number: shape % tuple(str(number + over)[1:]) for number in set(numbers)}
@@ -211,9 +234,12 @@ def _digits(content: tuple[str, bytes], count: int) -> list[str]:
 
 def _words(content: tuple[list[str], int, bytes], count: int) -> list[str]:
     words, total, inner = content
-    if total > 1 << 20:
+    if total > _MOST_WORDS:
         raise errors.BadFrame(reason="column")
-    return " ".join(map(words.__getitem__, decode(inner, total))).split(_SEPARATOR)
+    chosen = list(map(words.__getitem__, _within(inner, total, _NUMBERS)))
+    if max(map(len, words)) * total > MAX_TEXT and sum(map(len, chosen)) > MAX_TEXT:
+        raise errors.BadFrame(reason="column")
+    return " ".join(chosen).split(_SEPARATOR)
 
 
 def _texts(content: str, _count: int) -> list[str]:
@@ -222,7 +248,7 @@ def _texts(content: str, _count: int) -> list[str]:
 
 def _codes(content: tuple[bytes, bytes], count: int) -> list[str]:
     prefixes, numbers = content
-    pairs = zip(decode(prefixes, count), decode(numbers, count), strict=True)
+    pairs = zip(_within(prefixes, count, _PREFIXES), _within(numbers, count, _NUMBERS), strict=True)
     return [codes.whole(prefix, number) for prefix, number in pairs]
 
 

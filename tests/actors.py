@@ -1,0 +1,45 @@
+"""What the tests' own processes do: serve a headquarters, work and sync on a laptop until somebody kills them."""
+
+import random
+import sys
+from pathlib import Path
+
+from fieldsync import errors
+from fieldsync.server import run
+from fieldsync.sync import save, transport
+from fieldsync.sync.save import Changes
+from tests.cast import open_node, rows
+
+
+def serve(home: str, port: str) -> None:
+    """Serve until told to stop."""
+    run.run(open_node(Path(home), shared=True), "127.0.0.1", int(port))
+
+
+def work(home: str, seed: str, steps: str) -> None:
+    """Save and sync; each save that returned is told on the standard output at once, and no sooner."""
+    node = open_node(Path(home))
+    chance = random.Random(int(seed))
+    for step in range(int(steps)):
+        if chance.random() < 0.3:
+            try:
+                transport.sync(node)
+                print("synced", flush=True)
+            except errors.NoContact as fault:
+                print("cut", fault.code, flush=True)
+            continue
+        known = [row for row in rows(node).values() if row.state.type == "household" and "_deleted" not in row.doc]
+        if len(known) < 3 or chance.random() < 0.2:
+            save.add(node, "household", Changes(set={"family_name": "محمد", "location": f"{node.letters} {step}"}))
+        else:
+            ref = chance.choice(known).state.record.hex()
+            save.edit(node, ref, Changes(set={chance.choice(["location", "address", "origin"]): f"{node.letters} {step}"}))
+        with node.store.read() as tx:
+            me = tx.device(node.device)
+        assert me is not None
+        print("saved", me.head, flush=True)
+    node.close()
+
+
+if __name__ == "__main__":
+    {"serve": serve, "work": work}[sys.argv[1]](*sys.argv[2:])

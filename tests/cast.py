@@ -1,0 +1,189 @@
+"""The cast: a headquarters, the laptops of Amal and Basim who are case workers and of Samar who supervises, and a clock.
+
+Stores are real and encrypted, opened by a key file so that no test pays for Argon2. Servers are real processes.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.crypto.slots import Slots
+from fieldsync.schema import load
+from fieldsync.server import office
+from fieldsync.server.app import App
+from fieldsync.store.contract import Row, Server
+from fieldsync.sync import invites, transport
+from fieldsync.sync import node as nodes
+from fieldsync.sync.node import Node
+from fieldsync.sync.session import granted
+from fieldsync.wire import messages
+from fieldsync.wire.frames import PROTOCOL
+
+SECRET = b"a key file's bytes, 32 of them.."
+JBL, QRD = "LAT/JBL", "LAT/QRD"
+PEOPLE = {
+    "amal": ("Amal", "caseworker", (JBL,)),
+    "basim": ("Basim", "caseworker", (JBL, QRD)),
+    "samar": ("Samar", "supervisor", ("LAT",)),
+}
+ROOT = Path(__file__).parent.parent
+
+
+def fill(slots: Slots, key: bytes) -> None:
+    """Let the key file open a new store."""
+    slots.add_keyfile(key, SECRET)
+
+
+def unlock(slots: Slots) -> bytes:
+    """Open a store with the key file."""
+    return slots.open_keyfile(SECRET)
+
+
+class Clock:
+    """A clock that the test sets, in milliseconds since 1970."""
+
+    def __init__(self, now: int = 1_793_607_300_000) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        """Return the time."""
+        return self.now
+
+    def tick(self, milliseconds: int = 1) -> None:
+        """Let time pass; less than nothing, too."""
+        self.now += milliseconds
+
+
+def open_node(home: Path, clock: Clock | None = None, *, shared: bool = False) -> Node:
+    """Open a node's store, on a clock of the test's."""
+    node = nodes.open_node(home, unlock, shared=shared)
+    if clock is not None:
+        node.clock = clock
+    return node
+
+
+def found_office(home: Path, port: int = 9) -> None:
+    """Set up a headquarters in a folder."""
+    office.init(home, fill, org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", texts=load.shipped())
+
+
+def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[str]) -> None:
+    """Enrol a laptop as `join` does, without a socket between."""
+    invite = invites.parse(office.invite(hq, name, role, list(units))["invite"])
+    key = DeviceKey.from_bytes(hashlib.sha256(name.encode()).digest())  # the same in every run: ties fall alike
+    signature = key.sign(transport.join_message(invite.id, invite.secret, key.public))
+    told = App(hq)._join(messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature))
+
+    def write(tx: Any) -> None:
+        nodes.write_identity(
+            tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
+            texts=told.schema, now=nodes.wall_clock(),
+        )  # fmt: skip
+        for unit, _ in told.grants:
+            tx.channel_number(unit)
+        tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
+
+    nodes.create_store(home, fill, write)
+
+
+def found_cast(home: Path) -> None:
+    """Set up the headquarters and all laptops, each in a folder of its own."""
+    found_office(home / "hq")
+    hq = open_node(home / "hq")
+    for name, (person, role, units) in PEOPLE.items():
+        join_directly(hq, home / name, person, role, units)
+    hq.close()
+
+
+def copy_cast(template: Path, home: Path) -> None:
+    """Copy a cast that stands still."""
+    shutil.copytree(template, home, dirs_exist_ok=True)
+
+
+def rows(node: Node) -> dict[bytes, Row]:
+    """Return all records of a node."""
+    with node.store.read() as tx:
+        return {row.state.record: row for row in tx.rows_where()}
+
+
+# --- real processes ---------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def actor(role: str, *words: str, **options: Any) -> "subprocess.Popen[str]":
+    """Start a process of tests/actors.py."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **options.pop("environment", {})}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.actors", role, *words],
+        cwd=ROOT, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+    )  # fmt: skip
+
+
+class ServerProcess:
+    """A headquarters that serves on 127.0.0.1; killed and started again as a test likes."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home = home
+        self.port = port
+        self.said: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        self._process = actor("serve", str(self.home), str(self.port))
+        assert self._process.stderr is not None
+        line = self._process.stderr.readline()
+        assert line.startswith("listening on"), line + self._process.stderr.read()
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+
+    def _listen(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stderr is not None
+        with contextlib.suppress(ValueError):  # closed while it read
+            self.said.extend(process.stderr)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Stop with a signal and return the exit status."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        status = self._process.wait(30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+        return status
+
+    def kill(self) -> None:
+        """Stop as a power cut does, as far as a process can."""
+        self.stop(signal.SIGKILL)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return self._process is not None
+
+
+@contextlib.contextmanager
+def serving(home: Path, port: int) -> Iterator[ServerProcess]:
+    """Serve for as long as a test needs it."""
+    server = ServerProcess(home, port)
+    server.start()
+    try:
+        yield server
+    finally:
+        if server.running:
+            server.stop()

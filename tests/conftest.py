@@ -1,0 +1,91 @@
+"""Fixtures for all: the cast on disk, and Hypothesis profiles (HYPOTHESIS_PROFILE=long for `make test-long`)."""
+
+import os
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from fieldsync.sync.node import Node
+from tests import cast
+from tests.cast import Clock
+
+_CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+settings.register_profile("default", max_examples=60, derandomize=True, **_CALM)
+settings.register_profile("long", max_examples=600, **_CALM)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a clock that the test sets."""
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def cast_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a headquarters and three laptops, never opened again: to be copied."""
+    home = tmp_path_factory.mktemp("cast")
+    cast.found_cast(home)
+    return home
+
+
+class Cast:
+    """The cast's open nodes, in a folder of their own."""
+
+    def __init__(self, home: Path, clock: Clock) -> None:
+        self.home = home
+        self.clock = clock
+        self.hq, self.amal, self.basim, self.samar = (self.open(name) for name in ("hq", "amal", "basim", "samar"))
+
+    def open(self, name: str) -> Node:
+        """Open one of them."""
+        return cast.open_node(self.home / name, self.clock)
+
+    @property
+    def laptops(self) -> list[Node]:
+        """The three laptops."""
+        return [self.amal, self.basim, self.samar]
+
+    def close(self) -> None:
+        """Close all stores."""
+        for node in (self.hq, *self.laptops):
+            node.close()
+
+
+@pytest.fixture
+def people(cast_template: Path, tmp_path: Path, clock: Clock) -> Iterator[Cast]:
+    """Return the cast, open, on one clock; without any process."""
+    cast.copy_cast(cast_template, tmp_path)
+    found = Cast(tmp_path, clock)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a free port."""
+    return cast.free_port()
+
+
+@pytest.fixture
+def costs() -> Callable[..., AbstractContextManager[None]]:
+    """Return a context in which so many seconds and megabytes (at their highest) may be used, and no more."""
+
+    @contextmanager
+    def measured(*, seconds: float, megabytes: float) -> Iterator[None]:
+        tracemalloc.start()
+        started = time.process_time()
+        try:
+            yield
+        finally:
+            took, (_, peak) = time.process_time() - started, tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert took < seconds
+        assert peak < megabytes * 1_000_000
+
+    return measured

@@ -1,0 +1,174 @@
+"""Registers: join is the only merge, and heads are exactly the writes that nobody has covered."""
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fieldsync.core.register import EMPTY, Dot, Head, Register, context, join, written
+from fieldsync.core.settle import newest
+
+DEVICES = tuple(bytes([65 + i]) * 16 for i in range(4))
+
+
+@dataclass
+class Node:
+    """A device with its register, and beside it what the oracle knows: which writes have arrived, in full."""
+
+    device: bytes
+    register: Register = EMPTY
+    arrived: set[Dot] = field(default_factory=set)
+    older: list[tuple[Register, frozenset[Dot]]] = field(default_factory=list)
+
+
+class History:
+    """Four nodes and one field; the oracle keeps for each write the set of all writes that it covers, dot by dot."""
+
+    def __init__(self) -> None:
+        self.nodes = [Node(device) for device in DEVICES]
+        self.writes: dict[Dot, Register] = {}
+        self.covers: dict[Dot, set[Dot]] = {}
+        self.seqs = dict.fromkeys(DEVICES, 0)
+
+    def maximal(self, arrived: frozenset[Dot] | set[Dot]) -> set[Dot]:
+        """The oracle's heads: the arrived writes that no arrived write covers."""
+        covered = set().union(*(self.covers[dot] for dot in arrived)) if arrived else set()
+        return set(arrived) - covered
+
+    def known(self, arrived: frozenset[Dot] | set[Dot]) -> set[Dot]:
+        """All that these writes include."""
+        return set(arrived).union(*(self.covers[dot] for dot in arrived))
+
+    def write(self, who: int, *, decides: bool, stale: bool, gap: int, at: int) -> None:
+        """One write: a decision covers all that was seen; an edit the head shown and the device's own, no other."""
+        node = self.nodes[who]
+        register, arrived = node.older[0] if stale and node.older else (node.register, frozenset(node.arrived))
+        shown = newest(register.heads) if register.heads else None
+        self.seqs[node.device] += 1 + gap  # commits that touch other fields take numbers too
+        seq = self.seqs[node.device]
+        head = Head(node.device, seq, at, "", seq)
+        said = written(head, context(register, node.device, shown, decides=decides))
+        kept = set() if decides else self.maximal(arrived) - {shown.dot if shown else None}
+        kept = {dot for dot in kept if dot[0] != node.device}
+        own = {dot for dot in self.writes if dot[0] == node.device}
+        self.writes[head.dot] = said
+        self.covers[head.dot] = (self.known(arrived) - kept) | own
+        self.receive(who, head.dot)
+
+    def receive(self, who: int, dot: Dot) -> None:
+        """One write arrives by itself, out of any order."""
+        self._keep(who)
+        node = self.nodes[who]
+        node.register = join(node.register, self.writes[dot])
+        node.arrived.add(dot)
+
+    def exchange(self, source: int, target: int) -> None:
+        """One node's register reaches another."""
+        self._keep(target)
+        node = self.nodes[target]
+        node.register = join(node.register, self.nodes[source].register)
+        node.arrived |= self.nodes[source].arrived
+
+    def _keep(self, who: int) -> None:
+        node = self.nodes[who]
+        node.older.append((node.register, frozenset(node.arrived)))
+        del node.older[:-3]
+
+
+_who = st.integers(0, 3)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), _who, st.booleans(), st.booleans(), st.integers(0, 2), st.integers(0, 9)),
+        st.tuples(st.just("write"), _who, st.booleans(), st.booleans(), st.integers(0, 2), st.integers(0, 9)),
+        st.tuples(st.just("receive"), _who, st.integers(0, 100)),
+        st.tuples(st.just("exchange"), _who, _who),
+    ),
+    max_size=40,
+)
+
+
+def lived(steps: list[tuple[object, ...]], check: bool = False) -> History:
+    """Play a history; with `check`, compare every node with the oracle after every step."""
+    history = History()
+    for step in steps:
+        match step:
+            case ("write", int(who), bool(decides), bool(stale), int(gap), int(at)):
+                history.write(who, decides=decides, stale=stale, gap=gap, at=at)
+            case ("receive", int(who), int(which)):
+                if history.writes:
+                    history.receive(who, sorted(history.writes)[which % len(history.writes)])
+            case ("exchange", int(source), int(target)):
+                history.exchange(source, target)
+        if check:
+            for node in history.nodes:
+                assert {head.dot for head in node.register.heads} == history.maximal(node.arrived)
+    return history
+
+
+@settings(max_examples=400)
+@given(STEPS)
+def test_heads_are_exactly_the_writes_that_nobody_covers(steps: list[tuple[object, ...]]) -> None:
+    """Against an oracle that tracks causality dot by dot: restricted edits, decisions, stale forms, repeats, any order."""
+    lived(steps, check=True)
+
+
+@given(STEPS, st.randoms(use_true_random=False))
+def test_any_order_of_all_writes_gives_the_same_register(steps: list[tuple[object, ...]], order: object) -> None:
+    """All writes joined in any order, with repeats, are one register, equal in every part."""
+    history = lived(steps)
+    writes = list(history.writes.values())
+    found = []
+    for _ in range(3):
+        order.shuffle(writes)  # type: ignore[attr-defined]
+        register = EMPTY
+        for write in [*writes, *writes[:3]]:
+            register = join(register, write)
+        found.append(register)
+    assert found[0] == found[1] == found[2]
+    assert {head.dot for head in found[0].heads} == history.maximal(set(history.writes))
+
+
+@given(STEPS)
+def test_join_is_a_lattice(steps: list[tuple[object, ...]]) -> None:
+    """Commutative, associative, idempotent, and what was joined changes nothing a second time."""
+    history = lived(steps)
+    a, b, c = (node.register for node in history.nodes[:3])
+    ab = join(a, b)
+    assert ab == join(b, a)
+    assert join(ab, c) == join(a, join(b, c))
+    assert join(a, a) == a
+    assert join(ab, b) == join(a, ab) == ab
+    assert join(a, EMPTY) == join(EMPTY, a) == a
+
+
+@given(STEPS)
+def test_a_register_is_well_formed(steps: list[tuple[object, ...]]) -> None:
+    """Heads are sorted by dot, one for each device, and every head is among what was seen."""
+    for node in lived(steps).nodes:
+        heads, seen = node.register
+        assert list(heads) == sorted(heads, key=lambda h: h.dot)
+        assert len({head.device for head in heads}) == len(heads)
+        assert all(seen[head.device] >= head.seq for head in heads)
+
+
+@given(STEPS, _who)
+def test_joining_changes_neither_side(steps: list[tuple[object, ...]], who: int) -> None:
+    """Registers are values: a join makes a new one and leaves both as they were."""
+    history = lived(steps)
+    a, b = history.nodes[who].register, history.nodes[(who + 1) % 4].register
+    before = a.heads, dict(a.seen), b.heads, dict(b.seen)
+    join(a, b)
+    assert before == (a.heads, dict(a.seen), b.heads, dict(b.seen))
+
+
+def test_basim_decides_nothing_by_accident() -> None:
+    """With heads A:5 and B:7, an edit over A:5 by somebody who may not decide leaves B:7 standing."""
+    a, b, c = DEVICES[:3]
+    five = written(Head(a, 5, 1, "Amal", "Latakia"), {})
+    seven = written(Head(b, 7, 2, "Basim", "Tartus"), {})
+    both = join(five, seven)
+    edit = written(Head(c, 1, 3, "Huda", "Jableh"), context(both, c, both.heads[0], decides=False))
+    assert edit.seen == {a: 5, b: 6, c: 1}
+    assert [head.dot for head in join(both, edit).heads] == [(b, 7), (c, 1)]
+    decision = written(Head(c, 1, 3, "Samar", "Jableh"), context(both, c, None, decides=True))
+    assert [head.dot for head in join(both, decision).heads] == [(c, 1)]

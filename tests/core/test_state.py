@@ -1,0 +1,147 @@
+"""States: a record's registers, kept short, merge and compare as the registers themselves would."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fieldsync.core.commit import state_of
+from fieldsync.core.register import EMPTY, Register, join
+from fieldsync.core.state import (
+    State,
+    canonical,
+    dots,
+    fold,
+    latest,
+    merge,
+    register_of,
+    registers,
+    term,
+)
+from tests.histories import DEVICES, FIELDS, MEMBERS, RECORD, WORLDS, World
+
+
+def by_registers(ours: State, theirs: State) -> dict[str, Register]:
+    """Merge two states the long way: every register written out, joined one by one."""
+    mine, other = registers(ours), registers(theirs)
+    return {name: join(mine.get(name, EMPTY), other.get(name, EMPTY)) for name in mine.keys() | other.keys()}
+
+
+def states(world: World) -> list[State]:
+    """Return every state in the world: what the devices hold, what they held, what each commit says."""
+    held = [writer.state for writer in world.writers if writer.state is not None]
+    earlier = [state for writer in world.writers for state in writer.older[-4:]]
+    return held + earlier + [state_of(commit) for commit in world.commits]
+
+
+@settings(max_examples=150)
+@given(WORLDS, st.data())
+def test_merging_short_states_is_joining_their_registers(world: World, data: st.DataObject) -> None:
+    """merge = write out, join, fold: the same registers, and the same short form."""
+    everything = states(world)
+    for _ in range(5 if everything else 0):
+        ours, theirs = data.draw(st.sampled_from(everything)), data.draw(st.sampled_from(everything))
+        merged, changed = merge(ours, theirs)
+        expected = by_registers(ours, theirs)
+        assert registers(merged) == expected
+        bases = [s.base for s in (ours, theirs) if s.base is not None]
+        assert merged.base == min(bases, default=None)
+        assert changed == {name for name, register in expected.items() if registers(ours).get(name, EMPTY) != register}
+        folded = fold(RECORD, "household", merged.base, expected.items())
+        assert canonical(folded) == canonical(merged)
+        assert term(folded) == term(merged)
+
+
+@settings(max_examples=150)
+@given(WORLDS, st.randoms(use_true_random=False))
+def test_any_order_of_delivery_gives_the_same_bytes(world: World, order: object) -> None:
+    """All commits, in any order and more than once, two beginnings included: one state, byte for byte, one term."""
+    said = [state_of(commit) for commit in world.commits]
+    if not said:
+        return
+    found = set()
+    for _ in range(4):
+        order.shuffle(said)  # type: ignore[attr-defined]
+        state = said[0]
+        for other in [*said[1:], *said[:2]]:
+            state, _ = merge(state, other)
+        found.add((canonical(state), term(state), state.base))
+    assert len(found) == 1
+
+
+@settings(max_examples=150)
+@given(WORLDS)
+def test_merging_states_is_a_lattice(world: World) -> None:
+    """Commutative, associative, idempotent, base and short form included."""
+    a, b, c, *_ = [writer.state or State(RECORD, "household", None, {}, {}) for writer in world.writers]
+    ab = merge(a, b)[0]
+    assert canonical(ab) == canonical(merge(b, a)[0])
+    assert canonical(merge(ab, c)[0]) == canonical(merge(a, merge(b, c)[0])[0])
+    assert merge(a, a) == (a, set())
+    assert merge(ab, b)[1] == set()
+
+
+@settings(max_examples=150)
+@given(WORLDS)
+def test_terms_are_equal_where_registers_are(world: World) -> None:
+    """A digest's term stands for all registers: equal when they are equal, different when they differ."""
+    terms: dict[int, bytes] = {}
+    bytes_: dict[bytes, int] = {}
+    for writer in world.writers:
+        if writer.state is not None:
+            its_term, its_bytes = term(writer.state), canonical(writer.state)
+            assert terms.setdefault(its_term, its_bytes) == its_bytes
+            assert bytes_.setdefault(its_bytes, its_term) == its_term
+
+
+@settings(max_examples=150)
+@given(WORLDS)
+def test_one_register_is_read_as_it_stands_among_all(world: World) -> None:
+    """Reading one register and writing all out say the same, for fields, members, and names that nobody wrote."""
+    for state in states(world):
+        everything = registers(state)
+        wanted = {*everything, *FIELDS, *(f"needs/{m}" for m in MEMBERS), "needs", "needs/none", "other", "name/x"}
+        assert {name: register_of(state, name) for name in wanted if register_of(state, name) is not EMPTY} == everything
+
+
+@settings(max_examples=100)
+@given(WORLDS)
+def test_the_newest_write_and_the_dots_are_those_of_the_heads(world: World) -> None:
+    """What a record was last changed by, and which commits stand in it."""
+    for writer in world.writers:
+        if writer.state is None:
+            continue
+        heads = [head for register in registers(writer.state).values() for head in register.heads]
+        assert {head.dot for head in heads} <= dots(writer.state) | ({writer.state.base.dot} if writer.state.base else set())
+        newest = latest(writer.state)
+        if heads:
+            assert newest is not None
+            assert newest.stamp >= max(head.stamp for head in heads)
+
+
+@settings(max_examples=100)
+@given(WORLDS)
+def test_merging_changes_neither_side(world: World) -> None:
+    """States are values: a merge leaves both as they were."""
+    everything = states(world)[:6]
+    before = [canonical(state) for state in everything]
+    for a in everything:
+        for b in everything:
+            merge(a, b)
+    assert before == [canonical(state) for state in everything]
+
+
+def test_one_record_made_on_two_laptops_has_one_beginning() -> None:
+    """A record of the same id made twice: the smaller dot is its base on every node, and both values stand."""
+    world = World()
+    world.make(0, {"name": "Huda", "needs": ["food"]})
+    world.make(1, {"name": "هدى", "needs": ["food", "shelter"]})
+    for who in (2, 3):
+        first, second = (0, 1) if who == 2 else (1, 0)
+        world.carry(first, who)
+        world.carry(second, who)
+    huda, other = world.writers[2].state, world.writers[3].state
+    assert huda is not None
+    assert other is not None
+    assert huda == other
+    assert huda.base is not None
+    assert huda.base.device == DEVICES[0]
+    assert [head.value for head in register_of(huda, "name").heads] == ["Huda", "هدى"]

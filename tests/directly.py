@@ -1,0 +1,76 @@
+"""Syncs without sockets: the client's own session code against the server's, cut after any frame, answers lost."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.sync import heal
+from fieldsync.sync.channels import visible
+from fieldsync.sync.node import Node
+from fieldsync.sync.session import Client, Serving, Tally
+from fieldsync.sync.transport import _Talk
+from fieldsync.wire import messages
+from fieldsync.wire.frames import HEAD, Codec, Kind
+
+
+class Direct(_Talk):
+    """A talk whose requests go straight to a server's session; after `cut` frames, up and down, the line is dead."""
+
+    def __init__(self, node: Node, hq: Node, cut: int | None = None, again: int = 1) -> None:
+        with node.store.read() as tx:
+            self.server = tx.servers()[0]
+        self.node, self.hq = node, hq
+        self.tally = Tally()
+        self.client = Client(node, self.server, self.tally)
+        self.cut = cut
+        self.again = again
+
+    def _pass(self, frame: bytes) -> tuple[Kind, bytes]:
+        if self.cut is not None:
+            if self.cut == 0:
+                raise errors.CutOff(server=self.server.address)
+            self.cut -= 1
+        return Codec(self.node.schema.dictionary()).unpack(frame[0], frame[HEAD:])
+
+    def request(self, path: str, hello: bytes, more: Any = None) -> Iterator[tuple[Kind, bytes]]:
+        """Pass frames one by one, each as often as `again` says."""
+        self.tally.requests += 1
+        _, plain = self._pass(hello)
+        with self.hq.store.read() as tx:
+            device = tx.device(self.node.device)
+            assert device is not None
+        codec = Codec(self.hq.schema.dictionary())
+        serving = Serving(self.hq, device, messages.decode(messages.Hello, plain), codec)
+        frames: Iterable[bytes] = more() if isinstance(more, Callable) else more or ()  # type: ignore[arg-type]
+        if path == "/v1/heal":
+            (frame,) = frames
+            _, asked = self._pass(frame)
+            ask = messages.decode(messages.Ask, asked)
+            answer = heal.answer(self.hq, ask, codec)
+        else:
+            for frame in frames:
+                kind, payload = self._pass(frame)
+                for _ in range(self.again):
+                    serving.take(kind, payload)
+            answer = serving.answer()
+        for frame in answer:
+            passed = self._pass(frame)
+            for _ in range(self.again):
+                yield passed
+
+
+def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1) -> Tally:
+    """Sync once as transport.sync does; CutOff where the line was cut."""
+    talk = Direct(node, hq, cut, again)
+    talk.run()
+    for unit in talk.client.differing():
+        talk.tally.healed += talk.heal(unit)
+        talk.tally.differing.append(unit)
+    return talk.tally
+
+
+def differing(node: Node, hq: Node) -> list[str]:
+    """Return the units whose digest or count a laptop and its server do not agree on."""
+    with node.store.read() as tx, hq.store.read() as other:
+        mine = {c.unit: (c.digest, c.records) for c in tx.channels()}
+        return [c.unit for c in visible(other, node.grants) if mine.get(c.unit, (0, 0)) != (c.digest, c.records)]
