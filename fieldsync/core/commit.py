@@ -83,6 +83,9 @@ def check(commit: Commit) -> None:
         or not 0 <= commit.stamp <= stamp.LARGEST
         or len(names) > MAX_FIELDS
         or names != sorted(names)
+        or not isinstance(commit.type, str)
+        or not isinstance(commit.form, int)
+        or not isinstance(commit.note, str | None)
         or not _all_sound(commit.fields)
     ):
         raise errors.BadFrame(reason="commit")
@@ -95,17 +98,20 @@ def check(commit: Commit) -> None:
 
 def _all_sound(fields: Mapping[str, Value]) -> bool:
     doubtful = set(map(type, fields.values())) - _HARMLESS  # most commits hold nothing that could be unsound
-    return not doubtful or all(_sound(value, MAX_DEPTH) for value in fields.values() if type(value) in doubtful)
+    return not doubtful or all(sound(value) for value in fields.values() if type(value) in doubtful)
 
 
-def _sound(value: object, depth: int) -> bool:
-    if value is None or isinstance(value, str | bool | int):
+def sound(value: object, depth: int = MAX_DEPTH) -> bool:
+    """Say whether a value is one of JSON's, within limits."""
+    if value is None or isinstance(value, str | bool):
         return True
+    if isinstance(value, int):
+        return -LARGEST <= value < 2 * LARGEST
     if isinstance(value, float):
         return value - value == 0  # neither NaN nor infinite
     if depth and isinstance(value, list):
-        return all(_sound(item, depth - 1) for item in value)
-    return bool(depth) and isinstance(value, dict) and all(_sound(item, depth - 1) for item in value.values())
+        return all(sound(item, depth - 1) for item in value)
+    return bool(depth) and isinstance(value, dict) and all(isinstance(k, str) and sound(v, depth - 1) for k, v in value.items())
 
 
 def state_of(commit: Commit) -> State:

@@ -70,7 +70,7 @@ class App:
                 Route("/health", self.health),
                 Route("/metrics", self.show_metrics),
             ],
-            exception_handlers={errors.FieldsyncError: self._refuse, ClientDisconnect: _gone},  # type: ignore[dict-item]  # our own
+            exception_handlers={errors.FieldsyncError: self._refuse, ClientDisconnect: _gone, TimeoutError: _slow},  # type: ignore[dict-item]  # our own
         )
 
     # --- who asks ---
@@ -106,7 +106,7 @@ class App:
 
     async def _opened(self, request: Request, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[Device, bytes, Serving]:
         async with asyncio.timeout(HELLO_SECONDS):
-            tag, payload, whole = await anext(frames, (0, b"", b""))
+            tag, payload, whole = await _next(frames)
         codec = Codec(self._dictionary)
         kind, plain = codec.unpack(tag, payload)
         if kind is not Kind.HELLO:
@@ -114,6 +114,7 @@ class App:
         url = request.url
         proof = request.headers.get("authorization", "")
         device, nonce = await run_in_threadpool(self._admit, request.method, url.path, url.query, proof, whole)
+        request.state.nonce = nonce  # a refusal from here on hands it out, too
         return device, nonce, Serving(self.node, device, messages.decode(messages.Hello, plain), codec)
 
     # --- routes ---
@@ -141,7 +142,7 @@ class App:
         """Compare ranges of a channel's digests, and send what differs."""
         frames = _frames(request)
         device, nonce, serving = await self._opened(request, frames)
-        tag, payload, _ = await anext(frames, (0, b"", b""))
+        tag, payload, _ = await _next(frames)
         kind, plain = serving.codec.unpack(tag, payload)
         if kind is not Kind.ASK:
             raise errors.BadFrame(reason="no ask")
@@ -205,9 +206,9 @@ class App:
         """Figures for Prometheus."""
         return PlainTextResponse(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    async def _refuse(self, _request: Request, error: errors.FieldsyncError) -> Response:
+    async def _refuse(self, request: Request, error: errors.FieldsyncError) -> Response:
         self.metrics.refusals.labels(error.code).inc()
-        nonce = getattr(error, "nonce", None)
+        nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
         headers = {NONCE_HEADER: b64(nonce)} if nonce is not None else {}
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
 
@@ -232,14 +233,25 @@ async def _frames(request: Request) -> AsyncIterator[tuple[int, bytes, bytes]]:
     reader = Reader()
     stream = aiter(request.stream())
     while True:
-        async with asyncio.timeout(BODY_SECONDS):
-            data = await anext(stream, None)
-        if data is None:
+        try:  # not anext's default: Python 3.11 breaks on one within another generator's
+            async with asyncio.timeout(BODY_SECONDS):
+                data = await anext(stream)
+        except StopAsyncIteration:
             break
         for frame in reader.feed(data):
             yield frame
     if reader.pending:
         raise errors.BadFrame(reason="cut")
+
+
+async def _next(frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[int, bytes, bytes]:
+    async for frame in frames:
+        return frame
+    raise errors.BadFrame(reason="no frame")
+
+
+async def _slow(_request: Request, _error: TimeoutError) -> Response:
+    return Response(status_code=408)
 
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> Response:

@@ -29,21 +29,27 @@ class Permit:
         self._device = device
         self._known = known
         self._units = {channel.n: channel.unit for channel in tx.channels()}
-        self._made: dict[bytes, str] = {}
+        self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit may not be applied, or None."""
         try:
+            if commit.author != self._device.person:
+                return errors.IllegalValue(type=commit.type, field="_author", reason="system")
             unit = self._unit(commit)
             grant = covers(self._device.grants, unit)
+            if grant is None and commit.record in self._known:
+                return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
             if grant is None:
                 return errors.UnitRefused(unit=unit)
             if grant.role not in WRITERS or grant.role == "partner":
                 return errors.RoleRefused(role=grant.role, needs=list(WRITERS))
+            self._check_type(commit)
             said = self._check_fields(commit)
             self._check_place(commit)
             if grant.role not in DECIDERS and (said or self._decides(commit)):
                 return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
+            self._made.setdefault(commit.record, (unit, commit.type))
         except errors.FieldsyncError as objection:
             return objection
         return None
@@ -59,12 +65,19 @@ class Permit:
                         return self._units[channel]
             return unit
         if commit.record in self._made:
-            return self._made[commit.record]
-        unit = str(commit.fields.get("_unit") or "")
+            return self._made[commit.record][0]
+        if "_unit" not in commit.fields:
+            raise errors.NoRecord(ref=commit.record.hex())
+        unit = str(commit.fields["_unit"])
         if not _is_unit(unit):
             raise errors.IllegalValue(type=commit.type, field="_unit", reason="pattern")
-        self._made[commit.record] = unit
         return unit
+
+    def _check_type(self, commit: Commit) -> None:
+        row = self._known.get(commit.record)
+        type_ = self._made.get(commit.record, ("", commit.type))[1] if row is None else row.state.type
+        if commit.type != type_:
+            raise errors.IllegalValue(type=commit.type, field="_type", reason="system")
 
     def _check_place(self, commit: Commit) -> None:
         """A record may be moved to any unit that there is, and hung onto another record only where its device may write."""

@@ -87,6 +87,7 @@ class Client:
     def commit_frames(self) -> Iterator[bytes]:
         """Yield this node's commits that the server has not acknowledged, sealed frame by frame."""
         node, sizer = self.node, Sizer()
+        self.tally.commits = 0  # of a request that was refused, nothing was taken
         with node.store.read() as tx:
             after = tx.acknowledged(self.server.id, node.device)
         while True:

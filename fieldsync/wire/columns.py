@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.core import codes
+from fieldsync.core import codes, commit
 from fieldsync.core.register import Value
 
 RAW, CONST, NULLABLE, INTEGERS, DECIMALS, CHOICES, DIGITS, WORDS, TEXTS, CODES = range(10)
@@ -175,14 +175,18 @@ def _within(column: bytes, count: int, tags: Sequence[int]) -> list[Any]:
     return decode(column, count)
 
 
+def _sound(values: list[Any]) -> list[Any]:
+    if not isinstance(values, list) or not all(map(commit.sound, values)):
+        raise errors.BadFrame(reason="value")
+    return values
+
+
 def _const(content: Value, count: int) -> list[Any]:
-    return [content] * count
+    return _sound([content]) * count
 
 
 def _raw(content: list[Value], _count: int) -> list[Any]:
-    if not isinstance(content, list):
-        raise errors.BadFrame(reason="column")
-    return content
+    return _sound(content)
 
 
 def _nullable(content: tuple[bytes, bytes], count: int) -> list[Any]:
@@ -195,14 +199,15 @@ def _nullable(content: tuple[bytes, bytes], count: int) -> list[Any]:
 
 def _integers(content: tuple[int, int, int, int, bytes], count: int) -> list[int]:
     steps, first, low, width, planes = content
-    if not steps:
-        return _from_planes(width, planes, low, count)
-    values = [first]
-    value = first
-    for step in _from_planes(width, planes, low, count - 1):
-        value += step
-        values.append(value)
-    return values
+    if steps:
+        values = [first]
+        value = first
+        for step in _from_planes(width, planes, low, count - 1):
+            value += step
+            values.append(value)
+    else:
+        values = _from_planes(width, planes, low, count)
+    return _sound([min(values), max(values)]) and values
 
 
 def _decimals(content: tuple[int, bytes], count: int) -> list[float]:
@@ -215,7 +220,7 @@ def _decimals(content: tuple[int, bytes], count: int) -> list[float]:
 
 def _choices(content: tuple[list[Value], bytes], _count: int) -> list[Any]:
     distinct, indexes = content
-    return list(map(distinct.__getitem__, indexes))
+    return list(map(_sound(distinct).__getitem__, indexes))
 
 
 def _digits(content: tuple[str, bytes], count: int) -> list[str]:
@@ -234,6 +239,7 @@ def _digits(content: tuple[str, bytes], count: int) -> list[str]:
 
 def _words(content: tuple[list[str], int, bytes], count: int) -> list[str]:
     words, total, inner = content
+    _sound(words)
     if total > _MOST_WORDS:
         raise errors.BadFrame(reason="column")
     chosen = list(map(words.__getitem__, _within(inner, total, _NUMBERS)))

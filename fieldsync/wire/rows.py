@@ -1,5 +1,6 @@
 """Records and commits as columns: what a COMMITS or STATES frame holds. Byte by byte: docs/formats/frames.md."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from fieldsync.core.state import Base, State, Values, field_of
 from fieldsync.wire import columns
 
 MAX_ROWS = 20_000
+MAX_CELLS = 2_000_000  # values of one payload
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
@@ -45,14 +47,16 @@ def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
     fields, shapes, which, packed_columns = packed
     indexes = _numbers(which, count)
     named = [tuple(fields[i] for i in shape) for shape in shapes]
+    if not all(isinstance(name, str) for name in fields):
+        raise errors.BadFrame(reason="field")
+    if any(len(set(shape)) != len(shape) for shape in shapes):
+        raise errors.BadFrame(reason="shape")  # a field twice in one row
     lengths = [0] * len(fields)
-    for index in indexes:
-        if index >= len(shapes):
-            raise errors.BadFrame(reason="shape")
-    for index, shape in enumerate(shapes):
-        times = indexes.count(index) if len(shapes) > 1 else count
-        for i in shape:
+    for index, times in Counter(indexes).items():
+        for i in shapes[index]:
             lengths[i] += times
+    if sum(lengths) > MAX_CELLS:
+        raise errors.TooLarge(what="values", limit=MAX_CELLS)
     decoded = [columns.decode(column, n) for column, n in zip(packed_columns, lengths, strict=True)]
     if len(shapes) == 1:
         return [dict(zip(named[0], row, strict=True)) for row in zip(*(decoded[i] for i in shapes[0]), strict=True)] or [
@@ -84,41 +88,59 @@ def _unpack_ids(planes: bytes, count: int) -> list[bytes]:
     return [bytes(whole[i : i + 16]) for i in range(0, 16 * count, 16)]
 
 
+class _Pairs:
+    """Columns of short lists of (device, seq)."""
+
+    def __init__(self, devices: _Directory) -> None:
+        self._devices = devices
+        self._counts: list[int] = []
+        self._pairs: list[tuple[int, int]] = []
+
+    def add(self, pairs: Pairs) -> None:
+        self._counts.append(len(pairs))
+        self._pairs += [(self._devices[device], seq) for device, seq in pairs]
+
+    def packed(self) -> tuple[Any, ...]:
+        parts = [columns.encode(part) for part in zip(*self._pairs, strict=True)]
+        return len(self._counts), columns.encode(self._counts) if self._counts else b"", len(self._pairs), parts
+
+
+def _unpack_pairs(packed: tuple[Any, ...], devices: list[bytes]) -> list[tuple[tuple[bytes, int], ...]]:
+    count, counts, total, parts = packed
+    _bounded(count, total)
+    if not total:
+        return [()] * count
+    which, seqs = (_numbers(column, total) for column in parts)
+    pairs = zip(map(devices.__getitem__, which), seqs, strict=True)
+    return [tuple(islice(pairs, n)) for n in _numbers(counts, count)]
+
+
 class _Writes:
     """Columns of dots with stamp, author and what they had seen besides themselves."""
 
     def __init__(self, devices: _Directory, authors: _Directory) -> None:
         self._devices, self._authors = devices, authors
         self._heads: list[tuple[int, int, int, int]] = []
-        self._counts: list[int] = []
-        self._seen: list[tuple[int, int]] = []
+        self._seen = _Pairs(devices)
 
     def add(self, device: bytes, seq: int, stamp: int, author: str, seen: Pairs = ()) -> None:
         self._heads.append((self._devices[device], seq, stamp, self._authors[author]))
-        self._counts.append(len(seen))
-        self._seen += [(self._devices[d], s) for d, s in seen]
+        self._seen.add(seen)
 
     def packed(self) -> tuple[Any, ...]:
-        heads = [columns.encode(part) for part in zip(*self._heads, strict=True)]
-        seen = [columns.encode(part) for part in zip(*self._seen, strict=True)]
-        return len(self._heads), heads, columns.encode(self._counts), len(self._seen), seen
+        return [columns.encode(part) for part in zip(*self._heads, strict=True)], self._seen.packed()
 
 
 def _unpack_writes(
     packed: tuple[Any, ...], devices: list[bytes], authors: list[str]
-) -> list[tuple[bytes, int, int, str, list[tuple[bytes, int]]]]:
-    count, heads, counts, total, seen = packed
-    _bounded(count, total)
-    if not count:
+) -> list[tuple[bytes, int, int, str, tuple[tuple[bytes, int], ...]]]:
+    heads, seen = packed
+    pairs = _unpack_pairs(seen, devices)
+    if not pairs:
         return []
-    device, seq, stamp, author = (_numbers(column, count) for column in heads)
-    pairs = iter(
-        zip(map(devices.__getitem__, _numbers(seen[0], total)), _numbers(seen[1], total), strict=True) if total else ()
-    )
-    return [
-        (devices[d], s, t, authors[a], list(islice(pairs, n)) if n else [])
-        for d, s, t, a, n in zip(device, seq, stamp, author, _numbers(counts, count), strict=True)
-    ]
+    device, seq, stamp, author = (_numbers(column, len(pairs)) for column in heads)
+    named = zip(map(devices.__getitem__, device), seq, stamp, map(authors.__getitem__, author), pairs, strict=True)
+    return list(named)
 
 
 def _bounded(*counts: object) -> None:
@@ -183,7 +205,7 @@ def unpack_states(payload: bytes) -> list[State]:
     def read() -> list[State]:
         devices, authors, blocks = _unpack(payload)
         _directories(devices, authors)
-        _bounded(sum(block[1] for block in blocks))
+        _bounded(*(block[1] for block in blocks), sum(block[1] for block in blocks))
         return [state for block in blocks for state in _unpack_block(block, devices, authors)]
 
     return _guarded(read)
@@ -195,15 +217,16 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
         raise errors.BadFrame(reason="type")
     base_rows = iter(_unpack_writes(bases, devices, authors))
     rows = _unpack_rows(values, count)
-    heads = iter(_unpack_writes(writes, devices, authors))
-    _bounded(named[0])
+    _bounded(named[0], sum(n for _, n, _ in by_field), *(n for _, n, _ in by_field))
     names = iter(columns.decode(named[1], named[0]) if named[0] else ())
     everyone = zip(_unpack_ids(ids, count), columns.decode(has_base, count), rows, strict=True)
-    if not writes[0] and not forked:  # nothing but bases: a first sync
+    changes = _unpack_writes(writes, devices, authors)
+    if not changes and not forked:  # nothing but bases: a first sync
         for record, made, row_values in everyone:
             yield State(record, type_, Base(*next(base_rows)[:4]) if made else None, row_values, {})
         return
-    per_group = iter(_numbers(name_counts, writes[0]) if writes[0] else ())
+    per_group = iter(_numbers(name_counts, len(changes)) if changes else ())
+    heads = iter(changes)
     nexts = {field: iter(columns.decode(column, n)).__next__ for field, n, column in by_field}
     fields: list[dict[str, Register]] = []
     for groups in _numbers(group_counts, count):
@@ -216,11 +239,24 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
         fields.append(registers)
     origins: dict[int, dict[str, Value]] = {}
     for row, name, forked_heads, pairs, origin in forked:
-        fields[row][name] = Register(tuple(Head(*head) for head in forked_heads), dict(pairs))
+        fields[row][name] = _register(name, forked_heads, pairs)
         origins.setdefault(row, {})[name] = origin
     for i, ((record, made, row_values), registers) in enumerate(zip(everyone, fields, strict=True)):
         base = Base(*next(base_rows)[:4]) if made else None
         yield State(record, type_, base, row_values, registers, origins.get(i, {}))
+
+
+def _register(name: object, heads: Sequence[Any], pairs: Pairs) -> Register:
+    """Return a register that was sent with all its heads."""
+    register = Register(tuple(Head(*head) for head in heads), dict(pairs))
+    dots = [*register.seen.items(), *(head.dot for head in register.heads), *((head.device, head.stamp) for head in register.heads)]
+    if not isinstance(name, str) or not all(
+        isinstance(device, bytes) and len(device) == 16 and type(number) is int and 0 <= number < commits.LARGEST for device, number in dots
+    ):
+        raise errors.BadFrame(reason="register")
+    if not all(isinstance(head.author, str) and commits.sound(head.value) for head in register.heads):
+        raise errors.BadFrame(reason="register")
+    return register
 
 
 # --- commits ----------------------------------------------------------------------------------------------------------
@@ -233,7 +269,7 @@ def pack_commits(batch: Sequence[Commit]) -> bytes:
     rows = _Writes(devices, authors)
     context_counts: list[int] = []
     partial: list[tuple[int, list[str]]] = []
-    contexts = _Writes(devices, authors)
+    contexts = _Pairs(devices)
     seen_groups = 0
     for commit in batch:
         rows.add(commit.device, commit.seq, commit.stamp, commit.author)
@@ -241,7 +277,7 @@ def pack_commits(batch: Sequence[Commit]) -> bytes:
         for names, pairs in commit.context:
             if len(names) != len(commit.fields):
                 partial.append((seen_groups, list(names)))
-            contexts.add(first.device, 1, 0, "", pairs)
+            contexts.add(pairs)
             seen_groups += 1
     notes = columns.encode([commit.note for commit in batch])
     kinds = [types[commit.type, commit.form] for commit in batch]
@@ -261,7 +297,7 @@ def unpack_commits(payload: bytes) -> list[Commit]:
         format_, count, rows, kinds, ids, notes, fields, context_counts, contexts, partial = body
         _bounded(count)
         writes = _unpack_writes(rows, devices, authors)
-        groups = _unpack_writes(contexts, devices, authors)
+        groups = _unpack_pairs(contexts, devices)
         some = {group: tuple(names) for group, names in partial}
         found, group = [], 0
         for write, kind, record, note, values, n in zip(
@@ -270,7 +306,7 @@ def unpack_commits(payload: bytes) -> list[Commit]:
         ):  # fmt: skip
             everything = tuple(values)
             context: tuple[Context, ...] = tuple(
-                (some.get(i, everything), tuple(groups[i][4])) for i in range(group, group + n)
+                (some.get(i, everything), groups[i]) for i in range(group, group + n)
             )
             group += n
             type_, form = types[kind]
