@@ -179,21 +179,25 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
             numbers[name] = tx.channel_number(name)
         return numbers[name]
 
-    def place(row: Row, depth: int) -> int:
-        owner = row.owner
-        if owner is not None and owner in touched and depth:
-            return place(touched[owner][0], depth - 1)
+    # no recursion: a function that names itself is a cycle, and would keep the whole batch until garbage is collected
+    def place(row: Row) -> int:
+        top = row
+        for _ in range(_DEEPEST):
+            if top.owner is None or top.owner not in touched:
+                break
+            top = touched[top.owner][0]
+        owner = top.owner
         if owner is not None and owner in elsewhere:
             return elsewhere[owner]
-        if owner is not None and row.channel is not None:
-            return row.channel
+        if owner is not None and top.channel is not None:
+            return top.channel
         if owner is not None and unit is not None:
             return number(unit)
-        return number(str(row.doc.get("_unit") or unit or NOWHERE))
+        return number(str(top.doc.get("_unit") or unit or NOWHERE))
 
     moved = []
     for row, _ in touched.values():
-        row.channel = place(row, _DEEPEST)
+        row.channel = place(row)
         if row.channel != row.old_channel and row.state.type in rules.owners:
             moved.append(row.state.record)
     followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []

@@ -48,8 +48,9 @@ class _Pinned(HTTPAdapter):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # urllib3 compares the fingerprint before anything is sent
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        pinned = {"assert_fingerprint": self._pin.hex(), "assert_hostname": False, "ssl_context": context}
-        super().init_poolmanager(*args, **options, **pinned)
+        super().init_poolmanager(
+            *args, **options, assert_fingerprint=self._pin.hex(), assert_hostname=False, ssl_context=context
+        )
 
 
 class Line:
