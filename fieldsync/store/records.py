@@ -219,6 +219,13 @@ class Records(Numbered):
         row.old_term, row.arrival = new_term, counter[0]
         places.taken.append((row.channel, row.arrival, row.n, 0))
 
+    def tell_gone(self, channel: int, n: int) -> None:
+        """Tell a channel's devices that a record (by its number) is not in it, although they may have thought so."""
+        counter = self._counter(channel)
+        counter[0] += 1
+        self.sql("INSERT INTO channel_entry VALUES (?,?,?,1)", (channel, counter[0], n))
+        self._count()
+
     def purge(self, rows: Iterable[Row]) -> None:
         """Forget records that left this node's scope; the commit log keeps what this device wrote."""
         for row in rows:

@@ -7,15 +7,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from fieldsync import errors
+from fieldsync.core.commit import decode, state_of
+from fieldsync.core.state import State, canonical, merge
 from fieldsync.store import Tx
+from fieldsync.store.contract import Row
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import Codec, Kind
-from fieldsync.wire.messages import Ask, Found, Range
+from fieldsync.wire.messages import MOST_RANGES, MOST_WANTED, Ask, Found, Range
 
 FANOUT = 16
 SHORT = 64
+_FULL = 1_000  # ids in one FOUND frame: about half of what fits
 _LOWEST, _HIGHEST = bytes(16), b"\xff" * 16
 _MASK = (1 << 64) - 1
 
@@ -24,7 +28,8 @@ class Terms:
     """A channel's (id, term) pairs in order, as one moment has them."""
 
     def __init__(self, tx: Tx, unit: str) -> None:
-        pairs = list(tx.terms(tx.channel_number(unit)))
+        number = next((channel.n for channel in tx.channels() if channel.unit == unit), 0)
+        pairs = list(tx.terms(number))
         self.ids = [record for record, _ in pairs]
         self.terms = [term for _, term in pairs]
 
@@ -51,26 +56,31 @@ def _before(record: bytes) -> bytes:
 
 
 class Healer:
-    """The laptop's side: asks until it knows which records differ, then fetches or drops them."""
+    """The laptop's side: asks until it knows which records differ, then fetches those that the server has, and drops the others.
 
-    def __init__(self, node: Node, unit: str) -> None:
+    `acked` is how far the server holds this device's commits: what was saved since is left alone.
+    """
+
+    def __init__(self, node: Node, unit: str, acked: int) -> None:
         self.node = node
         self.unit = unit
         self.healed = 0
+        self._acked = acked
         with node.store.read() as tx:
             self._terms = Terms(tx, unit)
         self._open = [self._terms.range(_LOWEST, _HIGHEST)]
-        self._want: list[bytes] = []
-        self._drop: list[bytes] = []
+        self._differing: list[bytes] = []
+        self._fetched: list[State] = []
 
     def asks(self) -> Iterator[Ask]:
         """Yield questions; take the answer to each before the next."""
         while self._open:
-            ranges, self._open = self._open[:256], self._open[256:]
+            ranges, self._open = self._open[:MOST_RANGES], self._open[MOST_RANGES:]
             yield Ask(self.unit, tuple(ranges))
-        self._forget()
-        for i in range(0, len(self._want), 200):
-            yield Ask(self.unit, (), tuple(self._want[i : i + 200]))
+        for i in range(0, len(self._differing), MOST_WANTED):
+            batch = self._differing[i : i + MOST_WANTED]
+            yield Ask(self.unit, (), tuple(batch))
+            self._replace(batch)
 
     def take(self, kind: Kind, payload: bytes) -> None:
         """Take one frame of an answer."""
@@ -78,10 +88,7 @@ class Healer:
             case Kind.FOUND:
                 self._found(messages.decode(Found, payload))
             case Kind.STATES:
-                states = rows.unpack_states(messages.decode(messages.States, payload).rows)
-                with self.node.store.write() as tx:
-                    apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
-                self.healed += len(states)
+                self._fetched += rows.unpack_states(messages.decode(messages.States, payload).rows)
             case Kind.ACK | Kind.END:
                 pass
             case _:
@@ -97,39 +104,96 @@ class Healer:
             here = self._terms.within(part.low, part.high)
             mine_terms = dict(zip(self._terms.ids[here], self._terms.terms[here], strict=True))
             there = {record: term for record, term in theirs_terms.items() if part.low <= record <= part.high}
-            self._want += [record for record, term in there.items() if mine_terms.get(record) != term]
-            self._drop += [record for record in mine_terms if record not in there]
+            self._differing += [record for record in mine_terms | there if mine_terms.get(record) != there.get(record)]
 
-    def _forget(self) -> None:
-        """Records that differ are taken whole from the server, but for what this device has not sent yet."""
+    def _replace(self, batch: list[bytes]) -> None:
+        """Take these records whole from the server, which has every commit, and all of this device's own."""
+        fetched, self._fetched = self._fetched, []
         with self.node.store.write() as tx:
-            me = tx.device(self.node.device)
-            assert me is not None
-            rows_ = tx.rows([*self._want, *self._drop])
-            tx.purge(rows_.values())
-            self.healed += len([record for record in self._drop if record in rows_])
+            unsent = tx.unsent_records(self.node.device, self._acked)
+            tx.purge(tx.rows(record for record in batch if record not in unsent).values())
+            states = [state for state in fetched if state.record not in unsent]
+            apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
+        self.healed += len(set(batch) - unsent)
 
 
 def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
     """Yield the server's answer to a question about a channel that the asking device may see."""
     with node.store.read() as tx:
-        terms = Terms(tx, ask.unit)
-        finer: list[Range] = []
-        listed: list[tuple[bytes, int]] = []
-        within: list[Range] = []
-        for theirs in ask.ranges:
-            mine = terms.range(theirs.low, theirs.high)
-            if (mine.count, mine.digest) == (theirs.count, theirs.digest):
-                continue
-            if mine.count <= SHORT:
-                here = terms.within(mine.low, mine.high)
-                listed += zip(terms.ids[here], terms.terms[here], strict=True)
-                within.append(mine)
-            else:
-                finer += terms.cut(mine.low, mine.high)
-        channel = tx.channel_number(ask.unit)
-        states = [row.state._replace(origins=row.conflicts) for row in tx.rows(ask.want).values() if row.channel == channel]
-    yield codec.pack(Kind.FOUND, messages.encode(Found(ask.unit, tuple(finer), tuple(listed), tuple(within))))
-    for i in range(0, len(states), 50):
-        message = messages.States(ask.unit, 0, rows.pack_states(states[i : i + 50]))
-        yield codec.pack(Kind.STATES, messages.encode(message))
+        parts = list(_compared(Terms(tx, ask.unit), ask))
+    for part in parts:
+        yield codec.pack(Kind.FOUND, messages.encode(part))
+    with node.store.read() as tx:
+        damaged = [record for record in ask.want if _lacking(tx, record) is not None]
+    if damaged:
+        _mend(node, damaged)
+    with node.store.read() as tx:
+        units = {channel.n: channel.unit for channel in tx.channels()}
+        found = [row for row in tx.rows(ask.want).values() if units[row.channel or 0] == ask.unit]
+    yield from _whole(ask.unit, found, codec)
+
+
+def _compared(terms: Terms, ask: Ask) -> Iterator[Found]:
+    """Yield what differs, in parts that fit into a frame."""
+    finer: list[Range] = []
+    listed: list[tuple[bytes, int]] = []
+    within: list[Range] = []
+    for theirs in ask.ranges:
+        mine = terms.range(theirs.low, theirs.high)
+        if (mine.count, mine.digest) == (theirs.count, theirs.digest):
+            continue
+        if mine.count <= SHORT:
+            here = terms.within(mine.low, mine.high)
+            listed += zip(terms.ids[here], terms.terms[here], strict=True)
+            within.append(mine)
+        else:
+            finer += terms.cut(mine.low, mine.high)
+        if 2 * len(finer) + len(listed) + 2 * len(within) > _FULL:
+            yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
+            finer, listed, within = [], [], []
+    yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
+
+
+def _whole(unit: str, found: list[Row], codec: Codec) -> Iterator[bytes]:
+    """Yield rows as states, in frames as large as may be."""
+    if not found:
+        return
+    try:
+        states = [row.state._replace(origins=row.conflicts) for row in found]
+        frame = codec.pack(Kind.STATES, messages.encode(messages.States(unit, 0, rows.pack_states(states))))
+    except errors.TooLarge:
+        if len(found) == 1:
+            raise
+        middle = len(found) // 2
+        yield from _whole(unit, found[:middle], codec)
+        yield from _whole(unit, found[middle:], codec)
+    else:
+        yield frame
+
+
+# --- a server's own faults --------------------------------------------------------------------------------------------
+
+
+def _lacking(tx: Tx, record: bytes) -> State | None:
+    """Return what a record's commits say of it where its registers say something else: only the log is signed."""
+    refused: dict[bytes, set[int]] = {}
+    folded: State | None = None
+    for logged in tx.commits_of(record):
+        if logged.body is None:
+            return None  # erased, and its registers with it
+        if logged.device not in refused:
+            refused[logged.device] = {seq for seq, _, _ in tx.refusals(logged.device)}
+        if logged.seq not in refused[logged.device]:
+            said = state_of(decode(logged.body))
+            folded = said if folded is None else merge(folded, said)[0]
+    row = tx.rows([record]).get(record)
+    if folded is None or (row is not None and canonical(row.state) == canonical(folded)):
+        return None
+    return folded
+
+
+def _mend(node: Node, records: list[bytes]) -> None:
+    with node.store.write() as tx:
+        states = [state for record in records if (state := _lacking(tx, record)) is not None]
+        tx.purge(tx.rows(state.record for state in states).values())
+        apply(tx, node.rules, states, index=node.is_laptop)

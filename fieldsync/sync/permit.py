@@ -8,7 +8,7 @@ from functools import lru_cache
 from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.core.commit import Commit
-from fieldsync.core.settle import DECIDED, REOPENED, candidates
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
 from fieldsync.core.state import field_of, register_of
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
@@ -86,7 +86,7 @@ class Permit:
             raise errors.UnitRefused(unit=unit)
         owner = commit.fields.get(self._rules.of(commit.type).belongs_to or "")
         if isinstance(owner, str):
-            for channel in self._tx.channels_of([uuid.UUID(owner).bytes]).values():
+            for channel in self._tx.channels_of([_id(commit, owner)]).values():
                 if covers(self._device.grants, self._units[channel]) is None:
                     raise errors.UnitRefused(unit=self._units[channel])
 
@@ -105,23 +105,31 @@ class Permit:
     def _check_fields(self, commit: Commit) -> bool:
         """Check the values against the form, and return whether a decision is among them."""
         kind = self._rules.schema.type(commit.type)
-        if commit.form > kind.version:
-            return False  # made with a newer form than ours: kept as it is
+        newer = commit.form > kind.version  # than our form: its values are kept as they are
         checks = self._rules.of(commit.type).checks
         decision = False
         for name, value in commit.fields.items():
             check = checks.get(name)
             if isinstance(value, dict) and REOPENED in value:
                 decision = True  # or rather its undoing
+                if not _are_heads(value[REOPENED]):
+                    raise errors.IllegalValue(type=commit.type, field=name, reason="system")
             elif check is not None:
-                if value is not None and check(value) != value:
+                if value is not None and not newer and check(value) != value:
                     raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
-            elif name[0] == "_":
+            elif name.startswith("_"):
                 _check_system(commit, name, value)
                 decision = decision or field_of(name) == DECIDED
-            else:
+            elif not newer:
                 _check_member(commit, kind.field(field_of(name)), name, value)
         return decision
+
+
+def _id(commit: Commit, owner: str) -> bytes:
+    try:
+        return uuid.UUID(owner).bytes
+    except ValueError as fault:
+        raise errors.IllegalValue(type=commit.type, field="_owner", reason="not_ref") from fault
 
 
 def _check_member(commit: Commit, spec: Field, name: str, value: object) -> None:
@@ -140,7 +148,7 @@ def _check_member(commit: Commit, spec: Field, name: str, value: object) -> None
 
 
 def _check_system(commit: Commit, name: str, value: object) -> None:
-    check = _SYSTEM.get(field_of(name))
+    check = _SYSTEM.get(name) or _SYSTEM.get(field_of(name) + "/")
     if check is None or not check(value):
         raise errors.IllegalValue(type=commit.type, field=name, reason="system")
 
@@ -150,11 +158,25 @@ def _is_unit(value: object) -> bool:
     return isinstance(value, str) and UNIT.fullmatch(value) is not None
 
 
+def _is_deletion(value: object) -> bool:
+    match value:
+        case {"reason": str(), "saw": dict(saw)}:
+            return all(type(seq) is int for seq in saw.values())
+    return False
+
+
+def _are_heads(value: object) -> bool:
+    try:
+        return isinstance(value, list) and all(map(unpacked, value))
+    except ValueError:
+        return False
+
+
 _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_unit": lambda value: isinstance(value, str) and _is_unit(value),
     "_code": lambda value: isinstance(value, str) and codes.split(value) is not None,
-    "_deleted": lambda value: value is None or isinstance(value, dict),
-    DECIDED: lambda value: value is None or isinstance(value, dict),
+    "_deleted": lambda value: value is None or _is_deletion(value),
     "_same_as": lambda value: value is None or isinstance(value, str),
-    "_shared": lambda value: isinstance(value, bool),
+    "_shared/": lambda value: isinstance(value, bool),
+    DECIDED + "/": lambda value: value is None or (isinstance(value, dict) and _are_heads(value.get("heads"))),
 }

@@ -273,13 +273,21 @@ class Serving:
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
-        whole = {tx.channel_number(unit): arrival for unit, _, arrival in self.hello.cursors}
+        cursors = {unit: arrival for unit, _, arrival in self.hello.cursors}
+        whole = {channel.n: cursors.get(channel.unit, 0) for channel in tx.channels()}
         more = set()
         for record, row in known.items():
             told, echoes = whole.get(row.channel or 0, 0), self._echoes[row.channel or 0]
             if any(arrival > told and arrival not in echoes for arrival in row.arrivals.values()):
                 more.add(record)
+        held = set(known)
         applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
+        for record, row in applied.rows.items():
+            unit = row.doc.get("_unit")
+            # added to a family that has moved meanwhile: where its author has it, it is told to leave
+            if row.owner is not None and record not in held and unit and tx.channel(row.channel or 0).unit != unit:
+                tx.tell_gone(tx.channel_number(unit), row.n)
+                more.add(record)
         for record in {state.record for state in states} - more:
             written = applied.rows.get(record)
             if written is not None and written.channel is not None:

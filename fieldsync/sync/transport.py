@@ -228,7 +228,7 @@ class _Talk:
 
     def heal(self, unit: str) -> int:
         """Find and fetch the records of a channel that differ; return how many."""
-        healer = heal.Healer(self.node, unit)
+        healer = heal.Healer(self.node, unit, self.client.acked or 0)
         for ask in healer.asks():
             frame = self.client.codec.pack(Kind.ASK, messages.encode(ask))
             for kind, payload in self.request("/v1/heal", self.client.hello(where=True), partial(iter, [frame])):

@@ -1,12 +1,16 @@
 """The small frames: what is said besides records and commits. Byte by byte: docs/formats/frames.md."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from fieldsync import errors
 
 _M = TypeVar("_M", bound=msgspec.Struct)
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what a database keeps in one number
+
+MOST_RANGES, MOST_WANTED = 256, 200
+"""How much one ASK may ask for."""
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
@@ -20,11 +24,11 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     protocol: int
     dictionary: bytes
     now: int
-    head: int
+    head: Count
     grants: bytes
-    cursors: tuple[tuple[str, int, int], ...] = ()
+    cursors: tuple[tuple[str, Count, Count], ...] = ()
     where: bool = False
-    devices: int = 0
+    devices: Count = 0
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -82,12 +86,12 @@ class Ask(msgspec.Struct, array_like=True, frozen=True):
     """For healing: compare these ranges of a channel, and send these records whole."""
 
     unit: str
-    ranges: tuple[Range, ...] = ()
-    want: tuple[bytes, ...] = ()
+    ranges: Annotated[tuple[Range, ...], msgspec.Meta(max_length=MOST_RANGES)] = ()
+    want: Annotated[tuple[bytes, ...], msgspec.Meta(max_length=MOST_WANTED)] = ()
 
 
 class Found(msgspec.Struct, array_like=True, frozen=True):
-    """The answer to an Ask: ranges that differ, cut finer, and (id, term) of short ones that differ."""
+    """Part of the answer to an Ask: ranges that differ, cut finer, and (id, term) of short ones that differ."""
 
     unit: str
     ranges: tuple[Range, ...] = ()

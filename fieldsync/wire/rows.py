@@ -45,6 +45,7 @@ def _pack_rows(rows: Sequence[Values]) -> tuple[Any, ...]:
 
 def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
     fields, shapes, which, packed_columns = packed
+    _bounded(len(fields))
     indexes = _numbers(which, count)
     named = [tuple(fields[i] for i in shape) for shape in shapes]
     if not all(isinstance(name, str) for name in fields):
