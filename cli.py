@@ -1,0 +1,123 @@
+"""The whole command tree on one screen; errors become words and exit codes here, and nowhere else."""
+
+import errno
+import gc
+import os
+import sys
+from pathlib import Path
+
+from fieldsync import commands, errors
+from fieldsync.commands.tree import Branch, Leaf, grow
+
+TREE = Branch(
+    "Offline-first records for people who work where there is no signal.",
+    "laptop:status",
+    {
+        "status": Leaf("laptop:status"),
+        "join": Leaf("laptop:join"),
+        "add": Leaf("laptop:add"),
+        "edit": Leaf("laptop:edit"),
+        "show": Leaf("laptop:show"),
+        "list": Leaf("laptop:list_records"),
+        "find": Leaf("laptop:find"),
+        "history": Leaf("laptop:history"),
+        "remove": Leaf("laptop:remove"),
+        "sync": Leaf("laptop:sync"),
+        "check": Leaf("laptop:check"),
+        "passphrase": Leaf("laptop:passphrase"),
+        "review": Branch(
+            "Decide what machines cannot: one conflict at a time, or as scripts do it.",
+            "supervise:review",
+            {
+                "list": Leaf("supervise:list_items"),
+                "show": Leaf("supervise:show"),
+                "take": Leaf("supervise:take"),
+                "bulk": Leaf("supervise:bulk"),
+                "undo": Leaf("supervise:undo"),
+            },
+        ),
+        "import": Leaf("office:import_file"),
+        "export": Leaf("office:export"),
+        "schema": Branch(
+            "The forms: which record types and fields there are.",
+            None,
+            {"list": Leaf("office:list_types"), "show": Leaf("office:show_type"), "check": Leaf("office:check_folder")},
+        ),
+        "server": Branch(
+            "An office's server: set it up, run it, invite people, lock devices out.",
+            None,
+            {
+                "init": Leaf("server:init"),
+                "run": Leaf("server:run"),
+                "invite": Leaf("server:invite"),
+                "devices": Leaf("server:devices"),
+                "revoke": Leaf("server:revoke"),
+            },
+        ),
+        "demo": Leaf("demo:demo"),
+    },
+)
+
+
+def main() -> None:
+    """Run one command and exit as docs/cli.md says."""
+    # a sync makes a million small objects and no cycles: look for garbage seldom
+    gc.set_threshold(1_000_000, 20, 100)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run one command line; return its exit code, everything said."""
+    settings = commands.Settings(json="--json" in words)
+    try:
+        try:
+            rest = commands.take_settings(words, settings)
+            settings.check()
+            code = grow(TREE)(rest, settings)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # whoever read our output has enough of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+    except KeyboardInterrupt:
+        return 130
+    except errors.FieldsyncError as error:
+        return _say(error, settings)
+    except OSError as fault:
+        if fault.errno == errno.ENOSPC:
+            return _say(errors.DiskFull(), settings)
+        return _unforeseen(fault, settings)
+    except Exception as fault:  # noqa: BLE001 - the last place: a person gets one line, never a traceback
+        return _unforeseen(fault, settings)
+    return code
+
+
+def _unforeseen(fault: Exception, settings: commands.Settings) -> int:
+    """Say that it is our fault; whoever looks for it gets the traceback."""
+    if os.environ.get("FIELDSYNC_DEBUG") == "1":
+        raise fault
+    return _say(errors.Unexpected(where=f"{type(fault).__name__}{_where(fault)}"), settings)
+
+
+def _where(fault: BaseException) -> str:
+    """Where it happened, without what it was about: no value gets into an error."""
+    at = fault.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return "" if at is None else f" in {Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}"
+
+
+def _say(error: errors.FieldsyncError, settings: commands.Settings) -> int:
+    from fieldsync.ui import words
+
+    message, hint = words.explain(error, settings.language, settings.schema)
+    if settings.json:
+        told = {"code": error.code, "message": message, "hint": hint, "facts": error.facts}
+        commands.write_json({"error": told})
+    else:
+        sys.stderr.write("\n".join(line for line in (message, hint) if line) + "\n")
+    return error.exit
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Parse, call, show. Here: what every command is given: where the store is, how it opens, who is told and how."""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import typer
+
+from fieldsync import errors
+
+if TYPE_CHECKING:
+    from fieldsync.commands.secrets import Secrets
+    from fieldsync.schema.model import Schema
+    from fieldsync.sync.node import Node
+    from fieldsync.ui.tables import Tables
+    from fieldsync.ui.terminal import Bar
+
+_ROOM = 64 * 1024  # bytes without which nothing can be saved
+LANGUAGES = ("en", "ar")
+_VALUED = {"--home": "home", "--lang": "lang", "--passphrase-file": "passphrase_file"}
+
+
+@dataclass
+class Settings:
+    """What may be said with every command, before or after its name."""
+
+    home: str = ""
+    lang: str = ""
+    passphrase_file: str = ""
+    json: bool = False
+    schema: "Schema | None" = None  # the node's, once it was opened: errors name fields by their labels
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this node's store."""
+        return Path(self.home or os.environ.get("FIELDSYNC_HOME") or _data_folder())
+
+    def check(self) -> None:
+        """Refuse a language that nobody speaks here; Usage."""
+        if self.lang and self.lang not in LANGUAGES:
+            raise errors.Usage(reason="lang", known=list(LANGUAGES))
+
+    @property
+    def language(self) -> str:
+        """The language to speak: as asked for, else the locale's; English when that is another."""
+        asked = self.lang
+        for name in ("FIELDSYNC_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+            asked = asked or os.environ.get(name, "")
+        return "ar" if asked.startswith("ar") else "en"
+
+
+def _data_folder() -> Path:
+    """Where this system keeps a person's data."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local", "fieldsync")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "fieldsync"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share", "fieldsync")
+
+
+def take_settings(words: list[str], settings: Settings) -> list[str]:
+    """Fill in the settings among a command line's words, wherever they stand; return the other words. Usage."""
+    rest: list[str] = []
+    ahead = iter(words)
+    for word in ahead:
+        name, equals, value = word.partition("=")
+        if word == "--":
+            rest += [word, *ahead]
+        elif word == "--json":
+            settings.json = True
+        elif name in _VALUED:
+            given = value if equals else next(ahead, "")
+            if not given:
+                raise errors.Usage(reason="no_value", option=name)
+            setattr(settings, _VALUED[name], given)
+        else:
+            rest.append(word)
+    return rest
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """Return what was said with the command."""
+    found = ctx.find_object(Settings)
+    assert found is not None
+    return found
+
+
+@contextmanager
+def opened(ctx: typer.Context, secrets: "Secrets | None" = None, *, shared: bool = False) -> "Iterator[Node]":
+    """Open this node for a command, with what opened it before if it did. NoStore, NoSecret, WrongPassphrase."""
+    from fieldsync.commands.secrets import Secrets
+    from fieldsync.sync import node as nodes
+
+    settings = settings_of(ctx)
+    secrets = secrets or Secrets(settings)
+    try:
+        node = nodes.open_node(settings.folder, secrets.unlock, shared=shared)
+    except errors.StoreDamaged as fault:
+        if is_full(settings.folder):  # not even a log can be opened then, which looks like damage
+            raise errors.DiskFull from fault
+        raise
+    settings.schema = node.schema
+    try:
+        yield node
+    finally:
+        node.close()
+
+
+def is_full(folder: Path) -> bool:
+    """Say whether there is no room left on a folder's disk."""
+    import shutil
+
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:
+        return False
+
+
+@contextmanager
+def new_folder(ctx: typer.Context) -> Iterator[Path]:
+    """Make the folder of a store to be: writable before an invite is used up, gone again if nothing comes of it."""
+    folder = settings_of(ctx).folder
+    if (folder / "slots.json").exists():
+        raise errors.StoreExists(home=str(folder))
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as fault:
+        if fault.errno == errno.ENOSPC:
+            raise errors.DiskFull from fault
+        raise errors.BadFile(file=str(folder), reason="unwritable") from fault
+    try:
+        yield folder
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
+def tell(ctx: typer.Context, value: object, picture: "Callable[[Tables], None]") -> None:
+    """Give a command's result: one JSON document when asked for, else the picture of it for people."""
+    if settings_of(ctx).json:
+        write_json(value)
+    else:
+        picture(tables(ctx))
+
+
+def tables(ctx: typer.Context) -> "Tables":
+    """Return the terminal with all that can be drawn on it."""
+    from fieldsync.ui.tables import Tables
+
+    return Tables(settings_of(ctx).language)
+
+
+def write_json(value: object) -> None:
+    """Write one JSON document and a line's end to standard output, in UTF-8 whatever the locale."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def bar(ctx: typer.Context) -> "Bar":
+    """Return a progress bar on standard error, seen on a terminal only, and only when something takes its time."""
+    from fieldsync.ui.terminal import Bar
+
+    return Bar(settings_of(ctx).language)
+
+
+def at_terminal() -> bool:
+    """Say whether there is a person to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

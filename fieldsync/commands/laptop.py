@@ -1,0 +1,343 @@
+"""What people do on their laptops: join, add, edit, read, remove, sync."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import at_terminal, bar, new_folder, opened, settings_of, tables, tell
+
+if TYPE_CHECKING:
+    from fieldsync.sync.node import Node
+
+Record = Annotated[
+    str, Argument(metavar="RECORD", help="Its id, its code, or a beginning of either (4 characters or more).")
+]
+Kind = Annotated[str, Argument(metavar="TYPE", help="A record type, such as household.")]
+Set = Annotated[
+    list[str] | None, Option("--set", metavar="FIELD=VALUE", help="A field's value; members of a set with commas.")
+]
+From = Annotated[str, Option("--from", metavar="FILE.json", help="A JSON object of fields; - reads standard input.")]
+Note = Annotated[str | None, Option(help="Why, for whoever reads the history.")]
+
+
+def join(
+    ctx: typer.Context,
+    invite: Annotated[
+        str, Argument(metavar="INVITE", help="The invite's text, a file that holds it, or - for standard input.")
+    ],
+    name: Annotated[str | None, Option(help="What to call this server.")] = None,
+) -> None:
+    """Enrol this laptop with an invite and fetch its records.
+
+    Example: fieldsync join fieldsync:1:lKdodHRwczov...
+    """
+    from fieldsync.commands.secrets import Secrets
+    from fieldsync.sync import invites, read, transport
+
+    parsed = invites.parse(_invite_text(invite))
+    secrets = Secrets(settings_of(ctx))
+    with new_folder(ctx) as folder:
+        secrets.prepare()
+        transport.join(parsed, folder, secrets.fill)
+    with opened(ctx, secrets) as node:
+        if name:
+            _rename_server(node, name)
+        with bar(ctx) as progress:
+            synced = transport.sync(node, progress=progress)
+        told = read.status(node) | {"sync": synced}
+        tell(ctx, told, lambda out: out.joined(told))
+
+
+def _invite_text(given: str) -> str:
+    import sys
+
+    if given == "-":
+        return sys.stdin.read(4_096)
+    if not given.lstrip().startswith("fieldsync:") and Path(given).is_file():
+        try:
+            return Path(given).read_text(encoding="utf-8")[:4_096]
+        except (OSError, UnicodeDecodeError) as fault:
+            raise errors.BadFile(file=Path(given).name, reason="unreadable") from fault
+    return given
+
+
+def _rename_server(node: "Node", name: str) -> None:
+    with node.store.write() as tx:
+        for server in tx.servers():
+            tx.add_server(server._replace(name=name))
+
+
+def add(
+    ctx: typer.Context,
+    type: Kind,
+    *,
+    set_: Set = None,
+    from_: From = "",
+    unit: Annotated[str | None, Option(help="The unit that the record belongs to (default: yours).")] = None,
+    note: Note = None,
+    stay_open: Annotated[bool, Option("--stay-open", help="The form for the next one, until you stop.")] = False,
+) -> None:
+    """Save a new record; without --set and --from on a terminal, a form asks.
+
+    Example: fieldsync add household --set family_name=أحمد --set location=جبلة
+    """
+    from fieldsync.sync import save
+
+    with opened(ctx) as node:
+        if set_ is None and not from_:
+            _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open)
+            return
+        wanted = _wanted(node, type, {}, set_, from_)
+        record = save.add(node, type, wanted.changes(), unit=unit, note=note)
+        _tell_record(ctx, node, record.hex())
+
+
+def edit(
+    ctx: typer.Context,
+    record: Record,
+    *,
+    set_: Set = None,
+    from_: From = "",
+    unset: Annotated[list[str] | None, Option(metavar="FIELD", help="Take a field's value away.")] = None,
+    put: Annotated[list[str] | None, Option(metavar="FIELD=MEMBER", help="Add a member to a set.")] = None,
+    drop: Annotated[list[str] | None, Option(metavar="FIELD=MEMBER", help="Take a member out of a set.")] = None,
+    count: Annotated[list[str] | None, Option(metavar="TALLY=+2", help="Count up or down.")] = None,
+    say: Annotated[list[str] | None, Option(metavar="LOG=TEXT", help="Add an entry to a log.")] = None,
+    note: Note = None,
+) -> None:
+    """Change only these fields; without any on a terminal, the form asks.
+
+    Example: fieldsync edit JBL-AK-42 --set location=اللاذقية --put needs=food --note "moved"
+    """
+    from fieldsync.commands.changes import pairs
+    from fieldsync.sync import read, save
+
+    with opened(ctx) as node:
+        if not (set_ or from_ or unset or put or drop or count or say):
+            _ask_edit(ctx, node, record, note)
+            return
+        found = read.show(node, record)
+        wanted = _wanted(node, found["type"], found["fields"], set_, from_)
+        for name in unset or ():
+            wanted.empty(name)
+        for name, members in pairs(put or ()).items():
+            wanted.put(name, members)
+        for name, members in pairs(drop or ()).items():
+            wanted.drop(name, members)
+        for name, steps in pairs(count or ()).items():
+            for step in steps:
+                wanted.count(name, step)
+        for name, texts in pairs(say or ()).items():
+            for text in texts:
+                wanted.say(name, text)
+        save.edit(node, found["id"], wanted.changes(), note=note)
+        _tell_record(ctx, node, found["id"])
+
+
+def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None, from_: str) -> Any:
+    from fieldsync.commands.changes import Wanted, pairs, read_object
+
+    wanted = Wanted(node, node.schema.type(type), doc)
+    for name, value in (read_object(from_) if from_ else {}).items():
+        wanted.give(name, value)
+    for name, values in pairs(set_ or ()).items():
+        for value in values:
+            wanted.give(name, value)
+    return wanted
+
+
+def _tell_record(ctx: typer.Context, node: "Node", ref: str) -> None:
+    from fieldsync.sync import read
+
+    found = read.show(node, ref)
+    tell(ctx, found, lambda out: out.saved(node, found))
+
+
+def _ask_new(
+    ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool
+) -> None:
+    """Ask for a new record in the form, again and again with `stay_open`."""
+    from fieldsync.sync import save
+
+    if not at_terminal() or settings_of(ctx).json:
+        raise errors.Usage(reason="no_changes")
+    from fieldsync.ui.prompts import Form
+
+    node.may_write(unit or (node.units[0] if node.units else ""))
+    while True:
+        changes = Form(tables(ctx), node, node.schema.type(type)).ask()
+        if changes is None:
+            return
+        _tell_record(ctx, node, save.add(node, type, changes, unit=unit, note=note).hex())
+        if not stay_open:
+            return
+
+
+def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> None:
+    """Ask in the form, which remembers what it was opened on: what it did not change, it does not write."""
+    from fieldsync.sync import find, save
+
+    with node.store.read() as tx:
+        row = find.find_row(tx, ref)
+        node.may_write(save.unit_of(tx, row))
+    if not at_terminal() or settings_of(ctx).json:
+        raise errors.Usage(reason="no_changes")
+    from fieldsync.ui.prompts import Form
+
+    form = Form(tables(ctx), node, node.schema.type(row.state.type), row.doc)
+    changes = form.ask()
+    if changes is not None:
+        save.edit(node, row.state.record.hex(), changes, note=note, based_on=row.state)
+        _tell_record(ctx, node, row.state.record.hex())
+
+
+def show(
+    ctx: typer.Context,
+    record: Record,
+    all_heads: Annotated[bool, Option("--all-heads", help="Every surviving value of every field, too.")] = False,
+) -> None:
+    """Show one record.
+
+    Example: fieldsync show JBL-AK-42
+    """
+    from fieldsync.sync import read
+
+    with opened(ctx) as node:
+        found = read.show(node, record, all_heads=all_heads)
+        tell(ctx, found, lambda out: out.record(node, found))
+
+
+def list_records(
+    ctx: typer.Context,
+    type: Kind,
+    where: Annotated[
+        list[str] | None, Option(metavar="FIELD=VALUE", help="Only those with this value; also unit=LAT.")
+    ] = None,
+    limit: Annotated[int, Option(min=0, help="How many at most; 0 means all.")] = 20,
+    sort: Annotated[str | None, Option(metavar="FIELD", help="In order of a field; -FIELD for falling order.")] = None,
+) -> None:
+    """List the records of a type.
+
+    Example: fieldsync list household --where location=جبلة --limit 0
+    """
+    from fieldsync.commands.changes import pairs
+    from fieldsync.sync import read
+
+    conditions = {name: values[-1] for name, values in pairs(where or ()).items()}
+    with opened(ctx) as node:
+        found = read.list_records(node, type, where=conditions, limit=limit, sort=sort)
+        tell(ctx, found, lambda out: out.records(node, found, limit=limit))
+
+
+def find(
+    ctx: typer.Context,
+    text: Annotated[
+        list[str], Argument(metavar="TEXT", help="Names, phones, codes; Arabic spelling and script are forgiven.")
+    ],
+    limit: Annotated[int, Option(min=0, help="How many at most; 0 means all.")] = 20,
+) -> None:
+    """Find records by words.
+
+    Example: fieldsync find محمد احمد
+    """
+    from fieldsync.sync import read
+
+    with opened(ctx) as node:
+        found = read.find(node, " ".join(text), limit=limit)
+        tell(ctx, found, lambda out: out.records(node, found, limit=limit))
+
+
+def history(ctx: typer.Context, record: Record) -> None:
+    """Show who changed what, when, from what to what, and what lost.
+
+    Example: fieldsync history JBL-AK-42
+    """
+    from fieldsync.sync import read
+
+    with opened(ctx) as node:
+        found = read.history(node, record)
+        kind = read.show(node, record)["type"]
+        tell(ctx, found, lambda out: out.history(node, kind, found))
+
+
+def remove(
+    ctx: typer.Context,
+    record: Record,
+    reason: Annotated[str, Option(help="Why it is removed.")],
+) -> None:
+    """Remove a record; it stays in the history, and an edit made meanwhile brings it to review.
+
+    Example: fieldsync remove JBL-AK-42 --reason "registered twice"
+    """
+    from fieldsync.sync import read, save
+
+    with opened(ctx) as node:
+        removed = save.remove(node, record, reason)
+        found = read.show(node, removed.hex())
+        tell(ctx, found, lambda out: out.removed(node, found))
+
+
+def sync(
+    ctx: typer.Context,
+    server: Annotated[str | None, Option(metavar="NAME", help="Which server, where there are several.")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what it would send, and send nothing.")] = False,
+) -> None:
+    """Send what is new here and fetch what is new there.
+
+    Example: fieldsync sync
+    """
+    from fieldsync.commands import syncing
+
+    with opened(ctx) as node:
+        if dry_run:
+            plan = syncing.plan(node, server)
+            tell(ctx, plan, lambda out: out.sync_plan(plan))
+            return
+        with bar(ctx) as progress:
+            synced = syncing.sync(node, server, progress)
+        tell(ctx, synced, lambda out: out.synced(synced))
+
+
+def status(ctx: typer.Context) -> None:
+    """Show who this laptop is, what is unsent, what is in conflict, when it last synced.
+
+    Example: fieldsync status
+    """
+    from fieldsync.commands import syncing
+
+    with opened(ctx) as node:
+        found = syncing.status(node)
+        tell(ctx, found, lambda out: out.status(node, found))
+
+
+def check(ctx: typer.Context) -> None:
+    """Verify the store: the file, the chains of commits, the records made from them. Repairs nothing.
+
+    Example: fieldsync check
+    """
+    from fieldsync.sync import verify
+
+    with opened(ctx) as node, bar(ctx) as progress:
+        found = verify.check(node, progress)
+        tell(ctx, found, lambda out: out.checked(found))
+    if not found["ok"]:
+        raise typer.Exit(errors.StoreDamaged.exit)
+
+
+def passphrase(
+    ctx: typer.Context,
+    new_file: Annotated[
+        str, Option("--new-passphrase-file", metavar="FILE", help="Read the new one from a file's first line.")
+    ] = "",
+) -> None:
+    """Change the passphrase: a prompt asks for the new one twice. The store itself is not written anew.
+
+    Example: fieldsync passphrase
+    """
+    from fieldsync.commands import secrets
+
+    changed = secrets.change(settings_of(ctx), new_file)
+    tell(ctx, changed, lambda out: out.passphrase_changed())

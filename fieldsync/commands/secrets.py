@@ -1,0 +1,131 @@
+"""What opens the store: a passphrase from a file, the environment or a prompt; or a key file. Never an argument."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from fieldsync import errors
+from fieldsync.commands import Settings, at_terminal
+from fieldsync.crypto.slots import KEY_SIZE, Slots
+from fieldsync.sync.node import SLOTS, write_file
+
+PASSPHRASE = "FIELDSYNC_PASSPHRASE"  # noqa: S105 - the variable's name
+KEY_FILE = "FIELDSYNC_KEY_FILE"
+_RECOVERY = re.compile(r"\s*(?:[A-Za-z0-9]{4}[\s-]*){8}")
+_LARGEST = 64 * 1024
+
+
+class Secrets:
+    """The secrets that this command was given; it asks a person only when nothing else opens the store."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._file = settings.passphrase_file
+        self._lang = settings.language
+        self._made: dict[bytes, bytes] = {}  # store → its key, where this command made it
+        self._new: tuple[bytes | None, str | None] = None, None
+        self.recovery = ""
+
+    def unlock(self, slots: Slots) -> bytes:
+        """Return the store's key. WrongPassphrase, NoSecret, SlotPolicy."""
+        if slots.store in self._made:
+            return self._made[slots.store]
+        secret, passphrase = _key_file(), self._given()
+        if secret is not None and "keyfile" in slots.kinds:
+            try:
+                return slots.open_keyfile(secret)
+            except errors.WrongPassphrase:
+                if passphrase is None:
+                    raise
+        if passphrase is None:
+            passphrase = _asked("passphrase_open", self._lang)
+        if "recovery" in slots.kinds and _RECOVERY.fullmatch(passphrase):
+            try:
+                return slots.open_recovery(passphrase)
+            except errors.WrongPassphrase:
+                pass  # it only looked like one
+        return slots.open_passphrase(passphrase)
+
+    def prepare(self) -> None:
+        """Have ready what a new store will be opened with, before a server is asked. NoSecret, BadInput."""
+        secret, passphrase = self._new
+        if secret is None and passphrase is None:
+            secret, passphrase = _key_file(), self._given()
+            if secret is not None and len(secret) < KEY_SIZE:
+                raise errors.BadInput(reason="short_secret", need=KEY_SIZE)
+            if secret is None and passphrase is None:
+                passphrase = new_passphrase(self._lang)
+            self._new = secret, passphrase
+
+    def fill(self, slots: Slots, key: bytes) -> None:
+        """Let what was given open a new store; a person is asked twice when nothing was. NoSecret, BadInput."""
+        self.prepare()
+        secret, passphrase = self._new
+        if secret is not None:
+            slots.add_keyfile(key, secret)
+        if passphrase is not None:
+            slots.add_passphrase(key, passphrase)
+        self._made[slots.store] = key
+
+    def fill_office(self, slots: Slots, key: bytes) -> None:
+        """Do the same for a server, and make the recovery key that is printed once."""
+        self.fill(slots, key)
+        self.recovery = slots.make_recovery(key)
+
+    def _given(self) -> str | None:
+        if self._file:
+            return _first_line(Path(self._file))
+        return os.environ.get(PASSPHRASE) or None
+
+
+def change(settings: Settings, new_file: str) -> dict[str, object]:
+    """Rewrap the store's key with a new passphrase; other slots stay. NoStore, WrongPassphrase, NoSecret."""
+    path = settings.folder / SLOTS
+    try:
+        slots = Slots.from_bytes(path.read_bytes())
+    except FileNotFoundError as fault:
+        raise errors.NoStore(home=str(settings.folder)) from fault
+    key = Secrets(settings).unlock(slots)
+    slots.replace_passphrase(key, _first_line(Path(new_file)) if new_file else new_passphrase(settings.language))
+    write_file(path, slots.to_bytes())
+    return {"changed": True, "slots": slots.kinds}
+
+
+def new_passphrase(lang: str) -> str:
+    """Ask for a new passphrase until it was typed twice the same. NoSecret."""
+    while True:
+        first = _asked("passphrase_new", lang)
+        if first and first == _asked("passphrase_again", lang):
+            return first
+        sys.stderr.write(_phrase("passphrase_differ", lang) + "\n")
+
+
+def _asked(what: str, lang: str) -> str:
+    from getpass import getpass
+
+    if not at_terminal():
+        raise errors.NoSecret
+    return getpass(_phrase(what, lang) + " ")
+
+
+def _phrase(what: str, lang: str) -> str:
+    from fieldsync.ui import words
+
+    return words.phrase(what, lang)
+
+
+def _first_line(path: Path) -> str:
+    return _read(path).decode("utf-8-sig", "replace").split("\n", 1)[0].rstrip("\r")
+
+
+def _key_file() -> bytes | None:
+    name = os.environ.get(KEY_FILE)
+    return _read(Path(name)) if name else None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST)
+    except OSError as fault:
+        raise errors.BadFile(file=path.name, reason="unreadable") from fault

@@ -1,0 +1,112 @@
+"""An office's server: set up, run, invite, list and lock out devices."""
+
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import new_folder, opened, settings_of, tell
+
+
+def init(
+    ctx: typer.Context,
+    org: Annotated[str, Option(metavar="NAME", help="The organisation's name.")],
+    unit: Annotated[str, Option(metavar="ROOT", help="The unit that the server is for, such as LAT.")],
+    address: Annotated[str, Option(metavar="URL", help="Where laptops reach it: https://HOST:PORT.")],
+    schemas: Annotated[
+        str, Option(metavar="DIR", help="A folder of forms (default: those that come with fieldsync).")
+    ] = "",
+) -> None:
+    """Make a server's store, keys and certificate; prints the recovery key once.
+
+    Example: fieldsync server init --org "Social Affairs" --unit LAT --address https://10.0.0.5:8443
+    """
+    from pathlib import Path
+
+    from fieldsync.commands.secrets import Secrets
+    from fieldsync.schema import load
+    from fieldsync.server import office
+
+    texts = load.read_folder(Path(schemas)) if schemas else load.shipped()
+    load.load_texts(texts)
+    secrets = Secrets(settings_of(ctx))
+    with new_folder(ctx) as folder:
+        made = office.init(folder, secrets.fill_office, org=org, unit=unit, address=address, texts=texts)
+    made["recovery"] = secrets.recovery
+    tell(ctx, made, lambda out: out.office_made(made))
+
+
+def run(
+    ctx: typer.Context,
+    listen: Annotated[str, Option(metavar="HOST:PORT", help="Where to listen.")] = "0.0.0.0:8443",
+    workers: Annotated[int, Option(min=1, help="Processes; more than one needs PostgreSQL.")] = 1,
+) -> None:
+    """Serve in the foreground until told to stop; says `listening on URL` on standard error when ready.
+
+    Example: fieldsync server run --listen 0.0.0.0:8443
+    """
+    from fieldsync.server import run as serving
+
+    if workers != 1:
+        raise errors.Usage(reason="workers")
+    host, port = serving.listening(listen)
+    with opened(ctx, shared=True) as node:
+        if node.is_laptop:
+            raise errors.Usage(reason="not_a_server")
+        serving.run(node, host, port)
+
+
+def invite(
+    ctx: typer.Context,
+    name: Annotated[str, Argument(metavar="NAME", help="The person's name.")],
+    role: Annotated[str, Option(metavar="ROLE", help="caseworker, supervisor, admin, auditor, partner or branch.")],
+    unit: Annotated[
+        list[str], Option(metavar="UNIT", help="A unit that the person works in; may be given more than once.")
+    ],
+    hours: Annotated[int, Option(min=1, max=24 * 90, help="How long the invite is good for.")] = 72,
+) -> None:
+    """Make an invite, good once; works while the server runs.
+
+    Example: fieldsync server invite "أمل" --role caseworker --unit LAT/JBL
+    """
+    from fieldsync.server import office
+
+    with opened(ctx) as node:
+        _check_server(node.is_laptop)
+        made = office.invite(node, name, role, unit, hours=hours)
+        tell(ctx, made, lambda out: out.invited(name, made))
+
+
+def devices(ctx: typer.Context) -> None:
+    """List the enrolled devices: whose, what for, last seen.
+
+    Example: fieldsync server devices
+    """
+    from fieldsync.server import office
+
+    with opened(ctx) as node:
+        _check_server(node.is_laptop)
+        found = office.devices(node)
+        tell(ctx, found, lambda out: out.devices(found))
+
+
+def revoke(
+    ctx: typer.Context,
+    device: Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")],
+) -> None:
+    """Lock a device out from its next request on; what it had sent stays.
+
+    Example: fieldsync server revoke AK
+    """
+    from fieldsync.server import office
+
+    with opened(ctx) as node:
+        _check_server(node.is_laptop)
+        found = office.revoke(node, device)
+        tell(ctx, found, lambda out: out.devices([found]))
+
+
+def _check_server(laptop: bool) -> None:
+    if laptop:
+        raise errors.Usage(reason="not_a_server")

@@ -1,0 +1,60 @@
+"""Sync and status as commands have them: a sync told in one document, and how this node stands."""
+
+from typing import TYPE_CHECKING, Any
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.sync import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fieldsync.store.contract import Server
+    from fieldsync.sync.node import Node
+
+CLOCK_OFF = "clock_off"  # what the last sync said of our clock: milliseconds ahead of the server's
+
+
+def sync(node: "Node", server: str | None, progress: "Callable[[int, int | None, str], None]") -> dict[str, Any]:
+    """Sync once and remember what it said of our clock."""
+    from fieldsync.sync import transport
+
+    synced = transport.sync(node, server, progress=progress)
+    with node.store.write(durable=False) as tx:
+        tx.put(CLOCK_OFF, int(synced["clock_off_ms"]))
+    return synced
+
+
+def plan(node: "Node", name: str | None) -> dict[str, Any]:
+    """Return what a sync would send: {"server", "up": {"commits"}, "dry_run"}; the rest only the server knows."""
+    with node.store.read() as tx:
+        server = chosen(tx.servers(), name)
+        me = tx.device(node.device)
+        head = 0 if me is None else me.head
+        commits = head - tx.acknowledged(server.id, node.device)
+    return {"server": server.name, "up": {"commits": commits}, "dry_run": True}
+
+
+def chosen(servers: "list[Server]", name: str | None) -> "Server":
+    """Return the server of that name; NotFound."""
+    for server in servers:
+        if name in (None, server.name, server.address):
+            return server
+    raise errors.NotFound(what="server", name=name)
+
+
+def status(node: "Node") -> dict[str, Any]:
+    """Return the contract's `status`, with `clock_off_ms` of the last sync and `health`, a list of what is not well."""
+    found = read.status(node)
+    with node.store.read() as tx:
+        off = tx.get(CLOCK_OFF)
+    found["clock_off_ms"] = off
+    health = []
+    if off is not None and abs(int(off)) > stamp.TOLERANCE_MS:
+        health.append("clock_off")
+    if found["refused"]:
+        health.append("refused")
+    if found["unsent"] and not found["receipts"]:
+        health.append("never_sent")
+    found["health"] = health or ["ok"]
+    return found

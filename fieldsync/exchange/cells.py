@@ -1,0 +1,53 @@
+"""Cells of a file on their way to stored values."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fieldsync.core import safetext
+from fieldsync.schema import validate
+from fieldsync.schema.model import Field
+
+_SEPARATORS = re.compile("[,،;؛\n]")  # between the members of a set; both scripts' commas
+_WORTH = 2  # a column whose values come back more seldom than that gains nothing from a memory
+_HASHED = {str, type(None)}  # 1, 1.0 and true are one key to a dict, and three values here
+
+Normal = Callable[[object], object]
+
+
+class Memory(dict[Any, Any]):
+    """What a column's cells became before: most columns of a file hold few different values."""
+
+    def __init__(self, normal: Normal) -> None:
+        super().__init__()
+        self.normal = normal
+        self._seen = 0
+        self._worth = True
+
+    def __missing__(self, cell: Any) -> Any:
+        value = self[cell] = self.normal(cell)
+        return value
+
+    def all(self, cells: Sequence[Any]) -> list[Any]:
+        """Return the stored values of a column's cells; the first one that is refused raises."""
+        kept = self._worth and set(map(type, cells)) <= _HASHED
+        values = list(map(self.__getitem__ if kept else self.normal, cells))
+        if kept:
+            self._seen += len(cells)
+            self._worth = len(self) * _WORTH < self._seen
+            if not self._worth:
+                self.clear()
+        return values
+
+
+def unquoted(cell: str) -> str:
+    """Undo what an export did to text that a spreadsheet would have taken for a formula."""
+    return cell[1:] if cell[:1] == "'" and safetext.csv_cell(cell[1:]) == cell else cell
+
+
+def members(spec: Field, value: object, reference: Normal | None) -> list[str] | None:
+    """Return a set's members, sorted; None for none."""
+    parts = _SEPARATORS.split(value) if isinstance(value, str) else value if isinstance(value, list) else [value]
+    given = [part.strip() if isinstance(part, str) else part for part in parts]
+    wanted = [reference(part) if reference is not None else part for part in given if part not in (None, "")]
+    return sorted({str(validate.check_member(spec, part)) for part in wanted}) or None

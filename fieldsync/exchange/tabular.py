@@ -1,0 +1,364 @@
+"""Records from a file, all or none: every row is judged, and one transaction takes them if all are good.
+
+Columns are normalised one at a time, a batch of rows at once: the odd value is looked at alone. An empty cell says
+nothing about its field; to take a value away is an edit.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.core.register import Value
+from fieldsync.exchange import mapping
+from fieldsync.exchange.cells import Memory, members, unquoted
+from fieldsync.exchange.mapping import CODE, ID, UNIT, Column
+from fieldsync.exchange.rejects import Batch, Outcome, Words, rejected
+from fieldsync.exchange.sheets import Row, open_sheet
+from fieldsync.schema import validate
+from fieldsync.schema.model import Field, Type
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row as Stored
+from fieldsync.sync import find, save
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Draft
+
+Progress = Callable[[int, int | None, str], None]
+_ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}").fullmatch
+
+
+class _Undo(Exception):
+    """No error: it takes the transaction back."""
+
+
+def import_file(
+    node: Node,
+    path: Path,
+    type: str,
+    given: Mapping[str, str] | None = None,
+    *,
+    key: str | None = None,
+    unit: str | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    words: Words | None = None,
+) -> dict[str, Any]:
+    """Import a file's rows as records of a type and return the contract's `import`. BadFile, BadRows, UnitRefused.
+
+    `given` maps columns to fields beyond what their names say, `key` is a field whose value names the record to change;
+    `words` says why a value is refused, in FILE.rejected.csv.
+    """
+    kind = node.schema.type(type)
+    with open_sheet(path) as sheet:
+        outcome = Outcome()
+        try:
+            with node.store.write() as tx:
+                importer = _Importer(
+                    node, tx, kind, path.name, outcome, given=given or {}, key=key, unit=unit, quoted=sheet.quoted
+                )
+                for first, rows in sheet.batches():
+                    importer.take(sheet.names, first, rows, dry=dry_run or bool(outcome.faults))
+                    if progress is not None:
+                        progress(*sheet.place(), "reading")
+                importer.check_complete()
+                if dry_run or outcome.faults:
+                    raise _Undo  # noqa: TRY301 - what the transaction ends by
+        except _Undo:
+            pass
+        if outcome.faults:
+            raise rejected(path, sheet.names, outcome, words)
+    return {
+        "added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged, "rejected": 0,
+        "file": str(path), "dry_run": dry_run, "columns": outcome.columns,
+    }  # fmt: skip
+
+
+class _Importer:
+    """Takes batches of rows within one transaction."""
+
+    def __init__(
+        self,
+        node: Node,
+        tx: Tx,
+        kind: Type,
+        file: str,
+        outcome: Outcome,
+        *,
+        given: Mapping[str, str],
+        key: str | None,
+        unit: str | None,
+        quoted: bool,
+    ) -> None:
+        self._node, self._tx, self._kind, self._file, self._outcome = node, tx, kind, file, outcome
+        self._given = given
+        self._key = kind.field(key) if key is not None else None
+        self._unit = unit or (node.units[0] if node.units else "")
+        self._today = node.today()
+        self._names: tuple[str, ...] = ()
+        self._columns: list[Column] = []
+        self._memory: dict[str, Memory] = {}
+        self._seen: set[object] = set()
+        self._by_key: dict[str, bytes] | None = None
+        self._may: dict[str, bool] = {}
+        self._past = frozenset(one.name for one in kind.fields.values() if one.past)
+        self._ruled = any(one.rule for one in kind.fields.values())
+        self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
+        self._quoted = quoted
+        node.may_write(self._unit)
+
+    def check_complete(self) -> None:
+        """Refuse a key that no column has; BadFile."""
+        if self._key is not None and all(column.name != self._key.name for column in self._columns):
+            raise errors.BadFile(file=self._file, reason="no_key", field=self._key.name)
+
+    def _head(self, headers: Sequence[str]) -> None:
+        """Make ready for these columns, in the order in which a commit carries fields."""
+        self._names = tuple(headers)
+        found = mapping.columns(self._file, headers, self._kind, self._given)
+        self._columns = sorted(found, key=lambda column: column.name)
+        self._outcome.columns = {column.header: column.name for column in found}
+        for column in self._columns:
+            if column.field is not None:
+                self._memory.setdefault(column.name, Memory(self._normaliser(column.field)))
+        self.check_complete()
+
+    def _normaliser(self, spec: Field) -> Callable[[object], object]:
+        if spec.kind == "set":
+            return lambda value: members(spec, value, self._reference if spec.to else None)
+        normal = validate.normaliser(spec)
+        return (lambda value: normal(self._reference(value))) if spec.to else normal
+
+    def _reference(self, value: object) -> object:
+        """A record named by its code or a beginning; what is an id stays one."""
+        if not isinstance(value, str) or not value.strip() or _ID(value.strip().lower()):
+            return value
+        return str(uuid.UUID(bytes=find.find_id(self._tx, value)))
+
+    # --- one batch ---
+
+    def take(self, headers: Sequence[str], first: int, rows: list[Row], *, dry: bool) -> None:
+        """Judge rows and, unless `dry`, save them."""
+        if tuple(headers) != self._names:
+            self._head(headers)
+        rows, numbers = self._even(rows, first)
+        if not rows:
+            return
+        cells: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        if self._quoted:
+            cells = [list(map(unquoted, column)) if "'" in "".join(column) else column for column in cells]
+        batch = Batch(rows, numbers, self._outcome)
+        plain = [column for column in self._columns if column.field is not None]
+        values = [self._column(batch, column, cells[column.at]) for column in plain]
+        records = self._records(batch, {c.name: cells[c.at] for c in self._columns if c.field is None}, plain, values)
+        drafts = self._drafts(batch, [column.name for column in plain], values, records)
+        if drafts and not dry and not self._outcome.faults:
+            save.commit_drafts(self._node, self._tx, drafts)
+
+    def _even(self, rows: list[Row], first: int) -> tuple[list[Row], Sequence[int]]:
+        """Keep the rows with as many cells as there are columns; the others are faults."""
+        width = len(self._names)
+        numbers: Sequence[int] = range(first, first + len(rows))
+        if all(len(row) == width for row in rows):
+            return rows, numbers
+        for number, row in zip(numbers, rows, strict=True):
+            if len(row) != width:
+                self._outcome.fault(number, row, "", {"reason": "columns", "found": len(row), "expected": width})
+        kept = [(number, row) for number, row in zip(numbers, rows, strict=True) if len(row) == width]
+        return [row for _, row in kept], [number for number, _ in kept]
+
+    def _column(self, batch: Batch, column: Column, cells: Sequence[Any]) -> list[Any]:
+        """Return a column's stored values; a value that is refused is a fault, and nothing."""
+        try:
+            values = self._memory[column.name].all(cells)
+        except (errors.BadInput, errors.NotFound):
+            normal = self._memory[column.name].normal
+            values = [batch.tried(i, column.name, normal, cell) for i, cell in enumerate(cells)]
+        if column.name in self._past:
+            for i, value in enumerate(values):
+                if value is not None and value > self._today[: len(value)]:
+                    batch.fault(i, column.name, {"reason": "future", "today": self._today})
+        return values
+
+    # --- which record a row is ---
+
+    def _records(
+        self, batch: Batch, system: Mapping[str, Sequence[Any]], plain: list[Column], values: list[Any]
+    ) -> list[bytes | None]:
+        """Return the record that each row names, None where it is a new one without an id."""
+        count = len(batch.rows)
+        records: list[bytes | None] = [None] * count
+        if ID in system:
+            for i, cell in enumerate(system[ID]):
+                if cell:
+                    found = _ID(cell.strip().lower()) if isinstance(cell, str) else None
+                    if found is None:
+                        batch.fault(i, ID, {"reason": "not_ref"})
+                    else:
+                        records[i] = bytes.fromhex(found[0].replace("-", ""))
+        if CODE in system:
+            for i, cell in enumerate(system[CODE]):
+                if cell and records[i] is None:
+                    records[i] = batch.tried(i, CODE, self._find, cell)
+        if self._key is not None:
+            column = next(i for i, one in enumerate(plain) if self._key is not None and one.name == self._key.name)
+            for i, value in enumerate(values[column]):
+                if value is not None and records[i] is None:
+                    records[i] = batch.tried(i, self._key.name, self._keyed, value)
+        for i, record in enumerate(records):
+            one = record if record is not None or self._key is None else (values[column][i], "key")
+            if one is not None and one != (None, "key"):
+                if one in self._seen:
+                    batch.fault(i, self._key.name if self._key is not None else ID, {"reason": "duplicate"})
+                self._seen.add(one)
+        self._units_of(batch, system.get(UNIT))
+        return records
+
+    def _find(self, code: object) -> bytes:
+        return find.find_id(self._tx, str(code))
+
+    def _keyed(self, value: object) -> bytes | None:
+        """Return the record that has this value in the key field; IllegalValue where two have."""
+        assert self._key is not None
+        if self._by_key is None:
+            self._by_key = {}
+            for row in self._tx.rows_where("type = ?", (self._kind.name,)):
+                told = row.doc.get(self._key.name)
+                if told is not None and "_deleted" not in row.doc:
+                    text = names.plain(str(told))
+                    self._by_key[text] = row.state.record if text not in self._by_key else b""
+        found = self._by_key.get(names.plain(str(value)))
+        if found == b"":
+            raise errors.IllegalValue(field=self._key.name, reason="ambiguous_key")
+        return found
+
+    def _units_of(self, batch: Batch, cells: Sequence[Any] | None) -> None:
+        batch.units = [str(cell).strip() if cell else "" for cell in cells] if cells is not None else None
+        for i, unit in enumerate(batch.units or ()):
+            if unit and not self._allowed(unit):
+                batch.fault(i, UNIT, {"reason": "unit"})
+
+    def _allowed(self, unit: str) -> bool:
+        if unit not in self._may:
+            try:
+                self._node.may_write(unit)
+                self._may[unit] = True
+            except errors.Refused:
+                self._may[unit] = False
+        return self._may[unit]
+
+    # --- what to write ---
+
+    def _drafts(
+        self, batch: Batch, fields: list[str], values: list[list[Any]], records: list[bytes | None]
+    ) -> list[Draft]:
+        """Return a draft for each row that brings something new; rows that are refused get none."""
+        stored = {} if self._fresh else self._tx.rows(record for record in records if record is not None)
+        new = [i for i, record in enumerate(records) if record not in stored and not batch.is_bad(i)]
+        drafts = self._new_drafts(batch, fields, values, records, new)
+        if stored:
+            table = list(zip(*values, strict=True)) if values else [()] * len(records)
+            for i, record in enumerate(records):
+                row = stored.get(record) if record is not None else None
+                if row is not None and not batch.is_bad(i):
+                    draft = batch.tried(
+                        i, "", self._changed, row, dict(zip(fields, table[i], strict=True)), batch.unit(i)
+                    )
+                    if draft is not None:
+                        drafts.append(draft)
+                        self._outcome.changed += 1
+                    elif not batch.is_bad(i):
+                        self._outcome.unchanged += 1
+        return drafts
+
+    def _new_drafts(
+        self, batch: Batch, fields: list[str], values: list[list[Any]], records: list[bytes | None], new: list[int]
+    ) -> list[Draft]:
+        """Return the drafts of new records, each with its fields in a commit's order; `values` are by column."""
+        if not new:
+            return []
+        kind = self._kind
+        named, columns = list(fields), values
+        if len(new) < len(records):
+            columns = [[column[i] for i in new] for column in values]
+        if kind.lifecycle is not None and "state" in kind.fields:
+            named, columns = _with_state(named, columns, kind.lifecycle.initial, len(new))
+        plain = batch.units is None and kind.belongs_to not in fields
+        units = [self._unit] * len(new) if plain else [self._home(batch, i, fields, values) for i in new]
+        if self._ruled or "state" in fields:
+            for i, row in zip(new, zip(*columns, strict=True), strict=True):
+                batch.tried(i, "", self._check_new, {n: v for n, v in zip(named, row, strict=True) if v is not None})
+        self._outcome.added += sum(not batch.is_bad(i) for i in new)
+        head = ["_code", "_unit", *named]
+        blank = [name for name, column in zip(named, columns, strict=True) if None in column]
+        drafts = []
+        for i, row in zip(new, zip(self._codes(units), units, *columns, strict=True), strict=True):
+            filled = dict(zip(head, row, strict=True))
+            for name in blank:
+                if filled[name] is None:
+                    del filled[name]
+            drafts.append(Draft(records[i] or self._node.new_id(), kind.name, kind.version, filled, {}))
+        return drafts
+
+    def _codes(self, units: list[str]) -> list[str]:
+        if len(set(units)) == 1:
+            return save.next_code(self._node, self._tx, units[0], count=len(units))
+        return [save.next_code(self._node, self._tx, unit)[0] for unit in units]
+
+    def _home(self, batch: Batch, i: int, fields: list[str], values: list[list[Any]]) -> str:
+        """The unit of a new row: as given, else its owner's, else the person's own."""
+        given = batch.unit(i)
+        if given:
+            return given
+        owner = self._kind.belongs_to
+        if owner in fields:
+            value = values[fields.index(owner)][i]
+            found = self._tx.channels_of([uuid.UUID(value).bytes]) if value is not None else {}
+            if found:
+                unit = self._tx.channel(next(iter(found.values()))).unit
+                if not self._allowed(unit):
+                    batch.fault(i, owner, {"reason": "unit"})
+                return unit
+        return self._unit
+
+    def _check_new(self, fields: dict[str, Any]) -> None:
+        plain, sets = self._parted(fields)
+        validate.check(self._kind, plain, sets, self._today)
+
+    def _parted(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        sets = {n: v for n, v in fields.items() if self._kind.fields[n].kind == "set"}
+        return {n: v for n, v in fields.items() if n not in sets}, sets
+
+    def _changed(self, row: Stored, fields: dict[str, Any], unit: str) -> Draft | None:
+        """Return the draft of what a row changes in a record that is here; None when that is nothing."""
+        if row.state.type != self._kind.name:
+            raise errors.IllegalValue(field=ID, reason="other_type")
+        here = save.unit_of(self._tx, row)
+        if (unit and unit != here) or not self._allowed(here):
+            raise errors.IllegalValue(field=UNIT, reason="unit")
+        plain, sets = self._parted(
+            {n: v for n, v in fields.items() if v is not None and not names.same(v, row.doc.get(n))}
+        )
+        changes: dict[str, Value] = {}
+        if plain:
+            checked = validate.check(self._kind, plain, row.doc, self._today)
+            changes |= {n: v for n, v in checked.items() if not names.same(v, row.doc.get(n))}  # type: ignore[misc]  # JSON values
+        for name, wanted in sets.items():
+            now = set(row.doc.get(name) or ())
+            changes |= dict.fromkeys((f"{name}/{m}" for m in set(wanted) - now), True)
+            changes |= dict.fromkeys((f"{name}/{m}" for m in now - set(wanted)), False)
+        changes = save.without_stale(self._node, self._tx, row, changes) if changes else changes
+        return save.draft_edit(self._node, row, self._kind, changes) if changes else None
+
+
+def _with_state(
+    names: list[str], columns: list[list[Any]], initial: str, count: int
+) -> tuple[list[str], list[list[Any]]]:
+    """Return columns with the state that a new record begins in, wherever none was given."""
+    at = sum(name < "state" for name in names)
+    if "state" in names:
+        given = [initial if state is None else state for state in columns[at]]
+        return names, [*columns[:at], given, *columns[at + 1 :]]
+    return [*names[:at], "state", *names[at:]], [*columns[:at], [initial] * count, *columns[at:]]

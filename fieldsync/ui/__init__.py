@@ -1,0 +1,1 @@
+"""What people see and are asked; the only importer of rich."""

@@ -1,0 +1,163 @@
+"""The terminal and its manners: which way Arabic is written on it, colours and bars only where somebody sees them.
+
+Nothing from a record reaches the screen but through `safe`. What real terminals do with Arabic is told in
+docs/decisions/0011-arabic-on-terminals.md; here is what follows from it.
+"""
+
+import contextlib
+import os
+import sys
+import time
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from fieldsync.core import safetext
+from fieldsync.ui import words
+from fieldsync.ui.words import Shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
+
+FORMS = ("isolates", "marks", "plain")
+_OPEN, _CLOSE, _MARK = "\u2068", "\u2069", "\u200e"  # first strong isolate, its end, left-to-right mark
+_VTE_WITH_ISOLATES = 5_800
+_PIPE_WIDTH = 1_000  # nobody's lines are wrapped in a pipe
+_PATIENCE = 1.0  # seconds before a bar appears
+
+
+def form_for(environment: "os._Environ[str] | dict[str, str]", *, tty: bool) -> str:
+    """Return how Arabic cells are kept apart: with isolates, with marks, or not at all where these would be drawn."""
+    asked = environment.get("FIELDSYNC_RTL", "")
+    if asked in FORMS:
+        return asked
+    if not tty or environment.get("TMUX") or environment.get("STY"):
+        return "plain"
+    vte = environment.get("VTE_VERSION", "")
+    if vte.isdecimal() and int(vte) >= _VTE_WITH_ISOLATES:
+        return "isolates"
+    if environment.get("KONSOLE_VERSION") or environment.get("MLTERM") or environment.get("TERM") == "mlterm":
+        return "marks"
+    return "plain"
+
+
+class Terminal:
+    """What is said to people: on standard output, in their language."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self.tty = sys.stdout.isatty()
+        self._form = form_for(os.environ, tty=self.tty)
+
+    def phrase(self, key: str, **facts: object) -> str:
+        """Return what is said under a key."""
+        return words.phrase(key, self.lang, **facts)
+
+    def line(self, text: str = "") -> None:
+        """Write one line, which holds nothing of a record that `safe` has not seen."""
+        try:
+            sys.stdout.write(text + "\n")
+        except UnicodeEncodeError:  # a terminal of a narrow code page
+            encoding = sys.stdout.encoding or "ascii"
+            sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+
+    def say(self, key: str, **facts: object) -> None:
+        """Write what is said under a key."""
+        self.line(self.phrase(key, **facts))
+
+    def ask(self, prompt: str) -> str:
+        """Ask a person, with the line editor where there is one; the end of input is the wish to leave."""
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - makes input() one's line editable
+        sys.stdout.flush()
+        try:
+            return input(prompt)
+        except EOFError:
+            raise KeyboardInterrupt from None
+
+    def safe(self, value: object, *, lines: bool = False) -> Shown:
+        """Return a value's text made harmless, and kept to itself where the terminal turns lines round."""
+        if isinstance(value, Shown):
+            return value
+        text = safetext.show(str(value), lines=lines)
+        if text.isascii() or self._form == "plain":
+            return Shown(text)
+        return Shown(f"{_OPEN}{text}{_CLOSE}" if self._form == "isolates" else text + _MARK)
+
+    def cell(self, value: object, style: str = "") -> "Text":
+        """Return a value as a table's cell: text, never markup."""
+        from rich.text import Text
+
+        return Text(self.safe(value), style=style)
+
+    @cached_property
+    def console(self) -> "Console":
+        """Return the screen library's console."""
+        from rich.console import Console
+
+        options: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": False}
+        if not self.tty:
+            options["width"] = _PIPE_WIDTH
+        return Console(**options)
+
+    def table(self, columns: list[str], rows: list[list[object]]) -> None:
+        """Write a table; in a pipe without lines and colours."""
+        from rich import box
+        from rich.table import Table
+
+        frame = box.SIMPLE_HEAD if self.tty else None
+        made = Table(box=frame, show_edge=False, pad_edge=False, header_style="bold" if self.tty else "")
+        for name in columns:
+            made.add_column(self.cell(name), overflow="ellipsis" if self.tty else "fold", no_wrap=True)
+        for row in rows:
+            made.add_row(*(self.cell("" if value is None else value) for value in row))
+        self.console.print(made)
+
+
+class Bar:
+    """A progress bar on standard error: only on a terminal, only after a second, gone when it is done."""
+
+    def __init__(self, lang: str) -> None:
+        self._lang = lang
+        self._tty = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._progress: Progress | None = None
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        """Show how far it has got: `done` of `total` (None: nobody knows)."""
+        if not self._tty or time.monotonic() - self._started < _PATIENCE:
+            return
+        if self._progress is None:
+            self._progress = self._start()
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task("", total=total)
+        label = words.phrase(f"bar_{what}", self._lang)
+        shown = label if total else f"{label} {done:,}"
+        self._progress.update(self._tasks[what], completed=done, total=total, description=shown)
+
+    def _start(self) -> "Progress":
+        from rich import progress as parts
+        from rich.console import Console
+
+        made = parts.Progress(
+            parts.TextColumn("{task.description}", markup=False),
+            parts.BarColumn(),
+            parts.TaskProgressColumn(),
+            parts.TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        made.start()
+        return made

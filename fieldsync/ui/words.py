@@ -1,0 +1,96 @@
+"""Words for people, in English and Arabic: errors by their code with their facts filled in, and what commands say.
+
+An error says what happened and what was kept; its hint says what to do next. The catalogues are words_en and words_ar.
+"""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core import safetext
+from fieldsync.schema.model import Field, Schema
+
+Catalogue = Mapping[str, str]
+_LONGEST = 12  # of a list of choices; more of them help nobody in one line
+
+
+def catalogue(lang: str) -> Catalogue:
+    """Return a language's words by key."""
+    words: Catalogue = importlib.import_module(f"fieldsync.ui.words_{lang}").WORDS
+    return words
+
+
+def phrase(key: str, lang: str, **facts: object) -> str:
+    """Return what is said under a key, with its facts filled in."""
+    return _filled(catalogue(lang)[key], facts)
+
+
+def explain(error: errors.FieldsyncError, lang: str, schema: Schema | None = None) -> tuple[str, str]:
+    """Return an error's message and hint, one line each (the hint may be empty); with a schema fields go by labels."""
+    words = catalogue(lang)
+    facts = labelled(error.facts, lang, schema)
+    reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
+    if "{because}" in words.get(error.code, ""):
+        facts["because"] = because(facts, lang)
+    for code in (f"{error.code}.{reason}", *(kind.code for kind in type(error).__mro__ if hasattr(kind, "code"))):
+        if code in words:
+            return _filled(words[code], facts), _filled(words.get(code + "!", words.get(error.code + "!", "")), facts)
+    return _filled(words["error"], facts | {"code": error.code}), ""
+
+
+def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
+    """Return facts with labels in place of the names of fields, choices and states, where the schema has them."""
+    made = dict(facts)
+    kind = schema.types.get(str(facts.get("type"))) if schema is not None else None
+    if kind is None:
+        return made
+    named = kind.fields.get(str(facts.get("field")))
+    if named is not None:
+        made["field"] = _label(named, lang)
+        if isinstance(facts.get("choices"), list):
+            made["choices"] = [choice.label.get(lang, choice.code) for choice in named.choices]
+    lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
+    if isinstance(lacking, list):
+        made["fields"] = [_label(kind.fields[name], lang) for name in kind.fields if name in lacking]
+    if isinstance(allowed, list) and state is not None:
+        made |= {name: state.words(facts[name], lang) for name in ("old", "new") if facts.get(name) is not None}
+        made["allowed"] = [f"{state.words(one, lang)} ({one})" for one in allowed]
+    return made
+
+
+def _label(field: Field, lang: str) -> str:
+    label = field.label.get(lang, field.name)
+    return f"{label} ({field.name})"
+
+
+def because(facts: Mapping[str, object], lang: str) -> str:
+    """Return why a value is not legal, from the facts of an IllegalValue: the words behind the field's name."""
+    words = catalogue(lang)
+    return _filled(words.get(f"because.{facts.get('reason')}", words["because"]), facts)
+
+
+class Shown(str):
+    """Text that was made safe for the terminal already."""
+
+    __slots__ = ()
+
+
+class _Facts(dict[str, object]):
+    """Facts that were not given are left open, never a second error."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def _filled(text: str, facts: Mapping[str, object]) -> str:
+    return text.format_map(_Facts({name: _shown(value) for name, value in facts.items()}))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Shown):
+        return value
+    if isinstance(value, list | tuple):
+        shown = ", ".join(map(_shown, value[:_LONGEST]))
+        return shown + ", …" if len(value) > _LONGEST else shown
+    return "—" if value is None else safetext.show(str(value))

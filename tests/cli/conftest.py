@@ -1,0 +1,147 @@
+"""The program as people run it: real processes, real stores, a real server. Key files, so that no test pays for Argon2.
+
+Most commands run in the test's own process (`here`): two hundred starts of an interpreter would take a minute and a half.
+The demo, the forms at a terminal and whatever concerns a process as such are processes; so is the server, always.
+"""
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import cli
+from tests.cast import PEOPLE, ROOT, SECRET, free_port
+
+START_SECONDS = 20
+
+
+class Said(NamedTuple):
+    """What a command said, and its exit code."""
+
+    out: str
+    err: str
+    code: int
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+
+class World:
+    """A folder with a headquarters and three laptops, and commands run on them."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.listen = f"127.0.0.1:{port}"
+        (folder / "key").write_bytes(SECRET)
+        known = {
+            name: value for name, value in os.environ.items() if not name.startswith(("FIELDSYNC_", "LC_", "LANG"))
+        }
+        self.environment = known | {
+            "FIELDSYNC_KEY_FILE": str(folder / "key"), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TZ": "UTC", "LANG": "C.UTF-8",
+        }  # fmt: skip
+        self._server: subprocess.Popen[str] | None = None
+
+    def command(self, who: str, *words: str) -> list[str]:
+        """The words that run a command on somebody's computer."""
+        return [sys.executable, "-m", "cli", "--home", str(self.folder / who), *words]
+
+    def run(self, who: str, *words: str, stdin: str = "", **environment: str) -> Said:
+        """Run a command on somebody's computer, in the folder of the test."""
+        done = subprocess.run(
+            self.command(who, *words), env=self.environment | environment, cwd=self.folder, input=stdin, capture_output=True,
+            text=True, encoding="utf-8", check=False, timeout=60,
+        )  # fmt: skip
+        return Said(done.stdout, done.stderr, done.returncode)
+
+    def here(self, who: str, *words: str) -> Said:
+        """Run a command in this process: the same from the words on, without an interpreter's start."""
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+        before, place = dict(os.environ), Path.cwd()
+        os.environ.clear()
+        os.environ.update(self.environment)
+        os.chdir(self.folder)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = cli.run(["--home", str(self.folder / who), *words])
+        finally:
+            os.chdir(place)
+            os.environ.clear()
+            os.environ.update(before)
+        return Said(*(stream.buffer.getvalue().decode() for stream in (out, err)), code)  # type: ignore[attr-defined]
+
+    def json(self, who: str, *words: str, code: int = 0, stdin: str = "", **environment: str) -> Any:
+        """Run a command with --json and return what it told; as a process where it needs an input or environment of its own."""
+        apart = bool(stdin or environment)
+        said = (
+            self.run(who, *words, "--json", stdin=stdin, **environment) if apart else self.here(who, *words, "--json")
+        )
+        assert said.code == code, said
+        assert said.err == "", said
+        return said.json
+
+    def start(self) -> None:
+        """Start the server, and wait until it listens."""
+        self._server = subprocess.Popen(
+            self.command("hq", "server", "run", "--listen", self.listen),
+            env=self.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._server.stderr is not None
+        line = self._server.stderr.readline()
+        assert line.startswith("listening on"), line + self._server.stderr.read()
+
+    def stop(self) -> int | None:
+        """Stop the server as a service manager does; return its exit code."""
+        if self._server is None:
+            return None
+        self._server.terminate()
+        code = self._server.wait(START_SECONDS)
+        assert self._server.stderr is not None
+        self._server.stderr.close()
+        self._server = None
+        return code
+
+    def invite(self, name: str, role: str, *units: str) -> str:
+        """Make an invite."""
+        words = [word for unit in units for word in ("--unit", unit)]
+        return str(self.json("hq", "server", "invite", name, "--role", role, *words)["invite"])
+
+    def add(self, who: str, type: str, **fields: str) -> Any:
+        """Add a record and return it."""
+        return self.json(
+            who, "add", type, *(word for name, value in fields.items() for word in ("--set", f"{name}={value}"))
+        )
+
+
+@pytest.fixture(scope="session")
+def world_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A headquarters and three laptops that joined by invite, through the program; the server stopped."""
+    folder, port = tmp_path_factory.mktemp("world"), free_port()
+    world = World(folder, port)
+    world.json("hq", "server", "init", "--org", "Office", "--unit", "LAT", "--address", f"https://127.0.0.1:{port}")
+    world.start()
+    for home, (person, role, units) in PEOPLE.items():
+        world.json(home, "join", world.invite(person, role, *units))
+    assert world.stop() == 0
+    return folder, port
+
+
+@pytest.fixture
+def world(world_template: tuple[Path, int], tmp_path: Path) -> Iterator[World]:
+    """The cast on disk, the server not running."""
+    template, port = world_template
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    made = World(tmp_path, port)
+    yield made
+    made.stop()

@@ -1,0 +1,15 @@
+"""The demo tells the story as it is told, on real processes."""
+
+from tests.cli.conftest import World
+
+
+def test_the_demo_comes_out_as_told(world: World) -> None:
+    """Two thousand households, one conflict, one decision, equal digests; what it cost is told."""
+    said = world.run("nobody", "demo", "--json")
+    assert said.code == 0, said
+    told = said.json
+    assert told["ok"]
+    assert len(set(told["digests"].values())) == 1
+    assert told["costs"][0]["up"]["commits"] == 2_000
+    assert told["costs"][-1]["requests"] == 1
+    assert not (world.folder / "nobody").exists()

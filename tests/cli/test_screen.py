@@ -1,0 +1,240 @@
+"""What is drawn: no byte of a record acts on the terminal, markup stays text, Arabic cells keep to themselves."""
+
+import codecs
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from fieldsync.ui.tables import Tables
+from fieldsync.ui.terminal import form_for
+from tests.cli.conftest import World
+
+EVIL = "قرب \x1b[31mأحمر\x1b]0;x\x07 \u202eevil\u2066 [bold]m[/bold] \u200f\u200b{x}"
+ROWS, COLUMNS = 24, 80
+
+
+@pytest.mark.parametrize("command", ["show", "history", "list", "find", "review"])
+def test_text_from_records_never_acts(world: World, command: str) -> None:
+    """Names with escapes, overrides and markup, in every command that shows them, in every form of Arabic."""
+    made = world.add("amal", "household", family_name="حسن", address=EVIL, location="[red]x[/red]")
+    words = {
+        "show": [made["code"]],
+        "history": [made["code"]],
+        "list": ["household"],
+        "find": ["حسن"],
+        "review": ["list"],
+    }[command]
+    for form in ("plain", "isolates", "marks"):
+        world.environment["FIELDSYNC_RTL"] = form
+        said = world.here("amal", command, *words)
+        assert said.code == 0
+        found = set(re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f]", said.out))
+        assert found <= {"plain": set(), "isolates": {"\u2068", "\u2069"}, "marks": {"\u200e"}}[form]
+        assert "⟨U+2068⟩" not in said.out
+        if command in ("show", "list"):
+            assert "[red]x[/red]" in said.out
+
+
+def test_which_form_for_which_terminal() -> None:
+    """As it was seen in real terminals; a pipe gets plain text whatever the terminal is."""
+    assert form_for({"VTE_VERSION": "7006"}, tty=True) == "isolates"
+    assert form_for({"VTE_VERSION": "7006"}, tty=False) == "plain"
+    assert form_for({"VTE_VERSION": "5202"}, tty=True) == "plain"
+    assert form_for({"VTE_VERSION": "7006", "TMUX": "x"}, tty=True) == "plain"
+    assert form_for({"TERM": "mlterm"}, tty=True) == "marks"
+    assert form_for({"KONSOLE_VERSION": "220401"}, tty=True) == "marks"
+    assert form_for({"TERM": "xterm"}, tty=True) == "plain"
+    assert form_for({"FIELDSYNC_RTL": "marks"}, tty=False) == "marks"
+
+
+class Talk:
+    """A person at a terminal of 80 columns."""
+
+    def __init__(self, world: World, who: str, *words: str, **environment: str) -> None:
+        self._mine, theirs = pty.openpty()
+        settings = {"TERM": "xterm", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
+        self._process = subprocess.Popen(
+            world.command(who, *words), env=world.environment | settings | environment, cwd=world.folder, stdin=theirs, stdout=theirs,
+            stderr=theirs, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a letter may come in two pieces
+        self.seen = ""
+        self._read = 0
+
+    def until(self, text: str) -> str:
+        """Wait until a text shows; return what came since the last one."""
+        deadline = time.monotonic() + 20
+        while text not in self.seen[self._read :]:
+            assert time.monotonic() < deadline, f"no {text!r} in {self.seen[self._read :]!r}"
+            if select.select([self._mine], [], [], 0.2)[0]:
+                try:
+                    self.seen += self._decoder.decode(os.read(self._mine, 65_536))
+                except OSError:
+                    assert text in self.seen[self._read :], f"no {text!r} in {self.seen[self._read :]!r}"
+        start, self._read = self._read, self.seen.index(text, self._read) + len(text)
+        return self.seen[start : self._read]
+
+    def answer(self, prompt: str, given: str) -> str:
+        """Wait for a prompt and answer it."""
+        seen = self.until(prompt)
+        os.write(self._mine, (given + "\n").encode())
+        return seen
+
+    def end(self) -> int:
+        """Wait for the end and return the exit code."""
+        deadline = time.monotonic() + 20
+        while self._process.poll() is None and time.monotonic() < deadline:
+            if select.select([self._mine], [], [], 0.1)[0]:
+                try:
+                    self.seen += self._decoder.decode(os.read(self._mine, 65_536))
+                except OSError:
+                    break
+        code = self._process.wait(20)
+        os.close(self._mine)
+        return code
+
+
+def test_the_form_asks_judges_and_goes_back(world: World) -> None:
+    """Choices by number and by word, a wrong value refused at once, a condition that opens a question, a way back."""
+    talk = Talk(world, "amal", "add", "household")
+    talk.answer("Family name *: ", "123")
+    talk.answer("✗ not written as it should be", "محمد أحمد")
+    talk.answer("Head of family *: ", "")
+    talk.answer("Family booklet no.: ", "12-34")
+    talk.answer("First registered *: ", "<")
+    talk.answer("Family booklet no. [12-34]: ", "")
+    talk.answer("First registered *: ", "2099-01-01")
+    talk.answer("✗ lies in the future", "٢٠٢٦-٠١-٠٥")
+    talk.answer("Current place *: ", "جبلة")
+    talk.answer("Place of origin: ", "")
+    talk.answer("Address or landmark: ", "")
+    talk.answer("GPS: ", "?")
+    talk.answer("GPS: ", "")
+    talk.answer("Phones (several, with commas): ", "0944123456، 0933111222")
+    talk.answer("Displacement status *: ", "2")
+    talk.answer("Groups (several, with commas): ", "orphan, 7")
+    talk.answer("Housing: ", "خيمة")
+    talk.answer("Damage: ", "")
+    talk.answer("Monthly income: ", "450000")
+    talk.answer("Currency of the income *: ", "1")
+    talk.answer("Income sources (several, with commas): ", ".")
+    talk.until("Still missing: Head of family")
+    assert talk.end() == 0
+    [made] = world.json("amal", "list", "household")
+    assert made["fields"] == {
+        "state": "draft", "family_name": "محمد أحمد", "family_book_no": "12-34", "registered_on": "2026-01-05", "location": "جبلة",
+        "phones": ["+963933111222", "+963944123456"], "displacement": "idp", "groups": ["homeless", "orphan"], "housing": "tent",
+        "income_monthly": 450000, "income_currency": "syp",
+    }  # fmt: skip
+
+
+def test_a_stale_form_reverts_nothing(world: World) -> None:
+    """While Amal's form stands open, a sync brings Basim's address; her saving keeps it."""
+    code = world.add("amal", "household", family_name="علي", address="القديم")["code"]
+    world.start()
+    for who in ("amal", "basim"):
+        world.json(who, "sync")
+    world.json("basim", "edit", code, "--set", "address=الجديد")
+    world.json("basim", "sync")
+    talk = Talk(world, "amal", "edit", code)
+    talk.until("Family name * [علي]: ")
+    world.json("amal", "sync")
+    talk._read = 0
+    talk.answer("Family name * [علي]: ", "حسن")
+    talk.answer("Head of family *: ", ".")
+    assert talk.end() == 0
+    fields = world.json("amal", "show", code)["fields"]
+    assert (fields["family_name"], fields["address"]) == ("حسن", "الجديد")
+
+
+def test_leaving_a_form_saves_nothing(world: World) -> None:
+    """Ctrl-C is exit 130, without a word."""
+    talk = Talk(world, "amal", "add", "household", "--lang", "ar")
+    talk.answer("اسم العائلة *: ", "علي")
+    talk.until("رب الأسرة *: ")
+    talk._process.send_signal(signal.SIGINT)
+    assert talk.end() == 130
+    assert "Traceback" not in talk.seen
+    assert world.json("amal", "list", "household") == []
+
+
+def test_a_supervisor_decides_at_the_terminal(world: World) -> None:
+    """Take one, undo it, type another with a note, skip, quit: three conflicts, on 80 columns."""
+    world.start()
+    codes = [world.add("amal", "household", family_name="علي", location="جبلة")["code"] for _ in range(3)]
+    for who in ("amal", "basim"):
+        world.json(who, "sync")
+    for code in codes:
+        world.here("amal", "edit", code, "--set", "location=حمص")
+        world.here("basim", "edit", code, "--set", "location=حماة")
+    for who in ("amal", "basim", "samar"):
+        world.json(who, "sync")
+    keys = "q quit: "
+    talk = Talk(world, "samar", "review")
+    shown = talk.answer(keys, "1")
+    assert "1 of 3" in shown
+    assert all(word in shown for word in ("Current place", "جبلة", "حمص", "حماة", "Amal", "Basim"))
+    assert max(len(line) for line in re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown).splitlines()) <= COLUMNS
+    talk.answer("2 of 3", "")
+    talk.answer(keys, "u")
+    talk.until("Taken back.")
+    talk.answer(keys, "n")
+    talk.answer("Note: ", "اتصلنا بهم")
+    talk.answer(keys, "t")
+    talk.answer("The right value: ", "بانياس")
+    talk.until("2 of 3")
+    talk.answer(keys, "s")
+    talk.until("3 of 3")
+    talk.answer(keys, "q")
+    talk.until("Decided: 1. Left open: 2.")
+    assert talk.end() == 0
+    first = world.json("samar", "review", "list")
+    assert len(first) == 2
+    decided = next(code for code in codes if code not in {item["code"] for item in first})
+    assert world.json("samar", "show", decided)["fields"]["location"] == "بانياس"
+    assert world.json("samar", "history", decided)[-1]["note"] == "اتصلنا بهم"
+
+
+def test_who_may_not_decide_is_told_so(world: World) -> None:
+    """A caseworker's review is refused before anything is asked."""
+    talk = Talk(world, "amal", "review")
+    talk.until("may not do this")
+    assert talk.end() == 7
+
+
+def test_a_passphrase_is_asked_for_and_not_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any secret given, a terminal is asked; what is typed does not show."""
+    talk = Talk(world, "amal", "status", FIELDSYNC_KEY_FILE="")
+    talk.answer("Passphrase: ", "not the right one")
+    talk.until("does not open the store")
+    assert talk.end() == 4
+    assert "not the right one" not in talk.seen
+
+
+def test_a_wrong_clock_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """More than ten minutes off is said after a sync, in minutes and which way; less is not."""
+    told = {"server": "Office", "up": {"commits": 0, "bytes": 1}, "down": {"states": 0, "bytes": 1}, "seconds": 0.1}
+    told |= {"new_conflicts": 0, "refused": 0, "digest": "equal"}
+    for off, words in ((3 * 3_600_000, "180 minutes ahead"), (-15 * 60_000, "15 minutes behind"), (60_000, None)):
+        Tables("en").synced({**told, "clock_off_ms": off})
+        said = capsys.readouterr().out
+        assert words in said if words else "clock" not in said
+
+
+def test_an_invite_is_a_picture_on_a_terminal(world: World) -> None:
+    """A person sees the text and a QR code; a pipe gets two lines."""
+    assert (
+        len(world.here("hq", "server", "invite", "Karim", "--role", "caseworker", "--unit", "LAT").out.splitlines())
+        == 2
+    )
+    talk = Talk(world, "hq", "server", "invite", "Karim", "--role", "caseworker", "--unit", "LAT")
+    assert talk.end() == 0
+    assert "fieldsync:1:" in talk.seen
+    assert talk.seen.count("\n") > 20

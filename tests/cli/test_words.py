@@ -1,0 +1,73 @@
+"""Every error and everything that is said has words in both languages, with the same facts."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.schema import load
+from fieldsync.ui import words
+from fieldsync.ui.words_ar import WORDS as ARABIC
+from fieldsync.ui.words_en import WORDS as ENGLISH
+from tests.cast import ROOT
+
+
+def _facts(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def _kinds(kind: type[errors.FieldsyncError]) -> list[type[errors.FieldsyncError]]:
+    return [kind, *(below for one in kind.__subclasses__() for below in _kinds(one))]
+
+
+def test_both_languages_say_the_same() -> None:
+    """The same keys, each with the same facts; what is in Arabic has Arabic letters."""
+    assert ENGLISH.keys() == ARABIC.keys()
+    assert [key for key in ENGLISH if _facts(ENGLISH[key]) != _facts(ARABIC[key])] == []
+    silent = [key for key, text in ARABIC.items() if not re.search("[\u0621-\u064a]", re.sub(r"\{\w+\}", "", text))]
+    assert set(silent) <= {"in_conflict_n"}
+
+
+@pytest.mark.parametrize("kind", _kinds(errors.FieldsyncError), ids=lambda kind: kind.code)
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_every_error_has_words_of_its_own(kind: type[errors.FieldsyncError], lang: str) -> None:
+    """Each error of the tree is worded in one line, with facts or without."""
+    message, hint = words.explain(kind(), lang)
+    assert kind.code in words.catalogue(lang)
+    assert message
+    assert "\n" not in message + hint
+
+
+def test_every_key_that_is_said_is_there() -> None:
+    """Keys in the source stand in the catalogue, and reasons that the code gives have words."""
+    source = "\n".join(path.read_text(encoding="utf-8") for path in Path(ROOT, "fieldsync").rglob("*.py"))
+    said = set(re.findall(r'(?:say|phrase|_asked|_phrase|tell)\(\s*"([a-z_]+)"', source))
+    assert said - ENGLISH.keys() == set()
+    reasons = set(re.findall(r'_illegal\(field, "([a-z_]+)"', source))
+    reasons |= set(re.findall(r'IllegalValue\([^)]*reason="([a-z_]+)"', source))
+    reasons -= {"system", "not_normal", "kind"}  # a device's own commits, never a person's input
+    assert {reason for reason in reasons if f"because.{reason}" not in ENGLISH} == set()
+    usage = set(re.findall(r'Usage\(reason="([a-z_]+)"', source))
+    assert {reason for reason in usage if f"usage.{reason}" not in ENGLISH} == set()
+    files = set(re.findall(r'(?:BadFile\([^)]*reason=|_bad\()"([a-z_]+)"', source)) - {"compiled_schema"}
+    assert {reason for reason in files if f"bad_file.{reason}" not in ENGLISH} == set()
+
+
+def test_labels_stand_for_names() -> None:
+    """With a schema, an error speaks the form's language."""
+    schema = load.load_texts(load.shipped())
+    error = errors.IllegalValue(type="household", field="housing", reason="not_choice", choices=["owned", "tent"])
+    message, _ = words.explain(error, "ar", schema)
+    assert "السكن (housing)" in message
+    assert "خيمة" in message
+    step = errors.IllegalStep(type="household", old="draft", new="merged", allowed=["registered"])
+    assert "Registered (registered)" in words.explain(step, "en", schema)[1]
+
+
+def test_hostile_facts_are_shown_as_what_they_are() -> None:
+    """A name on the command line cannot repaint the terminal through an error."""
+    message, _ = words.explain(errors.NoRecord(ref="\x1b[2J\u202eabc"), "en")
+    assert "\x1b" not in message
+    assert "⟨U+202E⟩" in message

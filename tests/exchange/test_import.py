@@ -1,0 +1,370 @@
+"""Files in: all rows or none, every fault told, and a file read again changes nothing."""
+
+import csv
+import io
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.core import safetext
+from fieldsync.exchange import export, sheets, tabular
+from fieldsync.exchange.cells import unquoted
+from fieldsync.sync import read, save
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from tests.conftest import Cast
+from tests.directly import sync
+
+
+def _file(folder: Path, text: str, name: str = "rows.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode())
+    return path
+
+
+def _records(node: Node, type: str = "household") -> list[dict[str, Any]]:
+    return read.list_records(node, type, limit=0)
+
+
+def _refused(node: Node, path: Path, type: str = "household", **options: Any) -> list[tuple[int, str, str]]:
+    with pytest.raises(errors.BadRows) as caught:
+        tabular.import_file(node, path, type, **options)
+    return [(row["row"], row["field"], row["reason"]) for row in caught.value.facts["rows"]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "header",
+    ["family_name|location|phones", "Family name|Current place|Phones", "اسم العائلة|مكان السكن الحالي|الهواتف"],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_headers_in_either_language_and_any_separator(
+    people: Cast, tmp_path: Path, separator: str, header: str, mark: str
+) -> None:
+    """A column goes by the field's name or its label in Arabic or English; comma, semicolon and tab are told apart."""
+    rows = (
+        separator.join(header.split("|"))
+        + "\r\n"
+        + separator.join(("محمد", "جبلة", '"0944123456،0933111222"'))
+        + "\r\n"
+    )
+    told = tabular.import_file(people.amal, _file(tmp_path, mark + rows), "household")
+    assert (told["added"], told["rejected"]) == (1, 0)
+    [made] = _records(people.amal)
+    assert made["fields"]["phones"] == ["+963933111222", "+963944123456"]
+    assert made["fields"]["state"] == "draft"
+    assert made["unsent"]
+    assert read.find(people.amal, "محمد")[0]["id"] == made["id"]
+
+
+def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) -> None:
+    """All faults of all rows, with row and field; the refused rows beside the file; nothing in the store, no number used."""
+    path = _file(
+        tmp_path,
+        "family_name,location,registered_on,size_stated\n"
+        "علي,حمص,2026-01-05,4\n123,حمص,2026-02-30,4\n\nسعيد,حمص,2099-01-01,99\nحسن,حمص\n=1+1,حمص,,\n",
+    )
+    assert _refused(people.amal, path, words=lambda facts: f"why: {facts['reason']}") == [
+        (3, "family_name", "pattern"), (3, "registered_on", "not_date"), (5, "registered_on", "future"),
+        (5, "size_stated", "out_of_range"), (6, "", "columns"), (7, "family_name", "pattern"),
+    ]  # fmt: skip
+    assert _records(people.amal) == []
+    with (tmp_path / "rows.csv.rejected.csv").open(encoding="utf-8-sig", newline="") as file:
+        found = list(csv.reader(file))
+    assert found[0] == [
+        "rejected_row",
+        "rejected_field",
+        "rejected_reason",
+        "family_name",
+        "location",
+        "registered_on",
+        "size_stated",
+    ]
+    assert found[1] == ["3", "family_name", "why: pattern", "123", "حمص", "2026-02-30", "4"]
+    assert found[-1][3] == "'=1+1"
+    assert read.status(people.amal)["unsent"] == 0
+    made = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
+    assert "-1-" in str(read.show(people.amal, made.hex())["code"])
+
+
+def test_a_bad_row_far_down_takes_back_all_before_it(people: Cast, tmp_path: Path) -> None:
+    """The transaction holds over many batches."""
+    count = 2 * sheets.BATCH + 10
+    path = _file(tmp_path, "family_name\n" + "علي\n" * count + "123\n")
+    assert _refused(people.amal, path) == [(count + 2, "family_name", "pattern")]
+    assert _records(people.amal) == []
+
+
+def test_a_dry_run_says_what_it_would_do(people: Cast, tmp_path: Path) -> None:
+    """Counted as if, and nothing written."""
+    path = _file(tmp_path, "family_name\nعلي\nحسن\n")
+    told = tabular.import_file(people.amal, path, "household", dry_run=True)
+    assert (told["added"], told["dry_run"]) == (2, True)
+    assert _records(people.amal) == []
+    assert read.status(people.amal)["unsent"] == 0
+
+
+def test_a_key_finds_the_record_to_change(people: Cast, tmp_path: Path) -> None:
+    """With a key, a known value changes its record, a new one adds; what stays the same is no commit."""
+    tabular.import_file(
+        people.amal, _file(tmp_path, "family_book_no,family_name,location\n1,علي,حمص\n2,حسن,حماة\n"), "household"
+    )
+    before = read.status(people.amal)["unsent"]
+    again = _file(tmp_path, "family_book_no,location,groups\n١,جبلة,\n2,حماة,orphan\n3,طرطوس,\n")
+    told = tabular.import_file(people.amal, again, "household", key="family_book_no")
+    assert (told["added"], told["changed"], told["unchanged"]) == (1, 2, 0)
+    fields = {one["fields"]["family_book_no"]: one["fields"] for one in _records(people.amal)}
+    assert fields["1"]["family_name"] == "علي"
+    assert (fields["1"]["location"], fields["2"]["groups"]) == ("جبلة", ["orphan"])
+    assert read.status(people.amal)["unsent"] == before + 3
+    told = tabular.import_file(people.amal, again, "household", key="family_book_no")
+    assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 3)
+    assert read.status(people.amal)["unsent"] == before + 3
+
+
+def test_keys_that_say_nothing_clear(people: Cast, tmp_path: Path) -> None:
+    """A key twice in the file, a key that two records have, a key without its column."""
+    path = _file(tmp_path, "family_book_no,family_name\n1,علي\n1,حسن\n")
+    assert _refused(people.amal, path, key="family_book_no") == [(3, "family_book_no", "duplicate")]
+    tabular.import_file(people.amal, path, "household")
+    assert _refused(people.amal, _file(tmp_path, "family_book_no\n1\n"), key="family_book_no") == [
+        (2, "family_book_no", "ambiguous_key")
+    ]
+    with pytest.raises(errors.BadFile):
+        tabular.import_file(people.amal, _file(tmp_path, "family_name\nعلي\n"), "household", key="family_book_no")
+    with pytest.raises(errors.UnknownField):
+        tabular.import_file(people.amal, path, "household", key="nofield")
+
+
+def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
+    """An id makes or names its record; one that is none, or stands twice, or is of another type, is refused."""
+    one = "0190c8a0-0000-7000-8000-000000000001"
+    path = _file(tmp_path, f"id,family_name\n{one},علي\n")
+    assert tabular.import_file(people.amal, path, "household")["added"] == 1
+    assert _records(people.amal)[0]["id"] == one
+    assert tabular.import_file(people.amal, path, "household")["unchanged"] == 1
+    assert _refused(people.amal, _file(tmp_path, f"id,family_name\nxyz,علي\n{one},أ\n{one},ب\n")) == [
+        (2, "id", "not_ref"), (4, "id", "duplicate"),
+    ]  # fmt: skip
+    assert _refused(people.amal, _file(tmp_path, f"id,given\n{one},علي\n"), "person") == [(2, "id", "other_type")]
+
+
+def test_codes_and_references(people: Cast, tmp_path: Path) -> None:
+    """A code names a record that is here; a reference goes by code; what belongs to a family goes where it is."""
+    home = save.add(people.basim, "household", Changes(set={"family_name": "علي"}), unit="LAT/QRD")
+    code = read.show(people.basim, home.hex())["code"]
+    path = _file(tmp_path, f"household,given\n{code},أمل\n{code},حسن\n")
+    assert tabular.import_file(people.basim, path, "person")["added"] == 2
+    assert {one["unit"] for one in _records(people.basim, "person")} == {"LAT/QRD"}
+    assert {one["fields"]["household"] for one in _records(people.basim, "person")} == {read.uuid_text(home)}
+    assert (
+        tabular.import_file(people.basim, _file(tmp_path, f"code,location\n{code},جبلة\n"), "household")["changed"] == 1
+    )
+    assert _refused(people.basim, _file(tmp_path, "code,location\nZZZ-A-1-11,جبلة\n")) == [(2, "code", "no_record")]
+    assert _refused(people.basim, _file(tmp_path, "household,given\nZZZ-A-1-11,أمل\n"), "person") == [
+        (2, "household", "no_record")
+    ]
+
+
+def test_units_of_a_file(people: Cast, tmp_path: Path) -> None:
+    """A column names the unit; one that is not the person's is refused, as is moving a record that way."""
+    path = _file(tmp_path, "family_name,unit\nعلي,LAT/JBL\nحسن,LAT/QRD\n")
+    assert _refused(people.amal, path) == [(3, "unit", "unit")]
+    tabular.import_file(people.basim, path, "household")
+    assert sorted(one["unit"] for one in _records(people.basim)) == ["LAT/JBL", "LAT/QRD"]
+    one = next(one for one in _records(people.basim) if one["unit"] == "LAT/JBL")
+    assert _refused(people.basim, _file(tmp_path, f"id,unit\n{one['id']},LAT/QRD\n")) == [(2, "unit", "unit")]
+    with pytest.raises(errors.UnitRefused):
+        tabular.import_file(people.amal, path, "household", unit="DAM")
+
+
+def test_rules_across_fields_and_steps(people: Cast, tmp_path: Path) -> None:
+    """What only the whole row shows: a rule between two fields, a state that a new record cannot have."""
+    person = read.uuid_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
+    path = _file(tmp_path, f"person,opened_on,closed_on\n{person},2026-02-01,2026-01-01\n")
+    assert [(row, reason) for row, _, reason in _refused(people.amal, path, "case")] == [(2, "rule")]
+    assert [
+        reason for _, _, reason in _refused(people.amal, _file(tmp_path, "family_name,state\nعلي,registered\n"))
+    ] == ["illegal_step"]
+
+
+def test_columns_that_belong_nowhere(people: Cast, tmp_path: Path) -> None:
+    """They are all named, with what they may have meant; a mapping says what they are, or leaves them out."""
+    path = _file(tmp_path, "family_name,locatoin,colour\nعلي,حمص,red\n")
+    with pytest.raises(errors.BadFile) as caught:
+        tabular.import_file(people.amal, path, "household")
+    assert caught.value.facts["columns"] == ["locatoin", "colour"]
+    assert caught.value.facts["proposals"] == ["locatoin=location"]
+    told = tabular.import_file(people.amal, path, "household", {"locatoin": "location", "colour": ""})
+    assert told["columns"] == {"family_name": "family_name", "locatoin": "location"}
+    with pytest.raises(errors.BadFile, match="twice"):
+        tabular.import_file(people.amal, path, "household", {"locatoin": "family_name", "colour": ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("a.csv", b"", "empty"),
+        ("a.csv", b"family_name\n\xc7\xe1\n", "encoding"),
+        ("a.csv", b'family_name\n"unclosed\n', "csv"),
+        ("a.csv", b"family_name\n" + b"x" * (sheets.MAX_CELL + 1) + b"\n", "csv"),
+        ("a.jsonl", b"", "empty"),
+        ("a.jsonl", b"[1]\n", "json_line"),
+        ("a.jsonl", b'{"family_name": "x"\n', "json_line"),
+        ("a.jsonl", b"[" * 100_000 + b"\n", "json_line"),
+        ("a.pdf", b"%PDF", "kind"),
+    ],
+)
+def test_files_that_are_none(people: Cast, tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+    """Each is refused with its reason, and the line where there is one."""
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(errors.BadFile) as caught:
+        tabular.import_file(people.amal, tmp_path / name, "household")
+    assert caught.value.facts["reason"] == reason
+    assert _records(people.amal) == []
+
+
+def test_json_lines(people: Cast, tmp_path: Path) -> None:
+    """Typed values, members as a list, keys that turn up late; a value of the wrong kind is told, never a crash."""
+    rows = [{"family_name": "علي", "phones": ["0944123456"]}, {"family_name": "حسن", "size_stated": 5}]
+    path = _file(tmp_path, "\n".join(map(json.dumps, rows)) + "\n\n", "rows.jsonl")
+    assert tabular.import_file(people.amal, path, "household")["added"] == 2
+    assert [one["fields"].get("size_stated") for one in _records(people.amal)] == [None, 5]
+    odd = [
+        {"family_name": {"a": 1}, "size_stated": True},
+        {"family_name": [1], "size_stated": 1.5},
+        {"id": 5, "unit": {}, "phones": {}},
+    ]
+    found = _refused(people.amal, _file(tmp_path, "\n".join(map(json.dumps, odd)), "odd.jsonl"))
+    assert {row for row, _, _ in found} == {1, 2, 3}
+
+
+def test_a_file_read_again_reverts_nobody(people: Cast, tmp_path: Path) -> None:
+    """What others changed since stays, though the file still has the old value."""
+    path = _file(tmp_path, "id,family_name,location\n0190c8a0-0000-7000-8000-000000000001,علي,حمص\n")
+    tabular.import_file(people.amal, path, "household")
+    sync(people.amal, people.hq)
+    sync(people.basim, people.hq)
+    save.edit(people.basim, "0190c8a0-0000-7000-8000-000000000001", Changes(set={"location": "جبلة"}))
+    sync(people.basim, people.hq)
+    sync(people.amal, people.hq)
+    assert tabular.import_file(people.amal, path, "household")["unchanged"] == 1
+    assert _records(people.amal)[0]["fields"]["location"] == "جبلة"
+
+
+# --- out, and in again ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: str) -> None:
+    """Formulas, commas, line breaks, quotes, sets: what goes out comes in the same."""
+    for address in ("=cmd|' /C calc'!A1", "-5 عند الباب", "'مقتبس", 'قال "نعم"، ثم', "@x", "+963"):
+        changes = Changes(
+            set={"family_name": "علي", "address": address, "income_monthly": "1250.5"},
+            put={"groups": ["orphan", "homeless"]},
+        )
+        save.add(people.amal, "household", changes)
+    out = tmp_path / f"out{ending}"
+    told = export.export(people.amal, "household", out)
+    assert told["records"] == 6
+    again = tabular.import_file(people.amal, out, "household")
+    assert (again["added"], again["changed"], again["unchanged"]) == (0, 0, 6)
+    copied = tabular.import_file(people.samar, out, "household")
+    assert copied["added"] == 6
+    mine, theirs = ({one["id"]: one["fields"] for one in _records(node)} for node in (people.amal, people.samar))
+    assert mine == theirs
+
+
+def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path) -> None:
+    """Cells that begin like one stand behind a quote; numbers and phones stay what they are."""
+    save.add(
+        people.amal,
+        "household",
+        Changes(set={"family_name": "علي", "address": "=HYPERLINK(1)"}, put={"phones": ["0944123456"]}),
+    )
+    export.export(people.amal, "household", tmp_path / "out.csv")
+    text = (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
+    [row] = csv.DictReader(io.StringIO(text))
+    assert row["address"] == "'=HYPERLINK(1)"
+    assert row["phones"] == "+963944123456"
+    assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Path) -> None:
+    """A plain export has no field of level 4, in any format."""
+    person = read.uuid_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
+    save.add(
+        people.amal,
+        "case",
+        Changes(set={"person": person}, put={"concerns": [people.amal.schema.type("case").field("concerns").codes[0]]}),
+    )
+    for ending in ("csv", "jsonl", "sqlite"):
+        told = export.export(people.amal, "case", tmp_path / f"out.{ending}")
+        assert "concerns" in told["left_out"]
+        assert b"concerns" not in (tmp_path / f"out.{ending}").read_bytes()
+
+
+def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) -> None:
+    """A plain table with the form's own words; numbers are numbers; only its owner may read it; an old one is replaced."""
+    save.add(
+        people.amal,
+        "household",
+        Changes(set={"family_name": "علي", "size_stated": 5}, put={"groups": ["orphan", "homeless"]}),
+    )
+    path = tmp_path / "out.sqlite"
+    for _ in range(2):
+        export.export(people.amal, "household", path)
+    db = sqlite3.connect(path)
+    assert db.execute("SELECT family_name, size_stated, groups FROM household").fetchall() == [
+        ("علي", 5, "homeless,orphan")
+    ]
+    db.close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_an_export_that_fails_leaves_the_old_file(people: Cast, tmp_path: Path) -> None:
+    """A folder that is not there; an ending that nobody knows; a type that is none."""
+    with pytest.raises(errors.BadFile):
+        export.export(people.amal, "household", tmp_path / "nowhere" / "out.csv")
+    with pytest.raises(errors.Usage):
+        export.export(people.amal, "household", tmp_path / "out.pdf")
+    with pytest.raises(errors.UnknownType):
+        export.export(people.amal, "nothing", tmp_path / "out.csv")
+    assert list(tmp_path.glob("out*")) == []
+
+
+@given(st.text(max_size=40))
+def test_a_quote_put_on_is_taken_off(text: str) -> None:
+    """Whatever a cell's text is, it comes back as it was."""
+    assert unquoted(safetext.csv_cell(text)) == text or text.startswith("'")
+
+
+_CELL = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(["علي", "123", "2026-01-05", "=1", '"', "'", "\x00", "\u202e", "owned", "خيمة", "٥"]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=st.lists(st.lists(_CELL, min_size=4, max_size=4), min_size=1, max_size=6))
+def test_any_table_is_taken_whole_or_not_at_all(people: Cast, tmp_path: Path, table: list[list[str]]) -> None:
+    """Whatever stands in the cells: all rows, or a list of faults and no change; never anything else."""
+    before = len(_records(people.amal))
+    path = tmp_path / "any.csv"
+    with path.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["family_name", "address", "housing", "size_stated"])
+        writer.writerows(table)
+    try:
+        told = tabular.import_file(people.amal, path, "household")
+    except (errors.BadRows, errors.BadFile):
+        assert len(_records(people.amal)) == before
+    else:
+        assert len(_records(people.amal)) == before + told["added"]
+        assert told["changed"] == told["unchanged"] == 0
