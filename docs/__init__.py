@@ -1,0 +1,1 @@
+"""What keeps the documentation true: `python -m docs.generate` writes cli.md and the worked examples of formats/."""

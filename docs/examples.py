@@ -1,0 +1,354 @@
+"""The worked examples of docs/formats: made by the code itself, so that they are what the code does."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from docs import anatomy
+from fieldsync.core import codes
+from fieldsync.core import commit as commits
+from fieldsync.core.commit import Commit
+from fieldsync.core.register import Value
+from fieldsync.core.state import State, merge, term
+from fieldsync.crypto import chain, slots
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.store.contract import Row
+from fieldsync.store.rowcodec import encode_registers
+from fieldsync.sync.invites import Invite
+from fieldsync.wire import columns, messages, rows
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+
+EXAMPLES: dict[str, Callable[[], str]] = {}
+_HERE = Path(__file__).parent
+
+AMAL, BASIM = DeviceKey.from_bytes(bytes(range(32))), DeviceKey.from_bytes(bytes(range(32, 64)))
+AT = 1_793_607_300_000  # 2026-11-02T08:15:00Z
+RECORD = ((AT << 80) | (7 << 76) | (2 << 62) | 0x42).to_bytes(16, "big")
+FIELDS: dict[str, Value] = {
+    "_code": codes.make("LAT/JBL", "B", 1), "_unit": "LAT/JBL", "family_name": "أحمد", "location": "جبلة", "state": "draft",
+}  # fmt: skip
+ADD = Commit(1, AMAL.device, 1, AT << 16, "أمل", "household", 1, RECORD, None, dict(FIELDS), ())
+EDIT = Commit(
+    1, AMAL.device, 2, AT + 60_000 << 16, "أمل", "household", 1, RECORD, "visited", {"location": "القرداحة"},
+    ((("location",), ((AMAL.device, 1),)),),
+)  # fmt: skip
+OTHER = Commit(
+    1, BASIM.device, 1, AT + 90_000 << 16, "basim", "household", 1, RECORD, None, {"location": "اللاذقية"},
+    ((("location",), ((AMAL.device, 1),)),),
+)  # fmt: skip
+
+
+def example(name: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
+    """Name an example after its marker on the page."""
+
+    def keep(function: Callable[[], str]) -> Callable[[], str]:
+        EXAMPLES[name] = function
+        return function
+
+    return keep
+
+
+def conflict() -> State:
+    """Return the state of the record after all three commits: one field in conflict."""
+    state = commits.state_of(ADD)
+    for commit in (EDIT, OTHER):
+        state, _ = merge(state, commits.state_of(commit))
+    return state
+
+
+# --- commit.md --------------------------------------------------------------------------------------------------------
+
+_COMMIT = ("format", "device", "seq", "stamp", "author", "type", "form", "record", "note", "fields", "context")
+
+
+def _commit(commit: Commit) -> str:
+    labels = {(i,): name for i, name in enumerate(_COMMIT)}
+    return anatomy.msgpack(commits.encode(commit), labels)
+
+
+@example("commit-add")
+def commit_add() -> str:
+    return _commit(ADD)
+
+
+@example("commit-edit")
+def commit_edit() -> str:
+    return _commit(EDIT)
+
+
+@example("chain")
+def chain_() -> str:
+    first = chain.first(AMAL.device)
+    (hash1, chain1), (hash2, chain2) = chain.extend(first, [commits.encode(ADD), commits.encode(EDIT)])
+    seal = chain.seal(AMAL, 2, chain2)
+    assert chain.check_seal(AMAL.public, 2, chain2, seal)
+    return anatomy.dump(
+        (AMAL.to_bytes(), "private key"), (AMAL.public, "public key"), (AMAL.device, "device id"), (first, "chain before commit 1"),
+        (hash1, "body hash of commit 1"), (chain1, "chain after commit 1"), (hash2, "body hash of commit 2"),
+        (chain2, "chain after commit 2"), (chain.seal_message(AMAL.device, 2, chain2), "what the seal signs"), (seal, "seal"),
+    )  # fmt: skip
+
+
+# --- columns.md -------------------------------------------------------------------------------------------------------
+
+_COLUMNS = {
+    "raw": ["a", 1, None, True],
+    "const": ["draft", "draft", "draft"],
+    "nullable": [None, "x", "x", None],
+    "integers": [1000, 1001, 1003, 1004],
+    "integers-values": [7, 300, 9, 8],
+    "decimals": [1.5, 0.25, 3.0],
+    "choices": ["food", "cash", "food", "food"],
+    "digits": ["2026-11-02", "2026-11-03"],
+    "words": ["أحمد علي", "علي أحمد", "أحمد أحمد", "علي علي علي"],
+    "texts": ["جبلة", "القرداحة"],
+    "codes": [codes.make("LAT/JBL", "B", n) for n in (1, 2, 3)],
+}
+
+
+def _column(name: str) -> Callable[[], str]:
+    def show() -> str:
+        values = _COLUMNS[name]
+        data = columns.encode(values)  # type: ignore[arg-type]  # JSON values, all of them
+        assert columns.decode(data, len(values)) == values
+        return f"values: {msgspec.json.encode(values).decode()}\n\n{anatomy.column(data, len(values))}"
+
+    return show
+
+
+EXAMPLES.update({f"column-{name}": _column(name) for name in _COLUMNS})
+
+
+# --- frames.md --------------------------------------------------------------------------------------------------------
+
+
+def _frame(kind: Kind, message: msgspec.Struct, labels: dict[anatomy.Path, anatomy.Label] | None = None) -> str:
+    payload = messages.encode(message)
+    frame = Codec().pack(kind, payload)
+    named: dict[anatomy.Path, anatomy.Label] = {(i,): name for i, name in enumerate(message.__struct_fields__)}
+    head = anatomy.dump((frame[:1], f"kind {kind.value}: {kind.name}"), (frame[1:5], f"{len(payload)} bytes follow"))
+    assert frame[5:] == payload  # small enough to stay as it is
+    return f"{head}\n{anatomy.msgpack(payload, named | (labels or {}))}"
+
+
+def hello() -> messages.Hello:
+    return messages.Hello(PROTOCOL, bytes.fromhex("a1b2c3d4"), AT, 2, bytes.fromhex("01020304"), (("LAT/JBL", 9, 9),))
+
+
+@example("frame-hello")
+def frame_hello() -> str:
+    return _frame(Kind.HELLO, hello())
+
+
+@example("frame-ack")
+def frame_ack() -> str:
+    return _frame(Kind.ACK, messages.Ack(AT, 2, ((2, "unit_refused", '{"unit":"HOM"}'),)))
+
+
+@example("frame-end")
+def frame_end() -> str:
+    return _frame(Kind.END, messages.End((messages.Summary("LAT/JBL", 12, term(conflict()), 1),)))
+
+
+def _pairs(at: anatomy.Path, count: int, total: int) -> dict[anatomy.Path, anatomy.Label]:
+    found: dict[anatomy.Path, anatomy.Label] = {(*at, 0): "lists", (*at, 1): ("length of each", count), (*at, 2): "pairs"}
+    for i, name in enumerate(("device", "seq")):
+        found[*at, 3, i] = (name, total)
+    return found
+
+
+def _writes(at: anatomy.Path, count: int) -> dict[anatomy.Path, anatomy.Label]:
+    found: dict[anatomy.Path, anatomy.Label] = {(*at, 0): "heads", (*at, 1): "seen"}
+    for i, name in enumerate(("device", "seq", "stamp", "author")):
+        found[*at, 0, i] = (name, count)
+    return found | _pairs((*at, 1), count, 0)
+
+
+@example("commits-rows")
+def commits_rows() -> str:
+    labels: dict[anatomy.Path, anatomy.Label] = {
+        (0,): "devices", (1,): "authors", (2,): "types", (3,): "body", (3, 0): "format", (3, 1): "commits", (3, 2): "rows",
+        (3, 3): ("kinds", 2), (3, 4): "record ids in planes", (3, 5): ("notes", 2), (3, 6): "values", (3, 6, 0): "fields",
+        (3, 6, 1): "shapes", (3, 6, 2): ("shape of each row", 2), (3, 6, 3): "columns", (3, 7): ("contexts of each", 2),
+        (3, 8): "contexts", (3, 9): "partial",
+    }  # fmt: skip
+    for i, name in enumerate(FIELDS):
+        labels[3, 6, 3, i] = (name, 2 if name == "location" else 1)
+    labels |= _writes((3, 2), 2) | _pairs((3, 8), 1, 1)
+    payload = rows.pack_commits([ADD, EDIT])
+    assert rows.unpack_commits(payload) == [ADD, EDIT]
+    return anatomy.msgpack(payload, labels)
+
+
+@example("states-rows")
+def states_rows() -> str:
+    state = conflict()
+    labels: dict[anatomy.Path, anatomy.Label] = {
+        (0,): "devices", (1,): "authors", (2,): "blocks", (2, 0): "block", (2, 0, 0): "type", (2, 0, 1): "records",
+        (2, 0, 2): "record ids in planes", (2, 0, 3): ("has a base", 1), (2, 0, 4): "bases", (2, 0, 5): "values",
+        (2, 0, 5, 0): "fields", (2, 0, 5, 1): "shapes", (2, 0, 5, 2): ("shape of each row", 1), (2, 0, 5, 3): "columns",
+        (2, 0, 6): ("writes of each", 1), (2, 0, 7): "writes", (2, 0, 8): "fields of each write", (2, 0, 9): "register names",
+        (2, 0, 10): "their values", (2, 0, 11): "forked", (2, 0, 11, 0): "one forked register", (2, 0, 11, 0, 0): "row",
+        (2, 0, 11, 0, 1): "register", (2, 0, 11, 0, 2): "heads", (2, 0, 11, 0, 3): "seen", (2, 0, 11, 0, 4): "origin",
+    }  # fmt: skip
+    labels |= _writes((2, 0, 4), 1) | _writes((2, 0, 7), 0)
+    for i, name in enumerate(state.values):
+        labels[2, 0, 5, 3, i] = (name, 1)
+    payload = rows.pack_states([state._replace(origins={"location": "جبلة"})])
+    assert rows.unpack_states(payload)[0] == state._replace(origins={"location": "جبلة"})
+    return anatomy.msgpack(payload, labels)
+
+
+# --- store.md ---------------------------------------------------------------------------------------------------------
+
+
+@example("registers")
+def registers() -> str:
+    state = conflict()
+    row = Row(1, state, {**state.values, "location": "اللاذقية"}, {"": 1, "location": 3})
+    numbers = {AMAL.device: 2, BASIM.device: 3, "أمل": 1, "basim": 2}
+    return anatomy.msgpack(encode_registers(row, numbers.__getitem__, numbers.__getitem__))
+
+
+@example("term")
+def term_() -> str:
+    state = conflict()
+    assert state.base is not None
+    hashed = [(state.record, "record id"), (state.base.device, "base: device"), (state.base.seq.to_bytes(8, "big"), "base: seq")]
+    for name in sorted(state.fields):  # none of them stands as the base left it
+        hashed.append((name.encode() + b"\0", f"register {name}"))
+        for head in state.fields[name].heads:
+            hashed += [(head.device, "head: device"), (head.seq.to_bytes(8, "big"), "head: seq")]
+    digest = hashlib.blake2b(b"".join(data for data, _ in hashed), digest_size=8).digest()
+    assert int.from_bytes(digest, "big") == term(state)
+    return anatomy.dump(*hashed, (digest, "→ the term: BLAKE2b of it, 8 bytes"))
+
+
+def open_page(page: bytes, number: int, key: bytes, salt: bytes) -> bytes:
+    """Return the plain bytes of a 4,096-byte page, as docs/formats/store.md says; ValueError if its HMAC does not hold."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    hmac_key = hashlib.pbkdf2_hmac("sha512", key, bytes(byte ^ 0x3A for byte in salt), 2, 32)
+    body = page[16:4048] if number == 1 else page[:4048]
+    iv, tag = page[4048:4064], page[4064:]
+    if not hmac.compare_digest(tag, hmac.digest(hmac_key, body + iv + number.to_bytes(4, "little"), "sha256")):
+        raise ValueError("this page was changed, or the key is another")
+    return Cipher(algorithms.AES256(key), modes.CBC(iv)).decryptor().update(body)
+
+
+# --- slots.md ---------------------------------------------------------------------------------------------------------
+
+
+@example("slots")
+def slots_() -> str:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    data = (_HERE.parent / "tests/crypto/slots-1.json").read_bytes()
+    file = json.loads(data)
+    slot = next(one for one in file["slots"] if one["kind"] == "keyfile")
+    salt, nonce, wrapped = (base64.b64decode(slot[name]) for name in ("salt", "nonce", "wrapped"))
+    said = {"kind": "keyfile", "nonce": nonce.hex(), "salt": salt.hex(), "store": file["store"], "version": 1}
+    bound = json.dumps(said, separators=(",", ":")).encode()
+    secret = b"k" * 32
+    wrapping = HKDF(SHA256(), 32, salt, b"fieldsync slot 1 keyfile").derive(secret)
+    key = ChaCha20Poly1305(wrapping).decrypt(nonce, wrapped, bound)
+    assert slots.Slots.from_bytes(data).open_keyfile(secret) == key
+    return f"additional data: {bound.decode()}\n\n" + anatomy.dump(
+        (secret, "key file"), (salt, "salt"), (wrapping, "wrapping key: HKDF-SHA256"), (nonce, "nonce"),
+        (wrapped, "wrapped: ChaCha20-Poly1305"), (key, "the store's key"),
+    )  # fmt: skip
+
+
+@example("slots-file")
+def slots_file() -> str:
+    return (_HERE.parent / "tests/crypto/slots-1.json").read_text().rstrip()
+
+
+# --- invite.md --------------------------------------------------------------------------------------------------------
+
+
+def _invite() -> Invite:
+    pin, id_, secret = bytes(range(32)), bytes(range(8)), bytes(range(16))
+    return Invite("https://10.0.0.5:8443", pin, id_, secret, "Social Affairs", "أمل", (("LAT/JBL", "caseworker"),))
+
+
+@example("invite")
+def invite() -> str:
+    text = _invite().text()
+    return "\n".join(text[i : i + 80] for i in range(0, len(text), 80))
+
+
+@example("invite-bytes")
+def invite_bytes() -> str:
+    text = _invite().text().removeprefix("fieldsync:1:")
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return anatomy.msgpack(data, {(i,): name for i, name in enumerate(Invite.__struct_fields__)})
+
+
+# --- codes.md ---------------------------------------------------------------------------------------------------------
+
+
+@example("code")
+def code() -> str:
+    made = codes.make("LAT/JBL", "AK", 42)
+    bare = "JBL0AK042"
+    value = int(bare, 36)
+    check = (1 - value * 1296) % 1271
+    assert made.endswith(codes.check_characters(bare))
+    return "\n".join([
+        "unit LAT/JBL, device letters AK, number 42",
+        f"body                     {made.rpartition('-')[0]}",
+        f"hyphens as 0             {bare}",
+        f"read in base 36          {value}",
+        f"(1 - {value} x 1296) mod 1271 = {check}",
+        f"{check} = {check // 36} x 36 + {check % 36}     → {made[-2:]}",
+        f"code                     {made}",
+    ])  # fmt: skip
+
+
+# --- requests.md ------------------------------------------------------------------------------------------------------
+
+
+@example("request")
+def request() -> str:
+    from fieldsync.server.app import Nonces
+    from fieldsync.sync.transport import b64
+
+    server_key, issued = bytes(32), AT * 1000
+    moment = issued.to_bytes(8, "big")
+    nonce = moment + hmac.digest(server_key, AMAL.device + moment, "sha256")[:8]
+    assert Nonces(server_key).moment(AMAL.device, nonce) == issued
+    frame = Codec().pack(Kind.HELLO, messages.encode(hello()))
+    message = chain.request_message("POST", "/v1/sync", "", nonce, frame)
+    signature = AMAL.sign(message)
+    parts = (
+        (b"fieldsync request 1", "its own words"), (b"\0\0\0\4POST", "length, method"), (b"\0\0\0\x08/v1/sync", "length, path"),
+        (b"\0\0\0\0", "length, query: empty"), (b"\0\0\0\x10" + nonce, "length, nonce"),
+        (b"\0\0\0\x20" + hashlib.sha256(frame).digest(), "length, SHA-256 of the hello frame"),
+    )  # fmt: skip
+    assert b"".join(data for data, _ in parts) == message
+    header = f"FS {b64(AMAL.device)}.{b64(nonce)}.{b64(signature)}"
+    return "\n".join([
+        anatomy.dump((moment, "issued, microseconds since 1970"), (nonce[8:], "tag")), "", anatomy.dump(*parts), "",
+        anatomy.dump((signature, "signature")), "", "Authorization: " + header,
+    ])  # fmt: skip
+
+
+@example("join-message")
+def join_message() -> str:
+    from fieldsync.sync import transport
+
+    made = _invite()
+    message = transport.join_message(made.id, made.secret, AMAL.public)
+    assert message == b"fieldsync join 1" + made.id + made.secret + AMAL.public
+    return anatomy.dump(
+        (b"fieldsync join 1", "its own words"), (made.id, "invite id"), (made.secret, "its secret"), (AMAL.public, "public key"),
+        (AMAL.sign(message), "→ signature"),
+    )  # fmt: skip

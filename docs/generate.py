@@ -1,0 +1,107 @@
+"""Writes the documentation that code knows better than people: docs/cli.md, and the worked examples on docs/formats' pages.
+
+An example stands between `<!-- example: NAME -->` and `<!-- end -->`; NAME is one of docs/examples.py.
+"""
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from docs.examples import EXAMPLES
+
+HERE = Path(__file__).parent
+_MARKED = re.compile(r"(<!-- example: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_INTRODUCTION = """\
+# Commands
+
+Made by `make docs` from the commands' own help; a test compares the two.
+
+Every command takes these, before or after its name:
+
+| option | or the variable | meaning |
+|---|---|---|
+| `--home DIR` | `FIELDSYNC_HOME` | the folder of this node's store; without it the platform's folder for data |
+| `--passphrase-file FILE` | `FIELDSYNC_PASSPHRASE` | what opens the store; without either a prompt asks. `FIELDSYNC_KEY_FILE` names a key file (32 bytes or more) |
+| `--lang ar\\|en` | `FIELDSYNC_LANG` | the language; without it that of the locale |
+| `--json` | | one JSON document on standard output, also for an error: `{"error": {"code", "message", "hint", "facts"}}` |
+
+A record is named by its id, its code, or any unique beginning of either (four characters at least).
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | a fault of ours or of the machine |
+| 2 | the command's words are off |
+| 3 | bad input |
+| 4 | locked, or a wrong passphrase |
+| 5 | no such thing |
+| 6 | no contact with the server |
+| 7 | refused: role, unit, revoked, invite |
+| 8 | damaged or tampered with |
+| 9 | a person must decide first |
+"""
+
+
+def paths() -> list[tuple[str, ...]]:
+    """Return every command and group of the tree in cli.py, by the words that call it."""
+    from cli import TREE
+    from fieldsync.commands.tree import Branch
+
+    def walk(branch: Branch, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for name, node in branch.commands.items():
+            yield (*above, name)
+            if isinstance(node, Branch):
+                yield from walk(node, (*above, name))
+
+    return list(walk(TREE, ()))
+
+
+def help_of(words: tuple[str, ...]) -> str:
+    """Return what `fieldsync WORDS --help` prints, whatever terminal and language this runs in."""
+    from cli import TREE
+    from fieldsync.commands import Settings
+    from fieldsync.commands.tree import grow
+
+    said = io.StringIO()
+    before = dict(os.environ)
+    os.environ.update({"COLUMNS": "100", "NO_COLOR": "1", "FIELDSYNC_LANG": "en", "TERM": "dumb"})
+    try:
+        with contextlib.redirect_stdout(said):
+            grow(TREE)([*words, "--help"], Settings())
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return re.sub(r"[ \t]+$", "", said.getvalue(), flags=re.MULTILINE).strip()
+
+
+def cli_page() -> str:
+    """Return docs/cli.md."""
+    sections = [f"## fieldsync {' '.join(words)}\n\n```text\n{help_of(words)}\n```\n" for words in paths()]
+    return "\n".join([_INTRODUCTION, *sections])
+
+
+def with_examples(page: str) -> str:
+    """Return a page with its examples made anew; KeyError for a name that docs/examples.py does not have."""
+    return _MARKED.sub(lambda found: f"{found[1]}```text\n{EXAMPLES[found[2]]()}\n```\n{found[3]}", page)
+
+
+def pages() -> dict[Path, str]:
+    """Return every page that is made or has parts that are, as it should be."""
+    made = {page: with_examples(page.read_text("utf-8")) for page in sorted((HERE / "formats").glob("*.md"))}
+    return {HERE / "cli.md": cli_page(), **made}
+
+
+def main() -> None:
+    """Write what differs."""
+    for page, text in pages().items():
+        if not page.exists() or page.read_text("utf-8") != text:
+            page.write_text(text, "utf-8")
+            sys.stdout.write(f"{page.relative_to(HERE.parent)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""The documentation is what the code does: made pages are fresh, commands are documented, links and names lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from docs import generate
+from docs.examples import open_page
+from fieldsync.store import open_store
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md"), *ROOT.glob("benchmarks/**/*.md")]
+)
+PLACES = [str(page.relative_to(ROOT)) for page in PAGES]
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[Path, str]:
+    return generate.pages()
+
+
+def test_every_made_page_is_fresh(made):
+    """Whoever changes a command or a format runs `make docs`."""
+    stale = [page.name for page, text in made.items() if page.read_text("utf-8") != text]
+    assert stale == []
+
+
+def test_every_example_stands_on_a_page(made):
+    """No worked example is made for nobody, and every page of bytes has one."""
+    shown = {name for text in made.values() for name in re.findall(r"<!-- example: ([a-z-]+) -->", text)}
+    assert shown == set(generate.EXAMPLES)
+    bare = {page.stem for page, text in made.items() if "<!-- example: " not in text}
+    assert bare == {"cli", "schema"}
+
+
+def test_every_command_is_documented_with_an_example(made):
+    """Each command and group of the tree has its section; each command shows how it is typed."""
+    text = made[generate.HERE / "cli.md"]
+    sections = dict(re.findall(r"^## fieldsync ([^\n]+)\n\n```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+    assert [tuple(name.split(" ")) for name in sections] == generate.paths()
+    without = [
+        name for name, shown in sections.items() if "Example: fieldsync" not in shown and "Commands:" not in shown
+    ]
+    assert without == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_link_leads_somewhere(place):
+    """A relative link names a file that is there, and a heading that is on it."""
+    page = ROOT / place
+    broken = []
+    for target in _LINK.findall(_FENCE.sub("", page.read_text("utf-8"))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, heading = target.partition("#")
+        there = (page.parent / name).resolve() if name else page
+        if not there.exists() or (heading and heading not in _headings(there)):
+            broken.append(target)
+    assert broken == []
+
+
+def _headings(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_commands_on_the_pages_are_real():
+    """What the README and the pages tell people to type exists, with these options."""
+    known = set(generate.paths())
+    typed = [line for page in PAGES if page.name != "cli.md" for line in _commands(page)]
+    assert len(typed) > 15
+    for line in typed:
+        words = [word for word in shlex.split(line, comments=True) if word != "&"][1:]
+        words = words[2:] if words[0] == "--home" else words
+        path = next(tuple(words[:n]) for n in (2, 1) if tuple(words[:n]) in known)
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        shown = generate.help_of(path)
+        assert [option for option in options - {"--json", "--lang"} if f"{option} " not in shown] == [], line
+
+
+def _commands(page: Path) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("fieldsync ")]
+
+
+def test_the_architecture_names_functions_that_are_there():
+    """One save can be followed: every file of the walk exists, and has the functions that the page names."""
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    walk = re.findall(r"^\| \d\. `([\w/.]+)` \| (.+?) \|", page, re.MULTILINE)
+    assert len(walk) == 5
+    for file, names in walk:
+        source = (ROOT / "fieldsync" / file).read_text("utf-8")
+        for name in re.findall(r"`([\w.]+)`", names):
+            for part in name.split("."):
+                assert re.search(rf"^\s*(async )?(def|class) {part}\b", source, re.MULTILINE), f"{file}: {name}"
+
+
+def test_tests_that_the_threat_model_claims_are_there():
+    """A case that is said to stand has a test of that name; all forty cases are on the page."""
+    page = (ROOT / "docs/threat-model.md").read_text("utf-8")
+    cases = re.findall(r"^\| (\d+) \| .*? \| (stands|in part|not yet) \| (.*) \|$", page, re.MULTILINE)
+    assert [int(number) for number, _, _ in cases] == list(range(1, 41))
+    for number, verdict, proof in cases:
+        claimed = re.findall(r"`((?:[\w-]+/)+)(test_\w+)\.([Tt]est\w+)`", proof)
+        assert claimed or verdict != "stands", f"case {number} names no test"
+        for folder, file, name in claimed:
+            source = (ROOT / "tests" / folder / f"{file}.py").read_text("utf-8")
+            assert re.search(rf"(def |class |^){name}\b", source, re.MULTILINE), f"case {number}: {name}"
+
+
+def test_pages_that_the_code_names_are_there():
+    """A docstring that sends the reader to docs/ names a page that exists."""
+    sources = [*ROOT.glob("fieldsync/**/*.py"), ROOT / "cli.py"]
+    named = {name.rstrip(".") for source in sources for name in re.findall(r"docs/[\w/.-]+", source.read_text("utf-8"))}
+    missing = [name for name in named if not (ROOT / name).exists() and not list(ROOT.glob(f"{name}-*.md"))]
+    assert missing == []
+
+
+def test_the_store_s_page_tells_how_to_open_a_page(tmp_path):
+    """With what docs/formats/store.md says and the key, the first page of a store is SQLite's; one flipped bit is seen."""
+    key = bytes(range(32))
+    store = open_store(tmp_path, key, create=True)
+    store.tidy()
+    store.close()
+    page = (tmp_path / "store.db").read_bytes()[:4096]
+    plain = open_page(page, 1, key, page[:16])
+    assert int.from_bytes(plain[:2], "big") == 4096
+    assert plain[4] == 80
+    assert b"CREATE TABLE" in b"".join(
+        open_page(one, n, key, page[:16]) for n, one in enumerate(_pages(tmp_path / "store.db"), 1)
+    )
+    for at in (20, 4050, 4095):
+        flipped = page[:at] + bytes([page[at] ^ 1]) + page[at + 1 :]
+        with pytest.raises(ValueError, match="changed"):
+            open_page(flipped, 1, key, page[:16])
+
+
+def _pages(file: Path) -> list[bytes]:
+    data = file.read_bytes()
+    return [data[i : i + 4096] for i in range(0, len(data), 4096)]
