@@ -1,0 +1,32 @@
+"""One replica's edits of workload W, a commit each, made offline on an enrolled laptop."""
+
+import json
+import sys
+import uuid
+from pathlib import Path
+
+from fieldsync.sync import node as nodes
+from fieldsync.sync import save
+
+TYPE = "survey_household"
+_PART = 500
+
+
+def main(home: str, key_file: str, edits: str, replica: str) -> None:
+    """Make the edits in the order of their time."""
+    secret = Path(key_file).read_bytes()
+    node = nodes.open_node(Path(home), lambda slots: slots.open_keyfile(secret))
+    kind = node.schema.type(TYPE)
+    with Path(edits).open(encoding="utf-8") as lines:
+        mine = [one for one in map(json.loads, lines) if one["replica"] == int(replica)]
+    mine.sort(key=lambda one: one["at"])
+    with node.store.write() as tx:
+        for i in range(0, len(mine), _PART):
+            part = [(uuid.UUID(one["id"]).bytes, one["set"]) for one in mine[i : i + _PART]]
+            rows = tx.rows([record for record, _ in part])
+            save.commit_drafts(node, tx, [save.draft_edit(node, rows[record], kind, s) for record, s in part])
+    node.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
