@@ -8,7 +8,7 @@ from fieldsync import errors
 from fieldsync.server import run
 from fieldsync.sync import save, transport
 from fieldsync.sync.save import Changes
-from tests.cast import open_node, rows
+from tests.cast import JBL, open_node, rows
 
 
 def serve(home: str, port: str) -> None:
@@ -30,7 +30,7 @@ def work(home: str, seed: str, steps: str) -> None:
             continue
         known = [row for row in rows(node).values() if row.state.type == "household" and "_deleted" not in row.doc]
         if len(known) < 3 or chance.random() < 0.2:
-            save.add(node, "household", Changes(set={"family_name": "محمد", "location": f"{node.letters} {step}"}))
+            save.add(node, "household", Changes(set={"family_name": "محمد", "location": f"{node.letters} {step}"}), unit=JBL)
         else:
             ref = chance.choice(known).state.record.hex()
             save.edit(node, ref, Changes(set={chance.choice(["location", "address", "origin"]): f"{node.letters} {step}"}))

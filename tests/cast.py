@@ -110,6 +110,19 @@ def copy_cast(template: Path, home: Path) -> None:
     shutil.copytree(template, home, dirs_exist_ok=True)
 
 
+def move_office(home: Path, port: int) -> None:
+    """Have the headquarters listen on another port, and all laptops know it."""
+    address = f"https://127.0.0.1:{port}"
+    for folder in home.iterdir():
+        node = open_node(folder)
+        with node.store.write() as tx:
+            if node.is_laptop:
+                tx.sql("UPDATE server SET address = ?", (address,))
+            else:
+                tx.put("address", address)
+        node.close()
+
+
 def rows(node: Node) -> dict[bytes, Row]:
     """Return all records of a node."""
     with node.store.read() as tx:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from fieldsync.sync.node import Node
 from tests import cast
-from tests.cast import Clock
+from tests.cast import Clock, ServerProcess
 
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("default", max_examples=60, derandomize=True, **_CALM)
@@ -89,3 +89,23 @@ def costs() -> Callable[..., AbstractContextManager[None]]:
         assert peak < megabytes * 1_000_000
 
     return measured
+
+
+class Served(Cast):
+    """The laptops, open, and the headquarters as a process of its own; `hq` opens its store beside it."""
+
+    def __init__(self, home: Path, clock: Clock, server: ServerProcess) -> None:
+        self.server = server
+        super().__init__(home, clock)
+
+
+@pytest.fixture
+def served(cast_template: Path, tmp_path: Path, port: int) -> Iterator[Served]:
+    """Return the cast with a headquarters that serves on 127.0.0.1, on the computer's own clock."""
+    cast.copy_cast(cast_template, tmp_path)
+    cast.move_office(tmp_path, port)
+    with cast.serving(tmp_path / "hq", port) as server:
+        found = Served(tmp_path, Clock(time.time_ns() // 1_000_000), server)
+        yield found
+        found.close()
+    assert not [line for line in server.said if "Traceback" in line or "Error" in line]

@@ -1,0 +1,208 @@
+"""Requests that only an enemy makes: each is refused with a 4xx in little time, and the server goes on as if nothing had been."""
+
+import gzip
+import json
+import os
+import random
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import zstandard
+
+from fieldsync.crypto.keys import token
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from tests import lines
+from tests.cast import JBL, QRD
+from tests.offices import Answer, Hand, Office
+
+MEGABYTES = 250
+
+
+def frame(kind: Kind, payload: bytes, *, compressed: bool = False, length: int | None = None) -> bytes:
+    """Return a frame that no codec would make."""
+    return struct.pack(">BI", kind | (0x80 if compressed else 0), len(payload) if length is None else length) + payload
+
+
+def nested(depth: int) -> bytes:
+    """Return arrays in arrays."""
+    return b"\x91" * depth + b"\xc0"
+
+
+def bomb(size: int) -> bytes:
+    """Return so many zeros, compressed."""
+    return zstandard.ZstdCompressor(level=19).compress(bytes(size))
+
+
+def peak(office: Office) -> float:
+    """Return the most memory that the server has taken so far, in MB."""
+    text = Path(f"/proc/{office.pid}/status").read_text()
+    return int(text.split("VmHWM:")[1].split()[0]) / 1000
+
+
+@pytest.fixture
+def hand(office: Office) -> Hand:
+    """Return the hand of somebody who has a laptop that is let in, and turns it against the server."""
+    return Hand(office["amal"], office.port)
+
+
+BODIES: dict[str, Callable[[], bytes]] = {
+    "noise": lambda: random.Random(1).randbytes(10_000),
+    "zeros": lambda: bytes(10_000),
+    "JSON": lambda: b'{"protocol": 1}',
+    "a bomb": lambda: frame(Kind.COMMITS, bomb(1 << 30), compressed=True),
+    "a bomb in a bomb": lambda: frame(Kind.COMMITS, bomb(1 << 22) + bomb(1 << 22), compressed=True),
+    "a huge window": lambda: frame(Kind.COMMITS, zstandard.ZstdCompressor(
+        compression_params=zstandard.ZstdCompressionParameters(window_log=27, enable_ldm=True)).compress(os.urandom(1_000)), compressed=True),
+    "a frame of one gigabyte": lambda: frame(Kind.COMMITS, b"x" * 1_000, length=1 << 30),
+    "a frame that ends early": lambda: frame(Kind.COMMITS, b"x" * 1_000, length=2_000),
+    "arrays in arrays": lambda: frame(Kind.COMMITS, nested(60_000)),
+    "arrays in rows": lambda: frame(Kind.COMMITS, msgspec.msgpack.encode(messages.Commits(token(16), token(64), nested(60_000)))),
+    "text that is none": lambda: frame(Kind.COMMITS, b"\x93\xc4\x01\x00\xc4\x01\x00\xa3\xed\xa0\x80"),
+    "another's commits": lambda: frame(Kind.COMMITS, msgspec.msgpack.encode(messages.Commits(token(16), token(64), b"\x94\x90\x90\x90\xc0"))),
+    "a second hello": lambda: frame(Kind.HELLO, b"\x90"),
+    "an acknowledgement": lambda: frame(Kind.ACK, b"\x92\x00\x00"),
+    "an unknown kind": lambda: frame(99, b""),  # type: ignore[arg-type]  # that is the point
+    "gzip": lambda: gzip.compress(b"x" * 100_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_hostile_body_is_refused(office: Office, hand: Hand, name: str) -> None:
+    """Behind a good hello, or in its place: 4xx, one JSON error, no state changed, memory bounded."""
+    before, body = office.snapshot(), BODIES[name]()
+    for path in ("/v1/sync", "/v1/heal"):
+        for answer in (hand.post(path, hand.hello(), body), hand.post(path, body)):
+            assert 400 <= answer.status < 500
+            assert answer.error["code"]
+    answer = join(office, body)
+    assert 400 <= answer.status < 500
+    assert office.snapshot() == before
+    assert peak(office) < MEGABYTES
+    assert hand.post("/v1/sync", hand.hello()).status == 200
+
+
+def join(office: Office, body: bytes, length: int | None = None) -> Answer:
+    """Ask to be enrolled with any bytes."""
+    head = f"POST /v1/join HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
+    got = lines.say(office.port, head.encode() + body)
+    return Answer(got.status, [], json.loads(got.body)["error"] if got.status != 200 else {})
+
+
+def test_noise_of_all_sizes_is_refused(office: Office, hand: Hand) -> None:
+    """Two hundred random bodies, with and without proof: 4xx each time."""
+    chance = random.Random(7)
+    for _ in range(100):
+        body = chance.randbytes(chance.choice([1, 4, 5, 6, 60, 600, 6_000]))
+        assert 400 <= hand.post("/v1/sync", hand.hello(), body).status < 500
+        assert 400 <= join(office, body).status < 500
+
+
+def test_a_damaged_push_changes_nothing(office: Office, hand: Hand) -> None:
+    """One byte of a push is another: 4xx, or what is left of it is the very push; nothing half."""
+    office.register("amal", 3)
+    commits, chance = hand.commits(), random.Random(3)
+    before = office.snapshot()
+    for _ in range(150):
+        body = bytearray(commits)
+        body[chance.randrange(len(body))] ^= chance.randrange(1, 256)
+        answer = hand.post("/v1/sync", hand.hello(), bytes(body))
+        assert 400 <= answer.status < 500, answer
+        assert office.snapshot() == before
+    assert hand.post("/v1/sync", hand.hello(), commits).status == 200
+    assert office.snapshot() != before
+    office.sync("amal")
+    office.equal("amal")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"head": (1 << 64) - 1}, {"now": -(1 << 63)}, {"now": (1 << 64) - 1}, {"devices": (1 << 64) - 1}, {"devices": -(1 << 63)},
+        {"cursors": ((JBL, (1 << 64) - 1, (1 << 64) - 1),)}, {"cursors": ((JBL, -(1 << 63), -(1 << 63)),)},
+        {"cursors": (("'; DROP TABLE record; --", 1, 1), ("\0", 1, 1), ("x" * 50_000, 1, 1))}, {"cursors": ((QRD, 0, 0),) * 3_000},
+        {"grants": b""}, {"dictionary": b"\0" * 60_000},
+    ],
+    ids=lambda changes: str(changes)[:40],
+)  # fmt: skip
+def test_odd_numbers_in_a_hello_break_nothing(office: Office, hand: Hand, changes: dict[str, Any]) -> None:
+    """Numbers at the ends of what fits, cursors of units that nobody has: an answer or a 4xx, and no channel is made of them."""
+    with office["hq"].store.read() as tx:
+        channels = [channel.unit for channel in tx.channels()]
+    for body in (b"", hand.commits() if hand.node.store else b""):
+        answer = hand.post("/v1/sync", hand.hello(**changes), body)
+        assert answer.status == 200 or 400 <= answer.status < 500, answer
+        if answer.status == 200:
+            assert answer.frames[-1][0] is Kind.END
+    with office["hq"].store.read() as tx:
+        assert [channel.unit for channel in tx.channels()] == channels
+
+
+@pytest.mark.parametrize("value", [b"\xca\x7f\xc0\x00\x00", b"\xcb\x7f\xf8" + bytes(6), b"\xc3", b"\xa1x", b"\xc0"])
+def test_a_hello_of_other_types_is_refused(hand: Hand, value: bytes) -> None:
+    """NaN, true, text, nothing where a number stands."""
+    hello = hand.pack(Kind.HELLO, b"\x95\x01\xc4\x00" + value + b"\x00\xc4\x00")
+    assert hand.post("/v1/sync", hello).code == "bad_frame"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        messages.Ask(JBL, (messages.Range(b"", b"", 0, 0),)), messages.Ask(JBL, (messages.Range(b"\xff" * 16, b"", 1, 1),)),
+        messages.Ask(JBL, (messages.Range(b"\0" * 60_000, b"\xff" * 16, (1 << 64) - 1, (1 << 64) - 1),)),
+        messages.Ask(JBL, (messages.Range(bytes(16), b"\xff" * 16, 0, 0),) * 50_000), messages.Ask(JBL, (), (b"",) * 100_000),
+        messages.Ask(JBL, (), (b"x" * 60_000,)), messages.Ask(JBL + "/NOWHERE", (messages.Range(bytes(16), b"\xff" * 16, 1, 1),)),
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_odd_questions_break_nothing(office: Office, hand: Hand, ask: messages.Ask) -> None:
+    """Ranges of no ids, upside down, or by the ten thousand: an answer or a 4xx, in bounded time and memory."""
+    with office["hq"].store.read() as tx:
+        channels = [channel.unit for channel in tx.channels()]
+    answer = hand.post("/v1/heal", hand.hello(where=True), hand.pack(Kind.ASK, messages.encode(ask)))
+    assert answer.status == 200 or 400 <= answer.status < 500, answer
+    with office["hq"].store.read() as tx:
+        assert [channel.unit for channel in tx.channels()] == channels
+    assert peak(office) < MEGABYTES
+
+
+def test_another_unit_cannot_be_asked_about(hand: Hand) -> None:
+    """Healing answers for one's own units only, and for a unit that does not exist as for another's."""
+    for unit in (QRD, "LAT", "DAM/NONE"):
+        ask = hand.pack(Kind.ASK, messages.encode(messages.Ask(unit, (messages.Range(bytes(16), b"\xff" * 16, 9, 9),))))
+        answer = hand.post("/v1/heal", hand.hello(where=True), ask)
+        assert (answer.status, answer.code) == (403, "unit_refused")
+
+
+def test_a_gigabyte_is_refused_when_it_is_announced(office: Office, hand: Hand) -> None:
+    """A body that says it has 1 GB is refused at its first bad frame, long before all of it came."""
+    for path in ("/v1/sync", "/v1/heal"):
+        answer = hand.post(path, hand.hello(), frame(Kind.COMMITS, b"x" * 100, length=1 << 30), length=1 << 30)
+        assert answer.code == "too_large"
+    assert join(office, b"x" * 5_000, length=1 << 30).code == "too_large"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01\x02\x00" + bytes(100), b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n", b"\0" * 1_000 + b"\r\n\r\n",
+        b"POST /v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"POST /v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"DELETE /v1/sync HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /v1/sync HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/sync?x=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=range(10),
+)  # fmt: skip
+def test_what_is_no_request_of_ours_is_refused(office: Office, raw: bytes) -> None:
+    """Other protocols, other methods, other paths, broken HTTP: 4xx."""
+    assert 400 <= lines.say(office.port, raw).status < 500
+    assert lines.get(office.port, "/health").status == 200
+
+
+def test_no_traceback_and_no_value_in_what_the_server_said(office: Office) -> None:
+    """After all of this there is not a line on its standard error."""
+    assert office.server.said == []

@@ -1,0 +1,226 @@
+"""What a device may not write is kept aside, told to its author, and holds up nothing that comes after it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from fieldsync.core.register import Value
+from fieldsync.core.state import canonical
+from fieldsync.store.contract import Grant
+from fieldsync.sync import read, review, save, verify
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from tests.cast import JBL, QRD, rows
+from tests.offices import Office, write
+
+
+def tamper(node: Node, *grants: Grant) -> None:
+    """Have a laptop believe that it was granted more."""
+    with node.store.write() as tx:
+        tx.put("grants", msgspec.json.encode(grants).decode())
+    node.reload()
+
+
+def household(node: Node, unit: str = JBL, **fields: object) -> bytes:
+    """Register a family."""
+    return save.add(node, "household", Changes(set={"family_name": "محمد", **fields}), unit=unit)
+
+
+def refused(node: Node) -> list[dict[str, Any]]:
+    """Return what a person is told of their own commits that were kept aside."""
+    found: list[dict[str, Any]] = read.status(node)["refused"]
+    return found
+
+
+@pytest.fixture
+def amal(office: Office) -> Node:
+    """Amal's laptop, which has nothing to send."""
+    office.sync("amal", "basim", "samar", "amal")
+    return office["amal"]
+
+
+def test_another_unit_s_record_is_kept_aside(office: Office, amal: Node) -> None:
+    """A case worker's tampered laptop registers a family in a unit that is not hers: it goes no further, all else does."""
+    tamper(amal, Grant(JBL, "caseworker"), Grant(QRD, "caseworker"))
+    before = len(refused(amal))
+    first = household(amal, location="one")
+    smuggled = household(amal, unit=QRD, location="two")
+    last = household(amal, location="three")
+    (synced,) = office.sync("amal")
+    assert synced["refused"] == 1
+    assert synced["up"]["commits"] == 3
+    held = rows(office["hq"])
+    assert first in held
+    assert last in held
+    assert smuggled not in held
+    assert [(one["code"], one["unit"]) for one in refused(amal)[before:]] == [("unit_refused", QRD)]
+    assert amal.units == [JBL]  # its grants are the server's again, and what it may not see is gone
+    assert smuggled not in rows(amal)
+    office.sync("basim", "amal")
+    office.equal("amal", "basim")
+    assert office.sync("amal")[0]["refused"] == 0
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_guessed_id_tells_nothing(office: Office, amal: Node, there: bool) -> None:
+    """Writing to a record of another unit is answered as writing to none at all: nobody learns which ids exist."""
+    theirs = household(office["basim"], unit=QRD, location="secret")
+    office.sync("basim")
+    state = canonical(rows(office["hq"])[theirs].state)
+    guessed = theirs if there else bytes(15) + b"\1"
+    write(amal, guessed, {"location": "mine"})
+    assert office.sync("amal")[0]["refused"] == 1
+    told = refused(amal)[-1]
+    assert (told["code"], told["ref"]) == ("no_record", guessed.hex())
+    assert canonical(rows(office["hq"])[theirs].state) == state
+    assert guessed not in rows(amal)
+    office.equal("amal", "basim")
+
+
+def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> None:
+    """A case worker's tampered laptop decides between two others: the conflict stays open, everywhere."""
+    record = household(amal, location="a")
+    office.sync("amal", "basim", "samar")
+    for name in ("basim", "samar"):
+        save.edit(office[name], record.hex(), Changes(set={"location": name}))
+    office.sync("basim", "samar", "amal")
+    assert "location" in rows(amal)[record].conflicts
+    row = rows(amal)[record]
+    with amal.store.write() as tx:
+        draft = save.draft_edit(amal, row, amal.schema.type("household"), {"location": "mine"}, decides=True)
+        save.commit_drafts(amal, tx, [draft])
+    after = household(amal, location="after")
+    assert office.sync("amal")[0]["refused"] == 1
+    assert refused(amal)[-1]["code"] == "role_refused"
+    assert after in rows(office["hq"])
+    office.sync("basim", "samar")
+    office.equal("amal", "basim", "samar")
+    for name in ("hq", "amal", "samar"):
+        assert len(review.items_of(office[name], record.hex())[0]["heads"]) == 2
+    review.take(office["samar"], record.hex(), "location", value="decided")
+    assert [one["refused"] for one in office.sync("samar", "amal", "basim")] == [0, 0, 0]
+    office.equal("amal", "basim", "samar")
+    assert rows(amal)[record].doc["location"] == "decided"
+
+
+def test_a_decision_s_undoing_is_one_too(office: Office, amal: Node) -> None:
+    """What only a supervisor may write is refused from anybody else, in whatever words."""
+    record = household(amal, location="a")
+    office.sync("amal")
+    made: list[dict[str, Value]] = [
+        {"location": {"reopened": [], "base": None}},
+        {"_decided/location": {"heads": [], "base": None}},
+    ]
+    write(amal, record, *made)
+    write(amal, record, *made, form=999)  # as if by a form that the server does not know yet
+    assert office.sync("amal")[0]["refused"] == 4
+    assert [one["code"] for one in refused(amal)[-4:]] == ["role_refused"] * 4
+    office.equal("amal")
+
+
+def test_nobody_signs_with_another_s_name(office: Office, amal: Node) -> None:
+    """A commit says who wrote it, and that is the person whose laptop it is."""
+    amal.person = "Samar"
+    record = household(amal)
+    amal.person = "Amal"
+    assert office.sync("amal")[0]["refused"] == 1
+    assert record not in rows(office["hq"])
+    assert (refused(amal)[-1]["code"], refused(amal)[-1]["field"]) == ("illegal_value", "_author")
+    office.equal("amal")
+
+
+def test_a_record_keeps_its_type(office: Office, amal: Node) -> None:
+    """A commit that calls a household a case, to write what a household does not have, is kept aside; so in one breath."""
+    record, fresh = household(amal), bytes(15) + b"\2"
+    office.sync("amal")
+    write(amal, record, {"notes/" + amal.device.hex()[:8] + "-9": "text"}, type="case")
+    with amal.store.write() as tx:
+        code = save.next_code(amal, tx, JBL)[0]
+    write(amal, fresh, {"_code": code, "_unit": JBL, "family_name": "محمد"})
+    write(amal, fresh, {"reopen_count/" + amal.device.hex(): 1}, type="case")
+    assert office.sync("amal")[0]["refused"] == 2
+    assert [(one["code"], one["field"]) for one in refused(amal)[-2:]] == [("illegal_value", "_type")] * 2
+    office.equal("amal")
+
+
+def test_what_builds_on_a_refused_record_is_refused_with_it(office: Office, amal: Node) -> None:
+    """A family that was not let in is not let in by halves, when an edit of it comes in the same frame or in the next sync."""
+    fresh = bytes(15) + b"\3"
+    with amal.store.write() as tx:
+        code = save.next_code(amal, tx, JBL)[0]
+    write(amal, fresh, {"_code": code, "_unit": JBL, "family_name": 5})
+    write(amal, fresh, {"location": "here"})
+    assert office.sync("amal")[0]["refused"] == 2
+    write(amal, fresh, {"location": "there"})
+    assert office.sync("amal")[0]["refused"] == 1
+    assert [one["code"] for one in refused(amal)[-3:]] == ["illegal_value", "no_record", "no_record"]
+    assert fresh not in rows(office["hq"])
+    office.equal("amal")
+
+
+ODD: list[Value] = [None, True, 0, -1, (1 << 64) - 1, 0.5, 1e300, "", "x", "x" * 5_000, "\0", "\u202e", [], ["x"], {}, {"x": {}}, {"reopened": 5}]
+
+
+def test_no_value_whatever_stops_a_server(office: Office, amal: Node) -> None:
+    """Every field of every form with values of every kind, known forms and unknown: taken or kept aside, and none is in the way."""
+    sent = 0
+    for type_ in amal.schema.types.values():
+        names = [*type_.fields, "", "_", "/", "_deleted", "_unit", "_code", "_same_as", "_shared", "_decided/location", "_deleted/x"]
+        names += [f"{field.name}/{part}" for field in type_.fields.values() if field.kind in {"set", "tally", "log"} for part in ("", "x")]
+        with amal.store.write() as tx:
+            codes = save.next_code(amal, tx, JBL, count=2)
+        for code, form in zip(codes, (1, 999), strict=True):
+            record = amal.new_id()
+            write(amal, record, {"_code": code, "_unit": JBL}, type=type_.name)
+            write(amal, record, *({name: value} for name in names for value in ODD), type=type_.name, form=form)
+            sent += 1 + len(names) * len(ODD)
+    after = household(amal, location="after")
+    (synced,) = office.sync("amal")
+    assert synced["up"]["commits"] == sent + 1
+    assert synced["refused"] > sent // 4
+    assert after in rows(office["hq"])
+    office.sync("basim", "samar")
+    office.equal("amal", "basim", "samar")
+    for record in rows(office["samar"]):
+        read.history(office["samar"], record.hex())
+    assert verify.check(office["hq"])["ok"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"_role": "admin"}, {"_schema": {"x": 1}}, {"_unit": "lat; DROP TABLE record"}, {"_unit": "NEW/UNIT"}, {"_code": "made up"},
+        {"_same_as": 7}, {"_shared": "QRD"}, {"nonsense": 1}, {"family_name": "\u202eمحمد"}, {"family_name": 5}, {"state": "settled"},
+        {"groups": ["nobody"]}, {"_deleted": "gone"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_the_forms_do_not_know_is_kept_aside(office: Office, amal: Node, fields: dict[str, Value]) -> None:
+    """Roles, schemas, units out of nowhere, values that no form lets through: none of it gets into a record."""
+    record = household(amal)
+    office.sync("amal")
+    state = canonical(rows(office["hq"])[record].state)
+    write(amal, record, fields)
+    assert office.sync("amal")[0]["refused"] == 1
+    assert canonical(rows(office["hq"])[record].state) == state
+    office.equal("amal")
+
+
+def test_an_auditor_writes_nothing(office: Office, amal: Node) -> None:
+    """Who may only read gets all, and what their laptop writes is kept aside."""
+    with office["hq"].store.write() as tx:
+        tx.sql("UPDATE device SET grants = ? WHERE id = ?", ('[["LAT/JBL","auditor"]]', amal.device))
+    try:
+        record = household(amal)
+        theirs = household(office["basim"])
+        office.sync("basim")
+        assert office.sync("amal")[0]["refused"] == 1
+        assert refused(amal)[-1]["code"] == "role_refused"
+        assert record not in rows(office["hq"])
+        assert theirs in rows(amal)
+        assert amal.role == "auditor"
+    finally:
+        with office["hq"].store.write() as tx:
+            tx.sql("UPDATE device SET grants = ? WHERE id = ?", ('[["LAT/JBL","caseworker"]]', amal.device))
+        office.sync("amal")

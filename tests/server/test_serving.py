@@ -1,0 +1,523 @@
+"""A headquarters as a real process: who is let in, what is kept aside and told, and what a sync costs."""
+
+import shutil
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.core.state import canonical
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey, make_certificate
+from fieldsync.server import office
+from fieldsync.sync import invites, read, review, save, transport
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.sync.session import Client, Tally
+from fieldsync.sync.transport import Line, b64
+from fieldsync.wire import messages
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from tests import cast, directly
+from tests.cast import JBL, QRD, rows
+from tests.conftest import Cast, Served
+
+FAMILY = Changes(set={"family_name": "محمد أحمد", "location": "جبلة"})
+
+
+def held(node: Node) -> dict[bytes, bytes]:
+    """Return all records' registers as bytes."""
+    return {record: canonical(row.state) for record, row in rows(node).items()}
+
+
+def line_to(node: Node) -> tuple[Line, Any]:
+    """Return a line to a laptop's server, and what the laptop knows of it."""
+    with node.store.read() as tx:
+        server = tx.servers()[0]
+    return Line(server.address, server.pin, Tally()), server
+
+
+def signed(node: Node, path: str, nonce: bytes, hello: bytes) -> dict[str, str]:
+    """Return the headers of a request that a laptop has signed."""
+    signature = node.key.sign(chain.request_message("POST", path, "", nonce, hello))
+    return {"Authorization": f"FS {b64(node.device)}.{b64(nonce)}.{b64(signature)}"}
+
+
+def conflict(people: Served) -> str:
+    """Have Amal and Basim change one family's place at once; everybody knows of it. Return its id."""
+    family = save.add(people.amal, "household", FAMILY, unit=JBL).hex()
+    for node in (people.amal, people.basim):
+        transport.sync(node)
+    save.edit(people.amal, family, Changes(set={"location": "اللاذقية"}))
+    save.edit(people.basim, family, Changes(set={"location": "طرطوس"}))
+    for node in (people.amal, people.basim, people.amal, people.samar):
+        transport.sync(node)
+    return family
+
+
+# --- what a sync costs ------------------------------------------------------------------------------------------------
+
+
+def test_a_sync_with_nothing_to_do_is_one_small_request(served: Served) -> None:
+    """One request and fewer than 1,000 bytes both ways, headers included."""
+    save.add(served.amal, "household", FAMILY)
+    transport.sync(served.amal)
+    told = transport.sync(served.amal)
+    assert told["requests"] == 1
+    assert told["up"]["bytes"] + told["down"]["bytes"] < 1_000
+    assert (told["up"]["commits"], told["down"]["states"], told["digest"]) == (0, 0, "equal")
+
+
+def test_a_whole_story(served: Served) -> None:
+    """Two laptops change one field offline; Samar decides; both get the decision, and she may take it back."""
+    family = conflict(served)
+    for node in served.laptops:
+        (item,) = review.items(node)
+        assert {head["value"] for head in item["heads"]} == {"اللاذقية", "طرطوس"}
+        assert item["base"] == "جبلة"
+    chosen = next(head for head in review.items(served.samar)[0]["heads"] if head["by"] == "Amal")
+    review.take(served.samar, family, "location", head=f"{chosen['device']}:{chosen['seq']}", note="زيارة")
+    assert [transport.sync(node)["digest"] for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
+    for node in served.laptops:
+        assert review.items(node) == []
+        assert read.show(node, family)["fields"]["location"] == "اللاذقية"
+    review.undo(served.samar, family, "location")
+    told = [transport.sync(node) for node in (served.samar, served.amal, served.basim)]
+    assert [(one["digest"], one["refused"]) for one in told] == [("equal", 0)] * 3
+    assert [len(review.items(node)) for node in served.laptops] == [1, 1, 1]
+    assert held(served.amal) == held(served.basim) == held(served.hq)
+
+
+# --- nonces -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_captured_request_replayed_is_refused_and_changes_nothing(served: Served) -> None:
+    """The very bytes of a request that was accepted are refused the second time."""
+    save.add(served.amal, "household", FAMILY)
+    line, server = line_to(served.amal)
+    client = Client(served.amal, server, Tally())
+    hello = client.hello()
+    body = hello + b"".join(client.commit_frames())
+    headers = signed(served.amal, "/v1/sync", server.nonce, hello)
+    line.post("/v1/sync", body, headers).raw.read()
+    before = held(served.hq)
+    assert len(before) == 1
+    with pytest.raises(errors.StaleNonce):
+        line.post("/v1/sync", body, headers)
+    assert held(served.hq) == before
+    line.close()
+
+
+def test_a_lost_nonce_costs_one_more_request_and_no_commit(served: Served) -> None:
+    """A laptop whose last answer was lost, or that has none at all, is handed a fresh nonce and sends everything."""
+    for nonce in (b"", b"x" * 16, b"\0" * 40):
+        save.add(served.amal, "household", FAMILY)
+        with served.amal.store.write() as tx:
+            tx.sql("UPDATE server SET nonce = ?", (nonce,))
+        told = transport.sync(served.amal)
+        assert told["requests"] == 2
+        assert told["digest"] == "equal"
+        assert held(served.hq) == held(served.amal)
+
+
+def test_a_nonce_of_another_device_or_an_older_one_is_worth_nothing(served: Served) -> None:
+    """Nonces are handed out to one device, and rise."""
+    with served.amal.store.read() as tx:
+        old = tx.servers()[0].nonce
+    transport.sync(served.amal)
+    line, server = line_to(served.amal)
+    client = Client(served.amal, server, Tally())
+    hello = client.hello()
+    with pytest.raises(errors.StaleNonce):
+        line.post("/v1/sync", hello, signed(served.amal, "/v1/sync", old or b"", hello))
+    _, basims = line_to(served.basim)
+    with pytest.raises(errors.StaleNonce):
+        line.post("/v1/sync", hello, signed(served.amal, "/v1/sync", basims.nonce, hello))
+    line.close()
+
+
+def test_a_request_signed_for_another_path_query_or_hello_is_refused(served: Served) -> None:
+    """The signature covers method, path, query, nonce and hello; a stolen nonce without the key is nothing."""
+    line, server = line_to(served.amal)
+    hello = Client(served.amal, server, Tally()).hello()
+    other = Client(served.amal, server, Tally()).hello(where=True)
+    good = signed(served.amal, "/v1/sync", server.nonce, hello)
+    attempts: list[tuple[str, bytes, dict[str, str]]] = [
+        ("/v1/sync", other, good),
+        ("/v1/heal", hello, good),
+        ("/v1/sync?x=1", hello, good),
+        ("/v1/sync", hello, signed(served.basim, "/v1/sync", server.nonce, hello) | {"X": "1"}),
+        ("/v1/sync", hello, {"Authorization": good["Authorization"][:-4] + "AAAA"}),
+        ("/v1/sync", hello, {"Authorization": "FS x.y"}),
+        ("/v1/sync", hello, {"Authorization": "Basic QTpC"}),
+        ("/v1/sync", hello, {"Authorization": "FS 1.2.3"}),
+        ("/v1/sync", hello, {}),
+    ]
+    for path, body, headers in attempts:
+        with pytest.raises(errors.Refused):
+            line.post(path, body, headers)
+    assert line.post("/v1/sync", hello, good).status_code == 200
+    line.close()
+
+
+# --- who is let in ----------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_laptop_is_locked_out_from_its_next_request_on(served: Served) -> None:
+    """Revoked beside the running server: it can neither push nor pull, and what it had sent stays."""
+    save.add(served.amal, "household", FAMILY)
+    transport.sync(served.amal)
+    before = held(served.hq)
+    assert office.revoke(served.hq, served.amal.letters)["state"] == "revoked"
+    save.add(served.amal, "household", FAMILY)
+    for _ in range(2):
+        with pytest.raises(errors.Revoked):
+            transport.sync(served.amal)
+    assert held(served.hq) == before
+    transport.sync(served.basim)
+    assert held(served.basim) == before
+
+
+def test_a_stranger_is_nobody(served: Served) -> None:
+    """A device that was never enrolled here is unknown, however well it signs."""
+    line, server = line_to(served.amal)
+    key = DeviceKey.generate()
+    hello = Client(served.amal, server, Tally()).hello()
+    signature = key.sign(chain.request_message("POST", "/v1/sync", "", b"n" * 16, hello))
+    with pytest.raises(errors.UnknownDevice):
+        line.post("/v1/sync", hello, {"Authorization": f"FS {b64(key.device)}.{b64(b'n' * 16)}.{b64(signature)}"})
+    line.close()
+
+
+def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) -> None:
+    """Used, expired, of another secret, and no invite at all: each is refused, and leaves no store behind."""
+    text = office.invite(served.hq, "Huda", "caseworker", [JBL])["invite"]
+    invite = invites.parse(text)
+    transport.join(invite, tmp_path / "huda", cast.fill)
+    huda = cast.open_node(tmp_path / "huda")
+    assert transport.sync(huda)["digest"] == "equal"
+    huda.close()
+    expired = invites.parse(office.invite(served.hq, "Huda", "caseworker", [JBL], hours=-1)["invite"])
+    fresh = invites.parse(office.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
+    bad = {
+        "used": invite,
+        "expired": expired,
+        "unknown": msgspec.structs.replace(fresh, secret=b"x" * 16),
+    }
+    for reason, one in bad.items():
+        with pytest.raises(errors.InviteInvalid) as caught:
+            transport.join(one, tmp_path / reason, cast.fill)
+        assert caught.value.facts["reason"] == reason
+        assert not (tmp_path / reason).exists()
+    for garbage in ("", "fieldsync:1:", "fieldsync:1:!!!", "fieldsync:2:AAAA", text[:-9], "x" * 5_000, text + "AAAA", "fieldsync:1:gA"):
+        with pytest.raises(errors.InviteInvalid):
+            invites.parse(garbage)
+    assert invites.parse(f"  {text[:40]}\n {text[40:]} \n") == invite
+
+
+def test_a_folder_that_has_a_store_is_not_joined_over(served: Served) -> None:
+    """An invite never writes over what is there."""
+    invite = invites.parse(office.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
+    with pytest.raises(errors.StoreExists):
+        transport.join(invite, served.home / "amal", cast.fill)
+
+
+# --- the right server -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def impostor(tmp_path: Path) -> Iterator[tuple[int, list[bytes]]]:
+    """Listen with another certificate; collect every byte that is sent inside of TLS."""
+    certificate, key = make_certificate(["127.0.0.1"])
+    (tmp_path / "impostor.pem").write_bytes(certificate + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "impostor.pem")
+    listener = socket.create_server(("127.0.0.1", 0))
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(plain, server_side=True) as line:
+                    line.settimeout(5)
+                    heard.append(line.recv(1))
+            except OSError:
+                heard.append(b"")
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1], heard
+    listener.close()
+
+
+def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_path: Path) -> None:
+    """WrongServer, for a sync and for joining, and not one byte of HTTP has left the laptop."""
+    save.add(people.amal, "household", FAMILY)
+    with impostor(tmp_path) as (port, heard):
+        with people.amal.store.write() as tx:
+            tx.sql("UPDATE server SET address = ?", (f"https://127.0.0.1:{port}",))
+        with pytest.raises(errors.WrongServer):
+            transport.sync(people.amal)
+        invite = invites.parse(office.invite(people.hq, "Huda", "caseworker", [JBL])["invite"])
+        with pytest.raises(errors.WrongServer):
+            transport.join(msgspec.structs.replace(invite, address=f"https://127.0.0.1:{port}"), tmp_path / "huda", cast.fill)
+    assert heard == [b"", b""]
+    assert not (tmp_path / "huda").exists()
+
+
+def test_nobody_there_is_unreachable_and_says_how_much_is_unsent(people: Cast, port: int) -> None:
+    """A server that is down: no traceback, one clear error."""
+    save.add(people.amal, "household", FAMILY)
+    with people.amal.store.write() as tx:
+        tx.sql("UPDATE server SET address = ?", (f"https://127.0.0.1:{port}",))
+    with pytest.raises(errors.Unreachable) as caught:
+        transport.sync(people.amal)
+    assert caught.value.facts["unsent"] == 1
+
+
+def test_the_environment_can_send_nobody_elsewhere(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Proxies, authorities and .netrc of the environment are not looked at."""
+    trap = socket.create_server(("127.0.0.1", 0))
+    trap.settimeout(0.2)
+    where = f"http://127.0.0.1:{trap.getsockname()[1]}"
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, where)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "no-such-file.pem"))
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login amal password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    assert transport.sync(served.amal)["digest"] == "equal"
+    with pytest.raises(TimeoutError):
+        trap.accept()
+    trap.close()
+
+
+# --- what is kept aside -----------------------------------------------------------------------------------------------
+
+
+def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
+    """The commit is kept and not applied; its author is told why, and what comes after it is applied."""
+    node = served.amal
+    kind = node.schema.type("household")
+    with node.store.write() as tx:
+        fields = {"_code": save.next_code(node, tx, QRD)[0], "_unit": QRD, "family_name": "محمد"}
+        save.commit_drafts(node, tx, [save.Draft(node.new_id(), "household", kind.version, dict(sorted(fields.items())), {})])
+    good = save.add(node, "household", FAMILY)
+    told = transport.sync(node)
+    assert told["refused"] == 1
+    (refused,) = read.status(node)["refused"]
+    assert (refused["seq"], refused["code"], refused["unit"]) == (1, "unit_refused", QRD)
+    assert set(rows(served.hq)) == {good}
+    with served.hq.store.read() as tx:
+        assert [c.seq for c in tx.commits(node.device, 0)] == [1, 2]
+    assert transport.sync(node)["refused"] == 0
+
+
+def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
+    """A tampered laptop that covers all heads, or writes a decision: kept aside, and the conflict stays open."""
+    family = conflict(served)
+    save.edit(served.samar, family, Changes(set={"location": "دمشق"}))  # a third head: neither Amal's nor what she was shown alone
+    transport.sync(served.samar)
+    transport.sync(served.amal)
+    node = served.amal
+    row = rows(node)[bytes.fromhex(family)]
+    kind = node.schema.type("household")
+    for fields in ({"location": "حلب"}, {"_decided/location": {"heads": []}, "location": "حمص"}):
+        with node.store.write() as tx:
+            save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
+    assert transport.sync(node)["refused"] == 2
+    assert {one["code"] for one in read.status(node)["refused"]} == {"role_refused"}
+    (item,) = review.items(served.hq)
+    assert {head["value"] for head in item["heads"]} >= {"دمشق"}
+    assert len(item["heads"]) > 1
+    assert held(node) == held(served.hq)
+
+
+def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
+    """Unknown types and fields, values out of their field's bounds, and made-up system fields never reach a record."""
+    node = served.amal
+    odd: list[tuple[str, dict[str, Any]]] = [
+        ("no_such_type", {}), ("household", {"no_such_field": 1}), ("household", {"size_stated": 5_000}), ("household", {"size_stated": "5"}),
+        ("household", {"family_name": "x\u202ey"}), ("household", {"family_name": ["a"]}), ("household", {"groups": ["no_such_group"]}),
+        ("household", {"_admin": True}), ("household", {"_unit": "../etc"}), ("household", {"_code": "x"}), ("household", {"family_name": {"a": 1}}),
+        ("household", {"groups/idp": "yes"}), ("household", {"groups": None}), ("case", {"reopen_count/" + "0" * 32: 5}), ("case", {"reopen_count": 5}),
+        ("case", {"notes": "x"}), ("household", {"size": 5}),
+    ]  # fmt: skip
+    for type_, fields in odd:
+        with node.store.write() as tx:
+            whole = {"_code": save.next_code(node, tx, JBL)[0], "_unit": JBL, **fields}
+            save.commit_drafts(node, tx, [save.Draft(node.new_id(), type_, 1, dict(sorted(whole.items())), {})])
+    good = save.add(node, "household", FAMILY)
+    assert transport.sync(node)["refused"] == len(odd)
+    assert set(rows(served.hq)) == set(rows(node)) == {good}
+
+
+# --- gaps, forks, restores --------------------------------------------------------------------------------------------
+
+
+def test_a_gap_is_filled_by_itself(served: Served) -> None:
+    """A laptop that believes more was acknowledged than the server holds is asked for what is missing, and sends it."""
+    for _ in range(3):
+        save.add(served.amal, "household", FAMILY)
+    with served.amal.store.write() as tx:
+        tx.acknowledge(tx.servers()[0].id, served.amal.device, 2, 0)
+    assert transport.sync(served.amal)["digest"] == "equal"
+    assert held(served.hq) == held(served.amal)
+
+
+def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, tmp_path: Path) -> None:
+    """What laptops had sent since the backup is sent again; nothing is lost, and the digests are equal."""
+    served.server.stop()
+    served.hq.close()
+    shutil.copytree(served.home / "hq", tmp_path / "backup")
+    served.server.start()
+    for _ in range(3):
+        save.add(served.amal, "household", FAMILY)
+        transport.sync(served.amal)
+    served.server.stop()
+    shutil.rmtree(served.home / "hq")
+    shutil.copytree(tmp_path / "backup", served.home / "hq")
+    served.server.start()
+    served.hq = served.open("hq")
+    for _ in range(2):
+        for node in (served.amal, served.basim):
+            transport.sync(node)
+    assert held(served.hq) == held(served.amal) == held(served.basim)
+    assert len(held(served.hq)) == 3
+
+
+def test_a_clone_of_a_laptop_is_found_and_changes_nothing(served: Served, tmp_path: Path) -> None:
+    """Two laptops with one identity: the second to write at one place is a fork, refused with proof, and nothing of the first is lost."""
+    family = save.add(served.amal, "household", FAMILY).hex()
+    transport.sync(served.amal)
+    served.amal.close()
+    shutil.copytree(served.home / "amal", served.home / "clone")
+    served.amal = served.open("amal")
+    clone = served.open("clone")
+    save.edit(served.amal, family, Changes(set={"location": "اللاذقية"}))
+    save.edit(clone, family, Changes(set={"location": "طرطوس"}))
+    transport.sync(served.amal)
+    before = held(served.hq)
+    for _ in range(2):
+        with pytest.raises(errors.Forked):
+            transport.sync(clone)
+    assert held(served.hq) == before
+    assert read.show(clone, family)["fields"]["location"] == "طرطوس"
+    clone.close()
+
+
+def test_a_laptop_restored_from_last_weeks_copy_does_not_go_on_as_if_nothing_were(served: Served) -> None:
+    """A store that lost its tail would give numbers out twice: the sync stops before anything is acknowledged that was never sent."""
+    served.amal.close()
+    shutil.copytree(served.home / "amal", served.home / "copy")
+    served.amal = served.open("amal")
+    save.add(served.amal, "household", FAMILY)
+    transport.sync(served.amal)
+    restored = served.open("copy")
+    with pytest.raises(errors.Damaged):
+        transport.sync(restored)
+    save.add(restored, "household", FAMILY)
+    assert read.status(restored)["unsent"] == 1
+    with pytest.raises(errors.Damaged):
+        transport.sync(restored)
+    assert read.status(restored)["unsent"] == 1
+    restored.close()
+
+
+# --- repeats ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_frames_a_hundred_times_are_one_sync(people: Cast) -> None:
+    """Delivered again and again, up and down: one entry in the log, the same registers, the same arrivals."""
+    family = save.add(people.amal, "household", FAMILY).hex()
+    save.edit(people.amal, family, Changes(set={"location": "اللاذقية"}, put={"phones": ["0944123456"]}))
+    directly.sync(people.amal, people.hq, again=100)
+    directly.sync(people.basim, people.hq, again=100)
+    with people.hq.store.read() as tx:
+        assert [c.seq for c in tx.commits(people.amal.device, 0)] == [1, 2]
+        arrivals = [(channel.unit, channel.arrival, channel.records) for channel in tx.channels()]
+    assert held(people.hq) == held(people.amal) == held(people.basim)
+    directly.sync(people.amal, people.hq)
+    with people.hq.store.read() as tx:
+        assert arrivals == [(channel.unit, channel.arrival, channel.records) for channel in tx.channels()]
+
+
+# --- what only an enemy sends -----------------------------------------------------------------------------------------
+
+
+def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> None:
+    """Any bytes at any door end in a 4xx with a code; the server's log has no traceback (checked when it stops)."""
+    line, server = line_to(served.amal)
+    codec = Codec()
+    hello = codec.pack(Kind.HELLO, messages.encode(messages.Hello(PROTOCOL, b"", 0, 0, b"")))
+    future = codec.pack(Kind.HELLO, messages.encode(messages.Hello(PROTOCOL + 1, b"", 0, 0, b"")))
+    bodies = [b"", b"\0", b"x" * 1_000, b"\x91" * 100_000, hello[:-1], hello + b"\x02\xff\xff\xff\xff", codec.pack(Kind.END, b"\x90"), future]
+    for path in ("/v1/sync", "/v1/heal", "/v1/join", "/", "/v1/../etc"):
+        for body in bodies:
+            with pytest.raises(errors.FieldsyncError):
+                line.post(path, body, signed(served.amal, path, b"", body))
+    nonce = server.nonce
+    for frames in (b"\x02\0\0\0\x01x", codec.pack(Kind.COMMITS, b"\x93\xc4\x00\xc4\x00\xc4\x00"), codec.pack(Kind.HELLO, b""), b"\x02\0"):
+        hello = Client(served.amal, server, Tally()).hello()
+        try:
+            line.post("/v1/sync", hello + frames, signed(served.amal, "/v1/sync", nonce, hello))
+        except errors.StaleNonce as stale:
+            nonce = stale.nonce  # type: ignore[attr-defined]
+            with pytest.raises(errors.BadInput):
+                line.post("/v1/sync", hello + frames, signed(served.amal, "/v1/sync", nonce, hello))
+        except errors.BadInput:
+            pass
+    line.close()
+    assert transport.sync(served.amal)["digest"] == "equal"
+
+
+def test_idle_connections_keep_nobody_out(served: Served) -> None:
+    """A hundred connections that say nothing, and others are still served."""
+    with served.amal.store.read() as tx:
+        port = int(tx.servers()[0].address.rpartition(":")[2])
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+    assert transport.sync(served.amal)["digest"] == "equal"
+    for one in idle:
+        one.close()
+
+
+def test_other_units_are_as_if_they_did_not_exist(served: Served) -> None:
+    """Amal asks for a unit that is not hers, for one that is nowhere, and for ids of others: she gets the same nothing."""
+    hidden = save.add(served.samar, "household", FAMILY, unit=QRD)
+    transport.sync(served.samar)
+    transport.sync(served.amal)
+    assert hidden not in rows(served.amal)
+    for unit in (QRD, "LAT/NONE", "LAT", "DAM"):
+        line, server = line_to(served.amal)
+        client = Client(served.amal, server, Tally())
+        hello = client.hello(where=True)
+        body = hello + client.codec.pack(Kind.ASK, messages.encode(messages.Ask(unit, (), (hidden,))))
+        with pytest.raises(errors.Refused) as caught:
+            line.post("/v1/heal", body, signed(served.amal, "/v1/heal", server.nonce, hello))
+        if isinstance(caught.value, errors.StaleNonce):
+            with pytest.raises(errors.UnitRefused):
+                line.post("/v1/heal", body, signed(served.amal, "/v1/heal", caught.value.nonce, hello))  # type: ignore[attr-defined]
+        line.close()
+
+
+def test_nothing_personal_is_in_the_servers_output(served: Served) -> None:
+    """Names and values stay out of what the server prints, refusals and faults included."""
+    planted = "محمدالمزروع"
+    save.add(served.amal, "household", Changes(set={"family_name": planted}))
+    with served.amal.store.write() as tx:
+        fields = {"_code": "x", "_unit": JBL, "family_name": planted}
+        save.commit_drafts(served.amal, tx, [save.Draft(served.amal.new_id(), planted, 1, dict(sorted(fields.items())), {})])
+    transport.sync(served.amal)
+    served.server.stop()
+    assert planted not in "".join(served.server.said)
+    served.server.start()

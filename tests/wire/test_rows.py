@@ -1,0 +1,231 @@
+"""Records and commits as columns: any history comes back as it was, and no payload can harm who reads it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.core import commit as commits
+from fieldsync.core.commit import FORMAT, Commit, contexts, state_of
+from fieldsync.core.state import State, canonical, term
+from fieldsync.wire import columns, messages, rows
+from tests.histories import DEVICES, WORLDS, World
+from tests.scale import examples
+from tests.wire.test_columns import NESTED, SCALARS, exact
+
+
+def states(world: World) -> list[State]:
+    """Return all states of a world, whole and in parts, with origins."""
+    held = [writer.state for writer in world.writers if writer.state is not None]
+    parts = [State(s.record, s.type, None, {}, s.fields) for s in held if s.fields]
+    found = held + parts + [state_of(commit) for commit in world.commits]
+    return [s._replace(record=i.to_bytes(16, "big"), type="case" if i % 3 else s.type) for i, s in enumerate(found)]
+
+
+@examples(150)
+@given(WORLDS)
+def test_states_come_back_as_they_were(world: World) -> None:
+    """Base, values, every register with its heads and what they had seen, types included: by type, in order."""
+    sent = states(world)
+    found = rows.unpack_states(rows.pack_states(sent))
+    expected = sorted(sent, key=lambda s: list(dict.fromkeys(x.type for x in sent)).index(s.type))
+    assert len(found) == len(expected)
+    for ours, theirs in zip(expected, found, strict=True):
+        assert (ours.record, ours.type, ours.base) == (theirs.record, theirs.type, theirs.base)
+        assert exact(ours.values) == exact(theirs.values)
+        assert ours.fields.keys() == theirs.fields.keys()
+        for name, register in ours.fields.items():
+            other = theirs.fields[name]
+            assert [(h[:4], exact(h.value)) for h in register.heads] == [(h[:4], exact(h.value)) for h in other.heads]
+            assert dict(register.seen) == dict(other.seen)
+        assert canonical(ours) == canonical(theirs)
+        assert term(ours) == term(theirs)
+
+
+@examples(150)
+@given(WORLDS)
+def test_commits_come_back_byte_for_byte(world: World) -> None:
+    """What was signed is made again from columns, exactly: the hash of every commit is the same."""
+    for writer in world.writers:
+        if writer.commits:
+            found = rows.unpack_commits(rows.pack_commits(writer.commits))
+            assert [commits.encode(c) for c in found] == [commits.encode(c) for c in writer.commits]
+
+
+NAMES = st.text(min_size=1, max_size=5)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[Commit]:
+    """Return contiguous commits of one device about anything: odd names, types, values, notes and contexts."""
+    first = draw(st.integers(1, 1 << 40))
+    found = []
+    for i in range(draw(st.integers(1, 6))):
+        fields = draw(st.dictionaries(NAMES, SCALARS | NESTED, max_size=4))
+        seen = {name: draw(st.dictionaries(st.sampled_from(DEVICES), st.integers(1, 1 << 40), max_size=3)) for name in fields}
+        one = Commit(
+            FORMAT, DEVICES[0], first + i, draw(st.integers(0, 1 << 60)), draw(st.text(max_size=5)), draw(st.text(max_size=5)),
+            draw(st.integers(0, 1 << 31)), draw(st.binary(min_size=16, max_size=16)), draw(st.none() | st.text(max_size=9)),
+            dict(sorted(fields.items())), contexts(seen),
+        )  # fmt: skip
+        try:
+            commits.check(one)
+        except errors.FieldsyncError:
+            continue  # nested too deep
+        found.append(one._replace(seq=first + len(found)) if hasattr(one, "_replace") else msgspec.structs.replace(one, seq=first + len(found)))
+    return found
+
+
+@examples(150)
+@given(batches())
+def test_any_commits_come_back_byte_for_byte(batch: list[Commit]) -> None:
+    """Not only ours: whatever a commit may hold, the columns give it back."""
+    if batch:
+        found = rows.unpack_commits(rows.pack_commits(batch))
+        assert [commits.encode(c) for c in found] == [commits.encode(c) for c in batch]
+
+
+# --- what only an enemy sends -----------------------------------------------------------------------------------------
+
+
+def unpacked(payload: bytes) -> None:
+    """Unpack as both kinds: an error of ours, or what may be encoded, hashed and joined like any other."""
+    try:
+        for one in rows.unpack_commits(payload):
+            assert commits.decode(commits.encode(one)) == one
+            state_of(one)
+    except errors.FieldsyncError:
+        pass
+    try:
+        for state in rows.unpack_states(payload):
+            canonical(state)
+            term(state)
+    except errors.FieldsyncError:
+        pass
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_no_payload(payload: bytes) -> None:
+    """Random bytes are refused with an error of ours."""
+    unpacked(payload)
+
+
+@examples(200)
+@given(batches(), st.data())
+def test_damaged_commits_break_nothing(batch: list[Commit], data: st.DataObject) -> None:
+    """A few changed bytes: an error of ours, or commits in bounds."""
+    if batch:
+        payload = bytearray(rows.pack_commits(batch))
+        for _ in range(data.draw(st.integers(1, 3))):
+            payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
+        unpacked(bytes(payload))
+
+
+@examples(200)
+@given(WORLDS, st.data())
+def test_damaged_states_break_nothing(world: World, data: st.DataObject) -> None:
+    """A few changed bytes: an error of ours, or states that can be stored and compared."""
+    payload = bytearray(rows.pack_states(states(world)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
+    unpacked(bytes(payload))
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 1 << 40) | st.floats() | st.text(max_size=3) | st.binary(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+def replaced(tree: Any, path: list[int], value: Any) -> Any:
+    """Return a tree with one of its parts replaced."""
+    if not path or not isinstance(tree, list) or not tree:
+        return value
+    at = path[0] % len(tree)
+    return [*tree[:at], replaced(tree[at], path[1:], value), *tree[at + 1 :]]
+
+
+@examples(300)
+@given(WORLDS, st.booleans(), st.lists(st.integers(0, 30), min_size=1, max_size=5), ODD)
+def test_parts_of_other_kinds_break_nothing(world: World, whole: bool, path: list[int], odd: Any) -> None:
+    """A number where a list belongs, a list where a name does: any part of a payload replaced by anything."""
+    mine = next((writer.commits for writer in world.writers if writer.commits), None)
+    payload = rows.pack_states(states(world)) if whole or mine is None else rows.pack_commits(mine)
+    unpacked(msgspec.msgpack.encode(replaced(msgspec.msgpack.decode(payload), path, odd)))
+
+
+def packed_commit(**changed: Any) -> bytes:
+    """Return a payload of one commit, with parts of its body replaced by position."""
+    one = Commit(1, DEVICES[0], 1, 5, "Amal", "household", 1, bytes(16), None, {"a": 1, "b": 2}, ())
+    devices, authors, types, body = msgspec.msgpack.decode(rows.pack_commits([one]))
+    for name, value in changed.items():
+        body["format count rows kinds ids notes fields context_counts contexts partial".split().index(name)] = value
+    return msgspec.msgpack.encode((devices, authors, types, body))
+
+
+def const(value: Any) -> bytes:
+    """Return a column of one value as often as asked."""
+    return bytes([columns.CONST]) + msgspec.msgpack.encode(value)
+
+
+MANY = 1 << 40
+BOMBS = {
+    "more commits than there may be": packed_commit(count=MANY),
+    "less than no commits": packed_commit(count=-1),
+    "commits that are no number": packed_commit(count="1"),
+    "heads without end": packed_commit(rows=([const(0)] * 4, (MANY, const(0), 0, []))),
+    "seen without end": packed_commit(rows=([const(0)] * 4, (1, const(0), MANY, [const(0)] * 2))),
+    "contexts without end": packed_commit(contexts=(160_000, const(1 << 40), 0, [])),
+    "a field that is named very often": packed_commit(fields=(["a"], [[0] * 1_000_000], const(0), [const(1)])),
+    "very many fields": packed_commit(fields=([str(i) for i in range(200_000)], [list(range(200_000))], const(0), [const(1)] * 200_000)),
+    "fields that are not there": packed_commit(fields=(["a"], [[5]], const(0), [const(1)])),
+    "fields counted from behind": packed_commit(fields=(["a"], [[-1]], const(0), [const(1)])),
+    "a shape that is not there": packed_commit(fields=(["a"], [[0], [0]], const(9), [const(1)])),
+    "a number beyond 64 bits": packed_commit(fields=(["a"], [[0]], const(0), [bytes([columns.RAW]) + b"\x91\xcf" + b"\xff" * 8])),
+    "a note that is a number": packed_commit(notes=const(5)),
+    "a type that is a number": msgspec.msgpack.encode([[DEVICES[0]], ["A"], [[5, "x"]], msgspec.msgpack.decode(packed_commit())[3]]),
+    "a format that is a text": packed_commit(format="x"),
+    "lists in lists": b"\x91" * 100_000,
+    "states without end": msgspec.msgpack.encode(([], [], [("household", MANY, *[b""] * 10)])),
+    "states that cancel out": msgspec.msgpack.encode(
+        ([], [], [("household", n, b"", const(True), ([], (0, b"", 0, [])), ([], [[]], const(0), []), const(0), ([], (0, b"", 0, [])), b"", (0, b""), [], [])
+                  for n in (MANY, -MANY)])
+    ),
+    "values without end": msgspec.msgpack.encode(
+        ([], [], [("household", 0, b"", b"\x00\x90", ([], (0, b"", 0, [])), ([], [], b"\x00\x90", []), b"\x00\x90", ([], (0, b"", 0, [])), b"",
+                   (0, b""), [("a", MANY, const(1))], [])])
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_hostile_payload_costs_little_and_breaks_nothing(name: str, costs: Any) -> None:
+    """Small payloads that stand for very much end in an error of ours, in little time and memory."""
+    assert len(BOMBS[name]) < 4 * 1024 * 1024
+    with costs(seconds=4, megabytes=120):
+        unpacked(BOMBS[name])
+
+
+def test_a_bomb_of_many_fields_in_many_commits_is_refused(costs: Any) -> None:
+    """20,000 commits of 2,000 fields in a few kilobytes would be 40 million values."""
+    names = [f"f{i:04d}" for i in range(2_000)]
+    payload = packed_commit(
+        count=20_000, rows=([const(0), const(1), const(1), const(0)], (20_000, const(0), 0, [])), kinds=const(0), ids=bytes(320_000),
+        notes=const(None), fields=(names, [list(range(2_000))], const(0), [const(1)] * 2_000), context_counts=const(0),
+    )  # fmt: skip
+    with costs(seconds=4, megabytes=120), pytest.raises(errors.TooLarge):
+        rows.unpack_commits(payload)
+
+
+@given(st.sampled_from([messages.Hello, messages.Commits, messages.Ack, messages.States, messages.End, messages.Ask, messages.Found,
+                        messages.JoinRequest, messages.JoinAnswer]), st.binary(max_size=60) | ODD.map(msgspec.msgpack.encode))  # fmt: skip
+def test_noise_is_no_message(kind: Any, payload: bytes) -> None:
+    """Random bytes and trees are refused with an error of ours, or are a message."""
+    try:
+        assert isinstance(messages.decode(kind, payload), kind)
+    except errors.FieldsyncError:
+        pass
