@@ -147,7 +147,8 @@ def frame_hello() -> str:
 
 @example("frame-ack")
 def frame_ack() -> str:
-    return _frame(Kind.ACK, messages.Ack(AT, 2, ((2, "unit_refused", '{"unit":"HOM"}'),)))
+    _, (_, chain2) = chain.extend(chain.first(AMAL.device), [commits.encode(ADD), commits.encode(EDIT)])
+    return _frame(Kind.ACK, messages.Ack(AT, 2, chain2[:8], ((2, "unit_refused", '{"unit":"HOM"}'),)))
 
 
 @example("frame-end")

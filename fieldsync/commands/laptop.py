@@ -52,11 +52,12 @@ def join(
 
 
 def _invite_text(given: str) -> str:
+    import os.path
     import sys
 
     if given == "-":
         return sys.stdin.read(4_096)
-    if not given.lstrip().startswith("fieldsync:") and Path(given).is_file():
+    if "fieldsync:" not in given and os.path.isfile(given):  # noqa: PTH113 - Path.is_file raises for a text too long
         try:
             return Path(given).read_text(encoding="utf-8")[:4_096]
         except (OSError, UnicodeDecodeError) as fault:

@@ -37,10 +37,11 @@ def export(node: Node, type: str, out: Path, *, progress: Progress | None = None
     fields = [one for one in kind.fields.values() if one.sensitivity < SECRET]
     draft = out.with_name(out.name + ".new")
     count = 0
+    with node.store.read() as tx:
+        total = tx.count("type = ?", (type,))
 
     def records() -> Iterator[Json]:
         nonlocal count
-        total = None
         for record in _all(node, type):
             count += 1
             if progress is not None and count % _STEP == 0:

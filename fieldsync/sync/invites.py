@@ -28,11 +28,10 @@ class Invite(msgspec.Struct, array_like=True, frozen=True):
 
 
 def parse(text: str) -> Invite:
-    """Read an invite, with any white space that a mail program has put in; InviteInvalid."""
-    line = "".join(text.split())
-    if not line.startswith(PREFIX) or len(line) > MAX_LENGTH:
+    """Read an invite out of the message that it came in, whatever white space a mail program has put in; InviteInvalid."""
+    _, found, body = "".join(text.split()).partition(PREFIX)
+    if not found or len(body) > MAX_LENGTH:
         raise errors.InviteInvalid(reason="unreadable")
-    body = line.removeprefix(PREFIX)
     try:
         raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
         invite = msgspec.msgpack.decode(raw, type=Invite)

@@ -134,6 +134,8 @@ class Client:
         self.acked = ack.head
         self.tally.clock_off = now - ack.now
         with node.store.write() as tx:
+            if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
+                raise errors.Forked(device=node.device.hex(), seq=ack.head)
             tx.acknowledge(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
             for seq, code, facts in ack.refused:
@@ -323,7 +325,7 @@ class Serving:
             named = tuple(tx.named_devices(self.hello.devices))
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
-        ack = messages.Ack(node.clock(), device.head, tuple(self._refused), grants, named)
+        ack = messages.Ack(node.clock(), device.head, (device.chain or b"")[:8], tuple(self._refused), grants, named)
         yield self.codec.pack(Kind.ACK, messages.encode(ack))
         cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         ended: list[messages.Summary] = []

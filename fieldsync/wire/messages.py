@@ -40,10 +40,14 @@ class Commits(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Ack(msgspec.Struct, array_like=True, frozen=True):
-    """How far a server holds the sender's commits, and which it kept aside: (seq, code, facts as JSON)."""
+    """How far a server holds the sender's commits, and which it kept aside: (seq, code, facts as JSON).
+
+    `chain`: the first 8 bytes of the chain hash there, by which a clone or a restored copy knows itself.
+    """
 
     now: int
     head: int
+    chain: bytes
     refused: tuple[tuple[int, str, str], ...] = ()
     grants: tuple[tuple[str, str], ...] | None = None  # when they are others than the hello's
     devices: tuple[tuple[int, bytes, str, str], ...] = ()  # (number, id, letters, person) of those enrolled since

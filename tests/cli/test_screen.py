@@ -1,6 +1,7 @@
 """What is drawn: no byte of a record acts on the terminal, markup stays text, Arabic cells keep to themselves."""
 
 import codecs
+import contextlib
 import os
 import pty
 import re
@@ -87,15 +88,26 @@ class Talk:
         os.write(self._mine, (given + "\n").encode())
         return seen
 
+    def interrupted(self) -> int:
+        """Press Ctrl-C, again where the line editor was not listening yet; return the exit code."""
+        while self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+        return self.end()
+
     def end(self) -> int:
-        """Wait for the end and return the exit code."""
+        """Wait for the end, all read, and return the exit code."""
         deadline = time.monotonic() + 20
-        while self._process.poll() is None and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            over = self._process.poll() is not None
             if select.select([self._mine], [], [], 0.1)[0]:
                 try:
                     self.seen += self._decoder.decode(os.read(self._mine, 65_536))
-                except OSError:
+                except OSError:  # nobody is at the other end any more
                     break
+            elif over:
+                break
         code = self._process.wait(20)
         os.close(self._mine)
         return code
@@ -159,8 +171,7 @@ def test_leaving_a_form_saves_nothing(world: World) -> None:
     talk = Talk(world, "amal", "add", "household", "--lang", "ar")
     talk.answer("اسم العائلة *: ", "علي")
     talk.until("رب الأسرة *: ")
-    talk._process.send_signal(signal.SIGINT)
-    assert talk.end() == 130
+    assert talk.interrupted() == 130
     assert "Traceback" not in talk.seen
     assert world.json("amal", "list", "household") == []
 

@@ -19,7 +19,7 @@ from tests.conftest import Cast
 from tests.lines import Relay, closing
 from tests.offices import Office, office_in, write
 
-MANY = 3_000
+MANY = 1_500
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +34,17 @@ def fill(office: Office) -> None:
     """Register the families, and edit some."""
     office.register("amal", MANY)
     office.sync("amal", "basim", "samar")
-    for record in list(rows(office["basim"]))[::500]:
+    for record in list(rows(office["basim"]))[::200]:
         save.edit(office["basim"], record.hex(), Changes(set={"address": "طرطوس"}, put={"groups": ["orphan"]}))
     office.sync("basim", "amal", "samar")
 
 
 @pytest.fixture
 def full(busy: Office) -> Office:
-    """Return that office, with all of them equal: which every test leaves behind."""
-    busy.sync("amal", "basim", "samar", "amal", "basim")
-    busy.equal("amal", "basim", "samar")
-    assert len(rows(busy["hq"])) == MANY
+    """Return that office, with all of them up to date: which every test leaves behind."""
+    busy.sync("amal", "basim", "samar")
+    with busy["hq"].store.read() as tx:
+        assert tx.count() == MANY
     return busy
 
 
@@ -80,11 +80,10 @@ def heals(office: Office, name: str, differing: int) -> None:
     office.equal(name)
     (again,) = office.sync(name)
     assert (again["digest"], again["requests"]) == ("equal", 1)
-    for node in (office["hq"], office[name]):
-        assert verify.check(node)["ok"]
+    assert verify.check(office[name])["ok"]
 
 
-@pytest.mark.parametrize("count", [1, 20, 400, MANY])
+@pytest.mark.parametrize("count", [1, 20, MANY])
 def test_rows_lost_on_a_laptop_come_back(full: Office, count: int) -> None:
     """One, some, many, all: fetched again from the server."""
     lose(full["amal"], random.Random(count).sample(sorted(rows(full["amal"])), count))
@@ -132,7 +131,7 @@ def test_both_sides_broken_at_once(full: Office) -> None:
     """Different rows lost on the server and on two laptops: two rounds of syncs, and all hold everything."""
     everything = sorted(rows(full["hq"]))
     for i, name in enumerate(("hq", "amal", "basim")):
-        lose(full[name], everything[i * 700 : i * 700 + 300])
+        lose(full[name], everything[i * 400 : i * 400 + 300])
     told = full.sync("amal", "basim", "samar")
     assert [one["digest"] for one in told[:2]] == ["healed", "healed"]
     full.sync("amal", "basim", "samar")
