@@ -155,7 +155,7 @@ class _Importer:
         records = self._records(batch, {c.name: cells[c.at] for c in self._columns if c.field is None}, plain, values)
         drafts = self._drafts(batch, [column.name for column in plain], values, records)
         if drafts and not dry and not self._outcome.faults:
-            save.commit_drafts(self._node, self._tx, drafts)
+            save.commit_drafts(self._node, self._tx, drafts, known=self._stored)
 
     def _even(self, rows: list[Row], first: int) -> tuple[list[Row], Sequence[int]]:
         """Keep the rows with as many cells as there are columns; the others are faults."""
@@ -256,6 +256,7 @@ class _Importer:
     ) -> list[Draft]:
         """Return a draft for each row that brings something new; rows that are refused get none."""
         stored = {} if self._fresh else self._tx.rows(record for record in records if record is not None)
+        self._stored = stored
         new = [i for i, record in enumerate(records) if record not in stored and not batch.is_bad(i)]
         drafts = self._new_drafts(batch, fields, values, records, new)
         if stored:

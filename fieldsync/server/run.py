@@ -1,5 +1,6 @@
 """Serving in the foreground: TLS with the server's own certificate, one process, a clean stop on SIGTERM."""
 
+import os
 import signal
 import socket
 import sys
@@ -51,7 +52,7 @@ def run(node: Node, host: str, port: int) -> None:
         key_file.write_bytes(key)
         config = uvicorn.Config(
             app.asgi, host=host, port=port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
-            log_level="warning", access_log=False, server_header=False, date_header=False, lifespan="off",
+            log_level=os.environ.get("FIELDSYNC_LOG", "critical"), access_log=False, server_header=False, date_header=False, lifespan="off",
             timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=1_000,
         )  # fmt: skip
         config.load()

@@ -30,8 +30,9 @@ def find_id(tx: Tx, ref: str) -> bytes:
     if not found:
         raise errors.NoRecord(ref=ref)
     if len(found) > 1:
-        exact = [row for row in tx.rows(found).values() if row.code == codes.narrow(wanted)]
+        # JBL-B-5 is that record's code without its check characters, and not the beginning of JBL-B-54
+        exact = tx.ids_like(b"\xff", b"\xff", codes.narrow(wanted) + "-")
         if len(exact) != 1:
             raise errors.Ambiguous(ref=ref, codes=[row.code for row in tx.rows(found).values()])
-        return exact[0].state.record
+        return exact[0]
     return found[0]

@@ -198,7 +198,9 @@ def _told(tx: Tx, row: Row, commits: Mapping[Any, Commit], entries: Mapping[Any,
         for name, value in fields.items():
             if field_of(name) == DECIDED:
                 continue
-            new = "reopened" if isinstance(value, dict) and REOPENED in value else _plain(name, value)
+            if name == "_code":
+                continue
+            new = _plain(name, value)
             old = _before(commit, name, written) if commit is not None else None
             changes[name] = {"old": old if old is not None else (None if commit is None else now.get(name)), "new": new}
             written[dot, name] = now[name] = new
@@ -212,6 +214,9 @@ def _told(tx: Tx, row: Row, commits: Mapping[Any, Commit], entries: Mapping[Any,
 
 
 def _plain(name: str, value: Value) -> Value:
+    """Return a value as people read it: a deletion's reason, and the values that are open again after an undo."""
+    if isinstance(value, dict) and REOPENED in value:
+        return [str(head.value) for head in _decided({"heads": value[REOPENED]})]
     return value.get("reason") if name == "_deleted" and isinstance(value, dict) else value  # type: ignore[return-value]  # text
 
 

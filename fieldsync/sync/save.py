@@ -46,8 +46,11 @@ class Draft(NamedTuple):
     note: str | None = None
 
 
-def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft]) -> Applied:
-    """Number, stamp, chain and apply drafts: the only way in which this node writes anything of its own."""
+def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None) -> Applied:
+    """Number, stamp, chain and apply drafts: the only way in which this node writes anything of its own.
+
+    `known` are the stored rows of these records where the caller has looked them up (a record that is not there is new).
+    """
     me = node.device
     device = tx.device(me)
     assert device is not None
@@ -71,7 +74,7 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft]) -> Applied:
         ],
     )
     tx.put("last", at)
-    return apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop)
+    return apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
 
 
 def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
@@ -94,6 +97,7 @@ def add(node: Node, type: str, changes: Changes, *, unit: str | None = None, not
         fields["_unit"] = unit
         fields["_code"] = next_code(node, tx, unit)[0]
         record = node.new_id()
+        _counts(node, kind, changes, fields, None)
         _logs(node, tx, kind, changes, fields)
         draft = Draft(record, type, kind.version, dict(sorted(fields.items())), {}, _note(note))
         commit_drafts(node, tx, [draft])
@@ -190,14 +194,19 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
                 register = register_of(state, f"{name}/{member}")
                 if present(register) is put:
                     fields[f"{name}/{member}"] = not put
+    _counts(node, kind, changes, fields, state)
+    return fields
+
+
+def _counts(node: Node, kind: Type, changes: Changes, fields: Fields, state: State | None) -> None:
+    """Add to tallies: each device counts in a register of its own."""
     for name, step in changes.count.items():
         spec = kind.field(name)
         if spec.kind != "tally":
             raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_tally")
         mine = f"{name}/{node.device.hex()}"
         if validate.check_member(spec, step):
-            fields[mine] = counted(register_of(state, mine)) + int(step)
-    return fields
+            fields[mine] = int(step) + (counted(register_of(state, mine)) if state is not None else 0)
 
 
 def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:

@@ -85,8 +85,7 @@ class Line:
         self.tally.bytes_up += len(body) if isinstance(body, bytes) else 0
         self.tally.bytes_down += len(f"HTTP/1.1 {answer.status_code} {answer.reason}\r\n\r\n") + _size(answer.headers)
         if answer.status_code != 200:
-            with answer:  # or the connection stays open for as long as somebody holds the error
-                raise _refusal(answer, self.address)
+            raise _refusal(answer, self.address)
         return answer
 
     def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,173 @@
+"""A server at work: it stops cleanly in the middle of a sync, is not held up by the slow, and is managed while it runs."""
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fieldsync.core.state import canonical
+from fieldsync.sync import save
+from fieldsync.sync.save import Changes
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from tests.cast import rows
+from tests.lines import Relay, closing, reply, tls
+from tests.offices import Hand, Office
+
+SLOW = 50
+
+
+def push(office: Office, hand: Hand) -> tuple[bytes, bytes]:
+    """Return a laptop's push in two halves: the request up to the middle of its body, and the rest."""
+    hello, body = hand.hello(), hand.commits(0, upto=700) + hand.commits(700)
+    head = f"POST /v1/sync HTTP/1.1\r\nHost: x\r\nAuthorization: {hand.proof('/v1/sync', hello)}\r\nContent-Length: {len(hello + body)}\r\n\r\n"
+    whole = head.encode() + hello + body
+    return whole[: len(whole) // 2], whole[len(whole) // 2 :]
+
+
+def test_a_server_told_to_stop_finishes_the_syncs_that_it_has_begun(own_office: Office) -> None:
+    """SIGTERM in the middle of a push: what is under way gets its answer, then the process ends with 0, everything on the disk."""
+    own_office.register("amal", 1_400)
+    hand = Hand(own_office["amal"], own_office.port)
+    first, second = push(own_office, hand)
+    with tls(own_office.port) as connection, ThreadPoolExecutor(1) as other:
+        connection.sendall(first)
+        held = own_office["hq"]
+        while not rows(held):  # the first frame is taken
+            time.sleep(0.01)
+        stopping = other.submit(own_office.server.stop, signal.SIGTERM)
+        while _accepts(own_office.port):
+            time.sleep(0.01)
+        connection.sendall(second)
+        answer = hand.read(reply(connection))
+        assert stopping.result(20) == 0
+    assert answer.status == 200
+    assert answer.message(Kind.ACK, messages.Ack).head == 1_400
+    assert [line for line in own_office.server.said if "Traceback" in line] == []
+    mine, theirs = rows(own_office["amal"]), rows(own_office["hq"])
+    assert {record: canonical(row.state) for record, row in mine.items()} == {record: canonical(row.state) for record, row in theirs.items()}
+
+
+def _accepts(port: int) -> bool:
+    try:
+        tls(port).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_server_stops_at_once_when_nobody_is_in_the_middle_of_anything(own_office: Office) -> None:
+    """Connections that are only open do not hold it up."""
+    idle = [tls(own_office.port) for _ in range(3)]
+    started = time.monotonic()
+    assert own_office.server.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - started < 5
+    for one in idle:
+        one.close()
+
+
+def test_the_slow_do_not_hold_up_the_others(own_office: Office) -> None:
+    """Fifty clients dribble their requests a byte at a time; a laptop's push and another's pull go through meanwhile."""
+    own_office.register("amal", 500)
+    hand = Hand(own_office["samar"], own_office.port)
+    first, second = b"POST /v1/join HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n", hand.hello()
+    third = f"POST /v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: {len(second) + 9}\r\n\r\n".encode() + second
+    done = threading.Event()
+    crowd = [tls(own_office.port) for _ in range(SLOW)]
+
+    def dribble() -> None:
+        sent = 0
+        while not done.wait(1):
+            for i, one in enumerate(crowd):
+                said = first if i % 2 else third
+                one.sendall(said[sent : sent + 1] or b"x")
+            sent += 1
+
+    for i, one in enumerate(crowd):  # some are stuck in their headers, some in their body
+        one.sendall((first, third)[i % 2][: 10 if i % 3 else -1])
+    slow = threading.Thread(target=dribble)
+    slow.start()
+    try:
+        started = time.monotonic()
+        assert [one["digest"] for one in own_office.sync("amal", "basim", "samar", "amal")] == ["equal"] * 4
+        assert time.monotonic() - started < 5
+    finally:
+        done.set()
+        slow.join()
+        for one in crowd:
+            one.close()
+    own_office.equal("amal", "basim", "samar")
+
+
+@pytest.mark.long
+def test_who_does_not_finish_a_hello_is_hung_up_on(own_office: Office) -> None:
+    """Half a hello, and then nothing for half a minute: 408."""
+    hello = Hand(own_office["amal"], own_office.port).hello()
+    with tls(own_office.port) as connection:
+        connection.settimeout(60)
+        connection.sendall(b"POST /v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n" + hello[:9])
+        assert reply(connection).status == 408
+
+
+def test_people_are_invited_and_locked_out_while_the_server_runs(own_office: Office) -> None:
+    """The commands work on the store of a running server: an invite is good at once, and so is a revocation."""
+    made = own_office.json("hq", "server", "invite", "هدى", "--role", "caseworker", "--unit", "LAT/JBL")
+    joined = own_office.json("huda", "join", made["invite"].replace(":9\"", ""))
+    assert (joined["person"], joined["units"], joined["sync"]["digest"]) == ("هدى", ["LAT/JBL"], "equal")
+    added = own_office.json("huda", "add", "household", "--set", "family_name=محمد")
+    assert own_office.json("huda", "sync")["up"]["commits"] == 1
+    own_office.sync("amal")
+    assert added["id"].replace("-", "") in {record.hex() for record in rows(own_office["amal"])}
+    again = own_office.run("other", "join", made["invite"], "--json")
+    assert (again.returncode, '"invite_invalid"' in again.stdout) == (7, True)
+    assert not (own_office.home / "other" / "slots.json").exists()
+    own_office.json("hq", "server", "revoke", joined["device"])
+    assert own_office.run("huda", "sync").returncode == 7
+    listed = {one["device"]: one["state"] for one in own_office.json("hq", "server", "devices")}
+    assert listed[joined["device"]] == "revoked"
+    assert set(listed.values()) == {"enrolled", "revoked"}
+
+
+@pytest.mark.parametrize("invite", ["", "fieldsync:1:", "fieldsync:1:%%%", "fieldsync:2:AAAA", "https://127.0.0.1", "fieldsync:1:" + "A" * 3_000])
+def test_what_is_no_invite_is_refused(own_office: Office, invite: str) -> None:
+    """Garbage instead of an invite: one line, exit code 7, and no folder is made."""
+    done = own_office.run("nobody", "join", invite)
+    assert done.returncode == 7
+    assert len(done.stderr.strip().splitlines()) <= 2
+    assert not (own_office.home / "nobody").exists()
+
+
+def test_many_laptops_at_once(own_office: Office) -> None:
+    """Three laptops push and pull at the same moment, again and again; each is served, and in the end all are equal."""
+    for i in range(3):
+        for name in ("amal", "basim", "samar"):
+            own_office.register(name, 40 * (i + 1))
+        with ThreadPoolExecutor(3) as pool:
+            told = list(pool.map(lambda name: own_office.sync(name)[0], ("amal", "basim", "samar")))
+        assert {one["digest"] for one in told} == {"equal"}
+        family = min(rows(own_office["hq"])).hex()
+        for name in ("amal", "basim"):
+            own_office.sync(name)
+            save.edit(own_office[name], family, Changes(set={"location": f"{name} {i}"}))
+    own_office.sync("amal", "basim", "samar", "amal", "basim")
+    own_office.equal("amal", "basim", "samar")
+
+
+def test_a_line_that_swallows_the_answer(own_office: Office) -> None:
+    """The server has committed, and its answer is lost: the laptop asks where it stands, and sends nothing twice."""
+    own_office.register("amal", 200)
+    with closing(Relay(own_office.port)) as line:
+        own_office.meets("amal", line.port)
+        line.swallow_after = 2_000
+        own_office.shut("amal")
+        done = own_office.run("amal", "sync", "--json")
+        assert done.returncode == 6
+        assert line.up > 2_000
+        line.whole()
+        synced = own_office.json("amal", "sync")
+    assert (synced["requests"], synced["up"]["commits"], synced["digest"]) == (3, 0, "equal")  # stale nonce, where, sync
+    own_office.equal("amal")
+    with own_office["hq"].store.read() as tx:
+        assert len(list(tx.commits(own_office["amal"].device, 0))) == 200
