@@ -247,7 +247,8 @@ def find(
     from fieldsync.sync import read
 
     with opened(ctx) as node:
-        found = read.find(node, " ".join(text), limit=limit)
+        with bar(ctx) as progress:
+            found = read.find(node, " ".join(text), limit=limit, progress=progress)
         tell(ctx, found, lambda out: out.records(node, found, limit=limit))
 
 
@@ -257,9 +258,10 @@ def history(ctx: typer.Context, record: Record) -> None:
     Example: fieldsync history JBL-AK-42
     """
     from fieldsync.sync import read
+    from fieldsync.sync.history import history as told_of
 
     with opened(ctx) as node:
-        found = read.history(node, record)
+        found = told_of(node, record)
         kind = read.show(node, record)["type"]
         tell(ctx, found, lambda out: out.history(node, kind, found))
 

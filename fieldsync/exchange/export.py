@@ -38,7 +38,7 @@ def export(node: Node, type: str, out: Path, *, progress: Progress | None = None
     draft = out.with_name(out.name + ".new")
     count = 0
     with node.store.read() as tx:
-        total = tx.count("type = ?", (type,))
+        total = tx.counts().get(type, 0)
 
     def records() -> Iterator[Json]:
         nonlocal count
@@ -65,7 +65,7 @@ def export(node: Node, type: str, out: Path, *, progress: Progress | None = None
 def _all(node: Node, type: str) -> Iterator[Json]:
     with node.store.read() as tx:
         shower = read.Shower(node, tx)
-        for row in tx.rows_where("type = ?", (type,)):
+        for row in tx.select(type=type):
             if "_deleted" not in row.doc:
                 yield shower.record(row)
 

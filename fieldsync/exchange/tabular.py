@@ -224,7 +224,7 @@ class _Importer:
         assert self._key is not None
         if self._by_key is None:
             self._by_key = {}
-            for row in self._tx.rows_where("type = ?", (self._kind.name,)):
+            for row in self._tx.select(type=self._kind.name):
                 told = row.doc.get(self._key.name)
                 if told is not None and "_deleted" not in row.doc:
                     text = names.plain(str(told))

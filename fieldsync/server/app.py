@@ -197,7 +197,7 @@ class App:
 
         def look() -> int:
             with self.node.store.read() as tx:
-                return tx.count("0")
+                return len(tx.channels())
 
         await run_in_threadpool(look)
         return JSONResponse({"status": "ok", "protocol": PROTOCOL})

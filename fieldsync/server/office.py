@@ -12,7 +12,8 @@ from fieldsync.crypto import keys
 from fieldsync.crypto.slots import Slots
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Grant, covers
-from fieldsync.sync import invites, node as nodes
+from fieldsync.sync import invites
+from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import ROLES, Node
 from fieldsync.sync.permit import UNIT

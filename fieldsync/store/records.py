@@ -1,10 +1,12 @@
 """Records, channels and full text in SQL."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from fieldsync.core.register import Value
 from fieldsync.core.state import term
 from fieldsync.store.contract import Channel, Document, Entry, Row
 from fieldsync.store.numbers import Numbered, Numbers
@@ -50,14 +52,56 @@ class Records(Numbered):
         found = (self.sql(query, (bytearray(record),)).fetchone() for record in records)
         return {row[1]: self._row(row) for row in found if row is not None}
 
-    def rows_where(self, condition: str = "1", values: Sequence[object] = (), order: str = "n", limit: int = -1) -> Iterator[Row]:
-        """Yield rows that meet a condition over the table `record`; values are bound, never spliced in."""
-        query = f"SELECT {_COLUMNS} FROM record WHERE {condition} ORDER BY {order} LIMIT ?"
+    def select(
+        self,
+        *,
+        type: str | None = None,
+        equal: Mapping[str, Value] = MappingProxyType({}),
+        members: Mapping[str, str] = MappingProxyType({}),
+        unit: str | None = None,
+        channel: int | None = None,
+        in_conflict: bool = False,
+        deleted: bool = True,
+        sort: str = "",
+        limit: int = -1,
+    ) -> Iterator[Row]:
+        """Yield the rows that are all of what is given, in the order of their making or by a field (`-field`: falling).
+
+        `equal` are plain fields' values, `members` one member each of sets; fields' names come from the schema.
+        """
+        conditions, values = ["1"], list[object]()
+
+        def demand(condition: str, *wanted: object) -> None:
+            conditions.append(condition)
+            values.extend(wanted)
+
+        if type is not None:
+            demand("type = ?", type)
+        if channel is not None:
+            demand("channel = ?", channel)
+        if unit is not None:
+            below = unit.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "/%"
+            demand("channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')", unit, below)
+        if in_conflict:
+            demand("conflicts IS NOT NULL")
+        if not deleted:
+            demand("json_extract(doc, '$._deleted') IS NULL")
+        for field, value in equal.items():
+            demand(f"json_extract(doc, '$.{field}') IS ?", value)
+        for field, member in members.items():
+            demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value = ?)", member)
+        field = sort.removeprefix("-")
+        order = f"json_extract(doc, '$.{field}') {'DESC' if sort.startswith('-') else 'ASC'}, n" if field else "n"
+        query = f"SELECT {_COLUMNS} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
         return map(self._row, self.sql(query, (*values, limit)))
 
-    def count(self, condition: str = "1", values: Sequence[object] = ()) -> int:
-        """Return how many records meet a condition."""
-        return int(self.sql(f"SELECT count(*) FROM record WHERE {condition}", values).fetchone()[0])
+    def count(self) -> int:
+        """Return how many records there are."""
+        return int(self.sql("SELECT count(*) FROM record").fetchone()[0])
+
+    def in_conflict(self) -> int:
+        """Return how many records have an open conflict."""
+        return int(self.sql("SELECT count(*) FROM record WHERE conflicts IS NOT NULL").fetchone()[0])
 
     def counts(self) -> dict[str, int]:
         """Return how many records there are of each type."""

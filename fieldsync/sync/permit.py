@@ -59,11 +59,7 @@ class Permit:
         row = self._known.get(commit.record)
         if row is not None:
             unit = self._units.get(row.channel or 0, "")
-            if covers(self._device.grants, unit) is None:
-                for channel in self._tx.channels_left(row.n):
-                    if covers(self._device.grants, self._units.get(channel, "")):
-                        return self._units[channel]
-            return unit
+            return unit if covers(self._device.grants, unit) is not None else self._left(row) or unit
         if commit.record in self._made:
             return self._made[commit.record][0]
         if "_unit" not in commit.fields:
@@ -73,6 +69,11 @@ class Permit:
             raise errors.IllegalValue(type=commit.type, field="_unit", reason="pattern")
         return unit
 
+    def _left(self, row: Row) -> str | None:
+        """Return a unit of the device's that a record has left, if there is one."""
+        units = (self._units.get(channel, "") for channel in self._tx.channels_left(row.n))
+        return next((unit for unit in units if covers(self._device.grants, unit) is not None), None)
+
     def _check_type(self, commit: Commit) -> None:
         row = self._known.get(commit.record)
         type_ = self._made.get(commit.record, ("", commit.type))[1] if row is None else row.state.type
@@ -80,14 +81,17 @@ class Permit:
             raise errors.IllegalValue(type=commit.type, field="_type", reason="system")
 
     def _check_place(self, commit: Commit) -> None:
-        """A record may be moved to any unit that there is, and hung onto another record only where its device may write."""
+        """A record may be moved to any unit that there is, and hung onto another record only where its device may write.
+
+        It follows one that has left the device's units: a child that was added before anybody there knew.
+        """
         unit = commit.fields.get("_unit")
         if unit is not None and unit not in self._units.values() and covers(self._device.grants, str(unit)) is None:
             raise errors.UnitRefused(unit=unit)
         owner = commit.fields.get(self._rules.of(commit.type).belongs_to or "")
         if isinstance(owner, str):
-            for channel in self._tx.channels_of([_id(commit, owner)]).values():
-                if covers(self._device.grants, self._units[channel]) is None:
+            for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
+                if covers(self._device.grants, self._units[channel]) is None and self._left(self._tx.rows([record])[record]) is None:
                     raise errors.UnitRefused(unit=self._units[channel])
 
     def _decides(self, commit: Commit) -> bool:

@@ -2,22 +2,19 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from fieldsync import errors
 from fieldsync.core import names, stamp
-from fieldsync.core.commit import Commit, decode
 from fieldsync.core.register import Value
-from fieldsync.core.settle import DECIDED, REOPENED, candidates
-from fieldsync.core.state import field_of, latest, register_of, registers
+from fieldsync.core.settle import DECIDED
+from fieldsync.core.state import field_of, latest, registers
 from fieldsync.schema import validate
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
-from fieldsync.sync.save import unit_of
 
 Json = dict[str, Any]
 Progress = Callable[[int, int | None, str], None]
@@ -99,26 +96,24 @@ def list_records(
 ) -> list[Json]:
     """Return records of a type that have all these values; a limit of 0 means all. UnknownType, UnknownField."""
     kind = node.schema.type(type)
-    condition, values = "type = ?", [type]
+    equal: dict[str, Value] = {}
+    members: dict[str, str] = {}
+    unit = None
     for name, wanted in (where or {}).items():
         if name == "unit":
-            condition += " AND channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')"
-            values += [wanted, wanted.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "/%"]
+            unit = wanted
         elif kind.field(name).kind == "set":
-            condition += f" AND EXISTS (SELECT 1 FROM json_each(doc, '$.{name}') WHERE value = ?)"
-            values.append(str(validate.check_member(kind.field(name), wanted)))
+            members[name] = str(validate.check_member(kind.field(name), wanted))
         else:
-            condition += f" AND json_extract(doc, '$.{name}') IS ?"
-            values.append(validate.normaliser(kind.field(name))(wanted))  # type: ignore[arg-type]  # a JSON scalar
-    if not deleted:
-        condition += " AND json_extract(doc, '$._deleted') IS NULL"
-    order = "n"
-    if sort is not None:
-        falling = sort.startswith("-")
-        order = f"json_extract(doc, '$.{kind.field(sort.lstrip('-')).name}') {'DESC' if falling else 'ASC'}, n"
+            equal[name] = cast("Value", validate.normaliser(kind.field(name))(wanted))
+    if sort:
+        kind.field(sort.lstrip("-"))
     with node.store.read() as tx:
         shower = Shower(node, tx)
-        return [shower.record(row) for row in tx.rows_where(condition, values, order, limit or -1)]
+        rows = tx.select(
+            type=type, equal=equal, members=members, unit=unit, deleted=deleted, sort=sort or "", limit=limit or -1
+        )
+        return [shower.record(row) for row in rows]
 
 
 def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = None) -> list[Json]:
@@ -145,86 +140,13 @@ def _scan(node: Node, tx: Tx, text: str, limit: int) -> Iterator[Row]:
     """A server keeps no full-text index: it reads."""
     wanted = [set(names.search_terms(word)) for word in text.split()]
     found = 0
-    for row in tx.rows_where() if wanted else ():
+    for row in tx.select() if wanted else ():
         words = set(node.rules.of(row.state.type).words(row.doc).split())
         if all(words & terms for terms in wanted):
             yield row
             found += 1
             if found == limit:
                 return
-
-
-# --- history ----------------------------------------------------------------------------------------------------------
-
-
-def history(node: Node, ref: str) -> list[Json]:
-    """Return who changed what, when, old → new, and what lost; oldest first.
-
-    A server has every commit; a laptop its own, and of others' what still stands or stood in a conflict.
-    """
-    with node.store.read() as tx:
-        row = find_row(tx, ref)
-        commits = {(c.device, c.seq): decode(c.body) for c in tx.commits_of(row.state.record) if c.body is not None}
-        entries = {dot: (c.stamp, c.author, dict(c.fields), c.note) for dot, c in commits.items()}
-        for name, register in registers(row.state).items():
-            told = list(candidates(register))
-            if field_of(name) == DECIDED:
-                name = name.partition("/")[2]
-                told = [one for head in register.heads for one in _decided(head.value)]
-            for head in told:
-                if head.dot not in commits:
-                    entry = entries.setdefault(head.dot, (head.stamp, head.author, {}, None))
-                    entry[2][name] = head.value
-        alive = {(head.dot, name) for name, register in registers(row.state).items() for head in candidates(register)}
-        return _told(tx, row, commits, entries, alive)
-
-
-def _decided(value: Value) -> list[Any]:
-    from fieldsync.core.settle import unpacked  # noqa: PLC0415
-
-    heads = value.get("heads") if isinstance(value, dict) else None
-    return [unpacked(head) for head in heads] if isinstance(heads, list) else []
-
-
-def _told(tx: Tx, row: Row, commits: Mapping[Any, Commit], entries: Mapping[Any, Any], alive: set[Any]) -> list[Json]:
-    told: list[Json] = []
-    now: dict[str, Value] = {}
-    written: dict[tuple[Any, str], Value] = {}
-    beaten = {(head.dot, name.partition("/")[2]) for name, r in registers(row.state).items() if field_of(name) == DECIDED
-              for h in r.heads for head in _decided(h.value)} - alive  # fmt: skip
-    for dot, (at, author, fields, note) in sorted(entries.items(), key=lambda entry: (entry[1][0], entry[0])):
-        commit = commits.get(dot)
-        changes = {}
-        for name, value in fields.items():
-            if field_of(name) == DECIDED:
-                continue
-            if name == "_code":
-                continue
-            new = _plain(name, value)
-            old = _before(commit, name, written) if commit is not None else None
-            changes[name] = {"old": old if old is not None else (None if commit is None else now.get(name)), "new": new}
-            written[dot, name] = now[name] = new
-        if changes:
-            lost = any((dot, name) in beaten for name in changes)
-            told.append({
-                "at": stamp.text(at), "by": author, "device": device_name(tx, dot[0]), "seq": dot[1], "changes": changes,
-                "note": note, "lost": lost,
-            })  # fmt: skip
-    return told
-
-
-def _plain(name: str, value: Value) -> Value:
-    """Return a value as people read it: a deletion's reason, and the values that are open again after an undo."""
-    if isinstance(value, dict) and REOPENED in value:
-        return [str(head.value) for head in _decided({"heads": value[REOPENED]})]
-    return value.get("reason") if name == "_deleted" and isinstance(value, dict) else value  # type: ignore[return-value]  # text
-
-
-def _before(commit: Commit, name: str, written: Mapping[tuple[Any, str], Value]) -> Value:
-    """What a write replaced: the newest value that it had seen."""
-    seen = next((dict(pairs) for names_, pairs in commit.context if name in names_), {})
-    known = [(dot, value) for (dot, other), value in written.items() if other == name and dot[1] <= seen.get(dot[0], 0)]
-    return known[-1][1] if known else None
 
 
 # --- status -----------------------------------------------------------------------------------------------------------
@@ -249,7 +171,7 @@ def status(node: Node) -> Json:
             "records": tx.counts(),
             "unsent": me.head - acknowledged(node, tx) if node.is_laptop else 0,
             "refused": [{"seq": seq, "code": code, **msgspec.json.decode(facts)} for seq, code, facts in tx.refusals(node.device)],
-            "conflicts": tx.count("conflicts IS NOT NULL"),
+            "conflicts": tx.in_conflict(),
             "last_sync": stamp.text(synced << stamp.COUNTER_BITS) if synced else None,
             "receipts": [
                 {"server": servers[server].name, "seq": seq, "at": stamp.text(at << stamp.COUNTER_BITS)}
@@ -261,5 +183,3 @@ def status(node: Node) -> Json:
             ],
         }
 
-
-__all__ = ["Shower", "errors", "find", "history", "list_records", "register_of", "show", "status", "unit_of", "uuid_text"]

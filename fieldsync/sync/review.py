@@ -24,7 +24,7 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None, field
     with node.store.read() as tx:
         found = [
             item
-            for row in tx.rows_where("conflicts IS NOT NULL" + (" AND type = ?" if type else ""), (type,) if type else ())
+            for row in tx.select(type=type, in_conflict=True)
             for item in _items(tx, row)
             if (field is None or item["field"] == field) and (unit is None or item["unit"] == unit or item["unit"].startswith(unit + "/"))
         ]
@@ -66,7 +66,7 @@ def take(node: Node, ref: str, field: str, *, head: str | None = None, value: An
             chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
         if field == "_deleted" and chosen is not None:
             chosen = {"reason": _reason(chosen), "saw": _all_seen(row)}
-        over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field]}
+        over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field], "note": note or None}
         fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
         commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, decides=True)])
     return row.state.record

@@ -176,7 +176,7 @@ class Client:
         """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
         for channel in tx.channels():
             if channel.records and covers(self.node.grants, channel.unit) is None:
-                tx.purge(list(tx.rows_where("channel = ?", (channel.n,))))
+                tx.purge(list(tx.select(channel=channel.n)))
 
     def differing(self) -> list[str]:
         """Return the units whose digests differ although nothing is left to send: never, unless something broke."""

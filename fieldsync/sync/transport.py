@@ -19,7 +19,8 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store.contract import Server
-from fieldsync.sync import heal, node as nodes
+from fieldsync.sync import heal
+from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Client, Tally, granted, refusal
@@ -51,6 +52,13 @@ class _Pinned(HTTPAdapter):
         super().init_poolmanager(
             *args, **options, assert_fingerprint=self._pin.hex(), assert_hostname=False, ssl_context=context
         )
+
+    def close(self) -> None:
+        """Hang up at once: left to itself, urllib3 does so when nobody holds the pool any more, an error's traceback say."""
+        pools = self.poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118 - it cannot be iterated, by design
+            pools[key].close()
+        super().close()
 
 
 class Line:

@@ -60,7 +60,7 @@ def _records(node: Node, tx: Tx, counted: dict[str, int], say: Progress) -> Iter
     digests: dict[int | None, tuple[int, int]] = {}
     refused = {(device.id, seq) for device in tx.devices() for seq, _, _ in tx.refusals(device.id)}
     total = tx.count()
-    for row in tx.rows_where():
+    for row in tx.select():
         counted["records"] += 1
         if counted["records"] % _BATCH == 0:
             say(counted["records"], total, "records")

@@ -8,7 +8,7 @@ import pytest
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical
 from fieldsync.store.contract import Grant
-from fieldsync.sync import read, review, save, verify
+from fieldsync.sync import history, read, review, save, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests.cast import JBL, QRD, rows
@@ -183,7 +183,7 @@ def test_no_value_whatever_stops_a_server(office: Office, amal: Node) -> None:
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
     for record in rows(office["samar"]):
-        read.history(office["samar"], record.hex())
+        history.history(office["samar"], record.hex())
     assert verify.check(office["hq"])["ok"]
 
 

@@ -1,0 +1,131 @@
+"""A record's history: who changed what, when, from what to what, and what lost."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, cast
+
+from fieldsync.core import names, stamp
+from fieldsync.core.commit import Commit, decode
+from fieldsync.core.register import Dot, Head, Value
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
+from fieldsync.core.state import field_of, registers
+from fieldsync.store.contract import Row
+from fieldsync.sync.find import find_row
+from fieldsync.sync.node import Node
+from fieldsync.sync.read import Json, device_name
+
+
+class _Entry(NamedTuple):
+    """One save, as far as this node knows it; `commit` is None when only its values came here."""
+
+    stamp: int
+    author: str
+    fields: dict[str, Value]
+    note: str | None
+    commit: Commit | None
+
+
+def history(node: Node, ref: str) -> list[Json]:
+    """Return a record's saves, oldest first, in the contract's shape `history`. NoRecord, Ambiguous.
+
+    A server has every commit; a laptop its own, and of others' what stands, what stood in a conflict, and decisions.
+    """
+    with node.store.read() as tx:
+        row = find_row(tx, ref)
+        entries: dict[Dot, _Entry] = {}
+        for logged in tx.commits_of(row.state.record):
+            if logged.body is not None:
+                one = decode(logged.body)
+                entries[one.device, one.seq] = _Entry(one.stamp, one.author, dict(one.fields), one.note, one)
+        for name, head, note in _heard(row):
+            if head.dot not in entries:
+                entries[head.dot] = _Entry(head.stamp, head.author, {}, note, None)
+            if entries[head.dot].commit is None:
+                entries[head.dot].fields[name] = head.value
+        lost, origins = set(_lost(row)), dict(_origins(row))
+        told = []
+        known: list[tuple[Dot, str, Value]] = []
+        for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
+            changes = {}
+            for name, value in entry.fields.items():
+                if field_of(name) == DECIDED or name == "_code":
+                    continue
+                new = _plain(name, value)
+                old = origins.get((dot, name)) if entry.commit is None else None
+                changes[name] = {"old": old if old is not None else _before(entry.commit, name, known), "new": new}
+                known.append((dot, name, new))
+            if changes:
+                told.append({
+                    "at": stamp.text(entry.stamp), "by": entry.author, "device": device_name(tx, dot[0]), "seq": dot[1],
+                    "changes": changes, "note": entry.note, "lost": any((dot, name) in lost for name in changes),
+                })  # fmt: skip
+        return told
+
+
+def _heard(row: Row) -> Iterator[tuple[str, Head, str | None]]:
+    """Yield (field, head, note) of all that the registers tell: heads, and what decisions were made over."""
+    everything = registers(row.state)
+    for name, register in everything.items():
+        if field_of(name) != DECIDED:
+            notes = {head.dot: _note(head.value) for head in _decisions(row, name)}
+            yield from ((name, head, notes.get(head.dot)) for head in candidates(register))
+            continue
+        for decision in register.heads:
+            yield from ((name.partition("/")[2], head, None) for head in _over(decision.value))
+
+
+def _decisions(row: Row, field: str) -> tuple[Head, ...]:
+    register = row.state.fields.get(f"{DECIDED}/{field}")
+    return () if register is None else register.heads
+
+
+def _over(value: Value) -> list[Head]:
+    heads = value.get("heads") if isinstance(value, dict) else None
+    return [unpacked(head) for head in heads] if isinstance(heads, list) else []
+
+
+def _note(value: Value) -> str | None:
+    note = value.get("note") if isinstance(value, dict) else None
+    return note if isinstance(note, str) else None
+
+
+def _lost(row: Row) -> Iterator[tuple[Dot, str]]:
+    """Yield (dot, field) of the values that a decision, standing now, was made against."""
+    for name, register in row.state.fields.items():
+        field = name.partition("/")[2]
+        if field_of(name) == DECIDED and field in row.state.fields:
+            standing = row.state.fields[field].heads
+            for decision in register.heads:
+                for head in _over(decision.value):
+                    if not any(names.same(head.value, one.value) for one in standing):
+                        yield head.dot, field
+
+
+def _origins(row: Row) -> Iterator[tuple[tuple[Dot, str], Value]]:
+    """Yield ((dot, field), value) of what the values of a conflict all started from."""
+    for field, origin in row.conflicts.items():
+        if field in row.state.fields:
+            yield from (((head.dot, field), origin) for head in candidates(row.state.fields[field]))
+    for name, register in row.state.fields.items():
+        if field_of(name) == DECIDED:
+            for decision in register.heads:
+                if isinstance(decision.value, dict):
+                    base = cast("Value", decision.value.get("base"))
+                    yield from (((head.dot, name.partition("/")[2]), base) for head in _over(decision.value))
+
+
+def _plain(name: str, value: Value) -> Value:
+    """Return a value as people read it: a deletion's reason, and the values that are open again after an undo."""
+    if isinstance(value, dict) and REOPENED in value:
+        return [str(head.value) for head in _over({"heads": value[REOPENED]})]
+    if name == "_deleted" and isinstance(value, dict):
+        return str(value.get("reason"))
+    return value
+
+
+def _before(commit: Commit | None, name: str, known: list[tuple[Dot, str, Value]]) -> Value:
+    """Return what a write replaced: the newest value that it had seen, or (of others' saves) that is known."""
+    if commit is None:
+        return next((value for _, other, value in reversed(known) if other == name), None)
+    seen: dict[bytes, int] = next((dict(pairs) for names_, pairs in commit.context if name in names_), {})
+    return next((v for (device, seq), other, v in reversed(known) if other == name and seq <= seen.get(device, 0)), None)
+
