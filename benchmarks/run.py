@@ -84,7 +84,10 @@ class Bench:
             "--schemas", str(SCHEMAS),
         )  # fmt: skip
         self.server = subprocess.Popen(
-            self.command("hq", "server", "run", "--listen", f"127.0.0.1:{self.port}"), env=self.env, stderr=subprocess.PIPE, text=True
+            self.command("hq", "server", "run", "--listen", f"127.0.0.1:{self.port}"),
+            env=self.env,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert self.server.stderr is not None
         line = self.server.stderr.readline()
@@ -232,7 +235,14 @@ def table(big: dict[str, Any], small: dict[str, Any]) -> str:
 
 def machine() -> str:
     """Return what this ran on."""
-    cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        "",
+    )
     return f"{os.cpu_count()} cores ({cpu}), {platform.system()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
 
 

@@ -157,7 +157,11 @@ def frame_end() -> str:
 
 
 def _pairs(at: anatomy.Path, count: int, total: int) -> dict[anatomy.Path, anatomy.Label]:
-    found: dict[anatomy.Path, anatomy.Label] = {(*at, 0): "lists", (*at, 1): ("length of each", count), (*at, 2): "pairs"}
+    found: dict[anatomy.Path, anatomy.Label] = {
+        (*at, 0): "lists",
+        (*at, 1): ("length of each", count),
+        (*at, 2): "pairs",
+    }
     for i, name in enumerate(("device", "seq")):
         found[*at, 3, i] = (name, total)
     return found
@@ -220,7 +224,11 @@ def registers() -> str:
 def term_() -> str:
     state = conflict()
     assert state.base is not None
-    hashed = [(state.record, "record id"), (state.base.device, "base: device"), (state.base.seq.to_bytes(8, "big"), "base: seq")]
+    hashed = [
+        (state.record, "record id"),
+        (state.base.device, "base: device"),
+        (state.base.seq.to_bytes(8, "big"), "base: seq"),
+    ]
     for name in sorted(state.fields):  # none of them stands as the base left it
         hashed.append((name.encode() + b"\0", f"register {name}"))
         for head in state.fields[name].heads:

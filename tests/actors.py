@@ -30,10 +30,14 @@ def work(home: str, seed: str, steps: str) -> None:
             continue
         known = [row for row in rows(node).values() if row.state.type == "household" and "_deleted" not in row.doc]
         if len(known) < 3 or chance.random() < 0.2:
-            save.add(node, "household", Changes(set={"family_name": "محمد", "location": f"{node.letters} {step}"}), unit=JBL)
+            save.add(
+                node, "household", Changes(set={"family_name": "محمد", "location": f"{node.letters} {step}"}), unit=JBL
+            )
         else:
             ref = chance.choice(known).state.record.hex()
-            save.edit(node, ref, Changes(set={chance.choice(["location", "address", "origin"]): f"{node.letters} {step}"}))
+            save.edit(
+                node, ref, Changes(set={chance.choice(["location", "address", "origin"]): f"{node.letters} {step}"})
+            )
         with node.store.read() as tx:
             me = tx.device(node.device)
         assert me is not None

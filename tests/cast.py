@@ -126,7 +126,7 @@ def move_office(home: Path, port: int) -> None:
 def rows(node: Node) -> dict[bytes, Row]:
     """Return all records of a node."""
     with node.store.read() as tx:
-        return {row.state.record: row for row in tx.rows_where()}
+        return {row.state.record: row for row in tx.select()}
 
 
 # --- real processes ---------------------------------------------------------------------------------------------------

@@ -98,7 +98,12 @@ class Office:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of such a command."""
-        return {**os.environ, "PYTHONPATH": str(ROOT), "FIELDSYNC_KEY_FILE": str(self.home / "key"), "FIELDSYNC_LANG": "en"}
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "FIELDSYNC_KEY_FILE": str(self.home / "key"),
+            "FIELDSYNC_LANG": "en",
+        }
 
     def run(self, name: str, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
@@ -138,7 +143,19 @@ def write(node: Node, record: bytes, *written: Mapping[str, Value], type: str = 
         assert me.chain is not None
         now = node.clock() << stamp.COUNTER_BITS
         made = [
-            Commit(FORMAT, node.device, seq, now + seq, node.person, type, form, record, None, dict(sorted(fields.items())), ())
+            Commit(
+                FORMAT,
+                node.device,
+                seq,
+                now + seq,
+                node.person,
+                type,
+                form,
+                record,
+                None,
+                dict(sorted(fields.items())),
+                (),
+            )
             for seq, fields in enumerate(written, me.head + 1)
         ]
         bodies = list(map(encode, made))
@@ -206,7 +223,9 @@ class Hand:
         signature = key.sign(chain.request_message("POST", path, "", nonce, hello))
         return f"FS {b64(key.device)}.{b64(nonce)}.{b64(signature)}"
 
-    def post(self, path: str, hello: bytes, more: bytes = b"", *, proof: str | None = None, length: int | None = None) -> Answer:
+    def post(
+        self, path: str, hello: bytes, more: bytes = b"", *, proof: str | None = None, length: int | None = None
+    ) -> Answer:
         """Send a request; `length` is what it says of its body's length, when that is a lie."""
         proof = self.proof(path, hello) if proof is None else proof
         size = len(hello) + len(more) if length is None else length
@@ -229,4 +248,6 @@ class Hand:
             logged = [one for one in tx.commits(self.node.device, after) if upto is None or one.seq <= upto]
         seal = chain.seal(self.node.key, logged[-1].seq, logged[-1].chain)
         batch = [read(one.body or b"") for one in logged]
-        return self.pack(Kind.COMMITS, messages.encode(messages.Commits(self.node.device, seal, wire_rows.pack_commits(batch))))
+        return self.pack(
+            Kind.COMMITS, messages.encode(messages.Commits(self.node.device, seal, wire_rows.pack_commits(batch)))
+        )

@@ -111,7 +111,11 @@ def sound(value: object, depth: int = MAX_DEPTH) -> bool:
         return value - value == 0  # neither NaN nor infinite
     if depth and isinstance(value, list):
         return all(sound(item, depth - 1) for item in value)
-    return bool(depth) and isinstance(value, dict) and all(isinstance(k, str) and sound(v, depth - 1) for k, v in value.items())
+    return (
+        bool(depth)
+        and isinstance(value, dict)
+        and all(isinstance(k, str) and sound(v, depth - 1) for k, v in value.items())
+    )
 
 
 def state_of(commit: Commit) -> State:

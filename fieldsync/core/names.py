@@ -48,24 +48,80 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("'`´’‘ʼʿʾʻ", ""))
 _NOT_WORD = re.compile(r"[\W_]+")
 
 _BEFORE = {"عبد": "عبد", "ام": "ام"} | dict.fromkeys(("ابو", "ابا", "ابي", "بو"), "ابو")
-_BEFORE |= {"abd" + end: "abdul" for end in ("", *"ul el al il ol oul ur us ush er es ar".split())}
-_BEFORE |= dict.fromkeys("abu abou abo abi bou abul aboul".split(), "abu")
-_BEFORE |= dict.fromkeys("umm um oum omm om".split(), "umm")
+_BEFORE |= {
+    "abd" + end: "abdul" for end in ("", *["ul", "el", "al", "il", "ol", "oul", "ur", "us", "ush", "er", "es", "ar"])
+}
+_BEFORE |= dict.fromkeys(["abu", "abou", "abo", "abi", "bou", "abul", "aboul"], "abu")
+_BEFORE |= dict.fromkeys(["umm", "um", "oum", "omm", "om"], "umm")
 _AFTER = frozenset(("الدين", "الله", "الحق", "النبي", "الزهرا", "allah"))
 _DIVINE = ("الله", "allah")  # never searched for by itself: half of all names would be found
 _AFTER_LATIN = re.compile(r"(?:[aeu][ld])?(d+(?:ee|i|ea)ne?|haq+|nabi|zahra+)")
 _ARTICLES = frozenset(("ال", "al", "el", "ul", "il"))
 _SUN_ARTICLE = re.compile(r"[aeiu](sh|dh|th|[tdrzsn])")
-_LINKERS = frozenset("بن ابن بنت bin ibn bint ben".split())
+_LINKERS = frozenset(["بن", "ابن", "بنت", "bin", "ibn", "bint", "ben"])
 _TITLES = frozenset(
-    "الحاج الحاجه الحجه الشيخ الشيخه السيد السيده الدكتور الدكتوره دكتور دكتوره المهندس المهندسه "
-    "الاستاذ الاستاذه المرحوم المرحومه الشهيد الشهيده المحامي الانسه "
-    "haj hajj haji hajji hajja sheikh shaikh sheik dr mr mrs ms eng".split()
+    [
+        "الحاج",
+        "الحاجه",
+        "الحجه",
+        "الشيخ",
+        "الشيخه",
+        "السيد",
+        "السيده",
+        "الدكتور",
+        "الدكتوره",
+        "دكتور",
+        "دكتوره",
+        "المهندس",
+        "المهندسه",
+        "الاستاذ",
+        "الاستاذه",
+        "المرحوم",
+        "المرحومه",
+        "الشهيد",
+        "الشهيده",
+        "المحامي",
+        "الانسه",
+        "haj",
+        "hajj",
+        "haji",
+        "hajji",
+        "hajja",
+        "sheikh",
+        "shaikh",
+        "sheik",
+        "dr",
+        "mr",
+        "mrs",
+        "ms",
+        "eng",
+    ]
 )
 _SHORT = 4  # letters, of which an article would be half
 _NO_ARTICLE = frozenset(  # they begin with ال by nature
-    "الله الياس الهام الاء البرت الفريد الفونس اليان اليانا اليسا اليسار الماس الماسه الحان الطاف "
-    "albert alberto alfred alfons alfonso elmira".split()
+    [
+        "الله",
+        "الياس",
+        "الهام",
+        "الاء",
+        "البرت",
+        "الفريد",
+        "الفونس",
+        "اليان",
+        "اليانا",
+        "اليسا",
+        "اليسار",
+        "الماس",
+        "الماسه",
+        "الحان",
+        "الطاف",
+        "albert",
+        "alberto",
+        "alfred",
+        "alfons",
+        "alfonso",
+        "elmira",
+    ]
 )
 _NO_ARTICLE_BEFORE = ("الكس", "الكزا", "اليزا")  # Alexander, Elizabeth and their like
 _LATIN_ARTICLE = re.compile(r"[ae]l(?=[b-df-hj-np-tv-z]{1,2}[aeiouy].)")
@@ -195,9 +251,7 @@ def match(text: str) -> str:
 
     Only letters, digits and underscores get into a term, and each is quoted: no syntax survives.
     """
-    return " AND ".join(
-        "(" + " OR ".join(map(_quoted, alternatives)) + ")" for alternatives in query_terms(text)
-    )
+    return " AND ".join("(" + " OR ".join(map(_quoted, alternatives)) + ")" for alternatives in query_terms(text))
 
 
 def _quoted(term: str) -> str:

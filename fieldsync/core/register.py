@@ -64,7 +64,7 @@ def _follows(b: Register, a: Register) -> bool:
     if head.seq <= a.seen.get(head.device, 0):
         return False
     seen = b.seen
-    for device, seq in a.seen.items():
+    for device, seq in a.seen.items():  # noqa: SIM110 - a loop takes a third of the time, here where it counts
         if device not in seen or seq > seen[device]:
             return False
     return True

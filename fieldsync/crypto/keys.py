@@ -81,12 +81,12 @@ def make_certificate(hosts: list[str]) -> tuple[bytes, bytes]:
     Laptops pin its fingerprint, so it lives for 50 years, from a fixed day: no clock can be before.
     ValueError if a host is neither an address nor a name.
     """
-    import datetime as dt  # noqa: PLC0415 - only `server init` comes here, nobody else should wait
-    import ipaddress  # noqa: PLC0415
+    import datetime as dt
+    import ipaddress
 
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
 
     def name_of(host: str) -> x509.GeneralName:
         try:
@@ -136,6 +136,6 @@ def make_certificate(hosts: list[str]) -> tuple[bytes, bytes]:
 
 def fingerprint(certificate: bytes) -> bytes:
     """Return the 32-byte SHA-256 of a PEM certificate's DER, the one that laptops pin."""
-    import ssl  # noqa: PLC0415 - slow to load, and a laptop's reading commands never need it
+    import ssl
 
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.decode("ascii"))).digest()

@@ -230,7 +230,7 @@ def _stretched(slot: _Passphrase, passphrase: str) -> bytes:
     within = slot.memory in MEMORY and slot.iterations in ITERATIONS and slot.lanes in LANES
     if not within:
         raise errors.SlotPolicy
-    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id  # noqa: PLC0415 - slow to load
+    from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
     # Keyboards differ in how they compose an accent or a hamza: the passphrase is the same.
     secret = unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogatepass")
@@ -244,8 +244,8 @@ def _stretched(slot: _Passphrase, passphrase: str) -> bytes:
 
 
 def _derived(slot: _KeyFile | _Recovery, secret: bytes) -> bytes:
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     info = b"fieldsync slot 1 " + str(type(slot).__struct_config__.tag).encode()
     return HKDF(SHA256(), KEY_SIZE, slot.salt, info).derive(secret)

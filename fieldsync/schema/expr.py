@@ -60,9 +60,7 @@ class ExpressionError(ValueError):
 class Expr:
     """A compiled expression: the fields it names, the answers it expects of them, its value."""
 
-    def __init__(
-        self, text: str, node: Node, names: frozenset[str], answers: frozenset[tuple[str, str]]
-    ) -> None:
+    def __init__(self, text: str, node: Node, names: frozenset[str], answers: frozenset[tuple[str, str]]) -> None:
         self.text = text
         self.names = names
         self.answers = answers  # (field, code) pairs that are compared, to find misspelt codes
@@ -77,7 +75,7 @@ class Expr:
         return truth(self._node(doc, today))
 
 
-def compile(text: str) -> Expr:  # noqa: A001 - the word that says it
+def compile(text: str) -> Expr:
     """The expression of a text; raises ExpressionError."""
     parser = _Parser(text)
     node = parser.whole()

@@ -143,13 +143,9 @@ class _File:
         while known not in self._lines:
             known = known[:-1]
         line = self._lines[known]
-        self.faults.append(
-            {"file": self.name, "line": line, "code": code, "key": ".".join(path), **facts}
-        )
+        self.faults.append({"file": self.name, "line": line, "code": code, "key": ".".join(path), **facts})
 
-    def keys(
-        self, table: object, path: toml_lines.Path, known: Mapping[str, type | tuple[type, ...]]
-    ) -> Table:
+    def keys(self, table: object, path: toml_lines.Path, known: Mapping[str, type | tuple[type, ...]]) -> Table:
         """The known keys of a table with the right kind of value; the rest is a fault."""
         if not isinstance(table, dict):
             self.fault(path, "not_a_table")

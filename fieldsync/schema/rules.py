@@ -31,7 +31,8 @@ _FITS: Mapping[str, set[str]] = {
 class Report(Protocol):
     """Takes a fault: where it is, what it is, and its facts."""
 
-    def __call__(self, path: tuple[str, ...], code: str, **facts: object) -> None: ...
+    def __call__(self, path: tuple[str, ...], code: str, **facts: object) -> None:
+        """Take one."""
 
 
 def check(kind: Type, types: Mapping[str, Type], report: Report) -> None:
@@ -112,9 +113,7 @@ def _check_limits(field: Field, report: Report) -> None:
     low, high = field.min, field.max
     for key, bound in (("min", low), ("max", high)):
         wanted = str if field.type == "date" else int | float
-        if bound is not None and (
-            field.type not in _BOUNDED | {"date"} or not isinstance(bound, wanted)
-        ):
+        if bound is not None and (field.type not in _BOUNDED | {"date"} or not isinstance(bound, wanted)):
             report((*path, key), "key_does_not_fit", type=field.type)
             return
     if low is not None and high is not None and low > high:  # type: ignore[operator]

@@ -216,16 +216,12 @@ def _check_rules(plan: _Plan, new: Doc, doc: Doc, today: str) -> None:
                 raise errors.IllegalValue(field=owner, reason="rule", rule=rule.text)
 
 
-def _check_step(
-    kind: Type, lifecycle: Lifecycle, new: Mapping[str, object], doc: Doc, today: str
-) -> None:
+def _check_step(kind: Type, lifecycle: Lifecycle, new: Mapping[str, object], doc: Doc, today: str) -> None:
     old = doc.get(STATE)
     before = old if isinstance(old, str) else None
     state = new.get(STATE, before)
     if STATE in new and not (isinstance(state, str) and lifecycle.allows(before, state)):
-        raise errors.IllegalStep(
-            type=kind.name, old=before, new=state, allowed=list(lifecycle.after(before))
-        )
+        raise errors.IllegalStep(type=kind.name, old=before, new=state, allowed=list(lifecycle.after(before)))
     if state in (None, lifecycle.initial):
         return
     plan = _plan(kind)

@@ -36,8 +36,9 @@ _FALSE = frozenset({"false", "no", "n", "0", "off", "لا", "خطأ"})
 
 
 def normaliser(field: Field) -> Normaliser:
-    """The function from a given value to the stored one; it raises IllegalValue, never with the
-    value inside. For a set, log or tally it takes one member, entry or device's count.
+    """The function from a given value to the stored one; it raises IllegalValue, never with the value inside.
+
+    For a set, log or tally it takes one member, entry or device's count.
     """
     return _made(field)
 
@@ -105,12 +106,7 @@ def _int(field: Field) -> Normaliser:
 
     def whole(value: object) -> object:
         if type(value) is not int:
-            if (
-                type(value) is str
-                and value.isascii()
-                and value.isdigit()
-                and len(value) < EXACT_DIGITS
-            ):
+            if type(value) is str and value.isascii() and value.isdigit() and len(value) < EXACT_DIGITS:
                 value = int(value)
             elif (value := _odd_number(field, value, "not_whole")) is None:
                 return None

@@ -1,0 +1,1 @@
+"""The HTTP face of a replica, and the office that runs it."""

@@ -104,7 +104,9 @@ class App:
         stale.nonce = self._nonces.issue(device, used)  # type: ignore[attr-defined]
         raise stale
 
-    async def _opened(self, request: Request, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[Device, bytes, Serving]:
+    async def _opened(
+        self, request: Request, frames: AsyncIterator[tuple[int, bytes, bytes]]
+    ) -> tuple[Device, bytes, Serving]:
         async with asyncio.timeout(HELLO_SECONDS):
             tag, payload, whole = await _next(frames)
         codec = Codec(self._dictionary)
@@ -123,7 +125,7 @@ class App:
         """Frames up, acknowledgement and frames down."""
         started = time.monotonic()
         frames = _frames(request)
-        device, nonce, serving = await self._opened(request, frames)
+        _, nonce, serving = await self._opened(request, frames)
         count = 0
         async for tag, payload, _ in frames:
             await run_in_threadpool(_take, serving, tag, payload)
@@ -256,4 +258,3 @@ async def _slow(_request: Request, _error: TimeoutError) -> Response:
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
     return Response(status_code=499)
-

@@ -30,7 +30,14 @@ def check_unit(unit: str) -> str:
 
 
 def init(
-    home: Path, fill: Callable[[Slots, bytes], None], *, org: str, unit: str, address: str, texts: Mapping[str, str], person: str = "admin"
+    home: Path,
+    fill: Callable[[Slots, bytes], None],
+    *,
+    org: str,
+    unit: str,
+    address: str,
+    texts: Mapping[str, str],
+    person: str = "admin",
 ) -> dict[str, Any]:
     """Make a server's folder: keys, certificate, store. Returns its fingerprint and address. StoreExists, IllegalValue."""
     check_unit(unit)
@@ -55,7 +62,13 @@ def init(
 
     nodes.create_store(home, fill, write)
     pin = keys.fingerprint(certificate)
-    return {"org": org, "unit": unit, "address": address, "fingerprint": invites.fingerprint_text(pin), "device": codes.letters(0)}
+    return {
+        "org": org,
+        "unit": unit,
+        "address": address,
+        "fingerprint": invites.fingerprint_text(pin),
+        "device": codes.letters(0),
+    }
 
 
 def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> dict[str, Any]:
@@ -78,8 +91,14 @@ def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: i
             tx.channel_number(unit)
         tx.add_invite(id_, hashlib.sha256(secret).digest(), person.strip(), grants, expires)
         pin = keys.fingerprint(tx.get("certificate"))
-        text = Invite(tx.get("address"), pin, id_, secret, node.org, person.strip(), tuple((g.unit, g.role) for g in grants)).text()
-    return {"invite": text, "expires": stamp.text(expires << stamp.COUNTER_BITS), "fingerprint": invites.fingerprint_text(pin)}
+        text = Invite(
+            tx.get("address"), pin, id_, secret, node.org, person.strip(), tuple((g.unit, g.role) for g in grants)
+        ).text()
+    return {
+        "invite": text,
+        "expires": stamp.text(expires << stamp.COUNTER_BITS),
+        "fingerprint": invites.fingerprint_text(pin),
+    }
 
 
 def devices(node: Node) -> list[dict[str, Any]]:
@@ -101,7 +120,9 @@ def _shown(device: Device) -> dict[str, Any]:
 
 def find_device(tx: Tx, name: str) -> Device:
     """Return a device by its letters, or by its id or a unique beginning of it; NoDevice."""
-    found = [d for d in tx.devices() if d.letters == name.upper() or (len(name) >= 4 and d.id.hex().startswith(name.lower()))]
+    found = [
+        d for d in tx.devices() if d.letters == name.upper() or (len(name) >= 4 and d.id.hex().startswith(name.lower()))
+    ]
     if len(found) != 1:
         raise errors.NoDevice(device=name)
     return found[0]

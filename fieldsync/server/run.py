@@ -72,4 +72,3 @@ def listening(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise errors.Usage(reason="listen")
     return host.strip("[]"), int(port)
-

@@ -112,4 +112,17 @@ def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
     return None
 
 
-__all__ = ["Base", "Channel", "Device", "Document", "Entry", "Grant", "Logged", "Row", "Server", "State", "Value", "covers"]
+__all__ = [
+    "Base",
+    "Channel",
+    "Device",
+    "Document",
+    "Entry",
+    "Grant",
+    "Logged",
+    "Row",
+    "Server",
+    "State",
+    "Value",
+    "covers",
+]

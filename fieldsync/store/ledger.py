@@ -40,7 +40,9 @@ class Ledger(Numbered):
         """Return all devices that this node has heard of."""
         return [_device(row) for row in self.sql(f"SELECT {_DEVICE} FROM device ORDER BY n")]
 
-    def enrol(self, device: bytes, key: bytes, letters: str, person: str, grants: Sequence[Grant], at: int, chain: bytes) -> None:
+    def enrol(
+        self, device: bytes, key: bytes, letters: str, person: str, grants: Sequence[Grant], at: int, chain: bytes
+    ) -> None:
         """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
         self.device_number(device)
         self.sql(
@@ -51,7 +53,9 @@ class Ledger(Numbered):
     def name_device(self, device: bytes, letters: str, person: str) -> None:
         """Remember the name of a device that is enrolled elsewhere."""
         self.device_number(device)
-        self.sql("UPDATE device SET letters = ?, person = ? WHERE id = ? AND letters IS NULL", (letters, person, device))
+        self.sql(
+            "UPDATE device SET letters = ?, person = ? WHERE id = ? AND letters IS NULL", (letters, person, device)
+        )
 
     def named_devices(self, after: int) -> list[tuple[int, bytes, str, str]]:
         """Return (number, id, letters, person) of the devices enrolled here behind a number."""
@@ -69,7 +73,9 @@ class Ledger(Numbered):
 
     def use_nonce(self, device: bytes, issued: int, at: int) -> bool:
         """Take a nonce handed out at `issued` (microseconds): true once, false for it and all older ones after."""
-        done = self.sql("UPDATE device SET nonce = ?, seen = ? WHERE id = ? AND nonce < ?", (issued, at, device, issued))
+        done = self.sql(
+            "UPDATE device SET nonce = ?, seen = ? WHERE id = ? AND nonce < ?", (issued, at, device, issued)
+        )
         return bool(done.rowcount == 1)
 
     # --- commits ---
@@ -83,8 +89,17 @@ class Ledger(Numbered):
         self.many(
             "INSERT INTO commit_log VALUES (?,?,?,?,?,?,?,?,?,NULL)",
             [
-                (n, c.seq, c.stamp, self.author_number(c.author), bytearray(c.record), c.note, c.body and bytearray(c.body),
-                 bytearray(c.hash), bytearray(c.chain))
+                (
+                    n,
+                    c.seq,
+                    c.stamp,
+                    self.author_number(c.author),
+                    bytearray(c.record),
+                    c.note,
+                    c.body and bytearray(c.body),
+                    bytearray(c.hash),
+                    bytearray(c.chain),
+                )
                 for c in commits
             ],
         )
@@ -101,7 +116,9 @@ class Ledger(Numbered):
     def commits_of(self, record: bytes) -> list[Logged]:
         """Return all commits about a record that this node holds, by stamp."""
         query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE substr(c.record, 11, 6) = ? AND c.record = ?"
-        return sorted(map(self._logged, self.sql(query, (record[10:], record))), key=lambda c: (c.stamp, c.device, c.seq))
+        return sorted(
+            map(self._logged, self.sql(query, (record[10:], record))), key=lambda c: (c.stamp, c.device, c.seq)
+        )
 
     def unsent_records(self, device: bytes, after: int) -> set[bytes]:
         """Return the records that a device's commits behind `after` touch."""
@@ -114,7 +131,9 @@ class Ledger(Numbered):
     def refuse(self, device: bytes, seq: int, error: errors.FieldsyncError) -> None:
         """Keep a commit aside: it stays in the log with the reason, and is not applied."""
         facts = msgspec.json.encode(error.facts).decode()
-        self.sql("INSERT OR REPLACE INTO refusal VALUES (?,?,?,?)", (self.device_number(device), seq, error.code, facts))
+        self.sql(
+            "INSERT OR REPLACE INTO refusal VALUES (?,?,?,?)", (self.device_number(device), seq, error.code, facts)
+        )
 
     def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
         """Return (seq, code, facts as JSON) of a device's refused commits behind `after`."""
@@ -132,7 +151,9 @@ class Ledger(Numbered):
         found = self.sql(f"SELECT {_SERVER} FROM server ORDER BY synced DESC")
         return [Server(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6]) for row in found]
 
-    def set_server(self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None) -> None:
+    def set_server(
+        self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None
+    ) -> None:
         """Change what is given."""
         self.sql(
             "UPDATE server SET nonce = coalesce(?, nonce), unsure = coalesce(?, unsure), synced = coalesce(?, synced) WHERE id = ?",
@@ -145,7 +166,9 @@ class Ledger(Numbered):
         They differ after a cut: a record that changed at 5 and again at 9 stands at 9, so one who took entries up to 7
         still lacks what changed at 5.
         """
-        row = self.sql("SELECT arrival, whole FROM cursor WHERE server = ? AND channel = ?", (server, channel)).fetchone()
+        row = self.sql(
+            "SELECT arrival, whole FROM cursor WHERE server = ? AND channel = ?", (server, channel)
+        ).fetchone()
         return (row[0], row[1]) if row else (0, 0)
 
     def set_cursor(self, server: bytes, channel: int, arrival: int, *, whole: bool = False) -> None:

@@ -117,7 +117,9 @@ class Records(Numbered):
 
     def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
         """Return the channel of each of these records that is stored."""
-        found = ((record, self.sql("SELECT channel FROM record WHERE id = ?", (record,)).fetchone()) for record in records)
+        found = (
+            (record, self.sql("SELECT channel FROM record WHERE id = ?", (record,)).fetchone()) for record in records
+        )
         return {record: row[0] for record, row in found if row is not None and row[0] is not None}
 
     def channels_left(self, n: int) -> list[int]:
@@ -293,7 +295,8 @@ class Records(Numbered):
     def catch_up(self, words: Callable[[str, Document], str], limit: int) -> int:
         """Put the words (of a type and a document) of up to `limit` such records into the full-text table; return how many."""
         found = self.sql(
-            "SELECT n, type, doc FROM record WHERE n IN (SELECT n FROM unsearched ORDER BY n LIMIT ?) ORDER BY n", (limit,)
+            "SELECT n, type, doc FROM record WHERE n IN (SELECT n FROM unsearched ORDER BY n LIMIT ?) ORDER BY n",
+            (limit,),
         ).fetchall()
         # FTS5 flushes whenever a row number is smaller than the one before: deletes first, all in order
         self.many("DELETE FROM search WHERE rowid = ?", [(n,) for n, _, _ in found])

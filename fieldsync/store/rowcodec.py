@@ -23,7 +23,9 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
     """Return the registers' bytes; `device` and `author` give local numbers."""
     state, arrivals, doc = row.state, row.arrivals, row.doc
     base = state.base
-    head = None if base is None else (device(base.device), base.seq, base.stamp, author(base.author), arrivals.get("", 0))
+    head = (
+        None if base is None else (device(base.device), base.seq, base.stamp, author(base.author), arrivals.get("", 0))
+    )
     fields = {}
     for name, register in state.fields.items():
         heads: list[tuple[Any, ...]] = []
@@ -38,7 +40,13 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
 
 
 def decode_row(
-    n: int, record: bytes, type: str, doc: str, registers: bytes, devices: Callable[[int], bytes], authors: Callable[[int], str]
+    n: int,
+    record: bytes,
+    type: str,
+    doc: str,
+    registers: bytes,
+    devices: Callable[[int], bytes],
+    authors: Callable[[int], str],
 ) -> Row:
     """Return the row with its state rebuilt from the document and the registers."""
     document: Document = load_json(doc)

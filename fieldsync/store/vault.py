@@ -33,7 +33,15 @@ _OPENING = (
     "PRAGMA recursive_triggers = ON",
     "PRAGMA trusted_schema = OFF",
 )
-_FROZEN_PRAGMAS = {"temp_store", "temp_store_directory", "key", "rekey", "cipher_log", "cipher_log_level", "writable_schema"}
+_FROZEN_PRAGMAS = {
+    "temp_store",
+    "temp_store_directory",
+    "key",
+    "rekey",
+    "cipher_log",
+    "cipher_log_level",
+    "writable_schema",
+}
 
 
 def connect(path: Path, key: bytes, *, cache_kib: int = CACHE_KIB, create: bool = False) -> Connection:
@@ -83,6 +91,6 @@ def tables(connection: Connection) -> "sqlite_utils.Database":
     """Return sqlite-utils on this connection; it must find sqlcipher3 where it looks for pysqlite3."""
     sys.modules.setdefault("pysqlite3", sqlcipher3)
     sys.modules.setdefault("pysqlite3.dbapi2", sqlcipher)
-    import sqlite_utils  # noqa: PLC0415 - a tenth of a second that only set-up and migrations need
+    import sqlite_utils
 
     return sqlite_utils.Database(connection)

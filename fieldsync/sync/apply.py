@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fieldsync.core import stamp
-from fieldsync.core.commit import Commit, decode
+from fieldsync.core.commit import decode
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle
 from fieldsync.core.state import State, dots, field_of, merge, register_of
@@ -28,7 +28,13 @@ class Applied(NamedTuple):
 
 
 def apply(
-    tx: Tx, rules: Rules, states: Sequence[State], *, unit: str | None = None, index: bool, known: dict[bytes, Row] | None = None
+    tx: Tx,
+    rules: Rules,
+    states: Sequence[State],
+    *,
+    unit: str | None = None,
+    index: bool,
+    known: dict[bytes, Row] | None = None,
 ) -> Applied:
     """Join states into the store; `unit` is the channel they came by, `index` keeps full text (laptops).
 
@@ -82,16 +88,14 @@ def _origin(tx: Tx, state: State, field: str) -> Value:
     for head in state.fields[field].heads:
         if isinstance(head.value, dict) and REOPENED in head.value:
             return head.value.get("base")  # type: ignore[return-value]  # a JSON value
-    seen_by: list[dict[bytes, int]] = []
-    writes: list[Commit] = []
-    for logged in tx.commits_of(state.record):
-        commit = decode(logged.body) if logged.body is not None else None
-        if commit is not None and field in commit.fields:
-            writes.append(commit)
+    known = (decode(logged.body) for logged in tx.commits_of(state.record) if logged.body is not None)
+    writes = [commit for commit in known if field in commit.fields]
     heads = {head.dot for head in candidates(state.fields[field])}
-    for commit in writes:
-        if (commit.device, commit.seq) in heads:
-            seen_by.append(dict(next((pairs for names, pairs in commit.context if field in names), ())))
+    seen_by = [
+        dict(next((pairs for names, pairs in commit.context if field in names), ()))
+        for commit in writes
+        if (commit.device, commit.seq) in heads
+    ]
     common = [c for c in writes if seen_by and all(c.seq <= seen.get(c.device, 0) for seen in seen_by)]
     return max(common, key=lambda c: (c.stamp, c.device, c.seq)).fields[field] if common else None
 

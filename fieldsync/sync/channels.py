@@ -23,7 +23,11 @@ def lacking(tx: Tx, row: Row, after: int, device: bytes) -> State | None:
     state = row.state
     if row.arrivals.get("", 0) > after:
         base = state.base
-        own = (base is None or base.device == device) and _own(state, state.fields, device) and not tx.channels_left(row.n)
+        own = (
+            (base is None or base.device == device)
+            and _own(state, state.fields, device)
+            and not tx.channels_left(row.n)
+        )
         return None if own else state._replace(origins=row.conflicts)
     fields = {name: r for name, r in state.fields.items() if row.arrivals.get(name, 0) > after}
     if not fields or _own(state, fields, device):

@@ -127,5 +127,6 @@ def _before(commit: Commit | None, name: str, known: list[tuple[Dot, str, Value]
     if commit is None:
         return next((value for _, other, value in reversed(known) if other == name), None)
     seen: dict[bytes, int] = next((dict(pairs) for names_, pairs in commit.context if name in names_), {})
-    return next((v for (device, seq), other, v in reversed(known) if other == name and seq <= seen.get(device, 0)), None)
-
+    return next(
+        (v for (device, seq), other, v in reversed(known) if other == name and seq <= seen.get(device, 0)), None
+    )

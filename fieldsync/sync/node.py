@@ -150,7 +150,9 @@ def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callab
 def write_file(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all, readable by its owner only, and have it on the disk."""
     draft = path.with_name(path.name + ".new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with open(  # noqa: PTH123 - a path's own open takes no permissions
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+    ) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -158,7 +160,16 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_identity(
-    tx: Tx, key: DeviceKey, *, kind: str, org: str, letters: str, person: str, grants: Sequence[Grant], texts: dict[str, str], now: int
+    tx: Tx,
+    key: DeviceKey,
+    *,
+    kind: str,
+    org: str,
+    letters: str,
+    person: str,
+    grants: Sequence[Grant],
+    texts: dict[str, str],
+    now: int,
 ) -> None:
     """Tell a new store who it is and what forms it works with."""
     facts: dict[str, Any] = {
@@ -173,10 +184,13 @@ def write_identity(
 
 def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
     """Keep a schema's texts, and itself compiled, with a view per record type."""
-    from fieldsync.store import views  # noqa: PLC0415 - only where a schema changes
+    from fieldsync.store import views
 
     schema = load.load_texts(texts)
     tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
     tx.put("schema", model.encode(schema))
-    views.make(tx.connection, {name: [f.name for f in t.fields.values() if f.kind != "derived"] for name, t in schema.types.items()})
+    views.make(
+        tx.connection,
+        {name: [f.name for f in t.fields.values() if f.kind != "derived"] for name, t in schema.types.items()},
+    )
     return schema

@@ -91,7 +91,10 @@ class Permit:
         owner = commit.fields.get(self._rules.of(commit.type).belongs_to or "")
         if isinstance(owner, str):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
-                if covers(self._device.grants, self._units[channel]) is None and self._left(self._tx.rows([record])[record]) is None:
+                if (
+                    covers(self._device.grants, self._units[channel]) is None
+                    and self._left(self._tx.rows([record])[record]) is None
+                ):
                     raise errors.UnitRefused(unit=self._units[channel])
 
     def _decides(self, commit: Commit) -> bool:

@@ -92,7 +92,13 @@ def device_name(tx: Tx, device: bytes) -> str:
 
 
 def list_records(
-    node: Node, type: str, *, where: Mapping[str, str] | None = None, limit: int = 20, sort: str | None = None, deleted: bool = False
+    node: Node,
+    type: str,
+    *,
+    where: Mapping[str, str] | None = None,
+    limit: int = 20,
+    sort: str | None = None,
+    deleted: bool = False,
 ) -> list[Json]:
     """Return records of a type that have all these values; a limit of 0 means all. UnknownType, UnknownField."""
     kind = node.schema.type(type)
@@ -132,7 +138,9 @@ def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = 
     with node.store.read() as tx:
         shower = Shower(node, tx)
         query = names.match(text)
-        rows: Iterable[Row] = tx.matching(query, limit or -1) if query and node.is_laptop else _scan(node, tx, text, limit)
+        rows: Iterable[Row] = (
+            tx.matching(query, limit or -1) if query and node.is_laptop else _scan(node, tx, text, limit)
+        )
         return [shower.record(row) for row in rows if "_deleted" not in row.doc]
 
 
@@ -170,7 +178,10 @@ def status(node: Node) -> Json:
             "org": node.org,
             "records": tx.counts(),
             "unsent": me.head - acknowledged(node, tx) if node.is_laptop else 0,
-            "refused": [{"seq": seq, "code": code, **msgspec.json.decode(facts)} for seq, code, facts in tx.refusals(node.device)],
+            "refused": [
+                {"seq": seq, "code": code, **msgspec.json.decode(facts)}
+                for seq, code, facts in tx.refusals(node.device)
+            ],
             "conflicts": tx.in_conflict(),
             "last_sync": stamp.text(synced << stamp.COUNTER_BITS) if synced else None,
             "receipts": [
@@ -182,4 +193,3 @@ def status(node: Node) -> Json:
                 {"unit": c.unit, "records": c.records, "digest": f"{c.digest:016x}"} for c in tx.channels() if c.arrival
             ],
         }
-

@@ -26,7 +26,8 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None, field
             item
             for row in tx.select(type=type, in_conflict=True)
             for item in _items(tx, row)
-            if (field is None or item["field"] == field) and (unit is None or item["unit"] == unit or item["unit"].startswith(unit + "/"))
+            if (field is None or item["field"] == field)
+            and (unit is None or item["unit"] == unit or item["unit"].startswith(unit + "/"))
         ]
     return sorted(found, key=lambda item: (item["since"], item["record"], item["field"]))
 
@@ -48,7 +49,9 @@ def _items(tx: Tx, row: Row) -> Iterator[Json]:
         }  # fmt: skip
 
 
-def take(node: Node, ref: str, field: str, *, head: str | None = None, value: Any = Missing, note: str | None = None) -> bytes:
+def take(
+    node: Node, ref: str, field: str, *, head: str | None = None, value: Any = Missing, note: str | None = None
+) -> bytes:
     """Decide a conflict for one of its heads (`DEVICE:SEQ`) or another value. NoConflict, NoHead, IllegalValue, RoleRefused."""
     with node.store.write() as tx:
         row = find_row(tx, ref)
@@ -82,7 +85,10 @@ def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
         decided = decisions[0].value if len(decisions) == 1 else None
         if not isinstance(decided, dict) or [h.dot for h in current] != [h.dot for h in decisions]:
             raise errors.NoUndo(field=field)
-        fields: dict[str, Value] = {field: {REOPENED: decided["heads"], "base": decided.get("base")}, f"{DECIDED}/{field}": None}
+        fields: dict[str, Value] = {
+            field: {REOPENED: decided["heads"], "base": decided.get("base")},
+            f"{DECIDED}/{field}": None,
+        }
         kind = node.schema.type(row.state.type)
         commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, decides=True)])
     return row.state.record
@@ -98,7 +104,9 @@ def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
     for one in heads:
         known = tx.device(one.device)
         letters = known.letters if known is not None else None
-        if str(one.seq) == seq and (device == letters or (len(device) >= 4 and one.device.hex().startswith(device.lower()))):
+        if str(one.seq) == seq and (
+            device == letters or (len(device) >= 4 and one.device.hex().startswith(device.lower()))
+        ):
             return one
     raise errors.NoHead(head=wanted, heads=[f"{h['device']}:{h['seq']}" for h in heads_of(tx, heads)])
 
@@ -108,6 +116,6 @@ def _reason(value: Value) -> str:
 
 
 def _all_seen(row: Row) -> dict[str, object]:
-    from fieldsync.core.state import dots  # noqa: PLC0415
+    from fieldsync.core.state import dots
 
     return {device.hex(): seq for device, seq in sorted(dots(row.state))}

@@ -62,7 +62,19 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
         at = stamp.tick(at, now)
         context_ = commit.contexts(draft.seen) if draft.seen else ()
         commits.append(
-            Commit(commit.FORMAT, me, seq, at, node.person, draft.type, draft.form, draft.record, draft.note, draft.fields, context_)
+            Commit(
+                commit.FORMAT,
+                me,
+                seq,
+                at,
+                node.person,
+                draft.type,
+                draft.form,
+                draft.record,
+                draft.note,
+                draft.fields,
+                context_,
+            )
         )
     bodies = [commit.encode(c) for c in commits]
     links = chain.extend(device.chain, bodies)
@@ -147,9 +159,7 @@ def _members(kind: Type, name: str, members: Sequence[object]) -> list[str | int
 # --- edit -------------------------------------------------------------------------------------------------------------
 
 
-def edit(
-    node: Node, ref: str, changes: Changes, *, note: str | None = None, based_on: State | None = None
-) -> bytes:
+def edit(node: Node, ref: str, changes: Changes, *, note: str | None = None, based_on: State | None = None) -> bytes:
     """Save what a person changed of a record, and nothing else; return its id.
 
     `based_on` is the state that a form was filled from: values that are still the form's old ones are no change, and a
@@ -167,7 +177,14 @@ def edit(
 
 
 def draft_edit(
-    node: Node, row: Row, kind: Type, fields: Fields, *, note: str | None = None, based_on: State | None = None, decides: bool = False
+    node: Node,
+    row: Row,
+    kind: Type,
+    fields: Fields,
+    *,
+    note: str | None = None,
+    based_on: State | None = None,
+    decides: bool = False,
 ) -> Draft:
     """Return the draft of a change to a record: each field covers the head shown, or as a decision all of them."""
     state = row.state if based_on is None else based_on

@@ -63,7 +63,9 @@ class Sizer:
 class Client:
     """The side that has commits to send and channels to fill."""
 
-    def __init__(self, node: Node, server: Server, tally: Tally, progress: Callable[[str, int], None] | None = None) -> None:
+    def __init__(
+        self, node: Node, server: Server, tally: Tally, progress: Callable[[str, int], None] | None = None
+    ) -> None:
         self.node = node
         self.server = server
         self.tally = tally
@@ -77,7 +79,9 @@ class Client:
         node = self.node
         with node.store.read() as tx:
             me = tx.device(node.device)
-            cursors = tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, node.grants)) if not where else ()
+            cursors = (
+                tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, node.grants)) if not where else ()
+            )
             devices = int(tx.get(_NAMED) or 0)
         assert me is not None
         grants = grants_hash(node.grants)

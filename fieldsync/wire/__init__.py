@@ -1,0 +1,1 @@
+"""Bytes ↔ types: frames, and what is in them. Never sockets."""

@@ -152,7 +152,15 @@ def decode(column: bytes, count: int) -> list[Any]:
     """Return the `count` values of a column; anything out of shape is BadFrame."""
     try:
         values = _decode(column, count)
-    except (msgspec.DecodeError, TypeError, ValueError, IndexError, OverflowError, RecursionError, AttributeError) as fault:
+    except (
+        msgspec.DecodeError,
+        TypeError,
+        ValueError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        AttributeError,
+    ) as fault:
         raise errors.BadFrame(reason="column") from fault
     if len(values) != count or (column[0] in _REPEATING and _total(values) > MAX_TEXT):
         raise errors.BadFrame(reason="column")
@@ -237,7 +245,7 @@ def _digits(content: tuple[str, bytes], count: int) -> list[str]:
     return [distinct[number] for number in numbers]
 
 
-def _words(content: tuple[list[str], int, bytes], count: int) -> list[str]:
+def _words(content: tuple[list[str], int, bytes], _count: int) -> list[str]:
     words, total, inner = content
     _sound(words)
     if total > _MOST_WORDS:

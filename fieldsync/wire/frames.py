@@ -40,7 +40,9 @@ class Codec:
 
     def __init__(self, dictionary: bytes = b"") -> None:
         self.id = hashlib.sha256(dictionary).digest()[:4] if dictionary else b""
-        content = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT) if dictionary else None
+        content = (
+            zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT) if dictionary else None
+        )
         self._compressor = zstandard.ZstdCompressor(
             level=_LEVEL, dict_data=content, write_content_size=False, write_dict_id=False,
         )  # fmt: skip

@@ -40,7 +40,12 @@ def _pack_rows(rows: Sequence[Values]) -> tuple[Any, ...]:
     which = [shapes[tuple(row)] for row in rows]
     fields = dict.fromkeys(name for shape in shapes for name in shape)
     packed = [columns.encode([row[name] for row in rows if name in row]) for name in fields]
-    return list(fields), [[list(fields).index(name) for name in shape] for shape in shapes], columns.encode(which), packed
+    return (
+        list(fields),
+        [[list(fields).index(name) for name in shape] for shape in shapes],
+        columns.encode(which),
+        packed,
+    )
 
 
 def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
@@ -60,9 +65,9 @@ def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
         raise errors.TooLarge(what="values", limit=MAX_CELLS)
     decoded = [columns.decode(column, n) for column, n in zip(packed_columns, lengths, strict=True)]
     if len(shapes) == 1:
-        return [dict(zip(named[0], row, strict=True)) for row in zip(*(decoded[i] for i in shapes[0]), strict=True)] or [
-            {} for _ in range(count)
-        ]
+        return [
+            dict(zip(named[0], row, strict=True)) for row in zip(*(decoded[i] for i in shapes[0]), strict=True)
+        ] or [{} for _ in range(count)]
     nexts = [iter(values).__next__ for values in decoded]
     takers = [[nexts[i] for i in shape] for shape in shapes]
     return [dict(zip(named[i], [take() for take in takers[i]], strict=True)) for i in indexes]
@@ -175,9 +180,19 @@ def _pack_block(states: list[State], devices: _Directory, authors: _Directory) -
         for name, register in state.fields.items():
             head = register.heads[0]
             if len(register.heads) != 1 or register.seen[head.device] != head.seq:
-                forked.append((row, name, [tuple(h) for h in register.heads], list(register.seen.items()), state.origins.get(name)))
+                forked.append(
+                    (
+                        row,
+                        name,
+                        [tuple(h) for h in register.heads],
+                        list(register.seen.items()),
+                        state.origins.get(name),
+                    )
+                )
                 continue
-            seen = () if len(register.seen) == 1 else tuple((d, s) for d, s in register.seen.items() if d != head.device)
+            seen = (
+                () if len(register.seen) == 1 else tuple((d, s) for d, s in register.seen.items() if d != head.device)
+            )
             groups.setdefault((*head[:4], seen), []).append((name, head.value))
         group_counts.append(len(groups))
         for (device, seq, stamp, author, seen), written in groups.items():
@@ -250,9 +265,14 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
 def _register(name: object, heads: Sequence[Any], pairs: Pairs) -> Register:
     """Return a register that was sent with all its heads."""
     register = Register(tuple(Head(*head) for head in heads), dict(pairs))
-    dots = [*register.seen.items(), *(head.dot for head in register.heads), *((head.device, head.stamp) for head in register.heads)]
+    dots = [
+        *register.seen.items(),
+        *(head.dot for head in register.heads),
+        *((head.device, head.stamp) for head in register.heads),
+    ]
     if not isinstance(name, str) or not all(
-        isinstance(device, bytes) and len(device) == 16 and type(number) is int and 0 <= number < commits.LARGEST for device, number in dots
+        isinstance(device, bytes) and len(device) == 16 and type(number) is int and 0 <= number < commits.LARGEST
+        for device, number in dots
     ):
         raise errors.BadFrame(reason="register")
     if not all(isinstance(head.author, str) and commits.sound(head.value) for head in register.heads):
@@ -306,9 +326,7 @@ def unpack_commits(payload: bytes) -> list[Commit]:
             _unpack_rows(fields, count), _numbers(context_counts, count), strict=True,
         ):  # fmt: skip
             everything = tuple(values)
-            context: tuple[Context, ...] = tuple(
-                (some.get(i, everything), groups[i]) for i in range(group, group + n)
-            )
+            context: tuple[Context, ...] = tuple((some.get(i, everything), groups[i]) for i in range(group, group + n))
             group += n
             type_, form = types[kind]
             device, seq, at, author, _ = write
@@ -328,5 +346,14 @@ def _directories(devices: list[bytes], authors: list[str]) -> None:
 def _guarded(read: Callable[[], _T]) -> _T:
     try:
         return read()
-    except (msgspec.DecodeError, TypeError, ValueError, KeyError, IndexError, StopIteration, RuntimeError, AttributeError) as fault:
+    except (
+        msgspec.DecodeError,
+        TypeError,
+        ValueError,
+        KeyError,
+        IndexError,
+        StopIteration,
+        RuntimeError,
+        AttributeError,
+    ) as fault:
         raise errors.BadFrame(reason="payload") from fault

@@ -10,9 +10,7 @@ from fieldsync.core import codes
 
 ALPHABET = string.digits + string.ascii_uppercase
 UNITS = st.text(ALPHABET, min_size=1, max_size=8)
-CODES = st.builds(
-    codes.make, UNITS, st.integers(0, 20_000).map(codes.letters), st.integers(1, 999_999_999)
-)
+CODES = st.builds(codes.make, UNITS, st.integers(0, 20_000).map(codes.letters), st.integers(1, 999_999_999))
 
 
 def test_the_standards_own_example():
@@ -52,9 +50,7 @@ def test_every_swap_of_neighbours_is_caught(code: str):
         assert swapped == code or codes.parse(swapped) is None
 
 
-@pytest.mark.parametrize(
-    "typed", ["jbl-ak-42-r4", "  JBL-AK-42-R4 ", "JBL-AK-٤٢-R4", "JBL–AK–۴۲–r4"]
-)
+@pytest.mark.parametrize("typed", ["jbl-ak-42-r4", "  JBL-AK-42-R4 ", "JBL-AK-٤٢-R4", "JBL–AK–۴۲–r4"])
 def test_how_people_type_is_forgiven(typed: str):
     """Small letters, spaces around it, Arabic digits and a phone's long hyphens still name it."""
     assert codes.parse(typed) == ("JBL", "AK", 42)
@@ -81,9 +77,7 @@ def test_a_unit_without_latin_letters_still_gets_codes():
     assert codes.parse(codes.make("اللاذقية/جبلة", "B", 7)) == ("X", "B", 7)
 
 
-@pytest.mark.parametrize(
-    ("letters", "number"), [("AI", 1), ("a", 1), ("", 1), ("A", 0), ("A", 10**9)]
-)
+@pytest.mark.parametrize(("letters", "number"), [("AI", 1), ("a", 1), ("", 1), ("A", 0), ("A", 10**9)])
 def test_what_could_not_be_read_back_is_not_made(letters: str, number: int):
     """Letters or numbers that a code cannot hold are a programmer's error at once."""
     with pytest.raises(ValueError, match=r"letters|checked"):

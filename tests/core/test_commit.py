@@ -15,7 +15,11 @@ from fieldsync.core.state import registers
 from tests.histories import DEVICES, RECORD, WORLDS, World
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 63), (1 << 64) - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
@@ -126,7 +130,11 @@ def test_a_commit_says_exactly_what_it_wrote(fields: dict[str, Any], makes: bool
     assert all(head[:4] == (DEVICES[0], 7, 5, "Amal") for r in registers(state).values() for head in r.heads)
 
 
-@given(st.dictionaries(st.sampled_from("abcdef"), st.dictionaries(st.sampled_from(DEVICES), st.integers(1, 9), max_size=3), max_size=5))
+@given(
+    st.dictionaries(
+        st.sampled_from("abcdef"), st.dictionaries(st.sampled_from(DEVICES), st.integers(1, 9), max_size=3), max_size=5
+    )
+)
 def test_contexts_are_grouped_and_lose_nothing(seen: dict[str, dict[bytes, int]]) -> None:
     """Fields that had seen the same share one group; writing the groups out gives what went in."""
     groups = commits.contexts(seen)

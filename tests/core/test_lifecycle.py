@@ -83,9 +83,7 @@ def test_choices_in_a_row_are_a_lifecycle() -> None:
 
 
 @given(lifecycles(), st.sampled_from(NAMES), st.sampled_from(NAMES))
-def test_further_does_not_depend_on_the_order_of_its_arguments(
-    lifecycle: Lifecycle, a: str, b: str
-) -> None:
+def test_further_does_not_depend_on_the_order_of_its_arguments(lifecycle: Lifecycle, a: str, b: str) -> None:
     """Two nodes that hold the same two states agree, and the answer is one of them or nobody's."""
     assert lifecycle.further(a, b) == lifecycle.further(b, a)
     assert lifecycle.further(a, b) in (a, b, None)

@@ -11,9 +11,7 @@ from fieldsync.core import safetext
 
 ARABIC = st.text("ابتثجحخدذرزسشصضطظعغفقكلمنهويءآأؤإئىةپچگ ًٌٍَُِّْٰـ٠١٢٣،؟", max_size=40)
 NASTY = st.text(
-    st.sampled_from(
-        "\x1b\x07\x9b\r\n\t\x00\x7f\u200b\u200c\u200d\u202e\u2066\u2069\u061c\ufeffaعَ[]31m"
-    )
+    st.sampled_from("\x1b\x07\x9b\r\n\t\x00\x7f\u200b\u200c\u200d\u202e\u2066\u2069\u061c\ufeffaعَ[]31m")
     | st.characters(),
     max_size=30,
 )
@@ -28,9 +26,7 @@ def test_nothing_that_acts_gets_through(text: str):
     """No control, bidi override, separator, tag, surrogate or private character survives."""
     shown = safetext.show(text)
     assert not NEVER.search(shown)
-    assert all(
-        unicodedata.category(sign) not in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"} for sign in shown
-    )
+    assert all(unicodedata.category(sign) not in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"} for sign in shown)
 
 
 @given(NASTY)
@@ -96,9 +92,7 @@ def test_a_formula_is_defused(cell: str):
     assert safetext.csv_cell(cell) == "'" + cell
 
 
-@pytest.mark.parametrize(
-    "cell", ["", "أمل", "-3", "+963944123456", "-3.5", "12", "a=b", "2026-10-01", "x\n=y"]
-)
+@pytest.mark.parametrize("cell", ["", "أمل", "-3", "+963944123456", "-3.5", "12", "a=b", "2026-10-01", "x\n=y"])
 def test_ordinary_cells_stay(cell: str):
     """Words, numbers, phone numbers and dates are exported as they are."""
     assert safetext.csv_cell(cell) == cell

@@ -38,7 +38,9 @@ POLICY = st.builds(
 def heads(draw: st.DrawFn, values: st.SearchStrategy[object] = SCALARS, first: int = 1) -> tuple[Head, ...]:
     """Return concurrent heads: one for each device, stamps that may be equal."""
     devices = draw(st.lists(st.sampled_from([A, B, C, D]), unique=True, max_size=4))
-    return tuple(Head(d, draw(st.integers(first, first + 9)), draw(st.integers(0, 3)), "", draw(values)) for d in sorted(devices))  # type: ignore[arg-type]
+    return tuple(
+        Head(d, draw(st.integers(first, first + 9)), draw(st.integers(0, 3)), "", draw(values)) for d in sorted(devices)
+    )  # type: ignore[arg-type]
 
 
 @st.composite

@@ -99,7 +99,9 @@ def test_one_register_is_read_as_it_stands_among_all(world: World) -> None:
     for state in states(world):
         everything = registers(state)
         wanted = {*everything, *FIELDS, *(f"needs/{m}" for m in MEMBERS), "needs", "needs/none", "other", "name/x"}
-        assert {name: register_of(state, name) for name in wanted if register_of(state, name) is not EMPTY} == everything
+        assert {
+            name: register_of(state, name) for name in wanted if register_of(state, name) is not EMPTY
+        } == everything
 
 
 @settings(max_examples=100)
@@ -110,7 +112,9 @@ def test_the_newest_write_and_the_dots_are_those_of_the_heads(world: World) -> N
         if writer.state is None:
             continue
         heads = [head for register in registers(writer.state).values() for head in register.heads]
-        assert {head.dot for head in heads} <= dots(writer.state) | ({writer.state.base.dot} if writer.state.base else set())
+        assert {head.dot for head in heads} <= dots(writer.state) | (
+            {writer.state.base.dot} if writer.state.base else set()
+        )
         newest = latest(writer.state)
         if heads:
             assert newest is not None

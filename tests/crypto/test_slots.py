@@ -116,9 +116,7 @@ def test_a_cut_file_is_damaged(size: int):
         Slots.from_bytes(FROZEN[:size])
 
 
-@pytest.mark.parametrize(
-    "data", [b"null", b"[]", b"{}", b"[" * 10_000, b"\xff", FROZEN * 100, b'{"version":0}']
-)
+@pytest.mark.parametrize("data", [b"null", b"[]", b"{}", b"[" * 10_000, b"\xff", FROZEN * 100, b'{"version":0}'])
 def test_hostile_files_are_damaged(data: bytes):
     """Other documents, deep nests and huge files are told as damage."""
     with pytest.raises(errors.StoreDamaged):
@@ -143,9 +141,7 @@ def test_a_later_version_says_so():
         ("lanes", 64),
     ],
 )
-def test_a_slot_out_of_policy_is_refused_before_it_costs_anything(
-    name: str, value: int, monkeypatch
-):
+def test_a_slot_out_of_policy_is_refused_before_it_costs_anything(name: str, value: int, monkeypatch):
     """Neither a weakened nor a ruinous slot is derived, and the other slots still open."""
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.kdf.argon2", None)
     mine = resealed(lambda file: file["slots"][0].__setitem__(name, value))

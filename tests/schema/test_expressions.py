@@ -134,12 +134,8 @@ WORDS = ["size", "sex", "nothing", "1", "2.5", "'f'", "(", ")", "=", "<", "-", "
 WORDS += ["mod", "and", "or", "not(", "empty(", "count(", "if(", ",", "age(", "plus_days("]
 
 
-@given(
-    st.lists(st.sampled_from(WORDS), max_size=25), st.sampled_from([None, "", 7, -1.5, True, []])
-)
-def test_rules_made_of_its_own_words_never_raise_when_they_run(
-    words: list[str], size: object
-) -> None:
+@given(st.lists(st.sampled_from(WORDS), max_size=25), st.sampled_from([None, "", 7, -1.5, True, []]))
+def test_rules_made_of_its_own_words_never_raise_when_they_run(words: list[str], size: object) -> None:
     """What compiles has a value for every document, of any kind of content."""
     try:
         rule = expr.compile(" ".join(words))
@@ -152,14 +148,10 @@ def test_rules_made_of_its_own_words_never_raise_when_they_run(
 def test_comparisons_agree_with_arithmetic(a: int, b: int) -> None:
     """The six comparisons of numbers are those of mathematics."""
     doc = {"a": a, "b": b}
-    said = [
-        expr.compile(f"a {sign} b").value(doc, TODAY) for sign in ("<", "<=", "=", "!=", ">=", ">")
-    ]
+    said = [expr.compile(f"a {sign} b").value(doc, TODAY) for sign in ("<", "<=", "=", "!=", ">=", ">")]
     assert said == [a < b, a <= b, a == b, a != b, a >= b, a > b]
 
 
 def test_truth_is_anything_but_empty_zero_and_false() -> None:
     """What a rule counts as holding."""
-    assert [expr.truth(v) for v in (None, False, 0, "", [], 1, "0", ["a"])] == [False] * 5 + [
-        True
-    ] * 3
+    assert [expr.truth(v) for v in (None, False, 0, "", [], 1, "0", ["a"])] == [False] * 5 + [True] * 3

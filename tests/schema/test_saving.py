@@ -35,9 +35,7 @@ RISK = {
 }
 
 
-def why(
-    kind: Type, changes: Mapping[str, object], doc: Mapping[str, object] | None = None
-) -> object:
+def why(kind: Type, changes: Mapping[str, object], doc: Mapping[str, object] | None = None) -> object:
     """The reason for which a save is refused."""
     with pytest.raises(errors.IllegalValue) as caught:
         validate.check(kind, changes, doc or {}, TODAY)
@@ -168,9 +166,7 @@ def test_once_is_once_except_by_decision() -> None:
 
 def test_a_decision_may_take_any_state_but_no_illegal_value() -> None:
     """Review chooses between states that lie on diverging branches."""
-    assert validate.check(
-        HOUSEHOLD, {"state": "merged"}, {"state": "dissolved"}, TODAY, deciding=True
-    )
+    assert validate.check(HOUSEHOLD, {"state": "merged"}, {"state": "dissolved"}, TODAY, deciding=True)
     with pytest.raises(errors.IllegalValue):
         validate.check(HOUSEHOLD, {"state": "lost"}, {}, TODAY, deciding=True)
 
@@ -267,7 +263,5 @@ def test_a_warn_rule_that_does_not_hold_is_told_and_blocks_nothing() -> None:
 
 def test_a_coarse_fix_is_a_warning() -> None:
     """More than 100 m off, the place on the map is a guess."""
-    assert validate.warnings(HOUSEHOLD, {"gps": "35.36 35.92 0 150"}, TODAY) == [
-        {"field": "gps", "reason": "coarse"}
-    ]
+    assert validate.warnings(HOUSEHOLD, {"gps": "35.36 35.92 0 150"}, TODAY) == [{"field": "gps", "reason": "coarse"}]
     assert validate.warnings(HOUSEHOLD, {"gps": "35.36 35.92 0 15"}, TODAY) == []

@@ -84,9 +84,7 @@ def test_along_one_path_a_case_takes_the_farther_state() -> None:
     assert case.further("identified", "closed") == "closed"
 
 
-@pytest.mark.parametrize(
-    "state", ["registered", "assessed", "planned", "in_service", "monitoring", "transferred"]
-)
+@pytest.mark.parametrize("state", ["registered", "assessed", "planned", "in_service", "monitoring", "transferred"])
 def test_a_close_against_work_going_on_is_for_a_person(state: str) -> None:
     """Nobody's new service disappears behind somebody else's closing."""
     assert lifecycle("case").further("closed", state) is None

@@ -23,11 +23,7 @@ def test_nothing_is_dropped_when_both_names_are_there() -> None:
     assert upgrade(HOUSE, {"place": 1, "location": 2}) == {"place": 1, "location": 2}
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["place", "location", "wants/a", "needs/a", "x"]), st.integers()
-    )
-)
+@given(st.dictionaries(st.sampled_from(["place", "location", "wants/a", "needs/a", "x"]), st.integers()))
 def test_upgrading_keeps_every_value(fields: dict[str, int]) -> None:
     """As many registers and the same values come out, and a second time changes nothing."""
     upgraded = upgrade(HOUSE, fields)

@@ -144,9 +144,7 @@ def test_one_number_has_one_form(value: object, kept: float) -> None:
     assert str(found) == str(kept)
 
 
-@pytest.mark.parametrize(
-    "value", ["nan", "inf", float("nan"), float("inf"), "1e5", "0x10", "1_0", "--1", "1.2.3", "²"]
-)
+@pytest.mark.parametrize("value", ["nan", "inf", float("nan"), float("inf"), "1e5", "0x10", "1_0", "--1", "1.2.3", "²"])
 def test_numbers_are_finite_and_plain(value: object) -> None:
     """What JSON or a database would choke on never gets in."""
     assert reason("number", value) in ("not_number", "out_of_range")
@@ -245,9 +243,7 @@ def test_a_phone_belongs_to_the_country_of_its_field() -> None:
 
 def test_choices_come_as_codes_or_words_of_either_language() -> None:
     """A column of labels imports as well as one of codes."""
-    assert [stored("choice", v, choices=SEX) for v in ("f", "F", "Female", "أنثى", " female ")] == [
-        "f"
-    ] * 5
+    assert [stored("choice", v, choices=SEX) for v in ("f", "F", "Female", "أنثى", " female ")] == ["f"] * 5
     assert [stored("choice", v, choices=SCALE) for v in (3, "3", 3.0, "٣", "level 3")] == ["3"] * 5
     assert reason("choice", "x", choices=SEX) == "not_choice"
     assert reason("choice", True, choices=SEX) == "not_choice"
@@ -289,13 +285,8 @@ def test_a_reference_is_a_record_id_in_one_form() -> None:
 def test_an_identity_paper_is_kind_country_and_number() -> None:
     """Spaces, cases and digit scripts do not make two papers of one."""
     kinds = (Choice("national", WORDS), Choice("passport", WORDS))
-    assert (
-        stored("paper", "National : sy : ٠٢٠ 1234 5678", choices=kinds) == "national:SY:02012345678"
-    )
-    assert (
-        stored("paper", "passport:SY:n0012:2030/1/5", choices=kinds)
-        == "passport:SY:N0012:2030-01-05"
-    )
+    assert stored("paper", "National : sy : ٠٢٠ 1234 5678", choices=kinds) == "national:SY:02012345678"
+    assert stored("paper", "passport:SY:n0012:2030/1/5", choices=kinds) == "passport:SY:N0012:2030-01-05"
     assert reason("paper", "licence:SY:12", choices=kinds) == "not_choice"
     assert reason("paper", "national:12345", choices=kinds) == "not_paper"
     assert reason("paper", "passport:SY:12:soon", choices=kinds) == "not_date"

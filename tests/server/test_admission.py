@@ -55,7 +55,11 @@ def test_two_syncs_of_one_device_at_once(own_office: Office) -> None:
         own_office.shut("amal")
         both = [
             subprocess.Popen(
-                own_office.command("amal", "sync", "--json"), env=own_office.environment, stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
+                own_office.command("amal", "sync", "--json"),
+                env=own_office.environment,
+                stdout=subprocess.PIPE,
+                text=True,
+                stderr=subprocess.PIPE,
             )
             for _ in range(2)
         ]

@@ -159,15 +159,50 @@ def test_what_builds_on_a_refused_record_is_refused_with_it(office: Office, amal
     office.equal("amal")
 
 
-ODD: list[Value] = [None, True, 0, -1, (1 << 64) - 1, 0.5, 1e300, "", "x", "x" * 5_000, "\0", "\u202e", [], ["x"], {}, {"x": {}}, {"reopened": 5}]
+ODD: list[Value] = [
+    None,
+    True,
+    0,
+    -1,
+    (1 << 64) - 1,
+    0.5,
+    1e300,
+    "",
+    "x",
+    "x" * 5_000,
+    "\0",
+    "\u202e",
+    [],
+    ["x"],
+    {},
+    {"x": {}},
+    {"reopened": 5},
+]
 
 
 def test_no_value_whatever_stops_a_server(office: Office, amal: Node) -> None:
     """Every field of every form with values of every kind, known forms and unknown: taken or kept aside, and none is in the way."""
     sent = 0
     for type_ in amal.schema.types.values():
-        names = [*type_.fields, "", "_", "/", "_deleted", "_unit", "_code", "_same_as", "_shared", "_decided/location", "_deleted/x"]
-        names += [f"{field.name}/{part}" for field in type_.fields.values() if field.kind in {"set", "tally", "log"} for part in ("", "x")]
+        names = [
+            *type_.fields,
+            "",
+            "_",
+            "/",
+            "_deleted",
+            "_unit",
+            "_code",
+            "_same_as",
+            "_shared",
+            "_decided/location",
+            "_deleted/x",
+        ]
+        names += [
+            f"{field.name}/{part}"
+            for field in type_.fields.values()
+            if field.kind in {"set", "tally", "log"}
+            for part in ("", "x")
+        ]
         with amal.store.write() as tx:
             codes = save.next_code(amal, tx, JBL, count=2)
         for code, form in zip(codes, (1, 999), strict=True):

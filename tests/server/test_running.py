@@ -47,7 +47,9 @@ def test_a_server_told_to_stop_finishes_the_syncs_that_it_has_begun(own_office: 
     assert answer.message(Kind.ACK, messages.Ack).head == 1_400
     assert [line for line in own_office.server.said if "Traceback" in line] == []
     mine, theirs = rows(own_office["amal"]), rows(own_office["hq"])
-    assert {record: canonical(row.state) for record, row in mine.items()} == {record: canonical(row.state) for record, row in theirs.items()}
+    assert {record: canonical(row.state) for record, row in mine.items()} == {
+        record: canonical(row.state) for record, row in theirs.items()
+    }
 
 
 def _accepts(port: int) -> bool:
@@ -114,7 +116,7 @@ def test_who_does_not_finish_a_hello_is_hung_up_on(own_office: Office) -> None:
 def test_people_are_invited_and_locked_out_while_the_server_runs(own_office: Office) -> None:
     """The commands work on the store of a running server: an invite is good at once, and so is a revocation."""
     made = own_office.json("hq", "server", "invite", "هدى", "--role", "caseworker", "--unit", "LAT/JBL")
-    joined = own_office.json("huda", "join", made["invite"].replace(":9\"", ""))
+    joined = own_office.json("huda", "join", made["invite"].replace(':9"', ""))
     assert (joined["person"], joined["units"], joined["sync"]["digest"]) == ("هدى", ["LAT/JBL"], "equal")
     added = own_office.json("huda", "add", "household", "--set", "family_name=محمد")
     assert own_office.json("huda", "sync")["up"]["commits"] == 1
@@ -130,7 +132,10 @@ def test_people_are_invited_and_locked_out_while_the_server_runs(own_office: Off
     assert set(listed.values()) == {"enrolled", "revoked"}
 
 
-@pytest.mark.parametrize("invite", ["", "fieldsync:1:", "fieldsync:1:%%%", "fieldsync:2:AAAA", "https://127.0.0.1", "fieldsync:1:" + "A" * 3_000])
+@pytest.mark.parametrize(
+    "invite",
+    ["", "fieldsync:1:", "fieldsync:1:%%%", "fieldsync:2:AAAA", "https://127.0.0.1", "fieldsync:1:" + "A" * 3_000],
+)
 def test_what_is_no_invite_is_refused(own_office: Office, invite: str) -> None:
     """Garbage instead of an invite: one line, exit code 7, and no folder is made."""
     done = own_office.run("nobody", "join", invite)
@@ -167,7 +172,11 @@ def test_a_line_that_swallows_the_answer(own_office: Office) -> None:
         assert line.up > 2_000
         line.whole()
         synced = own_office.json("amal", "sync")
-    assert (synced["requests"], synced["up"]["commits"], synced["digest"]) == (3, 0, "equal")  # stale nonce, where, sync
+    assert (synced["requests"], synced["up"]["commits"], synced["digest"]) == (
+        3,
+        0,
+        "equal",
+    )  # stale nonce, where, sync
     own_office.equal("amal")
     with own_office["hq"].store.read() as tx:
         assert len(list(tx.commits(own_office["amal"].device, 0))) == 200

@@ -215,7 +215,16 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
             transport.join(one, tmp_path / reason, cast.fill)
         assert caught.value.facts["reason"] == reason
         assert not (tmp_path / reason).exists()
-    for garbage in ("", "fieldsync:1:", "fieldsync:1:!!!", "fieldsync:2:AAAA", text[:-9], "x" * 5_000, text + "AAAA", "fieldsync:1:gA"):
+    for garbage in (
+        "",
+        "fieldsync:1:",
+        "fieldsync:1:!!!",
+        "fieldsync:2:AAAA",
+        text[:-9],
+        "x" * 5_000,
+        text + "AAAA",
+        "fieldsync:1:gA",
+    ):
         with pytest.raises(errors.InviteInvalid):
             invites.parse(garbage)
     assert invites.parse(f"  {text[:40]}\n {text[40:]} \n") == invite
@@ -270,7 +279,9 @@ def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_pat
             transport.sync(people.amal)
         invite = invites.parse(office.invite(people.hq, "Huda", "caseworker", [JBL])["invite"])
         with pytest.raises(errors.WrongServer):
-            transport.join(msgspec.structs.replace(invite, address=f"https://127.0.0.1:{port}"), tmp_path / "huda", cast.fill)
+            transport.join(
+                msgspec.structs.replace(invite, address=f"https://127.0.0.1:{port}"), tmp_path / "huda", cast.fill
+            )
     assert heard == [b"", b""]
     assert not (tmp_path / "huda").exists()
 
@@ -285,7 +296,9 @@ def test_nobody_there_is_unreachable_and_says_how_much_is_unsent(people: Cast, p
     assert caught.value.facts["unsent"] == 1
 
 
-def test_the_environment_can_send_nobody_elsewhere(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_can_send_nobody_elsewhere(
+    served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Proxies, authorities and .netrc of the environment are not looked at."""
     trap = socket.create_server(("127.0.0.1", 0))
     trap.settimeout(0.2)
@@ -311,7 +324,9 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
     kind = node.schema.type("household")
     with node.store.write() as tx:
         fields = {"_code": save.next_code(node, tx, QRD)[0], "_unit": QRD, "family_name": "محمد"}
-        save.commit_drafts(node, tx, [save.Draft(node.new_id(), "household", kind.version, dict(sorted(fields.items())), {})])
+        save.commit_drafts(
+            node, tx, [save.Draft(node.new_id(), "household", kind.version, dict(sorted(fields.items())), {})]
+        )
     good = save.add(node, "household", FAMILY)
     told = transport.sync(node)
     assert told["refused"] == 1
@@ -326,7 +341,9 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
 def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     """A tampered laptop that covers all heads, or writes a decision: kept aside, and the conflict stays open."""
     family = conflict(served)
-    save.edit(served.samar, family, Changes(set={"location": "دمشق"}))  # a third head: neither Amal's nor what she was shown alone
+    save.edit(
+        served.samar, family, Changes(set={"location": "دمشق"})
+    )  # a third head: neither Amal's nor what she was shown alone
     transport.sync(served.samar)
     transport.sync(served.amal)
     node = served.amal
@@ -461,13 +478,27 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
     codec = Codec()
     hello = codec.pack(Kind.HELLO, messages.encode(messages.Hello(PROTOCOL, b"", 0, 0, b"")))
     future = codec.pack(Kind.HELLO, messages.encode(messages.Hello(PROTOCOL + 1, b"", 0, 0, b"")))
-    bodies = [b"", b"\0", b"x" * 1_000, b"\x91" * 100_000, hello[:-1], hello + b"\x02\xff\xff\xff\xff", codec.pack(Kind.END, b"\x90"), future]
+    bodies = [
+        b"",
+        b"\0",
+        b"x" * 1_000,
+        b"\x91" * 100_000,
+        hello[:-1],
+        hello + b"\x02\xff\xff\xff\xff",
+        codec.pack(Kind.END, b"\x90"),
+        future,
+    ]
     for path in ("/v1/sync", "/v1/heal", "/v1/join", "/", "/v1/../etc"):
         for body in bodies:
             with pytest.raises(errors.FieldsyncError):
                 line.post(path, body, signed(served.amal, path, b"", body))
     nonce = server.nonce
-    for frames in (b"\x02\0\0\0\x01x", codec.pack(Kind.COMMITS, b"\x93\xc4\x00\xc4\x00\xc4\x00"), codec.pack(Kind.HELLO, b""), b"\x02\0"):
+    for frames in (
+        b"\x02\0\0\0\x01x",
+        codec.pack(Kind.COMMITS, b"\x93\xc4\x00\xc4\x00\xc4\x00"),
+        codec.pack(Kind.HELLO, b""),
+        b"\x02\0",
+    ):
         hello = Client(served.amal, server, Tally()).hello()
         try:
             line.post("/v1/sync", hello + frames, signed(served.amal, "/v1/sync", nonce, hello))
@@ -516,7 +547,9 @@ def test_nothing_personal_is_in_the_servers_output(served: Served) -> None:
     save.add(served.amal, "household", Changes(set={"family_name": planted}))
     with served.amal.store.write() as tx:
         fields = {"_code": "x", "_unit": JBL, "family_name": planted}
-        save.commit_drafts(served.amal, tx, [save.Draft(served.amal.new_id(), planted, 1, dict(sorted(fields.items())), {})])
+        save.commit_drafts(
+            served.amal, tx, [save.Draft(served.amal.new_id(), planted, 1, dict(sorted(fields.items())), {})]
+        )
     transport.sync(served.amal)
     served.server.stop()
     assert planted not in "".join(served.server.said)

@@ -69,7 +69,9 @@ class Office(RuleBasedStateMachine):
         self.saved: dict[bytes, list[bytes]] = {self.nodes[name].device: [] for name in LAPTOPS}
         self.forms: dict[str, list[State]] = {name: [] for name in LAPTOPS}
         self.overstepped = False
-        self.groups: list[str] = [choice.code for choice in self.nodes["hq"].schema.type("household").field("groups").choices]
+        self.groups: list[str] = [
+            choice.code for choice in self.nodes["hq"].schema.type("household").field("groups").choices
+        ]
 
     @property
     def hq(self) -> Node:
@@ -85,7 +87,9 @@ class Office(RuleBasedStateMachine):
         self.clocks[name].tick()
 
     def _row(self, name: str, which: int, type: str = "household") -> Row | None:
-        found = sorted((row for row in rows(self.nodes[name]).values() if row.state.type == type), key=lambda row: row.code or "")
+        found = sorted(
+            (row for row in rows(self.nodes[name]).values() if row.state.type == type), key=lambda row: row.code or ""
+        )
         return found[which % len(found)] if found else None
 
     # --- people work ---
@@ -221,7 +225,9 @@ class Office(RuleBasedStateMachine):
         if row is not None and "location" in row.conflicts:
             with node.store.write() as tx:
                 kind = node.schema.type("household")
-                save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, {"location": place.strip()}, decides=True)])
+                save.commit_drafts(
+                    node, tx, [save.draft_edit(node, row, kind, {"location": place.strip()}, decides=True)]
+                )
             self.overstepped = True
             self._note("basim")
 
@@ -322,7 +328,9 @@ def refold(hq: Node, held: dict[bytes, Row]) -> None:
                 if logged.seq not in refused:
                     said = state_of(decode(logged.body))
                     folded[logged.record] = merge(folded[logged.record], said)[0] if logged.record in folded else said
-    assert {record: canonical(state) for record, state in folded.items()} == {r: canonical(row.state) for r, row in held.items()}
+    assert {record: canonical(state) for record, state in folded.items()} == {
+        r: canonical(row.state) for r, row in held.items()
+    }
 
 
 def check_store(node: Node) -> None:
@@ -330,7 +338,7 @@ def check_store(node: Node) -> None:
     with node.store.read() as tx:
         sums: dict[int, int] = {}
         counts: dict[int, int] = {}
-        for row in tx.rows_where():
+        for row in tx.select():
             assert row.old_term & _64 == term(row.state)
             assert row.channel is not None
             sums[row.channel] = sums.get(row.channel, 0) + row.old_term

@@ -85,7 +85,9 @@ def settled(home: Path, server: ServerProcess) -> None:
         for node in nodes.values():
             assert directly.differing(node, hq) == []
             assert node.store.damage() == []
-            assert {r: canonical(row.state) for r, row in rows(node).items()} == {r: canonical(row.state) for r, row in held.items()}
+            assert {r: canonical(row.state) for r, row in rows(node).items()} == {
+                r: canonical(row.state) for r, row in held.items()
+            }
             with node.store.read() as mine, hq.store.read() as theirs:
                 ours = list(mine.commits(node.device, 0))
                 assert [c.chain for c in ours] == [c.chain for c in theirs.commits(node.device, 0)]
@@ -108,7 +110,9 @@ def test_killed_at_any_moment_no_acknowledged_save_is_lost(tmp_path: Path, port:
     acknowledged = dict.fromkeys(cast.PEOPLE, 0)
     try:
         for round_ in range(3):
-            working = {name: actor("work", str(tmp_path / name), str(chance.randrange(1 << 30)), "400") for name in cast.PEOPLE}
+            working = {
+                name: actor("work", str(tmp_path / name), str(chance.randrange(1 << 30)), "400") for name in cast.PEOPLE
+            }
             time.sleep(0.7 + chance.random())
             victims = [*working.values()]
             chance.shuffle(victims)
@@ -148,14 +152,22 @@ def test_a_line_cut_after_any_number_of_bytes_only_delays(tmp_path: Path, port: 
     amal, basim = open_node(tmp_path / "amal"), open_node(tmp_path / "basim")
     try:
         for step in range(300):
-            save.add(amal, "household", Changes(set={"family_name": "محمد", "address": f"{chance.random()}", "location": f"{step}"}))
+            save.add(
+                amal,
+                "household",
+                Changes(set={"family_name": "محمد", "address": f"{chance.random()}", "location": f"{step}"}),
+            )
         cut = 0
         limits = [0, 200, *(chance.randrange(1_000, 5_000) for _ in range(150 if LONG else 30))]
         for i, limit in enumerate(limits):
             proxy.carried, proxy.limit = 0, limit
             node = basim if i % 3 == 2 else amal
             if node is amal and i % 2:
-                save.edit(amal, chance.choice(list(rows(amal).values())).state.record.hex(), Changes(set={"location": f"later {i}"}))
+                save.edit(
+                    amal,
+                    chance.choice(list(rows(amal).values())).state.record.hex(),
+                    Changes(set={"location": f"later {i}"}),
+                )
             try:
                 transport.sync(node)
             except (errors.CutOff, errors.Unreachable):

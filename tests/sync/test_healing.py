@@ -60,7 +60,10 @@ def spoil(node: Node, record: bytes) -> None:
         row = tx.rows([record])[record]
         base = row.state.base
         assert base is not None
-        written = Register((Head(base.device, base.seq + 100_000, base.stamp, base.author, "invented"),), {base.device: base.seq + 100_000})
+        written = Register(
+            (Head(base.device, base.seq + 100_000, base.stamp, base.author, "invented"),),
+            {base.device: base.seq + 100_000},
+        )
         row.state = row.state._replace(fields={**row.state.fields, "address": written})
         row.doc["address"] = "invented"
         tx.save({record: (row, None)})

@@ -14,7 +14,24 @@ from fieldsync.wire import columns
 
 TEXTS = st.one_of(
     st.text(),
-    st.sampled_from(["", " ", "\n", "\0", " \n ", "a \n b", "007", "7", "1\n2", "٠٠٧", "محمد", "محمد أحمد", "+963944123456", "2026-01-02"]),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "\n",
+            "\0",
+            " \n ",
+            "a \n b",
+            "007",
+            "7",
+            "1\n2",
+            "٠٠٧",
+            "محمد",
+            "محمد أحمد",
+            "+963944123456",
+            "2026-01-02",
+        ]
+    ),
     st.from_regex(r"\A[0-9]{1,20}\Z"),
     st.from_regex(r"\A\+963[0-9]{9}\Z"),
     st.from_regex(r"\A20[0-9]{2}-[01][0-9]-[0-3][0-9]\Z"),
@@ -30,7 +47,9 @@ DECIMALS = st.one_of(
     st.decimals(-9999, 9999, places=2).map(float),
 )  # fmt: skip
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, DECIMALS, TEXTS)
-NESTED = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=5)
+NESTED = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=5
+)
 COLUMNS = st.one_of(
     *(st.lists(kind, min_size=1, max_size=40) for kind in (TEXTS, NUMBERS, DECIMALS, SCALARS, NESTED, st.booleans())),
     *(st.lists(kind | st.none(), min_size=1, max_size=40) for kind in (TEXTS, NUMBERS, DECIMALS)),
@@ -91,7 +110,11 @@ def test_names_are_kept_by_their_words() -> None:
 
 def test_no_column_holds_more_than_a_decoder_takes() -> None:
     """Long texts that repeat are not packed into a bomb: an honest frame is never refused for its shape."""
-    for values in (["x" * 20_000] * 4_000, ["x" * 20_000, "y"] * 2_000, ["a b c " * 1_000 + str(i) for i in range(400)]):
+    for values in (
+        ["x" * 20_000] * 4_000,
+        ["x" * 20_000, "y"] * 2_000,
+        ["a b c " * 1_000 + str(i) for i in range(400)],
+    ):
         column = columns.encode(values)
         assert columns.decode(column, len(values)) == values
 

@@ -19,7 +19,9 @@ from fieldsync.wire.frames import (
 )
 
 DICTIONARY = "name location جبلة اللاذقية".encode() * 20
-FRAMES = st.lists(st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=600) | st.just(b"again " * 500)), max_size=6)
+FRAMES = st.lists(
+    st.tuples(st.sampled_from(list(Kind)), st.binary(max_size=600) | st.just(b"again " * 500)), max_size=6
+)
 
 
 def cut(stream: bytes, at: list[int]) -> list[bytes]:
@@ -29,7 +31,9 @@ def cut(stream: bytes, at: list[int]) -> list[bytes]:
 
 
 @given(FRAMES, st.lists(st.integers(0, 1 << 16), max_size=8), st.booleans())
-def test_a_stream_cut_anywhere_gives_the_same_frames(frames: list[tuple[Kind, bytes]], at: list[int], known: bool) -> None:
+def test_a_stream_cut_anywhere_gives_the_same_frames(
+    frames: list[tuple[Kind, bytes]], at: list[int], known: bool
+) -> None:
     """Pieces of any size, empty ones too, with a dictionary or without."""
     sender, receiver = (Codec(DICTIONARY if known else b"") for _ in range(2))
     stream = b"".join(sender.pack(kind, payload) for kind, payload in frames)

@@ -65,7 +65,10 @@ def batches(draw: st.DrawFn) -> list[Commit]:
     found = []
     for i in range(draw(st.integers(1, 6))):
         fields = draw(st.dictionaries(NAMES, SCALARS | NESTED, max_size=4))
-        seen = {name: draw(st.dictionaries(st.sampled_from(DEVICES), st.integers(1, 1 << 40), max_size=3)) for name in fields}
+        seen = {
+            name: draw(st.dictionaries(st.sampled_from(DEVICES), st.integers(1, 1 << 40), max_size=3))
+            for name in fields
+        }
         one = Commit(
             FORMAT, DEVICES[0], first + i, draw(st.integers(0, 1 << 60)), draw(st.text(max_size=5)), draw(st.text(max_size=5)),
             draw(st.integers(0, 1 << 31)), draw(st.binary(min_size=16, max_size=16)), draw(st.none() | st.text(max_size=9)),
@@ -75,7 +78,11 @@ def batches(draw: st.DrawFn) -> list[Commit]:
             commits.check(one)
         except errors.FieldsyncError:
             continue  # nested too deep
-        found.append(one._replace(seq=first + len(found)) if hasattr(one, "_replace") else msgspec.structs.replace(one, seq=first + len(found)))
+        found.append(
+            one._replace(seq=first + len(found))
+            if hasattr(one, "_replace")
+            else msgspec.structs.replace(one, seq=first + len(found))
+        )
     return found
 
 

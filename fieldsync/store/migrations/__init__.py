@@ -10,9 +10,9 @@ LATEST = 1
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     """Apply what this store does not have yet."""
-    from sqlite_utils.migrations import Migrations  # noqa: PLC0415 - slow to import, and seldom needed
+    from sqlite_utils.migrations import Migrations
 
-    from fieldsync.store.migrations import m0001_first  # noqa: PLC0415
+    from fieldsync.store.migrations import m0001_first
 
     steps = Migrations("fieldsync")
     steps(name="0001_first")(m0001_first.apply)
