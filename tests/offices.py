@@ -25,7 +25,7 @@ from fieldsync.wire import messages
 from fieldsync.wire import rows as wire_rows
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
 from tests import directly, lines
-from tests.cast import PEOPLE, ROOT, SECRET, ServerProcess, copy_cast, free_port, open_node, rows
+from tests.cast import ROOT, SECRET, ServerProcess, copy_cast, free_port, move_office, open_node, rows
 
 
 class Office:
@@ -33,14 +33,13 @@ class Office:
 
     def __init__(self, template: Path, home: Path) -> None:
         copy_cast(template, home)
-        (home / "key").write_bytes(SECRET)
         self.home = home
         self.port = free_port()
+        move_office(home, self.port)
+        (home / "key").write_bytes(SECRET)
         self.server = ServerProcess(home / "hq", self.port)
         self.server.start()
         self._opened: dict[str, Node] = {}
-        for name in PEOPLE:
-            self.meets(name, self.port)
 
     def __getitem__(self, name: str) -> Node:
         """Return somebody's open node."""

@@ -29,6 +29,13 @@ class _Announcing(uvicorn.Server):
             signal.signal(number, self.handle_exit)
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is None or cycle.response_complete:
+                connection.transport.abort()  # TLS would wait for a goodbye of who is idle
+        await super().shutdown(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fieldsync.core.register import Head, Register
-from fieldsync.core.state import Base, State
+from fieldsync.core.state import Base, State, field_of
 from fieldsync.store.contract import Document, Row
 
 dump_json = msgspec.json.Encoder().encode
@@ -36,7 +36,12 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
         own = {h.device: h.seq for h in register.heads}
         seen = [part for d, seq in register.seen.items() if own.get(d) != seq for part in (device(d), seq)]
         fields[name] = (arrivals.get(name, 0), heads, seen)
-    return _pack((head, fields))
+    if not fields:
+        return _pack((head, fields))
+    # what the document cannot tell of the base: a set or a plain field that another program wrote as the other
+    hidden = {name: state.values[name] for name in state.values.keys() & {field_of(name) for name in fields}}
+    hidden = {name: value for name, value in hidden.items() if name in fields or not isinstance(value, list)}
+    return _pack((head, fields, hidden) if hidden else (head, fields))
 
 
 def decode_row(
@@ -50,7 +55,7 @@ def decode_row(
 ) -> Row:
     """Return the row with its state rebuilt from the document and the registers."""
     document: Document = load_json(doc)
-    head, packed = _unpack(registers)
+    head, packed, *hidden = _unpack(registers)
     arrivals = {}
     base = None
     if head is not None:
@@ -80,4 +85,6 @@ def decode_row(
             rest = [m for m in shown if m not in explicit]
             if rest:
                 values[field] = rest
+    for values_ in hidden:
+        values |= values_
     return Row(n, State(record, type, base, values, fields), document, arrivals)

@@ -112,7 +112,7 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False) -> Node:
     """Open the node in a folder; `unlock` turns its slots into the store's key. NoStore, WrongPassphrase, StoreDamaged."""
     try:
         slots = Slots.from_bytes((home / SLOTS).read_bytes())
-    except FileNotFoundError as fault:
+    except (FileNotFoundError, NotADirectoryError) as fault:
         raise errors.NoStore(home=str(home)) from fault
     store = open_store(home, unlock(slots), shared=shared)
     with store.read() as tx:

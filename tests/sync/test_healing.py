@@ -10,6 +10,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.core.register import Head, Register
 from fieldsync.core.state import canonical, term
+from fieldsync.exchange import tabular
 from fieldsync.sync import save, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
@@ -171,6 +172,21 @@ def test_what_is_not_sent_yet_is_left_alone(full: Office) -> None:
     full.sync("amal", "amal", "basim")
     full.equal("amal", "basim")
     assert rows(full["basim"])[record].doc["location"] == "later"
+
+
+def test_many_differences_do_not_fit_one_frame(people: Cast) -> None:
+    """A thousand of six thousand rows lost: the lists of what differs come in several frames, and all is healed."""
+    file = people.home / "families.csv"
+    file.write_text("\n".join(["family_name,location", *(f"محمد,{i}" for i in range(6_000))]) + "\n", encoding="utf-8")
+    tabular.import_file(people.amal, file, "household")
+    directly.sync(people.amal, people.hq)
+    before = sorted(rows(people.amal))
+    lose(people.amal, random.Random(5).sample(before, 1_000))
+    told = directly.sync(people.amal, people.hq)
+    assert told.healed == 1_000
+    assert told.requests < 12
+    assert directly.differing(people.amal, people.hq) == []
+    assert sorted(rows(people.amal)) == before
 
 
 def test_a_refused_edit_is_healed_away(full: Office) -> None:

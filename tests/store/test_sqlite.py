@@ -1,0 +1,100 @@
+"""The contract on SQLite (SQLCipher); and what only a file has: readers beside the writer, and an end to its room."""
+
+import threading
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.store import Store, open_store, views
+from fieldsync.sync import save
+from fieldsync.sync.save import Changes
+from tests.cast import open_node, rows
+from tests.conftest import Cast
+from tests.store.contract import StoreContract, check_digests
+
+KEY = b"k" * 32
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Store]:
+    """Return a function that makes new stores."""
+    home, numbers = tmp_path_factory.mktemp("stores"), count()
+
+    def make() -> Store:
+        place = home / str(next(numbers))
+        place.mkdir()
+        store = open_store(place, KEY, create=True)
+        with store.write() as tx:
+            views.make(tx.connection, {})
+        return store
+
+    return make
+
+
+class TestSqlite(StoreContract):
+    """SQLite keeps the contract."""
+
+
+def test_readers_of_a_server_see_one_moment_while_it_writes(tmp_path: Path) -> None:
+    """Eight threads read while one writes: each sees a digest that fits its records, and nobody waits for long."""
+    store = open_store(tmp_path, KEY, create=True, shared=True)
+    with store.write() as tx:
+        tx.put("number", 0)
+    faults: list[BaseException] = []
+    done = threading.Event()
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                with store.read() as tx:
+                    first = tx.get("number")
+                    assert tx.get("double") in {None, 2 * first}
+        except BaseException as fault:  # noqa: BLE001 - handed to the test's own thread
+            faults.append(fault)
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for i in range(200):
+        with store.write(durable=False) as tx:
+            tx.put("number", i)
+            tx.put("double", 2 * i)
+    done.set()
+    for thread in threads:
+        thread.join()
+    store.close()
+    assert faults == []
+
+
+def test_a_full_disk_is_a_clear_error_and_changes_nothing(people: Cast) -> None:
+    """No room for another page: DiskFull, everything as before, and it goes on when there is room."""
+    node = people.amal
+    family = save.add(node, "household", Changes(set={"family_name": "محمد"}))
+    connection = node.store._writer
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    added = 0
+    with pytest.raises(errors.DiskFull):
+        for added in range(10_000):
+            save.add(node, "household", Changes(set={"family_name": "محمد", "address": "x" * 900}))
+    assert len(rows(node)) == 1 + added
+    assert family in rows(node)
+    check_digests(node.store)
+    connection.execute("PRAGMA max_page_count = 100000000")
+    save.add(node, "household", Changes(set={"family_name": "محمد"}))
+    assert len(rows(node)) == 2 + added
+    assert node.store.damage() == []
+
+
+def test_two_processes_may_have_one_store_open(people: Cast) -> None:
+    """A save in one is there for the other; both give out numbers that do not clash."""
+    other = open_node(people.home / "amal", people.clock)
+    ids = {save.add(node, "household", Changes(set={"family_name": "محمد"})) for node in (people.amal, other) * 5}
+    assert set(rows(people.amal)) == set(rows(other)) == ids
+    assert len({row.code for row in rows(other).values()}) == 10
+    with other.store.read() as tx:
+        assert [c.seq for c in tx.commits(other.device, 0)] == list(range(1, 11))
+    other.close()

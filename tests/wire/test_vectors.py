@@ -1,0 +1,76 @@
+"""Frozen vectors: what was written by any version is read by this one as it was, and what was refused still is."""
+
+from pathlib import Path
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.core import commit as commits
+from fieldsync.core.state import canonical
+from fieldsync.wire import columns, rows
+from fieldsync.wire.frames import HEAD, Codec, Kind, Reader
+from tests.wire import frozen
+from tests.wire.test_columns import exact
+
+HOSTILE = sorted(path.stem for path in frozen.FOLDER.glob("hostile-*.hex"))
+
+
+def content(name: str) -> bytes:
+    """Return a vector's bytes."""
+    lines = Path(frozen.FOLDER / f"{name}.hex").read_text(encoding="utf-8").splitlines()
+    return bytes.fromhex("".join(line for line in lines if not line.startswith("#")))
+
+
+def test_commits_are_read_and_hash_as_ever() -> None:
+    """The bytes that were signed are these; any change would break every chain there is."""
+    for name, commit in (("commit-add", frozen.ADD), ("commit-edit", frozen.EDIT)):
+        assert commits.decode(content(name)) == commit
+        assert commits.encode(commit) == content(name)
+
+
+def test_payloads_are_read_as_ever() -> None:
+    """Columns of commits give back the very bytes, columns of states the registers."""
+    assert rows.unpack_commits(content("commits-payload")) == [frozen.ADD, frozen.EDIT]
+    found = rows.unpack_states(content("states-payload"))
+    assert [canonical(state) for state in found] == [canonical(state) for state in frozen.STATES]
+    assert found[1].origins == {"risk": "medium"}
+
+
+@pytest.mark.parametrize("name", frozen.VALUES)
+def test_columns_are_read_as_ever(name: str) -> None:
+    """Each encoding, its values and their types."""
+    values = frozen.VALUES[name]
+    assert exact(columns.decode(content(f"column-{name}"), len(values))) == exact(values)
+
+
+def test_frames_are_read_as_ever() -> None:
+    """Plain and compressed."""
+    ((tag, payload, _),) = Reader().feed(content("frame-plain"))
+    assert Codec().unpack(tag, payload)[0] is Kind.END
+    ((tag, payload, _),) = Reader().feed(content("frame-zstd"))
+    assert Codec().unpack(tag, payload) == (Kind.STATES, b"fieldsync " * 60)
+
+
+def read(name: str, raw: bytes) -> None:
+    """Read a vector as what its name says."""
+    if name.startswith("hostile-commit"):
+        commits.decode(raw)
+    elif name.startswith("hostile-column"):
+        columns.decode(raw, 9)
+    else:
+        list(Reader().feed(raw))
+        Codec().unpack(raw[0], raw[HEAD:])
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_vectors_are_refused(name: str) -> None:
+    """Each with an error of ours."""
+    with pytest.raises(errors.FieldsyncError):
+        read(name, content(name))
+
+
+def test_every_vector_is_read_by_a_test_and_says_what_it_holds() -> None:
+    """No vector stands there unread, and none is gone."""
+    assert sorted(path.stem for path in frozen.FOLDER.glob("*.hex")) == sorted(frozen.good() | frozen.hostile())
+    assert all(path.read_text(encoding="utf-8").startswith("# ") for path in frozen.FOLDER.glob("*.hex"))
+    assert len(HOSTILE) == len(frozen.hostile())
