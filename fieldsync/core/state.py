@@ -161,19 +161,19 @@ def term(state: State) -> int:
 
     Heads determine what was seen, so equal terms mean equal registers.
     """
-    digest = blake2b(state.record, digest_size=8)
+    parts = [state.record]
     base = None
     if state.base is not None:
         base = state.base.dot
-        digest.update(state.base.device + state.base.seq.to_bytes(8, "big"))
+        parts += (state.base.device, state.base.seq.to_bytes(8, "big"))
     for name in sorted(state.fields):
         heads = state.fields[name].heads
         if len(heads) == 1 and heads[0].dot == base:
             continue  # the base says it
-        digest.update(name.encode() + b"\0")
+        parts += (name.encode(), b"\0")
         for head in heads:
-            digest.update(head.device + head.seq.to_bytes(8, "big"))
-    return int.from_bytes(digest.digest(), "big")
+            parts += (head.device, head.seq.to_bytes(8, "big"))
+    return int.from_bytes(blake2b(b"".join(parts), digest_size=8).digest(), "big")
 
 
 def canonical(state: State) -> bytes:

@@ -28,23 +28,27 @@ class Numbered:
         self.many = connection.executemany
         self.connection = connection
         self._numbers = numbers
+        self._device_numbers, self._author_numbers = numbers.of["device"], numbers.of["author"]
+        self._device_ids, self._author_names = numbers.back["device"], numbers.back["author"]
 
     def device_number(self, device: bytes) -> int:
         """Return a device's local number, giving it one if it is new."""
-        return self._number("device", device)
+        known = self._device_numbers.get(device)
+        return self._number("device", device) if known is None else known
 
     def author_number(self, author: str) -> int:
         """Return an author's local number, giving one if it is new."""
-        return self._number("author", author)
+        known = self._author_numbers.get(author)
+        return self._number("author", author) if known is None else known
 
     def device_id(self, n: int) -> bytes:
         """Return the 16-byte id of a device's number."""
-        found: bytes = self._named("device", n)
+        found: bytes = self._device_ids.get(n) or self._named("device", n)
         return found
 
     def author_name(self, n: int) -> str:
         """Return the name of an author's number."""
-        found: str = self._named("author", n)
+        found: str = self._author_names.get(n) or self._named("author", n)
         return found
 
     def _number(self, table: str, name: object) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fieldsync import errors
 from fieldsync.core.register import Value
 from fieldsync.core.state import term
 from fieldsync.store.contract import Channel, Document, Entry, Row
@@ -38,7 +39,11 @@ class Records(Numbered):
 
     def _row(self, found: Sequence[Any]) -> Row:
         n, record, type_, channel, arrival, term_, owner, code, conflicts, registers, doc = found
-        row = decode_row(n, record, type_, doc, registers, self.device_id, self.author_name)
+        try:
+            row = decode_row(n, record, type_, doc, registers, self.device_id, self.author_name)
+        except (msgspec.DecodeError, TypeError, ValueError, IndexError) as fault:
+            # SQLCipher gives zeros for the last page of a long row that fails its check, and an error only for the next
+            raise errors.StoreDamaged(part="record") from fault
         row.channel = row.old_channel = channel
         row.arrival, row.owner, row.code, row.old_term = arrival, owner, code, term_
         row.old_places = channel, owner, code, conflicts
@@ -50,7 +55,9 @@ class Records(Numbered):
         """Return the stored rows among these record ids."""
         # one statement for all: SQLite goes through its index in order, and we through Python once
         wanted = dump_json([record.hex() for record in records]).decode()
-        found = self.sql(f"SELECT {_COLUMNS} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,))
+        found = self.sql(
+            f"SELECT {_COLUMNS} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,)
+        )
         return {row[1]: self._row(row) for row in found}
 
     def select(

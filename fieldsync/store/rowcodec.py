@@ -29,12 +29,16 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
     fields = {}
     for name, register in state.fields.items():
         heads: list[tuple[Any, ...]] = []
+        seen: list[int] = []
+        own: dict[bytes, int] = {}
         plain = len(register.heads) == 1 and "/" not in name
-        for h in register.heads:
-            short = (device(h.device), h.seq, h.stamp, author(h.author))
-            heads.append(short if plain and h.value is not None and doc.get(name) == h.value else (*short, h.value))
-        own = {h.device: h.seq for h in register.heads}
-        seen = [part for d, seq in register.seen.items() if own.get(d) != seq for part in (device(d), seq)]
+        for by, seq, stamp, who, value in register.heads:
+            own[by] = seq
+            short = (device(by), seq, stamp, author(who))
+            heads.append(short if plain and value is not None and doc.get(name) == value else (*short, value))
+        for by, seq in register.seen.items():
+            if own.get(by) != seq:
+                seen += (device(by), seq)
         fields[name] = (arrivals.get(name, 0), heads, seen)
     if not fields:
         return _pack((head, fields))

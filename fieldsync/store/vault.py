@@ -78,7 +78,7 @@ def guarded() -> Iterator[None]:
             raise errors.DiskFull from fault
         if "locked" in str(fault) or "busy" in str(fault):
             raise errors.Unexpected(where="store busy") from fault
-        if "no such table" in str(fault) or "I/O" in str(fault):
+        if any(word in str(fault) for word in ("no such table", "I/O", "malformed JSON")):
             raise errors.StoreDamaged(part="store") from fault
         raise
     except (sqlcipher.IntegrityError, sqlcipher.ProgrammingError):

@@ -117,7 +117,10 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False) -> Node:
     store = open_store(home, unlock(slots), shared=shared)
     with store.read() as tx:
         get = tx.get
-        schema = model.decode(get("schema"))
+        try:
+            schema = model.decode(get("schema"))
+        except errors.BadFile as fault:
+            raise errors.StoreDamaged(part="schema") from fault
         return Node(
             home, store, schema, Rules(schema), DeviceKey.from_bytes(get("private")), get("kind"), get("org"),
             get("letters"), get("person"), _grants(get("grants")),

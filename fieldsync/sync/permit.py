@@ -143,7 +143,11 @@ def _check_member(commit: Commit, spec: Field, name: str, value: object) -> None
     """A set in a first commit is a list of members; otherwise sets, tallies and logs have a register for each part."""
     part = name.partition("/")[2]
     if spec.kind == "set" and isinstance(value, list) and not part:
-        sound = "_code" in commit.fields and not commit.context and all(validate.check_member(spec, one) == one for one in value)
+        sound = (
+            "_code" in commit.fields
+            and not commit.context
+            and all(validate.check_member(spec, one) == one for one in value)
+        )
     elif spec.kind == "set":
         sound = isinstance(value, bool) and validate.check_member(spec, part) == part
     elif spec.kind == "tally":

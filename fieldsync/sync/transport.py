@@ -274,7 +274,6 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
-    node.store.tidy()
     return {
         "server": chosen.name,
         "up": {"commits": tally.commits, "bytes": tally.bytes_up},

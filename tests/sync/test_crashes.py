@@ -20,7 +20,7 @@ from tests import cast, directly
 from tests.cast import JBL, ServerProcess, actor, open_node, rows
 from tests.scale import LONG
 
-ROUNDS = 25 if LONG else 4
+ROUNDS = 25 if LONG else 3
 
 
 class Proxy:

@@ -49,7 +49,9 @@ def test_what_comes_too_early_is_refused_with_what_is_needed(office: Office) -> 
     assert (early.status, early.code, early.error["facts"]["need"]) == (409, "gap", 1)
     assert office.snapshot() == empty
     for after, upto in ((0, 2), (1, 3), (3, 5), (0, 5)):
-        assert hand.post("/v1/sync", hand.hello(), hand.commits(after, upto=upto)).message(Kind.ACK, messages.Ack).head == max(upto, 0)
+        assert hand.post("/v1/sync", hand.hello(), hand.commits(after, upto=upto)).message(
+            Kind.ACK, messages.Ack
+        ).head == max(upto, 0)
     assert seqs(office, "amal") == [1, 2, 3, 4, 5]
 
 
@@ -83,7 +85,10 @@ def test_a_frame_taken_out_of_its_chain_is_refused(office: Office) -> None:
 def test_an_answer_lost_anywhere_only_delays(people: Cast, seed: int) -> None:
     """The server has taken all, and its answer ends after any frame: trying again ends in the same, with nothing twice."""
     chance = random.Random(seed)
-    families = [save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"})).hex() for i in range(12)]
+    families = [
+        save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"})).hex()
+        for i in range(12)
+    ]
     for cut in range(1, 6):
         save.edit(people.amal, chance.choice(families), Changes(set={"location": f"cut {cut}"}))
         with contextlib.suppress(errors.CutOff):
@@ -93,7 +98,9 @@ def test_an_answer_lost_anywhere_only_delays(people: Cast, seed: int) -> None:
     assert directly.differing(people.amal, people.hq) == directly.differing(people.basim, people.hq) == []
     with people.hq.store.read() as tx:
         assert [one.seq for one in tx.commits(people.amal.device, 0)] == list(range(1, 18))
-    assert {r: canonical(row.state) for r, row in rows(people.amal).items()} == {r: canonical(row.state) for r, row in rows(people.basim).items()}
+    assert {r: canonical(row.state) for r, row in rows(people.amal).items()} == {
+        r: canonical(row.state) for r, row in rows(people.basim).items()
+    }
 
 
 def test_the_same_file_read_in_on_two_laptops(office: Office) -> None:
@@ -101,7 +108,9 @@ def test_the_same_file_read_in_on_two_laptops(office: Office) -> None:
     ids = [str(uuid.UUID(int=(0x01A20000 << 96) | (0x7 << 76) | (0x2 << 62) | i)) for i in range(1, 61)]
     for name, place in (("amal", "جبلة"), ("basim", "جبلة "), ("samar", "اللاذقية")):
         file = office.home / f"{name}.csv"
-        file.write_text("\n".join(["id,family_name,location", *(f"{one},محمد,{place}" for one in ids)]) + "\n", encoding="utf-8")
+        file.write_text(
+            "\n".join(["id,family_name,location", *(f"{one},محمد,{place}" for one in ids)]) + "\n", encoding="utf-8"
+        )
         told = tabular.import_file(office[name], file, "household", unit="LAT/JBL")
         assert told["added"] == 60
     office.sync("amal", "basim", "amal")

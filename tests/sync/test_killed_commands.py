@@ -85,7 +85,9 @@ def test_what_exited_with_0_survives_everything(office: Office, seed: int) -> No
             for worker in workers:
                 worker.start()
             while any(worker.is_alive() for worker in workers):
-                line.cut_up, line.cut_down = chance.choice([(None, None), (chance.randrange(3_000), None), (None, chance.randrange(4_000))])
+                line.cut_up, line.cut_down = chance.choice(
+                    [(None, None), (chance.randrange(3_000), None), (None, chance.randrange(4_000))]
+                )
                 time.sleep(chance.uniform(0.2, 0.8))
                 if chance.random() < 0.2:
                     office.server.kill()
@@ -101,7 +103,9 @@ def test_what_exited_with_0_survives_everything(office: Office, seed: int) -> No
     assert killed > 0
     assert acknowledged
     for record, values in acknowledged.items():
-        written = {change["new"] for entry in office.json("hq", "history", record) for change in entry["changes"].values()}
+        written = {
+            change["new"] for entry in office.json("hq", "history", record) for change in entry["changes"].values()
+        }
         assert set(values) <= written, seed
         assert office.json("samar", "show", record)["id"] == record
     told = [office.json(name, "status")["channels"] for name in ("hq", "amal", "basim", "samar")]

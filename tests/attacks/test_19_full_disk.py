@@ -1,0 +1,101 @@
+"""A full disk: one clear error, nothing half, and work goes on where it stopped as soon as there is room."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import tabular
+from fieldsync.sync import save, transport, verify
+from fieldsync.sync.save import Changes
+from tests.cast import open_node, rows
+from tests.offices import Office
+
+SIZE = 6  # MB
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a disk of a few megabytes; only who may mount can have one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("may not mount a small disk here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill_up(place: Path, leave: int) -> Path:
+    """Fill the disk with something else, but for some kilobytes."""
+    filler = place / "filler"
+    free = shutil.disk_usage(place).free - leave * 1024
+    filler.write_bytes(bytes(max(free, 0)))
+    return filler
+
+
+def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
+    """Saving, importing and syncing stop with `disk_full` wherever it happens; nothing saved is lost, and all goes on afterwards."""
+    own_office.register("basim", 3_000)
+    own_office.sync("basim")
+    shutil.copytree(own_office.home / "amal", small / "amal")
+    for leave in (0, 60, 400, 900):
+        amal = open_node(small / "amal")
+        saved = len(rows(amal))
+        filler = fill_up(small, leave)
+        file = own_office.home / "basim.csv"
+        for attempt in (
+            lambda node=amal: [save.add(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(2_000)],
+            lambda node=amal: tabular.import_file(node, file, "household"),
+            lambda node=amal: transport.sync(node),
+        ):
+            with pytest.raises(errors.DiskFull):
+                attempt()
+        amal.close()
+        filler.unlink()
+        amal = open_node(small / "amal")
+        assert verify.check(amal)["ok"]
+        assert len(rows(amal)) >= saved
+        amal.close()
+    amal = open_node(small / "amal")
+    assert transport.sync(amal)["digest"] == "equal"
+    assert verify.check(amal)["ok"]
+    amal.close()
+
+
+def test_a_server_s_disk_is_full(own_office: Office, small: Path) -> None:
+    """The push is refused with `disk_full`, the server goes on; with room again the very push goes through."""
+    own_office.register("amal", 4_000)
+    own_office.server.stop()
+    own_office.shut("hq")
+    shutil.move(own_office.home / "hq", small / "hq")
+    (own_office.home / "hq").symlink_to(small / "hq")
+    own_office.server.start()
+    filler = fill_up(small, 300)
+    for _ in range(2):
+        with pytest.raises(errors.DiskFull):
+            own_office.sync("amal")
+    assert own_office.server.running
+    filler.unlink()
+    own_office.sync("amal", "basim")
+    own_office.equal("amal", "basim")
+    assert verify.check(own_office["hq"])["ok"]
+
+
+def test_files_may_not_grow(own_office: Office) -> None:
+    """Files may have 64 KB and no more, as by a quota: an error, no traceback, and the work is there."""
+    own_office.register("amal", 500)
+    own_office.shut("amal")
+    words = own_office.command("amal", "import", str(own_office.home / "amal.csv"), "--type", "household", "--json")
+    limited = ["sh", "-c", 'ulimit -f 128; exec "$@"', "sh", *words]
+    done = subprocess.run(limited, env=own_office.environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode in {1, 8}
+    assert "Traceback" not in done.stderr
+    assert len(own_office.json("amal", "list", "household", "--limit", "0")) == 500
+    assert own_office.json("amal", "check")["ok"]
+    assert own_office.json("amal", "sync")["up"]["commits"] == 500

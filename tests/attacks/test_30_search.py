@@ -1,0 +1,43 @@
+"""Full-text syntax as a question: words are found or not found, in bounded time, and no SQL shows."""
+
+import time
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.sync import read, save
+from fieldsync.sync.save import Changes
+from tests.conftest import Cast
+
+QUESTIONS = [
+    '"', "'", '"" ""', "NEAR(a b, 5)", "a NEAR b", "a AND", "NOT", "OR OR OR", "words:محمد", "^محمد", "محمد*", "*", "(((((", "a" * 100_000,
+    "(" * 10_000 + "a" + ")" * 10_000, " ".join(["محمد"] * 5_000), "a OR " * 5_000 + "a", "{a b}:c", "-محمد", "محمد; DROP TABLE search",
+    "\0", "محمد\0", "\ud800", "\u202eمحمد", "%", "_", "s_*", "؟", "🏠" * 1_000, "rank MATCH 'bm25(9)'",
+]  # fmt: skip
+
+
+def test_no_question_breaks_the_search(people: Cast) -> None:
+    """Each is answered with records or none, on a laptop's index and by a server that reads through."""
+    for i in range(50):
+        save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"}))
+    for node in (people.amal, people.hq):
+        for question in QUESTIONS:
+            started = time.monotonic()
+            assert isinstance(read.find(node, question), list)
+            assert time.monotonic() - started < 2, question[:30]
+    assert len(read.find(people.amal, "محمد", limit=0)) == 50
+
+
+@pytest.mark.parametrize(
+    "name", ["'; DROP TABLE record; --", "a') OR 1=1", "doc", "\0", "family_name'", 'x"y', "rowid", "x" * 10_000]
+)
+def test_no_name_reaches_the_sql(people: Cast, name: str) -> None:
+    """Types and fields that the forms do not have are refused before any SQL is made of them."""
+    with pytest.raises(errors.UnknownType):
+        read.list_records(people.amal, name)
+    with pytest.raises(errors.UnknownField):
+        read.list_records(people.amal, "household", where={name: "x"})
+    for sort in (name, "-" + name):
+        with pytest.raises(errors.UnknownField):
+            read.list_records(people.amal, "household", sort=sort)
+    assert read.list_records(people.amal, "household", where={"unit": name}) == []
