@@ -119,6 +119,17 @@ def merge(ours: State, theirs: State) -> tuple[State, set[str]]:
     return State(ours.record, ours.type, ours.base, values, fields), changed
 
 
+def halves(state: State) -> list[State]:
+    """Cut a state in two that join to it again, its base first; nothing if it is one register already."""
+    names = sorted(state.fields)
+    if state.base is not None and names:
+        return [state._replace(fields={}), state._replace(base=None, values={})]
+    middle = len(names) // 2
+    if not middle:
+        return []
+    return [state._replace(fields={n: state.fields[n] for n in part}) for part in (names[:middle], names[middle:])]
+
+
 def _withdraw(values: Values, name: str) -> None:
     field, slash, member = name.partition("/")
     members = values.get(field)

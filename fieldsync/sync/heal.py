@@ -8,9 +8,8 @@ from collections.abc import Iterator
 
 from fieldsync import errors
 from fieldsync.core.commit import decode, state_of
-from fieldsync.core.state import State, canonical, merge
+from fieldsync.core.state import State, canonical, halves, merge
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.wire import messages, rows
@@ -130,7 +129,7 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
     with node.store.read() as tx:
         units = {channel.n: channel.unit for channel in tx.channels()}
         found = [row for row in tx.rows(ask.want).values() if units[row.channel or 0] == ask.unit]
-    yield from _whole(ask.unit, found, codec)
+    yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec)
 
 
 def _compared(terms: Terms, ask: Ask) -> Iterator[Found]:
@@ -154,19 +153,19 @@ def _compared(terms: Terms, ask: Ask) -> Iterator[Found]:
     yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
 
 
-def _whole(unit: str, found: list[Row], codec: Codec) -> Iterator[bytes]:
-    """Yield rows as states, in frames as large as may be."""
-    if not found:
+def _whole(unit: str, states: list[State], codec: Codec) -> Iterator[bytes]:
+    """Yield states in frames as large as may be."""
+    if not states:
         return
     try:
-        states = [row.state._replace(origins=row.conflicts) for row in found]
         frame = codec.pack(Kind.STATES, messages.encode(messages.States(unit, 0, rows.pack_states(states))))
     except errors.TooLarge:
-        if len(found) == 1:
+        parts = states if len(states) > 1 else halves(states[0])
+        if not parts:
             raise
-        middle = len(found) // 2
-        yield from _whole(unit, found[:middle], codec)
-        yield from _whole(unit, found[middle:], codec)
+        middle = len(parts) // 2
+        yield from _whole(unit, parts[:middle], codec)
+        yield from _whole(unit, parts[middle:], codec)
     else:
         yield frame
 

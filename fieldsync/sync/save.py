@@ -21,6 +21,7 @@ from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 
 Fields = dict[str, Value]
+_SMALL = 60 * 1024  # bytes that fit a frame however they are packed
 
 
 @dataclass
@@ -44,6 +45,15 @@ class Draft(NamedTuple):
     fields: Fields
     seen: Mapping[str, Mapping[bytes, int]]
     note: str | None = None
+
+
+def _check_size(one: Commit, body: bytes) -> None:
+    """Refuse (TooLarge) a save that no server would take, or no frame hold: it would keep back all that comes after it."""
+    from fieldsync.wire import frames, rows
+
+    packed = frames.Codec().pack(frames.Kind.COMMITS, rows.pack_commits([one]))
+    if len(body) > commit.MAX_BODY or len(packed) > frames.MAX_COMPRESSED - 1024:
+        raise errors.TooLarge(what="commit", limit=frames.MAX_COMPRESSED)
 
 
 def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None) -> Applied:
@@ -77,6 +87,9 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
             )
         )
     bodies = [commit.encode(c) for c in commits]
+    for one, body in zip(commits, bodies, strict=True):
+        if len(body) > _SMALL:
+            _check_size(one, body)
     links = chain.extend(device.chain, bodies)
     tx.append(
         me,

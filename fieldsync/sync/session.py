@@ -12,7 +12,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core import commit as commits
 from fieldsync.core import stamp
-from fieldsync.core.state import State, latest
+from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
@@ -360,7 +360,8 @@ class Serving:
                     frame = self.codec.pack(Kind.STATES, messages.encode(message))
                 except errors.TooLarge:
                     if len(found) == 1:
-                        raise
+                        yield from self._parts(channel.unit, after, arrival, states)
+                        break
                     found = found[: len(found) // 2]
                     continue
                 sizer.took(len(found), len(frame))
@@ -368,6 +369,22 @@ class Serving:
                 break
             after = arrival
         return summary
+
+    def _parts(self, unit: str, before: int, arrival: int, states: list[State]) -> Iterator[bytes]:
+        """Yield a record that fits no frame in several; only the last of them moves the cursor."""
+        while states:
+            part, *later = states
+            message = messages.States(unit, before if later else arrival, rows.pack_states([part]))
+            try:
+                frame = self.codec.pack(Kind.STATES, messages.encode(message))
+            except errors.TooLarge:
+                smaller = halves(part)
+                if not smaller:
+                    raise
+                states = smaller + later
+            else:
+                yield frame
+                states = later
 
 
 def granted(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:

@@ -1,6 +1,5 @@
 """A sort larger than the cache stays in memory, and nobody can turn that off."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -12,11 +11,7 @@ from tests.conftest import Cast
 
 def opened() -> set[str]:
     """Return what this process holds open, files that are unlinked already among them."""
-    return {
-        os.readlink(f"/proc/self/fd/{fd}")
-        for fd in os.listdir("/proc/self/fd")
-        if Path(f"/proc/self/fd/{fd}").is_symlink()
-    }
+    return {str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")

@@ -43,12 +43,12 @@ def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
     """Saving, importing and syncing stop with `disk_full` wherever it happens; nothing saved is lost, and all goes on afterwards."""
     own_office.register("basim", 3_000)
     own_office.sync("basim")
+    file = own_office.home / "basim.csv"
     shutil.copytree(own_office.home / "amal", small / "amal")
     for leave in (0, 60, 400, 900):
         amal = open_node(small / "amal")
         saved = len(rows(amal))
         filler = fill_up(small, leave)
-        file = own_office.home / "basim.csv"
         for attempt in (
             lambda node=amal: [save.add(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(2_000)],
             lambda node=amal: tabular.import_file(node, file, "household"),

@@ -29,11 +29,10 @@ def test_no_failure_tells_a_value(own_office: Office) -> None:
     ]  # fmt: skip
     keys = [SECRET.decode(), own_office["samar"].key.to_bytes().hex()]
     said = []
-    for words in wrong:
-        for debug in ("0", "1"):
-            done = own_office.run("amal", *words, "--json", FIELDSYNC_DEBUG=debug)
-            assert done.returncode or words == ["sync"], words
-            said.append(done.stdout + done.stderr)
+    for i, words in enumerate(wrong):
+        done = own_office.run("amal", *words, *(["--json"] if i % 2 else []), FIELDSYNC_DEBUG=str(i % 2))
+        assert done.returncode or words == ["sync"], words
+        said.append(done.stdout + done.stderr)
     hand = Hand(own_office["amal"], own_office.port)
     hand.post("/v1/sync", hand.hello(), PLANTED.encode())
     own_office.server.stop()

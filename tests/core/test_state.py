@@ -10,6 +10,7 @@ from fieldsync.core.state import (
     canonical,
     dots,
     fold,
+    halves,
     latest,
     merge,
     register_of,
@@ -149,3 +150,22 @@ def test_one_record_made_on_two_laptops_has_one_beginning() -> None:
     assert huda.base is not None
     assert huda.base.device == DEVICES[0]
     assert [head.value for head in register_of(huda, "name").heads] == ["Huda", "هدى"]
+
+
+@given(WORLDS)
+def test_a_state_cut_in_two_joins_to_itself_again(world: World) -> None:
+    """However often it is cut: all parts together are the whole, and a part that cannot be cut is one register or the base."""
+    for writer in world.writers:
+        if writer.state is None:
+            continue
+        parts, whole = [writer.state], []
+        while parts:
+            smaller = halves(parts[0])
+            whole += [] if smaller else parts[:1]
+            parts[:1] = smaller
+        assert all(len(part.fields) + (part.base is not None) <= 1 for part in whole)
+        again = whole[0]
+        for part in whole[1:]:
+            again = merge(again, part)[0]
+        assert canonical(again) == canonical(writer.state)
+        assert term(again) == term(writer.state)

@@ -152,7 +152,7 @@ def test_what_is_no_invite_is_refused(office: Office, invite: str) -> None:
     assert not (office.home / "nobody").exists()
 
 
-def test_many_laptops_at_once(office: Office) -> None:
+def test_many_laptops_at_once(own_office: Office) -> None:
     """Three laptops push and pull at the same moment, again and again; each is served, and in the end all are equal."""
     for i in range(3):
         for name in ("amal", "basim", "samar"):

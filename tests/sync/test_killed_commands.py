@@ -15,7 +15,7 @@ from tests.offices import Office
 from tests.scale import LONG
 
 SEEDS = range(5 if LONG else 1)
-STEPS = 20 if LONG else 14
+STEPS = 20 if LONG else 9
 ROUNDS = 3 if LONG else 1
 
 
