@@ -2,6 +2,7 @@
 
 registers = msgpack [base | nil, {name: [arrival, heads, seen]}]; base = [device, seq, stamp, author, arrival];
 a head = [device, seq, stamp, author] with its value behind it unless the document shows it; seen = the pairs beyond the heads.
+Where another program wrote one name both as a set and as a plain field, a third part holds what the document hides of the base.
 """
 
 from collections.abc import Callable

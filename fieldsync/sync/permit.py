@@ -29,6 +29,7 @@ class Permit:
         self._device = device
         self._known = known
         self._units = {channel.n: channel.unit for channel in tx.channels()}
+        self._heads = {one.id: one.head for one in tx.devices()}
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
@@ -45,6 +46,7 @@ class Permit:
             if grant.role not in WRITERS or grant.role == "partner":
                 return errors.RoleRefused(role=grant.role, needs=list(WRITERS))
             self._check_type(commit)
+            self._check_seen(commit)
             said = self._check_fields(commit)
             self._check_place(commit)
             if grant.role not in DECIDERS and (said or self._decides(commit)):
@@ -73,6 +75,14 @@ class Permit:
         """Return a unit of the device's that a record has left, if there is one."""
         units = (self._units.get(channel, "") for channel in self._tx.channels_left(row.n))
         return next((unit for unit in units if covers(self._device.grants, unit) is not None), None)
+
+    def _check_seen(self, commit: Commit) -> None:
+        """What is said to have been seen must be there: a claim on commits to come would swallow them unread."""
+        for _, pairs in commit.context:
+            for device, seq in pairs:
+                held = self._heads.get(device, 0)
+                if seq > held and device != commit.device:
+                    raise errors.Gap(device=device.hex(), need=held + 1)
 
     def _check_type(self, commit: Commit) -> None:
         row = self._known.get(commit.record)

@@ -10,7 +10,7 @@ from fieldsync.core.state import canonical
 from fieldsync.store.contract import Grant
 from fieldsync.sync import history, read, review, save, verify
 from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync.sync.save import Changes, Draft
 from tests.cast import JBL, QRD, rows
 from tests.offices import Office, write
 
@@ -117,6 +117,26 @@ def test_a_decision_s_undoing_is_one_too(office: Office, amal: Node) -> None:
     assert office.sync("amal")[0]["refused"] == 4
     assert [one["code"] for one in refused(amal)[-4:]] == ["role_refused"] * 4
     office.equal("amal")
+
+
+@pytest.mark.parametrize("seq", [2, 1 << 40, (1 << 63) - 1])
+def test_nobody_swallows_what_another_has_yet_to_write(office: Office, amal: Node, seq: int) -> None:
+    """A tampered laptop says that it has seen what Basim has not written yet: kept aside, and his next edit is everybody's."""
+    basim = office["basim"]
+    record = household(basim, location="first")
+    office.sync("basim", "amal")
+    with basim.store.read() as tx:
+        me = tx.device(basim.device)
+        assert me is not None
+    with amal.store.write() as tx:
+        claim = {"location": {basim.device: seq + (me.head if seq == 2 else 0)}}
+        save.commit_drafts(amal, tx, [Draft(record, "household", 1, {"location": "mine"}, claim)])
+    assert office.sync("amal")[0]["refused"] == 1
+    assert (refused(amal)[-1]["code"], refused(amal)[-1]["device"]) == ("gap", basim.device.hex())
+    save.edit(basim, record.hex(), Changes(set={"location": "later"}))
+    office.sync("basim", "amal", "samar")
+    office.equal("amal", "basim", "samar")
+    assert rows(office["samar"])[record].doc["location"] == "later"
 
 
 def test_nobody_signs_with_another_s_name(office: Office, amal: Node) -> None:
