@@ -116,7 +116,8 @@ def _origins(row: Row) -> Iterator[tuple[tuple[Dot, str], Value]]:
 def _plain(name: str, value: Value) -> Value:
     """Return a value as people read it: a deletion's reason, and the values that are open again after an undo."""
     if isinstance(value, dict) and REOPENED in value:
-        return [str(head.value) for head in _over({"heads": value[REOPENED]})]
+        again = _over({"heads": value[REOPENED]})
+        return [str(head.value) for head in sorted(again, key=lambda head: (head.stamp, head.device))]
     if name == "_deleted" and isinstance(value, dict):
         return str(value.get("reason"))
     return value
