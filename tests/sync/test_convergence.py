@@ -38,7 +38,7 @@ _plain = st.one_of(
         "last_verified_on": _days, "size_stated": st.integers(1, 9), "housing": st.sampled_from(["tent", "rented"]),
     }),
 )  # fmt: skip
-_groups = st.lists(st.sampled_from(["idp", "returnee", "refugee", "host"]), unique=True, max_size=2)
+_groups = st.lists(st.sampled_from(["orphan", "older", "youth", "disability"]), unique=True, max_size=2)
 _template: list[Path] = []
 
 
