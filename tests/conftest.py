@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from fieldsync.sync.node import Node
 from tests import cast
 from tests.cast import Clock, ServerProcess
+from tests.offices import Office, office_in
 
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("default", max_examples=60, derandomize=True, **_CALM)
@@ -109,3 +110,17 @@ def served(cast_template: Path, tmp_path: Path, port: int) -> Iterator[Served]:
         yield found
         found.close()
     assert not [line for line in server.said if "Traceback" in line or "Error" in line]
+
+
+@pytest.fixture(scope="module")
+def office(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """Return an office whose headquarters serves, shared by a file's tests that leave it working."""
+    with office_in(cast_template, tmp_path_factory.mktemp("office")) as found:
+        yield found
+
+
+@pytest.fixture
+def own_office(cast_template: Path, tmp_path: Path) -> Iterator[Office]:
+    """Return an office that one test may ruin."""
+    with office_in(cast_template, tmp_path) as found:
+        yield found
