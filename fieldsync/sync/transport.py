@@ -141,8 +141,10 @@ def _mapped(address: str) -> Iterator[None]:
 
 def _refusal(answer: requests.Response, address: str) -> errors.FieldsyncError:
     """Return the error that a server answered with; one of no known form is as good as no answer."""
-    with suppress(msgspec.MsgspecError, KeyError, TypeError):
-        told = msgspec.json.decode(answer.raw.read(_CHUNK))["error"]
+    with _mapped(address):
+        body = answer.raw.read(_CHUNK)
+    with suppress(msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        told = msgspec.json.decode(body)["error"]
         error = refusal(str(told["code"]), msgspec.json.encode(told.get("facts", {})).decode())
         error.facts.setdefault("server", address)
         fresh = answer.headers.get(NONCE_HEADER)
