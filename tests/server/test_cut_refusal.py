@@ -10,7 +10,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.crypto.keys import fingerprint, make_certificate
 from fieldsync.sync import transport
-from tests.cast import Cast
+from tests.conftest import Cast
 
 
 def test_a_refusal_cut_in_its_body_is_a_cut_line(people: Cast, tmp_path: Path) -> None:
