@@ -14,7 +14,7 @@ from fieldsync.store.contract import Row, covers
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, heads_of, uuid_text
-from fieldsync.sync.save import commit_drafts, draft_edit, unit_of
+from fieldsync.sync.save import all_seen, commit_drafts, draft_edit, unit_of
 
 Missing = object()
 
@@ -68,7 +68,7 @@ def take(
         else:
             chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
         if field == "_deleted" and chosen is not None:
-            chosen = {"reason": _reason(chosen), "saw": _all_seen(row)}
+            chosen = {"reason": _reason(chosen), "saw": all_seen(row.state)}
         over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field], "note": note or None}
         fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
         commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, decides=True)])
@@ -113,9 +113,3 @@ def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
 
 def _reason(value: Value) -> str:
     return str(value.get("reason")) if isinstance(value, dict) else str(value)
-
-
-def _all_seen(row: Row) -> dict[str, object]:
-    from fieldsync.core.state import dots
-
-    return {device.hex(): seq for device, seq in sorted(dots(row.state))}

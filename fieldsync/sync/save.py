@@ -271,13 +271,15 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
         node.may_write(unit_of(tx, row))
         if not reason.strip():
             raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
-        saw: dict[str, object] = {}
-        for device, seq in sorted(dots(row.state)):
-            saw[device.hex()] = seq  # sorted: the last one of each device is its highest
         kind = node.schema.type(row.state.type)
-        fields: Fields = {"_deleted": {"reason": reason.strip(), "saw": saw}}
+        fields: Fields = {"_deleted": {"reason": reason.strip(), "saw": all_seen(row.state)}}
         commit_drafts(node, tx, [draft_edit(node, row, kind, fields, decides=True)])
     return row.state.record
+
+
+def all_seen(state: State) -> dict[str, object]:
+    """Return what a deletion says that it saw of a record: device in hex → its highest commit among the heads."""
+    return {device.hex(): seq for device, seq in sorted(dots(state))}  # sorted: each device's last is its highest
 
 
 def unit_of(tx: Tx, row: Row) -> str:
