@@ -51,7 +51,7 @@ class Direct(_Talk):
             for frame in frames:
                 kind, payload = self._pass(frame)
                 for _ in range(self.again):
-                    serving.take(kind, payload)
+                    serving.take([serving.read(kind, payload)])
             answer = serving.answer()
         for frame in answer:
             passed = self._pass(frame)

@@ -9,7 +9,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core import stamp
-from fieldsync.core.register import Head, Value, written
+from fieldsync.core.register import Head, Register, Value
 from fieldsync.core.state import Base, State, Values, fold, registers
 
 FORMAT = 1  # 1: the first
@@ -90,9 +90,10 @@ def check(commit: Commit) -> None:
     ):
         raise errors.BadFrame(reason="commit")
     for group, pairs in commit.context:
-        if any(name not in commit.fields for name in group) or any(
-            len(device) != 16 or not 0 < seq < LARGEST for device, seq in pairs
-        ):
+        for device, seq in pairs:
+            if len(device) != 16 or not 0 < seq < LARGEST:
+                raise errors.BadFrame(reason="context")
+        if not commit.fields.keys() >= set(group):
             raise errors.BadFrame(reason="context")
 
 
@@ -121,7 +122,11 @@ def sound(value: object, depth: int = MAX_DEPTH) -> bool:
 def state_of(commit: Commit) -> State:
     """Return what the commit says, as a state to be joined; the commit that gives the `_code` makes the record."""
     fields = commit.fields
-    seen = {name: dict(pairs) for names, pairs in commit.context for name in names}
+    own = {commit.device: commit.seq}
+    seen: dict[str, Mapping[bytes, int]] = {}
+    for names, pairs in commit.context:
+        everywhere = {**dict(pairs), **own}
+        seen.update((name, everywhere) for name in names)
     base = None
     if "_code" in fields and not seen:
         base = Base(commit.device, commit.seq, commit.stamp, commit.author)
@@ -135,7 +140,7 @@ def state_of(commit: Commit) -> State:
         everything = {}
     for name, value in fields.items():
         head = Head(commit.device, commit.seq, commit.stamp, commit.author, value)
-        everything[name] = written(head, seen.get(name, {}))
+        everything[name] = Register((head,), seen.get(name, own))
     if base is None:
         return State(commit.record, commit.type, None, {}, everything)
     return fold(commit.record, commit.type, base, everything.items())

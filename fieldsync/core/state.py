@@ -107,16 +107,27 @@ def merge(ours: State, theirs: State) -> tuple[State, set[str]]:
     changed: set[str] = set()
     values, fields = ours.values, ours.fields
     for name, register in theirs.fields.items():
-        mine = register_of(ours, name)
-        joined = join(mine, register)
-        if joined == mine:
-            continue
+        if name not in ours.fields and _follows_base(register, ours.base):
+            joined = register
+        else:
+            mine = register_of(ours, name)
+            joined = join(mine, register)
+            if joined == mine:
+                continue
         if not changed:
             values, fields = dict(values), dict(fields)
         changed.add(name)
         fields[name] = joined
         _withdraw(values, name)
     return State(ours.record, ours.type, ours.base, values, fields), changed
+
+
+def _follows_base(register: Register, base: Base | None) -> bool:
+    """Say whether a register is one write that had seen the base: the common case, and no need to look further."""
+    if base is None or len(register.heads) != 1 or register.seen.get(base.device, 0) < base.seq:
+        return False
+    head = register.heads[0]
+    return head.device != base.device or head.seq > base.seq
 
 
 def halves(state: State) -> list[State]:
@@ -131,14 +142,17 @@ def halves(state: State) -> list[State]:
 
 
 def _withdraw(values: Values, name: str) -> None:
-    field, slash, member = name.partition("/")
-    members = values.get(field)
-    if isinstance(members, list) and slash:
-        values[field] = [m for m in members if str(m) != member]
-        if not values[field]:
-            del values[field]
-    elif not isinstance(members, list) and not slash:
-        values.pop(field, None)
+    """Take what a register stands for by itself now out of the base's values."""
+    value = values.get(name)
+    if value is not None and not isinstance(value, list):
+        del values[name]
+    elif "/" in name:
+        field, _, member = name.partition("/")
+        members = values.get(field)
+        if isinstance(members, list):
+            values[field] = [m for m in members if str(m) != member]
+            if not values[field]:
+                del values[field]
 
 
 def _merge_bases(ours: State, theirs: State) -> tuple[State, set[str]]:
@@ -177,13 +191,13 @@ def term(state: State) -> int:
     if state.base is not None:
         base = state.base.dot
         parts += (state.base.device, state.base.seq.to_bytes(8, "big"))
-    for name in sorted(state.fields):
-        heads = state.fields[name].heads
-        if len(heads) == 1 and heads[0].dot == base:
+    for name, register in sorted(state.fields.items()):
+        heads = register.heads
+        if len(heads) == 1 and heads[0][:2] == base:
             continue  # the base says it
-        parts += (name.encode(), b"\0")
+        parts.append(name.encode() + b"\0")
         for head in heads:
-            parts += (head.device, head.seq.to_bytes(8, "big"))
+            parts += (head[0], head[1].to_bytes(8, "big"))
     return int.from_bytes(blake2b(b"".join(parts), digest_size=8).digest(), "big")
 
 

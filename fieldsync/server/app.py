@@ -22,7 +22,7 @@ from fieldsync.server.metrics import Metrics
 from fieldsync.store.contract import Device, covers
 from fieldsync.sync import heal
 from fieldsync.sync.node import Node
-from fieldsync.sync.session import Serving
+from fieldsync.sync.session import Batch, Serving
 from fieldsync.sync.transport import NONCE_HEADER, b64, join_message, unb64
 from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
@@ -30,6 +30,7 @@ from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
 HELLO_SECONDS = 30
 BODY_SECONDS = 120  # between two pieces of a body
 MAX_JOIN = 4_096
+MOST_WAITING = 4  # frames that are read ahead of the store
 _TAG = 8
 
 
@@ -126,12 +127,9 @@ class App:
         started = time.monotonic()
         frames = _frames(request)
         _, nonce, serving = await self._opened(request, frames)
-        count = 0
-        async for tag, payload, _ in frames:
-            await run_in_threadpool(_take, serving, tag, payload)
-            count += 1
+        await _take(serving, frames)
         self.metrics.synced(serving.kept, serving.refused)
-        task = BackgroundTask(self._after, started) if count else None
+        task = BackgroundTask(self._after, started) if serving.kept else None
         return StreamingResponse(
             iterate_in_threadpool(_gathered(serving.answer())), headers={NONCE_HEADER: b64(nonce)}, background=task, media_type=None,
         )  # fmt: skip
@@ -215,8 +213,28 @@ class App:
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
 
 
-def _take(serving: Serving, tag: int, payload: bytes) -> None:
-    serving.take(*serving.codec.unpack(tag, payload))
+async def _take(serving: Serving, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> None:
+    """Take the request's frames: while the store is at work, those that come next are read, and then taken together."""
+    work: asyncio.Task[None] | None = None
+    waiting: list[Batch] = []
+    try:
+        async for tag, payload, _ in frames:
+            waiting.append(await run_in_threadpool(_read, serving, tag, payload))
+            if work is not None and (work.done() or len(waiting) == MOST_WAITING):
+                await work
+                work = None
+            if work is None:
+                work = asyncio.create_task(run_in_threadpool(serving.take, waiting))
+                waiting = []
+    finally:  # what came whole is kept, however the rest of the body ended
+        if work is not None:
+            await work
+        if waiting:
+            await run_in_threadpool(serving.take, waiting)
+
+
+def _read(serving: Serving, tag: int, payload: bytes) -> Batch:
+    return serving.read(*serving.codec.unpack(tag, payload))
 
 
 def _gathered(frames: Iterator[bytes]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from fieldsync.store.numbers import Numbered
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _DEVICE = "n, id, letters, person, key, grants, state, head, chain, enrolled, seen"
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
+_MOST_NEW = 32_768
 _SERVER = "id, name, address, pin, nonce, unsure, synced"
 
 
@@ -103,10 +104,20 @@ class Ledger(Numbered):
                 for c in commits
             ],
         )
+        self.many(
+            "INSERT INTO commit_about_new VALUES (?,?,?)", [(bytearray(c.record[10:]), n, c.seq) for c in commits]
+        )
+        self.gather(_MOST_NEW)
         last = commits[-1]
         self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (last.seq, last.chain, n))
         if seal is not None:
             self.sql("UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", (seal, n, last.seq))
+
+    def gather(self, above: int) -> None:
+        """Bring what is known of new commits into the large table, if it is more than this."""
+        if self.sql("SELECT count(*) FROM commit_about_new").fetchone()[0] > above:
+            self.sql("INSERT INTO commit_about SELECT * FROM commit_about_new")
+            self.sql("DELETE FROM commit_about_new")
 
     def commits(self, device: bytes, after: int, limit: int = -1) -> Iterator[Logged]:
         """Yield a device's commits behind a sequence number, in order."""
@@ -115,10 +126,12 @@ class Ledger(Numbered):
 
     def commits_of(self, record: bytes) -> list[Logged]:
         """Return all commits about a record that this node holds, by stamp."""
-        query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE substr(c.record, 11, 6) = ? AND c.record = ?"
-        return sorted(
-            map(self._logged, self.sql(query, (record[10:], record))), key=lambda c: (c.stamp, c.device, c.seq)
+        about = " UNION ALL ".join(
+            f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
+        query = f"SELECT {_LOGGED} FROM ({about}) JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
+        found = map(self._logged, self.sql(query, (record[10:], record)))
+        return sorted(found, key=lambda c: (c.stamp, c.device, c.seq))
 
     def unsent_records(self, device: bytes, after: int) -> set[bytes]:
         """Return the records that a device's commits behind `after` touch."""
@@ -130,14 +143,26 @@ class Ledger(Numbered):
 
     def refuse(self, device: bytes, seq: int, error: errors.FieldsyncError) -> None:
         """Keep a commit aside: it stays in the log with the reason, and is not applied."""
-        facts = msgspec.json.encode(error.facts).decode()
+        self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode())
+
+    def accept(self, device: bytes, seq: int) -> None:
+        """Say that a commit which was kept aside is applied after all."""
+        self._judged(device, seq, "", "{}")
+
+    def _judged(self, device: bytes, seq: int, reason: str, facts: str) -> None:
         self.sql(
-            "INSERT OR REPLACE INTO refusal VALUES (?,?,?,?)", (self.device_number(device), seq, error.code, facts)
+            "INSERT OR REPLACE INTO refusal SELECT ?, ?, ?, ?, coalesce(max(arrival), 0) + 1 FROM refusal",
+            (self.device_number(device), seq, reason, facts),
         )
 
     def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
         """Return (seq, code, facts as JSON) of a device's refused commits behind `after`."""
-        query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? ORDER BY seq"
+        query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
+        return [tuple(row) for row in self.sql(query, (self.device_number(device), after))]
+
+    def judged(self, device: bytes, after: int) -> list[tuple[int, int, str, str]]:
+        """Return (arrival, seq, code, facts) of a device's commits that were kept aside, or taken after all, since an arrival."""
+        query = "SELECT arrival, seq, reason, facts FROM refusal WHERE device = ? AND arrival > ? ORDER BY arrival"
         return [tuple(row) for row in self.sql(query, (self.device_number(device), after))]
 
     # --- servers that this node syncs with ---

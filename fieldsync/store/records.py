@@ -165,21 +165,27 @@ class Records(Numbered):
         return Channel(found[0], found[1], found[2], found[3] & _MASK, found[4])
 
     def page(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[Entry]:
-        """Return the channel's next entries in order of arrival, with their rows; those of arrivals to skip without."""
+        """Return the channel's next entries in order of arrival, with their rows; without where to skip or long past."""
         places = self.sql(
             "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival > ? ORDER BY arrival LIMIT ?",
             (channel, after, limit),
         ).fetchall()
         wanted = dump_json([n for arrival, _, n in places if arrival not in skip]).decode()
         found = self.sql(f"SELECT {_COLUMNS} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
-        rows = {row[0]: self._row(row) for row in found}
-        return [Entry(arrival, bool(gone), rows.get(n)) for arrival, gone, n in places]
+        rows = {row[0]: row for row in found}
+        entries = []
+        for arrival, gone, n in places:
+            row = rows.get(n)
+            if row is not None and not gone and row[3:5] != (channel, arrival):
+                row = None  # it has changed since, and stands further on
+            entries.append(Entry(arrival, bool(gone), row and self._row(row)))
+        return entries
 
     def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         """Yield (record id, digest term) of a channel's records, by id."""
         query = (
             "SELECT record.id, record.term FROM channel_entry AS e JOIN record ON record.n = e.record "
-            "WHERE e.channel = ? AND NOT e.gone ORDER BY record.id"
+            "WHERE e.channel = ? AND record.channel = e.channel AND record.arrival = e.arrival ORDER BY record.id"
         )
         return ((row[0], row[1] & _MASK) for row in self.sql(query, (channel,)))
 
@@ -225,21 +231,20 @@ class Records(Numbered):
         update = "UPDATE record SET arrival=?, term=?, registers=?, doc=?"
         self.many(f"{update} WHERE n=?", changed_rows)
         self.many(f"{update}, channel=?, owner=?, code=?, conflicts=? WHERE n=?", moved_rows)
-        self.many("DELETE FROM channel_entry WHERE channel = ? AND arrival = ?", places.left)
         self.many("DELETE FROM channel_entry WHERE record = ? AND channel = ? AND gone", places.back)
         self.many("INSERT INTO channel_entry VALUES (?,?,?,?)", places.taken)
         self._count()
 
     def _count(self) -> None:
         self.many(
-            "UPDATE channel SET arrival = ?, digest = ?, records = ? WHERE n = ?",
-            [(arrival, signed(digest), records, n) for n, (arrival, digest, records) in self._counters.items()],
+            "UPDATE channel SET arrival = ?, digest = ?, records = ?, past = ? WHERE n = ?",
+            [(arrival, signed(digest), *counts, n) for n, (arrival, digest, *counts) in self._counters.items()],
         )
 
     def _counter(self, channel: int) -> list[int]:
         counter = self._counters.get(channel)
         if counter is None:
-            found = self.sql("SELECT arrival, digest, records FROM channel WHERE n = ?", (channel,)).fetchone()
+            found = self.sql("SELECT arrival, digest, records, past FROM channel WHERE n = ?", (channel,)).fetchone()
             counter = self._counters[channel] = list(found)
         return counter
 
@@ -248,10 +253,9 @@ class Records(Numbered):
         new_term = term(row.state)
         counter = self._counter(row.channel)
         counter[0] += 1
-        if row.old_channel is not None:
-            places.left.append((row.old_channel, row.arrival))
         if row.old_channel == row.channel:
             counter[1] += new_term - row.old_term
+            counter[3] += 1
         else:
             counter[1] += new_term
             counter[2] += 1
@@ -260,6 +264,7 @@ class Records(Numbered):
                 left[0] += 1
                 left[1] -= row.old_term
                 left[2] -= 1
+                left[3] += 1
                 places.taken.append((row.old_channel, left[0], row.n, 1))
                 places.back.append((row.n, row.channel))
             changed = None  # the new channel has not seen any of it
@@ -272,6 +277,21 @@ class Records(Numbered):
                 row.arrivals[name] = counter[0]
         row.old_term, row.arrival = new_term, counter[0]
         places.taken.append((row.channel, row.arrival, row.n, 0))
+
+    def sweep(self) -> None:
+        """Drop the entries of channels whose records stand further on by now, where they have become many.
+
+        To drop each when its record changes would rewrite a page of the table for nearly every edit.
+        """
+        for (channel,) in self.sql("SELECT n FROM channel WHERE past * 4 > records + 4000").fetchall():
+            self.sql(
+                "DELETE FROM channel_entry WHERE channel = ?1 AND arrival IN (SELECT arrival FROM (SELECT arrival, gone, "
+                "row_number() OVER (PARTITION BY record ORDER BY arrival DESC) AS age FROM channel_entry WHERE channel = ?1) "
+                "WHERE age > 1 AND NOT gone)",
+                (channel,),
+            )
+            self.sql("UPDATE channel SET past = 0 WHERE n = ?", (channel,))
+            self._counters.pop(channel, None)
 
     def tell_gone(self, channel: int, n: int) -> None:
         """Tell a channel's devices that a record (by its number) is not in it, although they may have thought so."""
@@ -319,9 +339,8 @@ class Records(Numbered):
 
 
 class _Places:
-    """Entries to be written: places taken (channel, arrival, record, gone), left (channel, arrival), returned to (record, channel)."""
+    """Entries to be written: places taken (channel, arrival, record, gone), and returned to (record, channel)."""
 
     def __init__(self) -> None:
         self.taken: list[tuple[int, int, int, int]] = []
-        self.left: list[tuple[int, int]] = []
         self.back: list[tuple[int, int]] = []

@@ -1,11 +1,12 @@
 """A record's row ↔ its state: the document as JSON, the registers as a few bytes with local numbers for devices and authors.
 
-registers = msgpack [base | nil, {name: [arrival, heads, seen]}]; base = [device, seq, stamp, author, arrival];
-a head = [device, seq, stamp, author] with its value behind it unless the document shows it; seen = the pairs beyond the heads.
-Where another program wrote one name both as a set and as a plain field, a third part holds what the document hides of the base.
+registers = msgpack [base | nil, plain, others, hidden?]; base = [device, seq, stamp, author, arrival].
+plain = one [arrival, device, seq, stamp, author, seen, names] for the fields that one write set and the document shows;
+others = {name: [arrival, heads, seen]} with a head = [device, seq, stamp, author, value]; seen = the pairs beyond the heads.
+hidden = what the document cannot tell of the base, where another program wrote one name both as a set and as a plain field.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,26 +28,36 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
     head = (
         None if base is None else (device(base.device), base.seq, base.stamp, author(base.author), arrivals.get("", 0))
     )
-    fields = {}
-    for name, register in state.fields.items():
-        heads: list[tuple[Any, ...]] = []
-        seen: list[int] = []
-        own: dict[bytes, int] = {}
-        plain = len(register.heads) == 1 and "/" not in name
-        for by, seq, stamp, who, value in register.heads:
-            own[by] = seq
-            short = (device(by), seq, stamp, author(who))
-            heads.append(short if plain and value is not None and doc.get(name) == value else (*short, value))
-        for by, seq in register.seen.items():
-            if own.get(by) != seq:
-                seen += (device(by), seq)
-        fields[name] = (arrivals.get(name, 0), heads, seen)
-    if not fields:
-        return _pack((head, fields))
+    if not state.fields:
+        return _pack((head, (), {}))
+    written: dict[tuple[Any, ...], tuple[Mapping[bytes, int], list[Any]]] = {}
+    others = {}
+    for name, (heads, seen) in state.fields.items():
+        arrival = arrivals.get(name, 0)
+        if len(heads) == 1 and "/" not in name:
+            by, seq, stamp, who, value = heads[0]
+            if value is not None and doc.get(name) == value:
+                key = arrival, by, seq, stamp, who
+                group = written.get(key)
+                if group is None:
+                    beyond = _beyond(seen, {by: seq}, device)
+                    group = written[key] = seen, [arrival, device(by), seq, stamp, author(who), beyond, []]
+                if group[0] is seen or group[0] == seen:
+                    group[1][6].append(name)
+                    continue
+        packed = [(device(by), seq, stamp, author(who), value) for by, seq, stamp, who, value in heads]
+        others[name] = arrival, packed, _beyond(seen, {one.device: one.seq for one in heads}, device)
+    plain = [group for _, group in written.values()]
+    if not others and state.values.keys().isdisjoint(state.fields):
+        return _pack((head, plain, others))
     # what the document cannot tell of the base: a set or a plain field that another program wrote as the other
-    hidden = {name: state.values[name] for name in state.values.keys() & {field_of(name) for name in fields}}
-    hidden = {name: value for name, value in hidden.items() if name in fields or not isinstance(value, list)}
-    return _pack((head, fields, hidden) if hidden else (head, fields))
+    hidden = {name: state.values[name] for name in state.values.keys() & {field_of(name) for name in state.fields}}
+    hidden = {name: value for name, value in hidden.items() if name in state.fields or not isinstance(value, list)}
+    return _pack((head, plain, others, hidden) if hidden else (head, plain, others))
+
+
+def _beyond(seen: Mapping[bytes, int], own: Mapping[bytes, int], device: Callable[[bytes], int]) -> list[int]:
+    return [part for by, seq in seen.items() if own.get(by) != seq for part in (device(by), seq)]
 
 
 def decode_row(
@@ -60,29 +71,30 @@ def decode_row(
 ) -> Row:
     """Return the row with its state rebuilt from the document and the registers."""
     document: Document = load_json(doc)
-    head, packed, *hidden = _unpack(registers)
+    head, plain, others, *hidden = _unpack(registers)
     arrivals = {}
     base = None
     if head is not None:
         base = Base(devices(head[0]), head[1], head[2], authors(head[3]))
         arrivals[""] = head[4]
-        if not packed:  # most records: nothing but the base's values
+        if not plain and not others:  # most records: nothing but the base's values
             return Row(n, State(record, type, base, document, {}), document, arrivals)
     fields: dict[str, Register] = {}
     members: dict[str, set[str]] = {}
-    values = {} if base is None else {k: v for k, v in document.items() if k not in packed}
-    for name, (arrival, heads, seen) in packed.items():
+    for arrival, device, seq, stamp, author, pairs, names in plain:
+        by, who = devices(device), authors(author)
+        seen = _seen({by: seq}, pairs, devices)
+        for name in names:
+            arrivals[name] = arrival
+            fields[name] = Register((Head(by, seq, stamp, who, document.get(name)),), seen)
+    for name, (arrival, heads, pairs) in others.items():
         arrivals[name] = arrival
-        found = tuple(
-            Head(devices(h[0]), h[1], h[2], authors(h[3]), h[4] if len(h) == 5 else document.get(name)) for h in heads
-        )
-        everything = {h.device: h.seq for h in found}
-        for i in range(0, len(seen), 2):
-            everything[devices(seen[i])] = seen[i + 1]
-        fields[name] = Register(found, everything)
+        found = tuple(Head(devices(h[0]), h[1], h[2], authors(h[3]), h[4]) for h in heads)
+        fields[name] = Register(found, _seen({h.device: h.seq for h in found}, pairs, devices))
         field, slash, member = name.partition("/")
         if slash:
             members.setdefault(field, set()).add(member)
+    values = {} if base is None else {k: v for k, v in document.items() if k not in fields}
     for field, explicit in members.items():
         shown = values.pop(field, None)
         # what the document shows of a set beyond its explicit members is the base's; a tally's sum and a log are not
@@ -93,3 +105,9 @@ def decode_row(
     for values_ in hidden:
         values |= values_
     return Row(n, State(record, type, base, values, fields), document, arrivals)
+
+
+def _seen(own: dict[bytes, int], pairs: Sequence[int], devices: Callable[[int], bytes]) -> dict[bytes, int]:
+    for i in range(0, len(pairs), 2):
+        own[devices(pairs[i])] = pairs[i + 1]
+    return own

@@ -11,6 +11,7 @@ from fieldsync.store.numbers import Numbers
 from fieldsync.store.records import Records
 
 FILE = "store.db"
+_MANY_NEW = 8_192  # commits
 _READER_CACHE_KIB = 8 * 1024
 
 
@@ -79,7 +80,10 @@ class SqliteStore:
                 self._idle.append(connection)
 
     def tidy(self) -> None:
-        """Fold the write-ahead log into the file; readers and writers go on meanwhile."""
+        """Do what was put off: sweep, gather, fold the write-ahead log into the file (readers and writers go on meanwhile)."""
+        with self.write(durable=False) as tx:
+            tx.sweep()
+            tx.gather(_MANY_NEW)
         with self._lock, vault.guarded():
             self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 

@@ -17,6 +17,7 @@ from fieldsync.store.contract import Row
 from fieldsync.sync.rules import Rules, TypeRules
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
+_SETTLED = {str, int, float, bool, type(None)}  # values that say nothing but themselves
 NOWHERE = "_"  # the unit of a record that came without one
 
 
@@ -60,7 +61,7 @@ def apply(
         already = touched.get(state.record, (row, set[str]()))[1]
         touched[state.record] = row, None if based or already is None else already | changed
         conflicts.setdefault(state.record, len(row.conflicts))
-        if based or not rules.of(row.state.type).searched.isdisjoint(map(field_of, changed)):
+        if index and (based or not rules.of(row.state.type).searched.isdisjoint(map(field_of, changed))):
             searched.add(state.record)
         row.state = merged
     for row, names in touched.values():
@@ -111,6 +112,13 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None) -
         row.conflicts = {}
         changed = state.fields
     for field in dict.fromkeys(map(field_of, changed)):
+        heads = state.fields[field].heads if field in state.fields else ()
+        if len(heads) == 1 and type(heads[0].value) in _SETTLED and type_rules.of(field).kind == "plain":
+            row.doc[field] = heads[0].value  # the common case, made short
+            if heads[0].value is None:
+                del row.doc[field]
+            row.conflicts.pop(field, None)
+            continue
         if _settle_field(row, type_rules, field):
             row.conflicts.setdefault(field, None)
         else:

@@ -4,8 +4,9 @@ The laptop's side is Client, the server's is Serving. Frames are applied one by 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,8 +25,9 @@ from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import MAX_COMPRESSED, PROTOCOL, Codec, Kind
 
 _ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too large is cut in two
-_FIRST_ROWS = 400
+_FIRST_ROWS = 128
 _MOST_ROWS = 4_000
+_SLICE = 256  # commits whose records fit a processor's cache
 _NAMED = "named"  # the last device whose name this node was told
 
 
@@ -72,6 +74,7 @@ class Client:
         self.codec = Codec(node.schema.dictionary())
         self.ended: messages.End | None = None
         self.acked: int | None = None
+        self._judged = f"judged {server.id.hex()}"  # how far this server has told of commits kept aside
         self._progress = progress or (lambda _what, _count: None)
 
     def hello(self, *, where: bool = False) -> bytes:
@@ -82,10 +85,10 @@ class Client:
             cursors = (
                 tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, node.grants)) if not where else ()
             )
-            devices = int(tx.get(_NAMED) or 0)
+            devices, refused = int(tx.get(_NAMED) or 0), int(tx.get(self._judged) or 0)
         assert me is not None
         grants = grants_hash(node.grants)
-        hello = messages.Hello(PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices)
+        hello = messages.Hello(PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused)
         return self.codec.pack(Kind.HELLO, messages.encode(hello))
 
     def commit_frames(self) -> Iterator[bytes]:
@@ -143,13 +146,18 @@ class Client:
             tx.acknowledge(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
             for seq, code, facts in ack.refused:
-                tx.refuse(node.device, seq, refusal(code, facts))
+                if code:
+                    tx.refuse(node.device, seq, refusal(code, facts))
+                else:
+                    tx.accept(node.device, seq)
+            if ack.refusals:
+                tx.put(self._judged, ack.refusals)
             for number, device, letters, person in ack.devices:
                 tx.name_device(device, letters, person)
                 tx.put(_NAMED, number)
             if ack.grants is not None:
                 tx.put("grants", msgspec.json.encode(ack.grants).decode())
-        self.tally.refused += len(ack.refused)
+        self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         if ack.grants is not None:
             node.reload()
 
@@ -174,6 +182,7 @@ class Client:
             me = tx.device(self.node.device)
             if self.node.is_laptop and me is not None and me.head == self.acked:
                 self._leave(tx)
+            tx.sweep()
         self.ended = end
 
     def _leave(self, tx: Tx) -> None:
@@ -225,6 +234,14 @@ def _heard(states: list[State], last: int, now: int) -> int:
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
+class Batch(NamedTuple):
+    """A frame's commits with their bytes and seal: read, and not yet checked against the store."""
+
+    commits: list[commits.Commit]
+    bodies: list[bytes]
+    seal: bytes
+
+
 class Serving:
     """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
 
@@ -234,48 +251,80 @@ class Serving:
         self.node = node
         self.device = device
         self.hello = hello
-        self.kept = 0
+        self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self._echoes: dict[int, set[int]] = defaultdict(set)
-        self._refused: list[tuple[int, str, str]] = []
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
 
-    def take(self, kind: Kind, payload: bytes) -> None:
-        """Take one frame of the request: verify, keep and apply its commits, in one durable transaction."""
+    def read(self, kind: Kind, payload: bytes) -> "Batch":
+        """Read one frame of the request; needs no store, and so can go on while the store is at work."""
         if kind is not Kind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
         message = messages.decode(messages.Commits, payload)
         batch = rows.unpack_commits(message.rows)
         if not batch or message.device != self.device.id or any(c.device != message.device for c in batch):
             raise errors.BadFrame(reason="device")
+        seqs = [c.seq for c in batch]
+        if seqs != list(range(seqs[0], seqs[0] + len(seqs))):
+            raise errors.BadFrame(reason="not contiguous")
+        return Batch(batch, list(map(commits.encode, batch)), message.seal)
+
+    def take(self, batches: Sequence["Batch"]) -> None:
+        """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
         with self.node.store.write() as tx:
-            device = tx.device(message.device)
-            assert device is not None
-            assert device.chain is not None
-            fresh = self._fresh(tx, device, batch)
+            fresh = [commit for batch in batches for commit in self._keep(tx, batch)]
             if not fresh:
                 return
-            bodies = [commits.encode(c) for c in fresh]
-            links = chain.extend(device.chain, bodies)
-            if device.key is None or not chain.check_seal(device.key, fresh[-1].seq, links[-1][1], message.seal):
-                raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
-            logged = [
-                Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
-                for c, body, link in zip(fresh, bodies, links, strict=True)
-            ]
-            tx.append(device.id, logged, message.seal)
-            self.kept += len(logged)
-            known = tx.rows(dict.fromkeys(c.record for c in fresh))
-            permit = Permit(tx, self.node.rules, device, known)
-            accepted = []
-            for one in fresh:
-                reason = permit.objection(one)
-                if reason is None:
-                    accepted.append(commits.state_of(one))
-                else:
-                    tx.refuse(device.id, one.seq, reason)
-                    self._refused.append((one.seq, reason.code, msgspec.json.encode(reason.facts).decode()))
-            self._apply(tx, accepted, known)
+            device = tx.device(self.device.id)
+            assert device is not None
+            for start in range(0, len(fresh), _SLICE):
+                self._judge(tx, device, fresh[start : start + _SLICE])
+
+    def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
+        """Apply what the device may write; the rest is kept aside, with the reason."""
+        known = tx.rows(dict.fromkeys(c.record for c in fresh))
+        permit = Permit(tx, self.node.rules, device, known)
+        accepted = []
+        for one in fresh:
+            reason = permit.objection(one)
+            if reason is None:
+                accepted.append(commits.state_of(one))
+            else:
+                tx.refuse(device.id, one.seq, reason)
+                self.refused += 1
+        self._apply(tx, accepted, known)
+
+    def _keep(self, tx: Tx, batch: "Batch") -> list[commits.Commit]:
+        """Log the commits that are new, once their chain and seal are proved, and return them.
+
+        Those held must be the same (Forked), and none may be missing before them (Gap).
+        """
+        device = tx.device(self.device.id)
+        assert device is not None
+        assert device.chain is not None
+        first = batch.commits[0].seq
+        if first > device.head + 1:
+            raise errors.Gap(device=device.id.hex(), need=device.head + 1)
+        again = min(device.head + 1 - first, len(batch.commits))
+        if again:
+            held = [logged.hash for logged in tx.commits(device.id, first - 1, again)]
+            for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
+                if one != chain.body_hash(body):
+                    raise errors.Forked(device=device.id.hex(), seq=first + i)
+        fresh = batch.commits[again:]
+        if not fresh:
+            return []
+        bodies = batch.bodies[again:]
+        links = chain.extend(device.chain, bodies)
+        if device.key is None or not chain.check_seal(device.key, fresh[-1].seq, links[-1][1], batch.seal):
+            raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
+        logged = [
+            Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
+            for c, body, link in zip(fresh, bodies, links, strict=True)
+        ]
+        tx.append(device.id, logged, batch.seal)
+        self.kept += len(logged)
+        return fresh
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
@@ -284,7 +333,10 @@ class Serving:
         more = set()
         for record, row in known.items():
             told, echoes = whole.get(row.channel or 0, 0), self._echoes[row.channel or 0]
-            if any(arrival > told and arrival not in echoes for arrival in row.arrivals.values()):
+            arrivals = row.arrivals.values()
+            if max(arrivals, default=0) > told and any(
+                arrival > told and arrival not in echoes for arrival in arrivals
+            ):
                 more.add(record)
         held = set(known)
         applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
@@ -299,26 +351,6 @@ class Serving:
             if written is not None and written.channel is not None:
                 self._echoes[written.channel].add(max(written.arrivals.values()))
 
-    def _fresh(self, tx: Tx, device: Device, batch: list[commits.Commit]) -> list[commits.Commit]:
-        """Return the commits not held yet; those held must be the same (Forked), and none may be missing (Gap)."""
-        seqs = [c.seq for c in batch]
-        if seqs != list(range(seqs[0], seqs[0] + len(seqs))):
-            raise errors.BadFrame(reason="not contiguous")
-        if seqs[0] > device.head + 1:
-            raise errors.Gap(device=device.id.hex(), need=device.head + 1)
-        again = [c for c in batch if c.seq <= device.head]
-        if again:
-            held = {c.seq: c.hash for c in tx.commits(device.id, again[0].seq - 1, len(again))}
-            for one in again:
-                if held.get(one.seq) != chain.body_hash(commits.encode(one)):
-                    raise errors.Forked(device=device.id.hex(), seq=one.seq)
-        return batch[len(again) :]
-
-    @property
-    def refused(self) -> int:
-        """How many commits were kept aside."""
-        return len(self._refused)
-
     def answer(self) -> Iterator[bytes]:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
         node = self.node
@@ -327,9 +359,12 @@ class Serving:
             assert device is not None
             channels = visible(tx, device.grants) if not self.hello.where else []
             named = tuple(tx.named_devices(self.hello.devices))
+            judged = tx.judged(self.device.id, self.hello.refused)
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
-        ack = messages.Ack(node.clock(), device.head, (device.chain or b"")[:8], tuple(self._refused), grants, named)
+        refused = tuple((seq, code, facts) for _, seq, code, facts in judged)
+        last = judged[-1][0] if judged else 0
+        ack = messages.Ack(node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last)
         yield self.codec.pack(Kind.ACK, messages.encode(ack))
         cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         ended: list[messages.Summary] = []

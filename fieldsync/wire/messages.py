@@ -17,8 +17,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     """The first frame of every request; it is signed. `where`: only say how far you are.
 
     `now` is the sender's clock in milliseconds, `head` its last commit, `cursors` (unit, arrivals taken and wholly known) of each
-    channel it holds, `dictionary` and `grants` short hashes of what it works with, `devices` the
-    last name of a device that it was told.
+    channel it holds, `dictionary`, `grants`, `schema` and `servers` short hashes of what it works with, `devices` and `refused` how
+    far it was told of devices and of its own commits that were kept aside.
     """
 
     protocol: int
@@ -29,6 +29,9 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     cursors: tuple[tuple[str, Count, Count], ...] = ()
     where: bool = False
     devices: Count = 0
+    refused: Count = 0
+    schema: bytes = b""
+    servers: bytes = b""
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -40,9 +43,10 @@ class Commits(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Ack(msgspec.Struct, array_like=True, frozen=True):
-    """How far a server holds the sender's commits, and which it kept aside: (seq, code, facts as JSON).
+    """How far a server holds the sender's commits, and which it kept aside: (seq, code, facts as JSON; "" when taken after all).
 
-    `chain`: the first 8 bytes of the chain hash there, by which a clone or a restored copy knows itself.
+    `chain`: the first 8 bytes of the chain hash there, by which a clone or a restored copy knows itself. The rest is said only
+    where the hello shows that it is news.
     """
 
     now: int
@@ -51,6 +55,15 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     refused: tuple[tuple[int, str, str], ...] = ()
     grants: tuple[tuple[str, str], ...] | None = None  # when they are others than the hello's
     devices: tuple[tuple[int, bytes, str, str], ...] = ()  # (number, id, letters, person) of those enrolled since
+    refusals: Count = 0  # how far `refused` goes
+    heads: tuple[
+        tuple[bytes, Count, bytes], ...
+    ] = ()  # (device, head, chain) of other devices whose commits the sender carries
+    receipts: tuple[
+        tuple[bytes, Count, Count], ...
+    ] = ()  # (server, seq, milliseconds) of the sender's commits further up
+    servers: tuple[tuple[bytes, str, str, bytes], ...] | None = None  # (id, name, address, pin) of those further up
+    schema: dict[str, str] | None = None  # the forms' texts
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,12 +40,16 @@ def _pack_rows(rows: Sequence[Values]) -> tuple[Any, ...]:
     shapes = _Directory()
     which = [shapes[tuple(row)] for row in rows]
     fields = dict.fromkeys(name for shape in shapes for name in shape)
-    packed = [columns.encode([row[name] for row in rows if name in row]) for name in fields]
+    everywhere = set(fields).intersection(*shapes)  # most are, and come out in one step
+    values = [
+        list(map(itemgetter(name), rows)) if name in everywhere else [row[name] for row in rows if name in row]
+        for name in fields
+    ]
     return (
         list(fields),
         [[list(fields).index(name) for name in shape] for shape in shapes],
         columns.encode(which),
-        packed,
+        list(map(columns.encode, values)),
     )
 
 
@@ -75,7 +80,7 @@ def _unpack_rows(packed: tuple[Any, ...], count: int) -> list[Values]:
 
 def _numbers(column: bytes, count: int) -> list[int]:
     values = columns.decode(column, count)
-    if any(type(value) is not int or value < 0 for value in values):
+    if values and (set(map(type, values)) != {int} or min(values) < 0):
         raise errors.BadFrame(reason="number")
     return values
 

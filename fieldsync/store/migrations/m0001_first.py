@@ -11,11 +11,12 @@ TABLES = (
     """CREATE TABLE device (
         n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, letters TEXT, person TEXT, key BLOB, grants TEXT,
         state TEXT NOT NULL DEFAULT 'known', head INTEGER NOT NULL DEFAULT 0, chain BLOB,
-        nonce INTEGER NOT NULL DEFAULT 0, enrolled INTEGER, seen INTEGER)""",
+        nonce INTEGER NOT NULL DEFAULT 0, enrolled INTEGER, seen INTEGER,
+        changed INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0, heard INTEGER NOT NULL DEFAULT 0)""",
     "CREATE TABLE author (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     """CREATE TABLE channel (
         n INTEGER PRIMARY KEY, unit TEXT NOT NULL UNIQUE, arrival INTEGER NOT NULL DEFAULT 0,
-        digest INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0)""",
+        digest INTEGER NOT NULL DEFAULT 0, records INTEGER NOT NULL DEFAULT 0, past INTEGER NOT NULL DEFAULT 0)""",
     """CREATE TABLE record (
         n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, type TEXT NOT NULL, channel INTEGER NOT NULL,
         arrival INTEGER NOT NULL, term INTEGER NOT NULL, owner BLOB, code TEXT, conflicts TEXT,
@@ -32,14 +33,18 @@ TABLES = (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, stamp INTEGER NOT NULL, author INTEGER NOT NULL,
         record BLOB NOT NULL, note TEXT, body BLOB, hash BLOB NOT NULL, chain BLOB NOT NULL,
         seal BLOB, PRIMARY KEY (device, seq)) WITHOUT ROWID""",
-    # the last six bytes of an id are random in every version of UUID, and make a smaller index than all sixteen
-    "CREATE INDEX commit_by_record ON commit_log (substr(record, 11, 6))",
+    # which commits are about a record, by the last six bytes of its id (random in every version of UUID, and smaller than
+    # all sixteen); new ones in a small table of their own, as each would rewrite another page of the large one
+    *(
+        f"CREATE TABLE {table} (record BLOB, device INTEGER, seq INTEGER, PRIMARY KEY (record, device, seq)) WITHOUT ROWID"
+        for table in ("commit_about", "commit_about_new")
+    ),
     # records whose words are not in the full-text table yet: find catches up
     "CREATE TABLE unsearched (n INTEGER PRIMARY KEY)",
-    # commits that were verified and kept, but not applied
+    # commits that were verified and kept, but not applied; "" is one that was applied after all
     """CREATE TABLE refusal (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL,
-        PRIMARY KEY (device, seq)) WITHOUT ROWID""",
+        arrival INTEGER NOT NULL, PRIMARY KEY (device, seq)) WITHOUT ROWID""",
     # how far this node is with each server: the arrivals taken, the commits acknowledged
     """CREATE TABLE server (
         id BLOB PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, pin BLOB NOT NULL, nonce BLOB,
