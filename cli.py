@@ -52,6 +52,15 @@ TREE = Branch(
                 "invite": Leaf("server:invite"),
                 "devices": Leaf("server:devices"),
                 "revoke": Leaf("server:revoke"),
+                "upstream": Branch(
+                    "The server above this one: become its branch, sync with it, every night by itself.",
+                    None,
+                    {
+                        "set": Leaf("upstream:attach"),
+                        "sync": Leaf("upstream:sync"),
+                        "schedule": Leaf("upstream:schedule"),
+                    },
+                ),
             },
         ),
         "demo": Leaf("demo:demo"),

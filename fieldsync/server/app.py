@@ -19,8 +19,9 @@ from fieldsync.core import codes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server.metrics import Metrics
+from fieldsync.store import Tx
 from fieldsync.store.contract import Device, covers
-from fieldsync.sync import heal
+from fieldsync.sync import heal, relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Batch, Serving
 from fieldsync.sync.transport import NONCE_HEADER, b64, join_message, unb64
@@ -182,14 +183,16 @@ class App:
                 raise errors.InviteInvalid(reason="expired")
             tx.use_invite(asked.invite, now)
             lettered = int(tx.get("lettered"))
-            tx.put("lettered", lettered + 1)
+            branch = any(grant.role == "branch" for grant in grants)
+            tx.put("lettered", lettered + 1 + (relay.letters_for_branch(tx) if branch else 0))
             letters = codes.letters(lettered)
+            name, org = node_name(self.node, tx), tx.get("org")
             tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
             schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
         self.metrics.joins.inc()
         return messages.JoinAnswer(
-            self.node.org, self.node.device, self.node.org, letters, person, tuple((g.unit, g.role) for g in grants),
-            self._nonces.issue(device, 0), now, schema,
+            org, self.node.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
+            self._nonces.issue(device, 0), now, schema, lettered + 1 if branch else 0,
         )  # fmt: skip
 
     async def health(self, _request: Request) -> Response:
@@ -211,6 +214,11 @@ class App:
         nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
         headers = {NONCE_HEADER: b64(nonce)} if nonce is not None else {}
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
+
+
+def node_name(node: Node, tx: Tx) -> str:
+    """Return what laptops call this server: its organisation's name, or a branch's unit."""
+    return node.org if tx.get(relay.UPSTREAM) is None else node.grants[0].unit
 
 
 async def _take(serving: Serving, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> None:

@@ -75,6 +75,8 @@ class Device(msgspec.Struct, frozen=True):
     chain: bytes | None
     enrolled: int | None
     seen: int | None
+    changed: int = 0  # when its enrolment last changed, milliseconds
+    arrival: int = 0  # where it stands in this node's order of such changes
 
 
 class Logged(NamedTuple):
@@ -93,7 +95,10 @@ class Logged(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A server that this node syncs with; `unsure` while a push's acknowledgement is outstanding."""
+    """A server that this node syncs with; `unsure` while a push's acknowledgement is outstanding.
+
+    `mixed` while this node may hold what that server does not have: it has taken something from another one since.
+    """
 
     id: bytes
     name: str
@@ -102,6 +107,7 @@ class Server(NamedTuple):
     nonce: bytes | None
     unsure: bool
     synced: int | None
+    mixed: bool = False
 
 
 def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:

@@ -10,10 +10,11 @@ from fieldsync.store.contract import Device, Grant, Logged, Server
 from fieldsync.store.numbers import Numbered
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
-_DEVICE = "n, id, letters, person, key, grants, state, head, chain, enrolled, seen"
+_DEVICE = "n, id, letters, person, key, grants, state, head, chain, enrolled, seen, changed, arrival"
+_NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
 _MOST_NEW = 32_768
-_SERVER = "id, name, address, pin, nonce, unsure, synced"
+_SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
 class Ledger(Numbered):
@@ -47,25 +48,41 @@ class Ledger(Numbered):
         """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
         self.device_number(device)
         self.sql(
-            "UPDATE device SET key=?, letters=?, person=?, grants=?, state='enrolled', enrolled=?, head=0, chain=? WHERE id=?",
+            "UPDATE device SET key=?1, letters=?2, person=?3, grants=?4, state='enrolled', enrolled=?5, changed=?5, "
+            f"arrival={_NEXT}, head=0, chain=?6 WHERE id=?7",
             (key, letters, person, msgspec.json.encode(list(grants)).decode(), at, chain, device),
         )
+
+    def rename(self, device: bytes, letters: str) -> None:
+        """Give a device other letters: those that the server above has for this one."""
+        self.sql(f"UPDATE device SET letters = ?, arrival = {_NEXT} WHERE id = ?", (letters, device))
 
     def name_device(self, device: bytes, letters: str, person: str) -> None:
         """Remember the name of a device that is enrolled elsewhere."""
         self.device_number(device)
         self.sql(
-            "UPDATE device SET letters = ?, person = ? WHERE id = ? AND letters IS NULL", (letters, person, device)
+            f"UPDATE device SET letters = ?, person = ?, arrival = {_NEXT} WHERE id = ? AND letters IS NULL",
+            (letters, person, device),
         )
 
     def named_devices(self, after: int) -> list[tuple[int, bytes, str, str]]:
-        """Return (number, id, letters, person) of the devices enrolled here behind a number."""
-        query = "SELECT n, id, letters, person FROM device WHERE n > ? AND letters IS NOT NULL ORDER BY n"
+        """Return (arrival, id, letters, person) of the devices that have a name and changed since an arrival."""
+        query = (
+            "SELECT arrival, id, letters, person FROM device WHERE arrival > ? AND letters IS NOT NULL ORDER BY arrival"
+        )
         return [tuple(row) for row in self.sql(query, (after,))]
 
     def set_device_state(self, device: bytes, state: str) -> None:
         """Mark a device as enrolled, revoked or forked."""
-        self.sql("UPDATE device SET state = ? WHERE id = ?", (state, device))
+        self.sql(f"UPDATE device SET state = ?, arrival = {_NEXT} WHERE id = ?", (state, device))
+
+    def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
+        """Take over what another server says of an enrolled device."""
+        text = msgspec.json.encode(list(grants)).decode()
+        self.sql(
+            f"UPDATE device SET person=?, grants=?, state=?, changed=?, arrival={_NEXT} WHERE id=?",
+            (person, text, state, changed, device),
+        )
 
     def last_nonce(self, device: bytes) -> int:
         """Return when the last nonce that a device used was handed out (microseconds)."""
@@ -141,40 +158,55 @@ class Ledger(Numbered):
     def _logged(self, row: Sequence[Any]) -> Logged:
         return Logged(self.device_id(row[0]), row[1], row[2], self.author_name(row[3]), *row[4:])
 
-    def refuse(self, device: bytes, seq: int, error: errors.FieldsyncError) -> None:
-        """Keep a commit aside: it stays in the log with the reason, and is not applied."""
-        self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode())
+    def refuse(self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits: bool = False) -> None:
+        """Keep a commit aside: it stays in the log with the reason, and is not applied; `waits` if it may be later."""
+        self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode(), waits)
 
     def accept(self, device: bytes, seq: int) -> None:
         """Say that a commit which was kept aside is applied after all."""
-        self._judged(device, seq, "", "{}")
+        self._judged(device, seq, "", "{}", False)
 
-    def _judged(self, device: bytes, seq: int, reason: str, facts: str) -> None:
+    def _judged(self, device: bytes, seq: int, reason: str, facts: str, waits: bool) -> None:
         self.sql(
-            "INSERT OR REPLACE INTO refusal SELECT ?, ?, ?, ?, coalesce(max(arrival), 0) + 1 FROM refusal",
-            (self.device_number(device), seq, reason, facts),
+            "INSERT OR REPLACE INTO refusal SELECT ?, ?, ?, ?, coalesce(max(arrival), 0) + 1, ? FROM refusal",
+            (self.device_number(device), seq, reason, facts, waits),
         )
+
+    def judge_as(self, device: bytes, seq: int, code: str, facts: str) -> None:
+        """Take over another server's judgement of a commit."""
+        if [(code, facts)] != [(c, f) for _, _, s, c, f in self.judged(0, device) if s == seq]:
+            self._judged(device, seq, code, facts, False)
+
+    def waiting(self) -> dict[bytes, list[int]]:
+        """Return the commits (by device) that were kept aside until what they had seen comes."""
+        found: dict[bytes, list[int]] = {}
+        for device, seq in self.sql("SELECT device, seq FROM refusal WHERE waits ORDER BY device, seq"):
+            found.setdefault(self.device_id(device), []).append(seq)
+        return found
 
     def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
         """Return (seq, code, facts as JSON) of a device's refused commits behind `after`."""
         query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
         return [tuple(row) for row in self.sql(query, (self.device_number(device), after))]
 
-    def judged(self, device: bytes, after: int) -> list[tuple[int, int, str, str]]:
-        """Return (arrival, seq, code, facts) of a device's commits that were kept aside, or taken after all, since an arrival."""
-        query = "SELECT arrival, seq, reason, facts FROM refusal WHERE device = ? AND arrival > ? ORDER BY arrival"
-        return [tuple(row) for row in self.sql(query, (self.device_number(device), after))]
+    def judged(self, after: int, device: bytes | None = None) -> list[tuple[int, bytes, int, str, str]]:
+        """Return (arrival, device, seq, code, facts) of the commits (of one device) kept aside, or taken after all, since an arrival."""
+        query = (
+            "SELECT arrival, device, seq, reason, facts FROM refusal WHERE arrival > ?1 AND (?2 IS NULL OR device = ?2)"
+        )
+        found = self.sql(query + " ORDER BY arrival", (after, None if device is None else self.device_number(device)))
+        return [(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
     # --- servers that this node syncs with ---
 
     def add_server(self, server: Server) -> None:
         """Remember a server."""
-        self.sql(f"INSERT OR REPLACE INTO server ({_SERVER}) VALUES (?,?,?,?,?,?,?)", tuple(server))
+        self.sql(f"INSERT OR REPLACE INTO server ({_SERVER}) VALUES (?,?,?,?,?,?,?,?)", tuple(server))
 
     def servers(self) -> list[Server]:
         """Return the servers known, the most recently synced first."""
         found = self.sql(f"SELECT {_SERVER} FROM server ORDER BY synced DESC")
-        return [Server(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6]) for row in found]
+        return [Server(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], bool(row[7])) for row in found]
 
     def set_server(
         self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None
@@ -183,6 +215,13 @@ class Ledger(Numbered):
         self.sql(
             "UPDATE server SET nonce = coalesce(?, nonce), unsure = coalesce(?, unsure), synced = coalesce(?, synced) WHERE id = ?",
             (nonce, unsure, synced, server),
+        )
+
+    def mixed(self, server: bytes, *, others: bool) -> None:
+        """Remember that something came from this server, which the others may lack; or that it lacks nothing of ours."""
+        self.sql(
+            "UPDATE server SET mixed = 1 WHERE id <> ?" if others else "UPDATE server SET mixed = 0 WHERE id = ?",
+            (server,),
         )
 
     def cursor(self, server: bytes, channel: int) -> tuple[int, int]:
@@ -219,6 +258,12 @@ class Ledger(Numbered):
         query = "SELECT server, seq, at FROM receipt WHERE device = ? ORDER BY at"
         return [tuple(row) for row in self.sql(query, (self.device_number(device),))]
 
+    def receipts_since(self, at: int, device: bytes | None = None) -> list[tuple[bytes, bytes, int, int]]:
+        """Return (device, server, seq, milliseconds) of the acknowledgements (of one device's commits) noted behind a moment."""
+        query = "SELECT device, server, seq, at FROM receipt WHERE at > ?1 AND (?2 IS NULL OR device = ?2) ORDER BY at"
+        found = self.sql(query, (at, None if device is None else self.device_number(device)))
+        return [(self.device_id(n), *more) for n, *more in found]
+
     # --- invites ---
 
     def add_invite(self, id: bytes, secret: bytes, person: str, grants: Sequence[Grant], expires: int) -> None:
@@ -237,5 +282,5 @@ class Ledger(Numbered):
 
 
 def _device(row: Sequence[Any]) -> Device:
-    n, id_, letters, person, key, grants, state, head, chain, enrolled, seen = row
-    return Device(n, id_, letters, person, key, _grants(grants) if grants else (), state, head, chain, enrolled, seen)
+    n, id_, letters, person, key, grants, *more = row
+    return Device(n, id_, letters, person, key, _grants(grants) if grants else (), *more)

@@ -4,7 +4,7 @@ Each question cuts a differing range into 16; short ranges are listed. So d diff
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fieldsync import errors
 from fieldsync.core.commit import decode, state_of
@@ -12,6 +12,7 @@ from fieldsync.core.state import State, canonical, halves, merge
 from fieldsync.store import Tx
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
+from fieldsync.sync.relay import UPSTREAM
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import MOST_RANGES, MOST_WANTED, Ask, Found, Range
@@ -57,14 +58,15 @@ def _before(record: bytes) -> bytes:
 class Healer:
     """The laptop's side: asks until it knows which records differ, then fetches those that the server has, and drops the others.
 
-    `acked` is how far the server holds this device's commits: what was saved since is left alone.
+    `unsent` are the records with commits that the server does not hold: they are left alone. With `join`, what the server does not
+    have may have come from another one: nothing is dropped, and its registers are joined with ours.
     """
 
-    def __init__(self, node: Node, unit: str, acked: int) -> None:
+    def __init__(self, node: Node, unit: str, unsent: Callable[[Tx], set[bytes]], *, join: bool = False) -> None:
         self.node = node
         self.unit = unit
         self.healed = 0
-        self._acked = acked
+        self._unsent, self._join = unsent, join
         with node.store.read() as tx:
             self._terms = Terms(tx, unit)
         self._open = [self._terms.range(_LOWEST, _HIGHEST)]
@@ -109,11 +111,12 @@ class Healer:
         """Take these records whole from the server, which has every commit, and all of this device's own."""
         fetched, self._fetched = self._fetched, []
         with self.node.store.write() as tx:
-            unsent = tx.unsent_records(self.node.device, self._acked)
-            tx.purge(tx.rows(record for record in batch if record not in unsent).values())
+            unsent = self._unsent(tx)
+            if not self._join:
+                tx.purge(tx.rows(record for record in batch if record not in unsent).values())
             states = [state for state in fetched if state.record not in unsent]
-            apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
-        self.healed += len(set(batch) - unsent)
+            applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
+        self.healed += len(applied.rows) if self._join else len(set(batch) - unsent)
 
 
 def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
@@ -186,9 +189,11 @@ def _lacking(tx: Tx, record: bytes) -> State | None:
             said = state_of(decode(logged.body))
             folded = said if folded is None else merge(folded, said)[0]
     row = tx.rows([record]).get(record)
-    if folded is None or (row is not None and canonical(row.state) == canonical(folded)):
-        return None
-    return folded
+    if folded is None or row is None:
+        return folded
+    # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
+    whole = folded if tx.get(UPSTREAM) is None else merge(row.state, folded)[0]
+    return None if canonical(row.state) == canonical(whole) else whole
 
 
 def _mend(node: Node, records: list[bytes]) -> None:

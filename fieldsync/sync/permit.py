@@ -31,11 +31,16 @@ class Permit:
         self._units = {channel.n: channel.unit for channel in tx.channels()}
         self._heads = {one.id: one.head for one in tx.devices()}
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
+        self.waits = False  # whether the last objection may fall when more comes
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit may not be applied, or None."""
+        self.waits = False
+        branch = any(grant.role == "branch" for grant in self._device.grants)
         try:
-            if commit.author != self._device.person:
+            if self._device.state == "revoked":
+                return errors.Revoked()
+            if commit.author != self._device.person and not branch:
                 return errors.IllegalValue(type=commit.type, field="_author", reason="system")
             unit = self._unit(commit)
             grant = covers(self._device.grants, unit)
@@ -43,13 +48,13 @@ class Permit:
                 return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
             if grant is None:
                 return errors.UnitRefused(unit=unit)
-            if grant.role not in WRITERS or grant.role == "partner":
+            if (grant.role not in WRITERS and not branch) or grant.role == "partner":
                 return errors.RoleRefused(role=grant.role, needs=list(WRITERS))
             self._check_type(commit)
             self._check_seen(commit)
             said = self._check_fields(commit)
             self._check_place(commit)
-            if grant.role not in DECIDERS and (said or self._decides(commit)):
+            if grant.role not in DECIDERS and not branch and (said or self._decides(commit)):
                 return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
             self._made.setdefault(commit.record, (unit, commit.type))
         except errors.FieldsyncError as objection:
@@ -65,6 +70,7 @@ class Permit:
         if commit.record in self._made:
             return self._made[commit.record][0]
         if "_unit" not in commit.fields:
+            self.waits = True
             raise errors.NoRecord(ref=commit.record.hex())
         unit = str(commit.fields["_unit"])
         if not _is_unit(unit):
@@ -78,10 +84,15 @@ class Permit:
 
     def _check_seen(self, commit: Commit) -> None:
         """What is said to have been seen must be there: a claim on commits to come would swallow them unread."""
-        for _, pairs in commit.context:
+        row = self._known.get(commit.record)
+        for names, pairs in commit.context:
             for device, seq in pairs:
                 held = self._heads.get(device, 0)
-                if seq > held and device != commit.device:
+                if seq <= held or device == commit.device:
+                    continue
+                # what came from another server as a state is known by the registers that say so
+                if row is None or any(register_of(row.state, name).seen.get(device, 0) < seq for name in names):
+                    self.waits = True
                     raise errors.Gap(device=device.hex(), need=held + 1)
 
     def _check_type(self, commit: Commit) -> None:

@@ -17,6 +17,7 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
+from fieldsync.sync import aside, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import Node
@@ -28,7 +29,6 @@ _ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too 
 _FIRST_ROWS = 128
 _MOST_ROWS = 4_000
 _SLICE = 256  # commits whose records fit a processor's cache
-_NAMED = "named"  # the last device whose name this node was told
 
 
 @dataclass
@@ -74,7 +74,11 @@ class Client:
         self.codec = Codec(node.schema.dictionary())
         self.ended: messages.End | None = None
         self.acked: int | None = None
-        self._judged = f"judged {server.id.hex()}"  # how far this server has told of commits kept aside
+        with node.store.read() as tx:
+            self.branch = tx.get(relay.UPSTREAM) == server.id
+            self.grants = relay.grants(tx) if self.branch else node.grants
+        self._told = relay.Told(server.id)
+        self.told_up = 0  # how far the server above was told of enrolments
         self._progress = progress or (lambda _what, _count: None)
 
     def hello(self, *, where: bool = False) -> bytes:
@@ -83,12 +87,27 @@ class Client:
         with node.store.read() as tx:
             me = tx.device(node.device)
             cursors = (
-                tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, node.grants)) if not where else ()
+                tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, self.grants)) if not where else ()
             )
-            devices, refused = int(tx.get(_NAMED) or 0), int(tx.get(self._judged) or 0)
+            told = [self._told.get(tx, what) for what in ("receipts", "judged", "passed")]
+            devices, refused = self._told.get(tx, "devices"), self._told.get(tx, "refused")
+            servers = relay.servers_hash(tx.get(self._told.servers) or b"")
         assert me is not None
-        grants = grants_hash(node.grants)
-        hello = messages.Hello(PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused)
+        grants = grants_hash(self.grants)
+        hello = messages.Hello(
+            PROTOCOL,
+            self.codec.id,
+            node.clock(),
+            me.head,
+            grants,
+            cursors,
+            where,
+            devices,
+            refused,
+            b"",
+            servers,
+            *told,
+        )
         return self.codec.pack(Kind.HELLO, messages.encode(hello))
 
     def commit_frames(self) -> Iterator[bytes]:
@@ -101,22 +120,30 @@ class Client:
             with node.store.read() as tx:
                 logged = list(tx.commits(node.device, after, sizer.rows))
             if not logged:
-                return
-            frame = self._frame(logged)
+                break
+            frame = self.frame(logged)
             while len(frame) > MAX_COMPRESSED:
                 logged = logged[: max(1, len(logged) // 2)]
-                frame = self._frame(logged)
+                frame = self.frame(logged)
             sizer.took(len(logged), len(frame))
             after = logged[-1].seq
-            self.tally.commits += len(logged)
-            self._progress("up", self.tally.commits)
+            self.count_up(len(logged))
             yield frame
+        if self.branch:
+            yield from relay.frames_up(self)
 
-    def _frame(self, logged: list[Logged]) -> bytes:
+    def count_up(self, commits: int) -> None:
+        """Count what goes up, for the person who waits."""
+        self.tally.commits += commits
+        self._progress("up", self.tally.commits)
+
+    def frame(self, logged: list[Logged]) -> bytes:
+        """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
         batch = [commits.read(c.body) for c in logged if c.body is not None]
         last = logged[-1]
-        seal = chain.seal(self.node.key, last.seq, last.chain)
-        payload = messages.encode(messages.Commits(self.node.device, seal, rows.pack_commits(batch)))
+        seal = chain.seal(self.node.key, last.seq, last.chain) if last.device == self.node.device else last.seal
+        assert seal is not None
+        payload = messages.encode(messages.Commits(last.device, seal, rows.pack_commits(batch)))
         try:
             return self.codec.pack(Kind.COMMITS, payload)
         except errors.TooLarge:
@@ -129,6 +156,8 @@ class Client:
         match kind:
             case Kind.ACK:
                 self._acknowledged(messages.decode(messages.Ack, payload))
+            case Kind.PEER if self.branch:
+                relay.take_down(self, messages.decode(messages.Peer, payload))
             case Kind.STATES:
                 self._states(messages.decode(messages.States, payload))
             case Kind.END:
@@ -151,15 +180,22 @@ class Client:
                 else:
                     tx.accept(node.device, seq)
             if ack.refusals:
-                tx.put(self._judged, ack.refusals)
+                self._told.put(tx, "refused", ack.refusals)
             for number, device, letters, person in ack.devices:
                 tx.name_device(device, letters, person)
-                tx.put(_NAMED, number)
+                if not self.branch:  # a branch gets them whole, in a frame of their own
+                    self._told.put(tx, "devices", number)
+            if ack.servers is not None:
+                relay.learn(tx, self._told, ack.servers)
+            for server, seq, at in ack.receipts:
+                tx.acknowledge(server, node.device, seq, at)
+                self._told.put(tx, "receipts", at)
             if ack.grants is not None:
-                tx.put("grants", msgspec.json.encode(ack.grants).decode())
+                tx.put(relay.GRANTS if self.branch else "grants", msgspec.json.encode(ack.grants).decode())
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         if ack.grants is not None:
             node.reload()
+            self.grants = granted(ack.grants)
 
     def _states(self, message: messages.States) -> None:
         node = self.node
@@ -171,6 +207,10 @@ class Client:
             tx.purge(row for row in left.values() if row.channel == channel)
             tx.set_cursor(self.server.id, channel, message.arrival)
             tx.put("last", _heard(states, tx.get("last"), node.clock()))
+            if states:
+                tx.mixed(self.server.id, others=True)
+            if not node.is_laptop:
+                aside.again(node, tx)
         self.tally.states += len(states)
         self.tally.new_conflicts += applied.new_conflicts
         self._progress("down", self.tally.states)
@@ -182,13 +222,15 @@ class Client:
             me = tx.device(self.node.device)
             if self.node.is_laptop and me is not None and me.head == self.acked:
                 self._leave(tx)
+            if self.branch:
+                relay.ended(self, tx)
             tx.sweep()
         self.ended = end
 
     def _leave(self, tx: Tx) -> None:
         """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
         for channel in tx.channels():
-            if channel.records and covers(self.node.grants, channel.unit) is None:
+            if channel.records and covers(self.grants, channel.unit) is None:
                 tx.purge(list(tx.select(channel=channel.n)))
 
     def differing(self) -> list[str]:
@@ -198,7 +240,7 @@ class Client:
         with self.node.store.read() as tx:
             me = tx.device(self.node.device)
             assert me is not None
-            if me.head != self.acked:
+            if me.head != self.acked or (self.branch and relay.behind(tx, self.server.id)):
                 return []  # saved meanwhile: the next sync will tell
             ours = {channel.unit: channel for channel in tx.channels()}
             found = []
@@ -240,6 +282,7 @@ class Batch(NamedTuple):
     commits: list[commits.Commit]
     bodies: list[bytes]
     seal: bytes
+    peer: messages.Peer | None = None
 
 
 class Serving:
@@ -252,17 +295,22 @@ class Serving:
         self.device = device
         self.hello = hello
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
+        self.relays = any(grant.role == "branch" for grant in device.grants)
+        self._carried: set[bytes] = set()  # other devices whose commits came
         self._echoes: dict[int, set[int]] = defaultdict(set)
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
 
     def read(self, kind: Kind, payload: bytes) -> "Batch":
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
+        if kind is Kind.PEER and self.relays:
+            return Batch([], [], b"", messages.decode(messages.Peer, payload))
         if kind is not Kind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
         message = messages.decode(messages.Commits, payload)
         batch = rows.unpack_commits(message.rows)
-        if not batch or message.device != self.device.id or any(c.device != message.device for c in batch):
+        own = message.device == self.device.id
+        if not batch or not (own or self.relays) or any(c.device != message.device for c in batch):
             raise errors.BadFrame(reason="device")
         seqs = [c.seq for c in batch]
         if seqs != list(range(seqs[0], seqs[0] + len(seqs))):
@@ -272,13 +320,20 @@ class Serving:
     def take(self, batches: Sequence["Batch"]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
         with self.node.store.write() as tx:
-            fresh = [commit for batch in batches for commit in self._keep(tx, batch)]
-            if not fresh:
-                return
-            device = tx.device(self.device.id)
-            assert device is not None
-            for start in range(0, len(fresh), _SLICE):
-                self._judge(tx, device, fresh[start : start + _SLICE])
+            for batch in batches:
+                if batch.peer is not None:
+                    relay.take_up(tx, self.device, batch.peer)
+            fresh: dict[bytes, list[commits.Commit]] = {}
+            for batch in batches:
+                if batch.commits:
+                    fresh.setdefault(batch.commits[0].device, []).extend(self._keep(tx, batch))
+            for author, written in fresh.items():
+                device = tx.device(author)
+                assert device is not None
+                for start in range(0, len(written), _SLICE):
+                    self._judge(tx, device, written[start : start + _SLICE])
+            if any(fresh.values()):
+                aside.again(self.node, tx)
 
     def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
@@ -290,7 +345,7 @@ class Serving:
             if reason is None:
                 accepted.append(commits.state_of(one))
             else:
-                tx.refuse(device.id, one.seq, reason)
+                tx.refuse(device.id, one.seq, reason, waits=permit.waits)
                 self.refused += 1
         self._apply(tx, accepted, known)
 
@@ -299,9 +354,11 @@ class Serving:
 
         Those held must be the same (Forked), and none may be missing before them (Gap).
         """
-        device = tx.device(self.device.id)
-        assert device is not None
-        assert device.chain is not None
+        device = tx.device(batch.commits[0].device)
+        if device is None or device.chain is None:
+            return []  # a device that this server did not accept from the branch
+        if device.id != self.device.id:
+            self._carried.add(device.id)
         first = batch.commits[0].seq
         if first > device.head + 1:
             raise errors.Gap(device=device.id.hex(), need=device.head + 1)
@@ -359,13 +416,21 @@ class Serving:
             assert device is not None
             channels = visible(tx, device.grants) if not self.hello.where else []
             named = tuple(tx.named_devices(self.hello.devices))
-            judged = tx.judged(self.device.id, self.hello.refused)
+            judged = tx.judged(self.hello.refused, self.device.id)
+            receipts = tuple((s, seq, at) for _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id))
+            above = relay.above(tx)
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
-        refused = tuple((seq, code, facts) for _, seq, code, facts in judged)
+        refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
         last = judged[-1][0] if judged else 0
-        ack = messages.Ack(node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last)
+        servers = above if relay.servers_hash(messages.encode(above)) != self.hello.servers else None
+        ack = messages.Ack(
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers
+        )  # fmt: skip
         yield self.codec.pack(Kind.ACK, messages.encode(ack))
+        if self.relays:
+            for part in relay.parts_down(node, self.hello, self._carried):
+                yield self.codec.pack(Kind.PEER, messages.encode(part))
         cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         ended: list[messages.Summary] = []
         for channel in channels:

@@ -18,8 +18,9 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
+from fieldsync.store import Tx
 from fieldsync.store.contract import Server
-from fieldsync.sync import heal
+from fieldsync.sync import heal, relay
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
@@ -216,18 +217,17 @@ class _Talk:
                 me = tx.device(node.device)
                 assert me is not None
                 behind = me.head > tx.acknowledged(self.server.id, node.device)
+                behind = behind or (client.branch and relay.to_tell(tx, self.server.id))
             if behind:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
                 self._exchange(client.hello(), client.commit_frames if behind else None)
                 return
-            except errors.Gap as gap:
-                need = gap.facts.get("need")
-                if attempt == 2 or not isinstance(need, int):
+            except errors.Gap:  # the server has less than it acknowledged: it says what, and gets it again
+                if attempt == 2:
                     raise
-                with node.store.write() as tx:
-                    tx.acknowledge(self.server.id, node.device, need - 1, node.clock())
+                self._exchange(client.hello(where=True), None)
 
     def _exchange(self, hello: bytes, more: Frames | None) -> None:
         self.client.ended = None
@@ -238,12 +238,16 @@ class _Talk:
 
     def heal(self, unit: str) -> int:
         """Find and fetch the records of a channel that differ; return how many."""
-        healer = heal.Healer(self.node, unit, self.client.acked or 0)
+        healer = heal.Healer(self.node, unit, self._unsent, join=self.server.mixed and not self.client.branch)
         for ask in healer.asks():
             frame = self.client.codec.pack(Kind.ASK, messages.encode(ask))
             for kind, payload in self.request("/v1/heal", self.client.hello(where=True), partial(iter, [frame])):
                 healer.take(kind, payload)
         return healer.healed
+
+    def _unsent(self, tx: Tx) -> set[bytes]:
+        devices = [d.id for d in tx.devices() if d.head] if self.client.branch else [self.node.device]
+        return {r for one in devices for r in tx.unsent_records(one, tx.acknowledged(self.server.id, one))}
 
 
 def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
@@ -263,9 +267,12 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
     talk = _Talk(node, chosen, tally, progress)
     try:
         talk.run()
-        for unit in talk.client.differing():
-            tally.healed += talk.heal(unit)
-            tally.differing.append(unit)
+        differing = talk.client.differing()
+        for unit in differing:
+            healed = talk.heal(unit)
+            tally.healed += healed
+            if healed or not chosen.mixed:
+                tally.differing.append(unit)
     except errors.NoContact as fault:
         with node.store.read() as tx:
             me = tx.device(node.device)
@@ -276,6 +283,8 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
+        if not differing:
+            tx.mixed(chosen.id, others=False)
     return {
         "server": chosen.name,
         "up": {"commits": tally.commits, "bytes": tally.bytes_up},
@@ -297,15 +306,7 @@ def join(invite: Invite, home: Path, fill: Callable[[Slots, bytes], None]) -> No
     if (home / nodes.SLOTS).exists():
         raise errors.StoreExists(home=str(home))
     key = DeviceKey.generate()
-    signature = key.sign(join_message(invite.id, invite.secret, key.public))
-    request = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature)
-    line = Line(invite.address, invite.pin, Tally())
-    try:
-        answer = line.post("/v1/join", messages.encode(request), {})
-        (_, payload), *_ = line.frames(answer, Codec()) or ((Kind.JOINED, b""),)
-    finally:
-        line.close()
-    told = messages.decode(messages.JoinAnswer, payload)
+    told = enrol(invite, key)
 
     def write(tx: Any) -> None:
         nodes.write_identity(
@@ -317,6 +318,19 @@ def join(invite: Invite, home: Path, fill: Callable[[Slots, bytes], None]) -> No
         tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
 
     nodes.create_store(home, fill, write)
+
+
+def enrol(invite: Invite, key: DeviceKey) -> messages.JoinAnswer:
+    """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact."""
+    signature = key.sign(join_message(invite.id, invite.secret, key.public))
+    request = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature)
+    line = Line(invite.address, invite.pin, Tally())
+    try:
+        answer = line.post("/v1/join", messages.encode(request), {})
+        (_, payload), *_ = line.frames(answer, Codec()) or ((Kind.JOINED, b""),)
+    finally:
+        line.close()
+    return messages.decode(messages.JoinAnswer, payload)
 
 
 def join_message(invite: bytes, secret: bytes, key: bytes) -> bytes:

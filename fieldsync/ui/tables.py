@@ -320,6 +320,23 @@ class Tables(Terminal):
 
             segno.make(made["invite"], error="l").terminal(compact=True)
 
+    def attached(self, told: Json) -> None:
+        """Whose branch this server is now."""
+        self.say("attached", **(told | {"units": ", ".join(told["units"])}))
+
+    def scheduled(self, told: Json) -> None:
+        """When it will run, and what was written for that."""
+        facts = {"at": told["at"], "minutes": told["delay_minutes"]}
+        if told["cron"] is None:
+            self.say("scheduled", **facts, files=", ".join(told["files"]))
+        else:
+            self.say("scheduled_cron", **facts)
+            self.line(told["cron"])
+        if not told["active"]:
+            self.say(
+                "not_active", how="crontab -e" if told["cron"] else "systemctl enable --now fieldsync-upstream.timer"
+            )
+
     def devices(self, found: Sequence[Json]) -> None:
         """A table of devices."""
         rows: list[list[object]] = [

@@ -33,6 +33,7 @@ class Kind(IntEnum):
     ASK = 6
     FOUND = 7
     JOINED = 8
+    PEER = 9
 
 
 class Codec:

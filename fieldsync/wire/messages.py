@@ -17,8 +17,9 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     """The first frame of every request; it is signed. `where`: only say how far you are.
 
     `now` is the sender's clock in milliseconds, `head` its last commit, `cursors` (unit, arrivals taken and wholly known) of each
-    channel it holds, `dictionary`, `grants`, `schema` and `servers` short hashes of what it works with, `devices` and `refused` how
-    far it was told of devices and of its own commits that were kept aside.
+    channel it holds, `dictionary`, `grants`, `schema` and `servers` short hashes of what it works with, `devices`, `refused`
+    and `receipts` how far it was told of devices, of its own commits that were kept aside, and of those that came further up;
+    `judged` and `passed` the same of all devices' commits, for a branch.
     """
 
     protocol: int
@@ -32,6 +33,9 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     refused: Count = 0
     schema: bytes = b""
     servers: bytes = b""
+    receipts: Count = 0
+    judged: Count = 0
+    passed: Count = 0
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -56,14 +60,39 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     grants: tuple[tuple[str, str], ...] | None = None  # when they are others than the hello's
     devices: tuple[tuple[int, bytes, str, str], ...] = ()  # (number, id, letters, person) of those enrolled since
     refusals: Count = 0  # how far `refused` goes
-    heads: tuple[
-        tuple[bytes, Count, bytes], ...
-    ] = ()  # (device, head, chain) of other devices whose commits the sender carries
     receipts: tuple[
         tuple[bytes, Count, Count], ...
     ] = ()  # (server, seq, milliseconds) of the sender's commits further up
     servers: tuple[tuple[bytes, str, str, bytes], ...] | None = None  # (id, name, address, pin) of those further up
     schema: dict[str, str] | None = None  # the forms' texts
+
+
+class Enrolment(msgspec.Struct, array_like=True, frozen=True):
+    """A device as one server tells it to another: `changed` (milliseconds) says which of two is the later."""
+
+    device: bytes
+    key: bytes
+    letters: str
+    person: str
+    grants: tuple[tuple[str, str], ...]
+    state: str
+    enrolled: Count
+    changed: Count
+
+
+class Peer(msgspec.Struct, array_like=True, frozen=True):
+    """What servers tell each other besides commits and states.
+
+    `devices` up to `told` in the sender's order, `heads` (device, head, chain) of the commits that it holds, `refused` (device,
+    seq, code, facts) up to `judged`, `receipts` (device, server, seq, milliseconds) of servers further up.
+    """
+
+    devices: tuple[Enrolment, ...] = ()
+    told: Count = 0
+    heads: tuple[tuple[bytes, Count, bytes], ...] = ()
+    refused: tuple[tuple[bytes, Count, str, str], ...] = ()
+    judged: Count = 0
+    receipts: tuple[tuple[bytes, bytes, Count, Count], ...] = ()
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):
@@ -138,6 +167,7 @@ class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
     nonce: bytes
     now: int
     schema: dict[str, str]
+    lettered: Count = 0  # for a branch: the first of the letters that it may give to its devices
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -12,7 +12,7 @@ TABLES = (
         n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, letters TEXT, person TEXT, key BLOB, grants TEXT,
         state TEXT NOT NULL DEFAULT 'known', head INTEGER NOT NULL DEFAULT 0, chain BLOB,
         nonce INTEGER NOT NULL DEFAULT 0, enrolled INTEGER, seen INTEGER,
-        changed INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0, heard INTEGER NOT NULL DEFAULT 0)""",
+        changed INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0)""",
     "CREATE TABLE author (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     """CREATE TABLE channel (
         n INTEGER PRIMARY KEY, unit TEXT NOT NULL UNIQUE, arrival INTEGER NOT NULL DEFAULT 0,
@@ -41,14 +41,15 @@ TABLES = (
     ),
     # records whose words are not in the full-text table yet: find catches up
     "CREATE TABLE unsearched (n INTEGER PRIMARY KEY)",
-    # commits that were verified and kept, but not applied; "" is one that was applied after all
+    # commits that were verified and kept, but not applied; "" is one that was applied after all; some wait for others
     """CREATE TABLE refusal (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL,
-        arrival INTEGER NOT NULL, PRIMARY KEY (device, seq)) WITHOUT ROWID""",
+        arrival INTEGER NOT NULL, waits INTEGER NOT NULL, PRIMARY KEY (device, seq)) WITHOUT ROWID""",
+    "CREATE INDEX refusal_waiting ON refusal (device, seq) WHERE waits",
     # how far this node is with each server: the arrivals taken, the commits acknowledged
     """CREATE TABLE server (
         id BLOB PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, pin BLOB NOT NULL, nonce BLOB,
-        unsure INTEGER NOT NULL DEFAULT 0, synced INTEGER) WITHOUT ROWID""",
+        unsure INTEGER NOT NULL DEFAULT 0, synced INTEGER, mixed INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID""",
     """CREATE TABLE cursor (
         server BLOB NOT NULL, channel INTEGER NOT NULL, arrival INTEGER NOT NULL, whole INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (server, channel)) WITHOUT ROWID""",

@@ -1,0 +1,68 @@
+"""A branch server and the one above it."""
+
+import os
+import random
+import time
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import bar, opened, tell
+from fieldsync.commands.secrets import KEY_FILE
+
+
+def attach(
+    ctx: typer.Context, invite: Annotated[str, Argument(metavar="INVITE", help="From the server above.")]
+) -> None:
+    """Make this server a branch of another one, by an invite for the role `branch`.
+
+    Example: fieldsync server upstream set fieldsync:1:…
+    """
+    from fieldsync.server import upstream
+    from fieldsync.sync import invites
+
+    with opened(ctx) as node:
+        if node.is_laptop:
+            raise errors.Usage(reason="not_a_server")
+        told = upstream.attach(node, invites.parse(invite))
+        tell(ctx, told, lambda out: out.attached(told))
+
+
+def sync(
+    ctx: typer.Context,
+    delay: Annotated[
+        int, Option(min=0, max=24 * 60, metavar="MINUTES", help="Wait up to so long first, by chance.")
+    ] = 0,
+) -> None:
+    """Sync with the server above: what laptops brought goes up as they signed it, what is new comes down.
+
+    Example: fieldsync server upstream sync
+    """
+    from fieldsync.commands import syncing
+    from fieldsync.server import upstream
+
+    time.sleep(random.uniform(0, delay * 60))  # noqa: S311 - no secret
+    with opened(ctx) as node:
+        server = upstream.server_above(node)
+        with bar(ctx) as progress:
+            synced = syncing.sync(node, server.address, progress)
+        tell(ctx, synced, lambda out: out.synced(synced))
+
+
+def schedule(
+    ctx: typer.Context,
+    at: Annotated[str, Option(metavar="HH:MM", help="When, by this computer's clock.")],
+) -> None:
+    """Sync with the server above every night: a systemd timer, or a cron line where there is no systemd.
+
+    Some minutes are added by chance, so that not all branches call at once. The store must open by FIELDSYNC_KEY_FILE.
+
+    Example: fieldsync server upstream schedule --at 02:00
+    """
+    from fieldsync.server import upstream
+
+    with opened(ctx) as node:
+        told = upstream.schedule(node, at, os.environ.get(KEY_FILE, ""))
+        tell(ctx, told, lambda out: out.scheduled(told))

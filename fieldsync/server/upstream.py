@@ -1,0 +1,115 @@
+"""A branch: the server above it, the nightly sync with it, and the timer that starts that."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.store.contract import Grant, Server, covers
+from fieldsync.sync import node as nodes
+from fieldsync.sync import relay, transport
+from fieldsync.sync.invites import Invite
+from fieldsync.sync.node import Node
+from fieldsync.sync.session import granted
+
+DELAY_MINUTES = 45
+_NAME = "fieldsync-upstream"
+
+
+def attach(node: Node, invite: Invite) -> dict[str, Any]:
+    """Make this server a branch of the one that made the invite. UnitRefused, RoleRefused, InviteInvalid, NoContact.
+
+    It keeps its own key; its forms become those from above, and its devices get letters that no other server gives.
+    """
+    if not invite.grants or any(role != "branch" for _, role in invite.grants):
+        raise errors.RoleRefused(role=", ".join(role for _, role in invite.grants), needs=["branch"])
+    offered = tuple(Grant(unit, role) for unit, role in invite.grants)
+    for unit in node.units:
+        if covers(offered, unit) is None:
+            raise errors.UnitRefused(unit=unit)
+    with node.store.read() as tx:
+        if tx.get(relay.UPSTREAM) is not None:
+            raise errors.Usage(reason="upstream_set")
+    told = transport.enrol(invite, node.key)
+    name = told.server_name
+    with node.store.write() as tx:
+        tx.add_server(Server(told.server, name, invite.address, invite.pin, told.nonce, False, None))
+        facts: dict[str, str | bytes | int] = {
+            relay.UPSTREAM: told.server, relay.GRANTS: msgspec.json.encode(list(granted(told.grants))).decode(),
+            "org": told.org, "letters": told.letters, "lettered": told.lettered,
+        }  # fmt: skip
+        for fact, value in facts.items():
+            tx.put(fact, value)
+        tx.rename(node.device, told.letters)
+        nodes.write_schema(tx, told.schema)
+    return {"server": name, "address": invite.address, "units": [g.unit for g in offered], "device": told.letters}
+
+
+def server_above(node: Node) -> Server:
+    """Return the server above this branch; NotFound."""
+    with node.store.read() as tx:
+        id_ = tx.get(relay.UPSTREAM)
+        found = next((server for server in tx.servers() if server.id == id_), None)
+    if found is None:
+        raise errors.NotFound(what="server", name="upstream")
+    return found
+
+
+def schedule(node: Node, at: str, key_file: str) -> dict[str, Any]:
+    """Have the system sync every night at HH:MM, some minutes later by chance; returns what was written and where.
+
+    A systemd timer where systemd runs (the user's own, unless root), a cron line elsewhere. Usage.
+    """
+    hour, _, minute = at.partition(":")
+    if not (hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60 and len(minute) == 2):
+        raise errors.Usage(reason="time_of_day")
+    if not key_file:
+        raise errors.Usage(reason="key_file")
+    server_above(node)
+    command = (
+        f"{shutil.which('fieldsync') or sys.executable + ' -m cli'} --home {node.home.resolve()} server upstream sync"
+    )
+    if Path("/run/systemd/system").is_dir():
+        return _timer(command, f"{int(hour):02}:{minute}", key_file)
+    return _cron(command, int(hour), int(minute), key_file)
+
+
+def _timer(command: str, at: str, key_file: str) -> dict[str, Any]:
+    root = os.geteuid() == 0
+    folder = Path("/etc/systemd/system") if root else Path.home() / ".config/systemd/user"
+    folder.mkdir(parents=True, exist_ok=True)
+    service = folder / f"{_NAME}.service"
+    timer = folder / f"{_NAME}.timer"
+    service.write_text(
+        "[Unit]\nDescription=Fieldsync: sync with the server above\nWants=network-online.target\nAfter=network-online.target\n\n"
+        f"[Service]\nType=oneshot\nEnvironment=FIELDSYNC_KEY_FILE={Path(key_file).resolve()}\nExecStart={command}\n",
+        encoding="utf-8",
+    )
+    timer.write_text(
+        "[Unit]\nDescription=Fieldsync: every night\n\n"
+        f"[Timer]\nOnCalendar=*-*-* {at}:00\nRandomizedDelaySec={DELAY_MINUTES}min\nPersistent=true\n\n"
+        "[Install]\nWantedBy=timers.target\n",
+        encoding="utf-8",
+    )
+    control = ["systemctl"] if root else ["systemctl", "--user"]
+    subprocess.run([*control, "daemon-reload"], check=False, capture_output=True)  # noqa: S603 - our own words
+    started = subprocess.run([*control, "enable", "--now", timer.name], check=False, capture_output=True)  # noqa: S603
+    files = [str(service), str(timer)]
+    return {"at": at, "delay_minutes": DELAY_MINUTES, "files": files, "cron": None, "active": not started.returncode}
+
+
+def _cron(command: str, hour: int, minute: int, key_file: str) -> dict[str, Any]:
+    line = f"{minute} {hour} * * * FIELDSYNC_KEY_FILE={Path(key_file).resolve()} {command} --delay {DELAY_MINUTES} # {_NAME}"
+    active = False
+    crontab = shutil.which("crontab")
+    if crontab is not None:
+        now = subprocess.run([crontab, "-l"], check=False, capture_output=True, text=True).stdout  # noqa: S603
+        kept = [one for one in now.splitlines() if not one.endswith(f"# {_NAME}")]
+        told = subprocess.run([crontab, "-"], check=False, input="\n".join([*kept, line, ""]), text=True)  # noqa: S603
+        active = not told.returncode
+    return {"at": f"{hour:02}:{minute:02}", "delay_minutes": DELAY_MINUTES, "files": [], "cron": line, "active": active}

@@ -1,0 +1,243 @@
+"""Servers above and below each other: commits go up as they were signed, and who is enrolled, what arrived where goes both ways.
+
+A branch is a server that is enrolled at another one with the role `branch`; towards it, it is a client like any laptop.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import device_id
+from fieldsync.store import Tx
+from fieldsync.store.contract import Device, Grant, Logged, Server, covers
+from fieldsync.wire import messages
+from fieldsync.wire.frames import MAX_COMPRESSED, Kind
+from fieldsync.wire.messages import Enrolment, Peer
+
+if TYPE_CHECKING:
+    from fieldsync.sync.node import Node
+    from fieldsync.sync.session import Client
+
+UPSTREAM, GRANTS = "upstream", "upstream_grants"  # the server above this one, and what it lets this one do
+_PART = 200  # devices or receipts in one frame
+_FIRST, _MOST = 256, 4_096  # commits asked of the log at once
+_Above = tuple[tuple[bytes, str, str, bytes], ...]
+_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
+
+
+class Told:
+    """How far one server has told this node of what it tells in an order of its own."""
+
+    def __init__(self, server: bytes) -> None:
+        self._server = server.hex()
+        self.servers = f"servers {self._server}"
+
+    def get(self, tx: Tx, what: str) -> int:
+        """Return how far."""
+        return int(tx.get(f"{what} {self._server}") or 0)
+
+    def put(self, tx: Tx, what: str, to: int) -> None:
+        """Remember how far."""
+        tx.put(f"{what} {self._server}", to)
+
+
+def grants(tx: Tx) -> tuple[Grant, ...]:
+    """Return what the server above lets this branch do."""
+    return _grants(tx.get(GRANTS))
+
+
+# --- servers further up -----------------------------------------------------------------------------------------------
+
+
+def letters_for_branch(tx: Tx) -> int:
+    """Return how many devices a branch of this server may name: the first below the top many, those below it fewer."""
+    return 1_000 if tx.get(UPSTREAM) is None else 30
+
+
+def above(tx: Tx) -> _Above:
+    """Return the servers above this one, as it tells them to its devices."""
+    if tx.get(UPSTREAM) is None:
+        return ()
+    return tuple((server.id, server.name, server.address, server.pin) for server in tx.servers())
+
+
+def servers_hash(told: bytes) -> bytes:
+    """Return four bytes that tell one list of servers from another; none for the empty list."""
+    return hashlib.sha256(told).digest()[:4] if len(told) > 1 else b""
+
+
+def learn(tx: Tx, told: Told, servers: _Above) -> None:
+    """Remember the servers above the one that told of them; one that is known stays as it was proved to be."""
+    known = {server.id for server in tx.servers()}
+    for id_, name, address, pin in servers:
+        if id_ not in known:
+            tx.add_server(Server(id_, name, address, pin, None, False, None, mixed=True))
+    tx.put(told.servers, messages.encode(servers))
+
+
+# --- enrolments -------------------------------------------------------------------------------------------------------
+
+
+def _enrolments(tx: Tx, after: int) -> list[tuple[int, Enrolment]]:
+    return [
+        (
+            d.arrival,
+            Enrolment(
+                d.id, d.key, d.letters or "", d.person or "", tuple((g.unit, g.role) for g in d.grants), d.state,
+                d.enrolled or 0, d.changed,
+            ),
+        )
+        for d in sorted(tx.devices(), key=lambda d: d.arrival)
+        if d.key is not None and d.arrival > after
+    ]  # fmt: skip
+
+
+def _take(tx: Tx, said: Enrolment) -> None:
+    """Take over an enrolment: being locked out is for good, the rest goes by the later change."""
+    if device_id(said.key) != said.device:
+        return
+    told = tuple(Grant(unit, role) for unit, role in said.grants)
+    known = tx.device(said.device)
+    if known is None or known.key is None:
+        tx.enrol(said.device, said.key, said.letters, said.person, told, said.enrolled, chain.first(said.device))
+        if said.state != "enrolled" or said.changed != said.enrolled:
+            tx.set_enrolment(said.device, said.person, told, said.state, said.changed)
+        return
+    later = said.changed > known.changed
+    person, granted = (said.person, told) if later else (known.person or "", known.grants)
+    state = known.state if known.state != "enrolled" else said.state
+    if (person, granted, state) != (known.person, known.grants, known.state):
+        tx.set_enrolment(said.device, person, granted, state, max(said.changed, known.changed))
+
+
+def _may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
+    """A branch enrols and changes devices of its own units only, and makes no branches of its own accord elsewhere."""
+    units = [unit for unit, _ in said.grants] + ([g.unit for g in known.grants] if known is not None else [])
+    return said.device != branch.id and all(covers(branch.grants, unit) is not None for unit in units)
+
+
+# --- the branch's side ------------------------------------------------------------------------------------------------
+
+
+def behind(tx: Tx, server: bytes) -> bool:
+    """Say whether a server above lacks commits that this branch holds."""
+    return any(d.head > tx.acknowledged(server, d.id) for d in tx.devices() if d.head)
+
+
+def to_tell(tx: Tx, server: bytes) -> bool:
+    """Say whether a server above lacks commits or enrolments that this branch holds."""
+    return behind(tx, server) or bool(_enrolments(tx, Told(server).get(tx, "enrolled")))
+
+
+def frames_up(client: "Client") -> Iterator[bytes]:
+    """Yield the enrolments that are news, and the commits of other devices, as they were sealed."""
+    node, server = client.node, client.server.id
+    with node.store.read() as tx:
+        news = _enrolments(tx, Told(server).get(tx, "enrolled"))
+        todo = [
+            (d.id, tx.acknowledged(server, d.id)) for d in tx.devices() if d.head and d.id not in (node.device, server)
+        ]
+    for start in range(0, len(news), _PART):
+        part = news[start : start + _PART]
+        peer = Peer(tuple(one for _, one in part), part[-1][0])
+        yield client.codec.pack(Kind.PEER, messages.encode(peer))
+        client.told_up = part[-1][0]
+    for device, after in todo:
+        yield from _sealed(client, device, after)
+
+
+def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
+    """Yield a device's commits behind a sequence number; each frame ends where the device once set a seal."""
+    limit = _FIRST
+    while True:
+        with client.node.store.read() as tx:
+            logged = list(tx.commits(device, after, limit))
+        whole = len(logged) < limit
+        ends = [i + 1 for i, one in enumerate(logged) if one.seal is not None]
+        if not ends:
+            if whole:
+                return
+            limit *= 2
+            continue
+        frame, taken = _largest(client, logged, ends)
+        client.count_up(taken)
+        yield frame
+        after = logged[taken - 1].seq
+        limit = min(_MOST, max(_FIRST, taken * 2))
+
+
+def _largest(client: "Client", logged: Sequence[Logged], ends: list[int]) -> tuple[bytes, int]:
+    """Return the frame of as many commits as fit, up to a seal."""
+    while True:
+        frame = client.frame(list(logged[: ends[-1]]))
+        if len(frame) <= MAX_COMPRESSED or len(ends) == 1:
+            return frame, ends[-1]
+        ends = ends[: max(1, len(ends) // 2)]
+
+
+def take_down(client: "Client", peer: Peer) -> None:
+    """Take what the server above says of devices, and of how far commits have come."""
+    node, server = client.node, client.server.id
+    now = node.clock()
+    told = Told(server)
+    with node.store.write() as tx:
+        for said in peer.devices:
+            if said.device != node.device:
+                _take(tx, said)
+        if peer.told:
+            told.put(tx, "devices", peer.told)
+        for device, head, link in peer.heads:
+            held = [c.chain[:8] for c in tx.commits(device, head - 1, 1)] if head else [link]
+            if device != node.device and held == [link]:
+                tx.acknowledge(server, device, head, now)
+        for device, seq, code, facts in peer.refused:
+            tx.judge_as(device, seq, code, facts)
+        if peer.judged:
+            told.put(tx, "judged", peer.judged)
+        for device, above_, seq, at in peer.receipts:
+            if above_ != node.device:
+                tx.acknowledge(above_, device, seq, now)
+            told.put(tx, "passed", at)
+
+
+def ended(client: "Client", tx: Tx) -> None:
+    """Remember that the enrolments were taken."""
+    if client.told_up:
+        Told(client.server.id).put(tx, "enrolled", client.told_up)
+
+
+# --- the side above ---------------------------------------------------------------------------------------------------
+
+
+def take_up(tx: Tx, branch: Device, peer: Peer) -> None:
+    """Take a branch's enrolments, as far as they are its to make."""
+    for said in peer.devices:
+        if _may_enrol(branch, said, tx.device(said.device)):
+            _take(tx, said)
+
+
+def parts_down(node: "Node", hello: messages.Hello, carried: set[bytes]) -> Iterator[Peer]:
+    """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
+    with node.store.read() as tx:
+        news = _enrolments(tx, hello.devices)
+        devices = tx.devices()
+        heads = [
+            (d.id, d.head, (d.chain or b"")[:8])
+            for d in devices
+            if (hello.where or d.id in carried) and d.key is not None and d.id != node.device
+        ]
+        refused = tx.judged(hello.judged)
+        receipts = [(d, s, seq, at) for d, s, seq, at in tx.receipts_since(hello.passed)]
+    for start in range(0, len(news), _PART):
+        part = news[start : start + _PART]
+        yield Peer(tuple(one for _, one in part), part[-1][0])
+    for start in range(0, len(heads), _PART):
+        yield Peer(heads=tuple(heads[start : start + _PART]))
+    for start in range(0, len(refused), _PART):
+        some = refused[start : start + _PART]
+        yield Peer(refused=tuple((d, seq, code, facts) for _, d, seq, code, facts in some), judged=some[-1][0])
+    for start in range(0, len(receipts), _PART):
+        yield Peer(receipts=tuple(receipts[start : start + _PART]))
