@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.sync import heal
+from fieldsync.sync import heal, relay
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Client, Serving, Tally
@@ -18,7 +18,7 @@ class Direct(_Talk):
 
     def __init__(self, node: Node, hq: Node, cut: int | None = None, again: int = 1) -> None:
         with node.store.read() as tx:
-            self.server = tx.servers()[0]
+            self.server = next(server for server in tx.servers() if server.id == hq.device)
         self.node, self.hq = node, hq
         self.tally = Tally()
         self.client = Client(node, self.server, self.tally)
@@ -63,9 +63,7 @@ def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1) -> Tally:
     """Sync once as transport.sync does; CutOff where the line was cut."""
     talk = Direct(node, hq, cut, again)
     talk.run()
-    for unit in talk.client.differing():
-        talk.tally.healed += talk.heal(unit)
-        talk.tally.differing.append(unit)
+    talk.check()
     return talk.tally
 
 
@@ -73,4 +71,5 @@ def differing(node: Node, hq: Node) -> list[str]:
     """Return the units whose digest or count a laptop and its server do not agree on."""
     with node.store.read() as tx, hq.store.read() as other:
         mine = {c.unit: (c.digest, c.records) for c in tx.channels()}
-        return [c.unit for c in visible(other, node.grants) if mine.get(c.unit, (0, 0)) != (c.digest, c.records)]
+        grants = node.grants if node.is_laptop else relay.grants(tx)
+        return [c.unit for c in visible(other, grants) if mine.get(c.unit, (0, 0)) != (c.digest, c.records)]

@@ -16,6 +16,7 @@ from fieldsync.sync import relay, transport
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import granted
+from fieldsync.wire import messages
 
 DELAY_MINUTES = 45
 _NAME = "fieldsync-upstream"
@@ -35,7 +36,11 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
     with node.store.read() as tx:
         if tx.get(relay.UPSTREAM) is not None:
             raise errors.Usage(reason="upstream_set")
-    told = transport.enrol(invite, node.key)
+    return take_over(node, invite, transport.enrol(invite, node.key))
+
+
+def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str, Any]:
+    """Keep what the server above said when it enrolled this one."""
     name = told.server_name
     with node.store.write() as tx:
         tx.add_server(Server(told.server, name, invite.address, invite.pin, told.nonce, False, None))
@@ -47,7 +52,12 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
             tx.put(fact, value)
         tx.rename(node.device, told.letters)
         nodes.write_schema(tx, told.schema)
-    return {"server": name, "address": invite.address, "units": [g.unit for g in offered], "device": told.letters}
+    return {
+        "server": name,
+        "address": invite.address,
+        "units": [unit for unit, _ in told.grants],
+        "device": told.letters,
+    }
 
 
 def server_above(node: Node) -> Server:

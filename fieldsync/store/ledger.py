@@ -251,18 +251,25 @@ class Ledger(Numbered):
 
     def acknowledge(self, server: bytes, device: bytes, seq: int, at: int) -> None:
         """Remember a server's acknowledgement; it may also fall, when a server was restored from a backup."""
-        self.sql("INSERT OR REPLACE INTO receipt VALUES (?,?,?,?)", (server, self.device_number(device), seq, at))
+        self.sql(
+            "INSERT INTO receipt SELECT ?1, ?2, ?3, ?4, coalesce(max(arrival), 0) + 1 FROM receipt WHERE true "
+            "ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at, arrival = excluded.arrival WHERE seq <> excluded.seq",
+            (server, self.device_number(device), seq, at),
+        )
 
     def receipts(self, device: bytes) -> list[tuple[bytes, int, int]]:
         """Return (server id, seq, milliseconds) of a device's acknowledgements."""
         query = "SELECT server, seq, at FROM receipt WHERE device = ? ORDER BY at"
         return [tuple(row) for row in self.sql(query, (self.device_number(device),))]
 
-    def receipts_since(self, at: int, device: bytes | None = None) -> list[tuple[bytes, bytes, int, int]]:
-        """Return (device, server, seq, milliseconds) of the acknowledgements (of one device's commits) noted behind a moment."""
-        query = "SELECT device, server, seq, at FROM receipt WHERE at > ?1 AND (?2 IS NULL OR device = ?2) ORDER BY at"
-        found = self.sql(query, (at, None if device is None else self.device_number(device)))
-        return [(self.device_id(n), *more) for n, *more in found]
+    def receipts_since(self, arrival: int, device: bytes | None = None) -> list[tuple[int, bytes, bytes, int, int]]:
+        """Return (arrival, device, server, seq, milliseconds) of the acknowledgements (of one device's commits) since an arrival."""
+        query = (
+            "SELECT arrival, device, server, seq, at FROM receipt WHERE arrival > ?1 AND (?2 IS NULL OR device = ?2)"
+        )
+        number = None if device is None else self.device_number(device)
+        found = self.sql(query + " ORDER BY arrival", (arrival, number))
+        return [(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
     # --- invites ---
 

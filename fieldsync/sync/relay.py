@@ -197,10 +197,10 @@ def take_down(client: "Client", peer: Peer) -> None:
             tx.judge_as(device, seq, code, facts)
         if peer.judged:
             told.put(tx, "judged", peer.judged)
-        for device, above_, seq, at in peer.receipts:
-            if above_ != node.device:
-                tx.acknowledge(above_, device, seq, now)
-            told.put(tx, "passed", at)
+        for number, device, further, seq, at in peer.receipts:
+            if further != node.device:
+                tx.acknowledge(further, device, seq, at)
+            told.put(tx, "passed", number)
 
 
 def ended(client: "Client", tx: Tx) -> None:
@@ -230,7 +230,7 @@ def parts_down(node: "Node", hello: messages.Hello, carried: set[bytes]) -> Iter
             if (hello.where or d.id in carried) and d.key is not None and d.id != node.device
         ]
         refused = tx.judged(hello.judged)
-        receipts = [(d, s, seq, at) for d, s, seq, at in tx.receipts_since(hello.passed)]
+        receipts = tx.receipts_since(hello.passed)
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]
         yield Peer(tuple(one for _, one in part), part[-1][0])

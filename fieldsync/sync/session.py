@@ -187,9 +187,9 @@ class Client:
                     self._told.put(tx, "devices", number)
             if ack.servers is not None:
                 relay.learn(tx, self._told, ack.servers)
-            for server, seq, at in ack.receipts:
+            for number, server, seq, at in ack.receipts:
                 tx.acknowledge(server, node.device, seq, at)
-                self._told.put(tx, "receipts", at)
+                self._told.put(tx, "receipts", number)
             if ack.grants is not None:
                 tx.put(relay.GRANTS if self.branch else "grants", msgspec.json.encode(ack.grants).decode())
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
@@ -417,7 +417,9 @@ class Serving:
             channels = visible(tx, device.grants) if not self.hello.where else []
             named = tuple(tx.named_devices(self.hello.devices))
             judged = tx.judged(self.hello.refused, self.device.id)
-            receipts = tuple((s, seq, at) for _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id))
+            receipts = tuple(
+                (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
+            )
             above = relay.above(tx)
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None

@@ -174,6 +174,7 @@ class _Talk:
     def __init__(self, node: Node, server: Server, tally: Tally, progress: Progress | None) -> None:
         self.node = node
         self.server = server
+        self.tally = tally
         self.line = Line(server.address, server.pin, tally)
         self.nonce = server.nonce or b""
         count = (lambda what, done: progress(done, None, what)) if progress else None
@@ -236,6 +237,18 @@ class _Talk:
         if self.client.ended is None:
             raise errors.CutOff(server=self.server.address)
 
+    def check(self) -> None:
+        """Compare the channels' digests, and mend what differs; where this node knows more than the server that is no fault."""
+        differing = self.client.differing()
+        for unit in differing:
+            healed = self.heal(unit)
+            self.tally.healed += healed
+            if healed or not self.server.mixed:
+                self.tally.differing.append(unit)
+        if not differing:
+            with self.node.store.write(durable=False) as tx:
+                tx.mixed(self.server.id, others=False)
+
     def heal(self, unit: str) -> int:
         """Find and fetch the records of a channel that differ; return how many."""
         healer = heal.Healer(self.node, unit, self._unsent, join=self.server.mixed and not self.client.branch)
@@ -267,12 +280,7 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
     talk = _Talk(node, chosen, tally, progress)
     try:
         talk.run()
-        differing = talk.client.differing()
-        for unit in differing:
-            healed = talk.heal(unit)
-            tally.healed += healed
-            if healed or not chosen.mixed:
-                tally.differing.append(unit)
+        talk.check()
     except errors.NoContact as fault:
         with node.store.read() as tx:
             me = tx.device(node.device)
@@ -283,8 +291,6 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
-        if not differing:
-            tx.mixed(chosen.id, others=False)
     return {
         "server": chosen.name,
         "up": {"commits": tally.commits, "bytes": tally.bytes_up},

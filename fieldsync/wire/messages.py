@@ -60,9 +60,7 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     grants: tuple[tuple[str, str], ...] | None = None  # when they are others than the hello's
     devices: tuple[tuple[int, bytes, str, str], ...] = ()  # (number, id, letters, person) of those enrolled since
     refusals: Count = 0  # how far `refused` goes
-    receipts: tuple[
-        tuple[bytes, Count, Count], ...
-    ] = ()  # (server, seq, milliseconds) of the sender's commits further up
+    receipts: tuple[tuple[Count, bytes, Count, Count], ...] = ()  # (number, server, seq, milliseconds) from further up
     servers: tuple[tuple[bytes, str, str, bytes], ...] | None = None  # (id, name, address, pin) of those further up
     schema: dict[str, str] | None = None  # the forms' texts
 
@@ -84,7 +82,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     """What servers tell each other besides commits and states.
 
     `devices` up to `told` in the sender's order, `heads` (device, head, chain) of the commits that it holds, `refused` (device,
-    seq, code, facts) up to `judged`, `receipts` (device, server, seq, milliseconds) of servers further up.
+    seq, code, facts) up to `judged`, `receipts` (number, device, server, seq, milliseconds) from further up.
     """
 
     devices: tuple[Enrolment, ...] = ()
@@ -92,7 +90,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     heads: tuple[tuple[bytes, Count, bytes], ...] = ()
     refused: tuple[tuple[bytes, Count, str, str], ...] = ()
     judged: Count = 0
-    receipts: tuple[tuple[bytes, bytes, Count, Count], ...] = ()
+    receipts: tuple[tuple[Count, bytes, bytes, Count, Count], ...] = ()
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):

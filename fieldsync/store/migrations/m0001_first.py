@@ -54,7 +54,7 @@ TABLES = (
         server BLOB NOT NULL, channel INTEGER NOT NULL, arrival INTEGER NOT NULL, whole INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (server, channel)) WITHOUT ROWID""",
     """CREATE TABLE receipt (
-        server BLOB NOT NULL, device INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+        server BLOB NOT NULL, device INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, arrival INTEGER NOT NULL,
         PRIMARY KEY (server, device)) WITHOUT ROWID""",
     """CREATE TABLE invite (
         id BLOB PRIMARY KEY, secret BLOB NOT NULL, person TEXT NOT NULL, grants TEXT NOT NULL, expires INTEGER NOT NULL,
