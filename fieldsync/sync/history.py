@@ -12,6 +12,7 @@ from fieldsync.store.contract import Row
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, device_name
+from fieldsync.sync.receipts import Receipts
 
 
 class _Entry(NamedTuple):
@@ -42,6 +43,7 @@ def history(node: Node, ref: str) -> list[Json]:
             if entries[head.dot].commit is None:
                 entries[head.dot].fields[name] = head.value
         lost, origins = set(_lost(row)), dict(_origins(row))
+        receipts = Receipts(node, tx, row)
         told = []
         known: list[tuple[Dot, str, Value]] = []
         for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
@@ -57,6 +59,7 @@ def history(node: Node, ref: str) -> list[Json]:
                 told.append({
                     "at": stamp.text(entry.stamp), "by": entry.author, "device": device_name(tx, dot[0]), "seq": dot[1],
                     "changes": changes, "note": entry.note, "lost": any((dot, name) in lost for name in changes),
+                    "receipt": receipts.of(dot),
                 })  # fmt: skip
         return told
 

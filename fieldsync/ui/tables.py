@@ -183,6 +183,19 @@ class Tables(Terminal):
                 self.line(f"{_INDENT}{self.safe(label)}: {arrow}")
             if entry["note"]:
                 self.line(f"{_INDENT}“{self.safe(entry['note'], lines=True)}”")
+            self.receipt(entry["receipt"])
+
+    def receipt(self, told: Json) -> None:
+        """How far a save has come, where that is known."""
+        parts = []
+        if told["received"]:
+            parts.append(self.phrase("received_by", servers=", ".join(map(self.safe, told["received"]))))
+        if told["refused"]:
+            parts.append(self.phrase("kept_aside", why=told["refused"]))
+        if told["review"]:
+            parts.append(self.phrase({"open": "review_open", "settled": "review_settled"}[told["review"]]))
+        if parts:
+            self.line(_INDENT + "; ".join(parts))
 
     # --- review ---
 

@@ -12,7 +12,7 @@ from tests.cli.conftest import World
 RECORD = {"id", "code", "type", "unit", "fields", "conflicts", "deleted", "unsent", "created", "updated"}
 REVIEW = {"record", "code", "type", "unit", "field", "base", "heads", "since"}
 HEAD = {"value", "by", "device", "seq", "at"}
-HISTORY = {"at", "by", "device", "seq", "changes", "note", "lost"}
+HISTORY = {"at", "by", "device", "seq", "changes", "note", "lost", "receipt"}
 SYNC = {"server", "up", "down", "requests", "new_conflicts", "digest", "seconds"}
 STATUS = {"device", "person", "role", "units", "records", "unsent", "conflicts", "last_sync", "receipts", "health"}
 

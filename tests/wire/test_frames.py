@@ -130,7 +130,7 @@ def test_a_huge_window_is_refused() -> None:
         Codec().unpack(Kind.STATES | COMPRESSED, frame)
 
 
-@pytest.mark.parametrize("tag", [0, 9, 0x7F, 0x80, 0xFF])
+@pytest.mark.parametrize("tag", [0, 99, 0x7F, 0x80, 0xFF])
 def test_an_unknown_kind_is_refused(tag: int) -> None:
     """A frame of a later protocol is no frame of this one."""
     with pytest.raises(errors.BadFrame):
