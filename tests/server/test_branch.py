@@ -1,0 +1,124 @@
+"""A branch beside its headquarters: real servers, real commands."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldsync.server import upstream
+from tests.cast import ROOT, SECRET, ServerProcess, fill, found_office, free_port, open_node
+from tests.sync.test_tree import office_texts
+
+
+class Tree:
+    """A headquarters and a branch that serve, and the folders of laptops."""
+
+    def __init__(self, home: Path) -> None:
+        from fieldsync.server import office
+
+        self.home = home
+        (home / "key").write_bytes(SECRET)
+        self.servers = {}
+        for name in ("hq", "branch"):
+            port = free_port()
+            if name == "hq":
+                found_office(home / name, port)
+            else:
+                address = f"https://127.0.0.1:{port}"
+                office.init(home / name, fill, org="x", unit="LAT/JBL", address=address, texts=office_texts(home))
+            self.servers[name] = ServerProcess(home / name, port)
+            self.servers[name].start()
+
+    def json(self, name: str, *words: str, code: int = 0) -> Any:
+        """Run a command on somebody's computer and return what it told."""
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "FIELDSYNC_KEY_FILE": str(self.home / "key"),
+            "FIELDSYNC_LANG": "en",
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "--home", str(self.home / name), *words, "--json"],
+            env=environment, cwd=self.home, capture_output=True, text=True, encoding="utf-8", check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == code, done
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Tree]:
+    """Serve a tree for a while."""
+    made = Tree(tmp_path)
+    yield made
+    for server in made.servers.values():
+        if server.running:
+            server.stop()
+
+
+def test_a_branch_carries_a_case_workers_save_up_and_a_decision_down(tree: Tree) -> None:
+    """Amal at the branch and Basim at headquarters change one family; each hears of the other, and Amal sees her receipts."""
+    invite = tree.json("hq", "server", "invite", "Jableh", "--role", "branch", "--unit", "LAT/JBL")["invite"]
+    assert tree.json("branch", "server", "upstream", "set", invite)["server"] == "Office"
+    assert tree.json("branch", "server", "upstream", "set", invite, code=2)["error"]["code"] == "usage"
+    for name, server, role in (("amal", "branch", "caseworker"), ("samar", "hq", "supervisor")):
+        invite = tree.json(server, "server", "invite", name, "--role", role, "--unit", "LAT/JBL")["invite"]
+        tree.json(name, "join", invite)
+    made = tree.json("amal", "add", "household", "--set", "location=جبلة")
+    tree.json("amal", "sync")
+    told = tree.json("branch", "server", "upstream", "sync")
+    assert (told["up"]["commits"], told["digest"]) == (1, "equal")
+    tree.json("samar", "sync")
+    tree.json("samar", "edit", made["id"], "--set", "location=طرطوس")
+    tree.json("amal", "edit", made["id"], "--set", "location=بانياس")
+    tree.json("samar", "sync")
+    tree.json("amal", "sync")
+    assert tree.json("branch", "server", "upstream", "sync")["new_conflicts"] == 1
+    tree.json("samar", "sync")
+    heads = tree.json("samar", "review", "list")[0]["heads"]
+    mine = next(f"{head['device']}:{head['seq']}" for head in heads if head["by"] == "amal")
+    tree.json("samar", "review", "take", made["id"], "location", "--head", mine)
+    tree.json("samar", "sync")
+    tree.json("branch", "server", "upstream", "sync")
+    tree.json("amal", "sync")
+    assert tree.json("amal", "show", made["id"])["fields"]["location"] == "بانياس"
+    history = tree.json("amal", "history", made["id"])
+    assert [entry["receipt"]["received"] for entry in history if entry["by"] == "amal"] == [["LAT/JBL", "Office"]] * 2
+    assert (
+        tree.json("amal", "sync", "--server", "Office")["digest"] == "equal"
+    )  # today the branch, tomorrow headquarters
+    letters = tree.json("amal", "status")["device"]
+    tree.json("hq", "server", "revoke", letters)
+    tree.json("branch", "server", "upstream", "sync")
+    assert tree.json("amal", "sync", "--server", "LAT/JBL", code=7)["error"]["code"] == "revoked"
+
+
+def test_a_night_is_a_cron_line_where_there_is_no_systemd(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The crontab keeps its other lines, and gets ours once, however often it is asked for."""
+    if Path("/run/systemd/system").is_dir():
+        pytest.skip("systemd runs here")
+    tools, table = tree.home / "bin", tree.home / "table"
+    tools.mkdir()
+    table.write_text("5 5 * * * other\n", encoding="utf-8")
+    script = tools / "crontab"
+    script.write_text(f'#!/bin/sh\n[ "$1" = -l ] && cat {table} || cat > {table}\n', encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    invite = tree.json("hq", "server", "invite", "Jableh", "--role", "branch", "--unit", "LAT/JBL")["invite"]
+    tree.json("branch", "server", "upstream", "set", invite)
+    for at in ("01:30", "02:05"):
+        told = tree.json("branch", "server", "upstream", "schedule", "--at", at)
+        assert told["active"]
+    lines = table.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "5 5 * * * other"
+    assert len(lines) == 2
+    assert lines[1].startswith("5 2 * * * FIELDSYNC_KEY_FILE=")
+    assert f"--delay {upstream.DELAY_MINUTES}" in lines[1]
+    assert tree.json("branch", "server", "upstream", "schedule", "--at", "25:00", code=2)["error"]["code"] == "usage"
+    branch = open_node(tree.home / "branch")
+    assert upstream.server_above(branch).name == "Office"
+    branch.close()
