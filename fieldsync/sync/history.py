@@ -34,7 +34,7 @@ def history(node: Node, ref: str) -> list[Json]:
         entries: dict[Dot, _Entry] = {}
         for logged in tx.commits_of(row.state.record):
             if logged.body is not None:
-                one = decode(logged.body)
+                one = node.rules.of(row.state.type).today(decode(logged.body))
                 entries[one.device, one.seq] = _Entry(one.stamp, one.author, dict(one.fields), one.note, one)
         for name, head, note in _heard(row):
             if head.dot not in entries:

@@ -17,10 +17,11 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
+from fieldsync.sync import forms
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
-from fieldsync.sync.node import Node
-from fieldsync.sync.permit import Permit
+from fieldsync.sync.node import FORMS, Node
+from fieldsync.sync.permit import AHEAD, Permit
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import MAX_COMPRESSED, PROTOCOL, Codec, Kind
 
@@ -28,6 +29,7 @@ _ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too 
 _FIRST_ROWS = 128
 _MOST_ROWS = 4_000
 _SLICE = 256  # commits whose records fit a processor's cache
+UNREADABLE = "forms_unread"  # set while the server has forms that this program cannot read
 _NAMED = "named"  # the last device whose name this node was told
 
 
@@ -45,6 +47,7 @@ class Tally:
     healed: int = 0
     differing: list[str] = field(default_factory=list)
     clock_off: int = 0  # milliseconds that our clock is ahead of the server's
+    forms: Sequence[dict[str, object]] = ()  # the types whose forms changed
 
 
 class Sizer:
@@ -74,6 +77,7 @@ class Client:
         self.codec = Codec(node.schema.dictionary())
         self.ended: messages.End | None = None
         self.acked: int | None = None
+        self._same_forms = True
         self._judged = f"judged {server.id.hex()}"  # how far this server has told of commits kept aside
         self._progress = progress or (lambda _what, _count: None)
 
@@ -88,8 +92,10 @@ class Client:
             devices, refused = int(tx.get(_NAMED) or 0), int(tx.get(self._judged) or 0)
         assert me is not None
         grants = grants_hash(node.grants)
-        hello = messages.Hello(PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused)
-        return self.codec.pack(Kind.HELLO, messages.encode(hello))
+        hello = messages.Hello(
+            PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms
+        )  # fmt: skip
+        return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
     def commit_frames(self) -> Iterator[bytes]:
         """Yield this node's commits that the server has not acknowledged, sealed frame by frame."""
@@ -140,6 +146,7 @@ class Client:
         node, now = self.node, self.node.clock()
         self.acked = ack.head
         self.tally.clock_off = now - ack.now
+        self._same_forms = ack.schema is None
         with node.store.write() as tx:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
@@ -157,9 +164,25 @@ class Client:
                 tx.put(_NAMED, number)
             if ack.grants is not None:
                 tx.put("grants", msgspec.json.encode(ack.grants).decode())
+        if ack.schema:
+            self._take_over(ack.schema)
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         if ack.grants is not None:
             node.reload()
+
+    def _take_over(self, texts: dict[str, str]) -> None:
+        """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""
+        node = self.node
+        try:
+            with node.store.write() as tx:
+                self.tally.forms = forms.labels(node, forms.take_over(node, tx, texts))
+                tx.put(UNREADABLE, None)
+            self._same_forms = True
+        except errors.SchemaFaults:
+            with node.store.write() as tx:
+                node.renew(tx)
+                tx.put(UNREADABLE, 1)
+                tx.put(AHEAD, 1)
 
     def _states(self, message: messages.States) -> None:
         node = self.node
@@ -193,8 +216,8 @@ class Client:
 
     def differing(self) -> list[str]:
         """Return the units whose digests differ although nothing is left to send: never, unless something broke."""
-        if self.ended is None:
-            return []
+        if self.ended is None or not self._same_forms:
+            return []  # under other names the same registers have other digests
         with self.node.store.read() as tx:
             me = tx.device(self.node.device)
             assert me is not None
@@ -272,6 +295,7 @@ class Serving:
     def take(self, batches: Sequence["Batch"]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
         with self.node.store.write() as tx:
+            self.node.renew(tx)
             fresh = [commit for batch in batches for commit in self._keep(tx, batch)]
             if not fresh:
                 return
@@ -360,17 +384,24 @@ class Serving:
             channels = visible(tx, device.grants) if not self.hello.where else []
             named = tuple(tx.named_devices(self.hello.devices))
             judged = tx.judged(self.device.id, self.hello.refused)
+            mark = tx.get(FORMS)
+            texts = _newer(tx, mark, self.hello.schema)
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, seq, code, facts in judged)
         last = judged[-1][0] if judged else 0
-        ack = messages.Ack(node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last)
+        ack = messages.Ack(
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, schema=texts
+        )  # fmt: skip
         yield self.codec.pack(Kind.ACK, messages.encode(ack))
         cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         ended: list[messages.Summary] = []
         for channel in channels:
             summary = yield from self._channel(channel, *cursors.get(channel.unit, (0, 0)))
             ended.append(summary)
+        with node.store.read() as tx:
+            if tx.get(FORMS) != mark:
+                ended = []  # published meanwhile: these digests are not of the names that the other side has
         yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
 
     def _channel(self, channel: Channel, after: int, whole: int) -> Generator[bytes, None, messages.Summary]:
@@ -420,6 +451,15 @@ class Serving:
             else:
                 yield frame
                 states = later
+
+
+def _newer(tx: Tx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
+    """Return our forms' texts for one who has other and no newer ones, {} for one whose are newer, None where they are ours."""
+    if theirs == ours or not theirs:
+        return None
+    if theirs[:4] > ours[:4]:
+        return {}
+    return msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
 
 
 def granted(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:
