@@ -45,7 +45,9 @@ def _changes(old: Type, new: Type) -> Iterator[Json]:
         if before.retired != field.retired:
             yield {"what": "field_retired" if field.retired else "field_returned", "field": name}
         yield from _choice_changes(before, field)
-        if _shape(before, but=("name", "choices", "retired")) != _shape(field, but=("name", "choices", "retired")):
+        but = ("name", "choices", "retired")
+        order = [code for code in field.codes if code in before.codes]
+        if _shape(before, but) != _shape(field, but) or order != [code for code in before.codes if code in order]:
             yield {"what": "field_changed", "field": name}
         told = told or (before.label, before.hint, before.section) != (field.label, field.hint, field.section)
         told = told or [c.label for c in before.choices] != [c.label for c in field.choices[: len(before.choices)]]
@@ -87,7 +89,9 @@ def faults(old: Schema, new: Schema, past: Mapping[tuple[str, int], Type], texts
         lines = toml_lines.index(texts[f"{name}.toml"])
         forms = [one for (type_, _), one in past.items() if type_ == name and one.version != before.version]
         for path, code, facts in _faults(before, forms, kind):
-            found.append({"file": f"{name}.toml", "line": _line(lines, path), "code": code, "key": ".".join(path), **facts})
+            found.append(
+                {"file": f"{name}.toml", "line": _line(lines, path), "code": code, "key": ".".join(path), **facts}
+            )
     unique = {msgspec.json.encode(fault): fault for fault in found}
     return sorted(unique.values(), key=lambda fault: (fault["file"], fault["line"]))
 

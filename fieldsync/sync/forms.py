@@ -100,4 +100,6 @@ def _judge_again(node: Node, tx: Tx) -> None:
 def labels(node: Node, types: Iterable[str]) -> Sequence[dict[str, object]]:
     """Return {"type", "label", "version"} of these types as they are now, for people."""
     known = node.schema.types
-    return [{"type": name, "label": known[name].label, "version": known[name].version} for name in types if name in known]
+    return [
+        {"type": name, "label": known[name].label, "version": known[name].version} for name in types if name in known
+    ]

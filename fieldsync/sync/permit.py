@@ -157,7 +157,9 @@ class Permit:
         if row is None or not commit.context:
             return False
         name = self._rules.of(commit.type).present(name)
-        return any(type(head.value) is type(value) and head.value == value for head in register_of(row.state, name).heads)
+        return any(
+            type(head.value) is type(value) and head.value == value for head in register_of(row.state, name).heads
+        )
 
 
 def _check_plain(commit: Commit, check: Normaliser, name: str, value: object) -> None:

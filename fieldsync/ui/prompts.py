@@ -142,7 +142,9 @@ class Form:
         today = self._node.today()
         if field.kind == "set":
             parts = [] if given == EMPTY else [part.strip() for part in given.translate(_SEPARATORS).split(",")]
-            members = {str(validate.check_new_member(field, self._value(field, choices, part))) for part in parts if part}
+            members = {
+                str(validate.check_new_member(field, self._value(field, choices, part))) for part in parts if part
+            }
             self._put(field.name, sorted(members) or None)
         elif field.kind == "log":
             self._logs[field.name] = str(validate.check_new_member(field, given))

@@ -34,9 +34,17 @@ def explain(error: errors.FieldsyncError, lang: str, schema: Schema | None = Non
     if "{because}" in words.get(error.code, ""):
         facts["because"] = because(facts, lang)
     for code in (f"{error.code}.{reason}", *(kind.code for kind in type(error).__mro__ if hasattr(kind, "code"))):
+        if error.code == "schema_faults" and isinstance(facts.get("faults"), list):
+            return _filled(words[code], facts), "\n".join(_fault(fault, words) for fault in error.facts["faults"])  # type: ignore[attr-defined]
         if code in words:
             return _filled(words[code], facts), _filled(words.get(code + "!", words.get(error.code + "!", "")), facts)
     return _filled(words["error"], facts | {"code": error.code}), ""
+
+
+def _fault(fault: Mapping[str, object], words: Catalogue) -> str:
+    """Return a fault of a form with its file and line, and what to do about it."""
+    text = words.get(f"form_fault.{fault.get('code')}", words["form_fault"])
+    return _filled(f"{{file}}:{{line}}: {text}", dict(fault))
 
 
 def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
