@@ -40,7 +40,10 @@ class Direct(_Talk):
         with self.hq.store.read() as tx:
             device = tx.device(self.node.device)
             assert device is not None
-            codec = Codec(past.dictionaries(tx)[said.dictionary])
+            known = past.dictionaries(tx)
+        if said.dictionary not in known:
+            raise errors.OtherDictionary
+        codec = Codec(known[said.dictionary])
         serving = Serving(self.hq, device, said, codec)
         frames: Iterable[bytes] = more() if isinstance(more, Callable) else more or ()  # type: ignore[arg-type]
         if path == "/v1/heal":

@@ -23,7 +23,13 @@ class Question:
     def toml(self) -> str:
         """Return its part of the file."""
         type_, merge = KINDS[self.kind]
-        lines = [f"[fields.{self.name}]", f'type = "{type_}"', f'merge = "{merge}"', "sensitivity = 1", f"label = {WORDS}"]
+        lines = [
+            f"[fields.{self.name}]",
+            f'type = "{type_}"',
+            f'merge = "{merge}"',
+            "sensitivity = 1",
+            f"label = {WORDS}",
+        ]
         if self.retired:
             lines.append("retired = true")
         if self.choices:
@@ -40,7 +46,11 @@ class Book:
         self.version = 1
         self.retired = False
         self.renamed: dict[str, str] = {}
-        self.questions = [Question(0, "q0", "text"), Question(1, "q1", "choice", ["a", "b"]), Question(2, "q2", "set", ["a", "b"])]
+        self.questions = [
+            Question(0, "q0", "text"),
+            Question(1, "q1", "choice", ["a", "b"]),
+            Question(2, "q2", "set", ["a", "b"]),
+        ]
         self.questions.append(Question(3, "q3", "log"))
         self._names = 4
 
