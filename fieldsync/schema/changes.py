@@ -53,7 +53,10 @@ def _changes(old: Type, new: Type) -> Iterator[Json]:
         told = told or [c.label for c in before.choices] != [c.label for c in field.choices[: len(before.choices)]]
     if old.lifecycle != new.lifecycle:
         yield {"what": "states_changed"}
-    if told or any(getattr(old, key) != getattr(new, key) for key in _WORDS[:-1] if hasattr(old, key)):
+    told = told or any(
+        tuple(final_name(new.renamed, one) for one in getattr(old, key)) != getattr(new, key) for key in ("title", "search")
+    )
+    if told or any(getattr(old, key) != getattr(new, key) for key in ("label", "plural", "sections")):
         yield {"what": "words_changed"}
 
 

@@ -33,9 +33,10 @@ def explain(error: errors.FieldsyncError, lang: str, schema: Schema | None = Non
     reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
     if "{because}" in words.get(error.code, ""):
         facts["because"] = because(facts, lang)
+    if isinstance(error, errors.SchemaFaults):
+        faults: Any = error.facts.get("faults", ())
+        return _filled(words[error.code], facts), "\n".join(_fault(fault, words) for fault in faults)
     for code in (f"{error.code}.{reason}", *(kind.code for kind in type(error).__mro__ if hasattr(kind, "code"))):
-        if error.code == "schema_faults" and isinstance(facts.get("faults"), list):
-            return _filled(words[code], facts), "\n".join(_fault(fault, words) for fault in error.facts["faults"])  # type: ignore[attr-defined]
         if code in words:
             return _filled(words[code], facts), _filled(words.get(code + "!", words.get(error.code + "!", "")), facts)
     return _filled(words["error"], facts | {"code": error.code}), ""
