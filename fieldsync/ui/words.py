@@ -58,7 +58,7 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
     if named is not None:
         made["field"] = _label(named, lang)
         if isinstance(facts.get("choices"), list):
-            made["choices"] = [choice.label.get(lang, choice.code) for choice in named.choices]
+            made["choices"] = [choice.label.get(lang, choice.code) for choice in named.offered]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
     if isinstance(lacking, list):
         made["fields"] = [_label(kind.fields[name], lang) for name in kind.fields if name in lacking]
