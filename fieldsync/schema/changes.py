@@ -54,7 +54,8 @@ def _changes(old: Type, new: Type) -> Iterator[Json]:
     if old.lifecycle != new.lifecycle:
         yield {"what": "states_changed"}
     told = told or any(
-        tuple(final_name(new.renamed, one) for one in getattr(old, key)) != getattr(new, key) for key in ("title", "search")
+        tuple(final_name(new.renamed, one) for one in getattr(old, key)) != getattr(new, key)
+        for key in ("title", "search")
     )
     if told or any(getattr(old, key) != getattr(new, key) for key in ("label", "plural", "sections")):
         yield {"what": "words_changed"}
