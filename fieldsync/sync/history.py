@@ -42,7 +42,7 @@ def history(node: Node, ref: str) -> list[Json]:
             if entries[head.dot].commit is None:
                 entries[head.dot].fields[name] = head.value
         lost, origins = set(_lost(row)), dict(_origins(row))
-        told = []
+        told: list[Json] = []
         aside = {dot[0]: {seq for seq, _, _ in tx.refusals(dot[0])} for dot in entries}
         known: list[tuple[Dot, str, Value]] = []
         for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
@@ -58,8 +58,9 @@ def history(node: Node, ref: str) -> list[Json]:
                 told.append({
                     "at": stamp.text(entry.stamp), "by": entry.author, "device": device_name(tx, dot[0]), "seq": dot[1],
                     "changes": changes, "note": entry.note, "lost": any((dot, name) in lost for name in changes),
-                    "refused": dot[1] in aside[dot[0]],
                 })  # fmt: skip
+                if dot[1] in aside[dot[0]]:
+                    told[-1]["refused"] = True
         return told
 
 

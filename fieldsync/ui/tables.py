@@ -172,7 +172,7 @@ class Tables(Terminal):
         kind = node.schema.types.get(type)
         for entry in found:
             lost = "  ⚠ " + self.phrase("lost") if entry["lost"] else ""
-            lost += "  ⚠ " + self.phrase("kept_aside") if entry["refused"] else ""
+            lost += "  ⚠ " + self.phrase("kept_aside") if entry.get("refused") else ""
             self.line(f"{when(entry['at'])}  {self.safe(entry['by'])}  {entry['device']}:{entry['seq']}{lost}")
             for name, change in entry["changes"].items():
                 label = self.label(kind, name)
