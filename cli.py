@@ -41,7 +41,12 @@ TREE = Branch(
         "schema": Branch(
             "The forms: which record types and fields there are.",
             None,
-            {"list": Leaf("office:list_types"), "show": Leaf("office:show_type"), "check": Leaf("office:check_folder")},
+            {
+                "list": Leaf("office:list_types"),
+                "show": Leaf("office:show_type"),
+                "check": Leaf("office:check_folder"),
+                "publish": Leaf("office:publish"),
+            },
         ),
         "server": Branch(
             "An office's server: set it up, run it, invite people, lock devices out.",

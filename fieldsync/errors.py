@@ -4,13 +4,14 @@ FieldsyncError                      exit  status
 ├── Fault (ours)                      1     500   DiskFull, Unexpected
 ├── Usage                             2     400
 ├── BadInput                          3     422   UnknownType, UnknownField, IllegalValue, IllegalStep, Incomplete,
-│                                                 BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap
+│                                                 RetiredType, BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap
 ├── Locked                            4     401   WrongPassphrase, NoSecret
 ├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead
 ├── NoContact                         6     503   Unreachable, CutOff
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
 │                                                 BadSignature, StoreExists
-├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion
+├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
+│                                                 OtherDictionary
 └── MustDecide                        9     409   OpenConflict
 
 Facts never hold a field's value or a person's name: errors travel into logs.
@@ -77,6 +78,12 @@ class UnknownField(BadInput):
     """No such field; facts: type, field, known."""
 
     code = "unknown_field"
+
+
+class RetiredType(BadInput):
+    """A record type of which no new records are made; facts: type."""
+
+    code = "retired_type"
 
 
 class IllegalValue(BadInput):
@@ -327,6 +334,12 @@ class BadVersion(Damaged):
     """A version that this program does not speak; facts: what, theirs, ours."""
 
     code = "bad_version"
+
+
+class OtherDictionary(Damaged):
+    """A server that does not have the dictionary which the sender packs with: it is sent again without any."""
+
+    code = "other_dictionary"
 
 
 class MustDecide(FieldsyncError):

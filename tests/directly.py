@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.sync import heal, relay
+from fieldsync.sync import heal, past, relay
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Client, Serving, Tally
@@ -25,22 +25,26 @@ class Direct(_Talk):
         self.cut = cut
         self.again = again
 
-    def _pass(self, frame: bytes) -> tuple[Kind, bytes]:
+    def _pass(self, frame: bytes, codec: Codec | None = None) -> tuple[Kind, bytes]:
         if self.cut is not None:
             if self.cut == 0:
                 raise errors.CutOff(server=self.server.address)
             self.cut -= 1
-        return Codec(self.node.schema.dictionary()).unpack(frame[0], frame[HEAD:])
+        return (codec or self.client.codec).unpack(frame[0], frame[HEAD:])
 
     def request(self, path: str, hello: bytes, more: Any = None) -> Iterator[tuple[Kind, bytes]]:
         """Pass frames one by one, each as often as `again` says."""
         self.tally.requests += 1
-        _, plain = self._pass(hello)
+        _, plain = self._pass(hello, Codec())
+        said = messages.decode(messages.Hello, plain)
         with self.hq.store.read() as tx:
             device = tx.device(self.node.device)
             assert device is not None
-        codec = Codec(self.hq.schema.dictionary())
-        serving = Serving(self.hq, device, messages.decode(messages.Hello, plain), codec)
+            known = past.dictionaries(tx)
+        if said.dictionary not in known:
+            raise errors.OtherDictionary
+        codec = Codec(known[said.dictionary])
+        serving = Serving(self.hq, device, said, codec)
         frames: Iterable[bytes] = more() if isinstance(more, Callable) else more or ()  # type: ignore[arg-type]
         if path == "/v1/heal":
             (frame,) = frames

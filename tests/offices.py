@@ -210,7 +210,7 @@ class Hand:
             "protocol": PROTOCOL, "dictionary": self.codec.id, "now": self.node.clock(), "head": 0,
             "grants": grants_hash(self.node.grants), "cursors": (), "where": False, "devices": 0,
         }  # fmt: skip
-        return self.pack(Kind.HELLO, messages.encode(list((given | changes).values())))
+        return Codec().pack(Kind.HELLO, messages.encode(list((given | changes).values())))
 
     def pack(self, kind: Kind, payload: bytes) -> bytes:
         """Return a frame."""

@@ -168,6 +168,8 @@ def _ask_new(
     from fieldsync.ui.prompts import Form
 
     node.may_write(unit or (node.units[0] if node.units else ""))
+    if node.schema.type(type).retired:
+        raise errors.RetiredType(type=type)
     while True:
         changes = Form(tables(ctx), node, node.schema.type(type)).ask()
         if changes is None:

@@ -72,6 +72,7 @@ def list_types(ctx: typer.Context) -> None:
                 "type": t.name,
                 "label": t.label,
                 "version": t.version,
+                "retired": t.retired,
                 "fields": len(t.fields),
                 "belongs_to": t.belongs_to,
             }
@@ -106,3 +107,21 @@ def check_folder(
     schema = load.load_folder(Path(folder))
     told = {"types": list(schema.types), "version": schema.version}
     tell(ctx, told, lambda out: out.folder_good(told))
+
+
+def publish(
+    ctx: typer.Context,
+    folder: Annotated[str, Argument(metavar="DIR", help="A folder of forms (*.toml).")],
+    *,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Put new forms in force, at headquarters: checked against all that were before; laptops get them when they sync.
+
+    Example: fieldsync schema publish forms --dry-run
+    """
+    from fieldsync.server import publish as publishing
+    from fieldsync.ui import forms
+
+    with opened(ctx) as node:
+        told = publishing.publish(node, Path(folder), dry_run=dry_run)
+        tell(ctx, told, lambda out: forms.published(out, node, told, dry_run=dry_run))

@@ -48,10 +48,13 @@ def status(node: "Node") -> dict[str, Any]:
     found = read.status(node)
     with node.store.read() as tx:
         off = tx.get(CLOCK_OFF)
+        unread = tx.get("forms_unread")
     found["clock_off_ms"] = off
     health = []
     if off is not None and abs(int(off)) > stamp.TOLERANCE_MS:
         health.append("clock_off")
+    if unread:
+        health.append("forms_unread")
     if found["refused"]:
         health.append("refused")
     if found["unsent"] and not found["receipts"]:

@@ -50,4 +50,4 @@ def members(spec: Field, value: object, reference: Normal | None) -> list[str] |
     parts = _SEPARATORS.split(value) if isinstance(value, str) else value if isinstance(value, list) else [value]
     given = [part.strip() if isinstance(part, str) else part for part in parts]
     wanted = [reference(part) if reference is not None else part for part in given if part not in (None, "")]
-    return sorted({str(validate.check_member(spec, part)) for part in wanted}) or None
+    return sorted({str(validate.check_new_member(spec, part)) for part in wanted}) or None

@@ -92,6 +92,8 @@ class _Importer:
         unit: str | None,
         quoted: bool,
     ) -> None:
+        if kind.retired:
+            raise errors.RetiredType(type=kind.name)
         self._node, self._tx, self._kind, self._file, self._outcome = node, tx, kind, file, outcome
         self._given = given
         self._key = kind.field(key) if key is not None else None

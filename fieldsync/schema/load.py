@@ -17,6 +17,7 @@ from fieldsync.schema import rules, toml_lines
 from fieldsync.schema.model import Choice, Field, Label, Schema, Type, make
 
 CHOICES = "choices.toml"
+PUBLISHED = "published.toml"  # written by `schema publish`: how often the forms were published
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 CODE = re.compile(r"[a-z0-9][a-z0-9_]{0,47}")
 MAX_FILE = 1_000_000  # characters
@@ -26,7 +27,7 @@ RESERVED_FIELDS = frozenset(
 )
 RESERVED_TYPES = frozenset(
     {"record", "commit_log", "channel_entry", "channel", "register", "device", "invite", "unit"}
-    | {"setting", "cursor", "search", "receipt", "choices", "main", "temp"}
+    | {"setting", "cursor", "search", "receipt", "choices", "published", "main", "temp"}
 )
 
 _TEXT_LABEL = {"en": "", "ar": ""}
@@ -42,6 +43,7 @@ _TYPE_KEYS: dict[str, type | tuple[type, ...]] = {
     "beats": list,
     "sections": dict,
     "renamed": dict,
+    "retired": bool,
     "fields": dict,
 }
 _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
@@ -64,8 +66,9 @@ _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "pattern": str,
     "past": bool,
     "country": str,
+    "retired": bool,
 }
-_STATE_KEYS: dict[str, type | tuple[type, ...]] = {"en": str, "ar": str, "next": list}
+_STATE_KEYS: dict[str, type | tuple[type, ...]] = {"en": str, "ar": str, "next": list, "retired": bool}
 
 Table = dict[str, Any]
 
@@ -103,7 +106,7 @@ def load_texts(texts: Mapping[str, str]) -> Schema:
     shared = _shared_choices(files[CHOICES]) if CHOICES in files else {}
     types: dict[str, Type] = {}
     for name, file in files.items():
-        if name != CHOICES and file.table is not None:
+        if name not in (CHOICES, PUBLISHED) and file.table is not None:
             kind = _type(file, shared)
             types[kind.name] = kind
     for name, kind in types.items():
@@ -113,6 +116,15 @@ def load_texts(texts: Mapping[str, str]) -> Schema:
         faults.sort(key=lambda fault: (str(fault["file"]), fault["line"]))
         raise errors.SchemaFaults(faults=faults)
     return make(types)
+
+
+def number(texts: Mapping[str, str]) -> int:
+    """How often these forms had been published: the larger of two numbers is the newer of two schemas."""
+    try:
+        found = tomllib.loads(texts.get(PUBLISHED, "")).get("number", 0)
+    except tomllib.TOMLDecodeError:
+        return 0
+    return found if isinstance(found, int) else 0
 
 
 class _File:
@@ -197,11 +209,11 @@ def _choices(file: _File, table: object, path: toml_lines.Path) -> tuple[Choice,
     found: list[Choice] = []
     for code, given in table.items():
         here = (*path, code)
-        words = file.keys(given, here, {"en": str, "ar": str})
+        words = file.keys(given, here, {"en": str, "ar": str, "retired": bool})
         if not CODE.fullmatch(code):
             file.fault(here, "bad_name")
         file.words(words, here)
-        found.append(Choice(code, {lang: words.get(lang, "") for lang in _TEXT_LABEL}))
+        found.append(Choice(code, {lang: words.get(lang, "") for lang in _TEXT_LABEL}, words.get("retired", False)))
     return tuple(found)
 
 
@@ -239,6 +251,7 @@ def _type(file: _File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
         search=file.names(table.get("search"), ("search",)),
         sections=sections,
         renamed=renamed,
+        retired=table.get("retired", False),
     )
 
 
@@ -254,7 +267,7 @@ def _lifecycle(file: _File, table: Table) -> tuple[Lifecycle | None, tuple[Choic
             file.fault(path, "bad_name")
         file.words(words, path)
         transitions[state] = file.names(words.get("next", []), (*path, "next"))
-        choices.append(Choice(state, {lang: words.get(lang, "") for lang in _TEXT_LABEL}))
+        choices.append(Choice(state, {lang: words.get(lang, "") for lang in _TEXT_LABEL}, words.get("retired", False)))
     if not choices:
         file.fault(("states",), "no_states")
         return None, ()
@@ -315,7 +328,7 @@ def _field(
         key: table[key]
         for key in ("required", "when", "relevant", "rule", "warn", "formula", "section")
         if key in table
-    } | {key: table[key] for key in ("pattern", "past", "country") if key in table}
+    } | {key: table[key] for key in ("pattern", "past", "country", "retired") if key in table}
     return Field(
         name=name,
         type=table.get("type", ""),

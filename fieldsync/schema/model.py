@@ -50,11 +50,12 @@ SYSTEM = {"_deleted": "review", "_unit": "review", "_same_as": "review", "_share
 DICTIONARY_LIMIT = 16 * 1024
 
 
-class Choice(msgspec.Struct, frozen=True):
-    """One answer of a choice field: the code that is stored and the words that are shown."""
+class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One answer of a choice field: the code that is stored and the words that are shown; `retired`: no more given."""
 
     code: str
     label: Label
+    retired: bool = False
 
 
 class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
@@ -85,6 +86,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     pattern: str = ""
     past: bool = False  # a date that may not lie in the future
     country: str = "SY"  # whose numbers a phone without +… is one of
+    retired: bool = False  # no more asked for or filled in; what was written stays readable
 
     @property
     def kind(self) -> str:
@@ -95,6 +97,11 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     def codes(self) -> tuple[str, ...]:
         """The codes of its choices, in the schema's order."""
         return tuple(choice.code for choice in self.choices)
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """The choices that may still be given."""
+        return tuple(choice for choice in self.choices if not choice.retired)
 
     def words(self, value: object, lang: str) -> str:
         """The value as people read it: a choice's label in `lang`, anything else as it is."""
@@ -122,6 +129,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     search: tuple[str, ...] = ()
     sections: dict[str, Label] = {}
     renamed: dict[str, str] = {}
+    retired: bool = False  # no new records of it; those there are stay
 
     def field(self, name: str) -> Field:
         """The field of that name; raises UnknownField."""

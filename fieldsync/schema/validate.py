@@ -16,6 +16,7 @@ from fieldsync.schema.values import Normaliser, normaliser
 __all__ = [
     "check",
     "check_member",
+    "check_new_member",
     "derive",
     "missing",
     "normaliser",
@@ -36,6 +37,12 @@ class _Plan:
         plain = [field for field in fields if field.kind == "plain"]
         self.makers: dict[str, Normaliser] = {field.name: normaliser(field) for field in plain}
         self.past = frozenset(field.name for field in plain if field.past)
+        self.retired = frozenset(field.name for field in fields if field.retired)
+        self.gone = {
+            field.name: frozenset(c.code for c in field.choices if c.retired)
+            for field in fields
+            if any(choice.retired for choice in field.choices)
+        }
         self.once = frozenset(field.name for field in plain if field.merge == "once")
         self.always = frozenset(field.name for field in fields if field.required == "always")
         self.rules = [(field.name, expr.compile(field.rule)) for field in fields if field.rule]
@@ -83,6 +90,7 @@ def check(
                 _refuse_not_plain(kind.field(name))
             else:
                 new[name] = maker(value)
+        _refuse_retired(plan, kind, new, doc)
         for name in plan.past.intersection(new):
             _refuse_future(kind.fields[name], new[name], today)
         if not deciding:
@@ -112,6 +120,17 @@ def check_member(field: Field, value: object) -> str | int:
     return str(found)
 
 
+def check_new_member(field: Field, value: object) -> str | int:
+    """A member, entry or step as `check_member` has it, which the form still takes. Raises IllegalValue."""
+    found = check_member(field, value)
+    if field.retired:
+        raise errors.IllegalValue(field=field.name, reason="retired_field")
+    if any(choice.retired and choice.code == found for choice in field.choices):
+        offered = [choice.code for choice in field.offered]
+        raise errors.IllegalValue(field=field.name, reason="retired_choice", choices=offered)
+    return found
+
+
 def missing(kind: Type, doc: Doc, today: str) -> list[str]:
     """The fields that a record still needs before it can leave its first state, in form order."""
     plan = _plan(kind)
@@ -126,7 +145,7 @@ def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
     return [
         name
         for name, field in kind.fields.items()
-        if field.type != STATE and field.kind != "derived" and _asked(plan, name, full, today)
+        if field.type != STATE and field.kind != "derived" and not field.retired and _asked(plan, name, full, today)
     ]
 
 
@@ -182,7 +201,8 @@ def _asked(plan: _Plan, name: str, full: Doc, today: str) -> bool:
 
 def _needed(kind: Type, plan: _Plan, name: str, full: Doc, today: str) -> bool:
     # A tally counts from nothing, so it is never missing.
-    if kind.fields[name].kind in ("tally", "derived") or not _nothing(full.get(name)):
+    spec = kind.fields[name]
+    if spec.kind in ("tally", "derived") or spec.retired or not _nothing(full.get(name)):
         return False
     when = plan.when.get(name)
     wanted = name in plan.always or (when is not None and when.holds(full, today))
@@ -192,6 +212,17 @@ def _needed(kind: Type, plan: _Plan, name: str, full: Doc, today: str) -> bool:
 def _refuse_not_plain(field: Field) -> NoReturn:
     reason = "derived" if field.kind == "derived" else "not_plain"
     raise errors.IllegalValue(field=field.name, reason=reason, kind=field.kind)
+
+
+def _refuse_retired(plan: _Plan, kind: Type, new: Doc, doc: Doc) -> None:
+    """What a form has retired stays readable and may be emptied, but is given no more."""
+    for name in plan.retired.intersection(new):
+        if new[name] not in (None, doc.get(name)):
+            raise errors.IllegalValue(field=name, reason="retired_field")
+    for name in plan.gone.keys() & new.keys():
+        if new[name] in plan.gone[name] and new[name] != doc.get(name):
+            offered = [choice.code for choice in kind.fields[name].offered]
+            raise errors.IllegalValue(field=name, reason="retired_choice", choices=offered)
 
 
 def _refuse_future(field: Field, value: object, today: str) -> None:

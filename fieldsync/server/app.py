@@ -21,7 +21,8 @@ from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server.metrics import Metrics
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, covers
-from fieldsync.sync import heal, relay
+from fieldsync.sync import heal, past, relay
+from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Batch, Serving
 from fieldsync.sync.transport import NONCE_HEADER, b64, join_message, unb64
@@ -63,7 +64,8 @@ class App:
         self.metrics = Metrics()
         with node.store.read() as tx:
             self._nonces = Nonces(tx.get("nonce_key"))
-        self._dictionary = node.schema.dictionary()
+        self._plain = Codec()  # for hellos; they are read on the event loop's own thread
+        self._dictionaries: tuple[bytes, dict[bytes, bytes]] = b"", {}
         self.asgi = Starlette(
             routes=[
                 Route("/v1/sync", self.sync, methods=["POST"]),
@@ -111,15 +113,27 @@ class App:
     ) -> tuple[Device, bytes, Serving]:
         async with asyncio.timeout(HELLO_SECONDS):
             tag, payload, whole = await _next(frames)
-        codec = Codec(self._dictionary)
-        kind, plain = codec.unpack(tag, payload)
+        kind, plain = self._plain.unpack(tag, payload)
         if kind is not Kind.HELLO:
             raise errors.BadFrame(reason="no hello")
         url = request.url
         proof = request.headers.get("authorization", "")
         device, nonce = await run_in_threadpool(self._admit, request.method, url.path, url.query, proof, whole)
         request.state.nonce = nonce  # a refusal from here on hands it out, too
-        return device, nonce, Serving(self.node, device, messages.decode(messages.Hello, plain), codec)
+        hello = messages.decode(messages.Hello, plain)
+        return device, nonce, Serving(self.node, device, hello, await run_in_threadpool(self._codec, hello.dictionary))
+
+    def _codec(self, dictionary: bytes) -> Codec:
+        """Return a codec with the dictionary that a hello names: of our forms, present or past. OtherDictionary."""
+        with self.node.store.read() as tx:
+            forms = tx.get(nodes.FORMS)
+            if forms != self._dictionaries[0]:  # at the start, and when somebody published beside us
+                self.node.renew(tx)
+                self._dictionaries = forms, past.dictionaries(tx)
+        known = self._dictionaries[1].get(dictionary)
+        if known is None:
+            raise errors.OtherDictionary
+        return Codec(known)
 
     # --- routes ---
 

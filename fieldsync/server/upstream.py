@@ -11,8 +11,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.store.contract import Grant, Server, covers
-from fieldsync.sync import node as nodes
-from fieldsync.sync import relay, transport
+from fieldsync.sync import forms, relay, transport
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import granted
@@ -51,7 +50,7 @@ def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str
         for fact, value in facts.items():
             tx.put(fact, value)
         tx.rename(node.device, told.letters)
-        nodes.write_schema(tx, told.schema)
+        forms.take_over(node, tx, told.schema)
     return {
         "server": name,
         "address": invite.address,

@@ -31,6 +31,15 @@ class Ledger(Numbered):
         """Set one of the node's facts."""
         self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def keep_schema(self, hash: bytes, schema: bytes) -> None:
+        """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""
+        self.sql("DELETE FROM schema_past WHERE hash = ?", (hash,))
+        self.sql("INSERT INTO schema_past (hash, schema) VALUES (?, ?)", (hash, schema))
+
+    def schemas(self) -> list[bytes]:
+        """Return all compiled schemas that this node has worked with, the newest first."""
+        return [row[0] for row in self.sql("SELECT schema FROM schema_past ORDER BY n DESC")]
+
     # --- devices ---
 
     def device(self, device: bytes) -> Device | None:
@@ -188,6 +197,12 @@ class Ledger(Numbered):
         """Return (seq, code, facts as JSON) of a device's refused commits behind `after`."""
         query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
         return [tuple(row) for row in self.sql(query, (self.device_number(device), after))]
+
+    def kept_aside(self, reasons: Sequence[str]) -> list[tuple[bytes, int]]:
+        """Return (device, seq) of the commits that are kept aside for one of these reasons, in the order of their coming."""
+        marks = ",".join("?" * len(reasons))
+        found = self.sql(f"SELECT device, seq FROM refusal WHERE reason IN ({marks}) ORDER BY arrival", tuple(reasons))
+        return [(self.device_id(row[0]), row[1]) for row in found.fetchall()]
 
     def judged(self, after: int, device: bytes | None = None) -> list[tuple[int, bytes, int, str, str]]:
         """Return (arrival, device, seq, code, facts) of the commits (of one device) kept aside, or taken after all, since an arrival."""

@@ -314,11 +314,34 @@ class Records(Numbered):
             self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
         self._count()
 
+    def ids(self, type: str) -> list[bytes]:
+        """Return the ids of all records of a type."""
+        return [row[0] for row in self.sql("SELECT id FROM record WHERE type = ? ORDER BY n", (type,))]
+
+    def rewrite(self, rows: Iterable[Row]) -> None:
+        """Write rows that a new form names or settles otherwise. Nobody is told: everybody does the same with that form."""
+        for row in rows:
+            assert row.channel is not None
+            now = term(row.state)
+            self._counter(row.channel)[1] += now - row.old_term
+            row.old_term = now
+            conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
+            registers = encode_registers(row, self.device_number, self.author_number)
+            self.sql(
+                "UPDATE record SET term=?, registers=?, doc=?, conflicts=? WHERE n=?",
+                (signed(now), registers, dump_json(row.doc).decode(), conflicts, row.n),
+            )
+        self._count()
+
     # --- full text ---
 
     def unsearched(self, numbers: Iterable[int]) -> None:
         """Remember that the full-text words of these records are not what they should be."""
         self.many("INSERT OR IGNORE INTO unsearched VALUES (?)", [(n,) for n in sorted(numbers)])
+
+    def unsearched_type(self, type: str) -> None:
+        """Remember it of all records of a type."""
+        self.sql("INSERT OR IGNORE INTO unsearched SELECT n FROM record WHERE type = ?", (type,))
 
     def catch_up(self, words: Callable[[str, Document], str], limit: int) -> int:
         """Put the words (of a type and a document) of up to `limit` such records into the full-text table; return how many."""

@@ -41,6 +41,8 @@ def apply(
 
     `known` are the rows of these records where the caller has read them already.
     """
+    if rules.renames:
+        states = [rules.upgraded(state) for state in states]
     if known is None:
         known = tx.rows(dict.fromkeys(state.record for state in states))
     touched: Touched = {}
@@ -69,7 +71,7 @@ def apply(
     opened = [touched[record][0] for record, n in conflicts.items() if len(touched[record][0].conflicts) > n]
     told = {state.record: state.origins for state in states if state.origins} if opened else {}
     for row in opened:
-        _trace(tx, row, told.get(row.state.record, {}))
+        _trace(tx, rules, row, told.get(row.state.record, {}))
     _place(tx, rules, touched, unit)
     tx.save(touched)
     rows = {record: row for record, (row, _) in touched.items()}
@@ -78,18 +80,19 @@ def apply(
     return Applied(rows, len(opened))
 
 
-def _trace(tx: Tx, row: Row, told: Mapping[str, Value]) -> None:
+def _trace(tx: Tx, rules: Rules, row: Row, told: Mapping[str, Value]) -> None:
     """Find the value that a new conflict's heads all started from: as told by a server, or in our own log."""
     for field, origin in row.conflicts.items():
         if origin is None and field in row.state.fields:
-            row.conflicts[field] = told.get(field) if field in told else _origin(tx, row.state, field)
+            row.conflicts[field] = told.get(field) if field in told else _origin(tx, rules, row.state, field)
 
 
-def _origin(tx: Tx, state: State, field: str) -> Value:
+def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
     for head in state.fields[field].heads:
         if isinstance(head.value, dict) and REOPENED in head.value:
             return head.value.get("base")  # type: ignore[return-value]  # a JSON value
-    known = (decode(logged.body) for logged in tx.commits_of(state.record) if logged.body is not None)
+    of_type = rules.of(state.type)
+    known = (of_type.today(decode(logged.body)) for logged in tx.commits_of(state.record) if logged.body is not None)
     writes = [commit for commit in known if field in commit.fields]
     heads = {head.dot for head in candidates(state.fields[field])}
     seen_by = [

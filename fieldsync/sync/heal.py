@@ -13,6 +13,7 @@ from fieldsync.store import Tx
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.sync.relay import UPSTREAM
+from fieldsync.sync.rules import Rules
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import MOST_RANGES, MOST_WANTED, Ask, Found, Range
@@ -126,7 +127,7 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
     for part in parts:
         yield codec.pack(Kind.FOUND, messages.encode(part))
     with node.store.read() as tx:
-        damaged = [record for record in ask.want if _lacking(tx, record) is not None]
+        damaged = [record for record in ask.want if _lacking(tx, node.rules, record) is not None]
     if damaged:
         _mend(node, damaged)
     with node.store.read() as tx:
@@ -176,7 +177,7 @@ def _whole(unit: str, states: list[State], codec: Codec) -> Iterator[bytes]:
 # --- a server's own faults --------------------------------------------------------------------------------------------
 
 
-def _lacking(tx: Tx, record: bytes) -> State | None:
+def _lacking(tx: Tx, rules: Rules, record: bytes) -> State | None:
     """Return what a record's commits say of it where its registers say something else: only the log is signed."""
     refused: dict[bytes, set[int]] = {}
     folded: State | None = None
@@ -186,7 +187,7 @@ def _lacking(tx: Tx, record: bytes) -> State | None:
         if logged.device not in refused:
             refused[logged.device] = {seq for seq, _, _ in tx.refusals(logged.device)}
         if logged.seq not in refused[logged.device]:
-            said = state_of(decode(logged.body))
+            said = rules.upgraded(state_of(decode(logged.body)))
             folded = said if folded is None else merge(folded, said)[0]
     row = tx.rows([record]).get(record)
     if folded is None or row is None:
@@ -198,6 +199,7 @@ def _lacking(tx: Tx, record: bytes) -> State | None:
 
 def _mend(node: Node, records: list[bytes]) -> None:
     with node.store.write() as tx:
-        states = [state for record in records if (state := _lacking(tx, record)) is not None]
+        node.renew(tx)
+        states = [state for record in records if (state := _lacking(tx, node.rules, record)) is not None]
         tx.purge(tx.rows(state.record for state in states).values())
         apply(tx, node.rules, states, index=node.is_laptop)

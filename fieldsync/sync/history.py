@@ -35,7 +35,7 @@ def history(node: Node, ref: str) -> list[Json]:
         entries: dict[Dot, _Entry] = {}
         for logged in tx.commits_of(row.state.record):
             if logged.body is not None:
-                one = decode(logged.body)
+                one = node.rules.of(row.state.type).today(decode(logged.body))
                 entries[one.device, one.seq] = _Entry(one.stamp, one.author, dict(one.fields), one.note, one)
         for name, head, note in _heard(row):
             if head.dot not in entries:
@@ -44,7 +44,8 @@ def history(node: Node, ref: str) -> list[Json]:
                 entries[head.dot].fields[name] = head.value
         lost, origins = set(_lost(row)), dict(_origins(row))
         receipts = Receipts(node, tx, row)
-        told = []
+        told: list[Json] = []
+        aside = {dot[0]: {seq for seq, _, _ in tx.refusals(dot[0])} for dot in entries}
         known: list[tuple[Dot, str, Value]] = []
         for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
             changes = {}
@@ -61,6 +62,8 @@ def history(node: Node, ref: str) -> list[Json]:
                     "changes": changes, "note": entry.note, "lost": any((dot, name) in lost for name in changes),
                     "receipt": receipts.of(dot),
                 })  # fmt: skip
+                if dot[1] in aside[dot[0]]:
+                    told[-1]["refused"] = True
         return told
 
 

@@ -1,6 +1,7 @@
 """A node: an open store with its identity, schema and clock. A laptop, a branch server, a headquarters: all are one of these."""
 
 import datetime
+import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from fieldsync.store.contract import Grant, covers
 from fieldsync.sync.rules import Rules
 
 SLOTS = "slots.json"
+FORMS = "forms"
 WRITERS = ("caseworker", "supervisor", "admin", "partner")
 DECIDERS = ("supervisor", "admin")
 ROLES = ("caseworker", "supervisor", "admin", "auditor", "partner", "branch")
@@ -49,6 +51,7 @@ class Node:
     person: str
     grants: tuple[Grant, ...]
     clock: Callable[[], int] = wall_clock
+    forms: bytes = b""  # which forms these are: their number and the beginning of their texts' hash
 
     @property
     def device(self) -> bytes:
@@ -93,6 +96,16 @@ class Node:
         with self.store.read() as tx:
             self.grants = _grants(tx.get("grants"))
 
+    def renew(self, tx: Tx) -> bool:
+        """Work with the forms that this transaction finds in force: another process may have taken over new ones."""
+        forms = tx.get(FORMS)
+        if forms == self.forms or forms[:4] < self.forms[:4]:  # never back: another thread may have begun earlier
+            return False
+        self.schema = model.decode(tx.get("schema"))
+        self.rules = Rules(self.schema)
+        self.forms = forms
+        return True
+
     def close(self) -> None:
         """Close the store."""
         self.store.close()
@@ -123,7 +136,7 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False) -> Node:
             raise errors.StoreDamaged(part="schema") from fault
         return Node(
             home, store, schema, Rules(schema), DeviceKey.from_bytes(get("private")), get("kind"), get("org"),
-            get("letters"), get("person"), _grants(get("grants")),
+            get("letters"), get("person"), _grants(get("grants")), forms=get(FORMS),
         )  # fmt: skip
 
 
@@ -185,13 +198,23 @@ def write_identity(
     tx.enrol(key.device, key.public, letters, person, grants, now, chain.first(key.device))
 
 
+def mark(texts: dict[str, str]) -> bytes:
+    """Return what tells forms apart: how often they had been published, and the beginning of their texts' hash, 4 bytes each."""
+    number = min(max(load.number(texts), 0), (1 << 32) - 1)
+    return number.to_bytes(4, "big") + hashlib.sha256(msgspec.json.encode(texts, order="sorted")).digest()[:4]
+
+
 def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
     """Keep a schema's texts, and itself compiled, with a view per record type."""
     from fieldsync.store import views
 
     schema = load.load_texts(texts)
+    compiled = model.encode(schema)
+    forms = mark(texts)
     tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
-    tx.put("schema", model.encode(schema))
+    tx.put("schema", compiled)
+    tx.put(FORMS, forms)
+    tx.keep_schema(forms[-4:], compiled)
     views.make(
         tx.connection,
         {name: [f.name for f in t.fields.values() if f.kind != "derived"] for name, t in schema.types.items()},

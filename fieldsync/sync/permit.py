@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from fieldsync import errors
 from fieldsync.core import codes
@@ -12,11 +12,14 @@ from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
 from fieldsync.core.state import field_of, register_of
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
+from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Row, covers
+from fieldsync.sync import past
 from fieldsync.sync.node import DECIDERS, WRITERS
 from fieldsync.sync.rules import Rules
 
+AHEAD = "ahead"  # set when values of newer forms than ours were taken, as they came
 UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
 
 
@@ -53,6 +56,7 @@ class Permit:
             self._check_type(commit)
             self._check_seen(commit)
             said = self._check_fields(commit)
+            commit = self._rules.of(commit.type).today(commit)
             self._check_place(commit)
             if grant.role not in DECIDERS and not branch and (said or self._decides(commit)):
                 return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
@@ -134,7 +138,13 @@ class Permit:
         """Check the values against the form, and return whether a decision is among them."""
         kind = self._rules.schema.type(commit.type)
         newer = commit.form > kind.version  # than our form: its values are kept as they are
-        checks = self._rules.of(commit.type).checks
+        rules = self._rules.of(commit.type)
+        if newer:
+            self._tx.put(AHEAD, 1)
+        elif commit.form < kind.version:  # what was legal under its own form stays so
+            rules = self._rules.older(commit.type, commit.form, partial(past.forms, self._tx))
+            kind = rules.type or kind
+        checks = rules.checks
         decision = False
         for name, value in commit.fields.items():
             check = checks.get(name)
@@ -143,14 +153,29 @@ class Permit:
                 if not _are_heads(value[REOPENED]):
                     raise errors.IllegalValue(type=commit.type, field=name, reason="system")
             elif check is not None:
-                if value is not None and not newer and check(value) != value:
-                    raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
+                if value is not None and not newer and not self._held(commit, name, value):
+                    _check_plain(commit, check, name, value)
             elif name.startswith("_"):
                 _check_system(commit, name, value)
                 decision = decision or field_of(name) == DECIDED
             elif not newer:
                 _check_member(commit, kind.field(field_of(name)), name, value)
         return decision
+
+    def _held(self, commit: Commit, name: str, value: object) -> bool:
+        """Say whether the record shows this value already: a person may decide for what an older form allowed."""
+        row = self._known.get(commit.record)
+        if row is None or not commit.context:
+            return False
+        name = self._rules.of(commit.type).present(name)
+        return any(
+            type(head.value) is type(value) and head.value == value for head in register_of(row.state, name).heads
+        )
+
+
+def _check_plain(commit: Commit, check: Normaliser, name: str, value: object) -> None:
+    if check(value) != value:
+        raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
 
 
 def _id(commit: Commit, owner: str) -> bytes:

@@ -157,6 +157,14 @@ def _scan(node: Node, tx: Tx, text: str, limit: int) -> Iterator[Row]:
                 return
 
 
+def _written(tx: Tx, device: bytes, seq: int) -> str | None:
+    """Return the code (or id) of the record that a commit is about."""
+    for logged in tx.commits(device, seq - 1, 1):
+        row = tx.rows([logged.record]).get(logged.record)
+        return row.code if row is not None and row.code else uuid_text(logged.record)
+    return None
+
+
 # --- status -----------------------------------------------------------------------------------------------------------
 
 
@@ -179,7 +187,7 @@ def status(node: Node) -> Json:
             "records": tx.counts(),
             "unsent": me.head - acknowledged(node, tx) if node.is_laptop else 0,
             "refused": [
-                {"seq": seq, "code": code, **msgspec.json.decode(facts)}
+                {**msgspec.json.decode(facts), "seq": seq, "code": code, "record": _written(tx, node.device, seq)}
                 for seq, code, facts in tx.refusals(node.device)
             ],
             "conflicts": tx.in_conflict(),

@@ -1,10 +1,16 @@
 """What the schema says about registers, made ready: how each field settles, who owns a record, what is searched."""
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import msgspec
+
 from fieldsync.core import names
+from fieldsync.core.commit import Commit
 from fieldsync.core.settle import Policy
+from fieldsync.core.state import State
+from fieldsync.schema import upgrade
 from fieldsync.schema.model import Schema, Type
 from fieldsync.schema.values import Normaliser, normaliser
 
@@ -38,6 +44,7 @@ class TypeRules:
         self.belongs_to = None if type is None else type.belongs_to
         self.search = () if type is None else type.search
         self.searched = frozenset(self.search)
+        self.renamed = {} if type is None else type.renamed
         self.fields = dict(_SYSTEM)
         self.checks: dict[str, Normaliser] = {}
         if type is not None:
@@ -51,6 +58,18 @@ class TypeRules:
     def of(self, field: str, *, member: bool = False) -> FieldRule:
         """Return a field's rule; a field of a newer schema is kept, and reviewed when it conflicts."""
         return self.fields.get(field) or (_UNKNOWN_MEMBERS if member else _UNKNOWN)
+
+    def present(self, register: str) -> str:
+        """Return the name that a register of an older form has now."""
+        return upgrade.present(self.renamed, register) if self.renamed else register
+
+    def today(self, commit: Commit) -> Commit:
+        """Return a commit of an older form with its fields under their present names: to be looked at, never to be signed."""
+        if not self.renamed:
+            return commit
+        context = tuple((tuple(map(self.present, names)), pairs) for names, pairs in commit.context)
+        fields = upgrade.upgrade(self.type, commit.fields) if self.type is not None else commit.fields
+        return msgspec.structs.replace(commit, fields=fields, context=context)
 
     def words(self, doc: Document) -> str:
         """Return the full-text words of a document; "" when there is nothing to find it by."""
@@ -70,6 +89,7 @@ class Rules:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self._types: dict[str, TypeRules] = {}
+        self._older: dict[tuple[str, int], TypeRules] | None = None
 
     def of(self, type: str) -> TypeRules:
         """Return a type's rules; unknown types are kept by the general ones."""
@@ -77,6 +97,22 @@ class Rules:
         if found is None:
             found = self._types[type] = TypeRules(type, self.schema.types.get(type))
         return found
+
+    def older(self, type: str, form: int, past: Callable[[], Mapping[tuple[str, int], Type]]) -> TypeRules:
+        """Return the rules of a type's older form, of all of them that `past` gives; today's where it is not among them."""
+        if self._older is None:
+            self._older = {key: TypeRules(key[0], kind) for key, kind in past().items()}
+        return self._older.get((type, form)) or self.of(type)
+
+    def upgraded(self, state: State) -> State:
+        """Return a state with its registers under their present names."""
+        renamed = self.of(state.type).renamed
+        return upgrade.upgraded(renamed, state) if renamed else state
+
+    @cached_property
+    def renames(self) -> bool:
+        """Whether any field ever had another name."""
+        return any(kind.renamed for kind in self.schema.types.values())
 
     @cached_property
     def owners(self) -> frozenset[str]:

@@ -61,6 +61,7 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
 
     `known` are the stored rows of these records where the caller has looked them up (a record that is not there is new).
     """
+    node.renew(tx)
     me = node.device
     device = tx.device(me)
     assert device is not None
@@ -131,6 +132,8 @@ def add(node: Node, type: str, changes: Changes, *, unit: str | None = None, not
 
 def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
     """Return a new record's checked fields: plain ones, and sets as lists; what is empty is left out."""
+    if kind.retired:
+        raise errors.RetiredType(type=kind.name)
     sets: Fields = {}
     for name, members in changes.put.items():
         sets[name] = sorted({str(m) for m in _members(kind, name, members)})
@@ -162,11 +165,12 @@ def _check_references(tx: Tx, kind: Type, fields: Mapping[str, object]) -> None:
             raise errors.IllegalValue(type=kind.name, field=name, reason="wrong_type", to=list(spec.to))
 
 
-def _members(kind: Type, name: str, members: Sequence[object]) -> list[str | int]:
+def _members(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
     spec = kind.field(name)
     if spec.kind != "set":
         raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_set")
-    return [validate.check_member(spec, member) for member in members]
+    check = validate.check_new_member if new else validate.check_member
+    return [check(spec, member) for member in members]
 
 
 # --- edit -------------------------------------------------------------------------------------------------------------
@@ -220,7 +224,7 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     fields: Fields = {name: as_json(value) for name, value in checked.items() if not names.same(value, old.get(name))}
     for put, dropped in ((True, changes.drop), (False, changes.put)):
         for name, members in dropped.items():
-            for member in _members(kind, name, members):
+            for member in _members(kind, name, members, new=not put):
                 register = register_of(state, f"{name}/{member}")
                 if present(register) is put:
                     fields[f"{name}/{member}"] = not put
@@ -235,7 +239,7 @@ def _counts(node: Node, kind: Type, changes: Changes, fields: Fields, state: Sta
         if spec.kind != "tally":
             raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_tally")
         mine = f"{name}/{node.device.hex()}"
-        if validate.check_member(spec, step):
+        if validate.check_new_member(spec, step):
             fields[mine] = int(step) + (counted(register_of(state, mine)) if state is not None else 0)
 
 
@@ -244,7 +248,7 @@ def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
     mine: Fields = {}
     for logged in tx.commits_of(row.state.record):
         if logged.device == node.device and logged.body is not None:
-            mine |= commit.decode(logged.body).fields
+            mine |= node.rules.of(row.state.type).today(commit.decode(logged.body)).fields
 
     def stale(name: str, value: Value) -> bool:
         head = shown_head(node, row.state, name)
@@ -261,7 +265,7 @@ def _logs(node: Node, tx: Tx, kind: Type, changes: Changes, fields: Fields) -> N
             raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_log")
         device = tx.device(node.device)
         assert device is not None
-        fields[f"{name}/{node.device.hex()[:8]}-{device.head + 1}"] = validate.check_member(spec, text)
+        fields[f"{name}/{node.device.hex()[:8]}-{device.head + 1}"] = validate.check_new_member(spec, text)
 
 
 def remove(node: Node, ref: str, reason: str) -> bytes:

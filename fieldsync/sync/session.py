@@ -17,11 +17,11 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
-from fieldsync.sync import aside, relay
+from fieldsync.sync import aside, forms, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
-from fieldsync.sync.node import Node
-from fieldsync.sync.permit import Permit
+from fieldsync.sync.node import FORMS, Node
+from fieldsync.sync.permit import AHEAD, Permit
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import MAX_COMPRESSED, PROTOCOL, Codec, Kind
 
@@ -29,6 +29,7 @@ _ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too 
 _FIRST_ROWS = 128
 _MOST_ROWS = 4_000
 _SLICE = 256  # commits whose records fit a processor's cache
+UNREADABLE = "forms_unread"  # set while the server has forms that this program cannot read
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Tally:
     healed: int = 0
     differing: list[str] = field(default_factory=list)
     clock_off: int = 0  # milliseconds that our clock is ahead of the server's
+    forms: Sequence[dict[str, object]] = ()  # the types whose forms changed
 
 
 class Sizer:
@@ -79,6 +81,7 @@ class Client:
             self.grants = relay.grants(tx) if self.branch else node.grants
         self._told = relay.Told(server.id)
         self.told_up = 0  # how far the server above was told of enrolments
+        self._same_forms = True
         self._progress = progress or (lambda _what, _count: None)
 
     def hello(self, *, where: bool = False) -> bytes:
@@ -95,20 +98,9 @@ class Client:
         assert me is not None
         grants = grants_hash(self.grants)
         hello = messages.Hello(
-            PROTOCOL,
-            self.codec.id,
-            node.clock(),
-            me.head,
-            grants,
-            cursors,
-            where,
-            devices,
-            refused,
-            b"",
-            servers,
-            *told,
-        )
-        return self.codec.pack(Kind.HELLO, messages.encode(hello))
+            PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers, *told
+        )  # fmt: skip
+        return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
     def commit_frames(self) -> Iterator[bytes]:
         """Yield this node's commits that the server has not acknowledged, sealed frame by frame."""
@@ -169,6 +161,7 @@ class Client:
         node, now = self.node, self.node.clock()
         self.acked = ack.head
         self.tally.clock_off = now - ack.now
+        self._same_forms = ack.schema is None
         with node.store.write() as tx:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
@@ -192,10 +185,26 @@ class Client:
                 self._told.put(tx, "receipts", number)
             if ack.grants is not None:
                 tx.put(relay.GRANTS if self.branch else "grants", msgspec.json.encode(ack.grants).decode())
+        if ack.schema:
+            self._take_over(ack.schema)
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         if ack.grants is not None:
             node.reload()
             self.grants = granted(ack.grants)
+
+    def _take_over(self, texts: dict[str, str]) -> None:
+        """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""
+        node = self.node
+        try:
+            with node.store.write() as tx:
+                self.tally.forms = forms.labels(node, forms.take_over(node, tx, texts))
+                tx.put(UNREADABLE, None)
+            self._same_forms = True
+        except errors.SchemaFaults:
+            with node.store.write() as tx:
+                node.renew(tx)
+                tx.put(UNREADABLE, 1)
+                tx.put(AHEAD, 1)
 
     def _states(self, message: messages.States) -> None:
         node = self.node
@@ -235,8 +244,8 @@ class Client:
 
     def differing(self) -> list[str]:
         """Return the units whose digests differ although nothing is left to send: never, unless something broke."""
-        if self.ended is None:
-            return []
+        if self.ended is None or not self._same_forms:
+            return []  # under other names the same registers have other digests
         with self.node.store.read() as tx:
             me = tx.device(self.node.device)
             assert me is not None
@@ -320,6 +329,7 @@ class Serving:
     def take(self, batches: Sequence["Batch"]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
         with self.node.store.write() as tx:
+            self.node.renew(tx)
             for batch in batches:
                 if batch.peer is not None:
                     relay.take_up(tx, self.device, batch.peer)
@@ -421,13 +431,15 @@ class Serving:
                 (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
             )
             above = relay.above(tx)
+            mark = tx.get(FORMS)
+            texts = _newer(tx, mark, self.hello.schema)
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
         last = judged[-1][0] if judged else 0
         servers = above if relay.servers_hash(messages.encode(above)) != self.hello.servers else None
         ack = messages.Ack(
-            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers, texts
         )  # fmt: skip
         yield self.codec.pack(Kind.ACK, messages.encode(ack))
         if self.relays:
@@ -438,6 +450,9 @@ class Serving:
         for channel in channels:
             summary = yield from self._channel(channel, *cursors.get(channel.unit, (0, 0)))
             ended.append(summary)
+        with node.store.read() as tx:
+            if tx.get(FORMS) != mark:
+                ended = []  # published meanwhile: these digests are not of the names that the other side has
         yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
 
     def _channel(self, channel: Channel, after: int, whole: int) -> Generator[bytes, None, messages.Summary]:
@@ -487,6 +502,15 @@ class Serving:
             else:
                 yield frame
                 states = later
+
+
+def _newer(tx: Tx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
+    """Return our forms' texts for one who has other and no newer ones, {} for one whose are newer, None where they are ours."""
+    if theirs == ours or not theirs:
+        return None
+    if theirs[:4] > ours[:4]:
+        return {}
+    return msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
 
 
 def granted(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:

@@ -212,7 +212,7 @@ class _Talk:
         """Do the sync: ask where the server stands if that is not known, then one request; a gap is filled once."""
         client, node = self.client, self.node
         if self.server.unsure:
-            self._exchange(client.hello(where=True), None)
+            self._exchange(None, where=True)
         for attempt in (1, 2):
             with node.store.read() as tx:
                 me = tx.device(node.device)
@@ -223,17 +223,24 @@ class _Talk:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
-                self._exchange(client.hello(), client.commit_frames if behind else None)
+                self._exchange(client.commit_frames if behind else None)
                 return
             except errors.Gap:  # the server has less than it acknowledged: it says what, and gets it again
                 if attempt == 2:
                     raise
-                self._exchange(client.hello(where=True), None)
+                self._exchange(None, where=True)
 
-    def _exchange(self, hello: bytes, more: Frames | None) -> None:
-        self.client.ended = None
-        for kind, payload in self.request("/v1/sync", hello, more):
-            self.client.take(kind, payload)
+    def _exchange(self, more: Frames | None, *, where: bool = False) -> None:
+        client = self.client
+        client.ended = None
+        try:
+            for kind, payload in self.request("/v1/sync", client.hello(where=where), more):
+                client.take(kind, payload)
+        except errors.OtherDictionary:
+            if not client.codec.id:
+                raise
+            client.codec = Codec()  # the server never had our forms: once more without their dictionary
+            self._exchange(more, where=where)
         if self.client.ended is None:
             raise errors.CutOff(server=self.server.address)
 
@@ -298,6 +305,7 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         "requests": tally.requests,
         "new_conflicts": tally.new_conflicts,
         "refused": tally.refused,
+        "forms": list(tally.forms),
         "digest": "healed" if tally.differing else "equal",
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),

@@ -88,7 +88,7 @@ def _folded(node: Node, tx: Tx, row: Row, refused: set[tuple[bytes, int]], place
             return  # erased: its registers are gone as well
         if (logged.device, logged.seq) not in refused:
             try:
-                commits.append(decode(logged.body))
+                commits.append(node.rules.of(row.state.type).today(decode(logged.body)))
             except errors.FieldsyncError:
                 return  # reported with its chain
     if node.is_laptop:

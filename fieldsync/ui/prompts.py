@@ -142,12 +142,14 @@ class Form:
         today = self._node.today()
         if field.kind == "set":
             parts = [] if given == EMPTY else [part.strip() for part in given.translate(_SEPARATORS).split(",")]
-            members = {str(validate.check_member(field, self._value(field, choices, part))) for part in parts if part}
+            members = {
+                str(validate.check_new_member(field, self._value(field, choices, part))) for part in parts if part
+            }
             self._put(field.name, sorted(members) or None)
         elif field.kind == "log":
-            self._logs[field.name] = str(validate.check_member(field, given))
+            self._logs[field.name] = str(validate.check_new_member(field, given))
         elif field.kind == "tally":
-            self._counts[field.name] = int(validate.check_member(field, given))
+            self._counts[field.name] = int(validate.check_new_member(field, given))
         else:
             value = None if given == EMPTY else self._value(field, choices, given)
             checked = validate.check(self._kind, {field.name: value}, self._doc, today)[field.name]
@@ -192,8 +194,8 @@ class Form:
         if field.type in ("state", "approval"):
             lifecycle = self._kind.lifecycle_of(field.name)
             after = lifecycle.after(self._doc.get(field.name)) if lifecycle is not None else ()
-            return [choice for choice in field.choices if choice.code in after]
-        return field.choices if field.type == "choice" else ()
+            return [choice for choice in field.offered if choice.code in after]
+        return field.offered if field.type == "choice" else ()
 
     def _show_choices(self, choices: Sequence[Choice]) -> None:
         """Number and word, as many in a line as fit."""

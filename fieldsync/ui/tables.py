@@ -172,6 +172,7 @@ class Tables(Terminal):
         kind = node.schema.types.get(type)
         for entry in found:
             lost = "  ⚠ " + self.phrase("lost") if entry["lost"] else ""
+            lost += "  ⚠ " + self.phrase("kept_aside") if entry.get("refused") else ""
             self.line(f"{when(entry['at'])}  {self.safe(entry['by'])}  {entry['device']}:{entry['seq']}{lost}")
             for name, change in entry["changes"].items():
                 label = self.label(kind, name)
@@ -190,8 +191,6 @@ class Tables(Terminal):
         parts = []
         if told["received"]:
             parts.append(self.phrase("received_by", servers=", ".join(map(self.safe, told["received"]))))
-        if told["refused"]:
-            parts.append(self.phrase("kept_aside", why=told["refused"]))
         if told["review"]:
             parts.append(self.phrase({"open": "review_open", "settled": "review_settled"}[told["review"]]))
         if parts:
@@ -266,8 +265,11 @@ class Tables(Terminal):
         if node.is_laptop:
             at = when(found["last_sync"]) if found["last_sync"] else self.phrase("never")
             self.line(_INDENT + self.phrase("last_sync", at=at))
-        for one in found["refused"]:
-            self.line(f"{_INDENT}⚠ " + self.phrase("commit_refused", seq=one["seq"], code=one["code"]))
+        if found["refused"]:
+            from fieldsync.ui import forms
+
+            for one in found["refused"]:
+                forms.aside(self, node, one)
         if "clock_off" in found["health"]:
             self.line(f"{_INDENT}⚠ " + self.clock(found["clock_off_ms"]))
         self.line(
@@ -284,6 +286,10 @@ class Tables(Terminal):
             "synced", server=told["server"], up=told["up"]["commits"], down=told["down"]["states"],
             size=size(told["up"]["bytes"] + told["down"]["bytes"]), seconds=f"{told['seconds']:.1f}",
         )  # fmt: skip
+        if told.get("forms"):
+            from fieldsync.ui import forms
+
+            forms.changed(self, told["forms"])
         if told["new_conflicts"]:
             self.say("new_conflicts", n=told["new_conflicts"])
         if told["refused"]:
@@ -394,15 +400,35 @@ class Tables(Terminal):
     def types(self, found: Sequence[Json]) -> None:
         """A table of record types."""
         columns = ("column_type", "column_label", "column_version", "column_fields")
-        rows: list[list[object]] = [[t["type"], t["label"].get(self.lang), t["version"], t["fields"]] for t in found]
+        version = {True: self.phrase("form_is_retired"), False: ""}
+        rows: list[list[object]] = [
+            [t["type"], t["label"].get(self.lang), f"{t['version']} {version[t['retired']]}".strip(), t["fields"]]
+            for t in found
+        ]
         self.table([self.phrase(name) for name in columns], rows)
 
     def fields(self, kind: Type) -> None:
-        """A table of a type's fields."""
+        """A table of a type's fields, under its name and version."""
+        retired = self.phrase("form_is_retired")
+        self.say(
+            "form_version",
+            name=kind.label.get(self.lang),
+            version=kind.version,
+            retired=retired if kind.retired else "",
+        )
         rows: list[list[object]] = []
         for field in kind.fields.values():
             choices = " ".join(field.codes[:8]) + (" …" if len(field.codes) > 8 else "")
-            rows.append([field.name, field.label.get(self.lang), field.type, field.merge, field.required, choices])
+            rows.append(
+                [
+                    field.name,
+                    field.label.get(self.lang),
+                    field.type,
+                    field.merge,
+                    retired if field.retired else field.required,
+                    choices,
+                ]
+            )
         names = ("column_field", "column_label", "column_type", "column_merge", "column_needed", "column_choices")
         self.table([self.phrase(name) for name in names], rows)
 

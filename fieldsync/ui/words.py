@@ -33,10 +33,19 @@ def explain(error: errors.FieldsyncError, lang: str, schema: Schema | None = Non
     reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
     if "{because}" in words.get(error.code, ""):
         facts["because"] = because(facts, lang)
+    if isinstance(error, errors.SchemaFaults):
+        faults: Any = error.facts.get("faults", ())
+        return _filled(words[error.code], facts), "\n".join(_fault(fault, words) for fault in faults)
     for code in (f"{error.code}.{reason}", *(kind.code for kind in type(error).__mro__ if hasattr(kind, "code"))):
         if code in words:
             return _filled(words[code], facts), _filled(words.get(code + "!", words.get(error.code + "!", "")), facts)
     return _filled(words["error"], facts | {"code": error.code}), ""
+
+
+def _fault(fault: Mapping[str, object], words: Catalogue) -> str:
+    """Return a fault of a form with its file and line, and what to do about it."""
+    text = words.get(f"form_fault.{fault.get('code')}", words["form_fault"])
+    return _filled(f"{{file}}:{{line}}: {text}", dict(fault))
 
 
 def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
@@ -49,7 +58,7 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
     if named is not None:
         made["field"] = _label(named, lang)
         if isinstance(facts.get("choices"), list):
-            made["choices"] = [choice.label.get(lang, choice.code) for choice in named.choices]
+            made["choices"] = [choice.label.get(lang, choice.code) for choice in named.offered]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
     if isinstance(lacking, list):
         made["fields"] = [_label(kind.fields[name], lang) for name in kind.fields if name in lacking]

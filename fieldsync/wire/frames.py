@@ -40,7 +40,7 @@ class Codec:
     """Packs and unpacks frames with one zstd dictionary (the schema's; empty: none). Not for several threads at once."""
 
     def __init__(self, dictionary: bytes = b"") -> None:
-        self.id = hashlib.sha256(dictionary).digest()[:4] if dictionary else b""
+        self.id = self.name(dictionary)
         content = (
             zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT) if dictionary else None
         )
@@ -48,6 +48,11 @@ class Codec:
             level=_LEVEL, dict_data=content, write_content_size=False, write_dict_id=False,
         )  # fmt: skip
         self._decompressor = zstandard.ZstdDecompressor(dict_data=content, max_window_size=1 << 23)
+
+    @staticmethod
+    def name(dictionary: bytes) -> bytes:
+        """Return the id of a dictionary."""
+        return hashlib.sha256(dictionary).digest()[:4] if dictionary else b""
 
     def pack(self, kind: Kind, payload: bytes) -> bytes:
         """Return the whole frame; TooLarge if it does not fit one."""

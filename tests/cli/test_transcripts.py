@@ -1,6 +1,6 @@
 """Readable sessions in transcripts/*.txt: commands, and what they print.
 
-`$ who words` runs a command on somebody's computer, `% start` and `% stop` are the server's. What changes from run to run
+`$ who words` runs a command on somebody's computer, `% start` and `% stop` are the server's, `& folder` has the shipped forms in it. What changes from run to run
 stands as <time>, <size>, <id>. UPDATE_TRANSCRIPTS=1 writes them anew: read the difference before you keep it.
 """
 
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from fieldsync.schema import load
 from tests.cli.conftest import World
+from tests.formbook import write
 
 FOLDER = Path(__file__).parent / "transcripts"
 _CHANGING = (
@@ -53,6 +55,9 @@ def played(world: World, script: str) -> str:
             lines.append(line)
             with (world.folder / name).open("a", encoding="utf-8") as file:
                 file.write(line[2:] + "\n")
+        elif line.startswith("& "):  # a folder of the shipped forms
+            lines.append(line)
+            write(world.folder / line[2:], load.shipped())
         elif line.startswith("@ "):
             lines.append(line)
             name = line[2:]

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 TABLES = (
     # this node's own facts: who it is, its keys, its schema, its clock
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID",
+    # the forms that this node has worked with, compiled, by the first bytes of their texts' hash
+    "CREATE TABLE schema_past (n INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, schema BLOB NOT NULL)",
     """CREATE TABLE device (
         n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, letters TEXT, person TEXT, key BLOB, grants TEXT,
         state TEXT NOT NULL DEFAULT 'known', head INTEGER NOT NULL DEFAULT 0, chain BLOB,

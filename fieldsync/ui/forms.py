@@ -1,0 +1,43 @@
+"""Forms that change, and saves that a server keeps aside: what people are told of both."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fieldsync.sync.node import Node
+from fieldsync.ui import words
+from fieldsync.ui.tables import Tables
+
+Json = dict[str, Any]
+
+
+def published(out: Tables, node: Node, told: Json, *, dry_run: bool) -> None:
+    """One line for each change, and what happens next."""
+    for one in told["changes"]:
+        kind = node.schema.types.get(one["type"])
+        label = kind.label.get(out.lang, kind.name) if kind else one["type"]
+        named = {"field": "", "was": "", **one, "type": f"{label} ({one['type']})" if kind else one["type"]}
+        named["choices"] = out.several(one.get("choices", ()))
+        out.line("  " + out.phrase(f"form_{one['what']}", **named))
+    if not told["changes"]:
+        out.say("forms_same")
+    else:
+        out.say("forms_would_publish" if dry_run else "forms_published", number=told["number"])
+
+
+def changed(out: Tables, types: Iterable[Json]) -> None:
+    """One line: which forms a sync brought."""
+    named = out.several(f"{one['label'].get(out.lang) or one['type']} {one['version']}" for one in types)
+    out.say("forms_changed", types=named)
+
+
+def aside(out: Tables, node: Node, one: Json) -> None:
+    """A save that a server keeps aside: of which record, why, and what to do."""
+    facts = words.labelled({k: v for k, v in one.items() if k not in ("seq", "code", "record")}, out.lang, node.schema)
+    known = words.catalogue(out.lang)
+    key = f"aside.{one['code']}"
+    reason = words.phrase(key if key in known else "aside.other", out.lang, **{"code": one["code"], **facts})
+    if one["code"] == "illegal_value":
+        reason = words.phrase(key, out.lang, **facts, because=words.because(facts, out.lang))
+    record = one["record"] or "—"
+    out.line("  ⚠ " + out.phrase("commit_refused", seq=one["seq"], record=record, reason=words.Shown(reason)))
+    out.line("    " + out.phrase("commit_refused_next"))

@@ -1,0 +1,151 @@
+"""Old client with newer forms, and the reverse: what one side does not know is kept or clearly refused; nothing is dropped."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.commands import syncing
+from fieldsync.schema import load
+from fieldsync.server.publish import publish
+from fieldsync.sync import forms, read, save
+from fieldsync.sync import node as nodes
+from fieldsync.sync.save import Changes
+from tests import directly
+from tests.cast import JBL, rows
+from tests.conftest import Cast
+from tests.formbook import Book, write
+from tests.offices import Office
+
+HOUSEHOLD = "household.toml"
+
+
+def newer(texts: dict[str, str]) -> dict[str, str]:
+    """Return forms in which a household's `location` is a `village`, and an answer more may be given."""
+    text = texts[HOUSEHOLD].replace("version = 1", "version = 2", 1).replace("[fields.location]", "[fields.village]")
+    text = text.replace('"location"', '"village"')
+    head, rest = text.split("\n[fields.", 1)
+    return texts | {HOUSEHOLD: f'{head}\n[renamed]\nlocation = "village"\n\n[fields.{rest}'}
+
+
+def test_published_beside_a_running_server(own_office: Office, tmp_path: Path) -> None:
+    """Two laptops save under the old form, headquarters publishes while it serves: both sync, and all have all under its name."""
+    office = own_office
+    made = {}
+    for name in ("amal", "basim"):
+        made[name] = office.json(name, "add", "household", "--set", "family_name=أحمد", "--set", f"location={name}")[
+            "code"
+        ]
+        office.json(name, "sync")
+        office.json(name, "edit", made[name], "--set", f"location={name} again", "--set", "address=x")
+    folder = write(tmp_path / "forms", newer(load.shipped()))
+    told = office.json("hq", "schema", "publish", str(folder))
+    assert told["published"]
+    assert {"type": "household", "what": "field_renamed", "field": "village", "was": "location"} in told["changes"]
+    for name in ("amal", "basim", "amal"):
+        synced = office.json(name, "sync")
+        assert (synced["refused"], synced["digest"]) == (0, "equal")
+        assert [one["type"] for one in synced["forms"]] in (["household"], [])
+        assert office.json(name, "status")["refused"] == []
+    for name in ("amal", "basim"):
+        for of, code in made.items():
+            assert office.json(name, "show", code)["fields"]["village"] == f"{of} again"
+    assert office.run("amal", "edit", made["amal"], "--set", "location=x").returncode == 3
+    assert [list(one["changes"])[-1] for one in office.json("amal", "history", made["amal"])][-1] == "village"
+    office.equal("amal", "basim")
+    (shown,) = [one for one in office.json("hq", "schema", "list") if one["type"] == "household"]
+    assert (shown["version"], shown["retired"]) == (2, False)
+
+
+def test_a_form_that_would_lose_something_is_refused(people: Cast, tmp_path: Path) -> None:
+    """Gone fields, choices and types, a version that stands still, a name for two things: each with its file and line."""
+    book = Book()
+    folder = tmp_path / "forms"
+    publish(people.hq, book.write(folder))
+    before = people.hq.forms
+    good = book.texts()["visit.toml"]
+
+    def refused(text: str | None) -> list[tuple[str, int]]:
+        for file in folder.iterdir():
+            file.unlink()
+        texts = book.texts() | {"visit.toml": text or ""}
+        if text is None:
+            del texts["visit.toml"]
+        with pytest.raises(errors.SchemaFaults) as found:
+            publish(people.hq, write(folder, texts))
+        assert people.hq.forms == before
+        assert all(fault["file"] == "visit.toml" for fault in found.value.facts["faults"])  # type: ignore[attr-defined]
+        return [(fault["code"], fault["line"]) for fault in found.value.facts["faults"]]  # type: ignore[attr-defined]
+
+    def line(text: str, what: str) -> int:
+        return text[: text.index(what)].count("\n") + 1
+
+    raised = good.replace("version = 1", "version = 2")
+    assert refused(None) == [("removed_type", 1)]
+    gone = raised.replace("[fields.q0]", "[fields.other]")
+    assert [code for code, _ in refused(gone)] == ["removed_field"]
+    less = raised.replace('b = { en = "b", ar = "س" }\n', "", 1)
+    assert refused(less) == [("removed_choice", line(less, "[fields.q1.choices]"))]
+    still = good.replace('merge = "review"', 'merge = "latest"')
+    assert refused(still) == [("version_not_raised", 1)]
+    other = raised.replace('merge = "set"', 'merge = "latest"')
+    assert refused(other) == [
+        ("kind_changed", line(other, 'merge = "latest"\nsensitivity = 1\nlabel = { en = "x", ar = "س" }\n[fields.q2'))
+    ]
+    typed = raised.replace('type = "text"', 'type = "date"')
+    assert refused(typed) == [("type_changed", line(typed, 'type = "date"'))]
+    mixed = raised.replace("[fields.q0]", '[renamed]\nq0 = "q3"\n[fields.q9]')
+    assert "fields_mixed" in [code for code, _ in refused(mixed)]
+
+
+def test_a_name_is_never_given_to_something_else(people: Cast, tmp_path: Path) -> None:
+    """An old name must go on leading to its field: commits under it are still on their way."""
+    book = Book()
+    publish(people.hq, book.write(tmp_path / "forms"))
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    book.renamed.clear()
+    book.version += 1
+    with pytest.raises(errors.SchemaFaults) as found:
+        publish(people.hq, book.write(tmp_path / "forms"))
+    assert {fault["code"] for fault in found.value.facts["faults"]} >= {"rename_dropped"}  # type: ignore[attr-defined]
+
+
+def test_only_an_admin_changes_forms_and_only_at_headquarters(people: Cast, tmp_path: Path) -> None:
+    """A laptop has no forms of its own to publish."""
+    folder = Book().write(tmp_path / "forms")
+    with pytest.raises(errors.Usage):
+        publish(people.samar, folder)
+
+
+def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path: Path) -> None:
+    """A newer program's forms have words that this one does not know: it goes on with its own, says so, and loses nothing."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    texts = load.shipped() | {"published.toml": "number = 1\n", HOUSEHOLD: "colour = 1\n" + load.shipped()[HOUSEHOLD]}
+    with people.hq.store.write() as tx:
+        tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
+        tx.put(nodes.FORMS, nodes.mark(texts))
+    before = people.amal.forms
+    tally = directly.sync(people.amal, people.hq)
+    assert (tally.refused, tally.differing, tally.forms) == (0, [], ())
+    assert people.amal.forms == before
+    assert rows(people.hq)[record].doc["family_name"] == "أحمد"
+    assert "forms_unread" in syncing.status(people.amal)["health"]
+
+
+def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office, tmp_path: Path) -> None:
+    """A laptop whose forms the server never had packs without a dictionary after one refusal, and loses nothing."""
+    office = own_office
+    amal = office["amal"]
+    with amal.store.write() as tx:
+        forms.take_over(amal, tx, Book().texts() | {"published.toml": "number = 3\n"})
+    save.add(amal, "visit", Changes(set={"q0": "x"}), unit=JBL)
+    office.register("amal", 40)
+    (told,) = office.sync("amal")
+    assert (told["up"]["commits"], told["refused"], told["requests"]) == (41, 1, 2)
+    (kept,) = read.status(amal)["refused"]
+    assert kept["code"] == "unknown_type"
+    publish(office["hq"], Book().write(tmp_path / "forms"))
+    (told,) = office.sync("amal")
+    assert read.status(amal)["refused"] == []
