@@ -63,6 +63,22 @@ class Ledger(Numbered):
         query = "SELECT n, id, letters, person FROM device WHERE n > ? AND letters IS NOT NULL ORDER BY n"
         return [tuple(row) for row in self.sql(query, (after,))]
 
+    def set_grants(self, device: bytes, grants: Sequence[Grant]) -> None:
+        """Change what a device may do; the units that it may not see any more are remembered as its former ones."""
+        row = self.sql("SELECT grants, former FROM device WHERE id = ?", (device,)).fetchone()
+        now = {grant.unit for grant in grants}
+        former = {
+            *msgspec.json.decode(row[1]),
+            *(grant.unit for grant in _grants(row[0] or "[]") if grant.unit not in now),
+        }
+        told = msgspec.json.encode(list(grants)).decode(), msgspec.json.encode(sorted(former)).decode()
+        self.sql("UPDATE device SET grants = ?, former = ? WHERE id = ?", (*told, device))
+
+    def former(self, device: bytes) -> tuple[Grant, ...]:
+        """Return the units that a device was once granted and then not any more, each as a grant without a role."""
+        row = self.sql("SELECT former FROM device WHERE id = ?", (device,)).fetchone()
+        return tuple(Grant(unit, "") for unit in msgspec.json.decode(row[0])) if row else ()
+
     def set_device_state(self, device: bytes, state: str) -> None:
         """Mark a device as enrolled, revoked or forked."""
         self.sql("UPDATE device SET state = ? WHERE id = ?", (state, device))
@@ -203,6 +219,10 @@ class Ledger(Numbered):
             "DO UPDATE SET arrival = ?3, whole = CASE WHEN ?4 THEN ?3 ELSE whole END",
             (server, channel, arrival, arrival if whole else 0),
         )
+
+    def forget_cursors(self, channel: int) -> None:
+        """Forget what was taken of a channel, from any server: its records were taken off this node."""
+        self.sql("DELETE FROM cursor WHERE channel = ?", (channel,))
 
     def acknowledged(self, server: bytes, device: bytes) -> int:
         """Return up to which of a device's commits a server has acknowledged."""

@@ -128,7 +128,7 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
         _mend(node, damaged)
     with node.store.read() as tx:
         units = {channel.n: channel.unit for channel in tx.channels()}
-        found = [row for row in tx.rows(ask.want).values() if units[row.channel or 0] == ask.unit]
+        found = [row for row in tx.rows(ask.want).values() if ask.unit in map(units.get, row.channels)]
     yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec)
 
 

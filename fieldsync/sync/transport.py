@@ -19,7 +19,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store.contract import Server
-from fieldsync.sync import heal
+from fieldsync.sync import heal, moving
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
@@ -284,6 +284,7 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         "new_conflicts": tally.new_conflicts,
         "refused": tally.refused,
         "digest": "healed" if tally.differing else "equal",
+        "left": moving.left(node),
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),
     }

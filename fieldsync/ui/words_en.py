@@ -141,6 +141,8 @@ WORDS = {
     "bad_version": "The {what} is of version {theirs}, this program speaks {ours}; nothing was changed.",
     "bad_version!": "Update fieldsync.",
     "must_decide": "A person must decide first.",
+    "belongs_to": "This record lives where {owner} lives, which it belongs to; nothing was moved.",
+    "belongs_to!": "Move that: fieldsync move {owner} --unit UNIT",
     "open_conflict": "{field} is in conflict: decide that first; nothing was changed.",
     "open_conflict!": "See: fieldsync review",
     # --- why a value is not legal ---
@@ -269,6 +271,14 @@ WORDS = {
     "new_conflicts": "New conflicts for review: {n}.",
     "n_refused": "Saves that the server keeps aside: {n}; see fieldsync status.",
     "healed": "The two sides differed and were made equal again; please tell your office.",
+    "left": (
+        "{n} records have left your units and this laptop: {records}. "
+        "All that was written here went up to the server before."
+    ),
+    "would_move": "{record} would leave {old} and enter {new}, with {counts}.",
+    "would_still_see": "You work in {new}: you will still see it.",
+    "would_not_see": "You do not work in {new}: it leaves this laptop once the server has it.",
+    "moved_away": "{record} is not in your units any more: it leaves this laptop at the next sync, when the server has it.",
     "would_send": "Would send {n} saves to {server}.",
     "joined": "Welcome, {person}. This laptop is device {device} of {org}, for {units}.",
     "check_ok": "The store is sound: {commits} commits, {records} records.",
