@@ -104,8 +104,12 @@ class Permit:
         It follows one that has left the device's units: a child that was added before anybody there knew.
         """
         unit = commit.fields.get("_unit")
-        if unit is not None and unit not in self._units.values() and covers(self._device.grants, str(unit)) is None:
-            raise errors.UnitRefused(unit=unit)
+        again = unit.get(REOPENED) if isinstance(unit, dict) else None
+        for one in [unpacked(head).value for head in again] if isinstance(again, list) else [unit]:
+            if one is None or one in self._units.values():
+                continue
+            if not isinstance(one, str) or not _is_unit(one) or covers(self._device.grants, one) is None:
+                raise errors.UnitRefused(unit=str(one))
         owner = commit.fields.get(self._rules.of(commit.type).belongs_to or "")
         if isinstance(owner, str):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
