@@ -4,13 +4,15 @@ import uuid
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.core.settle import candidates
+from fieldsync.core.state import register_of
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row, covers
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import UNIT
 from fieldsync.sync.read import uuid_text
-from fieldsync.sync.save import commit_drafts, draft_edit, unit_of, units_of
+from fieldsync.sync.save import commit_drafts, draft_edit, shown_head, unit_of, units_of
 
 _DEEPEST = 8
 
@@ -36,20 +38,24 @@ def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
 
 
 def plan(node: Node, ref: str, unit: str) -> dict[str, Any]:
-    """Return what a move would do: {"record", "from", "to", "moves": {type: n}, "still_seen", "dry_run"}; the same errors."""
+    """Return what a move would do: {"record", "from", "to", "moves": {type: n}, "still_seen", "dry_run"}; the same errors.
+
+    Nothing moves when the record lives there already. What a head that stands against the move names, is seen as before.
+    """
     with node.store.read() as tx:
         row = _movable(node, tx, ref, unit)
+        here = unit_of(tx, row)
         moves: dict[str, int] = {}
-        for one in (row, *_belonging(tx, row)):
+        for one in (row, *_belonging(tx, row)) if here != unit else ():
             moves[one.state.type] = moves.get(one.state.type, 0) + 1
         return {
             "record": uuid_text(row.state.record),
             "code": row.code,
             "type": row.state.type,
-            "from": unit_of(tx, row),
+            "from": here,
             "to": unit,
             "moves": moves,
-            "still_seen": covers(node.grants, unit) is not None,
+            "still_seen": any(covers(node.grants, one) is not None for one in (unit, *_standing(node, row))),
             "dry_run": True,
         }
 
@@ -73,6 +79,13 @@ def _movable(node: Node, tx: Tx, ref: str, unit: str) -> Row:
         raise errors.BelongsTo(type=row.state.type, owner=_root(tx, row.owner))
     node.may_write(*units_of(tx, row))
     return row
+
+
+def _standing(node: Node, row: Row) -> list[str]:
+    """Return the units that a move would leave in conflict: of heads that are neither shown nor this device's own."""
+    shown = shown_head(node, row.state, "_unit")
+    heads = candidates(register_of(row.state, "_unit"))
+    return [str(head.value) for head in heads if head != shown and head.device != node.device]
 
 
 def _root(tx: Tx, owner: bytes) -> str:

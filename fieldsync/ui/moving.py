@@ -17,6 +17,9 @@ def plan(out: "Tables", node: "Node", told: Mapping[str, Any]) -> None:
         f"{node.schema.types[name].label.get(lang, name) if name in node.schema.types else name} {n}"
         for name, n in told["moves"].items()
     ]
+    if not counts:
+        out.say("lives_there", record=told["code"] or told["record"], unit=told["to"])
+        return
     words = {"record": told["code"] or told["record"], "old": told["from"], "new": told["to"]}
     out.say("would_move", counts=out.several(counts), **words)
     out.say("would_still_see" if told["still_seen"] else "would_not_see", **words)

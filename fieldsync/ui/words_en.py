@@ -275,6 +275,7 @@ WORDS = {
         "{n} records have left your units and this laptop: {records}. "
         "All that was written here went up to the server before."
     ),
+    "lives_there": "{record} lives in {unit} already.",
     "would_move": "{record} would leave {old} and enter {new}, with {counts}.",
     "would_still_see": "You work in {new}: you will still see it.",
     "would_not_see": "You do not work in {new}: it leaves this laptop once the server has it.",

@@ -246,6 +246,7 @@ def test_a_case_worker_who_moves_it_on_settles_nothing(people: Cast) -> None:
     zeina = people.open("zeina")
     directly.sync(zeina, people.hq)
     shown = units(zeina)[family]
+    assert moving.plan(zeina, family.hex(), JBL)["still_seen"] is (shown == QRD)
     moving.move(zeina, family.hex(), JBL)
     told = directly.sync(zeina, people.hq)
     assert (told.refused, told.differing) == (0, [])
@@ -337,6 +338,7 @@ def test_a_move_says_who_gains_and_loses_before_it_is_made(people: Cast) -> None
     assert (told["from"], told["to"], told["still_seen"]) == (JBL, QRD, False)
     assert told["moves"] == {"household": 1, "person": 2, "case": 1}
     assert moving.plan(people.basim, family.hex(), QRD)["still_seen"] is True
+    assert moving.plan(people.basim, family.hex(), JBL)["moves"] == {}
     assert set(units(people.amal).values()) == {JBL}
 
 

@@ -3,7 +3,6 @@
 The same cast, sessions and checks as in test_convergence.py; here people do little else than move, add, decide and sync.
 """
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
