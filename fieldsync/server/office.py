@@ -112,7 +112,7 @@ def grant(node: Node, name: str, role: str, units: Sequence[str]) -> dict[str, A
     with node.store.write() as tx:
         device = find_device(tx, name)
         if device.id == node.device:
-            raise errors.Usage(reason="own_device")
+            raise errors.Usage(reason="own_grants")
         for held in device.grants:  # what others granted, is not ours to take away
             _check_grants(node, held.role, [held.unit])
         for unit in units:

@@ -29,6 +29,7 @@ WORDS = {
     "usage.workers!": "شغّله دون --workers.",
     "usage.not_a_server": "هذا المجلد لحاسوب محمول وليس لخادوم.",
     "usage.not_a_server!": "أعطِ مجلد الخادوم: --home أو FIELDSYNC_HOME.",
+    "usage.own_grants": "تُحدَّد صلاحيات الخادوم نفسه عند إنشائه.",
     "usage.own_device": "لا يمكن للخادوم أن يوقف نفسه.",
     "usage.listen": "يُكتب عنوان الاستماع هكذا: HOST:PORT.",
     "usage.listen!": "مثلاً: --listen 0.0.0.0:8443",

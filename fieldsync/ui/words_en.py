@@ -29,6 +29,7 @@ WORDS = {
     "usage.workers!": "Run without --workers.",
     "usage.not_a_server": "This folder holds a laptop's store, not a server's.",
     "usage.not_a_server!": "Give the server's folder with --home or FIELDSYNC_HOME.",
+    "usage.own_grants": "A server's own grants are set when it is made.",
     "usage.own_device": "A server cannot lock itself out.",
     "usage.listen": "Where to listen is written HOST:PORT.",
     "usage.listen!": "For example: --listen 0.0.0.0:8443",
