@@ -177,6 +177,6 @@ class TwoOffices(RuleBasedStateMachine):
 
 
 TwoOffices.TestCase.settings = settings(
-    max_examples=50 * SCALE, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
+    max_examples=30 * SCALE, stateful_step_count=35, deadline=None, suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 TestTwoOffices = TwoOffices.TestCase
