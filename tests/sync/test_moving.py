@@ -256,6 +256,23 @@ def test_a_case_worker_who_moves_it_on_settles_nothing(people: Cast) -> None:
     zeina.close()
 
 
+def test_what_is_lost_of_a_family_in_two_places_is_healed_by_either(people: Cast) -> None:
+    """Zeina's laptop, which has it by one of the two units only, lost records by a fault of its own: found and fetched."""
+    _, everything = two_offices(people)
+    everybody(people, people.amal, people.basim)
+    for unit in (QRD, TRT):
+        join_directly(people.hq, people.home / unit[4:], "Zeina" + unit, "caseworker", [unit])
+        zeina = people.open(unit[4:])
+        assert directly.sync(zeina, people.hq).differing == []
+        with zeina.store.write() as tx:
+            tx.purge(tx.rows(everything[1:]).values())
+        told = directly.sync(zeina, people.hq)
+        assert (told.differing, told.healed) == ([unit], 2)
+        assert places(zeina) == everywhere(everything, {QRD, TRT})
+        assert directly.sync(zeina, people.hq).differing == []
+        zeina.close()
+
+
 # --- grants -----------------------------------------------------------------------------------------------------------
 
 
