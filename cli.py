@@ -22,6 +22,7 @@ TREE = Branch(
         "find": Leaf("laptop:find"),
         "history": Leaf("laptop:history"),
         "remove": Leaf("laptop:remove"),
+        "move": Leaf("moving:move"),
         "sync": Leaf("laptop:sync"),
         "check": Leaf("laptop:check"),
         "passphrase": Leaf("laptop:passphrase"),
@@ -57,6 +58,7 @@ TREE = Branch(
                 "invite": Leaf("server:invite"),
                 "devices": Leaf("server:devices"),
                 "revoke": Leaf("server:revoke"),
+                "grant": Leaf("server:grant"),
                 "upstream": Branch(
                     "The server above this one: become its branch, sync with it, every night by itself.",
                     None,

@@ -4,7 +4,8 @@ FieldsyncError                      exit  status
 ├── Fault (ours)                      1     500   DiskFull, Unexpected
 ├── Usage                             2     400
 ├── BadInput                          3     422   UnknownType, UnknownField, IllegalValue, IllegalStep, Incomplete,
-│                                                 RetiredType, BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap
+│                                                 RetiredType, BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap,
+│                                                 BelongsTo
 ├── Locked                            4     401   WrongPassphrase, NoSecret
 ├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead
 ├── NoContact                         6     503   Unreachable, CutOff
@@ -348,6 +349,12 @@ class MustDecide(FieldsyncError):
     code = "must_decide"
     exit = 9
     status = 409
+
+
+class BelongsTo(BadInput):
+    """A record that cannot be moved by itself: it lives where its owner lives; facts: type, owner."""
+
+    code = "belongs_to"
 
 
 class OpenConflict(MustDecide):

@@ -185,7 +185,7 @@ def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> N
 
     with node.store.read() as tx:
         row = find.find_row(tx, ref)
-        node.may_write(save.unit_of(tx, row))
+        node.may_write(*save.units_of(tx, row))
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
     from fieldsync.ui.prompts import Form

@@ -107,6 +107,26 @@ def revoke(
         tell(ctx, found, lambda out: out.devices([found]))
 
 
+def grant(
+    ctx: typer.Context,
+    device: Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")],
+    role: Annotated[str, Option(metavar="ROLE", help="caseworker, supervisor, admin, auditor, partner or branch.")],
+    unit: Annotated[
+        list[str], Option(metavar="UNIT", help="A unit that it may work in from now on; may be given more than once.")
+    ],
+) -> None:
+    """Set what a device may do, in place of all it was granted before; it takes effect at its next sync.
+
+    Example: fieldsync server grant AK --role caseworker --unit LAT/JBL --unit LAT/QRD
+    """
+    from fieldsync.server import office
+
+    with opened(ctx) as node:
+        _check_server(node.is_laptop)
+        found = office.grant(node, device, role, unit)
+        tell(ctx, found, lambda out: out.devices([found]))
+
+
 def _check_server(laptop: bool) -> None:
     if laptop:
         raise errors.Usage(reason="not_a_server")

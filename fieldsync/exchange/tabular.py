@@ -318,9 +318,8 @@ class _Importer:
         owner = self._kind.belongs_to
         if owner in fields:
             value = values[fields.index(owner)][i]
-            found = self._tx.channels_of([uuid.UUID(value).bytes]) if value is not None else {}
-            if found:
-                unit = self._tx.channel(next(iter(found.values()))).unit
+            unit = save.home_of(self._node, self._tx, uuid.UUID(value).bytes) if value is not None else None
+            if unit is not None:
                 if not self._allowed(unit):
                     batch.fault(i, owner, {"reason": "unit"})
                 return unit
@@ -338,8 +337,8 @@ class _Importer:
         """Return the draft of what a row changes in a record that is here; None when that is nothing."""
         if row.state.type != self._kind.name:
             raise errors.IllegalValue(field=ID, reason="other_type")
-        here = save.unit_of(self._tx, row)
-        if (unit and unit != here) or not self._allowed(here):
+        here = save.units_of(self._tx, row)
+        if (unit and unit not in here) or not any(map(self._allowed, here)):
             raise errors.IllegalValue(field=UNIT, reason="unit")
         plain, sets = self._parted(
             {n: v for n, v in fields.items() if v is not None and not names.same(v, row.doc.get(n))}

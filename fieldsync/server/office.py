@@ -73,16 +73,9 @@ def init(
 
 def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> dict[str, Any]:
     """Make an invite for a person, good once and for some hours; the contract's `invite`. UnitRefused, RoleRefused."""
-    if role not in ROLES:
-        raise errors.IllegalValue(type="invite", field="role", reason="choice", choices=list(ROLES))
     if not person.strip():
         raise errors.IllegalValue(type="invite", field="name", reason="empty")
-    for unit in units:
-        grant = covers(node.grants, check_unit(unit))
-        if grant is None:
-            raise errors.UnitRefused(unit=unit)
-        if grant.role != "admin":
-            raise errors.RoleRefused(role=grant.role, needs=["admin"])
+    _check_grants(node, role, units)
     expires = node.clock() + hours * _HOUR_MS
     id_, secret = keys.token(8), keys.token(16)
     grants = [Grant(unit, role) for unit in dict.fromkeys(units)]
@@ -99,6 +92,33 @@ def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: i
         "expires": stamp.text(expires << stamp.COUNTER_BITS),
         "fingerprint": invites.fingerprint_text(pin),
     }
+
+
+def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
+    """A role that there is, in units of which this node is an admin; IllegalValue, UnitRefused, RoleRefused."""
+    if role not in ROLES:
+        raise errors.IllegalValue(type="invite", field="role", reason="choice", choices=list(ROLES))
+    for unit in units:
+        mine = covers(node.grants, check_unit(unit))
+        if mine is None:
+            raise errors.UnitRefused(unit=unit)
+        if mine.role != "admin":
+            raise errors.RoleRefused(role=mine.role, needs=["admin"])
+
+
+def grant(node: Node, name: str, role: str, units: Sequence[str]) -> dict[str, Any]:
+    """Set what a device may do, in place of all it was granted; NoDevice, IllegalValue, UnitRefused, RoleRefused."""
+    _check_grants(node, role, units)
+    with node.store.write() as tx:
+        device = find_device(tx, name)
+        if device.id == node.device:
+            raise errors.Usage(reason="own_grants")
+        for held in device.grants:  # what others granted, is not ours to take away
+            _check_grants(node, held.role, [held.unit])
+        for unit in units:
+            tx.channel_number(unit)
+        tx.set_grants(device.id, [Grant(unit, role) for unit in dict.fromkeys(units)], node.clock())
+        return _shown(find_device(tx, device.id.hex()))
 
 
 def devices(node: Node) -> list[dict[str, Any]]:

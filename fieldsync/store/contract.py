@@ -1,5 +1,7 @@
 """What a store holds, as the rest of the program sees it: rows, entries, devices. No SQL and no file here."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -8,16 +10,19 @@ from fieldsync.core.register import Value
 from fieldsync.core.state import Base, State
 
 Document = dict[str, Any]
+NOWHERE_ELSE: Mapping[int, int] = MappingProxyType({})
 
 
 class Row:
     """One record as stored. Changed by sync.apply and by nobody else.
 
-    `arrivals` says at which arrival of its channel each explicit register last changed, "" standing for the base.
+    `arrivals` says at which arrival of its channel each explicit register last changed, "" standing for the base. `also` are
+    the other channels that it is in while people disagree on its unit, and its arrival in each.
     """
 
     __slots__ = (
-        "arrival", "arrivals", "channel", "code", "conflicts", "doc", "n", "old_channel", "old_places", "old_term", "owner", "state",
+        "also", "arrival", "arrivals", "channel", "code", "conflicts", "doc", "n", "old_also", "old_channel", "old_places", "old_term",
+        "owner", "state",
     )  # fmt: skip
 
     def __init__(self, n: int, state: State, doc: Document, arrivals: dict[str, int]) -> None:
@@ -26,14 +31,21 @@ class Row:
         self.doc = doc
         self.arrivals = arrivals
         self.channel: int | None = None
+        self.also = NOWHERE_ELSE
         self.owner: bytes | None = None
         self.code: str | None = None
         self.conflicts: dict[str, Value] = {}  # field → the value that its heads started from, where known
         # as stored until now: what a save need not write again
         self.arrival = 0
         self.old_channel: int | None = None
+        self.old_also = NOWHERE_ELSE
         self.old_places: tuple[object, ...] = ()
         self.old_term = 0
+
+    @property
+    def channels(self) -> list[int]:
+        """All channels that the record is in."""
+        return [n for n in (self.channel, *self.also) if n is not None]
 
 
 class Channel(NamedTuple):

@@ -81,17 +81,31 @@ class Ledger(Numbered):
         )
         return [tuple(row) for row in self.sql(query, (after,))]
 
+    def set_grants(self, device: bytes, grants: Sequence[Grant], at: int) -> None:
+        """Change what a device may do, since a moment (milliseconds); units that it may not see any more are its former ones."""
+        row = self.sql("SELECT grants, former FROM device WHERE id = ?", (device,)).fetchone()
+        now = {grant.unit for grant in grants}
+        former = {
+            *msgspec.json.decode(row[1]),
+            *(grant.unit for grant in _grants(row[0] or "[]") if grant.unit not in now),
+        }
+        told = msgspec.json.encode(list(grants)).decode(), msgspec.json.encode(sorted(former)).decode()
+        query = f"UPDATE device SET grants = ?, former = ?, changed = ?, arrival = {_NEXT} WHERE id = ?"
+        self.sql(query, (*told, at, device))
+
+    def former(self, device: bytes) -> tuple[Grant, ...]:
+        """Return the units that a device was once granted and then not any more, each as a grant without a role."""
+        row = self.sql("SELECT former FROM device WHERE id = ?", (device,)).fetchone()
+        return tuple(Grant(unit, "") for unit in msgspec.json.decode(row[0])) if row else ()
+
     def set_device_state(self, device: bytes, state: str) -> None:
         """Mark a device as enrolled, revoked or forked."""
         self.sql(f"UPDATE device SET state = ?, arrival = {_NEXT} WHERE id = ?", (state, device))
 
     def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
         """Take over what another server says of an enrolled device."""
-        text = msgspec.json.encode(list(grants)).decode()
-        self.sql(
-            f"UPDATE device SET person=?, grants=?, state=?, changed=?, arrival={_NEXT} WHERE id=?",
-            (person, text, state, changed, device),
-        )
+        self.set_grants(device, grants, changed)
+        self.sql("UPDATE device SET person = ?, state = ? WHERE id = ?", (person, state, device))
 
     def last_nonce(self, device: bytes) -> int:
         """Return when the last nonce that a device used was handed out (microseconds)."""
@@ -257,6 +271,10 @@ class Ledger(Numbered):
             "DO UPDATE SET arrival = ?3, whole = CASE WHEN ?4 THEN ?3 ELSE whole END",
             (server, channel, arrival, arrival if whole else 0),
         )
+
+    def forget_cursors(self, channel: int) -> None:
+        """Forget what was taken of a channel, from any server: its records were taken off this node."""
+        self.sql("DELETE FROM cursor WHERE channel = ?", (channel,))
 
     def acknowledged(self, server: bytes, device: bytes) -> int:
         """Return up to which of a device's commits a server has acknowledged."""

@@ -9,9 +9,10 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core.register import Value
 from fieldsync.core.state import term
-from fieldsync.store.contract import Channel, Document, Entry, Row
-from fieldsync.store.numbers import Numbered, Numbers
+from fieldsync.store.contract import NOWHERE_ELSE, Channel, Document, Entry, Row
+from fieldsync.store.numbers import Numbers
 from fieldsync.store.rowcodec import decode_row, dump_json, encode_registers, load_json
+from fieldsync.store.several import Several
 from fieldsync.store.vault import Connection
 
 _COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
@@ -28,7 +29,7 @@ def signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-class Records(Numbered):
+class Records(Several):
     """A transaction's records."""
 
     def __init__(self, connection: Connection, numbers: Numbers) -> None:
@@ -49,6 +50,8 @@ class Records(Numbered):
         row.old_places = channel, owner, code, conflicts
         if conflicts is not None:
             row.conflicts = _conflicts(conflicts)
+        if n in self.several:
+            row.also = row.old_also = self.several[n]
         return row
 
     def rows(self, records: Iterable[bytes]) -> dict[bytes, Row]:
@@ -89,7 +92,12 @@ class Records(Numbered):
             demand("channel = ?", channel)
         if unit is not None:
             below = unit.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "/%"
-            demand("channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')", unit, below)
+            inside = "channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')"
+            if self.several:
+                inside = f"({inside} OR n IN (SELECT record FROM channel_also WHERE {inside}))"
+                demand(inside, unit, below, unit, below)
+            else:
+                demand(inside, unit, below)
         if in_conflict:
             demand("conflicts IS NOT NULL")
         if not deleted:
@@ -177,6 +185,9 @@ class Records(Numbered):
         for arrival, gone, n in places:
             row = rows.get(n)
             if row is not None and not gone and row[3:5] != (channel, arrival):
+                if self.several.get(n, {}).get(channel) == arrival:
+                    entries.append(Entry(arrival, False, _whole(self._row(row), arrival)))
+                    continue
                 row = None  # it has changed since, and stands further on
             entries.append(Entry(arrival, bool(gone), row and self._row(row)))
         return entries
@@ -185,7 +196,8 @@ class Records(Numbered):
         """Yield (record id, digest term) of a channel's records, by id."""
         query = (
             "SELECT record.id, record.term FROM channel_entry AS e JOIN record ON record.n = e.record "
-            "WHERE e.channel = ? AND record.channel = e.channel AND record.arrival = e.arrival ORDER BY record.id"
+            "WHERE e.channel = ?1 AND record.channel = e.channel AND record.arrival = e.arrival UNION ALL "
+            "SELECT id, term FROM channel_also AS a JOIN record ON record.n = a.record WHERE a.channel = ?1 ORDER BY id"
         )
         return ((row[0], row[1] & _MASK) for row in self.sql(query, (channel,)))
 
@@ -207,7 +219,10 @@ class Records(Numbered):
             if fresh:
                 last += 1
                 row.n = last
-            self._enter(row, changed, places)
+            if row.also or row.old_also:
+                self._enter_several(row, changed, places)
+            else:
+                self._enter(row, changed, places)
             conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
             registers = bytearray(encode_registers(row, self.device_number, self.author_number))
             doc = dump_json(row.doc).decode()
@@ -233,6 +248,8 @@ class Records(Numbered):
         self.many(f"{update}, channel=?, owner=?, code=?, conflicts=? WHERE n=?", moved_rows)
         self.many("DELETE FROM channel_entry WHERE record = ? AND channel = ? AND gone", places.back)
         self.many("INSERT INTO channel_entry VALUES (?,?,?,?)", places.taken)
+        for row in places.several:
+            self.set_also(row)
         self._count()
 
     def _count(self) -> None:
@@ -269,14 +286,31 @@ class Records(Numbered):
                 places.back.append((row.n, row.channel))
             changed = None  # the new channel has not seen any of it
             row.old_channel = row.channel
-        if changed is None:
-            row.arrivals = dict.fromkeys(row.state.fields, counter[0])
-            row.arrivals[""] = counter[0]
-        else:
-            for name in changed:
-                row.arrivals[name] = counter[0]
-        row.old_term, row.arrival = new_term, counter[0]
+        _arrive(row, changed, counter[0])
+        row.old_term = new_term
         places.taken.append((row.channel, row.arrival, row.n, 0))
+
+    def _enter_several(self, row: Row, changed: set[str] | None, places: "_Places") -> None:
+        """The same for a row that is, or was until now, in several channels."""
+        assert row.channel is not None
+        new_term = term(row.state)
+        before = {n for n in (row.old_channel, *row.old_also) if n is not None}
+        now = {row.channel, *row.also}
+        arrivals = {}
+        for n in sorted(before | now):
+            counter = self._counter(n)
+            counter[0] += 1
+            arrivals[n] = counter[0]
+            counter[1] += new_term * (n in now) - row.old_term * (n in before)
+            counter[2] += (n in now) - (n in before)
+            counter[3] += n in before
+            places.taken.append((n, counter[0], row.n, int(n not in now)))
+        places.back += [(row.n, n) for n in now - before]
+        # who was told to drop it on the way, as it left one of a device's channels, gets it whole from the other
+        _arrive(row, changed if before == now and row.old_channel == row.channel else None, arrivals[row.channel])
+        row.old_term, row.old_channel = new_term, row.channel
+        row.also = {n: arrivals[n] for n in row.also}
+        places.several.append(row)
 
     def sweep(self) -> None:
         """Drop the entries of channels whose records stand further on by now, where they have become many.
@@ -303,11 +337,15 @@ class Records(Numbered):
     def purge(self, rows: Iterable[Row]) -> None:
         """Forget records that left this node's scope; the commit log keeps what this device wrote."""
         for row in rows:
-            if row.channel is not None:
-                counter = self._counter(row.channel)
+            for channel in row.channels:
+                counter = self._counter(channel)
                 counter[1] -= row.old_term
                 counter[2] -= 1
-                self.sql("DELETE FROM channel_entry WHERE channel = ? AND arrival = ?", (row.channel, row.arrival))
+                place = channel, row.also.get(channel, row.arrival)
+                self.sql("DELETE FROM channel_entry WHERE channel = ? AND arrival = ?", place)
+            if row.also:
+                row.also = NOWHERE_ELSE
+                self.set_also(row)
             self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
             self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
@@ -367,3 +405,21 @@ class _Places:
     def __init__(self) -> None:
         self.taken: list[tuple[int, int, int, int]] = []
         self.back: list[tuple[int, int]] = []
+        self.several: list[Row] = []
+
+
+def _arrive(row: Row, changed: set[str] | None, arrival: int) -> None:
+    """Note at which arrival of its channel these registers of a row changed (None: all of them)."""
+    if changed is None:
+        _whole(row, arrival)
+    else:
+        for name in changed:
+            row.arrivals[name] = arrival
+    row.arrival = arrival
+
+
+def _whole(row: Row, arrival: int) -> Row:
+    """Return a row all of which is new at an arrival: a further channel keeps no account of each field."""
+    row.arrivals = dict.fromkeys(row.state.fields, arrival)
+    row.arrivals[""] = arrival
+    return row

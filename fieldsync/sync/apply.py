@@ -13,7 +13,7 @@ from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle
 from fieldsync.core.state import State, dots, field_of, merge, register_of
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import NOWHERE_ELSE, Row
 from fieldsync.sync.rules import Rules, TypeRules
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
@@ -187,6 +187,7 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
         if row.owner is not None and row.owner not in touched:
             owners.add(row.owner)
     elsewhere = tx.channels_of(owners) if owners else {}
+    also = tx.also_of(owners) if owners else {}
     numbers: dict[str, int] = {}
 
     def number(name: str) -> int:
@@ -195,7 +196,7 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
         return numbers[name]
 
     # no recursion: a function that names itself is a cycle, and would keep the whole batch until garbage is collected
-    def place(row: Row) -> int:
+    def place(row: Row) -> tuple[int, Iterable[int]]:
         top = row
         for _ in range(_DEEPEST):
             if top.owner is None or top.owner not in touched:
@@ -203,17 +204,24 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
             top = touched[top.owner][0]
         owner = top.owner
         if owner is not None and owner in elsewhere:
-            return elsewhere[owner]
+            return elsewhere[owner], also.get(owner, ())
         if owner is not None and top.channel is not None:
-            return top.channel
+            return top.channel, top.also
         if owner is not None and unit is not None:
-            return number(unit)
-        return number(str(top.doc.get("_unit") or unit or NOWHERE))
+            return number(unit), ()
+        shown = number(str(top.doc.get("_unit") or unit or NOWHERE))
+        register = top.state.fields.get("_unit")
+        if register is None or (len(register.heads) == 1 and isinstance(register.heads[0].value, str)):
+            return shown, ()
+        # two moved it to two places: it is in both, until somebody settles that
+        return shown, [number(head.value) for head in candidates(register) if isinstance(head.value, str)]
 
     moved = []
     for row, _ in touched.values():
-        row.channel = place(row)
-        if row.channel != row.old_channel and row.state.type in rules.owners:
+        row.channel, others = place(row)
+        row.also = dict.fromkeys(set(others) - {row.channel}, 0) if others else NOWHERE_ELSE
+        elsewhere_now = row.channel != row.old_channel or row.also.keys() != row.old_also.keys()
+        if elsewhere_now and row.state.type in rules.owners:
             moved.append(row.state.record)
     followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
     if followers:

@@ -15,16 +15,19 @@ def visible(tx: Tx, grants: tuple[Grant, ...]) -> list[Channel]:
     return [channel for channel in tx.channels() if covers(grants, channel.unit)]
 
 
-def lacking(tx: Tx, row: Row, after: int, device: bytes) -> State | None:
+def lacking(tx: Tx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:
     """Return what of a record changed after an arrival, its own writes aside; None if a device lacks nothing of it.
 
-    One that came from another channel may have been purged on the way: it is sent, whoever wrote it.
+    One that came from another channel may have been purged on the way: it is sent, whoever wrote it. So is each when the
+    device may be `bare`: it had to give the whole channel back once.
     """
     state = row.state
     if row.arrivals.get("", 0) > after:
         base = state.base
         own = (
-            (base is None or base.device == device)
+            not bare
+            and not row.also
+            and (base is None or base.device == device)
             and _own(state, state.fields, device)
             and not tx.channels_left(row.n)
         )

@@ -132,7 +132,7 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
         _mend(node, damaged)
     with node.store.read() as tx:
         units = {channel.n: channel.unit for channel in tx.channels()}
-        found = [row for row in tx.rows(ask.want).values() if units[row.channel or 0] == ask.unit]
+        found = [row for row in tx.rows(ask.want).values() if ask.unit in map(units.get, row.channels)]
     yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec)
 
 
@@ -190,10 +190,11 @@ def _lacking(tx: Tx, rules: Rules, record: bytes) -> State | None:
             said = rules.upgraded(state_of(decode(logged.body)))
             folded = said if folded is None else merge(folded, said)[0]
     row = tx.rows([record]).get(record)
+    branch = tx.get(UPSTREAM) is not None
     if folded is None or row is None:
-        return folded
-    # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
-    whole = folded if tx.get(UPSTREAM) is None else merge(row.state, folded)[0]
+        return None if branch else folded  # a branch may have let it go; the server above has it
+    # it has other devices' writes as states only: its commits must be in the registers, and need not be all of them
+    whole = merge(row.state, folded)[0] if branch else folded
     return None if canonical(row.state) == canonical(whole) else whole
 
 

@@ -83,13 +83,13 @@ class Node:
         number = number & ~(0xF << 76) | 7 << 76
         return (number & ~(0x3 << 62) | 0x2 << 62).to_bytes(16, "big")
 
-    def may_write(self, unit: str) -> Grant:
-        """Return the grant that lets this node write in a unit; UnitRefused, RoleRefused."""
-        return _granted(self.grants, unit, WRITERS)
+    def may_write(self, *units: str) -> Grant:
+        """Return the grant that lets this node write in a unit, or in one of several; UnitRefused, RoleRefused."""
+        return _granted(self.grants, units, WRITERS)
 
-    def may_decide(self, unit: str) -> Grant:
-        """Return the grant that lets this node decide reviews in a unit; UnitRefused, RoleRefused."""
-        return _granted(self.grants, unit, DECIDERS)
+    def may_decide(self, *units: str) -> Grant:
+        """Return the grant that lets this node decide reviews in a unit, or in one of several; UnitRefused, RoleRefused."""
+        return _granted(self.grants, units, DECIDERS)
 
     def reload(self) -> None:
         """Take over what a sync changed: the person's grants."""
@@ -111,10 +111,10 @@ class Node:
         self.store.close()
 
 
-def _granted(grants: tuple[Grant, ...], unit: str, roles: Sequence[str]) -> Grant:
-    here = [grant for grant in grants if covers((grant,), unit)]
+def _granted(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence[str]) -> Grant:
+    here = [grant for unit in units for grant in grants if covers((grant,), unit)]
     if not here:
-        raise errors.UnitRefused(unit=unit)
+        raise errors.UnitRefused(unit=units[0])
     for grant in here:
         if grant.role in roles:
             return grant

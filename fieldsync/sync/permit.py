@@ -47,7 +47,11 @@ class Permit:
                 return errors.IllegalValue(type=commit.type, field="_author", reason="system")
             unit = self._unit(commit)
             grant = covers(self._device.grants, unit)
-            if grant is None and commit.record in self._known:
+            if (
+                grant is None
+                and commit.record in self._known
+                and covers(self._tx.former(self._device.id), unit) is None
+            ):
                 return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
             if grant is None:
                 return errors.UnitRefused(unit=unit)
@@ -69,8 +73,7 @@ class Permit:
         """Return the unit that a commit writes into; it may follow a record that has left one of the device's units."""
         row = self._known.get(commit.record)
         if row is not None:
-            unit = self._units.get(row.channel or 0, "")
-            return unit if covers(self._device.grants, unit) is not None else self._left(row) or unit
+            return self._here(row) or self._left(row) or self._units.get(row.channel or 0, "")
         if commit.record in self._made:
             return self._made[commit.record][0]
         if "_unit" not in commit.fields:
@@ -80,6 +83,11 @@ class Permit:
         if not _is_unit(unit):
             raise errors.IllegalValue(type=commit.type, field="_unit", reason="pattern")
         return unit
+
+    def _here(self, row: Row) -> str | None:
+        """Return a unit of the device's that a record is in; of several, one where it may decide."""
+        found = [(unit, grant) for n in row.channels if (grant := covers(self._device.grants, unit := self._units[n]))]
+        return next((unit for unit, grant in found if grant.role in DECIDERS), found[0][0] if found else None)
 
     def _left(self, row: Row) -> str | None:
         """Return a unit of the device's that a record has left, if there is one."""
@@ -111,16 +119,19 @@ class Permit:
         It follows one that has left the device's units: a child that was added before anybody there knew.
         """
         unit = commit.fields.get("_unit")
-        if unit is not None and unit not in self._units.values() and covers(self._device.grants, str(unit)) is None:
-            raise errors.UnitRefused(unit=unit)
+        again = unit.get(REOPENED) if isinstance(unit, dict) else None
+        for one in [unpacked(head).value for head in again] if isinstance(again, list) else [unit]:
+            if one is None or one in self._units.values():
+                continue
+            if not isinstance(one, str) or not _is_unit(one) or covers(self._device.grants, one) is None:
+                raise errors.UnitRefused(unit=str(one))
         owner = commit.fields.get(self._rules.of(commit.type).belongs_to or "")
         if isinstance(owner, str):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
-                if (
-                    covers(self._device.grants, self._units[channel]) is None
-                    and self._left(self._tx.rows([record])[record]) is None
-                ):
-                    raise errors.UnitRefused(unit=self._units[channel])
+                if covers(self._device.grants, self._units[channel]) is None:
+                    row = self._tx.rows([record])[record]
+                    if self._here(row) is None and self._left(row) is None:
+                        raise errors.UnitRefused(unit=self._units[channel])
 
     def _decides(self, commit: Commit) -> bool:
         row = self._known.get(commit.record)

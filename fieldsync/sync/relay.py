@@ -127,6 +127,12 @@ def behind(tx: Tx, server: bytes) -> bool:
     return any(d.head > tx.acknowledged(server, d.id) for d in tx.devices() if d.head)
 
 
+def unsent(tx: Tx, client: "Client") -> set[bytes]:
+    """Return the records with commits on this node that the client's server does not hold."""
+    devices = [d.id for d in tx.devices() if d.head] if client.branch else [client.node.device]
+    return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged(client.server.id, one))}
+
+
 def to_tell(tx: Tx, server: bytes) -> bool:
     """Say whether a server above lacks commits or enrolments that this branch holds."""
     return behind(tx, server) or bool(_enrolments(tx, Told(server).get(tx, "enrolled")))

@@ -10,11 +10,11 @@ from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed
 from fieldsync.core.state import register_of
 from fieldsync.schema import validate
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, covers
+from fieldsync.store.contract import Grant, Row, covers
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, heads_of, uuid_text
-from fieldsync.sync.save import all_seen, commit_drafts, draft_edit, unit_of
+from fieldsync.sync.save import all_seen, commit_drafts, draft_edit, units_of
 
 Missing = object()
 
@@ -25,9 +25,9 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None, field
         found = [
             item
             for row in tx.select(type=type, in_conflict=True)
-            for item in _items(tx, row)
+            for item in _items(node, tx, row)
             if (field is None or item["field"] == field)
-            and (unit is None or item["unit"] == unit or item["unit"].startswith(unit + "/"))
+            and (unit is None or any(covers((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels))
         ]
     return sorted(found, key=lambda item: (item["since"], item["record"], item["field"]))
 
@@ -35,11 +35,12 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None, field
 def items_of(node: Node, ref: str) -> list[Json]:
     """Return one record's open conflicts. NoRecord, Ambiguous."""
     with node.store.read() as tx:
-        return list(_items(tx, find_row(tx, ref)))
+        return list(_items(node, tx, find_row(tx, ref)))
 
 
-def _items(tx: Tx, row: Row) -> Iterator[Json]:
-    unit = unit_of(tx, row)
+def _items(node: Node, tx: Tx, row: Row) -> Iterator[Json]:
+    units = [tx.channel(n).unit for n in row.channels]
+    unit = next((unit for unit in units if covers(node.grants, unit)), units[0])
     for field, origin in sorted(row.conflicts.items()):
         heads = candidates(register_of(row.state, field))
         stamps = sorted(head.stamp for head in heads)
@@ -55,7 +56,7 @@ def take(
     """Decide a conflict for one of its heads (`DEVICE:SEQ`) or another value. NoConflict, NoHead, IllegalValue, RoleRefused."""
     with node.store.write() as tx:
         row = find_row(tx, ref)
-        node.may_decide(unit_of(tx, row))
+        node.may_decide(*units_of(tx, row))
         if field not in row.conflicts:
             raise errors.NoConflict(field=field)
         heads = candidates(register_of(row.state, field))
@@ -79,7 +80,7 @@ def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
     """Take a decision back: the conflict is open again, with the heads it had. NoUndo when something else came after it."""
     with node.store.write() as tx:
         row = find_row(tx, ref)
-        node.may_decide(unit_of(tx, row))
+        node.may_decide(*units_of(tx, row))
         decisions = register_of(row.state, f"{DECIDED}/{field}").heads
         current = register_of(row.state, field).heads
         decided = decisions[0].value if len(decisions) == 1 else None

@@ -15,7 +15,7 @@ from fieldsync.crypto import chain
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
-from fieldsync.store.contract import Logged, Row
+from fieldsync.store.contract import Logged, Row, covers
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -148,10 +148,19 @@ def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
     """A record that belongs to another starts in its owner's unit, any other in the person's own."""
     owner = fields.get(kind.belongs_to) if kind.belongs_to else None
     if isinstance(owner, str):
-        found = tx.channels_of([uuid.UUID(owner).bytes])
-        if found:
-            return tx.channel(next(iter(found.values()))).unit
+        found = home_of(node, tx, uuid.UUID(owner).bytes)
+        if found is not None:
+            return found
     return node.grants[0].unit if node.grants else NOWHERE
+
+
+def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
+    """Return the unit for what is added to a record: where that lives, or as its unit is in conflict, one of this node's."""
+    row = tx.rows([owner]).get(owner)
+    if row is None:
+        return None
+    units = units_of(tx, row)
+    return next((unit for unit in units if covers(node.grants, unit)), units[0])
 
 
 def _check_references(tx: Tx, kind: Type, fields: Mapping[str, object]) -> None:
@@ -184,7 +193,7 @@ def edit(node: Node, ref: str, changes: Changes, *, note: str | None = None, bas
     """
     with node.store.write() as tx:
         row = find_row(tx, ref)
-        node.may_write(unit_of(tx, row))
+        node.may_write(*units_of(tx, row))
         kind = node.schema.type(row.state.type)
         fields = _edited(node, tx, row, kind, changes, based_on)
         _logs(node, tx, kind, changes, fields)
@@ -272,7 +281,7 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
     """Delete a record, with a reason and what was seen of it: a write that was not seen keeps it, and a person looks."""
     with node.store.write() as tx:
         row = find_row(tx, ref)
-        node.may_write(unit_of(tx, row))
+        node.may_write(*units_of(tx, row))
         if not reason.strip():
             raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
         kind = node.schema.type(row.state.type)
@@ -290,6 +299,12 @@ def unit_of(tx: Tx, row: Row) -> str:
     """Return the unit that a record lives in."""
     assert row.channel is not None
     return tx.channel(row.channel).unit
+
+
+def units_of(tx: Tx, row: Row) -> list[str]:
+    """Return the units from which a record may be changed: those that it is in, and those that it left: an edit follows it."""
+    channels = dict.fromkeys([*row.channels, *tx.channels_left(row.n)])
+    return [tx.channel(n).unit for n in channels]
 
 
 def shown_head(node: Node, state: State, name: str) -> Head | None:

@@ -82,6 +82,7 @@ class Client:
         self._told = relay.Told(server.id)
         self.told_up = 0  # how far the server above was told of enrolments
         self._same_forms = True
+        self._kept: set[str] = set()  # channels of which a record could not be let go yet
         self._progress = progress or (lambda _what, _count: None)
 
     def hello(self, *, where: bool = False) -> bytes:
@@ -212,9 +213,14 @@ class Client:
         with node.store.write(durable=False) as tx:
             channel = tx.channel_number(message.unit)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop)
-            left = tx.rows(message.gone)
-            tx.purge(row for row in left.values() if row.channel == channel)
-            tx.set_cursor(self.server.id, channel, message.arrival)
+            left = [row for row in tx.rows(message.gone).values() if channel in row.channels]
+            unsent = relay.unsent(tx, self) if left else set()
+            if any(row.state.record in unsent for row in left):
+                self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
+            tx.depart(row for row in left if row.state.record not in unsent)
+            tx.purge(row for row in left if row.state.record not in unsent)
+            if message.unit not in self._kept:
+                tx.set_cursor(self.server.id, channel, message.arrival)
             tx.put("last", _heard(states, tx.get("last"), node.clock()))
             if states:
                 tx.mixed(self.server.id, others=True)
@@ -227,7 +233,8 @@ class Client:
     def _end(self, end: messages.End) -> None:
         with self.node.store.write(durable=False) as tx:
             for channel in end.channels:
-                tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
+                if channel.unit not in self._kept:
+                    tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
             me = tx.device(self.node.device)
             if self.node.is_laptop and me is not None and me.head == self.acked:
                 self._leave(tx)
@@ -238,9 +245,16 @@ class Client:
 
     def _leave(self, tx: Tx) -> None:
         """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
-        for channel in tx.channels():
-            if channel.records and covers(self.grants, channel.unit) is None:
-                tx.purge(list(tx.select(channel=channel.n)))
+        channels = tx.channels()
+        hidden = {channel.n for channel in channels if covers(self.grants, channel.unit) is None}
+        for channel in channels:
+            if channel.n not in hidden:
+                continue
+            tx.forget_cursors(channel.n)  # should it be granted again, all of it is to come anew
+            if channel.records:
+                rows_ = [row for row in tx.select(channel=channel.n) if hidden.issuperset(row.channels)]
+                tx.depart(rows_, channel.unit)
+                tx.purge(rows_)
 
     def differing(self) -> list[str]:
         """Return the units whose digests differ although nothing is left to send: never, unless something broke."""
@@ -407,12 +421,18 @@ class Serving:
                 more.add(record)
         held = set(known)
         applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
-        for record, row in applied.rows.items():
-            unit = row.doc.get("_unit")
-            # added to a family that has moved meanwhile: where its author has it, it is told to leave
-            if row.owner is not None and record not in held and unit and tx.channel(row.channel or 0).unit != unit:
-                tx.tell_gone(tx.channel_number(unit), row.n)
-                more.add(record)
+        numbers: dict[str, int] = {}
+        for state in states:
+            made, unit = applied.rows.get(state.record), state.values.get("_unit")
+            if made is None or state.record in held or state.base is None or not isinstance(unit, str):
+                continue
+            # made in a unit that it is not in, as its family or itself has moved: where its author has it, it is told to leave
+            if unit not in numbers:
+                numbers[unit] = tx.channel_number(unit)
+            if numbers[unit] not in made.channels:
+                tx.tell_gone(numbers[unit], made.n)
+                if made.owner is not None:
+                    more.add(state.record)
         for record in {state.record for state in states} - more:
             written = applied.rows.get(record)
             if written is not None and written.channel is not None:
@@ -424,6 +444,7 @@ class Serving:
         with node.store.read() as tx:
             device = tx.device(self.device.id)
             assert device is not None
+            former = tx.former(device.id)
             channels = visible(tx, device.grants) if not self.hello.where else []
             named = tuple(tx.named_devices(self.hello.devices))
             judged = tx.judged(self.hello.refused, self.device.id)
@@ -448,14 +469,18 @@ class Serving:
         cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         ended: list[messages.Summary] = []
         for channel in channels:
-            summary = yield from self._channel(channel, *cursors.get(channel.unit, (0, 0)))
+            taken, whole = cursors.get(channel.unit, (0, 0))
+            bare = not whole and covers(former, channel.unit) is not None
+            summary = yield from self._channel(channel, taken, whole, bare=bare)
             ended.append(summary)
         with node.store.read() as tx:
             if tx.get(FORMS) != mark:
                 ended = []  # published meanwhile: these digests are not of the names that the other side has
         yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
 
-    def _channel(self, channel: Channel, after: int, whole: int) -> Generator[bytes, None, messages.Summary]:
+    def _channel(
+        self, channel: Channel, after: int, whole: int, *, bare: bool
+    ) -> Generator[bytes, None, messages.Summary]:
         sizer = Sizer()
         while True:
             with self.node.store.read() as tx:
@@ -465,7 +490,9 @@ class Serving:
                     summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
                     break
                 device = self.device.id
-                found = [(e, None if e.gone or e.row is None else lacking(tx, e.row, whole, device)) for e in page]
+                found = [
+                    (e, None if e.gone or e.row is None else lacking(tx, e.row, whole, device, bare=bare)) for e in page
+                ]
             while True:
                 arrival = found[-1][0].arrival
                 states = [state for _, state in found if state is not None]

@@ -20,7 +20,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store import Tx
 from fieldsync.store.contract import Server
-from fieldsync.sync import heal, relay
+from fieldsync.sync import heal, moving, relay
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
@@ -266,8 +266,7 @@ class _Talk:
         return healer.healed
 
     def _unsent(self, tx: Tx) -> set[bytes]:
-        devices = [d.id for d in tx.devices() if d.head] if self.client.branch else [self.node.device]
-        return {r for one in devices for r in tx.unsent_records(one, tx.acknowledged(self.server.id, one))}
+        return relay.unsent(tx, self.client)
 
 
 def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
@@ -307,6 +306,7 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         "refused": tally.refused,
         "forms": list(tally.forms),
         "digest": "healed" if tally.differing else "equal",
+        "left": moving.left(node),
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),
     }

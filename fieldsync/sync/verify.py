@@ -57,7 +57,7 @@ def _chain(tx: Tx, device: Device, counted: dict[str, int], say: Progress) -> It
 
 
 def _records(node: Node, tx: Tx, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
-    digests: dict[int | None, tuple[int, int]] = {}
+    digests: dict[int, tuple[int, int]] = {}
     refused = {(device.id, seq) for device in tx.devices() for seq, _, _ in tx.refusals(device.id)}
     total = tx.count()
     for row in tx.select():
@@ -65,8 +65,9 @@ def _records(node: Node, tx: Tx, counted: dict[str, int], say: Progress) -> Iter
         if counted["records"] % _BATCH == 0:
             say(counted["records"], total, "records")
         own = term(row.state)
-        count, digest = digests.get(row.channel, (0, 0))
-        digests[row.channel] = count + 1, (digest + own) & _MASK
+        for n in row.channels:
+            count, digest = digests.get(n, (0, 0))
+            digests[n] = count + 1, (digest + own) & _MASK
         place = {"record": row.state.record.hex(), "code": row.code}
         if own != row.old_term & _MASK:
             yield {"what": "term", **place}

@@ -10,6 +10,7 @@ from fieldsync.schema import validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.sync import read
 from fieldsync.sync.node import Node
+from fieldsync.ui import moving
 from fieldsync.ui.terminal import Terminal
 from fieldsync.ui.words import Shown
 
@@ -294,6 +295,7 @@ class Tables(Terminal):
             self.say("new_conflicts", n=told["new_conflicts"])
         if told["refused"]:
             self.say("n_refused", n=told["refused"])
+        moving.left(self, told["left"])
         if told["digest"] == "healed":
             self.say("healed")
         if abs(told["clock_off_ms"]) > 10 * 60_000:

@@ -35,6 +35,7 @@ WORDS = {
     "usage.key_file!": "Set FIELDSYNC_KEY_FILE to the file that opens this server's store, as its service does.",
     "usage.not_a_server": "This folder holds a laptop's store, not a server's.",
     "usage.not_a_server!": "Give the server's folder with --home or FIELDSYNC_HOME.",
+    "usage.own_grants": "A server's own grants are set when it is made.",
     "usage.own_device": "A server cannot lock itself out.",
     "usage.not_headquarters": "Forms are changed at headquarters; this server gets them from there.",
     "usage.not_headquarters!": "Give the headquarters' folder with --home or FIELDSYNC_HOME.",
@@ -153,6 +154,8 @@ WORDS = {
     "bad_version": "The {what} is of version {theirs}, this program speaks {ours}; nothing was changed.",
     "bad_version!": "Update fieldsync.",
     "must_decide": "A person must decide first.",
+    "belongs_to": "This record lives where {owner} lives, which it belongs to; nothing was moved.",
+    "belongs_to!": "Move that: fieldsync move {owner} --unit UNIT",
     "open_conflict": "{field} is in conflict: decide that first; nothing was changed.",
     "open_conflict!": "See: fieldsync review",
     # --- why a value is not legal ---
@@ -300,6 +303,15 @@ WORDS = {
     "aside.role_refused": "your role ({role}) may not do this",
     "aside.no_record": "there is no such record in your units",
     "healed": "The two sides differed and were made equal again; please tell your office.",
+    "left": (
+        "{n} records have left your units and this laptop: {records}. "
+        "All that was written here went up to the server before."
+    ),
+    "lives_there": "{record} lives in {unit} already.",
+    "would_move": "{record} would leave {old} and enter {new}, with {counts}.",
+    "would_still_see": "You work in {new}: you will still see it.",
+    "would_not_see": "You do not work in {new}: it leaves this laptop once the server has it.",
+    "moved_away": "{record} is not in your units any more: it leaves this laptop at the next sync, when the server has it.",
     "would_send": "Would send {n} saves to {server}.",
     "joined": "Welcome, {person}. This laptop is device {device} of {org}, for {units}.",
     "check_ok": "The store is sound: {commits} commits, {records} records.",

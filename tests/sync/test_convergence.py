@@ -17,7 +17,7 @@ from fieldsync import errors
 from fieldsync.core.commit import decode, state_of
 from fieldsync.core.state import State, canonical, merge, term
 from fieldsync.store.contract import Row
-from fieldsync.sync import review, save
+from fieldsync.sync import moving, review, save
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
@@ -180,17 +180,7 @@ class Office(RuleBasedStateMachine):
         node = self.nodes[who]
         if row is None or which > 3:
             return
-        unit = QRD if there else JBL
-        if row.doc.get("_unit") == unit:
-            return
-
-        def moved() -> None:
-            with node.store.write() as tx:
-                node.may_write(save.unit_of(tx, row))
-                kind = node.schema.type("household")
-                save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, {"_unit": unit})])
-
-        self._try(who, moved)
+        self._try(who, lambda: moving.move(node, row.state.record.hex(), QRD if there else JBL))
 
     @rule(which=_which, head=_which, note=st.none() | st.just("زيارة"))
     def take(self, which: int, head: int, note: str | None) -> None:
@@ -307,7 +297,7 @@ class Office(RuleBasedStateMachine):
             sees = {name: {c.unit for c in visible(tx, self.nodes[name].grants)} for name in LAPTOPS}
         for name in LAPTOPS:
             mine = rows(self.nodes[name])
-            theirs = {record: row for record, row in held.items() if units[row.channel or 0] in sees[name]}
+            theirs = {record: row for record, row in held.items() if sees[name] & {units[n] for n in row.channels}}
             assert mine.keys() == theirs.keys()
             for record, row in mine.items():
                 other = theirs[record]
@@ -341,8 +331,9 @@ def check_store(node: Node) -> None:
         for row in tx.select():
             assert row.old_term & _64 == term(row.state)
             assert row.channel is not None
-            sums[row.channel] = sums.get(row.channel, 0) + row.old_term
-            counts[row.channel] = counts.get(row.channel, 0) + 1
+            for n in row.channels:
+                sums[n] = sums.get(n, 0) + row.old_term
+                counts[n] = counts.get(n, 0) + 1
             anew = Row(row.n, row.state, {}, row.arrivals)
             settle_row(anew, node.rules.of(row.state.type), None)
             assert (row.doc, row.code, set(row.conflicts)) == (anew.doc, anew.code, set(anew.conflicts))
@@ -351,6 +342,9 @@ def check_store(node: Node) -> None:
             entries = tx.page(channel.n, 0, 10_000)
             assert len({entry.arrival for entry in entries}) == len(entries)
             assert all(entry.arrival <= channel.arrival for entry in entries)
+            inside = {row.state.record for row in tx.select() if channel.n in row.channels}
+            assert {e.row.state.record for e in entries if e.row is not None and not e.gone} == inside
+            assert {record for record, _ in tx.terms(channel.n)} == inside
 
 
 Office.TestCase.settings = settings(

@@ -14,7 +14,7 @@ TABLES = (
         n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, letters TEXT, person TEXT, key BLOB, grants TEXT,
         state TEXT NOT NULL DEFAULT 'known', head INTEGER NOT NULL DEFAULT 0, chain BLOB,
         nonce INTEGER NOT NULL DEFAULT 0, enrolled INTEGER, seen INTEGER,
-        changed INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0)""",
+        changed INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0, former TEXT NOT NULL DEFAULT '[]')""",
     "CREATE TABLE author (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     """CREATE TABLE channel (
         n INTEGER PRIMARY KEY, unit TEXT NOT NULL UNIQUE, arrival INTEGER NOT NULL DEFAULT 0,
@@ -31,6 +31,12 @@ TABLES = (
         channel INTEGER NOT NULL, arrival INTEGER NOT NULL, record INTEGER NOT NULL, gone INTEGER NOT NULL,
         PRIMARY KEY (channel, arrival)) WITHOUT ROWID""",
     "CREATE INDEX channel_entry_left ON channel_entry (record) WHERE gone",
+    # the further channels of records whose unit is in conflict: few, as long as people settle what they disagree on
+    """CREATE TABLE channel_also (
+        record INTEGER NOT NULL, channel INTEGER NOT NULL, arrival INTEGER NOT NULL,
+        PRIMARY KEY (record, channel)) WITHOUT ROWID""",
+    # what was taken off this node because it left its units, until a person was told
+    "CREATE TABLE departed (record BLOB PRIMARY KEY, code TEXT, type TEXT NOT NULL, unit TEXT) WITHOUT ROWID",
     """CREATE TABLE commit_log (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, stamp INTEGER NOT NULL, author INTEGER NOT NULL,
         record BLOB NOT NULL, note TEXT, body BLOB, hash BLOB NOT NULL, chain BLOB NOT NULL,

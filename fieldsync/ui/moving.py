@@ -1,0 +1,42 @@
+"""What people see of a move: who would gain and lose a record, and what has left this laptop."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fieldsync.sync.node import Node
+    from fieldsync.ui.tables import Tables
+
+_NAMED = 5  # of many that have left, a few by name
+
+
+def plan(out: "Tables", node: "Node", told: Mapping[str, Any]) -> None:
+    """Draw what a move would do."""
+    lang = out.lang
+    counts = [
+        f"{node.schema.types[name].label.get(lang, name) if name in node.schema.types else name} {n}"
+        for name, n in told["moves"].items()
+    ]
+    if not counts:
+        out.say("lives_there", record=told["code"] or told["record"], unit=told["to"])
+        return
+    words = {"record": told["code"] or told["record"], "old": told["from"], "new": told["to"]}
+    out.say("would_move", counts=out.several(counts), **words)
+    out.say("would_still_see" if told["still_seen"] else "would_not_see", **words)
+
+
+def moved(out: "Tables", node: "Node", record: dict[str, Any], *, still_seen: bool) -> None:
+    """Draw a record that was moved."""
+    out.record(node, record)
+    if not still_seen:
+        out.say("moved_away", record=record["code"] or record["id"])
+
+
+def left(out: "Tables", found: Sequence[Mapping[str, Any]]) -> None:
+    """Say in one line what has left this laptop."""
+    if not found:
+        return
+    named = [(one["code"] or one["record"], one["unit"]) for one in found[:_NAMED]]
+    shown = [f"{code} → {unit}" if unit else code for code, unit in named]
+    more = ["…"] if len(found) > _NAMED else []
+    out.say("left", n=len(found), records=out.several([*shown, *more]))

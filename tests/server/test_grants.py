@@ -1,0 +1,130 @@
+"""Units given and taken by `server grant` beside a running server: what comes, what goes, and only once it is acknowledged."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fieldsync.sync import save
+from fieldsync.sync.save import Changes
+from tests.cast import JBL, QRD, rows
+from tests.lines import Relay
+from tests.offices import Office
+
+
+def grant(office: Office, who: str, *units: str, role: str = "caseworker") -> Any:
+    """Set somebody's grants with the command, while the server serves."""
+    words = [word for unit in units for word in ("--unit", unit)]
+    return office.json("hq", "server", "grant", str(office[who].letters), "--role", role, *words)
+
+
+def families(office: Office, who: str, unit: str, count: int) -> set[bytes]:
+    """Register families, each with a person."""
+    made = set()
+    for _ in range(count):
+        family = save.add(office[who], "household", Changes(set={"family_name": "محمد"}), unit=unit)
+        made |= {family, save.add(office[who], "person", Changes(set={"household": family.hex()}))}
+    return made
+
+
+def test_a_new_grant_brings_exactly_what_it_adds(own_office: Office) -> None:
+    """Nothing that Amal holds already is sent again, and nothing of a unit that is still not hers."""
+    here, there, elsewhere = (
+        families(own_office, *given) for given in (("amal", JBL, 5), ("basim", QRD, 7), ("samar", "LAT", 3))
+    )
+    own_office.sync("amal", "basim", "samar")
+    assert rows(own_office["amal"]).keys() == here
+    told = grant(own_office, "amal", JBL, QRD)
+    assert (told["units"], told["role"], told["state"]) == ([JBL, QRD], "caseworker", "enrolled")
+    (synced,) = own_office.sync("amal")
+    assert (synced["down"]["states"], synced["digest"], synced["left"]) == (len(there), "equal", [])
+    assert rows(own_office["amal"]).keys() == here | there
+    own_office.equal("amal")
+    assert own_office["amal"].units == [JBL, QRD]
+    assert not rows(own_office["amal"]).keys() & elsewhere
+
+
+def test_a_withdrawn_grant_purges_only_what_is_acknowledged(own_office: Office) -> None:
+    """While the line is cut Amal keeps all she has; then her edits go up, are kept aside with the reason, and only then she lets go."""
+    kept = families(own_office, "samar", JBL, 3)
+    own_office.sync("samar", "amal")
+    relay = Relay(own_office.port)
+    try:
+        amal = own_office["amal"]
+        own_office.meets("amal", relay.port)
+        one = min(kept, key=lambda record: rows(amal)[record].n)
+        save.edit(amal, one.hex(), Changes(set={"location": "جبلة"}))
+        mine = families(own_office, "amal", JBL, 2)
+        grant(own_office, "amal", QRD)
+        own_office.shut("amal")
+        # the answer is lost: the server has all of it, and the laptop does not know
+        for size in range(600, 3_000, 200):  # somewhere behind the handshake's first bytes
+            relay.swallow_after = size
+            assert own_office.run("amal", "sync").returncode == 6
+            assert rows(own_office["amal"]).keys() == kept | mine
+            own_office.shut("amal")
+            with own_office["hq"].store.read() as tx:
+                if next(one.head for one in tx.devices() if one.letters == "B") == 5:
+                    break
+        relay.whole()
+        told = own_office.json("amal", "sync")
+        status = own_office.json("amal", "status")
+    finally:
+        relay.close()
+    assert told["refused"] == len(status["refused"]) == 5
+    assert {(aside["code"], aside["unit"]) for aside in status["refused"]} == {("unit_refused", JBL)}
+    assert {one["record"].replace("-", "") for one in told["left"]} == {record.hex() for record in kept | mine}
+    assert (status["units"], status["unsent"], status["records"]) == ([QRD], 0, {})
+    assert rows(own_office["hq"]).keys() == kept
+    with own_office["hq"].store.read() as tx:  # nothing that she wrote is lost
+        assert len([one for one in tx.commits(own_office["amal"].device, 0) if one.body]) == 5
+    own_office.meets("amal", own_office.port)
+    # given back, all of the unit comes again
+    grant(own_office, "amal", JBL)
+    (synced,) = own_office.sync("amal")
+    assert (synced["down"]["states"], synced["digest"]) == (len(kept), "equal")
+    assert rows(own_office["amal"]).keys() == kept
+
+
+def test_her_own_records_come_back_with_the_grant_though_the_line_is_cut(own_office: Office) -> None:
+    """A device is not sent what it wrote itself, but for what it had to give back; a cut on the way does not change that."""
+    mine = families(own_office, "amal", JBL, 60)
+    own_office.sync("amal")
+    grant(own_office, "amal", QRD)
+    own_office.sync("amal")
+    assert rows(own_office["amal"]) == {}
+    grant(own_office, "amal", JBL)
+    relay = Relay(own_office.port)
+    try:
+        own_office.meets("amal", relay.port)
+        own_office.shut("amal")
+        relay.cut_down = 4_500
+        cuts = 0
+        while own_office.run("amal", "sync", "--json").returncode == 6:
+            cuts += 1
+            relay.cut_down += 2_000
+        assert cuts > 0
+    finally:
+        relay.close()
+    assert rows(own_office["amal"]).keys() == mine
+    own_office.equal("amal")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["AMAL", "--role", "caseworker", "--unit", "DAM"], "unit_refused"),
+        (["AMAL", "--role", "boss", "--unit", JBL], "illegal_value"),
+        (["AMAL", "--role", "caseworker", "--unit", "LAT/"], "illegal_value"),
+        (["AMAL", "--role", "caseworker"], "usage"),
+        (["A", "--role", "auditor", "--unit", JBL], "usage"),
+        (["ZZZZ", "--role", "auditor", "--unit", JBL], "no_device"),
+    ],
+)
+def test_what_cannot_be_granted_changes_nothing(office: Office, words: list[str], code: str) -> None:
+    """Only roles that there are, in units of the server's own, to a device that it knows and is not itself."""
+    before = office.json("hq", "server", "devices")
+    letters = str(office["amal"].letters)
+    done = office.run("hq", "server", "grant", *[letters if word == "AMAL" else word for word in words], "--json")
+    assert json.loads(done.stdout)["error"]["code"] == code
+    assert office.json("hq", "server", "devices") == before
