@@ -23,6 +23,8 @@ TREE = Branch(
         "history": Leaf("laptop:history"),
         "remove": Leaf("laptop:remove"),
         "sync": Leaf("laptop:sync"),
+        "pack": Leaf("sticks:pack"),
+        "unpack": Leaf("sticks:unpack"),
         "check": Leaf("laptop:check"),
         "passphrase": Leaf("laptop:passphrase"),
         "review": Branch(

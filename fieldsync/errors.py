@@ -4,13 +4,13 @@ FieldsyncError                      exit  status
 ├── Fault (ours)                      1     500   DiskFull, Unexpected
 ├── Usage                             2     400
 ├── BadInput                          3     422   UnknownType, UnknownField, IllegalValue, IllegalStep, Incomplete,
-│                                                 BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap
+│                                                 BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap, NeedsBundle
 ├── Locked                            4     401   WrongPassphrase, NoSecret
-├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead
+├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead, NoRecipient
 ├── NoContact                         6     503   Unreachable, CutOff
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
 │                                                 BadSignature, StoreExists
-├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion
+├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion, BadBundle
 └── MustDecide                        9     409   OpenConflict
 
 Facts never hold a field's value or a person's name: errors travel into logs.
@@ -136,6 +136,13 @@ class Gap(BadInput):
     status = 409
 
 
+class NeedsBundle(BadInput):
+    """A bundle that begins behind what the node has; facts: number of the one to unpack first."""
+
+    code = "needs_bundle"
+    status = 409
+
+
 class Locked(FieldsyncError):
     """The store is locked."""
 
@@ -204,6 +211,12 @@ class NoUndo(NotFound):
     """No decision here that could be taken back; facts: field."""
 
     code = "no_undo"
+
+
+class NoRecipient(NotFound):
+    """A device or server that told no key to pack a bundle for; facts: name."""
+
+    code = "no_recipient"
 
 
 class NoContact(FieldsyncError):
@@ -327,6 +340,12 @@ class BadVersion(Damaged):
     """A version that this program does not speak; facts: what, theirs, ours."""
 
     code = "bad_version"
+
+
+class BadBundle(Damaged):
+    """A bundle that was changed or cut, is for others or from nobody known here; nothing of it was taken; facts: reason."""
+
+    code = "bad_bundle"
 
 
 class MustDecide(FieldsyncError):

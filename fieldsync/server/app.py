@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from fieldsync import errors
 from fieldsync.core import codes
-from fieldsync.crypto import chain
+from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server.metrics import Metrics
 from fieldsync.store.contract import Device, covers
@@ -169,6 +169,8 @@ class App:
             raise errors.BadVersion(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
         if not verify(asked.key, join_message(asked.invite, asked.secret, asked.key), asked.signature):
             raise errors.BadSignature
+        if asked.age and not age.is_recipient(asked.age):
+            raise errors.BadFrame(reason="age")
         now = self.node.clock()
         device = device_id(asked.key)
         with self.node.store.write() as tx:
@@ -185,11 +187,14 @@ class App:
             tx.put("lettered", lettered + 1)
             letters = codes.letters(lettered)
             tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
+            if asked.age:
+                tx.set_age(device, asked.age)
             schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+            own = age.recipient(tx.get("age"))
         self.metrics.joins.inc()
         return messages.JoinAnswer(
             self.node.org, self.node.device, self.node.org, letters, person, tuple((g.unit, g.role) for g in grants),
-            self._nonces.issue(device, 0), now, schema,
+            self._nonces.issue(device, 0), now, schema, own,
         )  # fmt: skip
 
     async def health(self, _request: Request) -> Response:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.crypto import chain
+from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.crypto.slots import Slots
 from fieldsync.schema import load, model
@@ -173,11 +173,13 @@ def write_identity(
     grants: Sequence[Grant],
     texts: dict[str, str],
     now: int,
+    identity: str | None = None,
 ) -> None:
-    """Tell a new store who it is and what forms it works with."""
+    """Tell a new store who it is and what forms it works with; `identity` is its age identity (default: a new one)."""
     facts: dict[str, Any] = {
         "private": key.to_bytes(), "kind": kind, "org": org, "letters": letters, "person": person,
         "grants": msgspec.json.encode(list(grants)).decode(), "number": 0, "last": 0,
+        "age": identity or age.new_identity(),
     }  # fmt: skip
     for name, value in facts.items():
         tx.put(name, value)

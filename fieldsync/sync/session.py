@@ -91,12 +91,13 @@ class Client:
         hello = messages.Hello(PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused)
         return self.codec.pack(Kind.HELLO, messages.encode(hello))
 
-    def commit_frames(self) -> Iterator[bytes]:
-        """Yield this node's commits that the server has not acknowledged, sealed frame by frame."""
+    def commit_frames(self, after: int | None = None) -> Iterator[bytes]:
+        """Yield this node's commits that the server has not acknowledged (or those behind `after`), sealed frame by frame."""
         node, sizer = self.node, Sizer()
         self.tally.commits = 0  # of a request that was refused, nothing was taken
-        with node.store.read() as tx:
-            after = tx.acknowledged(self.server.id, node.device)
+        if after is None:
+            with node.store.read() as tx:
+                after = tx.acknowledged(self.server.id, node.device)
         while True:
             with node.store.read() as tx:
                 logged = list(tx.commits(node.device, after, sizer.rows))
@@ -145,6 +146,7 @@ class Client:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             tx.acknowledge(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
+            tx.put(f"told {self.server.id.hex()}", ack.now)  # an older reply, in a bundle say, brings no older grants
             for seq, code, facts in ack.refused:
                 if code:
                     tx.refuse(node.device, seq, refusal(code, facts))
@@ -252,6 +254,7 @@ class Serving:
         self.device = device
         self.hello = hello
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
+        self.new_conflicts = 0
         self._echoes: dict[int, set[int]] = defaultdict(set)
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
@@ -275,6 +278,7 @@ class Serving:
             fresh = [commit for batch in batches for commit in self._keep(tx, batch)]
             if not fresh:
                 return
+            tx.tell_hello(self.device.id, messages.encode(self.hello))
             device = tx.device(self.device.id)
             assert device is not None
             for start in range(0, len(fresh), _SLICE):
@@ -340,6 +344,7 @@ class Serving:
                 more.add(record)
         held = set(known)
         applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
+        self.new_conflicts += applied.new_conflicts
         for record, row in applied.rows.items():
             unit = row.doc.get("_unit")
             # added to a family that has moved meanwhile: where its author has it, it is told to leave

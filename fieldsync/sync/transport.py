@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
 from fieldsync import errors
-from fieldsync.crypto import chain
+from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store.contract import Server
@@ -298,7 +298,8 @@ def join(invite: Invite, home: Path, fill: Callable[[Slots, bytes], None]) -> No
         raise errors.StoreExists(home=str(home))
     key = DeviceKey.generate()
     signature = key.sign(join_message(invite.id, invite.secret, key.public))
-    request = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature)
+    identity = age.new_identity()
+    request = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature, age.recipient(identity))
     line = Line(invite.address, invite.pin, Tally())
     try:
         answer = line.post("/v1/join", messages.encode(request), {})
@@ -310,11 +311,13 @@ def join(invite: Invite, home: Path, fill: Callable[[Slots, bytes], None]) -> No
     def write(tx: Any) -> None:
         nodes.write_identity(
             tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
-            texts=told.schema, now=nodes.wall_clock(),
+            texts=told.schema, now=nodes.wall_clock(), identity=identity,
         )  # fmt: skip
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
+        if told.age:
+            tx.set_age(told.server, told.age)
 
     nodes.create_store(home, fill, write)
 

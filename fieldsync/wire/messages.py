@@ -124,6 +124,7 @@ class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
     secret: bytes
     key: bytes
     signature: bytes
+    age: str = ""  # its age recipient, for bundles
 
 
 class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -138,6 +139,7 @@ class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
     nonce: bytes
     now: int
     schema: dict[str, str]
+    age: str = ""  # the server's age recipient
 
 
 encode = msgspec.msgpack.Encoder().encode
