@@ -43,7 +43,7 @@ def pack(
                 packed = sticks.reply(node, Path(file), device, progress=progress)
             else:
                 packed = sticks.pack(node, Path(file), again=again, progress=progress)
-        tell(ctx, packed, lambda out: out.packed(packed))
+        tell(ctx, packed, lambda out: out.packed(packed, server=bool(for_)))
 
 
 def unpack(ctx: typer.Context, file: File) -> None:

@@ -289,9 +289,9 @@ class Tables(Terminal):
         """What a sync would send."""
         self.say("would_send", n=told["up"]["commits"], server=told["server"])
 
-    def packed(self, told: Json) -> None:
+    def packed(self, told: Json, *, server: bool) -> None:
         """What is in a bundle, for whom and where."""
-        key = "packed" if told["commits"] or not told["states"] else "packed_reply"
+        key = "packed_reply" if server else "packed"
         self.say(
             key, number=told["number"], to=told["for"], commits=told["commits"], states=told["states"],
             size=size(told["bytes"]), file=told["file"],
@@ -301,12 +301,9 @@ class Tables(Terminal):
         """What a bundle brought."""
         key = "unpacked_already" if told["already"] else "unpacked" if server else "unpacked_reply"
         self.say(
-            key,
-            number=told["number"],
-            sender=told["from"],
-            commits=told["up"]["commits"],
-            states=told["down"]["states"],
-        )
+            key, number=told["number"], sender=told["from"], commits=told["up"]["commits"], states=told["down"]["states"],
+            acknowledged=told.get("acknowledged"),
+        )  # fmt: skip
         if told["new_conflicts"]:
             self.say("new_conflicts", n=told["new_conflicts"])
         if told["refused"]:
