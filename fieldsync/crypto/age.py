@@ -78,6 +78,8 @@ def encrypt(pieces: Iterable[bytes], file: IO[bytes], recipients: Sequence[str])
         pyrage.encrypt_io(source, sink, [x25519.Recipient.from_str(one) for one in recipients])
     except (pyrage.EncryptError, OSError) as fault:
         raise source.fault or sink.fault or fault from None
+    if sink.fault is not None:  # of the last pieces pyrage writes it asks nobody how that went
+        raise sink.fault
 
 
 def decrypt(file: IO[bytes], identity: str, take: Callable[[bytes], object]) -> None:
@@ -96,6 +98,8 @@ def decrypt(file: IO[bytes], identity: str, take: Callable[[bytes], object]) -> 
         if sink.fault is not None:
             raise sink.fault from None
         raise errors.BadBundle(reason="changed") from fault
+    if sink.fault is not None:
+        raise sink.fault
 
 
 class Spool:

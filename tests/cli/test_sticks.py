@@ -112,7 +112,7 @@ def test_killed_while_it_unpacks(own_office: Office) -> None:
     own_office.register("amal", 1_500)
     own_office.json("amal", "pack", "up.age")
     killed = 0
-    for wait in (0.35, 0.5, 0.7):
+    for wait in (0.4, 0.65):
         process = subprocess.Popen(
             own_office.command("hq", "unpack", "up.age"), env=own_office.environment, cwd=own_office.home,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
