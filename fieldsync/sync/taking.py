@@ -57,6 +57,8 @@ class Up:
 
     def _open(self, payload: bytes) -> None:
         hello = messages.decode(messages.Hello, payload)
+        # one that comes late tells of less than is held here: that is no laptop restored from a copy
+        hello = msgspec.structs.replace(hello, head=max(hello.head, self._device.head))
         if self._manifest.to[0] != self._node.device:  # its cursors are another server's arrivals
             hello = msgspec.structs.replace(hello, cursors=(), devices=0, refused=0)
         self._serving = Serving(self._node, self._device, hello, Codec())
@@ -194,7 +196,7 @@ class Down:
         if ack.head < self._acked:
             return  # an older answer
         if ack.now < self._told:
-            ack = msgspec.structs.replace(ack, grants=None, now=self._told)
+            ack = msgspec.structs.replace(ack, grants=None, servers=None, schema=None, now=self._told)
         if ack.refusals < self._judged:
             ack = msgspec.structs.replace(ack, refused=(), refusals=0)
         self._client.take(Kind.ACK, messages.encode(ack))

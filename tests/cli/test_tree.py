@@ -9,7 +9,7 @@ from tests.cli.conftest import World
 ASKED = {
     "join", "add", "edit", "show", "list", "find", "history", "remove", "sync", "status", "review", "review list", "review show",
     "review take", "review bulk", "review undo", "import", "export", "schema list", "schema show", "schema check", "check",
-    "server init", "server run", "server invite", "server devices", "server revoke", "passphrase", "demo",
+    "server init", "server run", "server invite", "server devices", "server revoke", "passphrase", "demo", "pack", "unpack",
 }  # fmt: skip
 
 
