@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.crypto import age, chain
+from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.crypto.slots import Slots
 from fieldsync.schema import load, model
@@ -176,6 +176,8 @@ def write_identity(
     identity: str | None = None,
 ) -> None:
     """Tell a new store who it is and what forms it works with; `identity` is its age identity (default: a new one)."""
+    from fieldsync.crypto import age
+
     facts: dict[str, Any] = {
         "private": key.to_bytes(), "kind": kind, "org": org, "letters": letters, "person": person,
         "grants": msgspec.json.encode(list(grants)).decode(), "number": 0, "last": 0,

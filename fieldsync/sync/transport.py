@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
 from fieldsync import errors
-from fieldsync.crypto import age, chain
+from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store.contract import Server
@@ -296,6 +296,8 @@ def join(invite: Invite, home: Path, fill: Callable[[Slots, bytes], None]) -> No
     """Enrol this computer with an invite: the device's key is made here and stays here. StoreExists, InviteInvalid, WrongServer."""
     if (home / nodes.SLOTS).exists():
         raise errors.StoreExists(home=str(home))
+    from fieldsync.crypto import age
+
     key = DeviceKey.generate()
     signature = key.sign(join_message(invite.id, invite.secret, key.public))
     identity = age.new_identity()
