@@ -56,7 +56,10 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         assert me is not None
         before = tx.packed(SERVERS)
         after = tx.acknowledged(server.id, node.device)
-        packed = max((one.last for one in before if one.last <= me.head), default=0)
+        packed = after
+        for one in sorted(before, key=lambda one: one.after):  # what follows on what is acknowledged, without a hole
+            if one.after <= packed and one.last <= me.head:
+                packed = max(packed, one.last)
         if after < packed < me.head and not again and not os.path.exists(file):  # noqa: PTH110 - never raises
             after = packed
         start = chain_at(tx, me, after)

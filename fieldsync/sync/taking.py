@@ -193,8 +193,8 @@ class Down:
     def _acknowledged(self) -> None:
         ack = self._ack
         assert ack is not None
-        if ack.head < self._acked:
-            return  # an older answer
+        if ack.head < self._acked and ack.now <= self._told:
+            return  # an older answer; a newer one that holds less comes from a server restored from a backup
         if ack.now < self._told:
             ack = msgspec.structs.replace(ack, grants=None, servers=None, schema=None, now=self._told)
         if ack.refusals < self._judged:

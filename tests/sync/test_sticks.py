@@ -2,6 +2,7 @@
 
 import io
 import random
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,36 @@ def test_another_server_of_the_organisation_goes_by_its_own_arrivals(people: Cas
     assert hello.cursors == ()
 
 
+def test_a_server_restored_from_a_backup_gets_back_by_stick_what_it_lost(people: Cast, tmp_path: Path) -> None:
+    """It cannot take what goes on behind the lost; its answer says how far it is, and the next bundle brings the rest."""
+    family(people.amal)
+    directly.sync(people.amal, people.hq)
+    people.hq.close()
+    shutil.copytree(people.home / "hq", tmp_path / "backup")
+    people.hq = people.open("hq")
+    family(people.amal)
+    directly.sync(people.amal, people.hq)
+    people.hq.close()
+    shutil.rmtree(people.home / "hq")
+    shutil.copytree(tmp_path / "backup", people.home / "hq")
+    people.hq = people.open("hq")
+    family(people.amal)
+    before = contents(people.hq)
+    with pytest.raises(errors.Gap) as gap:
+        up(people.amal, people.hq, tmp_path / "a.age")
+    assert gap.value.facts == {"device": people.amal.device.hex(), "need": 2, "reason": "bundle"}
+    assert contents(people.hq) == before
+    people.clock.tick(1_000)
+    down(people.amal, people.hq, tmp_path / "b.age")
+    assert unsent(people.amal) == 2
+    family(people.amal)
+    assert up(people.amal, people.hq, tmp_path / "c.age")["up"] == {"commits": 3}
+    people.clock.tick(1_000)
+    down(people.amal, people.hq, tmp_path / "b.age")
+    assert unsent(people.amal) == 0
+    assert set(rows(people.hq)) == set(rows(people.amal))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_sticks_and_lines_in_any_order_converge(people: Cast, tmp_path: Path, seed: int) -> None:
     """Saves, syncs, bundles packed, lost, late, repeated, in random order: once all have met, all are equal, and nothing is lost."""
@@ -377,6 +408,38 @@ def test_no_flipped_or_cut_byte_gets_in(people: Cast, tmp_path: Path) -> None:
     assert contents(people.hq) == before
     file.write_bytes(whole)
     assert sticks.unpack(people.hq, file)["up"] == {"commits": 1}
+
+
+def test_no_flipped_or_cut_answer_gets_in(people: Cast, tmp_path: Path) -> None:
+    """The same on the laptop's side."""
+    for _ in range(3):
+        family(people.amal)
+    directly.sync(people.amal, people.hq)
+    file = tmp_path / "a.age"
+    with people.hq.store.read() as tx:
+        device = tx.device(people.basim.device)
+    sticks.reply(people.hq, file, device)
+    whole, before = file.read_bytes(), contents(people.basim)
+    for at in range(0, len(whole), 3):
+        flipped = whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :]
+        assert refused(people.basim, file, flipped).exit == 8, at
+        assert refused(people.basim, file, whole[:at]).exit == 8, at
+    file.write_bytes(whole)
+    manifest, frames = parts(plain(people.basim, file))
+    for changed in (
+        frames[1:],
+        frames[:-1],
+        frames[::-1],
+        [*frames, frames[-1]],
+        [frames[0], frames[-1]],
+        [frames[0], *frames],
+    ):
+        for honest in (False, True):
+            tried = wrapped(rebuilt(people.hq.key, manifest, changed, honest=honest), people.basim, file).read_bytes()
+            assert refused(people.basim, file, tried).exit == 8
+    assert contents(people.basim) == before
+    file.write_bytes(whole)
+    assert sticks.unpack(people.basim, file)["down"] == {"states": 3}
 
 
 def large(people: Cast, tmp_path: Path, name: str) -> bytes:
