@@ -137,6 +137,8 @@ def _write(
     node: Node, file: Path, frames: Iterable[bytes], manifest: Callable[[tuple[bytes, ...]], Manifest], to: list[str]
 ) -> int:
     """Write a bundle whole or not at all; the manifest, which stands first, needs all frames, so they are put aside sealed."""
+    if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113 - these never raise
+        raise errors.BadFile(file=file.name, reason="unwritable")  # a device or a folder is never replaced
     with age.Spool(node.home) as spool:
         hashes = []
         for frame in frames:

@@ -1,6 +1,7 @@
 """Syncs by stick: whole laptops that never see a line, in any order, twice, beside a line; and what a changed bundle can do: nothing."""
 
 import io
+import os
 import random
 import shutil
 from hashlib import sha256
@@ -643,10 +644,12 @@ def test_a_bundle_that_cannot_be_written_leaves_nothing(people: Cast, tmp_path: 
     """No folder, a folder in its place: a clear error, no draft, and the next bundle has the number."""
     family(people.amal)
     (tmp_path / "folder").mkdir()
-    for file in (tmp_path / "none" / "a.age", tmp_path / "folder"):
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path / "none" / "a.age", tmp_path / "folder", tmp_path / "pipe"):
         with pytest.raises(errors.BadFile):
             sticks.pack(people.amal, file)
     assert not list(tmp_path.glob("**/*.new"))
+    assert (tmp_path / "pipe").is_fifo()
     assert sticks.pack(people.amal, tmp_path / "a.age")["number"] == 1
     with people.amal.store.write() as tx:
         tx.sql("DELETE FROM peer")
