@@ -31,13 +31,13 @@ def pack(
     with opened(ctx) as node:
         if node.is_laptop and for_:
             raise errors.Usage(reason="not_a_server")
-        with node.store.read() as tx:
-            if for_:
-                from fieldsync.server import office
+        if not node.is_laptop and not for_:
+            raise errors.Usage(reason="pack_for")
+        if for_:
+            from fieldsync.server import office
 
+            with node.store.read() as tx:
                 device = office.find_device(tx, for_)
-            elif not node.is_laptop and not tx.servers():  # a branch packs for its headquarters, too
-                raise errors.Usage(reason="pack_for")
         with bar(ctx) as progress:
             if for_:
                 packed = sticks.reply(node, Path(file), device, progress=progress)
