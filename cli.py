@@ -24,6 +24,8 @@ TREE = Branch(
         "remove": Leaf("laptop:remove"),
         "move": Leaf("moving:move"),
         "sync": Leaf("laptop:sync"),
+        "pack": Leaf("sticks:pack"),
+        "unpack": Leaf("sticks:unpack"),
         "check": Leaf("laptop:check"),
         "passphrase": Leaf("laptop:passphrase"),
         "review": Branch(

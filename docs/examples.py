@@ -20,7 +20,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store.contract import Row
 from fieldsync.store.rowcodec import encode_registers
 from fieldsync.sync.invites import Invite
-from fieldsync.wire import columns, messages, rows
+from fieldsync.wire import bundle, columns, messages, rows
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 
 EXAMPLES: dict[str, Callable[[], str]] = {}
@@ -361,3 +361,46 @@ def join_message() -> str:
         (b"fieldsync join 1", "its own words"), (made.id, "invite id"), (made.secret, "its secret"), (AMAL.public, "public key"),
         (AMAL.sign(message), "→ signature"),
     )  # fmt: skip
+
+
+# --- bundle.md --------------------------------------------------------------------------------------------------------
+
+
+def _bundle() -> tuple[bundle.Manifest, list[bytes]]:
+    start = chain.first(AMAL.device)
+    head = chain.extend(start, map(commits.encode, [ADD, EDIT]))[-1][1]
+    sent = messages.Commits(AMAL.device, chain.seal(AMAL, 2, head), rows.pack_commits([ADD, EDIT]))
+    said = msgspec.structs.replace(hello(), dictionary=b"")
+    frames = [Codec().pack(Kind.HELLO, messages.encode(said)), Codec().pack(Kind.COMMITS, messages.encode(sent))]
+    carried = bundle.Carried(AMAL.device, 0, start, 2, head)
+    manifest = bundle.Manifest(
+        bundle.VERSION, bytes(range(16)), 2, True, AMAL.public, (BASIM.device,), AT, (carried,), (bundle.Earlier(1, 0, 1),), (), 2, 0,
+        tuple(hashlib.sha256(frame).digest() for frame in frames),
+    )  # fmt: skip
+    return manifest, frames
+
+
+@example("bundle-content")
+def bundle_content() -> str:
+    manifest, frames = _bundle()
+    content = messages.encode(manifest)
+    head = bundle.head(manifest, AMAL)
+    size = len(bundle.MAGIC)
+    signature = head[size + 4 + len(content) :]
+    opener = bundle.Opener(lambda _: None)
+    assert len(list(opener.feed(head + b"".join(frames)))) == 2
+    assert opener.finish() == manifest
+    return anatomy.dump(
+        (bundle.MAGIC, "“fieldsync bundle 1” and a line's end"), (head[size : size + 4], f"length of the manifest: {len(content)}"),
+        (b"", f"… the manifest, {len(content)} bytes, as below"), (signature, "signature of “fieldsync bundle 1” and the manifest"),
+        (frames[0][:5], f"frame: HELLO, {len(frames[0])} bytes in all …"), (frames[1][:5], f"frame: COMMITS, {len(frames[1])} bytes in all …"),
+    )  # fmt: skip
+
+
+@example("bundle-manifest")
+def bundle_manifest() -> str:
+    manifest, _ = _bundle()
+    labels: dict[anatomy.Path, anatomy.Label] = {(i,): name for i, name in enumerate(bundle.Manifest.__struct_fields__)}
+    labels |= {(7, 0, i): name for i, name in enumerate(bundle.Carried.__struct_fields__)}
+    labels |= {(8, 0, i): name for i, name in enumerate(bundle.Earlier.__struct_fields__)}
+    return anatomy.msgpack(messages.encode(manifest), labels)

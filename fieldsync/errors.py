@@ -5,14 +5,14 @@ FieldsyncError                      exit  status
 ├── Usage                             2     400
 ├── BadInput                          3     422   UnknownType, UnknownField, IllegalValue, IllegalStep, Incomplete,
 │                                                 RetiredType, BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap,
-│                                                 BelongsTo
+│                                                 BelongsTo, NeedsBundle
 ├── Locked                            4     401   WrongPassphrase, NoSecret
-├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead
+├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead, NoRecipient
 ├── NoContact                         6     503   Unreachable, CutOff
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
 │                                                 BadSignature, StoreExists
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
-│                                                 OtherDictionary
+│                                                 OtherDictionary, BadBundle
 └── MustDecide                        9     409   OpenConflict
 
 Facts never hold a field's value or a person's name: errors travel into logs.
@@ -144,6 +144,13 @@ class Gap(BadInput):
     status = 409
 
 
+class NeedsBundle(BadInput):
+    """A bundle that begins behind what the node has; facts: number of the one to unpack first."""
+
+    code = "needs_bundle"
+    status = 409
+
+
 class Locked(FieldsyncError):
     """The store is locked."""
 
@@ -212,6 +219,12 @@ class NoUndo(NotFound):
     """No decision here that could be taken back; facts: field."""
 
     code = "no_undo"
+
+
+class NoRecipient(NotFound):
+    """A device or server that told no key to pack a bundle for; facts: name."""
+
+    code = "no_recipient"
 
 
 class NoContact(FieldsyncError):
@@ -341,6 +354,12 @@ class OtherDictionary(Damaged):
     """A server that does not have the dictionary which the sender packs with: it is sent again without any."""
 
     code = "other_dictionary"
+
+
+class BadBundle(Damaged):
+    """A bundle that was changed or cut, is for others or from nobody known here; nothing of it was taken; facts: reason."""
+
+    code = "bad_bundle"
 
 
 class MustDecide(FieldsyncError):

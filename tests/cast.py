@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fieldsync.crypto import age
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.schema import load
@@ -82,16 +83,20 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
     invite = invites.parse(office.invite(hq, name, role, list(units))["invite"])
     key = DeviceKey.from_bytes(hashlib.sha256(name.encode()).digest())  # the same in every run: ties fall alike
     signature = key.sign(transport.join_message(invite.id, invite.secret, key.public))
-    told = App(hq)._join(messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature))
+    identity = age.new_identity()
+    told = App(hq)._join(
+        messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature, age.recipient(identity))
+    )
 
     def write(tx: Any) -> None:
         nodes.write_identity(
             tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
-            texts=told.schema, now=nodes.wall_clock(),
+            texts=told.schema, now=nodes.wall_clock(), identity=identity,
         )  # fmt: skip
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
+        tx.set_age(told.server, told.age)
 
     nodes.create_store(home, fill, write)
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from fieldsync import errors
 from fieldsync.core import stamp
+from fieldsync.store.bundles import SERVERS
 from fieldsync.sync import read
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ def status(node: "Node") -> dict[str, Any]:
     with node.store.read() as tx:
         off = tx.get(CLOCK_OFF)
         unread = tx.get("forms_unread")
+        packed = tx.packed(SERVERS)[-1:]
+    head = max((one["seq"] for one in found["receipts"]), default=0)
+    found["bundle"] = next(
+        (
+            {"number": one.number, "at": stamp.text(one.at << stamp.COUNTER_BITS), "commits": one.last - head}
+            for one in packed
+            if one.last > head and found["unsent"]
+        ),
+        None,
+    )
     found["clock_off_ms"] = off
     health = []
     if off is not None and abs(int(off)) > stamp.TOLERANCE_MS:

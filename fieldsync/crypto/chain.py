@@ -13,6 +13,7 @@ HASH_SIZE = 32
 _CHAIN = b"fieldsync chain 1"
 _SEAL = b"fieldsync seal 1"
 _REQUEST = b"fieldsync request 1"
+_BUNDLE = b"fieldsync bundle 1"
 
 
 def first(device: bytes) -> bytes:
@@ -65,3 +66,8 @@ def request_message(method: str, path: str, query: str, nonce: bytes, hello: byt
     """Return the bytes that sign a request: what is asked, the server's nonce, the hello's hash."""
     parts = (method.encode(), path.encode(), query.encode(), nonce, sha256(hello).digest())
     return _REQUEST + b"".join(len(part).to_bytes(4) + part for part in parts)
+
+
+def bundle_message(manifest: bytes) -> bytes:
+    """Return the bytes that sign a bundle: its manifest, exactly as it is written."""
+    return _BUNDLE + manifest

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from fieldsync import errors
 from fieldsync.core import codes
-from fieldsync.crypto import chain
+from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server.metrics import Metrics
 from fieldsync.store import Tx
@@ -184,6 +184,8 @@ class App:
             raise errors.BadVersion(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
         if not verify(asked.key, join_message(asked.invite, asked.secret, asked.key), asked.signature):
             raise errors.BadSignature
+        if asked.age and not age.is_recipient(asked.age):
+            raise errors.BadFrame(reason="age")
         now = self.node.clock()
         device = device_id(asked.key)
         with self.node.store.write() as tx:
@@ -202,11 +204,14 @@ class App:
             letters = codes.letters(lettered)
             name, org = node_name(self.node, tx), tx.get("org")
             tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
+            if asked.age:
+                tx.set_age(device, asked.age)
             schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+            own = age.recipient(tx.get("age"))
         self.metrics.joins.inc()
         return messages.JoinAnswer(
             org, self.node.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
-            self._nonces.issue(device, 0), now, schema, lettered + 1 if branch else 0,
+            self._nonces.issue(device, 0), now, schema, lettered + 1 if branch else 0, own,
         )  # fmt: skip
 
     async def health(self, _request: Request) -> Response:

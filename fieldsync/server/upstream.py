@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
+from fieldsync.crypto import age
 from fieldsync.store.contract import Grant, Server, covers
 from fieldsync.sync import forms, relay, transport
 from fieldsync.sync.invites import Invite
@@ -35,7 +36,8 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
     with node.store.read() as tx:
         if tx.get(relay.UPSTREAM) is not None:
             raise errors.Usage(reason="upstream_set")
-    return take_over(node, invite, transport.enrol(invite, node.key))
+        recipient = age.recipient(tx.get("age"))
+    return take_over(node, invite, transport.enrol(invite, node.key, recipient))
 
 
 def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str, Any]:
@@ -43,6 +45,7 @@ def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str
     name = told.server_name
     with node.store.write() as tx:
         tx.add_server(Server(told.server, name, invite.address, invite.pin, told.nonce, False, None))
+        tx.set_age(told.server, told.age)
         facts: dict[str, str | bytes | int] = {
             relay.UPSTREAM: told.server, relay.GRANTS: msgspec.json.encode(list(granted(told.grants))).decode(),
             "org": told.org, "letters": told.letters, "lettered": told.lettered,

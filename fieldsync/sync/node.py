@@ -186,11 +186,15 @@ def write_identity(
     grants: Sequence[Grant],
     texts: dict[str, str],
     now: int,
+    identity: str | None = None,
 ) -> None:
-    """Tell a new store who it is and what forms it works with."""
+    """Tell a new store who it is and what forms it works with; `identity` is its age identity (default: a new one)."""
+    from fieldsync.crypto import age
+
     facts: dict[str, Any] = {
         "private": key.to_bytes(), "kind": kind, "org": org, "letters": letters, "person": person,
         "grants": msgspec.json.encode(list(grants)).decode(), "number": 0, "last": 0,
+        "age": identity or age.new_identity(),
     }  # fmt: skip
     for name, value in facts.items():
         tx.put(name, value)

@@ -103,12 +103,13 @@ class Client:
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
-    def commit_frames(self) -> Iterator[bytes]:
-        """Yield this node's commits that the server has not acknowledged, sealed frame by frame."""
+    def commit_frames(self, after: int | None = None) -> Iterator[bytes]:
+        """Yield this node's commits that the server has not acknowledged (or those behind `after`), sealed frame by frame."""
         node, sizer = self.node, Sizer()
         self.tally.commits = 0  # of a request that was refused, nothing was taken
-        with node.store.read() as tx:
-            after = tx.acknowledged(self.server.id, node.device)
+        if after is None:
+            with node.store.read() as tx:
+                after = tx.acknowledged(self.server.id, node.device)
         while True:
             with node.store.read() as tx:
                 logged = list(tx.commits(node.device, after, sizer.rows))
@@ -168,6 +169,7 @@ class Client:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             tx.acknowledge(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
+            tx.put(f"told {self.server.id.hex()}", ack.now)  # an older reply, in a bundle say, brings no older grants
             for seq, code, facts in ack.refused:
                 if code:
                     tx.refuse(node.device, seq, refusal(code, facts))
@@ -320,6 +322,7 @@ class Serving:
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self.relays = any(grant.role == "branch" for grant in device.grants)
         self._carried: set[bytes] = set()  # other devices whose commits came
+        self.new_conflicts = 0
         self._echoes: dict[int, set[int]] = defaultdict(set)
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
@@ -351,13 +354,15 @@ class Serving:
             for batch in batches:
                 if batch.commits:
                     fresh.setdefault(batch.commits[0].device, []).extend(self._keep(tx, batch))
+            if not any(fresh.values()):
+                return
+            tx.tell_hello(self.device.id, messages.encode(self.hello))
             for author, written in fresh.items():
                 device = tx.device(author)
                 assert device is not None
                 for start in range(0, len(written), _SLICE):
                     self._judge(tx, device, written[start : start + _SLICE])
-            if any(fresh.values()):
-                aside.again(self.node, tx)
+            aside.again(self.node, tx)
 
     def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
@@ -421,6 +426,7 @@ class Serving:
                 more.add(record)
         held = set(known)
         applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
+        self.new_conflicts += applied.new_conflicts
         numbers: dict[str, int] = {}
         for state in states:
             made, unit = applied.rows.get(state.record), state.values.get("_unit")

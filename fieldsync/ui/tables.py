@@ -259,6 +259,11 @@ class Tables(Terminal):
             self.line(
                 _INDENT + (self.phrase("n_unsent", n=found["unsent"]) if found["unsent"] else self.phrase("all_sent"))
             )
+        if found["bundle"]:
+            told = found["bundle"]
+            self.line(
+                2 * _INDENT + self.phrase("in_bundle", n=told["commits"], number=told["number"], at=when(told["at"]))
+            )
         self.line(
             _INDENT
             + (self.phrase("n_conflicts", n=found["conflicts"]) if found["conflicts"] else self.phrase("no_conflicts"))
@@ -304,6 +309,28 @@ class Tables(Terminal):
     def sync_plan(self, told: Json) -> None:
         """What a sync would send."""
         self.say("would_send", n=told["up"]["commits"], server=told["server"])
+
+    def packed(self, told: Json, *, server: bool) -> None:
+        """What is in a bundle, for whom and where."""
+        key = "packed_reply" if server else "packed"
+        self.say(
+            key, number=told["number"], to=told["for"], commits=told["commits"], states=told["states"],
+            size=size(told["bytes"]), file=told["file"],
+        )  # fmt: skip
+
+    def unpacked(self, told: Json, *, server: bool) -> None:
+        """What a bundle brought."""
+        key = "unpacked_already" if told["already"] else "unpacked" if server else "unpacked_reply"
+        self.say(
+            key, number=told["number"], sender=told["from"], commits=told["up"]["commits"], states=told["down"]["states"],
+            acknowledged=told.get("acknowledged"),
+        )  # fmt: skip
+        if told["new_conflicts"]:
+            self.say("new_conflicts", n=told["new_conflicts"])
+        if told["refused"]:
+            self.say("n_refused", n=told["refused"])
+        if told.get("digest") == "differs":
+            self.say("differs")
 
     def joined(self, told: Json) -> None:
         """Who this laptop is now."""

@@ -151,6 +151,7 @@ class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
     secret: bytes
     key: bytes
     signature: bytes
+    age: str = ""  # its age recipient, for bundles
 
 
 class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -166,6 +167,7 @@ class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
     now: int
     schema: dict[str, str]
     lettered: Count = 0  # for a branch: the first of the letters that it may give to its devices
+    age: str = ""  # the server's age recipient
 
 
 encode = msgspec.msgpack.Encoder().encode

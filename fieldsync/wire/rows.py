@@ -362,3 +362,9 @@ def _guarded(read: Callable[[], _T]) -> _T:
         AttributeError,
     ) as fault:
         raise errors.BadFrame(reason="payload") from fault
+
+
+def count_states(payload: bytes) -> int:
+    """Return how many states a payload of ours has, without reading them."""
+    _, _, blocks = _unpack(payload)
+    return sum(int(block[1]) for block in blocks)

@@ -10,7 +10,7 @@ ASKED = {
     "join", "add", "edit", "show", "list", "find", "history", "remove", "move", "sync", "status", "review", "review list", "review show",
     "review take", "review bulk", "review undo", "import", "export", "schema list", "schema show", "schema check", "check",
     "server init", "server run", "server invite", "server devices", "server revoke", "server grant", "passphrase", "demo",
-    "server upstream set", "server upstream sync", "server upstream schedule",
+    "server upstream set", "server upstream sync", "server upstream schedule", "pack", "unpack",
 }  # fmt: skip
 
 

@@ -3,7 +3,9 @@
 A vector is a file of hexadecimal digits; lines that begin with # say what it holds and what a reader makes of it.
 """
 
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import zstandard
@@ -13,7 +15,10 @@ from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import Head, Register
 from fieldsync.core.state import Base, State
-from fieldsync.wire import columns, messages, rows
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.wire import bundle, columns, messages, rows
+from fieldsync.wire.bundle import Carried, Earlier, Manifest
 from fieldsync.wire.frames import COMPRESSED, MAX_COMPRESSED, Codec, Kind
 
 FOLDER = Path(__file__).with_name("vectors")
@@ -44,6 +49,43 @@ VALUES = {
 }  # fmt: skip
 
 
+LAPTOP, SERVER = (DeviceKey.from_bytes(bytes([n]) * 32) for n in (0xA1, 0x5E))
+PACKED = [msgspec.structs.replace(one, device=LAPTOP.device, context=()) for one in (ADD, EDIT)]
+
+
+def _up() -> tuple[Manifest, list[bytes]]:
+    start = chain.first(LAPTOP.device)
+    head = chain.extend(start, map(commits.encode, PACKED))[-1][1]
+    hello = messages.Hello(1, b"", 1_793_607_300_000, 2, b"\1\2\3\4", (("LAT/JBL", 9, 9),))
+    sent = messages.Commits(LAPTOP.device, chain.seal(LAPTOP, 2, head), rows.pack_commits(PACKED))
+    codec = Codec()
+    frames = [codec.pack(Kind.HELLO, messages.encode(hello)), codec.pack(Kind.COMMITS, messages.encode(sent))]
+    carried = Carried(LAPTOP.device, 0, start, 2, head)
+    manifest = Manifest(
+        1, bytes(range(16)), 3, True, LAPTOP.public, (SERVER.device,), 1_793_607_300_000, (carried,),
+        (Earlier(1, 0, 1), Earlier(2, 0, 2)), (), 2, 0, tuple(sha256(frame).digest() for frame in frames),
+    )  # fmt: skip
+    return manifest, frames
+
+
+def _down() -> tuple[Manifest, list[bytes]]:
+    codec = Codec()
+    frames = [
+        codec.pack(Kind.ACK, messages.encode(messages.Ack(1_793_607_300_000, 2, bytes(8)))),
+        codec.pack(Kind.STATES, messages.encode(messages.States("LAT/JBL", 12, rows.pack_states(STATES)))),
+        codec.pack(Kind.END, messages.encode(messages.End((messages.Summary("LAT/JBL", 12, 7, 2),)))),
+    ]
+    manifest = Manifest(
+        1, bytes(range(16, 32)), 1, False, SERVER.public, (LAPTOP.device,), 1_793_607_300_000, (), (), (("LAT/JBL", 9, 9),), 0, 2,
+        tuple(sha256(frame).digest() for frame in frames),
+    )  # fmt: skip
+    return manifest, frames
+
+
+def _bundle(manifest: Manifest, inside: list[bytes], key: DeviceKey = LAPTOP, **changes: Any) -> bytes:
+    return bundle.head(msgspec.structs.replace(manifest, **changes), key) + b"".join(inside)
+
+
 def _column(tag: int, content: object) -> bytes:
     return bytes([tag]) + msgspec.msgpack.encode(content)
 
@@ -64,6 +106,10 @@ def good() -> dict[str, tuple[str, bytes]]:
             Codec().pack(Kind.STATES, b"fieldsync " * 60),
         ),
     }
+    made |= {
+        "bundle-up": ("what is in a bundle of two commits", _bundle(*_up())),
+        "bundle-down": ("what is in an answer to it", _bundle(*_down(), key=SERVER)),
+    }
     return made | {f"column-{name}": (f"{values!a}", columns.encode(values)) for name, values in VALUES.items()}  # type: ignore[arg-type]
 
 
@@ -71,7 +117,27 @@ def hostile() -> dict[str, tuple[str, bytes]]:
     """Return name → (what it tries, bytes) of the vectors that are refused."""
     bomb = zstandard.ZstdCompressor(level=3, write_content_size=False).compress(bytes(64 << 20))
     encoded = commits.encode(ADD)
+    up, (hello, sent) = _up()
+    good_one = _bundle(up, [hello, sent])
     return {
+        "hostile-bundle-cut": ("a frame is missing", _bundle(up, [hello])),
+        "hostile-bundle-more": ("a frame that the manifest does not list", _bundle(up, [hello, sent, sent])),
+        "hostile-bundle-order": ("frames exchanged", _bundle(up, [sent, hello])),
+        "hostile-bundle-torn": ("an unfinished frame behind the last one", good_one + hello[:7]),
+        "hostile-bundle-signer": ("signed by another key than its manifest names", _bundle(up, [hello, sent], SERVER)),
+        "hostile-bundle-flipped": (
+            "a bit of the manifest flipped",
+            good_one[:60] + bytes([good_one[60] ^ 1]) + good_one[61:],
+        ),
+        "hostile-bundle-version": ("a manifest of version 2", _bundle(up, [hello, sent], version=2)),
+        "hostile-bundle-words": ("first words of version 2", good_one.replace(b"bundle 1\n", b"bundle 2\n", 1)),
+        "hostile-bundle-long": ("a manifest of 4 GiB", bundle.MAGIC + b"\xff" * 4 + good_one[23:]),
+        "hostile-bundle-nobody": ("for nobody", _bundle(up, [hello, sent], to=())),
+        "hostile-bundle-hash": (
+            "a frame's hash of 31 bytes",
+            _bundle(up, [hello, sent], frames=(up.frames[0], bytes(31))),
+        ),
+        "hostile-bundle-other": ("no bundle", b"age-encryption.org/v1\n" + good_one),
         "hostile-frame-bomb": (
             "64 MiB of zeros in one compressed frame",
             bytes([Kind.STATES | COMPRESSED]) + len(bomb).to_bytes(4, "big") + bomb,

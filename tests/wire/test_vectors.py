@@ -7,7 +7,8 @@ import pytest
 from fieldsync import errors
 from fieldsync.core import commit as commits
 from fieldsync.core.state import canonical
-from fieldsync.wire import columns, rows
+from fieldsync.wire import columns, messages, rows
+from fieldsync.wire.bundle import Manifest, Opener
 from fieldsync.wire.frames import HEAD, Codec, Kind, Reader
 from tests.wire import frozen
 from tests.wire.test_columns import exact
@@ -51,12 +52,41 @@ def test_frames_are_read_as_ever() -> None:
     assert Codec().unpack(tag, payload) == (Kind.STATES, b"fieldsync " * 60)
 
 
+def opened(raw: bytes, step: int) -> tuple[Manifest, list[tuple[Kind, bytes]]]:
+    """Read a bundle's content, so many bytes at a time."""
+    seen: list[Manifest] = []
+    opener = Opener(seen.append)
+    frames = [
+        Codec().unpack(tag, payload)
+        for at in range(0, len(raw), step)
+        for tag, payload in opener.feed(raw[at : at + step])
+    ]
+    assert seen == [opener.finish()]
+    return seen[0], frames
+
+
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_bundles_are_read_as_ever(step: int) -> None:
+    """The manifest, its sender, and frames as on the line, however the bytes come."""
+    manifest, ((_, hello), (kind, payload)) = opened(content("bundle-up"), step)
+    assert (manifest, manifest.sender) == (frozen._up()[0], frozen.LAPTOP.device)
+    assert messages.decode(messages.Hello, hello).cursors == (("LAT/JBL", 9, 9),)
+    sent = messages.decode(messages.Commits, payload)
+    assert (kind, rows.unpack_commits(sent.rows)) == (Kind.COMMITS, frozen.PACKED)
+    manifest, frames = opened(content("bundle-down"), step)
+    assert (manifest, manifest.sender) == (frozen._down()[0], frozen.SERVER.device)
+    assert [kind for kind, _ in frames] == [Kind.ACK, Kind.STATES, Kind.END]
+    assert rows.count_states(messages.decode(messages.States, frames[1][1]).rows) == 2
+
+
 def read(name: str, raw: bytes) -> None:
     """Read a vector as what its name says."""
     if name.startswith("hostile-commit"):
         commits.decode(raw)
     elif name.startswith("hostile-column"):
         columns.decode(raw, 9)
+    elif name.startswith("hostile-bundle"):
+        opened(raw, 11)
     else:
         list(Reader().feed(raw))
         Codec().unpack(raw[0], raw[HEAD:])

@@ -67,6 +67,11 @@ TABLES = (
     """CREATE TABLE invite (
         id BLOB PRIMARY KEY, secret BLOB NOT NULL, person TEXT NOT NULL, grants TEXT NOT NULL, expires INTEGER NOT NULL,
         used INTEGER) WITHOUT ROWID""",
+    # for bundles: who can read one, how far a device said it is; those that were packed, and those taken
+    "CREATE TABLE peer (id BLOB PRIMARY KEY, age TEXT, hello BLOB) WITHOUT ROWID",
+    """CREATE TABLE bundle (
+        peer BLOB NOT NULL, packed INTEGER NOT NULL, number INTEGER NOT NULL, id BLOB NOT NULL, after INTEGER NOT NULL,
+        last INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (peer, packed, number, id)) WITHOUT ROWID""",
 )
 
 

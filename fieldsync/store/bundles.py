@@ -1,0 +1,63 @@
+"""What bundles need to know: who can read them, how far others said they are, which were packed and taken."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from fieldsync.store.numbers import Numbered
+
+SERVERS = b""
+"""The peer of bundles that go up: any of the organisation's servers can read them."""
+
+
+class Packed(NamedTuple):
+    """A bundle that this node packed: the commits behind `after`, up to `last`; `at` milliseconds."""
+
+    number: int
+    after: int
+    last: int
+    at: int
+
+
+class Bundles(Numbered):
+    """A transaction's bundles."""
+
+    def set_age(self, peer: bytes, recipient: str) -> None:
+        """Remember the age recipient (age1…) of a device or a server."""
+        self.sql(
+            "INSERT INTO peer (id, age) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET age = ?2", (peer, recipient)
+        )
+
+    def ages(self, peers: Iterable[bytes]) -> dict[bytes, str]:
+        """Return the age recipients of those of these devices or servers that told one."""
+        known = {row[0]: row[1] for row in self.sql("SELECT id, age FROM peer WHERE age IS NOT NULL")}
+        return {peer: known[peer] for peer in peers if peer in known}
+
+    def tell_hello(self, peer: bytes, hello: bytes) -> None:
+        """Remember a device's last hello (encoded): from there a bundle for it goes on."""
+        self.sql(
+            "INSERT INTO peer (id, hello) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET hello = ?2", (peer, hello)
+        )
+
+    def told_hello(self, peer: bytes) -> bytes | None:
+        """Return a device's last hello, if there was one."""
+        row = self.sql("SELECT hello FROM peer WHERE id = ?", (peer,)).fetchone()
+        return row[0] if row else None
+
+    def add_packed(self, peer: bytes, id: bytes, packed: Packed) -> None:
+        """Remember a bundle that was packed."""
+        self.sql("INSERT INTO bundle VALUES (?, 1, ?, ?, ?, ?, ?)", (peer, packed.number, id, *packed[1:]))
+
+    def packed(self, peer: bytes) -> list[Packed]:
+        """Return the bundles packed for a peer, by number."""
+        query = "SELECT number, after, last, at FROM bundle WHERE peer = ? AND packed = 1 ORDER BY number"
+        return [Packed(*row) for row in self.sql(query, (peer,))]
+
+    def add_taken(self, peer: bytes, id: bytes, number: int, at: int) -> None:
+        """Remember a peer's bundle of which everything is applied."""
+        self.sql("INSERT OR REPLACE INTO bundle VALUES (?, 0, ?, ?, 0, 0, ?)", (peer, number, id, at))
+
+    def taken(self, peer: bytes) -> dict[bytes, int]:
+        """Return id → number of a peer's bundles of which everything is applied."""
+        return {
+            row[0]: row[1] for row in self.sql("SELECT id, number FROM bundle WHERE peer = ? AND packed = 0", (peer,))
+        }

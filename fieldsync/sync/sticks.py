@@ -1,0 +1,245 @@
+"""Syncs by file: a bundle carries a session's frames, up to servers or down to one device. Bytes: docs/formats/bundle.md.
+
+A bundle is read twice: first everything in it is proved, and nothing done; then its frames are applied as a sync applies them,
+each proved again. Nothing of it is ever plain on a disk or whole in memory.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from hashlib import sha256
+from itertools import chain as chained
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto import age
+from fieldsync.crypto.keys import token
+from fieldsync.store.bundles import SERVERS, Packed
+from fieldsync.store.contract import Device
+from fieldsync.sync.node import Node
+from fieldsync.sync.session import Client, Serving, Tally
+from fieldsync.sync.taking import Down, Up, chain_at
+from fieldsync.wire import bundle, messages, rows
+from fieldsync.wire.bundle import Carried, Earlier, Manifest, Opener
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+
+Progress = Callable[[int, int | None, str], None]
+_Each = Callable[[Kind, bytes], None]
+
+
+def _quiet(_done: int, _total: int | None, _what: str) -> None:
+    """Nobody waits."""
+
+
+# --- packing ----------------------------------------------------------------------------------------------------------
+
+
+def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _quiet) -> dict[str, Any]:
+    """Pack this node's new commits for its servers; the contract's `pack`. NotFound, NoRecipient, BadFile, DiskFull.
+
+    It goes on behind the last bundle packed; all that is not acknowledged is packed `again` when that is asked for, when
+    nothing is new since, or when a file is replaced that may be such a bundle.
+    """
+    with node.store.read() as tx:
+        servers = tx.servers()
+        if not servers:
+            raise errors.NotFound(what="server", name=None)
+        server = servers[0]  # whose cursors the hello tells; all the others can read it, too
+        ages = tx.ages(one.id for one in servers)
+        if server.id not in ages:
+            raise errors.NoRecipient(name=server.name)
+        me = tx.device(node.device)
+        assert me is not None
+        before = tx.packed(SERVERS)
+        after = tx.acknowledged(server.id, node.device)
+        packed = after
+        for one in sorted(before, key=lambda one: one.after):  # what follows on what is acknowledged, without a hole
+            if one.after <= packed and one.last <= me.head:
+                packed = max(packed, one.last)
+        if after < packed < me.head and not again and not os.path.exists(file):  # noqa: PTH110 - never raises
+            after = packed
+        start = chain_at(tx, me, after)
+    number = before[-1].number + 1 if before else 1
+    tally, id_ = Tally(), token(16)
+    client = Client(node, server, tally, lambda _what, count: progress(count, me.head - after, "writing"))
+    client.codec = Codec()  # whoever opens it may have other forms, and so another dictionary
+
+    def frames() -> Iterator[bytes]:
+        yield client.hello()
+        yield from client.commit_frames(after)
+
+    def manifest(hashes: tuple[bytes, ...]) -> Manifest:
+        last = after + tally.commits
+        with node.store.read() as tx:
+            carried = Carried(node.device, after, start, last, chain_at(tx, me, last))
+        earlier = tuple(Earlier(one.number, one.after, one.last) for one in before[-bundle.MOST_EARLIER :])
+        to = (server.id, *(one for one in ages if one != server.id))
+        return Manifest(
+            bundle.VERSION, id_, number, True, node.key.public, to, node.clock(), (carried,) if tally.commits else (),
+            earlier, (), tally.commits, 0, hashes,
+        )  # fmt: skip
+
+    size = _write(node, file, frames(), manifest, list(ages.values()))
+    with node.store.write() as tx:
+        tx.add_packed(SERVERS, id_, Packed(number, after, after + tally.commits, node.clock()))
+    return {
+        "file": str(file), "for": ", ".join(one.name for one in servers if one.id in ages), "from": node.letters,
+        "number": number, "commits": tally.commits, "states": 0, "bytes": size,
+    }  # fmt: skip
+
+
+def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet) -> dict[str, Any]:
+    """Pack a server's answer for one device; it goes on from what its last hello told. Revoked, NoRecipient, BadFile, DiskFull."""
+    if device.state != "enrolled":
+        raise errors.Revoked(reason="packing")
+    with node.store.read() as tx:
+        to = tx.ages([device.id])
+        told = tx.told_hello(device.id)
+        before = tx.packed(device.id)
+    if not to:
+        raise errors.NoRecipient(name=device.letters or device.id.hex())
+    hello = messages.decode(messages.Hello, told) if told else messages.Hello(PROTOCOL, b"", 0, 0, b"")
+    hello = msgspec.structs.replace(hello, dictionary=b"", where=False)
+    serving, id_ = Serving(node, device, hello, Codec()), token(16)
+    number = before[-1].number + 1 if before else 1
+    states = 0
+
+    def frames() -> Iterator[bytes]:
+        nonlocal states
+        codec = Codec()
+        for frame in serving.answer():
+            kind, payload = codec.unpack(frame[0], frame[5:])
+            if kind is Kind.STATES:
+                states += rows.count_states(messages.decode(messages.States, payload).rows)
+                progress(states, None, "writing")
+            yield frame
+
+    def manifest(hashes: tuple[bytes, ...]) -> Manifest:
+        return Manifest(
+            bundle.VERSION, id_, number, False, node.key.public, (device.id,), node.clock(), (), (), hello.cursors, 0,
+            states, hashes,
+        )  # fmt: skip
+
+    size = _write(node, file, frames(), manifest, list(to.values()))
+    with node.store.write() as tx:
+        tx.add_packed(device.id, id_, Packed(number, 0, 0, node.clock()))
+    return {
+        "file": str(file), "for": device.letters, "from": node.letters, "number": number, "commits": 0,
+        "states": states, "bytes": size,
+    }  # fmt: skip
+
+
+def _write(
+    node: Node, file: Path, frames: Iterable[bytes], manifest: Callable[[tuple[bytes, ...]], Manifest], to: list[str]
+) -> int:
+    """Write a bundle whole or not at all; the manifest, which stands first, needs all frames, so they are put aside sealed."""
+    if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113 - these never raise
+        raise errors.BadFile(file=file.name, reason="unwritable")  # a device or a folder is never replaced
+    with age.Spool(node.home) as spool:
+        hashes = []
+        for frame in frames:
+            hashes.append(sha256(frame).digest())
+            spool.add(frame)
+        head = bundle.head(manifest(tuple(hashes)), node.key)
+        draft = file.with_name(file.name + ".new")
+        try:
+            draft.unlink(missing_ok=True)
+            with open(  # noqa: PTH123 - a path's own open takes no permissions
+                os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb"
+            ) as out:
+                age.encrypt(chained([head], spool), out, to)
+                out.flush()
+                os.fsync(out.fileno())
+            size = draft.stat().st_size
+            draft.replace(file)
+        except OSError as fault:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            if fault.errno == errno.ENOSPC:
+                raise errors.DiskFull from fault
+            raise errors.BadFile(file=file.name, reason="unwritable") from fault
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
+    return size
+
+
+# --- unpacking --------------------------------------------------------------------------------------------------------
+
+
+def unpack(node: Node, file: Path, *, progress: Progress = _quiet) -> dict[str, Any]:
+    """Prove a bundle, then apply it; the contract's `unpack`. BadBundle, NeedsBundle, Gap, Forked, ChainBroken, Revoked, BadFile."""
+    try:
+        opened = file.open("rb")
+    except OSError as fault:
+        raise errors.BadFile(file=file.name, reason="unreadable") from fault
+    with opened:
+        with node.store.read() as tx:
+            identity = tx.get("age")
+        return _Unpacking(node, opened, identity, progress).run()
+
+
+class _Unpacking:
+    """One bundle on its way in."""
+
+    def __init__(self, node: Node, file: IO[bytes], identity: str, progress: Progress) -> None:
+        self._node = node
+        self._file = file
+        self._identity = identity
+        self._progress = progress
+        self._total = os.fstat(file.fileno()).st_size
+        self._side: Up | Down | None = None
+
+    def run(self) -> dict[str, Any]:
+        manifest = self._read("file", self._check, self._look)
+        side = self._receiver
+        side.looked()
+        with self._node.store.read() as tx:
+            already = manifest.id in tx.taken(manifest.sender)
+        if not already:
+            self._read("saving", self._same(manifest), side.take)
+            with self._node.store.write() as tx:
+                side.done(tx)
+                tx.add_taken(manifest.sender, manifest.id, manifest.number, manifest.made)
+            self._node.store.tidy()
+        return {"from": side.name, "number": manifest.number, **side.told(), "already": already}
+
+    @property
+    def _receiver(self) -> "Up | Down":
+        assert self._side is not None
+        return self._side
+
+    def _check(self, manifest: Manifest) -> None:
+        if self._node.device not in manifest.to:
+            raise errors.BadBundle(reason="not_for_us")  # a recipient wrapped it anew for us
+        self._side = (Up if manifest.up else Down)(self._node, manifest)
+
+    def _look(self, kind: Kind, payload: bytes) -> None:
+        self._receiver.look(kind, payload)
+
+    def _same(self, manifest: Manifest) -> Callable[[Manifest], None]:
+        def check(again: Manifest) -> None:
+            if again != manifest:
+                raise errors.BadBundle(reason="changed")
+
+        return check
+
+    def _read(self, what: str, check: Callable[[Manifest], None], each: _Each) -> Manifest:
+        opener, codec = Opener(check), Codec()
+
+        def take(data: bytes) -> None:
+            for tag, payload in opener.feed(data):
+                each(*codec.unpack(tag, payload))
+            self._progress(self._file.tell(), self._total, what)
+
+        self._file.seek(0)
+        try:
+            age.decrypt(self._file, self._identity, take)
+            return opener.finish()
+        except (errors.BadFrame, errors.TooLarge) as fault:
+            raise errors.BadBundle(reason="content") from fault

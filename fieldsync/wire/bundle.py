@@ -1,0 +1,140 @@
+"""What is inside a bundle: its first words, a signed manifest, then frames as on the line. Byte by byte: docs/formats/bundle.md."""
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from typing import Annotated
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import SIGNATURE_SIZE, DeviceKey, device_id, verify
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Reader
+from fieldsync.wire.messages import Count
+
+VERSION = 1
+"""1 (2026-11): hello and commits going up; acknowledgement, states and end coming down."""
+
+WORDS = b"fieldsync bundle "
+MAGIC = WORDS + b"1\n"
+MAX_MANIFEST = 16 * 1024 * 1024
+MOST_EARLIER = 64
+
+Id = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+Hash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+
+
+class Carried(msgspec.Struct, array_like=True, frozen=True):
+    """One device's commits inside: those behind `after`, where its chain stands at `start`, up to `last` and `head`."""
+
+    device: Id
+    after: Count
+    start: Hash
+    last: Count
+    head: Hash
+
+
+class Earlier(msgspec.Struct, array_like=True, frozen=True):
+    """A bundle that its sender packed before, and the commits in it: those behind `after`, up to `last`."""
+
+    number: Count
+    after: Count
+    last: Count
+
+
+class Manifest(msgspec.Struct, array_like=True, frozen=True):
+    """What a bundle is, signed by the device that packed it (`key` is its public key).
+
+    `up`: commits for servers, of which the first in `to` is the one whose cursors the hello tells; else a reply for one device,
+    whose states go on from `cursors` (unit, taken, whole). `made` is the sender's clock in milliseconds.
+    """
+
+    version: int
+    id: Id
+    number: Count
+    up: bool
+    key: Hash
+    to: Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=64)]
+    made: Count
+    chains: Annotated[tuple[Carried, ...], msgspec.Meta(max_length=65_536)]
+    earlier: Annotated[tuple[Earlier, ...], msgspec.Meta(max_length=MOST_EARLIER)]
+    cursors: tuple[tuple[str, Count, Count], ...]
+    commits: Count
+    states: Count
+    frames: tuple[Hash, ...]
+
+    @property
+    def sender(self) -> bytes:
+        """The device that packed it."""
+        return device_id(self.key)
+
+
+def head(manifest: Manifest, key: DeviceKey) -> bytes:
+    """Return what stands before the frames: the first words, the manifest with its length, the signature."""
+    content = messages.encode(manifest)
+    if len(content) > MAX_MANIFEST:
+        raise errors.TooLarge(what="bundle", limit=MAX_MANIFEST)
+    return MAGIC + len(content).to_bytes(4, "big") + content + key.sign(chain.bundle_message(content))
+
+
+class Opener:
+    """Reads a bundle's content as it comes; `check` is given the manifest once its signature is proved. BadBundle, BadVersion."""
+
+    def __init__(self, check: Callable[[Manifest], None]) -> None:
+        self._check = check
+        self._begun = bytearray()
+        self._frames = Reader()
+        self._count = 0
+        self.manifest: Manifest | None = None
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield (tag, payload) of each frame that this completes, each the one that the manifest lists there."""
+        if self.manifest is None:
+            self._begun += data
+            data = self._begin()
+            if self.manifest is None:
+                return
+        for tag, payload, whole in self._frames.feed(data):
+            expected = self.manifest.frames[self._count : self._count + 1]
+            if expected != (sha256(whole).digest(),):
+                raise errors.BadBundle(reason="content")
+            self._count += 1
+            yield tag, payload
+
+    def _begin(self) -> bytes:
+        """Read the manifest once it is whole, and return what follows it."""
+        begun, size = self._begun, len(MAGIC)
+        if begun[:size] != MAGIC[: len(begun)]:
+            if begun[: len(WORDS)] == WORDS:
+                theirs = bytes(begun[len(WORDS) : size]).decode("ascii", "replace").strip()
+                raise errors.BadVersion(what="bundle", theirs=theirs, ours=VERSION)
+            raise errors.BadBundle(reason="no_bundle")
+        if len(begun) < size + 4:
+            return b""
+        length = int.from_bytes(begun[size : size + 4], "big")
+        if length > MAX_MANIFEST:
+            raise errors.BadBundle(reason="content")
+        start, end = size + 4, size + 4 + length
+        if len(begun) < end + SIGNATURE_SIZE:
+            return b""
+        content, signature = bytes(begun[start:end]), bytes(begun[end : end + SIGNATURE_SIZE])
+        try:
+            manifest = messages.decode(Manifest, content)
+        except errors.BadFrame as fault:
+            raise errors.BadBundle(reason="content") from fault
+        if manifest.version != VERSION:
+            raise errors.BadVersion(what="bundle", theirs=manifest.version, ours=VERSION)
+        if not verify(manifest.key, chain.bundle_message(content), signature):
+            raise errors.BadBundle(reason="signature")
+        self._check(manifest)
+        self.manifest = manifest
+        rest = bytes(begun[end + SIGNATURE_SIZE :])
+        self._begun.clear()
+        return rest
+
+    def finish(self) -> Manifest:
+        """Return the manifest when everything that it lists has come, and nothing else."""
+        if self.manifest is None or self._frames.pending or self._count != len(self.manifest.frames):
+            raise errors.BadBundle(reason="content")
+        return self.manifest

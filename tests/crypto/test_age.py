@@ -1,0 +1,90 @@
+"""age files: what was written by any version opens, what was changed does not, and no error of the library escapes."""
+
+import io
+from pathlib import Path
+
+import pyrage
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.crypto import age
+
+FROZEN = (Path(__file__).parent / "bundle-1.age").read_bytes()
+IDENTITY = "AGE-SECRET-KEY-1FCUH225KH2R9RPXH5VH5F6DR5SU9SZTZZPHPLHK4YXTJW35T5EWS59GYGU"  # of this file, and nobody's
+CONTENT = b"fieldsync bundle 1\n" + bytes(range(256)) * 300
+
+
+def opened(data: bytes, identity: str = IDENTITY) -> bytes:
+    """Return a file's content."""
+    out = io.BytesIO()
+    age.decrypt(io.BytesIO(data), identity, out.write)
+    return out.getvalue()
+
+
+def test_the_frozen_file_opens() -> None:
+    """With its identity, here and with the library alone."""
+    assert opened(FROZEN) == CONTENT
+    assert pyrage.decrypt(FROZEN, [pyrage.x25519.Identity.from_str(IDENTITY)]) == CONTENT
+
+
+def test_who_cannot_read_it() -> None:
+    """Another identity: for somebody else. Several recipients: each of them."""
+    other, third = age.new_identity(), age.new_identity()
+    with pytest.raises(errors.BadBundle) as fault:
+        opened(FROZEN, other)
+    assert fault.value.facts == {"reason": "not_for_us"}
+    out = io.BytesIO()
+    age.encrypt([b"a", b"", b"b" * 200_000], out, [age.recipient(other), age.recipient(third)])
+    assert opened(out.getvalue(), other) == opened(out.getvalue(), third) == b"a" + b"b" * 200_000
+
+
+@given(st.binary(max_size=300), st.integers(0, len(FROZEN)))
+def test_no_bytes_are_more_than_refused(data: bytes, at: int) -> None:
+    """Anything, and anything put into the middle of a good file, is BadBundle; never the library's own error."""
+    for tried in (data, FROZEN[:at] + data, FROZEN[:at] + data + FROZEN[at + len(data) :]):
+        if tried != FROZEN:
+            with pytest.raises(errors.BadBundle):
+                opened(tried)
+
+
+def test_whose_error_it_is() -> None:
+    """What goes wrong where pieces come from or go to is told as what it was."""
+
+    def broken():
+        yield b"x"
+        raise errors.StoreDamaged(part="store")
+
+    class Full(io.BytesIO):
+        def write(self, _data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    to = [age.recipient(IDENTITY)]
+    with pytest.raises(errors.StoreDamaged):
+        age.encrypt(broken(), io.BytesIO(), to)
+    with pytest.raises(OSError, match="No space"):
+        age.encrypt([b"x"], Full(), to)
+    with pytest.raises(errors.Gap):
+        age.decrypt(io.BytesIO(FROZEN), IDENTITY, lambda _: (_ for _ in ()).throw(errors.Gap()))
+    with pytest.raises(OSError, match="No space"):
+        age.decrypt(io.BytesIO(FROZEN), IDENTITY, Full().write)
+
+
+def test_recipients() -> None:
+    """Only X25519 recipients are taken."""
+    assert age.is_recipient(age.recipient(IDENTITY))
+    for text in ("", "age1", IDENTITY, "ssh-ed25519 AAAA", age.recipient(IDENTITY)[:-1] + "x", "\0", "é" * 99):
+        assert not age.is_recipient(text)
+
+
+def test_what_is_put_aside_is_sealed_and_gone(tmp_path: Path) -> None:
+    """Pieces come back as they were, as often as asked; on the disk there is nothing to read, and afterwards no file."""
+    pieces = [b"piece", b"", b"WISTERIA" * 9_000]
+    with age.Spool(tmp_path) as spool:
+        for piece in pieces:
+            spool.add(piece)
+        assert list(spool) == list(spool) == pieces
+        spool._file.seek(0)
+        assert b"WISTERIA" not in spool._file.read()
+    assert list(tmp_path.iterdir()) == []
