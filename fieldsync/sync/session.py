@@ -3,6 +3,7 @@
 The laptop's side is Client, the server's is Serving. Frames are applied one by one, each in a transaction of its own.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
+from fieldsync.sync import budgets
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import Node
@@ -36,6 +38,8 @@ class Tally:
     """What a sync has done so far, for the person who waits."""
 
     commits: int = 0
+    acked: int = 0  # how far the server has acknowledged, and had before
+    sent_before: int = 0
     states: int = 0
     bytes_up: int = 0
     bytes_down: int = 0
@@ -77,8 +81,8 @@ class Client:
         self._judged = f"judged {server.id.hex()}"  # how far this server has told of commits kept aside
         self._progress = progress or (lambda _what, _count: None)
 
-    def hello(self, *, where: bool = False) -> bytes:
-        """Return the request's first frame."""
+    def hello(self, *, where: bool = False, budget: int = 0) -> bytes:
+        """Return the request's first frame; `budget`: bytes that the answer may have, 0 for any."""
         node = self.node
         with node.store.read() as tx:
             me = tx.device(node.device)
@@ -86,13 +90,16 @@ class Client:
                 tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, node.grants)) if not where else ()
             )
             devices, refused = int(tx.get(_NAMED) or 0), int(tx.get(self._judged) or 0)
+            ahead = () if where else budgets.ahead(tx, self.server.id)
         assert me is not None
         grants = grants_hash(node.grants)
-        hello = messages.Hello(PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused)
+        hello = messages.Hello(
+            PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, budget=budget, ahead=ahead
+        )  # fmt: skip
         return self.codec.pack(Kind.HELLO, messages.encode(hello))
 
-    def commit_frames(self) -> Iterator[bytes]:
-        """Yield this node's commits that the server has not acknowledged, sealed frame by frame."""
+    def commit_frames(self, room: int = sys.maxsize) -> Iterator[bytes]:
+        """Yield this node's commits that the server has not acknowledged, sealed frame by frame, as far as there is room."""
         node, sizer = self.node, Sizer()
         self.tally.commits = 0  # of a request that was refused, nothing was taken
         with node.store.read() as tx:
@@ -103,9 +110,12 @@ class Client:
             if not logged:
                 return
             frame = self._frame(logged)
-            while len(frame) > MAX_COMPRESSED:
-                logged = logged[: max(1, len(logged) // 2)]
+            while len(frame) > min(MAX_COMPRESSED, room):
+                if len(logged) == 1:
+                    return
+                logged = logged[: len(logged) // 2]
                 frame = self._frame(logged)
+            room -= budgets.cost(frame)
             sizer.took(len(logged), len(frame))
             after = logged[-1].seq
             self.tally.commits += len(logged)
@@ -138,7 +148,7 @@ class Client:
 
     def _acknowledged(self, ack: messages.Ack) -> None:
         node, now = self.node, self.node.clock()
-        self.acked = ack.head
+        self.acked = self.tally.acked = ack.head
         self.tally.clock_off = now - ack.now
         with node.store.write() as tx:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
@@ -177,6 +187,10 @@ class Client:
 
     def _end(self, end: messages.End) -> None:
         with self.node.store.write(durable=False) as tx:
+            budgets.remember(tx, self.server.id, end)
+            if end.partial:
+                self.ended = end
+                return
             for channel in end.channels:
                 tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
             me = tx.device(self.node.device)
@@ -193,7 +207,7 @@ class Client:
 
     def differing(self) -> list[str]:
         """Return the units whose digests differ although nothing is left to send: never, unless something broke."""
-        if self.ended is None:
+        if self.ended is None or self.ended.partial:
             return []
         with self.node.store.read() as tx:
             me = tx.device(self.node.device)
@@ -365,7 +379,15 @@ class Serving:
         refused = tuple((seq, code, facts) for _, seq, code, facts in judged)
         last = judged[-1][0] if judged else 0
         ack = messages.Ack(node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last)
-        yield self.codec.pack(Kind.ACK, messages.encode(ack))
+        told = self.codec.pack(Kind.ACK, messages.encode(ack))
+        yield told
+        if self.hello.budget:
+            yield from budgets.answer(self, channels, self.hello.budget - len(told))
+        else:
+            yield from self.whole(channels)
+
+    def whole(self, channels: Sequence[Channel]) -> Iterator[bytes]:
+        """Yield all that the other lacks, and how each channel stands."""
         cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         ended: list[messages.Summary] = []
         for channel in channels:
@@ -375,6 +397,7 @@ class Serving:
 
     def _channel(self, channel: Channel, after: int, whole: int) -> Generator[bytes, None, messages.Summary]:
         sizer = Sizer()
+        low, high = next(((low, high) for unit, low, high in self.hello.ahead if unit == channel.unit), (0, 0))
         while True:
             with self.node.store.read() as tx:
                 page = tx.page(channel.n, after, sizer.rows, self._echoes[channel.n])
@@ -383,7 +406,15 @@ class Serving:
                     summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
                     break
                 device = self.device.id
-                found = [(e, None if e.gone or e.row is None else lacking(tx, e.row, whole, device)) for e in page]
+                found = [
+                    (
+                        e,
+                        None
+                        if e.gone or e.row is None or low < e.arrival <= high
+                        else lacking(tx, e.row, whole, device),
+                    )
+                    for e in page
+                ]
             while True:
                 arrival = found[-1][0].arrival
                 states = [state for _, state in found if state is not None]

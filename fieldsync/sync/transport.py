@@ -1,6 +1,7 @@
 """The requests client: one pinned server, signed requests, resuming. Nothing is sent before the certificate is the pinned one."""
 
 import base64
+import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,8 @@ from typing import Any
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
@@ -19,7 +22,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store.contract import Server
-from fieldsync.sync import heal
+from fieldsync.sync import budgets, heal
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
@@ -29,11 +32,27 @@ from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
 
 NONCE_HEADER = "fieldsync-nonce"
 CONNECT_SECONDS, READ_SECONDS = 10, 60
+BUSY_SECONDS = 10  # for a server that says it is busy, and not for how long
+_BUSY, _CUT = (429, 503), (408, 499)
 _CHUNK = 64 * 1024
+_PIECE = 4 * 1024  # what is sent at a time: a second and a half at 20 kbit/s
+_ON_ITS_WAY = 32 * 1024  # what the system may hold to be sent: more would take a thin line longer than READ_SECONDS
 _BARE = {"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER, "Accept": None, "Connection": None}
 
 Progress = Callable[[int, int | None, str], None]
 Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
+
+
+class _Patient(HTTPSConnection):
+    """Waits as long for a line that stalls while it sends as while it reads; urllib3 gives sending the time of connecting."""
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.settimeout(READ_SECONDS)
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Patient
 
 
 class _Pinned(HTTPAdapter):
@@ -50,8 +69,10 @@ class _Pinned(HTTPAdapter):
         context.verify_mode = ssl.CERT_NONE  # urllib3 compares the fingerprint before anything is sent
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         super().init_poolmanager(
-            *args, **options, assert_fingerprint=self._pin.hex(), assert_hostname=False, ssl_context=context
-        )
+            *args, **options, assert_fingerprint=self._pin.hex(), assert_hostname=False, ssl_context=context,
+            socket_options=[*_Patient.default_socket_options, (socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_ITS_WAY)],
+        )  # fmt: skip
+        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
 
     def close(self) -> None:
         """Hang up at once: left to itself, urllib3 does so when nobody holds the pool any more, an error's traceback say."""
@@ -97,9 +118,11 @@ class Line:
         return answer
 
     def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:
-        for part in body:
-            self.tally.bytes_up += len(part) + len(f"{len(part):x}") + 4
-            yield part
+        for frame in body:
+            for start in range(0, len(frame), _PIECE):
+                part = frame[start : start + _PIECE]
+                self.tally.bytes_up += len(part) + len(f"{len(part):x}") + 4
+                yield part
         self.tally.bytes_up += len("0\r\n\r\n")
 
     def frames(self, answer: requests.Response, codec: Codec) -> Iterator[tuple[Kind, bytes]]:
@@ -151,6 +174,11 @@ def _refusal(answer: requests.Response, address: str) -> errors.FieldsyncError:
         if fresh is not None:
             error.nonce = unb64(fresh)  # type: ignore[attr-defined]
         return error
+    if answer.status_code in _BUSY:
+        asked = answer.headers.get("retry-after", "")
+        return errors.Busy(server=address, wait=int(asked) if asked.isdecimal() else BUSY_SECONDS)
+    if answer.status_code in _CUT:
+        return errors.CutOff(server=address)
     return errors.Unreachable(server=address, status=answer.status_code)
 
 
@@ -170,8 +198,9 @@ def unb64(text: str) -> bytes:
 class _Talk:
     """One sync's requests to one server: signs each with the nonce that the last answer handed out."""
 
-    def __init__(self, node: Node, server: Server, tally: Tally, progress: Progress | None) -> None:
+    def __init__(self, node: Node, server: Server, tally: Tally, progress: Progress | None, budget: int = 0) -> None:
         self.node = node
+        self.budget = budget
         self.server = server
         self.line = Line(server.address, server.pin, tally)
         self.nonce = server.nonce or b""
@@ -186,7 +215,8 @@ class _Talk:
             fresh = getattr(refused, "nonce", None)
             if fresh is not None:
                 self._keep(fresh)
-            if fresh is None or not isinstance(refused, errors.StaleNonce):
+            counted = more is not None and self.budget  # sent again, it would cost twice what was counted for it
+            if fresh is None or not isinstance(refused, errors.StaleNonce) or counted:
                 raise
             answer = self._post(path, hello, more)
         fresh = answer.headers.get(NONCE_HEADER)
@@ -220,14 +250,28 @@ class _Talk:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
-                self._exchange(client.hello(), client.commit_frames if behind else None)
+                if self.budget:
+                    self._exchange(*self._spending(behind))
+                else:
+                    self._exchange(client.hello(), client.commit_frames if behind else None)
                 return
+            except errors.StaleNonce:
+                if attempt == 2 or not self.budget:
+                    raise
             except errors.Gap as gap:
                 need = gap.facts.get("need")
                 if attempt == 2 or not isinstance(need, int):
                     raise
                 with node.store.write() as tx:
                     tx.acknowledge(self.server.id, node.device, need - 1, node.clock())
+
+    def _spending(self, behind: bool) -> tuple[bytes, Frames | None]:
+        """Return the hello and the commits of a request that costs what is left of the budget, its answer included."""
+        client, tally = self.client, self.client.tally
+        room = budgets.left(self.budget, tally.bytes_up + tally.bytes_down) - len(client.hello(budget=self.budget))
+        frames = list(client.commit_frames(room)) if behind else []
+        hello = client.hello(budget=max(1, room - sum(map(budgets.cost, frames))))
+        return hello, (lambda: frames) if frames else None
 
     def _exchange(self, hello: bytes, more: Frames | None) -> None:
         self.client.ended = None
@@ -251,31 +295,44 @@ def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
     yield from more
 
 
-def sync(node: Node, server: str | None = None, *, progress: Progress | None = None) -> dict[str, Any]:
-    """Sync once with a server (by name; default: the one synced last) and return the contract's `sync`."""
+def sync(
+    node: Node,
+    server: str | None = None,
+    *,
+    progress: Progress | None = None,
+    tally: Tally | None = None,
+    budget: int = 0,
+) -> dict[str, Any]:
+    """Sync once with a server (by name; default: the one synced last) and return the contract's `sync`.
+
+    With `budget` it takes at most so many bytes, both ways together with all that `tally` has counted before, and says
+    in `partial` and `remaining` where that was not enough.
+    """
     started = node.clock()
     with node.store.read() as tx:
         known = tx.servers()
-    chosen = next((one for one in known if server in (None, one.name, one.address)), None)
-    if chosen is None:
-        raise errors.NotFound(what="server", name=server)
-    tally = Tally()
-    talk = _Talk(node, chosen, tally, progress)
+        chosen = next((one for one in known if server in (None, one.name, one.address)), None)
+        if chosen is None:
+            raise errors.NotFound(what="server", name=server)
+        sent_before = tx.acknowledged(chosen.id, node.device)
+    tally = tally or Tally()
+    tally.acked = tally.sent_before = sent_before
+    talk = _Talk(node, chosen, tally, progress, budget)
     try:
         talk.run()
-        for unit in talk.client.differing():
+        for unit in talk.client.differing() if not budget else ():
             tally.healed += talk.heal(unit)
             tally.differing.append(unit)
     except errors.NoContact as fault:
-        with node.store.read() as tx:
-            me = tx.device(node.device)
-            assert me is not None
-            fault.facts["unsent"] = me.head - tx.acknowledged(chosen.id, node.device)
+        fault.facts["unsent"] = unsent(node, chosen)
         raise
     finally:
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
+    ended = talk.client.ended
+    left = {"partial": True, "remaining": {"commits": unsent(node, chosen)}} if ended is None or ended.partial else {}
+    digest = "healed" if tally.differing else "equal"
     return {
         "server": chosen.name,
         "up": {"commits": tally.commits, "bytes": tally.bytes_up},
@@ -283,10 +340,19 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         "requests": tally.requests,
         "new_conflicts": tally.new_conflicts,
         "refused": tally.refused,
-        "digest": "healed" if tally.differing else "equal",
+        "digest": "unchecked" if left else digest,
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),
+        **left,
     }
+
+
+def unsent(node: Node, server: Server) -> int:
+    """Return how many of this node's commits a server has not acknowledged."""
+    with node.store.read() as tx:
+        me = tx.device(node.device)
+        assert me is not None
+        return me.head - tx.acknowledged(server.id, node.device)
 
 
 # --- joining ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
 
     `now` is the sender's clock in milliseconds, `head` its last commit, `cursors` (unit, arrivals taken and wholly known) of each
     channel it holds, `dictionary`, `grants`, `schema` and `servers` short hashes of what it works with, `devices` and `refused` how
-    far it was told of devices and of its own commits that were kept aside.
+    far it was told of devices and of its own commits that were kept aside. `budget`: bytes that the answer may have (0: any);
+    `ahead` (unit, low, high) of arrivals taken before their turn, which need not be sent again: those above `low`, up to `high`.
     """
 
     protocol: int
@@ -32,6 +33,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     refused: Count = 0
     schema: bytes = b""
     servers: bytes = b""
+    budget: Count = 0
+    ahead: tuple[tuple[str, Count, Count], ...] = ()
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -85,9 +88,11 @@ class Summary(msgspec.Struct, array_like=True, frozen=True):
 
 
 class End(msgspec.Struct, array_like=True, frozen=True):
-    """The last frame of an answer."""
+    """The last frame of an answer; `partial`: a budget ended it, and `ahead` says what has been taken before its turn."""
 
     channels: tuple[Summary, ...] = ()
+    partial: bool = False
+    ahead: tuple[tuple[str, Count, Count], ...] = ()
 
 
 class Range(msgspec.Struct, array_like=True, frozen=True):
