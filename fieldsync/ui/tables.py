@@ -271,6 +271,8 @@ class Tables(Terminal):
             "synced", server=told["server"], up=told["up"]["commits"], down=told["down"]["states"],
             size=size(told["up"]["bytes"] + told["down"]["bytes"]), seconds=f"{told['seconds']:.1f}",
         )  # fmt: skip
+        if told.get("partial"):
+            self.say("partial", n=told["remaining"]["commits"])
         if told["new_conflicts"]:
             self.say("new_conflicts", n=told["new_conflicts"])
         if told["refused"]:
