@@ -143,6 +143,8 @@ class _Back:
     def newest(self, room: int, told: set[bytes]) -> bytes | None:
         """Return a frame of the next entries; None where there are no more, or no room for one."""
         while True:
+            if self.low < self._at <= self.high:
+                self._at = self.low
             above = self._at > self.high
             with self.serving.node.store.read() as tx:
                 page = tx.page_back(self.channel.n, self._at, self.high if above else self.taken, self._rows)
@@ -151,8 +153,8 @@ class _Back:
                     for e in page
                 ]
             if not page:
-                self._at = self.low if above else self.taken
-                if above and self.low > self.taken:
+                self._at = self.high if above else self.taken
+                if self._at > self.taken:
                     continue
                 return None
             new = [(arrival, state) for arrival, state in found if state is not None and state.record not in told]
