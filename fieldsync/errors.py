@@ -8,12 +8,13 @@ FieldsyncError                      exit  status
 │                                                 BelongsTo, NeedsBundle
 ├── Locked                            4     401   WrongPassphrase, NoSecret
 ├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead, NoRecipient
-├── NoContact                         6     503   Unreachable, CutOff
+├── NoContact                         6     503   Unreachable, CutOff, Busy
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
 │                                                 BadSignature, StoreExists
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
 │                                                 OtherDictionary, BadBundle
-└── MustDecide                        9     409   OpenConflict
+├── MustDecide                        9     409   OpenConflict
+└── Stopped (by the person)         130     499
 
 Facts never hold a field's value or a person's name: errors travel into logs.
 """
@@ -247,6 +248,12 @@ class CutOff(NoContact):
     code = "cut_off"
 
 
+class Busy(NoContact):
+    """The server has too much to do just now; facts: server, wait (seconds after which to ask again)."""
+
+    code = "busy"
+
+
 class Refused(FieldsyncError):
     """Not allowed."""
 
@@ -380,3 +387,11 @@ class OpenConflict(MustDecide):
     """A step that cannot be taken while its field is in conflict; facts: field."""
 
     code = "open_conflict"
+
+
+class Stopped(FieldsyncError):
+    """The person at the keyboard ended it; facts: unsent."""
+
+    code = "stopped"
+    exit = 130
+    status = 499

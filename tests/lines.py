@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,6 +63,7 @@ class Relay:
 
     def _carry(self, near: socket.socket, far: socket.socket) -> None:
         """One connection, on a thread of its own: what it carried decides when it dies."""
+        _at_once(near, far)
         carried = {near: 0, far: 0}
         limits = {near: self.cut_up, far: self.cut_down}
         swallow = self.swallow_after
@@ -86,6 +88,12 @@ class Relay:
                     if not data or kept != data:
                         _hang_up(near, far)
                         return
+
+
+def _at_once(*sockets: socket.socket) -> None:
+    """Send small pieces when they come: what waited for an acknowledgement would be lost with a reset, and yet be counted."""
+    for one in sockets:
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _hang_up(*sockets: socket.socket) -> None:
@@ -211,3 +219,127 @@ def get(port: int, path: str) -> Reply:
     with tls(port) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         return reply(connection, "GET")
+
+
+class Thin:
+    """Carries TCP as a bad line does: so many bytes a second, so many seconds each way, and what else is asked.
+
+    `still_after`: once a connection carried so many bytes up, nothing moves on it any more, and nobody hangs up.
+    `twice`: what goes up is also sent to the server on a second connection, whose answers nobody reads.
+    `cuts`: after how many bytes, up and down together, each connection ends; whole connections when it is used up.
+    """
+
+    def __init__(self, to: int, *, rate: float = 1e9, delay: float = 0, cuts: Iterator[int] | None = None) -> None:
+        self.to, self.rate, self.delay = to, rate, delay
+        self.cuts: Iterator[int] = cuts if cuts is not None else iter(())
+        self.still_after: int | None = None
+        self.twice = False
+        self.up = self.down = self.connections = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(_LOOK_SECONDS)
+        self.port = int(self._listener.getsockname()[1])
+        self._open = True
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take the line down."""
+        self._open = False
+        self._thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while self._open:
+            try:
+                near, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            ends = [near, socket.create_connection(("127.0.0.1", self.to))]
+            if self.twice:
+                ends.append(socket.create_connection(("127.0.0.1", self.to)))
+            self.connections += 1
+            threading.Thread(
+                target=self._carry, args=(ends, next(self.cuts, None), self.still_after), daemon=True
+            ).start()
+
+    def _carry(self, ends: list[socket.socket], cut: int | None, still_after: int | None) -> None:
+        near, far, *again = ends
+        on_its_way: list[tuple[float, socket.socket, bytes]] = []
+        carried = up = 0
+        _at_once(*ends)
+        free = {near: 0.0, far: 0.0}  # when each direction is through with what it has
+        for end in ends:
+            end.settimeout(5)
+        with contextlib.ExitStack() as stack:
+            for end in ends:
+                stack.enter_context(end)
+            while self._open:
+                now = time.monotonic()
+                while on_its_way and on_its_way[0][0] <= now:
+                    _, to, data = on_its_way.pop(0)
+                    with contextlib.suppress(OSError):
+                        to.sendall(data)
+                        if to is far:
+                            for other in again:
+                                other.sendall(data)
+                        if not data:
+                            return
+                wait = min(_LOOK_SECONDS, on_its_way[0][0] - now) if on_its_way else _LOOK_SECONDS
+                open_ = [end for end in (near, far) if free[end] <= now]  # a line that is full takes no more
+                if still_after is not None and up >= still_after:
+                    open_ = []
+                for source in select.select(open_, [], [], max(wait, 0.001))[0]:
+                    try:
+                        data = source.recv(_PIECE if self.rate >= 1e6 else 256)
+                    except OSError:
+                        data = b""
+                    kept = data if cut is None else data[: cut - carried]
+                    carried += len(kept)
+                    up += len(kept) if source is near else 0
+                    if source is near:
+                        self.up += len(kept)
+                    else:
+                        self.down += len(kept)
+                    free[source] = max(now, free[source]) + len(kept) / self.rate
+                    to = far if source is near else near
+                    if kept != data:
+                        with contextlib.suppress(OSError):
+                            to.sendall(kept)
+                        _hang_up(*ends)
+                        return
+                    on_its_way.append((free[source] + self.delay, to, kept))
+                    on_its_way.sort(key=lambda one: one[0])
+
+
+class Answering:
+    """A TLS server of the test's own that answers each request with the next of these, and then hangs up."""
+
+    def __init__(self, certificate: Path, answers: list[bytes]) -> None:
+        self.asked = 0
+        self._answers = iter(answers)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(_LOOK_SECONDS)
+        self.port = int(self._listener.getsockname()[1])
+        self._open = True
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._open = False
+        self._thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while self._open:
+            with contextlib.suppress(OSError):
+                plain, _ = self._listener.accept()
+                plain.settimeout(10)
+                with self._context.wrap_socket(plain, server_side=True) as near:
+                    near.recv(_PIECE)
+                    self.asked += 1
+                    near.sendall(next(self._answers, b""))
+                    while near.recv(_PIECE):  # until the other end has read it
+                        pass

@@ -171,7 +171,8 @@ def bar(ctx: typer.Context) -> "Bar":
     """Return a progress bar on standard error, seen on a terminal only, and only when something takes its time."""
     from fieldsync.ui.terminal import Bar
 
-    return Bar(settings_of(ctx).language)
+    settings = settings_of(ctx)
+    return Bar(settings.language, quiet=settings.json)
 
 
 def at_terminal() -> bool:

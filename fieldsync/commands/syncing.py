@@ -11,16 +11,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fieldsync.store.contract import Server
+    from fieldsync.sync import persist
     from fieldsync.sync.node import Node
 
 CLOCK_OFF = "clock_off"  # what the last sync said of our clock: milliseconds ahead of the server's
 
 
-def sync(node: "Node", server: str | None, progress: "Callable[[int, int | None, str], None]") -> dict[str, Any]:
-    """Sync once and remember what it said of our clock."""
-    from fieldsync.sync import transport
+def sync(
+    node: "Node",
+    server: str | None,
+    progress: "Callable[[int, int | None, str], None]",
+    *,
+    tries: int | None = None,
+    budget: int = 0,
+    waiting: "Callable[[persist.Waiting], None] | None" = None,
+) -> dict[str, Any]:
+    """Sync, again where the line was cut, and remember what it said of our clock."""
+    from fieldsync.sync import persist
 
-    synced = transport.sync(node, server, progress=progress)
+    synced = persist.sync(node, server, tries=tries, budget=budget, progress=progress, waiting=waiting)
     with node.store.write(durable=False) as tx:
         tx.put(CLOCK_OFF, int(synced["clock_off_ms"]))
     return synced

@@ -1,10 +1,11 @@
 """The HTTP face of a replica: who asks, frames in, frames out, errors as statuses. Never SQL."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 import msgspec
 from starlette.applications import Starlette
@@ -18,6 +19,7 @@ from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import device_id, verify
+from fieldsync.server import bodies
 from fieldsync.server.metrics import Metrics
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, covers
@@ -141,8 +143,9 @@ class App:
         """Frames up, acknowledgement and frames down."""
         started = time.monotonic()
         frames = _frames(request)
-        _, nonce, serving = await self._opened(request, frames)
-        await _take(serving, frames)
+        async with contextlib.aclosing(frames):
+            _, nonce, serving = await self._opened(request, frames)
+            await _take(serving, frames)
         self.metrics.synced(serving.kept, serving.refused)
         task = BackgroundTask(self._after, started) if serving.kept else None
         return StreamingResponse(
@@ -156,8 +159,9 @@ class App:
     async def heal(self, request: Request) -> Response:
         """Compare ranges of a channel's digests, and send what differs."""
         frames = _frames(request)
-        device, nonce, serving = await self._opened(request, frames)
-        tag, payload, _ = await _next(frames)
+        async with contextlib.aclosing(frames):
+            device, nonce, serving = await self._opened(request, frames)
+            tag, payload, _ = await _next(frames)
         kind, plain = serving.codec.unpack(tag, payload)
         if kind is not Kind.ASK:
             raise errors.BadFrame(reason="no ask")
@@ -276,17 +280,12 @@ def _gathered(frames: Iterator[bytes]) -> Iterator[bytes]:
         yield held
 
 
-async def _frames(request: Request) -> AsyncIterator[tuple[int, bytes, bytes]]:
+async def _frames(request: Request) -> AsyncGenerator[tuple[int, bytes, bytes], None]:
     reader = Reader()
-    stream = aiter(request.stream())
-    while True:
-        try:  # not anext's default: Python 3.11 breaks on one within another generator's
-            async with asyncio.timeout(BODY_SECONDS):
-                data = await anext(stream)
-        except StopAsyncIteration:
-            break
-        for frame in reader.feed(data):
-            yield frame
+    async with contextlib.aclosing(bodies.pieces(request, BODY_SECONDS)) as pieces:
+        async for data in pieces:
+            for frame in reader.feed(data):
+                yield frame
     if reader.pending:
         raise errors.BadFrame(reason="cut")
 

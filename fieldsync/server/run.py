@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -18,6 +18,7 @@ from fieldsync.server.app import App
 from fieldsync.sync.node import Node
 
 STOP_SECONDS = 20
+MOST_CONNECTIONS = 2_000  # those above are told 503, and laptops come again later
 
 
 class _Announcing(uvicorn.Server):
@@ -45,6 +46,7 @@ class _Announcing(uvicorn.Server):
 
 def run(node: Node, host: str, port: int) -> None:
     """Serve until told to stop; Unreachable when the address is taken."""
+    _open_many()
     app = App(node)
     with node.store.read() as tx:
         certificate, private = tx.get("certificate"), tx.get("certificate_key")
@@ -60,7 +62,7 @@ def run(node: Node, host: str, port: int) -> None:
         config = uvicorn.Config(
             app.asgi, host=host, port=port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
             log_level=os.environ.get("FIELDSYNC_LOG", "critical"), access_log=False, server_header=False, date_header=False, lifespan="off",
-            timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=1_000,
+            timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
         config.load()
     try:
@@ -71,6 +73,16 @@ def run(node: Node, host: str, port: int) -> None:
     finally:
         node.close()
         sys.stderr.flush()
+
+
+def _open_many() -> None:
+    """Let this process have as many connections as it is allowed: many systems begin with 1,024 open files."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 4 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(4 * MOST_CONNECTIONS, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def listening(text: str) -> tuple[str, int]:

@@ -178,6 +178,18 @@ class Records(Several):
             "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival > ? ORDER BY arrival LIMIT ?",
             (channel, after, limit),
         ).fetchall()
+        return self._entries(channel, places, skip)
+
+    def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[Entry]:
+        """Return the channel's entries from one arrival back to another, the newest first, without those of who left."""
+        places = self.sql(
+            "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival <= ? AND arrival > ? AND NOT gone "
+            "ORDER BY arrival DESC LIMIT ?",
+            (channel, upto, after, limit),
+        ).fetchall()
+        return self._entries(channel, places, ())
+
+    def _entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[Entry]:
         wanted = dump_json([n for arrival, _, n in places if arrival not in skip]).decode()
         found = self.sql(f"SELECT {_COLUMNS} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
         rows = {row[0]: row for row in found}

@@ -3,6 +3,7 @@
 The laptop's side is Client, the server's is Serving. Frames are applied one by one, each in a transaction of its own.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
-from fieldsync.sync import aside, forms, relay
+from fieldsync.sync import aside, budgets, forms, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import FORMS, Node
@@ -37,6 +38,8 @@ class Tally:
     """What a sync has done so far, for the person who waits."""
 
     commits: int = 0
+    acked: int = 0  # how far the server has acknowledged, and had before
+    sent_before: int = 0
     states: int = 0
     bytes_up: int = 0
     bytes_down: int = 0
@@ -85,26 +88,28 @@ class Client:
         self._kept: set[str] = set()  # channels of which a record could not be let go yet
         self._progress = progress or (lambda _what, _count: None)
 
-    def hello(self, *, where: bool = False) -> bytes:
-        """Return the request's first frame."""
+    def hello(self, *, where: bool = False, budget: int = 0) -> bytes:
+        """Return the request's first frame; `budget`: bytes that the answer may have, 0 for any."""
         node = self.node
         with node.store.read() as tx:
             me = tx.device(node.device)
             cursors = (
                 tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, self.grants)) if not where else ()
             )
-            told = [self._told.get(tx, what) for what in ("receipts", "judged", "passed")]
+            receipts, judged, passed = (self._told.get(tx, what) for what in ("receipts", "judged", "passed"))
             devices, refused = self._told.get(tx, "devices"), self._told.get(tx, "refused")
             servers = relay.servers_hash(tx.get(self._told.servers) or b"")
+            ahead = () if where else budgets.ahead(tx, self.server.id)
         assert me is not None
         grants = grants_hash(self.grants)
         hello = messages.Hello(
-            PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers, *told
+            PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
+            receipts, judged, passed, budget, ahead,
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
-    def commit_frames(self, after: int | None = None) -> Iterator[bytes]:
-        """Yield this node's commits that the server has not acknowledged (or those behind `after`), sealed frame by frame."""
+    def commit_frames(self, room: int = sys.maxsize, after: int | None = None) -> Iterator[bytes]:
+        """Yield this node's commits that the server has not acknowledged (or those behind `after`), sealed, as far as there is room."""
         node, sizer = self.node, Sizer()
         self.tally.commits = 0  # of a request that was refused, nothing was taken
         if after is None:
@@ -116,9 +121,12 @@ class Client:
             if not logged:
                 break
             frame = self.frame(logged)
-            while len(frame) > MAX_COMPRESSED:
-                logged = logged[: max(1, len(logged) // 2)]
+            while len(frame) > min(MAX_COMPRESSED, room):
+                if len(logged) == 1:
+                    return
+                logged = logged[: len(logged) // 2]
                 frame = self.frame(logged)
+            room -= budgets.cost(frame)
             sizer.took(len(logged), len(frame))
             after = logged[-1].seq
             self.count_up(len(logged))
@@ -161,7 +169,7 @@ class Client:
 
     def _acknowledged(self, ack: messages.Ack) -> None:
         node, now = self.node, self.node.clock()
-        self.acked = ack.head
+        self.acked = self.tally.acked = ack.head
         self.tally.clock_off = now - ack.now
         self._same_forms = ack.schema is None
         with node.store.write() as tx:
@@ -234,6 +242,10 @@ class Client:
 
     def _end(self, end: messages.End) -> None:
         with self.node.store.write(durable=False) as tx:
+            budgets.remember(tx, self.server.id, end)
+            if end.partial:
+                self.ended = end
+                return
             for channel in end.channels:
                 if channel.unit not in self._kept:
                     tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
@@ -260,8 +272,8 @@ class Client:
 
     def differing(self) -> list[str]:
         """Return the units whose digests differ although nothing is left to send: never, unless something broke."""
-        if self.ended is None or not self._same_forms:
-            return []  # under other names the same registers have other digests
+        if self.ended is None or self.ended.partial or not self._same_forms:
+            return []  # not all of it; or under other names the same registers have other digests
         with self.node.store.read() as tx:
             me = tx.device(self.node.device)
             assert me is not None
@@ -323,6 +335,7 @@ class Serving:
         self.relays = any(grant.role == "branch" for grant in device.grants)
         self._carried: set[bytes] = set()  # other devices whose commits came
         self.new_conflicts = 0
+        self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
@@ -450,7 +463,6 @@ class Serving:
         with node.store.read() as tx:
             device = tx.device(self.device.id)
             assert device is not None
-            former = tx.former(device.id)
             channels = visible(tx, device.grants) if not self.hello.where else []
             named = tuple(tx.named_devices(self.hello.devices))
             judged = tx.judged(self.hello.refused, self.device.id)
@@ -458,8 +470,8 @@ class Serving:
                 (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
             )
             above = relay.above(tx)
-            mark = tx.get(FORMS)
-            texts = _newer(tx, mark, self.hello.schema)
+            self._forms = tx.get(FORMS)
+            texts = _newer(tx, self._forms, self.hello.schema)
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
@@ -468,10 +480,20 @@ class Serving:
         ack = messages.Ack(
             node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers, texts
         )  # fmt: skip
-        yield self.codec.pack(Kind.ACK, messages.encode(ack))
+        told = self.codec.pack(Kind.ACK, messages.encode(ack))
+        yield told
         if self.relays:
             for part in relay.parts_down(node, self.hello, self._carried):
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
+        if self.hello.budget:
+            yield from budgets.answer(self, channels, self.hello.budget - len(told))
+        else:
+            yield from self.whole(channels)
+
+    def whole(self, channels: Sequence[Channel]) -> Iterator[bytes]:
+        """Yield all that the other lacks, and how each channel stands."""
+        with self.node.store.read() as tx:
+            former = tx.former(self.device.id)
         cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         ended: list[messages.Summary] = []
         for channel in channels:
@@ -479,8 +501,8 @@ class Serving:
             bare = not whole and covers(former, channel.unit) is not None
             summary = yield from self._channel(channel, taken, whole, bare=bare)
             ended.append(summary)
-        with node.store.read() as tx:
-            if tx.get(FORMS) != mark:
+        with self.node.store.read() as tx:
+            if tx.get(FORMS) != self._forms:
                 ended = []  # published meanwhile: these digests are not of the names that the other side has
         yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
 
@@ -488,6 +510,7 @@ class Serving:
         self, channel: Channel, after: int, whole: int, *, bare: bool
     ) -> Generator[bytes, None, messages.Summary]:
         sizer = Sizer()
+        low, high = next(((low, high) for unit, low, high in self.hello.ahead if unit == channel.unit), (0, 0))
         while True:
             with self.node.store.read() as tx:
                 page = tx.page(channel.n, after, sizer.rows, self._echoes[channel.n])
@@ -497,7 +520,13 @@ class Serving:
                     break
                 device = self.device.id
                 found = [
-                    (e, None if e.gone or e.row is None else lacking(tx, e.row, whole, device, bare=bare)) for e in page
+                    (
+                        e,
+                        None
+                        if e.gone or e.row is None or low < e.arrival <= high
+                        else lacking(tx, e.row, whole, device, bare=bare),
+                    )
+                    for e in page
                 ]
             while True:
                 arrival = found[-1][0].arrival

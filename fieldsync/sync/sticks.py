@@ -70,7 +70,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
 
     def frames() -> Iterator[bytes]:
         yield client.hello()
-        yield from client.commit_frames(after)
+        yield from client.commit_frames(after=after)
 
     def manifest(hashes: tuple[bytes, ...]) -> Manifest:
         last = after + tally.commits

@@ -1,6 +1,7 @@
 """The requests client: one pinned server, signed requests, resuming. Nothing is sent before the certificate is the pinned one."""
 
 import base64
+import socket
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,8 @@ from typing import Any
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
@@ -20,7 +23,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store import Tx
 from fieldsync.store.contract import Server
-from fieldsync.sync import heal, moving, relay
+from fieldsync.sync import budgets, heal, moving, relay
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
@@ -30,11 +33,27 @@ from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
 
 NONCE_HEADER = "fieldsync-nonce"
 CONNECT_SECONDS, READ_SECONDS = 10, 60
+BUSY_SECONDS = 10  # for a server that says it is busy, and not for how long
+_BUSY, _CUT = (429, 503), (408, 499)
 _CHUNK = 64 * 1024
+_PIECE = 4 * 1024  # what is sent at a time: a second and a half at 20 kbit/s
+_ON_ITS_WAY = 32 * 1024  # what the system may hold to be sent: more would take a thin line longer than READ_SECONDS
 _BARE = {"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER, "Accept": None, "Connection": None}
 
 Progress = Callable[[int, int | None, str], None]
 Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
+
+
+class _Patient(HTTPSConnection):
+    """Waits as long for a line that stalls while it sends as while it reads; urllib3 gives sending the time of connecting."""
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.settimeout(READ_SECONDS)
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Patient
 
 
 class _Pinned(HTTPAdapter):
@@ -51,8 +70,10 @@ class _Pinned(HTTPAdapter):
         context.verify_mode = ssl.CERT_NONE  # urllib3 compares the fingerprint before anything is sent
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         super().init_poolmanager(
-            *args, **options, assert_fingerprint=self._pin.hex(), assert_hostname=False, ssl_context=context
-        )
+            *args, **options, assert_fingerprint=self._pin.hex(), assert_hostname=False, ssl_context=context,
+            socket_options=[*_Patient.default_socket_options, (socket.SOL_SOCKET, socket.SO_SNDBUF, _ON_ITS_WAY)],
+        )  # fmt: skip
+        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
 
     def close(self) -> None:
         """Hang up at once: left to itself, urllib3 does so when nobody holds the pool any more, an error's traceback say."""
@@ -98,9 +119,11 @@ class Line:
         return answer
 
     def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:
-        for part in body:
-            self.tally.bytes_up += len(part) + len(f"{len(part):x}") + 4
-            yield part
+        for frame in body:
+            for start in range(0, len(frame), _PIECE):
+                part = frame[start : start + _PIECE]
+                self.tally.bytes_up += len(part) + len(f"{len(part):x}") + 4
+                yield part
         self.tally.bytes_up += len("0\r\n\r\n")
 
     def frames(self, answer: requests.Response, codec: Codec) -> Iterator[tuple[Kind, bytes]]:
@@ -152,6 +175,11 @@ def _refusal(answer: requests.Response, address: str) -> errors.FieldsyncError:
         if fresh is not None:
             error.nonce = unb64(fresh)  # type: ignore[attr-defined]
         return error
+    if answer.status_code in _BUSY:
+        asked = answer.headers.get("retry-after", "")
+        return errors.Busy(server=address, wait=int(asked) if asked.isdecimal() else BUSY_SECONDS)
+    if answer.status_code in _CUT:
+        return errors.CutOff(server=address)
     return errors.Unreachable(server=address, status=answer.status_code)
 
 
@@ -171,8 +199,9 @@ def unb64(text: str) -> bytes:
 class _Talk:
     """One sync's requests to one server: signs each with the nonce that the last answer handed out."""
 
-    def __init__(self, node: Node, server: Server, tally: Tally, progress: Progress | None) -> None:
+    def __init__(self, node: Node, server: Server, tally: Tally, progress: Progress | None, budget: int = 0) -> None:
         self.node = node
+        self.budget = budget
         self.server = server
         self.tally = tally
         self.line = Line(server.address, server.pin, tally)
@@ -188,7 +217,8 @@ class _Talk:
             fresh = getattr(refused, "nonce", None)
             if fresh is not None:
                 self._keep(fresh)
-            if fresh is None or not isinstance(refused, errors.StaleNonce):
+            counted = more is not None and self.budget  # sent again, it would cost twice what was counted for it
+            if fresh is None or not isinstance(refused, errors.StaleNonce) or counted:
                 raise
             answer = self._post(path, hello, more)
         fresh = answer.headers.get(NONCE_HEADER)
@@ -223,24 +253,35 @@ class _Talk:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
-                self._exchange(client.commit_frames if behind else None)
+                more, room = self._spending(behind) if self.budget else (client.commit_frames if behind else None, 0)
+                self._exchange(more, budget=room)
                 return
+            except errors.StaleNonce:
+                if attempt == 2 or not self.budget:
+                    raise
             except errors.Gap:  # the server has less than it acknowledged: it says what, and gets it again
                 if attempt == 2:
                     raise
                 self._exchange(None, where=True)
 
-    def _exchange(self, more: Frames | None, *, where: bool = False) -> None:
+    def _spending(self, behind: bool) -> tuple[Frames | None, int]:
+        """Return the commits, and the bytes that the answer may have, of a request that costs what is left of the budget."""
+        client, tally = self.client, self.client.tally
+        room = budgets.left(self.budget, tally.bytes_up + tally.bytes_down) - len(client.hello(budget=self.budget))
+        frames = list(client.commit_frames(room)) if behind else []
+        return ((lambda: frames) if frames else None), max(1, room - sum(map(budgets.cost, frames)))
+
+    def _exchange(self, more: Frames | None, *, where: bool = False, budget: int = 0) -> None:
         client = self.client
         client.ended = None
         try:
-            for kind, payload in self.request("/v1/sync", client.hello(where=where), more):
+            for kind, payload in self.request("/v1/sync", client.hello(where=where, budget=budget), more):
                 client.take(kind, payload)
         except errors.OtherDictionary:
             if not client.codec.id:
                 raise
             client.codec = Codec()  # the server never had our forms: once more without their dictionary
-            self._exchange(more, where=where)
+            self._exchange(more, where=where, budget=budget)
         if self.client.ended is None:
             raise errors.CutOff(server=self.server.address)
 
@@ -274,29 +315,44 @@ def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
     yield from more
 
 
-def sync(node: Node, server: str | None = None, *, progress: Progress | None = None) -> dict[str, Any]:
-    """Sync once with a server (by name; default: the one synced last) and return the contract's `sync`."""
+def sync(
+    node: Node,
+    server: str | None = None,
+    *,
+    progress: Progress | None = None,
+    tally: Tally | None = None,
+    budget: int = 0,
+) -> dict[str, Any]:
+    """Sync once with a server (by name; default: the one synced last) and return the contract's `sync`.
+
+    With `budget` it takes at most so many bytes, both ways together with all that `tally` has counted before, and says
+    in `partial` and `remaining` where that was not enough.
+    """
     started = node.clock()
     with node.store.read() as tx:
         known = tx.servers()
-    chosen = next((one for one in known if server in (None, one.name, one.address)), None)
-    if chosen is None:
-        raise errors.NotFound(what="server", name=server)
-    tally = Tally()
-    talk = _Talk(node, chosen, tally, progress)
+        chosen = next((one for one in known if server in (None, one.name, one.address)), None)
+        if chosen is None:
+            raise errors.NotFound(what="server", name=server)
+        sent_before = tx.acknowledged(chosen.id, node.device)
+    tally = tally or Tally()
+    tally.acked = tally.sent_before = sent_before
+    talk = _Talk(node, chosen, tally, progress, budget)
     try:
         talk.run()
-        talk.check()
+        unchecked = bool(budget and talk.client.differing())  # to mend it might cost more
+        if not budget:
+            talk.check()
     except errors.NoContact as fault:
-        with node.store.read() as tx:
-            me = tx.device(node.device)
-            assert me is not None
-            fault.facts["unsent"] = me.head - tx.acknowledged(chosen.id, node.device)
+        fault.facts["unsent"] = unsent(node, chosen)
         raise
     finally:
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
+    ended = talk.client.ended
+    left = {"partial": True, "remaining": {"commits": unsent(node, chosen)}} if ended is None or ended.partial else {}
+    digest = "healed" if tally.differing else "equal"
     return {
         "server": chosen.name,
         "up": {"commits": tally.commits, "bytes": tally.bytes_up},
@@ -305,11 +361,20 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         "new_conflicts": tally.new_conflicts,
         "refused": tally.refused,
         "forms": list(tally.forms),
-        "digest": "healed" if tally.differing else "equal",
         "left": moving.left(node),
+        "digest": "unchecked" if left or unchecked else digest,
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),
+        **left,
     }
+
+
+def unsent(node: Node, server: Server) -> int:
+    """Return how many of this node's commits a server has not acknowledged."""
+    with node.store.read() as tx:
+        me = tx.device(node.device)
+        assert me is not None
+        return me.head - tx.acknowledged(server.id, node.device)
 
 
 # --- joining ----------------------------------------------------------------------------------------------------------

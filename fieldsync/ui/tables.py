@@ -296,6 +296,8 @@ class Tables(Terminal):
             from fieldsync.ui import forms
 
             forms.changed(self, told["forms"])
+        if told.get("partial"):
+            self.say("partial", n=told["remaining"]["commits"])
         if told["new_conflicts"]:
             self.say("new_conflicts", n=told["new_conflicts"])
         if told["refused"]:

@@ -119,8 +119,10 @@ class Terminal:
 class Bar:
     """A progress bar on standard error: only on a terminal, only after a second, gone when it is done."""
 
-    def __init__(self, lang: str) -> None:
+    def __init__(self, lang: str, *, quiet: bool = False) -> None:
         self._lang = lang
+        self._quiet = quiet
+        self._away = False
         self._tty = sys.stderr.isatty()
         self._started = time.monotonic()
         self._progress: Progress | None = None
@@ -146,6 +148,34 @@ class Bar:
         label = words.phrase(f"bar_{what}", self._lang)
         shown = label if total else f"{label} {done:,}"
         self._progress.update(self._tasks[what], completed=done, total=total, description=shown)
+
+    def waiting(self, now: Any) -> None:
+        """Say that a line was cut or a server busy (a sync's Waiting), and when it is tried again."""
+        key = "waiting_busy" if now.reason == "busy" else "waiting_cut"
+        seconds = f"{max(1, round(now.seconds))}"
+        self.note(key, seconds=seconds, next=now.next, of=now.of, unsent=now.unsent)
+
+    def away(self, fault: Any) -> None:
+        """Say, once, that there is no line."""
+        if not self._away:
+            self.note("watch_away", unsent=fault.facts.get("unsent", 0))
+        self._away = True
+
+    def clear(self) -> None:
+        """There is a line again."""
+        self._away = False
+
+    def note(self, key: str, **facts: object) -> None:
+        """Write a line to standard error; none where a program listens."""
+        if self._quiet:
+            return
+        text = words.phrase(key, self._lang, **facts)
+        if self._progress is not None:
+            self._progress.console.print(text, markup=False, highlight=False)
+        else:
+            encoding = sys.stderr.encoding or "utf-8"
+            sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+            sys.stderr.flush()
 
     def _start(self) -> "Progress":
         from rich import progress as parts

@@ -19,7 +19,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     `now` is the sender's clock in milliseconds, `head` its last commit, `cursors` (unit, arrivals taken and wholly known) of each
     channel it holds, `dictionary`, `grants`, `schema` and `servers` short hashes of what it works with, `devices`, `refused`
     and `receipts` how far it was told of devices, of its own commits that were kept aside, and of those that came further up;
-    `judged` and `passed` the same of all devices' commits, for a branch.
+    `judged` and `passed` the same of all devices' commits, for a branch. `budget`: bytes that the answer may have (0: any);
+    `ahead` (unit, low, high) of arrivals taken before their turn, which need not be sent again: those above `low`, up to `high`.
     """
 
     protocol: int
@@ -36,6 +37,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     receipts: Count = 0
     judged: Count = 0
     passed: Count = 0
+    budget: Count = 0
+    ahead: tuple[tuple[str, Count, Count], ...] = ()
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -112,9 +115,11 @@ class Summary(msgspec.Struct, array_like=True, frozen=True):
 
 
 class End(msgspec.Struct, array_like=True, frozen=True):
-    """The last frame of an answer."""
+    """The last frame of an answer; `partial`: a budget ended it, and `ahead` says what has been taken before its turn."""
 
     channels: tuple[Summary, ...] = ()
+    partial: bool = False
+    ahead: tuple[tuple[str, Count, Count], ...] = ()
 
 
 class Range(msgspec.Struct, array_like=True, frozen=True):

@@ -175,7 +175,7 @@ def test_a_line_that_swallows_the_answer(own_office: Office) -> None:
         own_office.meets("amal", line.port)
         line.swallow_after = 2_000
         own_office.shut("amal")
-        done = own_office.run("amal", "sync", "--json")
+        done = own_office.run("amal", "sync", "--tries", "1", "--json")
         assert done.returncode == 6
         assert line.up > 2_000
         line.whole()

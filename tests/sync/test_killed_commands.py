@@ -36,7 +36,7 @@ class Worker(threading.Thread):
             value = f"{self.who} {step}"
             what = self.chance.random()
             if what < 0.35:
-                self.command("sync")
+                self.command("sync", "--tries", "1")
             elif what < 0.55:
                 told = self.command("add", "household", "--set", "family_name=محمد", "--set", f"location={value}")
                 self.keep(told, value)

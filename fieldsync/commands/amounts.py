@@ -1,0 +1,34 @@
+"""Amounts as people type them: 200KB, 1 MB, 90s, 5m."""
+
+import re
+
+from fieldsync import errors
+
+_SIZES = {"": 1, "b": 1, "k": 1_000, "kb": 1_000, "m": 1_000_000, "mb": 1_000_000, "kib": 1 << 10, "mib": 1 << 20}
+_TIMES = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0}
+_AMOUNT = re.compile(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]*)\s*")
+
+
+def size(text: str, least: int) -> int:
+    """Return bytes of `200KB`, `200K`, `1MB`, `1.5 MiB` or plain `200000`; Usage for anything else, or less than `least`."""
+    bytes_ = _amount(text, _SIZES)
+    if bytes_ is None:
+        raise errors.Usage(reason="budget", given=text)
+    if bytes_ < least:
+        raise errors.Usage(reason="budget_small", given=text, least=least)
+    return int(bytes_)
+
+
+def seconds(text: str) -> float:
+    """Return seconds of `60s`, `5m`, `1h` or plain `60`; Usage for anything else, or less than one second."""
+    found = _amount(text, _TIMES)
+    if found is None or not 1 <= found <= 7 * 86_400:
+        raise errors.Usage(reason="every", given=text)
+    return found
+
+
+def _amount(text: str, units: "dict[str, int] | dict[str, float]") -> float | None:
+    match = _AMOUNT.fullmatch(text)
+    if match is None or match[2].lower() not in units:
+        return None
+    return float(match[1]) * units[match[2].lower()]
