@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fieldsync.store import migrations, vault
+from fieldsync.store.heirs import Heirs
 from fieldsync.store.ledger import Ledger
 from fieldsync.store.numbers import Numbers
 from fieldsync.store.records import Records
@@ -15,7 +16,7 @@ _MANY_NEW = 8_192  # commits
 _READER_CACHE_KIB = 8 * 1024
 
 
-class Tx(Records, Ledger):
+class Tx(Records, Ledger, Heirs):
     """What can be asked and told within one transaction."""
 
 

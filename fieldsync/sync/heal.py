@@ -57,14 +57,16 @@ def _before(record: bytes) -> bytes:
 class Healer:
     """The laptop's side: asks until it knows which records differ, then fetches those that the server has, and drops the others.
 
-    `acked` is how far the server holds this device's commits: what was saved since is left alone.
+    `acked` is how far the server holds this device's commits: what was saved since is left alone. `keep`: the server may have
+    been restored, so what it does not have is kept, and what it has is joined.
     """
 
-    def __init__(self, node: Node, unit: str, acked: int) -> None:
+    def __init__(self, node: Node, unit: str, acked: int, *, keep: bool = False) -> None:
         self.node = node
         self.unit = unit
         self.healed = 0
         self._acked = acked
+        self._keep = keep
         with node.store.read() as tx:
             self._terms = Terms(tx, unit)
         self._open = [self._terms.range(_LOWEST, _HIGHEST)]
@@ -110,7 +112,8 @@ class Healer:
         fetched, self._fetched = self._fetched, []
         with self.node.store.write() as tx:
             unsent = tx.unsent_records(self.node.device, self._acked)
-            tx.purge(tx.rows(record for record in batch if record not in unsent).values())
+            if not self._keep:
+                tx.purge(tx.rows(record for record in batch if record not in unsent).values())
             states = [state for state in fetched if state.record not in unsent]
             apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
         self.healed += len(set(batch) - unsent)

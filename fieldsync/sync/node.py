@@ -89,9 +89,10 @@ class Node:
         return _granted(self.grants, unit, DECIDERS)
 
     def reload(self) -> None:
-        """Take over what a sync changed: the person's grants."""
+        """Take over what a sync changed: the person's grants, and who this device is."""
         with self.store.read() as tx:
             self.grants = _grants(tx.get("grants"))
+            self.key, self.letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
 
     def close(self) -> None:
         """Close the store."""

@@ -17,6 +17,7 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
+from fieldsync.sync import epochs
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import Node
@@ -86,9 +87,13 @@ class Client:
                 tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, node.grants)) if not where else ()
             )
             devices, refused = int(tx.get(_NAMED) or 0), int(tx.get(self._judged) or 0)
+            epoch, receipt = epochs.told(tx, self.server.id), tx.acknowledged(self.server.id, node.device)
         assert me is not None
         grants = grants_hash(node.grants)
-        hello = messages.Hello(PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused)
+        hello = messages.Hello(
+            PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused,
+            epoch=epoch, receipt=receipt,
+        )  # fmt: skip
         return self.codec.pack(Kind.HELLO, messages.encode(hello))
 
     def commit_frames(self) -> Iterator[bytes]:
@@ -143,6 +148,10 @@ class Client:
         with node.store.write() as tx:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
+            if ack.epoch:
+                epochs.turned(tx, self.server.id, ack.epoch)
+            if ack.head < tx.acknowledged(self.server.id, node.device):
+                epochs.suspect(tx, self.server.id)
             tx.acknowledge(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
             for seq, code, facts in ack.refused:
@@ -253,6 +262,8 @@ class Serving:
         self.hello = hello
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self._echoes: dict[int, set[int]] = defaultdict(set)
+        self._epoch = b""
+        self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
 
@@ -269,8 +280,16 @@ class Serving:
             raise errors.BadFrame(reason="not contiguous")
         return Batch(batch, list(map(commits.encode, batch)), message.seal)
 
+    def _meet(self) -> dict[str, tuple[int, int]]:
+        """Return how far the device has taken each channel, where that counts."""
+        if self._cursors is None:
+            self._epoch, counts = epochs.meet(self.node, self.device, self.hello)
+            self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors if counts}
+        return self._cursors
+
     def take(self, batches: Sequence["Batch"]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
+        self._meet()
         with self.node.store.write() as tx:
             fresh = [commit for batch in batches for commit in self._keep(tx, batch)]
             if not fresh:
@@ -302,6 +321,8 @@ class Serving:
         device = tx.device(self.device.id)
         assert device is not None
         assert device.chain is not None
+        if device.state == "forked":
+            raise errors.Forked(device=device.id.hex(), seq=device.head)
         first = batch.commits[0].seq
         if first > device.head + 1:
             raise errors.Gap(device=device.id.hex(), need=device.head + 1)
@@ -328,8 +349,8 @@ class Serving:
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
-        cursors = {unit: arrival for unit, _, arrival in self.hello.cursors}
-        whole = {channel.n: cursors.get(channel.unit, 0) for channel in tx.channels()}
+        cursors = self._cursors or {}
+        whole = {channel.n: cursors.get(channel.unit, (0, 0))[1] for channel in tx.channels()}
         more = set()
         for record, row in known.items():
             told, echoes = whole.get(row.channel or 0, 0), self._echoes[row.channel or 0]
@@ -353,7 +374,7 @@ class Serving:
 
     def answer(self) -> Iterator[bytes]:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
-        node = self.node
+        node, cursors = self.node, self._meet()
         with node.store.read() as tx:
             device = tx.device(self.device.id)
             assert device is not None
@@ -364,9 +385,11 @@ class Serving:
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, seq, code, facts in judged)
         last = judged[-1][0] if judged else 0
-        ack = messages.Ack(node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last)
+        epoch = self._epoch if self._epoch != self.hello.epoch else b""
+        ack = messages.Ack(
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, epoch=epoch
+        )
         yield self.codec.pack(Kind.ACK, messages.encode(ack))
-        cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         ended: list[messages.Summary] = []
         for channel in channels:
             summary = yield from self._channel(channel, *cursors.get(channel.unit, (0, 0)))

@@ -19,7 +19,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store.contract import Server
-from fieldsync.sync import heal
+from fieldsync.sync import epochs, heal, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
@@ -215,13 +215,15 @@ class _Talk:
             with node.store.read() as tx:
                 me = tx.device(node.device)
                 assert me is not None
-                behind = me.head > tx.acknowledged(self.server.id, node.device)
+                acknowledged = tx.acknowledged(self.server.id, node.device)
+                behind = me.head > acknowledged
             if behind:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
                 self._exchange(client.hello(), client.commit_frames if behind else None)
-                return
+                if (client.acked or 0) >= acknowledged or attempt == 2:
+                    return  # else it has lost what it had acknowledged, and gets it again
             except errors.Gap as gap:
                 need = gap.facts.get("need")
                 if attempt == 2 or not isinstance(need, int):
@@ -238,7 +240,9 @@ class _Talk:
 
     def heal(self, unit: str) -> int:
         """Find and fetch the records of a channel that differ; return how many."""
-        healer = heal.Healer(self.node, unit, self.client.acked or 0)
+        with self.node.store.read() as tx:
+            keep = epochs.suspected(tx, self.server.id)
+        healer = heal.Healer(self.node, unit, self.client.acked or 0, keep=keep)
         for ask in healer.asks():
             frame = self.client.codec.pack(Kind.ASK, messages.encode(ask))
             for kind, payload in self.request("/v1/heal", self.client.hello(where=True), partial(iter, [frame])):
@@ -262,7 +266,7 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
     tally = Tally()
     talk = _Talk(node, chosen, tally, progress)
     try:
-        talk.run()
+        renewed = renew.run(talk)
         for unit in talk.client.differing():
             tally.healed += talk.heal(unit)
             tally.differing.append(unit)
@@ -276,6 +280,8 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
+        if not tally.differing:
+            epochs.trust(tx, chosen.id)
     return {
         "server": chosen.name,
         "up": {"commits": tally.commits, "bytes": tally.bytes_up},
@@ -286,7 +292,7 @@ def sync(node: Node, server: str | None = None, *, progress: Progress | None = N
         "digest": "healed" if tally.differing else "equal",
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),
-    }
+    } | ({"renewed": renewed} if renewed else {})
 
 
 # --- joining ----------------------------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ class Kind(IntEnum):
     ASK = 6
     FOUND = 7
     JOINED = 8
+    RENEW = 20
+    RENEWED = 21
 
 
 class Codec:

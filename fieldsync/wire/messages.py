@@ -11,6 +11,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what a database 
 
 MOST_RANGES, MOST_WANTED = 256, 200
 """How much one ASK may ask for."""
+MOST_PROBES = 256
+"""How many places one RENEW may name."""
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
@@ -32,6 +34,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     refused: Count = 0
     schema: bytes = b""
     servers: bytes = b""
+    epoch: bytes = b""  # of the server's store, as told last; another one says that it was restored
+    receipt: Count = 0  # up to which of the sender's own commits this server has acknowledged
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -64,6 +68,7 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     ] = ()  # (server, seq, milliseconds) of the sender's commits further up
     servers: tuple[tuple[bytes, str, str, bytes], ...] | None = None  # (id, name, address, pin) of those further up
     schema: dict[str, str] | None = None  # the forms' texts
+    epoch: bytes = b""  # when it is another than the hello's: the cursors told there count for nothing
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):
@@ -138,6 +143,27 @@ class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
     nonce: bytes
     now: int
     schema: dict[str, str]
+
+
+class RenewRequest(msgspec.Struct, array_like=True, frozen=True):
+    """A copied store asks to go on as a device of its own: the new public key, signed by the old key and by the new.
+
+    `probes` are (seq, first 8 bytes of the chain hash there) of the old device's commits, as the copy has them.
+    """
+
+    key: bytes
+    by_old: bytes
+    by_new: bytes
+    probes: Annotated[tuple[tuple[Count, bytes], ...], msgspec.Meta(max_length=MOST_PROBES)] = ()
+
+
+class RenewAnswer(msgspec.Struct, array_like=True, frozen=True):
+    """What the new device starts with; `common` is the last of the probes that the server holds the same."""
+
+    letters: str
+    common: int
+    nonce: bytes
+    now: int
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -1,0 +1,45 @@
+"""Copies and restores: a device that goes on as another, cursors that count for nothing any more, clocks known to be off."""
+
+from fieldsync.store.numbers import Numbered
+
+_COMMIT_ABOUT = ("commit_about", "commit_about_new")
+
+
+class Heirs(Numbered):
+    """A transaction's part in what follows a restored or cloned store."""
+
+    def succeed(self, old: bytes, new: bytes) -> None:
+        """Say that a device was copied, and that another goes on in its place: nothing more is taken from the old one."""
+        self.sql("UPDATE device SET state = 'forked' WHERE id = ?", (old,))
+        self.sql("UPDATE device SET copy_of = ? WHERE id = ?", (old, new))
+
+    def copy_of(self, device: bytes) -> bytes | None:
+        """Return the device that this one goes on for, if it is a copy."""
+        row = self.sql("SELECT copy_of FROM device WHERE id = ?", (device,)).fetchone()
+        return row[0] if row else None
+
+    def cut_back(self, device: bytes, head: int, chain: bytes) -> None:
+        """Take a device's commits behind `head` out of the log: they were written anew as another's."""
+        n = self.device_number(device)
+        for table in _COMMIT_ABOUT:
+            self.sql(
+                f"DELETE FROM {table} WHERE (record, device, seq) IN "
+                "(SELECT substr(record, 11), device, seq FROM commit_log WHERE device = ? AND seq > ?)",
+                (n, head),
+            )
+        self.sql("DELETE FROM commit_log WHERE device = ? AND seq > ?", (n, head))
+        self.sql("DELETE FROM refusal WHERE device = ? AND seq > ?", (n, head))
+        self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (head, chain, n))
+
+    def forget_cursors(self, server: bytes) -> None:
+        """Ask a server for everything again."""
+        self.sql("DELETE FROM cursor WHERE server = ?", (server,))
+
+    def heads_at(self, device: bytes, seqs: list[int]) -> dict[int, bytes]:
+        """Return the chain hashes of those of a device's commits that are here."""
+        n = self.device_number(device)
+        found = (
+            self.sql("SELECT seq, chain FROM commit_log WHERE device = ? AND seq = ?", (n, seq)).fetchone()
+            for seq in seqs
+        )
+        return {row[0]: row[1] for row in found if row}
