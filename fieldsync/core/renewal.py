@@ -45,7 +45,7 @@ def kept(commits: Iterable[Commit]) -> Kept:
 
 
 class Renewal:
-    """The renaming: `old` device's commits `seqs` (in order, all behind `after`) become the `new` device's 1, 2, …"""
+    """The renaming: `old` device's commits `seqs` (in order, all behind `after`) become the `new` device's 1, 2, … in turn."""
 
     def __init__(self, old: bytes, after: int, new: bytes, seqs: Sequence[int]) -> None:
         self.old, self.after, self.new = old, after, new
@@ -112,17 +112,14 @@ class Renewal:
         seen: dict[str, Mapping[bytes, int]] = {}
         note = old.note
         for name, value in old.fields.items():
-            renamed = self.name(name)
+            renamed, last = self.name(name), shared.last(name)
             if name == "_code" and code is not None and isinstance(value, str):
                 note = " ".join(filter(None, (note, f"({value})")))  # it may stand on somebody's card
-                value = code
-            if self.is_tally(name):
-                value = self._counted(value, shared.heads.get(name))
-                last = 0
+                fields[name] = code
+            elif self.is_tally(name):
+                fields[renamed], last = self._counted(value, shared.heads.get(name)), 0
             else:
-                value = self.value(value, shared)
-                last = shared.last(name)
-            fields[renamed] = value
+                fields[renamed] = self.value(value, shared)
             covered = self._seen(told.get(name, {}), last)
             if last:
                 covered[self.old] = max(last, covered.get(self.old, 0))
