@@ -117,11 +117,13 @@ class Renewal:
                 note = " ".join(filter(None, (note, f"({value})")))  # it may stand on somebody's card
                 fields[name] = code
             elif self.is_tally(name):
-                fields[renamed], last = self._counted(value, shared.heads.get(name)), 0
+                fields[renamed] = self._counted(value, shared.heads.get(name))
             else:
                 fields[renamed] = self.value(value, shared)
             covered = self._seen(told.get(name, {}), last)
-            if last:
+            if self.is_tally(name):
+                covered.pop(self.old, None)  # it is another register's
+            elif last:
                 covered[self.old] = max(last, covered.get(self.old, 0))
             if covered:
                 seen[renamed] = covered

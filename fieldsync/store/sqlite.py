@@ -88,6 +88,18 @@ class SqliteStore:
         with self._lock, vault.guarded():
             self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the store as it is at this moment, under the same key; the store stays in use."""
+        with vault.guarded():
+            copy = vault.connect(path, self._key, create=True)
+            source = vault.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)
+            try:
+                source.backup(copy)
+                copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                source.close()
+                copy.close()
+
     def damage(self) -> list[str]:
         """Return what SQLCipher and SQLite find wrong with the file: nothing, if all is well."""
         with self._lock, vault.guarded():

@@ -60,15 +60,19 @@ def run(talk: Talk) -> dict[str, Any] | None:
     """Do a sync; a store that turns out to be a copy first becomes a device of its own, and what it became is returned."""
     node = talk.node
     with node.store.read() as tx:
-        due = tx.get(_RENEWING) or tx.get(RESTORED)
-    done = renew(talk) if due else None
+        begun, restored = tx.get(_RENEWING), tx.get(RESTORED)
+    done = renew(talk) if begun else None
     try:
         talk.run()
+        if restored is None or done is not None:
+            return (
+                done  # else what was unsent in the backup has gone up as it was: the backup's other copies have it, too
+            )
     except errors.Forked:
         if done is not None or not node.is_laptop:
             raise
-        done = renew(talk)
-        talk.run()
+    done = renew(talk)
+    talk.run()
     return done
 
 

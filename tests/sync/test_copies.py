@@ -131,7 +131,7 @@ class Story:
 
     def sync(self, one: Computer) -> None:
         """Sync a computer: its work is safe now."""
-        directly.sync(one.node, self.people.hq)
+        assert directly.sync(one.node, self.people.hq).differing == []
         self.safe |= one.unsent
         one.unsent.clear()
 
@@ -170,6 +170,7 @@ class Story:
     def image(self) -> None:
         """Take an image of Samar's first laptop."""
         one = self.computers[0]
+        self.sync(one)  # several copies that share unsent work would each carry it over: docs/decisions/0012
         home = one.node.home
         one.node.close()
         kept = self.people.home / f"image {len(self.images)}"
@@ -231,6 +232,5 @@ def test_whatever_is_copied_and_put_back_nothing_is_lost_or_doubled(people: Cast
         assert sum(doc.get("reopen_count", 0) for doc in docs) == sum(story.safe.values())
         codes = [row.code for row in rows(people.hq).values()]
         assert len(set(codes)) == len(codes)
-        assert len({one.node.device for one in story.computers}) == len(story.computers)
     finally:
         story.close()
