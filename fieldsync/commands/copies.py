@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import typer
-from typer import Argument, Option
+from typer import Argument
 
 from fieldsync import errors
 from fieldsync.commands import bar, new_folder, opened, settings_of, tell

@@ -1,6 +1,7 @@
 """Copies and restores: a device that goes on as another, cursors that count for nothing any more, clocks known to be off."""
 
 from fieldsync.store.numbers import Numbered
+from fieldsync.store.rowcodec import dump_json
 
 _COMMIT_ABOUT = ("commit_about", "commit_about_new")
 
@@ -34,6 +35,17 @@ class Heirs(Numbered):
     def forget_cursors(self, server: bytes) -> None:
         """Ask a server for everything again."""
         self.sql("DELETE FROM cursor WHERE server = ?", (server,))
+
+    def waiting(self, device: bytes, records: list[bytes]) -> list[tuple[bytes, int]]:
+        """Return (device, seq) of the commits kept aside for want of this device's commits, or of these records."""
+        query = (
+            "SELECT d.id, r.seq FROM refusal AS r JOIN device AS d ON d.n = r.device WHERE "
+            "(r.reason = 'gap' AND json_extract(r.facts, '$.device') = ? AND json_extract(r.facts, '$.need') <= "
+            "(SELECT head FROM device WHERE id = ?)) OR "
+            "(r.reason = 'no_record' AND json_extract(r.facts, '$.ref') IN (SELECT value FROM json_each(?))) ORDER BY r.arrival"
+        )
+        wanted = dump_json([record.hex() for record in records]).decode()
+        return [(row[0], row[1]) for row in self.sql(query, (device.hex(), device, wanted)).fetchall()]
 
     def heads_at(self, device: bytes, seqs: list[int]) -> dict[int, bytes]:
         """Return the chain hashes of those of a device's commits that are here."""

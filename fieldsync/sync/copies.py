@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from fieldsync import errors
 from fieldsync.core import stamp
+from fieldsync.crypto.slots import Slots
 from fieldsync.store import open_store
 from fieldsync.store.sqlite import FILE
 from fieldsync.sync import epochs, renew
@@ -68,8 +69,9 @@ def restore(file: Path, home: Path, unlock: Unlock) -> dict[str, Any]:
     database = home / FILE
     parts = [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
     try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
         slots = _unpack(file, database)
-        store = open_store(home, unlock(nodes.Slots.from_bytes(slots)))
+        store = open_store(home, unlock(Slots.from_bytes(slots)))
         try:
             if store.damage():
                 raise errors.StoreDamaged(part="backup")

@@ -72,6 +72,7 @@ class Healer:
         self._open = [self._terms.range(_LOWEST, _HIGHEST)]
         self._differing: list[bytes] = []
         self._fetched: list[State] = []
+        self._gone: set[bytes] = set()
 
     def asks(self) -> Iterator[Ask]:
         """Yield questions; take the answer to each before the next."""
@@ -89,7 +90,9 @@ class Healer:
             case Kind.FOUND:
                 self._found(messages.decode(Found, payload))
             case Kind.STATES:
-                self._fetched += rows.unpack_states(messages.decode(messages.States, payload).rows)
+                message = messages.decode(messages.States, payload)
+                self._fetched += rows.unpack_states(message.rows)
+                self._gone.update(message.gone)
             case Kind.ACK | Kind.END:
                 pass
             case _:
@@ -108,15 +111,18 @@ class Healer:
             self._differing += [record for record in mine_terms | there if mine_terms.get(record) != there.get(record)]
 
     def _replace(self, batch: list[bytes]) -> None:
-        """Take these records whole from the server, which has every commit, and all of this device's own."""
+        """Take these records whole from the server, which has every commit, and all of this device's own.
+
+        One that may have been restored only has what it says that left dropped, and what it sends joined.
+        """
         fetched, self._fetched = self._fetched, []
         with self.node.store.write() as tx:
             unsent = tx.unsent_records(self.node.device, self._acked)
-            if not self._keep:
-                tx.purge(tx.rows(record for record in batch if record not in unsent).values())
             states = [state for state in fetched if state.record not in unsent]
+            healed = set(batch) - unsent
+            tx.purge(tx.rows(self._gone & healed if self._keep else healed).values())
             apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
-        self.healed += len(set(batch) - unsent)
+        self.healed += len(healed)
 
 
 def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
@@ -131,7 +137,11 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
         _mend(node, damaged)
     with node.store.read() as tx:
         units = {channel.n: channel.unit for channel in tx.channels()}
-        found = [row for row in tx.rows(ask.want).values() if units[row.channel or 0] == ask.unit]
+        known = tx.rows(ask.want)
+        found = [row for row in known.values() if units[row.channel or 0] == ask.unit]
+        gone = tuple(record for record, row in known.items() if units[row.channel or 0] != ask.unit)
+    if gone:
+        yield codec.pack(Kind.STATES, messages.encode(messages.States(ask.unit, 0, rows.pack_states([]), gone)))
     yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec)
 
 

@@ -17,7 +17,7 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
-from fieldsync.sync import epochs
+from fieldsync.sync import again, epochs
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import Node
@@ -298,6 +298,7 @@ class Serving:
             assert device is not None
             for start in range(0, len(fresh), _SLICE):
                 self._judge(tx, device, fresh[start : start + _SLICE])
+            again.judge(self.node, tx, device, fresh)
 
     def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
