@@ -47,6 +47,27 @@ class Heirs(Numbered):
         wanted = dump_json([record.hex() for record in records]).decode()
         return [(row[0], row[1]) for row in self.sql(query, (device.hex(), device, wanted)).fetchall()]
 
+    def note_clock(self, device: bytes, first: int, off: int, last: int | None = None) -> None:
+        """Note that a device's commits from `first` to `last` were stamped by a clock that was `off` (milliseconds ahead)."""
+        last = first if last is None else last
+        known = self.sql(
+            "SELECT 1 FROM clock_off WHERE device = ? AND first <= ? AND last >= ?", (device, first, last)
+        ).fetchone()
+        if known is not None:
+            return
+        grown = self.sql(
+            "DELETE FROM clock_off WHERE device = ? AND last = ? RETURNING first", (device, first - 1)
+        ).fetchone()
+        self.sql(
+            "INSERT INTO clock_off (device, first, last, off) VALUES (?,?,?,?)",
+            (device, grown[0] if grown else first, last, off),
+        )
+
+    def clock_notes(self, after: int) -> list[tuple[int, bytes, int, int, int]]:
+        """Return (number, device, first, last, off) of what was noted behind a number."""
+        found = self.sql("SELECT n, device, first, last, off FROM clock_off WHERE n > ? ORDER BY n", (after,))
+        return [tuple(row) for row in found]
+
     def heads_at(self, device: bytes, seqs: list[int]) -> dict[int, bytes]:
         """Return the chain hashes of those of a device's commits that are here."""
         n = self.device_number(device)

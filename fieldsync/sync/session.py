@@ -17,7 +17,7 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
-from fieldsync.sync import again, epochs
+from fieldsync.sync import again, clocks, epochs
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import Node
@@ -75,6 +75,7 @@ class Client:
         self.codec = Codec(node.schema.dictionary())
         self.ended: messages.End | None = None
         self.acked: int | None = None
+        self._clocks = f"clocks {server.id.hex()}"  # how far it has told of clocks that were off
         self._judged = f"judged {server.id.hex()}"  # how far this server has told of commits kept aside
         self._progress = progress or (lambda _what, _count: None)
 
@@ -87,12 +88,13 @@ class Client:
                 tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, node.grants)) if not where else ()
             )
             devices, refused = int(tx.get(_NAMED) or 0), int(tx.get(self._judged) or 0)
+            clocks_told = int(tx.get(self._clocks) or 0)
             epoch, receipt = epochs.told(tx, self.server.id), tx.acknowledged(self.server.id, node.device)
         assert me is not None
         grants = grants_hash(node.grants)
         hello = messages.Hello(
             PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused,
-            epoch=epoch, receipt=receipt,
+            epoch=epoch, receipt=receipt, clocks=clocks_told,
         )  # fmt: skip
         return self.codec.pack(Kind.HELLO, messages.encode(hello))
 
@@ -154,6 +156,10 @@ class Client:
                 epochs.suspect(tx, self.server.id)
             tx.acknowledge(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
+            tx.put("last", clocks.sane(tx.get("last"), now, self.tally.clock_off))
+            if ack.clocks:
+                clocks.learn(tx, node, ack.clocks)
+                tx.put(self._clocks, ack.clocks[-1][0])
             for seq, code, facts in ack.refused:
                 if code:
                     tx.refuse(node.device, seq, refusal(code, facts))
@@ -179,7 +185,7 @@ class Client:
             left = tx.rows(message.gone)
             tx.purge(row for row in left.values() if row.channel == channel)
             tx.set_cursor(self.server.id, channel, message.arrival)
-            tx.put("last", _heard(states, tx.get("last"), node.clock()))
+            tx.put("last", _heard(states, tx.get("last"), node.clock() - self.tally.clock_off))
         self.tally.states += len(states)
         self.tally.new_conflicts += applied.new_conflicts
         self._progress("down", self.tally.states)
@@ -263,6 +269,7 @@ class Serving:
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self._echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch = b""
+        self._off = hello.now - node.clock()
         self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
@@ -284,6 +291,8 @@ class Serving:
         """Return how far the device has taken each channel, where that counts."""
         if self._cursors is None:
             self._epoch, counts = epochs.meet(self.node, self.device, self.hello)
+            if not counts:
+                self.hello = msgspec.structs.replace(self.hello, devices=0, refused=0, clocks=0)
             self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors if counts}
         return self._cursors
 
@@ -294,6 +303,7 @@ class Serving:
             fresh = [commit for batch in batches for commit in self._keep(tx, batch)]
             if not fresh:
                 return
+            clocks.note(tx, fresh, self._off, self.node.clock())
             device = tx.device(self.device.id)
             assert device is not None
             for start in range(0, len(fresh), _SLICE):
@@ -382,13 +392,22 @@ class Serving:
             channels = visible(tx, device.grants) if not self.hello.where else []
             named = tuple(tx.named_devices(self.hello.devices))
             judged = tx.judged(self.device.id, self.hello.refused)
+            noted = tuple(tx.clock_notes(self.hello.clocks))
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, seq, code, facts in judged)
         last = judged[-1][0] if judged else 0
         epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
-            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, epoch=epoch
+            node.clock(),
+            device.head,
+            (device.chain or b"")[:8],
+            refused,
+            grants,
+            named,
+            last,
+            epoch=epoch,
+            clocks=noted,
         )
         yield self.codec.pack(Kind.ACK, messages.encode(ack))
         ended: list[messages.Summary] = []

@@ -36,6 +36,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     servers: bytes = b""
     epoch: bytes = b""  # of the server's store, as told last; another one says that it was restored
     receipt: Count = 0  # up to which of the sender's own commits this server has acknowledged
+    clocks: Count = 0  # how far it was told of clocks that were off
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -69,6 +70,8 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     servers: tuple[tuple[bytes, str, str, bytes], ...] | None = None  # (id, name, address, pin) of those further up
     schema: dict[str, str] | None = None  # the forms' texts
     epoch: bytes = b""  # when it is another than the hello's: the cursors told there count for nothing
+    # (number, device, first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off
+    clocks: tuple[tuple[Count, bytes, Count, Count, int], ...] = ()
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):

@@ -56,6 +56,10 @@ TABLES = (
     """CREATE TABLE receipt (
         server BLOB NOT NULL, device INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (server, device)) WITHOUT ROWID""",
+    # commits that a clock known to be off has stamped; numbers are never given out twice
+    """CREATE TABLE clock_off (
+        n INTEGER PRIMARY KEY AUTOINCREMENT, device BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        off INTEGER NOT NULL)""",
     """CREATE TABLE invite (
         id BLOB PRIMARY KEY, secret BLOB NOT NULL, person TEXT NOT NULL, grants TEXT NOT NULL, expires INTEGER NOT NULL,
         used INTEGER) WITHOUT ROWID""",
