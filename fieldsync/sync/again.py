@@ -12,6 +12,8 @@ from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import Permit
 
+_STILL = {"gap", "no_record"}  # it waits on
+
 
 def judge(node: Node, tx: Tx, came: Device, fresh: Iterable[commits.Commit]) -> None:
     """Judge anew what waits for these new commits of a device, in the order in which it came."""
@@ -26,5 +28,5 @@ def judge(node: Node, tx: Tx, came: Device, fresh: Iterable[commits.Commit]) -> 
         if reason is None:
             tx.accept(device_id, seq)
             apply(tx, node.rules, [commits.state_of(one)], index=node.is_laptop, known=known)
-        elif reason.code != "gap":
+        elif reason.code not in _STILL:
             tx.refuse(device_id, seq, reason)

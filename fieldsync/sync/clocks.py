@@ -11,9 +11,15 @@ from fieldsync.store import Tx
 from fieldsync.sync.apply import off_heads, settle_row
 from fieldsync.sync.node import Node
 
+_MOST = 1 << 53
 Note = tuple[
     int, bytes, int, int, int
 ]  # number, device, its first and last commit, milliseconds that its clock was ahead
+
+
+def ahead(theirs: int, ours: int) -> int:
+    """Return how far a clock is ahead of ours (milliseconds), within what a database keeps in one number."""
+    return max(-_MOST, min(_MOST, theirs - ours))
 
 
 def note(tx: Tx, fresh: Sequence[Commit], off: int, now: int) -> None:

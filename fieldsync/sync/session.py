@@ -269,7 +269,7 @@ class Serving:
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self._echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch = b""
-        self._off = hello.now - node.clock()
+        self._off = clocks.ahead(hello.now, node.clock())
         self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
