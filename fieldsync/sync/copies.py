@@ -1,6 +1,6 @@
 """Sealed copies of a store: one tar file with its slots and its encrypted database, made while it is in use; and back.
 
-Byte by byte: docs/formats/backup.md. A restored laptop knows it, and becomes a new device at its next contact; a restored
+Byte by byte: docs/formats/store.md, "Copies". A restored laptop knows it, and becomes a new device at its next contact; a restored
 server begins a new epoch.
 """
 
