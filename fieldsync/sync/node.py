@@ -91,8 +91,12 @@ class Node:
     def reload(self) -> None:
         """Take over what a sync changed: the person's grants, and who this device is."""
         with self.store.read() as tx:
-            self.grants = _grants(tx.get("grants"))
-            self.key, self.letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
+            self.reload_from(tx)
+
+    def reload_from(self, tx: Tx) -> None:
+        """Do so within a transaction."""
+        self.grants = _grants(tx.get("grants"))
+        self.key, self.letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
 
     def close(self) -> None:
         """Close the store."""

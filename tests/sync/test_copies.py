@@ -105,6 +105,27 @@ def test_both_of_two_clones_keep_all_their_work(people: Cast) -> None:
         clone.close()
 
 
+def test_who_has_the_store_open_meanwhile_writes_nothing_under_the_old_name(people: Cast) -> None:
+    """A review stays open while a sync in another process makes the store a new device: its next save is asked for again."""
+    home = family(people.amal, "محمد")
+    clone = open_node(image(people, "amal"), people.clock)
+    directly.sync(people.amal, people.hq)
+    save.edit(people.amal, home, Changes(set={"location": "sent"}))
+    directly.sync(people.amal, people.hq)
+    beside = open_node(clone.home, people.clock)
+    try:
+        directly.sync(clone, people.hq)
+        with pytest.raises(errors.Forked):
+            save.edit(beside, home, Changes(set={"location": "beside"}))
+        save.edit(beside, home, Changes(set={"location": "beside"}))
+        directly.sync(clone, people.hq)
+        assert read.show(people.hq, home)["fields"]["location"] == "beside"
+        equal(people.hq, clone)
+    finally:
+        beside.close()
+        clone.close()
+
+
 class Computer:
     """A store in use, and the work in it that no server has: id → how much was counted."""
 

@@ -28,6 +28,7 @@ def test_killed_while_it_becomes_another_device(own_office: Office) -> None:
     office.sync("amal")
     before = office["clone"].device
     office.shut("clone")
+    office.shut("amal")
     killed = 0
     for _ in range(KILLS):
         process = subprocess.Popen(
