@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.sync import heal, past, relay
+from fieldsync.sync import epochs, heal, past, relay, renew
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Client, Serving, Tally
@@ -22,6 +22,7 @@ class Direct(_Talk):
         self.node, self.hq = node, hq
         self.tally = Tally()
         self.client = Client(node, self.server, self.tally)
+        self.nonce = b""
         self.cut = cut
         self.again = again
         self.budget = budget
@@ -48,7 +49,14 @@ class Direct(_Talk):
         codec = Codec(known[said.dictionary])
         serving = Serving(self.hq, device, said, codec)
         frames: Iterable[bytes] = more() if isinstance(more, Callable) else more or ()  # type: ignore[arg-type]
-        if path == "/v1/heal":
+        if path == renew.PATH:
+            (frame,) = frames
+            _, asked = self._pass(frame)
+            request = messages.decode(messages.RenewRequest, asked)
+            letters, common = renew.enrol(self.hq, device, request)
+            told = messages.RenewAnswer(letters, common, b"", self.hq.clock())
+            answer = iter([codec.pack(Kind.RENEWED, messages.encode(told))])
+        elif path == "/v1/heal":
             (frame,) = frames
             _, asked = self._pass(frame)
             ask = messages.decode(messages.Ask, asked)
@@ -70,9 +78,12 @@ class Direct(_Talk):
 def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: int = 0) -> Tally:
     """Sync once as transport.sync does; CutOff where the line was cut."""
     talk = Direct(node, hq, cut, again, budget)
-    talk.run()
+    renew.run(talk)
     if not budget:
         talk.check()
+        if not talk.tally.differing:
+            with node.store.write() as tx:
+                epochs.trust(tx, talk.server.id)
     return talk.tally
 
 

@@ -365,20 +365,6 @@ def status(ctx: typer.Context) -> None:
         tell(ctx, found, lambda out: out.status(node, found))
 
 
-def check(ctx: typer.Context) -> None:
-    """Verify the store: the file, the chains of commits, the records made from them. Repairs nothing.
-
-    Example: fieldsync check
-    """
-    from fieldsync.sync import verify
-
-    with opened(ctx) as node, bar(ctx) as progress:
-        found = verify.check(node, progress)
-        tell(ctx, found, lambda out: out.checked(found))
-    if not found["ok"]:
-        raise typer.Exit(errors.StoreDamaged.exit)
-
-
 def passphrase(
     ctx: typer.Context,
     new_file: Annotated[

@@ -23,7 +23,7 @@ from fieldsync.server import bodies
 from fieldsync.server.metrics import Metrics
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, covers
-from fieldsync.sync import heal, past, relay
+from fieldsync.sync import heal, past, relay, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Batch, Serving
@@ -73,6 +73,7 @@ class App:
                 Route("/v1/sync", self.sync, methods=["POST"]),
                 Route("/v1/heal", self.heal, methods=["POST"]),
                 Route("/v1/join", self.join, methods=["POST"]),
+                Route(renew.PATH, self.renew, methods=["POST"]),
                 Route("/health", self.health),
                 Route("/metrics", self.show_metrics),
             ],
@@ -98,7 +99,9 @@ class App:
             raise errors.UnknownDevice
         if not verify(known.key, chain.request_message(method, path, query, nonce, hello), signature):
             raise errors.BadSignature
-        if known.state != "enrolled":
+        if known.state == "forked" and path != renew.PATH:
+            raise errors.Forked(device=device.hex(), seq=known.head)
+        if known.state not in ("enrolled", "forked"):
             raise errors.Revoked
         issued = self._nonces.moment(device, nonce)
         now = self.node.clock()
@@ -171,6 +174,21 @@ class App:
         self.metrics.heals.inc()
         body = iterate_in_threadpool(heal.answer(self.node, ask, serving.codec))
         return StreamingResponse(body, headers={NONCE_HEADER: b64(nonce)})
+
+    async def renew(self, request: Request) -> Response:
+        """Enrol the device that a copied store goes on as."""
+        frames = _frames(request)
+        device, nonce, serving = await self._opened(request, frames)
+        tag, payload, _ = await _next(frames)
+        kind, plain = serving.codec.unpack(tag, payload)
+        if kind is not Kind.RENEW:
+            raise errors.BadFrame(reason="no renewal")
+        asked = messages.decode(messages.RenewRequest, plain)
+        letters, common = await run_in_threadpool(renew.enrol, self.node, device, asked)
+        first = self._nonces.issue(device_id(asked.key), 0)
+        answer = messages.RenewAnswer(letters, common, first, self.node.clock())
+        frame = serving.codec.pack(Kind.RENEWED, messages.encode(answer))
+        return Response(frame, headers={NONCE_HEADER: b64(nonce)})
 
     async def join(self, request: Request) -> Response:
         """Enrol a device that brings an invite."""

@@ -12,7 +12,7 @@ from fieldsync.crypto import keys
 from fieldsync.crypto.slots import Slots
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Grant, covers
-from fieldsync.sync import invites
+from fieldsync.sync import epochs, invites
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import ROLES, Node
@@ -57,6 +57,7 @@ def init(
             "address": address.rstrip("/"), "certificate": certificate, "certificate_key": private,
             "nonce_key": keys.token(32), "lettered": 1,
         }  # fmt: skip
+        epochs.begin(tx, nodes.wall_clock())
         for name, value in facts.items():
             tx.put(name, value)
 
@@ -124,7 +125,9 @@ def grant(node: Node, name: str, role: str, units: Sequence[str]) -> dict[str, A
 def devices(node: Node) -> list[dict[str, Any]]:
     """Return all enrolled devices: who, what for, how far, since when, last seen."""
     with node.store.read() as tx:
-        return [_shown(device) for device in tx.devices() if device.state != "known"]
+        found = [device for device in tx.devices() if device.state != "known"]
+        letters = {device.id: device.letters for device in found}
+        return [_shown(device) | {"copy_of": letters.get(tx.copy_of(device.id) or b"")} for device in found]
 
 
 def _shown(device: Device) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fieldsync.store import migrations, vault
 from fieldsync.store.bundles import Bundles
+from fieldsync.store.heirs import Heirs
 from fieldsync.store.ledger import Ledger
 from fieldsync.store.numbers import Numbers
 from fieldsync.store.records import Records
@@ -16,7 +17,7 @@ _MANY_NEW = 8_192  # commits
 _READER_CACHE_KIB = 8 * 1024
 
 
-class Tx(Records, Ledger, Bundles):
+class Tx(Records, Ledger, Bundles, Heirs):
     """What can be asked and told within one transaction."""
 
 
@@ -87,6 +88,18 @@ class SqliteStore:
             tx.gather(_MANY_NEW)
         with self._lock, vault.guarded():
             self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the store as it is at this moment, under the same key; the store stays in use."""
+        with vault.guarded():
+            copy = vault.connect(path, self._key, create=True)
+            source = vault.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)
+            try:
+                source.backup(copy)
+                copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                source.close()
+                copy.close()
 
     def damage(self) -> list[str]:
         """Return what SQLCipher and SQLite find wrong with the file: nothing, if all is well."""

@@ -4,19 +4,20 @@ Follow one save through: commands/laptop.py → sync/save.py → here → sync/s
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fieldsync.core import stamp
 from fieldsync.core.commit import decode
 from fieldsync.core.register import Head, Value
-from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle, trusts_all
 from fieldsync.core.state import State, dots, field_of, merge, register_of
 from fieldsync.store import Tx
 from fieldsync.store.contract import NOWHERE_ELSE, Row
 from fieldsync.sync.rules import Rules, TypeRules
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
+Off = Callable[[Head], bool]
 _SETTLED = {str, int, float, bool, type(None)}  # values that say nothing but themselves
 NOWHERE = "_"  # the unit of a record that came without one
 
@@ -66,8 +67,9 @@ def apply(
         if index and (based or not rules.of(row.state.type).searched.isdisjoint(map(field_of, changed))):
             searched.add(state.record)
         row.state = merged
+    off = off_heads(tx) if touched else trusts_all
     for row, names in touched.values():
-        settle_row(row, rules.of(row.state.type), names)
+        settle_row(row, rules.of(row.state.type), names, off)
     opened = [touched[record][0] for record, n in conflicts.items() if len(touched[record][0].conflicts) > n]
     told = {state.record: state.origins for state in states if state.origins} if opened else {}
     for row in opened:
@@ -104,11 +106,24 @@ def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
     return max(common, key=lambda c: (c.stamp, c.device, c.seq)).fields[field] if common else None
 
 
+def off_heads(tx: Tx) -> Off:
+    """Return what says of a head whether its clock is known to have been off."""
+    ranges: dict[bytes, list[tuple[int, int]]] = {}
+    for _, device, first, last, _ in tx.clock_notes(0):
+        ranges.setdefault(device, []).append((first, last))
+    if not ranges:
+        return trusts_all
+    return lambda head: any(first <= head.seq <= last for first, last in ranges.get(head.device, ()))
+
+
 # --- settling ---------------------------------------------------------------------------------------------------------
 
 
-def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None) -> None:
-    """Bring a row's document and open conflicts up to date with its registers; `changed` None means all of them."""
+def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, off: Off = trusts_all) -> None:
+    """Bring a row's document and open conflicts up to date with its registers; `changed` None means all of them.
+
+    `off` says of a head whether its clock is known to have been wrong.
+    """
     state = row.state
     if changed is None:
         row.doc = dict(state.values)
@@ -122,7 +137,7 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None) -
                 del row.doc[field]
             row.conflicts.pop(field, None)
             continue
-        if _settle_field(row, type_rules, field):
+        if _settle_field(row, type_rules, field, off):
             row.conflicts.setdefault(field, None)
         else:
             row.conflicts.pop(field, None)
@@ -131,7 +146,7 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None) -
     row.code = row.doc.get("_code")
 
 
-def _settle_field(row: Row, type_rules: TypeRules, field: str) -> bool:
+def _settle_field(row: Row, type_rules: TypeRules, field: str, off: Off) -> bool:
     """Put a field's settled value into the document; return whether a person must look."""
     state, doc = row.state, row.doc
     plain = state.fields.get(field)
@@ -141,7 +156,7 @@ def _settle_field(row: Row, type_rules: TypeRules, field: str) -> bool:
     if field == DECIDED:
         return False
     if rule.kind == "plain":
-        settled = settle(register_of(state, field), rule.policy)
+        settled = settle(register_of(state, field), rule.policy, off)
         value, look = settled.value, settled.look
         if field == "_deleted" and isinstance(value, dict):
             value = value.get("reason")

@@ -60,7 +60,7 @@ class Healer:
     """The laptop's side: asks until it knows which records differ, then fetches those that the server has, and drops the others.
 
     `unsent` are the records with commits that the server does not hold: they are left alone. With `join`, what the server does not
-    have may have come from another one: nothing is dropped, and its registers are joined with ours.
+    have may have come from another one, or be lost there: only what it says has left is dropped, what it sends is joined with ours.
     """
 
     def __init__(self, node: Node, unit: str, unsent: Callable[[Tx], set[bytes]], *, join: bool = False) -> None:
@@ -73,6 +73,7 @@ class Healer:
         self._open = [self._terms.range(_LOWEST, _HIGHEST)]
         self._differing: list[bytes] = []
         self._fetched: list[State] = []
+        self._gone: set[bytes] = set()
 
     def asks(self) -> Iterator[Ask]:
         """Yield questions; take the answer to each before the next."""
@@ -90,7 +91,9 @@ class Healer:
             case Kind.FOUND:
                 self._found(messages.decode(Found, payload))
             case Kind.STATES:
-                self._fetched += rows.unpack_states(messages.decode(messages.States, payload).rows)
+                message = messages.decode(messages.States, payload)
+                self._fetched += rows.unpack_states(message.rows)
+                self._gone.update(message.gone)
             case Kind.ACK | Kind.END:
                 pass
             case _:
@@ -109,15 +112,19 @@ class Healer:
             self._differing += [record for record in mine_terms | there if mine_terms.get(record) != there.get(record)]
 
     def _replace(self, batch: list[bytes]) -> None:
-        """Take these records whole from the server, which has every commit, and all of this device's own."""
+        """Take these records whole from the server, which has every commit, and all of this device's own.
+
+        One that may have been restored only has what it says that left dropped, and what it sends joined.
+        """
         fetched, self._fetched = self._fetched, []
         with self.node.store.write() as tx:
             unsent = self._unsent(tx)
-            if not self._join:
-                tx.purge(tx.rows(record for record in batch if record not in unsent).values())
+            healed = set(batch) - unsent
+            purged = tx.rows(self._gone & healed if self._join else healed)
+            tx.purge(purged.values())
             states = [state for state in fetched if state.record not in unsent]
             applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
-        self.healed += len(applied.rows) if self._join else len(set(batch) - unsent)
+        self.healed += len(purged.keys() | applied.rows.keys()) if self._join else len(healed)
 
 
 def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
@@ -132,7 +139,11 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
         _mend(node, damaged)
     with node.store.read() as tx:
         units = {channel.n: channel.unit for channel in tx.channels()}
-        found = [row for row in tx.rows(ask.want).values() if ask.unit in map(units.get, row.channels)]
+        known = tx.rows(ask.want)
+        found = [row for row in known.values() if ask.unit in map(units.get, row.channels)]
+        gone = tuple(record for record, row in known.items() if ask.unit not in map(units.get, row.channels))
+    if gone:
+        yield codec.pack(Kind.STATES, messages.encode(messages.States(ask.unit, 0, rows.pack_states([]), gone)))
     yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec)
 
 

@@ -92,9 +92,14 @@ class Node:
         return _granted(self.grants, units, DECIDERS)
 
     def reload(self) -> None:
-        """Take over what a sync changed: the person's grants."""
+        """Take over what a sync changed: the person's grants, and who this device is."""
         with self.store.read() as tx:
-            self.grants = _grants(tx.get("grants"))
+            self.reload_from(tx)
+
+    def reload_from(self, tx: Tx) -> None:
+        """Do so within a transaction."""
+        self.grants = _grants(tx.get("grants"))
+        self.key, self.letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
 
     def renew(self, tx: Tx) -> bool:
         """Work with the forms that this transaction finds in force: another process may have taken over new ones."""

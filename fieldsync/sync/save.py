@@ -66,6 +66,9 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
     device = tx.device(me)
     assert device is not None
     assert device.chain is not None
+    if tx.get("letters") != node.letters:  # a sync in another process found that this store is a copy
+        node.reload_from(tx)
+        raise errors.Forked(device=me.hex(), seq=device.head)
     now, at, seq = node.clock(), tx.get("last"), device.head
     commits: list[Commit] = []
     for draft in drafts:

@@ -18,7 +18,7 @@ from fieldsync.core.state import State, halves, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Grant, Logged, Row, Server, covers
-from fieldsync.sync import aside, budgets, forms, relay
+from fieldsync.sync import aside, budgets, clocks, epochs, forms, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import FORMS, Node
@@ -100,11 +100,13 @@ class Client:
             devices, refused = self._told.get(tx, "devices"), self._told.get(tx, "refused")
             servers = relay.servers_hash(tx.get(self._told.servers) or b"")
             ahead = () if where else budgets.ahead(tx, self.server.id)
+            epoch, receipt = epochs.told(tx, self.server.id), tx.acknowledged(self.server.id, node.device)
+            off = self._told.get(tx, "clocks")
         assert me is not None
         grants = grants_hash(self.grants)
         hello = messages.Hello(
             PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
-            receipts, judged, passed, budget, ahead,
+            receipts, judged, passed, budget, ahead, epoch, receipt, off,
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
@@ -175,9 +177,17 @@ class Client:
         with node.store.write() as tx:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
+            if ack.epoch:
+                epochs.turned(tx, self.server.id, ack.epoch)
+            if ack.head < tx.acknowledged(self.server.id, node.device):
+                epochs.suspect(tx, self.server.id)
             tx.acknowledge(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
             tx.put(f"told {self.server.id.hex()}", ack.now)  # an older reply, in a bundle say, brings no older grants
+            tx.put("last", clocks.sane(tx.get("last"), now, self.tally.clock_off))
+            if ack.clocks:
+                clocks.learn(tx, node, ack.clocks)
+                self._told.put(tx, "clocks", ack.clocks[-1][0])
             for seq, code, facts in ack.refused:
                 if code:
                     tx.refuse(node.device, seq, refusal(code, facts))
@@ -231,7 +241,7 @@ class Client:
             tx.purge(row for row in left if row.state.record not in unsent)
             if message.unit not in self._kept:
                 tx.set_cursor(self.server.id, channel, message.arrival)
-            tx.put("last", _heard(states, tx.get("last"), node.clock()))
+            tx.put("last", _heard(states, tx.get("last"), node.clock() - self.tally.clock_off))
             if states:
                 tx.mixed(self.server.id, others=True)
             if not node.is_laptop:
@@ -337,6 +347,9 @@ class Serving:
         self.new_conflicts = 0
         self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
+        self._epoch = b""
+        self._off = clocks.ahead(hello.now, node.clock())
+        self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
 
@@ -356,8 +369,29 @@ class Serving:
             raise errors.BadFrame(reason="not contiguous")
         return Batch(batch, list(map(commits.encode, batch)), message.seal)
 
+    def _meet(self) -> dict[str, tuple[int, int]]:
+        """Return how far the device has taken each channel, where that counts."""
+        if self._cursors is None:
+            self._epoch, counts = epochs.meet(self.node, self.device, self.hello)
+            if not counts:
+                self.hello = msgspec.structs.replace(
+                    self.hello,
+                    devices=0,
+                    refused=0,
+                    servers=b"",
+                    receipts=0,
+                    judged=0,
+                    passed=0,
+                    clocks=0,
+                    cursors=(),
+                    ahead=(),
+                )
+            self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors if counts}
+        return self._cursors
+
     def take(self, batches: Sequence["Batch"]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
+        self._meet()
         with self.node.store.write() as tx:
             self.node.renew(tx)
             for batch in batches:
@@ -373,6 +407,7 @@ class Serving:
             for author, written in fresh.items():
                 device = tx.device(author)
                 assert device is not None
+                clocks.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
                 for start in range(0, len(written), _SLICE):
                     self._judge(tx, device, written[start : start + _SLICE])
             aside.again(self.node, tx)
@@ -400,7 +435,11 @@ class Serving:
         if device is None or device.chain is None:
             return []  # a device that this server did not accept from the branch
         if device.id != self.device.id:
+            if device.state == "forked":
+                return []  # a copy of it goes on as another device, and has brought them
             self._carried.add(device.id)
+        elif device.state == "forked":
+            raise errors.Forked(device=device.id.hex(), seq=device.head)
         first = batch.commits[0].seq
         if first > device.head + 1:
             raise errors.Gap(device=device.id.hex(), need=device.head + 1)
@@ -427,8 +466,8 @@ class Serving:
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
-        cursors = {unit: arrival for unit, _, arrival in self.hello.cursors}
-        whole = {channel.n: cursors.get(channel.unit, 0) for channel in tx.channels()}
+        cursors = self._cursors or {}
+        whole = {channel.n: cursors.get(channel.unit, (0, 0))[1] for channel in tx.channels()}
         more = set()
         for record, row in known.items():
             told, echoes = whole.get(row.channel or 0, 0), self._echoes[row.channel or 0]
@@ -460,6 +499,7 @@ class Serving:
     def answer(self) -> Iterator[bytes]:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
         node = self.node
+        self._meet()
         with node.store.read() as tx:
             device = tx.device(self.device.id)
             assert device is not None
@@ -472,13 +512,15 @@ class Serving:
             above = relay.above(tx)
             self._forms = tx.get(FORMS)
             texts = _newer(tx, self._forms, self.hello.schema)
+            noted = tuple(tx.clock_notes(self.hello.clocks))
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
         last = judged[-1][0] if judged else 0
         servers = above if relay.servers_hash(messages.encode(above)) != self.hello.servers else None
+        epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
-            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers, texts
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers, texts, epoch, noted,
         )  # fmt: skip
         told = self.codec.pack(Kind.ACK, messages.encode(ack))
         yield told
@@ -494,7 +536,7 @@ class Serving:
         """Yield all that the other lacks, and how each channel stands."""
         with self.node.store.read() as tx:
             former = tx.former(self.device.id)
-        cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
+        cursors = self._meet()
         ended: list[messages.Summary] = []
         for channel in channels:
             taken, whole = cursors.get(channel.unit, (0, 0))

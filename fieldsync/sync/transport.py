@@ -23,7 +23,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store import Tx
 from fieldsync.store.contract import Server
-from fieldsync.sync import budgets, heal, moving, relay
+from fieldsync.sync import budgets, epochs, heal, moving, relay, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
@@ -247,15 +247,16 @@ class _Talk:
             with node.store.read() as tx:
                 me = tx.device(node.device)
                 assert me is not None
-                behind = me.head > tx.acknowledged(self.server.id, node.device)
-                behind = behind or (client.branch and relay.to_tell(tx, self.server.id))
+                acknowledged = tx.acknowledged(self.server.id, node.device)
+                behind = me.head > acknowledged or (client.branch and relay.to_tell(tx, self.server.id))
             if behind:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
                 more, room = self._spending(behind) if self.budget else (client.commit_frames if behind else None, 0)
                 self._exchange(more, budget=room)
-                return
+                if (client.acked or 0) >= acknowledged or attempt == 2:
+                    return  # else it has lost what it had acknowledged, and gets it again
             except errors.StaleNonce:
                 if attempt == 2 or not self.budget:
                     raise
@@ -299,7 +300,9 @@ class _Talk:
 
     def heal(self, unit: str) -> int:
         """Find and fetch the records of a channel that differ; return how many."""
-        healer = heal.Healer(self.node, unit, self._unsent, join=self.server.mixed and not self.client.branch)
+        with self.node.store.read() as tx:
+            join = epochs.suspected(tx, self.server.id) or (self.server.mixed and not self.client.branch)
+        healer = heal.Healer(self.node, unit, self._unsent, join=join)
         for ask in healer.asks():
             frame = self.client.codec.pack(Kind.ASK, messages.encode(ask))
             for kind, payload in self.request("/v1/heal", self.client.hello(where=True), partial(iter, [frame])):
@@ -339,7 +342,7 @@ def sync(
     tally.acked = tally.sent_before = sent_before
     talk = _Talk(node, chosen, tally, progress, budget)
     try:
-        talk.run()
+        renewed = renew.run(talk)
         unchecked = bool(budget and talk.client.differing())  # to mend it might cost more
         if not budget:
             talk.check()
@@ -350,6 +353,8 @@ def sync(
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
+        if not tally.differing and not unchecked:
+            epochs.trust(tx, chosen.id)
     ended = talk.client.ended
     left = {"partial": True, "remaining": {"commits": unsent(node, chosen)}} if ended is None or ended.partial else {}
     digest = "healed" if tally.differing else "equal"
@@ -366,6 +371,7 @@ def sync(
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),
         **left,
+        **({"renewed": renewed} if renewed else {}),
     }
 
 

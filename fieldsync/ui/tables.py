@@ -16,6 +16,7 @@ from fieldsync.ui.words import Shown
 
 Json = dict[str, Any]
 _INDENT = "  "
+_SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
 _SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_shared")
 _Column = tuple[str, Callable[[Json], object]]
 
@@ -283,8 +284,10 @@ class Tables(Terminal):
         )
 
     def clock(self, off_ms: int) -> str:
-        """How far this computer's clock is off, in minutes."""
-        return self.phrase("clock_ahead" if off_ms > 0 else "clock_behind", minutes=f"{round(abs(off_ms) / 60_000):,}")
+        """How far this computer's clock is off, in a unit of which it is two or more."""
+        much = next((part for part in _SPANS if abs(off_ms) >= 2 * part[1]), _SPANS[-1])
+        span = self.phrase(f"span_{much[0]}", n=f"{round(abs(off_ms) / much[1]):,}")
+        return self.phrase("clock_ahead" if off_ms > 0 else "clock_behind", much=span)
 
     def synced(self, told: Json) -> None:
         """One line, and what a person should know besides."""
@@ -305,6 +308,11 @@ class Tables(Terminal):
         moving.left(self, told["left"])
         if told["digest"] == "healed":
             self.say("healed")
+        if "renewed" in told:
+            new = told["renewed"]
+            self.say("renewed", device=new["device"], n=new["carried"])
+            if new["codes"]:
+                self.say("renewed_codes", codes=", ".join(f"{old} → {code}" for old, code in new["codes"].items()))
         if abs(told["clock_off_ms"]) > 10 * 60_000:
             self.line(self.clock(told["clock_off_ms"]))
 
@@ -348,6 +356,14 @@ class Tables(Terminal):
         )
         for fault in told["faults"]:
             self.line(f"{_INDENT}{self.phrase('fault_' + fault['what'], **fault)}")
+
+    def backed_up(self, made: Json) -> None:
+        """Where the copy is."""
+        self.say("backed_up", file=made["file"], size=size(made["bytes"]))
+
+    def restored(self, made: Json) -> None:
+        """Whose store it is, and what comes next."""
+        self.say(f"restored_{made['kind']}", person=made["person"], records=f"{made['records']:,}")
 
     def passphrase_changed(self) -> None:
         """One line."""

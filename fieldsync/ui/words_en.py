@@ -92,6 +92,10 @@ WORDS = {
     "bad_file.kind!": "Give a .csv or .jsonl file.",
     "bad_file.csv": "{file} is no readable CSV (line {line}); nothing was imported.",
     "bad_file.unwritable": "{file} cannot be written.",
+    "bad_file.exists": "{file} is there already; nothing was written.",
+    "bad_file.exists!": "Name a file that is not there yet.",
+    "bad_file.no_backup": "{file} is no whole copy of a store; nothing was restored.",
+    "bad_file.no_backup!": "Copy it again from where it was made, or take another copy.",
     "bad_file.no_schema": "{file} has no forms in it (*.toml).",
     "bad_frame": "What came over the line is not what it should be; nothing of it was kept.",
     "bad_frame!": "Sync again; if it happens twice, tell your office.",
@@ -176,7 +180,7 @@ WORDS = {
     "chain_broken": "A commit does not belong to its device's chain ({device}:{seq}); it was not taken.",
     "chain_broken!": "Tell your office.",
     "forked": "Two different commits bear one number ({device}:{seq}): this store was copied or restored.",
-    "forked!": "Ask your office for a new invite; what is here stays readable.",
+    "forked!": "Sync again: this laptop goes on as a new device, and nothing is lost. If that fails, tell your office.",
     "wrong_server": "The server at {server} is not the one that invited you; nothing was sent.",
     "wrong_server!": "Do not go on with this line; tell your office.",
     "slot_policy": (
@@ -321,8 +325,21 @@ WORDS = {
     "n_conflicts": "{n} records in conflict",
     "last_sync": "last sync: {at}",
     "commit_refused": "{record}: the server keeps save {seq} aside: {reason}",
-    "clock_ahead": "This computer's clock is {minutes} minutes ahead: please set it.",
-    "clock_behind": "This computer's clock is {minutes} minutes behind: please set it.",
+    "clock_ahead": "This computer's clock is {much} ahead: please set it.",
+    "clock_behind": "This computer's clock is {much} behind: please set it.",
+    "span_years": "{n} years",
+    "span_days": "{n} days",
+    "span_hours": "{n} hours",
+    "span_minutes": "{n} minutes",
+    "renewed": "This store is a copy of another one; it goes on as device {device}. Changes carried over: {n}.",
+    "renewed_codes": "Records that only this copy had got new codes: {codes}",
+    "backed_up": "A sealed copy is in {file} ({size}). What opens this store opens the copy.",
+    "restored_laptop": (
+        "The store of {person} is back ({records} records). At the next sync this laptop goes on as a new device."
+    ),
+    "restored_server": (
+        "The server's store is back ({records} records). Start it: what it lost, the laptops send again as they sync."
+    ),
     "health": "health: {health}",
     "health_ok": "good",
     "health_clock_off": "the clock is wrong",

@@ -34,6 +34,8 @@ class Kind(IntEnum):
     FOUND = 7
     JOINED = 8
     PEER = 9
+    RENEW = 20
+    RENEWED = 21
 
 
 class Codec:

@@ -11,6 +11,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what a database 
 
 MOST_RANGES, MOST_WANTED = 256, 200
 """How much one ASK may ask for."""
+MOST_PROBES = 256
+"""How many places one RENEW may name."""
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
@@ -39,6 +41,9 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     passed: Count = 0
     budget: Count = 0
     ahead: tuple[tuple[str, Count, Count], ...] = ()
+    epoch: bytes = b""  # of the server's store, as told last; another one says that it was restored
+    receipt: Count = 0  # up to which of the sender's own commits this server has acknowledged
+    clocks: Count = 0  # how far it was told of clocks that were off
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -66,6 +71,9 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     receipts: tuple[tuple[Count, bytes, Count, Count], ...] = ()  # (number, server, seq, milliseconds) from further up
     servers: tuple[tuple[bytes, str, str, bytes], ...] | None = None  # (id, name, address, pin) of those further up
     schema: dict[str, str] | None = None  # the forms' texts
+    epoch: bytes = b""  # when it is another than the hello's: the cursors told there count for nothing
+    # (number, device, first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off
+    clocks: tuple[tuple[Count, bytes, Count, Count, int], ...] = ()
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):
@@ -173,6 +181,27 @@ class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
     schema: dict[str, str]
     lettered: Count = 0  # for a branch: the first of the letters that it may give to its devices
     age: str = ""  # the server's age recipient
+
+
+class RenewRequest(msgspec.Struct, array_like=True, frozen=True):
+    """A copied store asks to go on as a device of its own: the new public key, signed by the old key and by the new.
+
+    `probes` are (seq, first 8 bytes of the chain hash there) of the old device's commits, as the copy has them.
+    """
+
+    key: bytes
+    by_old: bytes
+    by_new: bytes
+    probes: Annotated[tuple[tuple[Count, bytes], ...], msgspec.Meta(max_length=MOST_PROBES)] = ()
+
+
+class RenewAnswer(msgspec.Struct, array_like=True, frozen=True):
+    """What the new device starts with; `common` is the last of the probes that the server holds the same."""
+
+    letters: str
+    common: int
+    nonce: bytes
+    now: int
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -270,7 +270,7 @@ def test_an_auditor_writes_nothing(office: Office, amal: Node) -> None:
         record = household(amal)
         theirs = household(office["basim"])
         office.sync("basim")
-        assert office.sync("amal")[0]["refused"] == 1
+        assert office.sync("amal")[0]["refused"] >= 1  # what waited for Basim's commits is judged anew, too
         assert refused(amal)[-1]["code"] == "role_refused"
         assert record not in rows(office["hq"])
         assert theirs in rows(amal)

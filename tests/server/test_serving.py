@@ -414,8 +414,8 @@ def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, t
     assert len(held(served.hq)) == 3
 
 
-def test_a_clone_of_a_laptop_is_found_and_changes_nothing(served: Served, tmp_path: Path) -> None:
-    """Two laptops with one identity: the second to write at one place is a fork, refused with proof, and nothing of the first is lost."""
+def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> None:
+    """Two laptops with one identity: the second to write at one place is found, becomes another device, and both edits stand."""
     family = save.add(served.amal, "household", FAMILY).hex()
     transport.sync(served.amal)
     served.amal.close()
@@ -424,32 +424,34 @@ def test_a_clone_of_a_laptop_is_found_and_changes_nothing(served: Served, tmp_pa
     clone = served.open("clone")
     save.edit(served.amal, family, Changes(set={"location": "اللاذقية"}))
     save.edit(clone, family, Changes(set={"location": "طرطوس"}))
-    transport.sync(served.amal)
-    before = held(served.hq)
-    for _ in range(2):
-        with pytest.raises(errors.Forked):
-            transport.sync(clone)
-    assert held(served.hq) == before
-    assert read.show(clone, family)["fields"]["location"] == "طرطوس"
+    assert "renewed" not in transport.sync(served.amal)
+    renewed = transport.sync(clone)["renewed"]
+    assert (renewed["carried"], renewed["codes"]) == (1, {})
+    assert clone.device != served.amal.device
+    assert transport.sync(served.amal)["renewed"]["carried"] == 0  # nobody goes on under the old name
+    assert "renewed" not in transport.sync(clone)
+    heads = read.show(served.hq, family, all_heads=True)["registers"]["location"]
+    assert {head["value"] for head in heads} == {"اللاذقية", "طرطوس"}
+    assert held(served.hq) == held(served.amal) == held(clone)
     clone.close()
 
 
-def test_a_laptop_restored_from_last_weeks_copy_does_not_go_on_as_if_nothing_were(served: Served) -> None:
-    """A store that lost its tail would give numbers out twice: the sync stops before anything is acknowledged that was never sent."""
-    served.amal.close()
-    shutil.copytree(served.home / "amal", served.home / "copy")
-    served.amal = served.open("amal")
+def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
+    """A copy of a device that was locked out gets no new identity."""
     save.add(served.amal, "household", FAMILY)
     transport.sync(served.amal)
-    restored = served.open("copy")
-    with pytest.raises(errors.Damaged):
-        transport.sync(restored)
-    save.add(restored, "household", FAMILY)
-    assert read.status(restored)["unsent"] == 1
-    with pytest.raises(errors.Damaged):
-        transport.sync(restored)
-    assert read.status(restored)["unsent"] == 1
-    restored.close()
+    with served.amal.store.write() as tx:
+        tx.put("restored", 1)
+    with served.hq.store.write() as tx:
+        tx.set_device_state(served.amal.device, "revoked")
+        before = len(tx.devices())
+    with pytest.raises(errors.Revoked):
+        transport.sync(served.amal)
+    with served.hq.store.write() as tx:
+        tx.set_device_state(served.amal.device, "forked")
+    assert transport.sync(served.amal)["renewed"]["carried"] == 0
+    with served.hq.store.read() as tx:
+        assert len(tx.devices()) == before + 1
 
 
 # --- repeats ----------------------------------------------------------------------------------------------------------

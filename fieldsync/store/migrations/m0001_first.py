@@ -14,7 +14,8 @@ TABLES = (
         n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, letters TEXT, person TEXT, key BLOB, grants TEXT,
         state TEXT NOT NULL DEFAULT 'known', head INTEGER NOT NULL DEFAULT 0, chain BLOB,
         nonce INTEGER NOT NULL DEFAULT 0, enrolled INTEGER, seen INTEGER,
-        changed INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0, former TEXT NOT NULL DEFAULT '[]')""",
+        changed INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0, former TEXT NOT NULL DEFAULT '[]',
+        copy_of BLOB)""",
     "CREATE TABLE author (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     """CREATE TABLE channel (
         n INTEGER PRIMARY KEY, unit TEXT NOT NULL UNIQUE, arrival INTEGER NOT NULL DEFAULT 0,
@@ -64,6 +65,10 @@ TABLES = (
     """CREATE TABLE receipt (
         server BLOB NOT NULL, device INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, arrival INTEGER NOT NULL,
         PRIMARY KEY (server, device)) WITHOUT ROWID""",
+    # commits that a clock known to be off has stamped; numbers are never given out twice
+    """CREATE TABLE clock_off (
+        n INTEGER PRIMARY KEY AUTOINCREMENT, device BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        off INTEGER NOT NULL)""",
     """CREATE TABLE invite (
         id BLOB PRIMARY KEY, secret BLOB NOT NULL, person TEXT NOT NULL, grants TEXT NOT NULL, expires INTEGER NOT NULL,
         used INTEGER) WITHOUT ROWID""",

@@ -1,0 +1,175 @@
+"""A copy of a store goes on as a device of its own: what it alone had written is said again in the new device's name.
+
+Dots (old, seq) behind the last commit that both copies share become (new, 1, 2, …): a renaming, so what each write had
+seen stays what it was. What the renaming must not lose: a write of the old device covered that device's earlier ones by
+its number alone; the new device's must name them.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
+
+from fieldsync.core.commit import Commit, contexts, state_of
+from fieldsync.core.register import Head, Register, Value
+from fieldsync.core.settle import REOPENED
+from fieldsync.core.state import State, registers
+
+_ENTRY = re.compile(r"([0-9a-f]{8})-([0-9]+)")
+_HEADS = {"heads", REOPENED}
+
+
+class Kept(NamedTuple):
+    """What the old device had written of one record up to the last shared commit: register → its last (seq, head)."""
+
+    heads: Mapping[str, Head]
+
+    def last(self, name: str) -> int:
+        """Return the number of its last write of a register, 0 for none."""
+        head = self.heads.get(name)
+        return 0 if head is None else head.seq
+
+    @property
+    def newest(self) -> int:
+        """The number of its last write of the record, 0 for none."""
+        return max((head.seq for head in self.heads.values()), default=0)
+
+
+def kept(commits: Iterable[Commit]) -> Kept:
+    """Gather what a device's shared commits about one record, in order, wrote last of each register."""
+    heads: dict[str, Head] = {}
+    for commit in commits:
+        for name, register in registers(state_of(commit)).items():
+            heads[name] = register.heads[0]
+    return Kept(heads)
+
+
+class Renewal:
+    """The renaming: `old` device's commits `seqs` (in order, all behind `after`) become the `new` device's 1, 2, … in turn."""
+
+    def __init__(self, old: bytes, after: int, new: bytes, seqs: Sequence[int]) -> None:
+        self.old, self.after, self.new = old, after, new
+        self._seqs = seqs
+        self._part = old.hex()
+
+    def seq(self, seq: int) -> int:
+        """Return the new number of a commit (of one that was erased: of the last before it, or 0)."""
+        return bisect_right(self._seqs, seq)
+
+    # --- names and values ---
+
+    def name(self, name: str) -> str:
+        """Return the register's name: a tally's part and a log's entries bear their device's."""
+        field, slash, part = name.partition("/")
+        if not slash:
+            return name
+        if part == self._part:
+            return f"{field}/{self.new.hex()}"
+        entry = _ENTRY.fullmatch(part)
+        if entry and entry[1] == self._part[:8] and int(entry[2]) > self.after:
+            return f"{field}/{self.new.hex()[:8]}-{self.seq(int(entry[2]))}"
+        return name
+
+    def is_tally(self, name: str) -> bool:
+        """Say whether a register is the old device's part of a tally."""
+        return name.partition("/")[2] == self._part
+
+    def value(self, value: Value, shared: Kept) -> Value:
+        """Return a value with the dots within it renamed: a deletion's `saw`, a decision's heads."""
+        if not isinstance(value, dict):
+            return value
+        made: dict[str, object] = {}
+        for key, part in value.items():
+            if key == "saw" and isinstance(part, dict):
+                made[key] = self._saw(part, shared)
+            elif key in _HEADS and isinstance(part, list):
+                made[key] = [self._packed(one, shared) for one in part]
+            else:
+                made[key] = part
+        return made
+
+    def _saw(self, saw: Mapping[str, object], shared: Kept) -> dict[str, object]:
+        told = dict(saw)
+        seq = told.get(self._part)
+        if isinstance(seq, int) and seq > self.after:
+            told |= {self._part: shared.newest, self.new.hex(): self.seq(seq)}
+        return {device: n for device, n in sorted(told.items()) if n}
+
+    def _packed(self, head: object, shared: Kept) -> object:
+        match head:
+            case [str(device), int(seq), stamp, author, value] if device == self._part and seq > self.after:
+                return [self.new.hex(), self.seq(seq), stamp, author, self.value(cast("Value", value), shared)]
+            case [device, seq, stamp, author, value]:
+                return [device, seq, stamp, author, self.value(cast("Value", value), shared)]
+        return head
+
+    # --- commits and states ---
+
+    def commit(self, old: Commit, shared: Kept, code: str | None) -> Commit:
+        """Return the new device's commit in place of one of the old's; `code` is the record's new one, where it makes it."""
+        told = {name: dict(pairs) for names, pairs in old.context for name in names}
+        fields: dict[str, Value] = {}
+        seen: dict[str, Mapping[bytes, int]] = {}
+        note = old.note
+        for name, value in old.fields.items():
+            renamed, last = self.name(name), shared.last(name)
+            if name == "_code" and code is not None and isinstance(value, str):
+                note = " ".join(filter(None, (note, f"({value})")))  # it may stand on somebody's card
+                fields[name] = code
+            elif self.is_tally(name):
+                fields[renamed] = self._counted(value, shared.heads.get(name))
+            else:
+                fields[renamed] = self.value(value, shared)
+            covered = self._seen(told.get(name, {}), last)
+            if self.is_tally(name):
+                covered.pop(self.old, None)  # it is another register's
+            elif last:
+                covered[self.old] = max(last, covered.get(self.old, 0))
+            if covered:
+                seen[renamed] = covered
+        return Commit(
+            old.format, self.new, self.seq(old.seq), old.stamp, old.author, old.type, old.form, old.record, note,
+            dict(sorted(fields.items())), contexts(seen),
+        )  # fmt: skip
+
+    def _counted(self, value: Value, before: Head | None) -> Value:
+        """Return a tally's part without what the old device's own part keeps."""
+        start = before.value if before is not None and isinstance(before.value, int) else 0
+        return value - start if isinstance(value, int) else value
+
+    def _seen(self, seen: Mapping[bytes, int], last: int) -> dict[bytes, int]:
+        made = dict(seen)
+        seq = made.get(self.old, 0)
+        if seq > self.after:
+            del made[self.old]
+            if last:
+                made[self.old] = last
+            if self.seq(seq):
+                made[self.new] = self.seq(seq)
+        return made
+
+    def state(self, state: State, shared: Kept, code: str | None) -> State:
+        """Return a record's state as the renamed commits make it."""
+        base, values = state.base, state.values
+        if base is not None and base.device == self.old and base.seq > self.after:
+            base = base._replace(device=self.new, seq=self.seq(base.seq))
+            if code is not None and "_code" in values:
+                values = values | {"_code": code}
+        fields: dict[str, Register] = {}
+        for name, register in state.fields.items():
+            mine = [head for head in register.heads if head.device == self.old and head.seq > self.after]
+            if self.is_tally(name) and mine:
+                before = shared.heads.get(name)
+                if before is not None:
+                    fields[name] = Register((before,), {self.old: before.seq})
+                head = self._head(mine[-1], shared)._replace(value=self._counted(mine[-1].value, before))
+                fields[self.name(name)] = Register((head,), {self.new: head.seq})
+                continue
+            heads = [self._head(head, shared) if head in mine else head for head in register.heads]
+            fields[self.name(name)] = Register(
+                tuple(sorted(heads, key=lambda h: (h.device, h.seq))), self._seen(register.seen, shared.last(name))
+            )
+        return state._replace(base=base, values=values, fields=fields)
+
+    def _head(self, head: Head, shared: Kept) -> Head:
+        return head._replace(device=self.new, seq=self.seq(head.seq), value=self.value(head.value, shared))

@@ -1,0 +1,68 @@
+"""Copies and restores: a device that goes on as another, cursors that count for nothing any more, clocks known to be off."""
+
+from fieldsync.store.numbers import Numbered
+
+_COMMIT_ABOUT = ("commit_about", "commit_about_new")
+
+
+class Heirs(Numbered):
+    """A transaction's part in what follows a restored or cloned store."""
+
+    def succeed(self, old: bytes, new: bytes) -> None:
+        """Say that a device was copied, and that another goes on in its place: nothing more is taken from the old one."""
+        self.sql(
+            "UPDATE device SET state = 'forked', arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (old,)
+        )
+        self.sql("UPDATE device SET copy_of = ? WHERE id = ?", (old, new))
+
+    def copy_of(self, device: bytes) -> bytes | None:
+        """Return the device that this one goes on for, if it is a copy."""
+        row = self.sql("SELECT copy_of FROM device WHERE id = ?", (device,)).fetchone()
+        return row[0] if row else None
+
+    def cut_back(self, device: bytes, head: int, chain: bytes) -> None:
+        """Take a device's commits behind `head` out of the log: they were written anew as another's."""
+        n = self.device_number(device)
+        for table in _COMMIT_ABOUT:
+            self.sql(
+                f"DELETE FROM {table} WHERE (record, device, seq) IN "
+                "(SELECT substr(record, 11), device, seq FROM commit_log WHERE device = ? AND seq > ?)",
+                (n, head),
+            )
+        self.sql("DELETE FROM commit_log WHERE device = ? AND seq > ?", (n, head))
+        self.sql("DELETE FROM refusal WHERE device = ? AND seq > ?", (n, head))
+        self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (head, chain, n))
+
+    def restart_cursors(self, server: bytes) -> None:
+        """Ask a server for everything again."""
+        self.sql("DELETE FROM cursor WHERE server = ?", (server,))
+
+    def note_clock(self, device: bytes, first: int, off: int, last: int | None = None) -> None:
+        """Note that a device's commits from `first` to `last` were stamped by a clock that was `off` (milliseconds ahead)."""
+        last = first if last is None else last
+        known = self.sql(
+            "SELECT 1 FROM clock_off WHERE device = ? AND first <= ? AND last >= ?", (device, first, last)
+        ).fetchone()
+        if known is not None:
+            return
+        grown = self.sql(
+            "DELETE FROM clock_off WHERE device = ? AND last = ? RETURNING first", (device, first - 1)
+        ).fetchone()
+        self.sql(
+            "INSERT INTO clock_off (device, first, last, off) VALUES (?,?,?,?)",
+            (device, grown[0] if grown else first, last, off),
+        )
+
+    def clock_notes(self, after: int) -> list[tuple[int, bytes, int, int, int]]:
+        """Return (number, device, first, last, off) of what was noted behind a number."""
+        found = self.sql("SELECT n, device, first, last, off FROM clock_off WHERE n > ? ORDER BY n", (after,))
+        return [tuple(row) for row in found]
+
+    def heads_at(self, device: bytes, seqs: list[int]) -> dict[int, bytes]:
+        """Return the chain hashes of those of a device's commits that are here."""
+        n = self.device_number(device)
+        found = (
+            self.sql("SELECT seq, chain FROM commit_log WHERE device = ? AND seq = ?", (n, seq)).fetchone()
+            for seq in seqs
+        )
+        return {row[0]: row[1] for row in found if row}

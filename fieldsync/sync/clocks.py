@@ -1,0 +1,58 @@
+"""Clocks known to be off: a server sees them at each contact, and notes which commits were stamped by one.
+
+The notes travel down, and every node that has them sends ties with these commits to review.
+"""
+
+from collections.abc import Sequence
+
+from fieldsync.core import stamp
+from fieldsync.core.commit import Commit
+from fieldsync.store import Tx
+from fieldsync.sync.apply import off_heads, settle_row
+from fieldsync.sync.node import Node
+
+_MOST = 1 << 53
+Note = tuple[
+    int, bytes, int, int, int
+]  # number, device, its first and last commit, milliseconds that its clock was ahead
+
+
+def ahead(theirs: int, ours: int) -> int:
+    """Return how far a clock is ahead of ours (milliseconds), within what a database keeps in one number."""
+    return max(-_MOST, min(_MOST, theirs - ours))
+
+
+def note(tx: Tx, fresh: Sequence[Commit], off: int, now: int) -> None:
+    """Note which of a device's new commits cannot be trusted: all, when its clock is `off`; or those stamped in time to come."""
+    wrong = abs(off) > stamp.TOLERANCE_MS
+    for one in fresh:
+        ahead = stamp.milliseconds(one.stamp) - now
+        if wrong or ahead > stamp.TOLERANCE_MS:
+            tx.note_clock(one.device, one.seq, off if wrong else ahead)
+
+
+def learn(tx: Tx, node: Node, notes: Sequence[Note]) -> None:
+    """Take over a server's notes, and settle anew the records with ties that they are about."""
+    for _, device, first, last, ahead in notes:
+        tx.note_clock(device, first, ahead, last)
+    off = off_heads(tx)
+    told = {device for _, device, _, _, _ in notes}
+    changed = {}
+    for row in tx.select():
+        tied = [name for name, register in row.state.fields.items() if len(register.heads) > 1]
+        heads = (head for name in tied for head in row.state.fields[name].heads)
+        if not any(head.device in told and off(head) for head in heads):
+            continue
+        before = set(row.conflicts)
+        settle_row(row, node.rules.of(row.state.type), tied, off)
+        if set(row.conflicts) != before:
+            changed[row.state.record] = row, set[str]()
+    if changed:
+        tx.save(changed)
+
+
+def sane(last: int, now: int, ahead: int) -> int:
+    """Return our last stamp, `ahead` being how far a server says our clock is: one that ran ahead once is not followed for ever."""
+    if abs(ahead) <= stamp.TOLERANCE_MS < stamp.milliseconds(last) - now:
+        return now << stamp.COUNTER_BITS
+    return last

@@ -1,0 +1,78 @@
+"""A server's store has a life, named by its epoch: one that was restored begins another, and cursors into the old one count no more.
+
+`server restore` knows that it restores. A store that was put back by copying files finds out from the first laptop that
+had more from it than it has: an arrival, or an acknowledgement.
+"""
+
+from fieldsync.crypto.keys import token
+from fieldsync.store import Tx
+from fieldsync.store.contract import Device
+from fieldsync.sync.node import Node
+from fieldsync.wire.messages import Hello
+
+EPOCH = "epoch"
+_BEGUN = "epoch_begun"
+_SIZE = 8
+# what a laptop says of itself is no proof: a false one costs all others one full answer, and not more often than this
+_SELDOM_MS = 60 * 60 * 1000
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def begin(tx: Tx, now: int) -> bytes:
+    """Begin a new epoch, and return it."""
+    epoch = token(_SIZE)
+    tx.put(EPOCH, epoch)
+    tx.put(_BEGUN, now)
+    return epoch
+
+
+def meet(node: Node, device: Device, hello: Hello) -> tuple[bytes, bool]:
+    """Return this server's epoch, and whether what the device has from it counts; its hello may show that we were restored."""
+    with node.store.read() as tx:
+        epoch, begun = tx.get(EPOCH) or b"", int(tx.get(_BEGUN) or 0)
+        arrivals = {channel.unit: channel.arrival for channel in tx.channels()}
+        head = getattr(tx.device(device.id), "head", 0)
+    if hello.epoch and hello.epoch != epoch:
+        return epoch, False
+    lost = hello.receipt > head or any(taken > arrivals.get(unit, 0) for unit, taken, _ in hello.cursors)
+    if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
+        with node.store.write() as tx:
+            epoch = begin(tx, node.clock())
+    return epoch, not lost
+
+
+# --- the laptop -------------------------------------------------------------------------------------------------------
+
+
+def told(tx: Tx, server: bytes) -> bytes:
+    """Return the epoch that a server told last."""
+    return tx.get(f"{EPOCH} {server.hex()}") or b""
+
+
+def turned(tx: Tx, server: bytes, epoch: bytes) -> None:
+    """Take in that a server's store has another life; unless it is the first we hear of, all is asked for again."""
+    if told(tx, server):
+        suspect(tx, server)
+    tx.put(f"{EPOCH} {server.hex()}", epoch)
+
+
+def suspect(tx: Tx, server: bytes) -> None:
+    """Ask a server for everything again, and drop nothing because it does not have it."""
+    tx.restart_cursors(server)
+    tx.put(_key(server), 1)
+
+
+def suspected(tx: Tx, server: bytes) -> bool:
+    """Say whether a server may have lost what this laptop holds."""
+    return bool(tx.get(_key(server)))
+
+
+def trust(tx: Tx, server: bytes) -> None:
+    """Say that the server holds what we hold again."""
+    tx.put(_key(server), None)
+
+
+def _key(server: bytes) -> str:
+    return f"suspected {server.hex()}"

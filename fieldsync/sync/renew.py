@@ -1,0 +1,200 @@
+"""A store that is a copy (a restored image, a cloned disk) goes on as a device of its own; nothing is lost, nothing doubled.
+
+Three steps, each of which may be the last before the power goes: the new key is kept; the server enrols it, as often as it
+is asked; one transaction puts the new device in the old one's place. The next sync goes on where this one stopped.
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fieldsync import errors
+from fieldsync.core import codes, commit
+from fieldsync.core.renewal import Kept, Renewal, kept
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey, device_id, verify
+from fieldsync.store import Tx
+from fieldsync.store.contract import Device, Logged
+from fieldsync.sync.apply import apply
+from fieldsync.sync.node import Node
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from fieldsync.store.contract import Server
+    from fieldsync.sync.session import Client
+
+RESTORED = "restored"  # this store was restored from a backup: its device may have gone on since
+_RENEWING = "renewing"  # the private key of the device that it will be
+PATH = "/v1/renew"
+_SHORT = 8
+
+
+class Talk(Protocol):
+    """What is needed of a talk with a server."""
+
+    node: Node
+    server: "Server"
+    client: "Client"
+    nonce: bytes
+
+    def request(
+        self, path: str, hello: bytes, more: "Callable[[], Iterable[bytes]] | None" = None
+    ) -> "Iterator[tuple[Kind, bytes]]":
+        """Send one signed request and yield its answer's frames."""
+
+    def run(self) -> None:
+        """Do the sync."""
+
+
+def message(old: bytes, key: bytes) -> bytes:
+    """Return what the old device and the new key sign."""
+    return b"fieldsync renew 1" + old + key
+
+
+# --- the laptop -------------------------------------------------------------------------------------------------------
+
+
+def run(talk: Talk) -> dict[str, Any] | None:
+    """Do a sync; a store that turns out to be a copy first becomes a device of its own, and what it became is returned."""
+    node = talk.node
+    with node.store.read() as tx:
+        begun, restored = tx.get(_RENEWING), tx.get(RESTORED)
+    done = renew(talk) if begun else None
+    try:
+        talk.run()
+        if restored is None or done is not None:
+            return (
+                done  # else what was unsent in the backup has gone up as it was: the backup's other copies have it, too
+            )
+    except errors.Forked:
+        if done is not None or not node.is_laptop:
+            raise
+    done = renew(talk)
+    talk.run()
+    return done
+
+
+def renew(talk: Talk) -> dict[str, Any]:
+    """Become a new device: {"device", "carried", "codes": {old: new}}."""
+    node = talk.node
+    with node.store.write() as tx:
+        private = tx.get(_RENEWING)
+        key = DeviceKey.generate() if private is None else DeviceKey.from_bytes(private)
+        tx.put(_RENEWING, key.to_bytes())
+        me = tx.device(node.device)
+        assert me is not None
+    low, high = 0, me.head + 1
+    while True:
+        between = range(low + 1, high)
+        seqs = sorted({*between[:: max(1, -(-len(between) // (MOST_PROBES - 1)))], *between[-1:]})
+        answer = _ask(talk, key, seqs)
+        low = max(low, answer.common)
+        high = min((seq for seq in seqs if seq > low), default=low + 1)
+        if high == low + 1:
+            break
+    with node.store.write() as tx:
+        told = _take_over(node, tx, key, answer.letters, _shared(tx, node, talk.server.id, low))
+        tx.set_server(talk.server.id, nonce=answer.nonce, unsure=False)
+    node.reload()
+    talk.nonce = answer.nonce
+    return told
+
+
+def _ask(talk: Talk, key: DeviceKey, seqs: list[int]) -> RenewAnswer:
+    node = talk.node
+    with node.store.read() as tx:
+        probes = tuple((seq, link[:_SHORT]) for seq, link in tx.heads_at(node.device, seqs).items())
+    signed = message(node.device, key.public)
+    asked = RenewRequest(key.public, node.key.sign(signed), key.sign(signed), probes)
+    frame = talk.client.codec.pack(Kind.RENEW, messages.encode(asked))
+    for kind, payload in talk.request(PATH, talk.client.hello(where=True), lambda: iter([frame])):
+        if kind is Kind.RENEWED:
+            return messages.decode(RenewAnswer, payload)
+    raise errors.CutOff(server=talk.server.address)
+
+
+def _shared(tx: Tx, node: Node, server: bytes, common: int) -> int:
+    """Return up to where the old device's commits stay as they are: this server has them, or another acknowledged them."""
+    elsewhere = [seq for other, seq, _ in tx.receipts(node.device) if other != server]
+    return max([common, *elsewhere])
+
+
+def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> dict[str, Any]:
+    old = node.device
+    me = tx.device(old)
+    assert me is not None
+    left = [commit.read(c.body) for c in tx.commits(old, after) if c.body is not None]
+    renewal = Renewal(old, after, key.device, [one.seq for one in left])
+    shared = {record: _kept(tx, old, record, after) for record in dict.fromkeys(one.record for one in left)}
+    renamed: dict[bytes, tuple[str, str]] = {}
+    for one in left:
+        code = one.fields.get("_code")
+        parts = codes.split(code) if isinstance(code, str) else None
+        if isinstance(code, str) and parts is not None:
+            unit = str(one.fields.get("_unit") or parts[0])
+            renamed[one.record] = code, codes.make(unit, letters, len(renamed) + 1)
+    fresh = {record: new for record, (_, new) in renamed.items()}
+    made = [renewal.commit(one, shared[one.record], fresh.get(one.record)) for one in left]
+    rows = tx.rows(shared)
+    states = []
+    for record, row in rows.items():
+        state = renewal.state(row.state, shared[record], fresh.get(record))
+        states.append((tx.channel(row.channel or 0).unit, state._replace(origins=row.conflicts)))
+    link = tx.heads_at(old, [after]).get(after) or chain.first(old)
+    tx.cut_back(old, after, link)
+    tx.enrol(key.device, key.public, letters, node.person, node.grants, node.clock(), chain.first(key.device))
+    tx.succeed(old, key.device)
+    links = chain.extend(chain.first(key.device), bodies := list(map(commit.encode, made)))
+    tx.append(
+        key.device,
+        [
+            Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
+            for c, body, link in zip(made, bodies, links, strict=True)
+        ],
+    )
+    tx.purge(rows.values())
+    for unit in dict.fromkeys(unit for unit, _ in states):
+        apply(tx, node.rules, [state for at, state in states if at == unit], unit=unit, index=node.is_laptop)
+    facts: dict[str, str | bytes | int | None] = {
+        "private": key.to_bytes(), "letters": letters, "number": len(renamed), _RENEWING: None, RESTORED: None,
+    }  # fmt: skip
+    for name, value in facts.items():
+        tx.put(name, value)
+    for server in tx.servers():
+        tx.put(f"judged {server.id.hex()}", 0)
+    return {"device": letters, "carried": len(made), "codes": dict(renamed.values())}
+
+
+def _kept(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
+    mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after and c.body is not None]
+    return kept(commit.read(c.body or b"") for c in sorted(mine, key=lambda c: c.seq))
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
+    """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked."""
+    signed = message(old.id, asked.key)
+    if old.key is None or not verify(old.key, signed, asked.by_old) or not verify(asked.key, signed, asked.by_new):
+        raise errors.BadSignature
+    new = device_id(asked.key)
+    with node.store.write() as tx:
+        known, now = tx.device(old.id), tx.device(new)
+        if known is None or known.state not in ("enrolled", "forked") or new == old.id:
+            raise errors.Revoked
+        if now is not None and now.key is not None:
+            if tx.copy_of(new) != old.id or now.letters is None:
+                raise errors.Revoked
+            letters = now.letters
+        else:
+            lettered = int(tx.get("lettered"))
+            tx.put("lettered", lettered + 1)
+            letters = codes.letters(lettered)
+            tx.enrol(new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.first(new))
+            tx.succeed(old.id, new)
+        held = tx.heads_at(old.id, [seq for seq, _ in asked.probes])
+    common = max((seq for seq, link in asked.probes if held.get(seq, b"")[:_SHORT] == link), default=0)
+    return letters, common

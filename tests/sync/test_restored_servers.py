@@ -1,0 +1,149 @@
+"""A server that was put back to last night: it asks for what it lost, and nothing that a laptop holds is lost or skipped."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fieldsync.sync import copies, read, save
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from tests import directly
+from tests.cast import open_node, rows, unlock
+from tests.conftest import Cast
+from tests.sync.test_copies import equal, family
+
+Again = Callable[[], Node]
+
+
+@pytest.fixture(params=["restore", "files"])
+def put_back(people: Cast, request: pytest.FixtureRequest) -> Callable[[], Again]:
+    """Keep the headquarters as it is now, by `backup` or by copying its files; what is returned puts it back."""
+
+    def keep() -> Again:
+        file, folder = people.home / "hq.backup", people.home / "hq as it was"
+        if request.param == "restore":
+            copies.backup(people.hq, file)
+        else:
+            people.hq.close()
+            shutil.copytree(people.home / "hq", folder)
+            people.hq = people.open("hq")
+
+        def back() -> Node:
+            people.hq.close()
+            home: Path = people.home / "hq again"
+            if request.param == "restore":
+                copies.restore(file, home, unlock)
+            else:
+                shutil.copytree(folder, home)
+            people.hq = open_node(home, people.clock)
+            return people.hq
+
+        return back
+
+    return keep
+
+
+def test_a_restored_server_gets_back_what_the_laptops_hold(people: Cast, put_back: Callable[[], Again]) -> None:
+    """Amal's and Basim's work of a day was lost with the server: both sync, and it is all there; nothing new is skipped."""
+    amal, basim, samar = people.laptops
+    home = family(amal, "محمد", location="first")
+    for node in people.laptops:
+        directly.sync(node, people.hq)
+    back = put_back()
+    day = [family(node, "محمد", location=f"{who} {i}") for i in range(5) for who, node in (("a", amal), ("b", basim))]
+    save.edit(amal, home, Changes(set={"location": "second"}))
+    for node in (*people.laptops, *people.laptops):
+        directly.sync(node, people.hq)
+    hq = back()
+    # so much is new before Samar comes that the server's arrivals have passed those which she has taken
+    new = [family(amal, "حسن") for _ in range(30)]
+    for node in (amal, samar, basim, samar, amal, basim):
+        directly.sync(node, hq)
+    equal(hq, *people.laptops)
+    assert {row.state.record.hex() for row in rows(hq).values()} == {home, *day, *new}
+    assert read.show(hq, home)["fields"]["location"] == "second"
+    for node in people.laptops:
+        assert len(rows(node)) == 1 + len(day) + len(new)
+        tally = directly.sync(node, hq)
+        assert (tally.commits, tally.states, tally.requests) == (0, 0, 1)
+
+
+def test_what_only_a_lost_laptop_had_written_stays_where_it_is_known(
+    people: Cast, put_back: Callable[[], Again]
+) -> None:
+    """The server lost a family whose author's laptop is gone: the laptops that know it keep it."""
+    back = put_back()
+    lost = family(people.amal, "محمد", location="only here")
+    directly.sync(people.amal, people.hq)
+    directly.sync(people.samar, people.hq)
+    hq = back()
+    directly.sync(people.samar, hq)
+    family(people.basim, "حسن")
+    directly.sync(people.basim, hq)
+    for _ in range(3):
+        directly.sync(people.samar, hq)
+        assert read.show(people.samar, lost)["fields"]["location"] == "only here"
+    assert len(rows(people.samar)) == 2
+    directly.sync(people.amal, hq)  # it was found again
+    directly.sync(people.samar, hq)
+    equal(hq, people.samar, people.amal)
+
+
+def test_an_edit_that_comes_before_what_it_had_seen_is_taken_in_the_end(
+    people: Cast, put_back: Callable[[], Again]
+) -> None:
+    """Basim edits what Amal wrote and the server lost, and syncs first: kept aside, and taken when Amal has synced."""
+    back = put_back()
+    home = family(people.amal, "محمد", location="Amal's")
+    for node in people.laptops:
+        directly.sync(node, people.hq)
+    hq = back()
+    save.edit(people.basim, home, Changes(set={"location": "Basim's"}))
+    for node in (people.basim, people.amal, people.basim, people.samar, people.amal):
+        directly.sync(node, hq)
+    assert read.show(hq, home)["fields"]["location"] == "Basim's"
+    equal(hq, *people.laptops)
+    assert read.status(people.basim)["refused"] == []
+
+
+def test_a_backup_is_whole_or_nothing(people: Cast, tmp_path: Path) -> None:
+    """A copy that was cut, or is no copy, restores nothing; a good one holds all, under the same key and no other."""
+    from fieldsync import errors
+    from fieldsync.crypto.slots import Slots
+
+    for _ in range(20):
+        family(people.amal, "محمد")
+    file = tmp_path / "amal.backup"
+    copies.backup(people.amal, file)
+    whole = file.read_bytes()
+    assert "محمد".encode() not in whole
+    assert sorted(p.name for p in tmp_path.glob("amal.backup*")) == ["amal.backup"]
+    with pytest.raises(errors.BadFile):
+        copies.backup(people.amal, file)
+    for broken in (b"", b"x" * 10_000, whole[: len(whole) // 2], whole[:3_000], whole[:-1_500] + b"x" * 1_500):
+        file.write_bytes(broken)
+        home = tmp_path / "broken"
+        home.mkdir(exist_ok=True)
+        try:
+            copies.restore(file, home, unlock)
+        except errors.FieldsyncError as fault:
+            assert fault.exit in (3, 8)
+            assert list(home.iterdir()) == []
+        else:
+            assert broken[:-10_240] == whole[:-10_240]  # only the tar's own padding
+            shutil.rmtree(home)
+    file.write_bytes(whole)
+    home = tmp_path / "good"
+    home.mkdir()
+
+    def wrong(slots: Slots) -> bytes:
+        return slots.open_keyfile(b"another key file's bytes, 32....")
+
+    with pytest.raises(errors.WrongPassphrase):
+        copies.restore(file, home, wrong)
+    copies.restore(file, home, unlock)
+    node = open_node(home)
+    assert len(rows(node)) == 20
+    node.close()
