@@ -1,4 +1,4 @@
-"""A headquarters, two branches, four laptops: any order of edits, syncs with either server, cuts; at the end all are equal."""
+"""A headquarters, two branches, one below one of them, five laptops: any order of edits, syncs with either server, cuts; at the end all are equal."""
 
 import hashlib
 import shutil
@@ -25,9 +25,11 @@ from tests import directly
 from tests.cast import Clock, copy_cast, fill, found_office, join_directly, open_node, rows
 from tests.scale import SCALE
 
-SERVERS = ("hq", "jbl", "qrd")
-HOME = {"amal": "jbl", "basim": "jbl", "samar": "qrd", "dima": "hq"}  # where each laptop was enrolled
-UNITS = {"amal": ["LAT/JBL"], "basim": ["LAT/JBL"], "samar": ["LAT/QRD"], "dima": ["LAT"]}
+SERVERS = ("hq", "jbl", "qrd", "old")
+ABOVE = {"old": "jbl", "jbl": "hq", "qrd": "hq"}  # from the leaves up
+BRANCHES = {"jbl": "LAT/JBL", "qrd": "LAT/QRD", "old": "LAT/JBL/OLD"}
+HOME = {"amal": "jbl", "basim": "jbl", "samar": "qrd", "dima": "hq", "rima": "old"}  # where each laptop was enrolled
+UNITS = {"amal": ["LAT/JBL"], "basim": ["LAT/JBL"], "samar": ["LAT/QRD"], "dima": ["LAT"], "rima": ["LAT/JBL/OLD"]}
 _template: list[Path] = []
 
 
@@ -42,11 +44,11 @@ def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
 def found_tree(home: Path) -> None:
     """Set up the tree, each node in a folder of its own."""
     found_office(home / "hq")
-    for name, unit in (("jbl", "LAT/JBL"), ("qrd", "LAT/QRD")):
+    for name, unit in BRANCHES.items():
         office.init(home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=office_texts(home))
-        hq, branch = open_node(home / "hq"), open_node(home / name)
-        enrol_branch(hq, branch, unit)
-        hq.close()
+        above, branch = open_node(home / ABOVE[name]), open_node(home / name)
+        enrol_branch(above, branch, unit)
+        above.close()
         branch.close()
     for name, server in HOME.items():
         node = open_node(home / server)
@@ -110,10 +112,10 @@ class Tree:
     def settle(self) -> list[int]:
         """Let everybody sync until nothing can be new to anyone; return what was healed in the end."""
         healed: list[int] = []
-        for _ in range(2):
+        for _ in range(3):
             healed += [self.sync(name, server) for name, server in HOME.items()]
-            healed += [self.sync(branch, "hq") for branch in ("jbl", "qrd")]
-        healed += [self.sync(branch, "hq") for branch in ("jbl", "qrd")]
+            healed += [self.sync(branch, above) for branch, above in ABOVE.items()]
+        healed += [self.sync(branch, above) for branch, above in reversed(ABOVE.items())]
         return healed + [self.sync(name, server) for name, server in HOME.items()]
 
 
@@ -123,8 +125,8 @@ _fields = st.fixed_dictionaries(
 _step = st.one_of(
     st.tuples(st.just("add"), st.sampled_from(tuple(HOME)), _fields),
     st.tuples(st.just("edit"), st.sampled_from(tuple(HOME)), st.integers(0, 5), _fields),
-    st.tuples(st.just("sync"), st.sampled_from((*HOME, "jbl", "qrd")), st.sampled_from(SERVERS), st.none() | st.integers(0, 6)),
-    st.tuples(st.just("sync"), st.sampled_from((*HOME, "jbl", "qrd")), st.sampled_from(SERVERS), st.none()),
+    st.tuples(st.just("sync"), st.sampled_from((*HOME, *ABOVE)), st.sampled_from(SERVERS), st.none() | st.integers(0, 6)),
+    st.tuples(st.just("sync"), st.sampled_from((*HOME, *ABOVE)), st.sampled_from(SERVERS), st.none()),
 )  # fmt: skip
 
 
@@ -152,7 +154,7 @@ def check(tree: Tree) -> None:
                 assert [c.hash for c in tx.commits(node.device, 0)] == [c.hash for c in mine.commits(node.device, 0)]
                 assert mine.refusals(node.device) == tx.refusals(node.device) == []
                 assert mine.acknowledged(hq.device, node.device) == mine.device(node.device).head  # type: ignore[union-attr]
-    for name in ("jbl", "qrd", *HOME):
+    for name in (*ABOVE, *HOME):
         assert directly.differing(tree.nodes[name], hq) == []
         for record, row in rows(tree.nodes[name]).items():
             assert canonical(row.state) == canonical(held[record].state)
