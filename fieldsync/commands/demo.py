@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from typer import Option
 
 from fieldsync import errors
 from fieldsync.commands import settings_of, tables, write_json
@@ -38,7 +39,7 @@ class _NotAsToldError(Exception):
     """The story did not come out as it is told."""
 
 
-class _Story:
+class Story:
     """A folder with a server and laptops, and what each step cost."""
 
     def __init__(self, folder: Path, lang: str) -> None:
@@ -48,9 +49,13 @@ class _Story:
         key.write_bytes(secrets.token_bytes(32))
         known = {name: value for name, value in os.environ.items() if name not in (PASSPHRASE, "FIELDSYNC_HOME")}
         self.environment = known | {KEY_FILE: str(key), "FIELDSYNC_LANG": lang, "PYTHONUTF8": "1"}
+        self.listen = f"127.0.0.1:{self.port()}"
+
+    def port(self) -> int:
+        """Return a port that nobody listens on."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self.listen = f"127.0.0.1:{probe.getsockname()[1]}"
+            return int(probe.getsockname()[1])
 
     def run(self, who: str, *words: str, code: int = 0) -> Any:
         """Run one command on somebody's computer and return its JSON; any other exit code is not as told."""
@@ -70,10 +75,16 @@ class _Story:
         self.costs.append({"who": who, **told})
         return told
 
+    def night(self, branch: str) -> dict[str, Any]:
+        """Sync a branch with the server above it, and note what it cost."""
+        told: dict[str, Any] = self.run(branch, "server", "upstream", "sync")
+        self.costs.append({"who": branch, **told})
+        return told
+
     @contextlib.contextmanager
-    def server(self) -> Iterator[None]:
-        """Headquarters' server, as a process of its own, until it is told to stop."""
-        command = [*_program(), "--home", str(self.folder / "hq"), "server", "run", "--listen", self.listen]
+    def server(self, name: str = "hq", listen: str = "") -> Iterator[None]:
+        """A server as a process of its own, until it is told to stop; headquarters', unless another is named."""
+        command = [*_program(), "--home", str(self.folder / name), "server", "run", "--listen", listen or self.listen]
         process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True, encoding="utf-8")  # noqa: S603 - this program itself
         assert process.stderr is not None
         try:
@@ -99,7 +110,7 @@ def _program() -> list[str]:
     return [sys.executable, "-m", "cli"]
 
 
-def _households() -> Path:
+def households() -> Path:
     """The invented households that come along: in the package first, in the checkout second."""
     here = Path(__file__).resolve()
     for folder in (here.parents[1], here.parents[2]):
@@ -108,7 +119,10 @@ def _households() -> Path:
     raise errors.BadFile(file="examples/households.csv", reason="missing")
 
 
-def demo(ctx: typer.Context) -> None:
+def demo(
+    ctx: typer.Context,
+    tree: Annotated[bool, Option("--tree", help="Branches, a move, a cut line and a USB stick instead.")] = False,
+) -> None:
     """Tell the whole story in half a minute: offline work, a conflict, a supervisor's decision, equal stores.
 
     Example: fieldsync demo
@@ -120,8 +134,8 @@ def demo(ctx: typer.Context) -> None:
     def tell(key: str, **facts: object) -> None:
         nonlocal step
         if not settings.json:
-            step += key.startswith("demo_step")
-            number = f"{step}. " if key.startswith("demo_step") else "   "
+            step += "_step_" in key
+            number = f"{step}. " if "_step_" in key else "   "
             for line in out.phrase(key, **facts).split("\n"):
                 out.line(number + line)
                 number = "   "
@@ -129,9 +143,14 @@ def demo(ctx: typer.Context) -> None:
 
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fieldsync-demo-", ignore_cleanup_errors=True) as folder:
-        story = _Story(Path(folder), settings.language)
+        story = Story(Path(folder), settings.language)
         try:
-            told = _tell(story, tell)
+            if tree:
+                from fieldsync.commands.demo_tree import tell_tree
+
+                told = tell_tree(story, tell)
+            else:
+                told = _tell(story, tell)
         except _NotAsToldError as fault:
             if settings.json:
                 write_json({"ok": False, "fault": str(fault)})
@@ -146,7 +165,7 @@ def demo(ctx: typer.Context) -> None:
         out.say("demo_end", seconds=seconds)
 
 
-def _tell(story: _Story, tell: Any) -> dict[str, Any]:
+def _tell(story: Story, tell: Any) -> dict[str, Any]:
     tell("demo_begin")
     made = story.run(
         "hq", "server", "init", "--org", "Social Affairs", "--unit", ROOT, "--address", f"https://{story.listen}"
@@ -156,19 +175,19 @@ def _tell(story: _Story, tell: Any) -> dict[str, Any]:
         for home, name, role, unit in PEOPLE:
             invite = story.run("hq", "server", "invite", name, "--role", role, "--unit", unit)["invite"]
             (story.folder / f"{home}.invite").write_text(invite, encoding="utf-8")
-        _together(lambda home: story.run(home, "join", str(story.folder / f"{home}.invite")), "amal", "basim", "samar")
+        together(lambda home: story.run(home, "join", str(story.folder / f"{home}.invite")), "amal", "basim", "samar")
         tell("demo_step_join")
     tell("demo_step_import")
     began = time.monotonic()
-    imported = story.run("amal", "import", str(_households()), "--type", "household")
-    _expect(imported["added"] == ROWS, "import")
+    imported = story.run("amal", "import", str(households()), "--type", "household")
+    expect(imported["added"] == ROWS, "import")
     tell("demo_imported", n=f"{ROWS:,}", seconds=f"{time.monotonic() - began:.1f}")
     story.run("amal", "sync", code=_OFFLINE)
     with story.server():
         up = story.sync("amal")
         tell("demo_step_first", n=f"{up['up']['commits']:,}", each=round(up["up"]["bytes"] / ROWS))
-        fetched = _together(story.sync, "basim", "samar")
-        _expect(all(one["down"]["states"] == ROWS for one in fetched), "first sync")
+        fetched = together(story.sync, "basim", "samar")
+        expect(all(one["down"]["states"] == ROWS for one in fetched), "first sync")
         down = fetched[-1]["down"]
         tell("demo_fetched", n=f"{ROWS:,}", each=round(down["bytes"] / ROWS))
     found = story.run("amal", "find", "الخطيب", "--limit", "0")
@@ -196,13 +215,13 @@ def _tell(story: _Story, tell: Any) -> dict[str, Any]:
     return {"record": code, "digests": digests, "costs": costs}
 
 
-def _decide(story: _Story, tell: Any, code: str) -> None:
+def _decide(story: Story, tell: Any, code: str) -> None:
     """The supervisor finds both values, and takes one."""
     found = story.run("samar", "review", "list")
-    _expect(len(found) == 1 and found[0]["field"] == "location", f"one conflict, not {found}")
+    expect(len(found) == 1 and found[0]["field"] == "location", f"one conflict, not {found}")
     heads = {head["value"]: head for head in found[0]["heads"]}
-    _expect(set(heads) == {"اللاذقية", "طرطوس"}, "both values")
-    _expect(story.run("amal", "show", code)["conflicts"] == ["location"], "the caseworker sees it")
+    expect(set(heads) == {"اللاذقية", "طرطوس"}, "both values")
+    expect(story.run("amal", "show", code)["conflicts"] == ["location"], "the caseworker sees it")
     tell("demo_step_conflict", a="اللاذقية", b="طرطوس")
     chosen = heads["اللاذقية"]
     story.run(
@@ -219,30 +238,31 @@ def _decide(story: _Story, tell: Any, code: str) -> None:
     tell("demo_step_decided", value="اللاذقية")
 
 
-def _compare(story: _Story, tell: Any, code: str) -> dict[str, str]:
+def _compare(story: Story, tell: Any, code: str) -> dict[str, str]:
     """Everybody shows the decision, nobody a conflict; headquarters is sound, and all digests are equal."""
 
     def look(who: str) -> str:
         shown = story.run(who, "show", code)
-        _expect(shown["fields"]["location"] == "اللاذقية" and not shown["conflicts"], f"{who}: the decision")
-        _expect(shown["fields"]["address"] == "قرب الجامع الكبير", f"{who}: the other field")
-        _expect(who != "hq" or story.run(who, "check")["ok"], "headquarters is sound")
+        expect(shown["fields"]["location"] == "اللاذقية" and not shown["conflicts"], f"{who}: the decision")
+        expect(shown["fields"]["address"] == "قرب الجامع الكبير", f"{who}: the other field")
+        expect(who != "hq" or story.run(who, "check")["ok"], "headquarters is sound")
         channels = {channel["unit"]: channel["digest"] for channel in story.run(who, "status")["channels"]}
         return str(channels.get(UNIT))
 
     everybody = ("hq", "amal", "basim", "samar")
-    digests = dict(zip(everybody, _together(look, *everybody), strict=True))
-    _expect(len(set(digests.values())) == 1, "equal digests")
+    digests = dict(zip(everybody, together(look, *everybody), strict=True))
+    expect(len(set(digests.values())) == 1, "equal digests")
     tell("demo_step_equal", unit=UNIT, digest=digests["hq"])
     return digests
 
 
-def _together(step: Callable[[str], Any], *people: str) -> list[Any]:
+def together(step: Callable[[str], Any], *people: str) -> list[Any]:
     """Do a step on several computers at once, as in life."""
     with ThreadPoolExecutor() as pool:
         return list(pool.map(step, people))
 
 
-def _expect(so: bool, what: str) -> None:
+def expect(so: bool, what: str) -> None:
+    """Stop the story where it does not come out as it is told."""
     if not so:
         raise _NotAsToldError(what)

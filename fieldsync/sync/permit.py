@@ -17,6 +17,7 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Row, covers
 from fieldsync.sync import past
 from fieldsync.sync.node import DECIDERS, WRITERS
+from fieldsync.sync.relay import UPSTREAM
 from fieldsync.sync.rules import Rules
 
 AHEAD = "ahead"  # set when values of newer forms than ours were taken, as they came
@@ -34,6 +35,7 @@ class Permit:
         self._units = {channel.n: channel.unit for channel in tx.channels()}
         self._heads = {one.id: one.head for one in tx.devices()}
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
+        self._branch = tx.get(UPSTREAM) is not None
         self.waits = False  # whether the last objection may fall when more comes
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
@@ -123,6 +125,8 @@ class Permit:
         for one in [unpacked(head).value for head in again] if isinstance(again, list) else [unit]:
             if one is None or one in self._units.values():
                 continue
+            if self._branch and isinstance(one, str) and _is_unit(one):
+                continue  # a branch does not know all units; the server above does
             if not isinstance(one, str) or not _is_unit(one) or covers(self._device.grants, one) is None:
                 raise errors.UnitRefused(unit=str(one))
         owner = commit.fields.get(self._rules.of(commit.type).belongs_to or "")

@@ -305,7 +305,7 @@ class Tables(Terminal):
             self.say("new_conflicts", n=told["new_conflicts"])
         if told["refused"]:
             self.say("n_refused", n=told["refused"])
-        moving.left(self, told["left"])
+        moving.left(self, told.get("left", ()))
         if told["digest"] == "healed":
             self.say("healed")
         if "renewed" in told:
