@@ -7,7 +7,8 @@ from fieldsync import errors
 from fieldsync.sync import epochs, heal, past, relay, renew
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
-from fieldsync.sync.session import Client, Serving, Tally
+from fieldsync.sync.serving import Serving
+from fieldsync.sync.session import Client, Tally
 from fieldsync.sync.transport import _Talk
 from fieldsync.wire import messages
 from fieldsync.wire.frames import HEAD, Codec, Kind

@@ -26,7 +26,7 @@ from fieldsync.store.contract import Device, covers
 from fieldsync.sync import heal, past, relay, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
-from fieldsync.sync.session import Batch, Serving
+from fieldsync.sync.serving import Batch, Serving
 from fieldsync.sync.transport import NONCE_HEADER, b64, join_message, unb64
 from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader

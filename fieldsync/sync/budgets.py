@@ -21,7 +21,7 @@ from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 
 if TYPE_CHECKING:
-    from fieldsync.sync.session import Serving
+    from fieldsync.sync.serving import Serving
 
 LEAST = 4_000
 """Bytes that a budget must have: a request with nothing in it takes a few hundred."""

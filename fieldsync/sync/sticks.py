@@ -21,7 +21,8 @@ from fieldsync.crypto.keys import token
 from fieldsync.store.bundles import SERVERS, Packed
 from fieldsync.store.contract import Device
 from fieldsync.sync.node import Node
-from fieldsync.sync.session import Client, Serving, Tally
+from fieldsync.sync.serving import Serving
+from fieldsync.sync.session import Client, Tally
 from fieldsync.sync.taking import Down, Up, chain_at
 from fieldsync.wire import bundle, messages, rows
 from fieldsync.wire.bundle import Carried, Earlier, Manifest, Opener

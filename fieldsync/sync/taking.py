@@ -12,7 +12,8 @@ from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device
 from fieldsync.sync.node import Node
-from fieldsync.sync.session import Client, Serving, Tally
+from fieldsync.sync.serving import Serving
+from fieldsync.sync.session import Client, Tally
 from fieldsync.wire import messages, rows
 from fieldsync.wire.bundle import Manifest
 from fieldsync.wire.frames import Codec, Kind

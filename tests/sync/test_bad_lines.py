@@ -9,7 +9,8 @@ from fieldsync import errors
 from fieldsync.sync import persist, session, transport
 from fieldsync.sync.node import Node
 from fieldsync.sync.persist import Waiting
-from fieldsync.sync.session import Client, Serving, Tally
+from fieldsync.sync.serving import Serving
+from fieldsync.sync.session import Client, Tally
 from fieldsync.wire import messages
 from fieldsync.wire.frames import HEAD, Codec
 from tests.cast import free_port

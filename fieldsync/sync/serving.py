@@ -1,0 +1,318 @@
+"""A sync's other side: what a server does with the frames of a request, and what it answers. No sockets here either."""
+
+from collections import defaultdict
+from collections.abc import Generator, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core import commit as commits
+from fieldsync.core.state import State, halves
+from fieldsync.crypto import chain
+from fieldsync.store import Tx
+from fieldsync.store.contract import Channel, Device, Logged, Row, covers
+from fieldsync.sync import aside, budgets, clocks, epochs, relay
+from fieldsync.sync.apply import apply
+from fieldsync.sync.channels import grants_hash, lacking, visible
+from fieldsync.sync.node import FORMS, Node
+from fieldsync.sync.permit import Permit
+from fieldsync.sync.session import Sizer
+from fieldsync.wire import messages, rows
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+
+_SLICE = 256  # commits whose records fit a processor's cache
+
+
+class Batch(NamedTuple):
+    """A frame's commits with their bytes and seal: read, and not yet checked against the store."""
+
+    commits: list[commits.Commit]
+    bodies: list[bytes]
+    seal: bytes
+    peer: messages.Peer | None = None
+
+
+class Serving:
+    """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
+
+    def __init__(self, node: Node, device: Device, hello: messages.Hello, codec: Codec) -> None:
+        if hello.protocol != PROTOCOL:
+            raise errors.BadVersion(what="protocol", theirs=hello.protocol, ours=PROTOCOL)
+        self.node = node
+        self.device = device
+        self.hello = hello
+        self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
+        self.relays = any(grant.role == "branch" for grant in device.grants)
+        self._carried: set[bytes] = set()  # other devices whose commits came
+        self.new_conflicts = 0
+        self._forms: bytes | None = None  # those in force when the answer began
+        self._echoes: dict[int, set[int]] = defaultdict(set)
+        self._epoch = b""
+        self._off = clocks.ahead(hello.now, node.clock())
+        self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
+        # one that has another schema's dictionary is answered without any
+        self.codec = codec if hello.dictionary == codec.id else Codec()
+
+    def read(self, kind: Kind, payload: bytes) -> "Batch":
+        """Read one frame of the request; needs no store, and so can go on while the store is at work."""
+        if kind is Kind.PEER and self.relays:
+            return Batch([], [], b"", messages.decode(messages.Peer, payload))
+        if kind is not Kind.COMMITS:
+            raise errors.BadFrame(reason="unexpected kind")
+        message = messages.decode(messages.Commits, payload)
+        batch = rows.unpack_commits(message.rows)
+        own = message.device == self.device.id
+        if not batch or not (own or self.relays) or any(c.device != message.device for c in batch):
+            raise errors.BadFrame(reason="device")
+        seqs = [c.seq for c in batch]
+        if seqs != list(range(seqs[0], seqs[0] + len(seqs))):
+            raise errors.BadFrame(reason="not contiguous")
+        return Batch(batch, list(map(commits.encode, batch)), message.seal)
+
+    def _meet(self) -> dict[str, tuple[int, int]]:
+        """Return how far the device has taken each channel, where that counts."""
+        if self._cursors is None:
+            self._epoch, counts = epochs.meet(self.node, self.device, self.hello)
+            if not counts:
+                self.hello = msgspec.structs.replace(
+                    self.hello,
+                    devices=0,
+                    refused=0,
+                    servers=b"",
+                    receipts=0,
+                    judged=0,
+                    passed=0,
+                    clocks=0,
+                    cursors=(),
+                    ahead=(),
+                )
+            self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors if counts}
+        return self._cursors
+
+    def take(self, batches: Sequence["Batch"]) -> None:
+        """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
+        self._meet()
+        with self.node.store.write() as tx:
+            self.node.renew(tx)
+            for batch in batches:
+                if batch.peer is not None:
+                    relay.take_up(tx, self.device, batch.peer)
+            fresh: dict[bytes, list[commits.Commit]] = {}
+            for batch in batches:
+                if batch.commits:
+                    fresh.setdefault(batch.commits[0].device, []).extend(self._keep(tx, batch))
+            if not any(fresh.values()):
+                return
+            tx.tell_hello(self.device.id, messages.encode(self.hello))
+            for author, written in fresh.items():
+                device = tx.device(author)
+                assert device is not None
+                clocks.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
+                for start in range(0, len(written), _SLICE):
+                    self._judge(tx, device, written[start : start + _SLICE])
+            aside.again(self.node, tx)
+
+    def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
+        """Apply what the device may write; the rest is kept aside, with the reason."""
+        known = tx.rows(dict.fromkeys(c.record for c in fresh))
+        permit = Permit(tx, self.node.rules, device, known)
+        accepted = []
+        for one in fresh:
+            reason = permit.objection(one)
+            if reason is None:
+                accepted.append(commits.state_of(one))
+            else:
+                tx.refuse(device.id, one.seq, reason, waits=permit.waits)
+                self.refused += 1
+        self._apply(tx, accepted, known)
+
+    def _keep(self, tx: Tx, batch: "Batch") -> list[commits.Commit]:
+        """Log the commits that are new, once their chain and seal are proved, and return them.
+
+        Those held must be the same (Forked), and none may be missing before them (Gap).
+        """
+        device = tx.device(batch.commits[0].device)
+        if device is None or device.chain is None:
+            return []  # a device that this server did not accept from the branch
+        if device.id != self.device.id:
+            if device.state == "forked":
+                return []  # a copy of it goes on as another device, and has brought them
+            self._carried.add(device.id)
+        elif device.state == "forked":
+            raise errors.Forked(device=device.id.hex(), seq=device.head)
+        first = batch.commits[0].seq
+        if first > device.head + 1:
+            raise errors.Gap(device=device.id.hex(), need=device.head + 1)
+        again = min(device.head + 1 - first, len(batch.commits))
+        if again:
+            held = [logged.hash for logged in tx.commits(device.id, first - 1, again)]
+            for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
+                if one != chain.body_hash(body):
+                    raise errors.Forked(device=device.id.hex(), seq=first + i)
+        fresh = batch.commits[again:]
+        if not fresh:
+            return []
+        bodies = batch.bodies[again:]
+        links = chain.extend(device.chain, bodies)
+        if device.key is None or not chain.check_seal(device.key, fresh[-1].seq, links[-1][1], batch.seal):
+            raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
+        logged = [
+            Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
+            for c, body, link in zip(fresh, bodies, links, strict=True)
+        ]
+        tx.append(device.id, logged, batch.seal)
+        self.kept += len(logged)
+        return fresh
+
+    def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
+        """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
+        cursors = self._cursors or {}
+        whole = {channel.n: cursors.get(channel.unit, (0, 0))[1] for channel in tx.channels()}
+        more = set()
+        for record, row in known.items():
+            told, echoes = whole.get(row.channel or 0, 0), self._echoes[row.channel or 0]
+            arrivals = row.arrivals.values()
+            if max(arrivals, default=0) > told and any(
+                arrival > told and arrival not in echoes for arrival in arrivals
+            ):
+                more.add(record)
+        held = set(known)
+        applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
+        self.new_conflicts += applied.new_conflicts
+        numbers: dict[str, int] = {}
+        for state in states:
+            made, unit = applied.rows.get(state.record), state.values.get("_unit")
+            if made is None or state.record in held or state.base is None or not isinstance(unit, str):
+                continue
+            # made in a unit that it is not in, as its family or itself has moved: where its author has it, it is told to leave
+            if unit not in numbers:
+                numbers[unit] = tx.channel_number(unit)
+            if numbers[unit] not in made.channels:
+                tx.tell_gone(numbers[unit], made.n)
+                if made.owner is not None:
+                    more.add(state.record)
+        for record in {state.record for state in states} - more:
+            written = applied.rows.get(record)
+            if written is not None and written.channel is not None:
+                self._echoes[written.channel].add(max(written.arrivals.values()))
+
+    def answer(self) -> Iterator[bytes]:
+        """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
+        node = self.node
+        self._meet()
+        with node.store.read() as tx:
+            device = tx.device(self.device.id)
+            assert device is not None
+            channels = visible(tx, device.grants) if not self.hello.where else []
+            named = tuple(tx.named_devices(self.hello.devices))
+            judged = tx.judged(self.hello.refused, self.device.id)
+            receipts = tuple(
+                (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
+            )
+            above = relay.above(tx)
+            self._forms = tx.get(FORMS)
+            texts = _newer(tx, self._forms, self.hello.schema)
+            noted = tuple(tx.clock_notes(self.hello.clocks))
+        other = grants_hash(device.grants) != self.hello.grants
+        grants = tuple((g.unit, g.role) for g in device.grants) if other else None
+        refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
+        last = judged[-1][0] if judged else 0
+        servers = above if relay.servers_hash(messages.encode(above)) != self.hello.servers else None
+        epoch = self._epoch if self._epoch != self.hello.epoch else b""
+        ack = messages.Ack(
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers, texts, epoch, noted,
+        )  # fmt: skip
+        told = self.codec.pack(Kind.ACK, messages.encode(ack))
+        yield told
+        if self.relays:
+            for part in relay.parts_down(node, self.hello, self._carried):
+                yield self.codec.pack(Kind.PEER, messages.encode(part))
+        if self.hello.budget:
+            yield from budgets.answer(self, channels, self.hello.budget - len(told))
+        else:
+            yield from self.whole(channels)
+
+    def whole(self, channels: Sequence[Channel]) -> Iterator[bytes]:
+        """Yield all that the other lacks, and how each channel stands."""
+        with self.node.store.read() as tx:
+            former = tx.former(self.device.id)
+        cursors = self._meet()
+        ended: list[messages.Summary] = []
+        for channel in channels:
+            taken, whole = cursors.get(channel.unit, (0, 0))
+            bare = not whole and covers(former, channel.unit) is not None
+            summary = yield from self._channel(channel, taken, whole, bare=bare)
+            ended.append(summary)
+        with self.node.store.read() as tx:
+            if tx.get(FORMS) != self._forms:
+                ended = []  # published meanwhile: these digests are not of the names that the other side has
+        yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
+
+    def _channel(
+        self, channel: Channel, after: int, whole: int, *, bare: bool
+    ) -> Generator[bytes, None, messages.Summary]:
+        sizer = Sizer()
+        low, high = next(((low, high) for unit, low, high in self.hello.ahead if unit == channel.unit), (0, 0))
+        while True:
+            with self.node.store.read() as tx:
+                page = tx.page(channel.n, after, sizer.rows, self._echoes[channel.n])
+                if not page:
+                    now = tx.channel(channel.n)
+                    summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
+                    break
+                device = self.device.id
+                found = [
+                    (
+                        e,
+                        None
+                        if e.gone or e.row is None or low < e.arrival <= high
+                        else lacking(tx, e.row, whole, device, bare=bare),
+                    )
+                    for e in page
+                ]
+            while True:
+                arrival = found[-1][0].arrival
+                states = [state for _, state in found if state is not None]
+                gone = tuple(entry.row.state.record for entry, _ in found if entry.gone and entry.row is not None)
+                if not states and not gone:
+                    break
+                message = messages.States(channel.unit, arrival, rows.pack_states(states), gone)
+                try:
+                    frame = self.codec.pack(Kind.STATES, messages.encode(message))
+                except errors.TooLarge:
+                    if len(found) == 1:
+                        yield from self._parts(channel.unit, after, arrival, states)
+                        break
+                    found = found[: len(found) // 2]
+                    continue
+                sizer.took(len(found), len(frame))
+                yield frame
+                break
+            after = arrival
+        return summary
+
+    def _parts(self, unit: str, before: int, arrival: int, states: list[State]) -> Iterator[bytes]:
+        """Yield a record that fits no frame in several; only the last of them moves the cursor."""
+        while states:
+            part, *later = states
+            message = messages.States(unit, before if later else arrival, rows.pack_states([part]))
+            try:
+                frame = self.codec.pack(Kind.STATES, messages.encode(message))
+            except errors.TooLarge:
+                smaller = halves(part)
+                if not smaller:
+                    raise
+                states = smaller + later
+            else:
+                yield frame
+                states = later
+
+
+def _newer(tx: Tx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
+    """Return our forms' texts for one who has other and no newer ones, {} for one whose are newer, None where they are ours."""
+    if theirs == ours or not theirs:
+        return None
+    if theirs[:4] > ours[:4]:
+        return {}
+    return msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
