@@ -168,14 +168,24 @@ class Permit:
                 if not _are_heads(value[REOPENED]):
                     raise errors.IllegalValue(type=commit.type, field=name, reason="system")
             elif check is not None:
-                if value is not None and not newer and not self._held(commit, name, value):
-                    _check_plain(commit, check, name, value)
+                if value is not None and not newer:
+                    self._check_plain(commit, check, name, value)
             elif name.startswith("_"):
                 _check_system(commit, name, value)
                 decision = decision or field_of(name) == DECIDED
             elif not newer:
                 _check_member(commit, kind.field(field_of(name)), name, value)
         return decision
+
+    def _check_plain(self, commit: Commit, check: Normaliser, name: str, value: object) -> None:
+        try:
+            normal = check(value) == value
+        except errors.FieldsyncError:
+            if not self._held(commit, name, value):
+                raise
+        else:
+            if not normal and not self._held(commit, name, value):
+                raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
 
     def _held(self, commit: Commit, name: str, value: object) -> bool:
         """Say whether the record shows this value already: a person may decide for what an older form allowed."""
@@ -186,11 +196,6 @@ class Permit:
         return any(
             type(head.value) is type(value) and head.value == value for head in register_of(row.state, name).heads
         )
-
-
-def _check_plain(commit: Commit, check: Normaliser, name: str, value: object) -> None:
-    if check(value) != value:
-        raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
 
 
 def _id(commit: Commit, owner: str) -> bytes:
