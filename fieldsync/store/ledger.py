@@ -212,12 +212,6 @@ class Ledger(Numbered):
         query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
         return [tuple(row) for row in self.sql(query, (self.device_number(device), after))]
 
-    def kept_aside(self, reasons: Sequence[str]) -> list[tuple[bytes, int]]:
-        """Return (device, seq) of the commits that are kept aside for one of these reasons, in the order of their coming."""
-        marks = ",".join("?" * len(reasons))
-        found = self.sql(f"SELECT device, seq FROM refusal WHERE reason IN ({marks}) ORDER BY arrival", tuple(reasons))
-        return [(self.device_id(row[0]), row[1]) for row in found.fetchall()]
-
     def judged(self, after: int, device: bytes | None = None) -> list[tuple[int, bytes, int, str, str]]:
         """Return (arrival, device, seq, code, facts) of the commits (of one device) kept aside, or taken after all, since an arrival."""
         query = (

@@ -67,7 +67,7 @@ def apply(
         if index and (based or not rules.of(row.state.type).searched.isdisjoint(map(field_of, changed))):
             searched.add(state.record)
         row.state = merged
-    off = off_heads(tx) if touched else trusts_all
+    off = off_heads(tx)
     for row, names in touched.values():
         settle_row(row, rules.of(row.state.type), names, off)
     opened = [touched[record][0] for record, n in conflicts.items() if len(touched[record][0].conflicts) > n]
@@ -108,12 +108,17 @@ def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
 
 def off_heads(tx: Tx) -> Off:
     """Return what says of a head whether its clock is known to have been off."""
-    ranges: dict[bytes, list[tuple[int, int]]] = {}
-    for _, device, first, last, _ in tx.clock_notes(0):
-        ranges.setdefault(device, []).append((first, last))
-    if not ranges:
-        return trusts_all
-    return lambda head: any(first <= head.seq <= last for first, last in ranges.get(head.device, ()))
+    ranges: dict[bytes, list[tuple[int, int]]] | None = None
+
+    def off(head: Head) -> bool:
+        nonlocal ranges
+        if ranges is None:  # few records have a tie
+            ranges = {}
+            for _, device, first, last, _ in tx.clock_notes(0):
+                ranges.setdefault(device, []).append((first, last))
+        return any(first <= head.seq <= last for first, last in ranges.get(head.device, ()))
+
+    return off
 
 
 # --- settling ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Commits that were kept aside because what they had seen was not there yet: judged again when more has come."""
+"""Commits that were kept aside because what they had seen, or the form that knows them, was not there yet: judged again when more is."""
 
 from fieldsync.core.commit import decode, state_of
 from fieldsync.store import Tx

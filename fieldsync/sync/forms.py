@@ -5,20 +5,18 @@ docs/decisions/0013-forms-travel.md says why this gives the same registers every
 
 from collections.abc import Iterable, Sequence
 
-from fieldsync import errors
-from fieldsync.core.commit import decode, state_of
 from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
-from fieldsync.sync.apply import apply, settle_row
+from fieldsync.sync import aside
+from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node, write_schema
-from fieldsync.sync.permit import AHEAD, Permit
+from fieldsync.sync.permit import AHEAD
 from fieldsync.sync.rules import FieldRule, Rules, TypeRules
 
 _PART = 2_000
-_WAITING = (errors.UnknownType.code, errors.UnknownField.code)  # why a commit may wait for newer forms
 
 
 def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
@@ -37,7 +35,7 @@ def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
     node.renew(tx)
     tx.put(AHEAD, 0)
     if not node.is_laptop:
-        _judge_again(node, tx)
+        aside.again(node, tx)
     return changed
 
 
@@ -78,23 +76,6 @@ def _settled(type_rules: TypeRules, state: State, row: Row) -> Row:
     settle_row(row, type_rules, None)
     row.conflicts = {name: origins.get(name) for name in row.conflicts}
     return row
-
-
-def _judge_again(node: Node, tx: Tx) -> None:
-    """Apply what was kept aside because no form here knew its type or field, now that one does."""
-    for device, seq in tx.kept_aside(_WAITING):
-        writer = tx.device(device)
-        logged = next(iter(tx.commits(device, seq - 1, 1)), None)
-        if writer is None or logged is None or logged.body is None:
-            continue
-        commit = decode(logged.body)
-        known = tx.rows([commit.record])
-        objection = Permit(tx, node.rules, writer, known).objection(commit)
-        if objection is None:
-            tx.accept(device, seq)
-            apply(tx, node.rules, [state_of(commit)], index=node.is_laptop, known=known)
-        elif objection.code not in _WAITING:
-            tx.refuse(device, seq, objection)
 
 
 def labels(node: Node, types: Iterable[str]) -> Sequence[dict[str, object]]:

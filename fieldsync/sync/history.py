@@ -45,7 +45,6 @@ def history(node: Node, ref: str) -> list[Json]:
         lost, origins = set(_lost(row)), dict(_origins(row))
         receipts = Receipts(node, tx, row)
         told: list[Json] = []
-        aside = {dot[0]: {seq for seq, _, _ in tx.refusals(dot[0])} for dot in entries}
         known: list[tuple[Dot, str, Value]] = []
         for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
             changes = {}
@@ -62,7 +61,7 @@ def history(node: Node, ref: str) -> list[Json]:
                     "changes": changes, "note": entry.note, "lost": any((dot, name) in lost for name in changes),
                     "receipt": receipts.of(dot),
                 })  # fmt: skip
-                if dot[1] in aside[dot[0]]:
+                if told[-1]["receipt"]["refused"]:
                     told[-1]["refused"] = True
         return told
 

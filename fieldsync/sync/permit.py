@@ -68,6 +68,7 @@ class Permit:
                 return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
             self._made.setdefault(commit.record, (unit, commit.type))
         except errors.FieldsyncError as objection:
+            self.waits = self.waits or isinstance(objection, errors.UnknownType | errors.UnknownField)
             return objection
         return None
 

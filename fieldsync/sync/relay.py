@@ -127,7 +127,7 @@ def behind(tx: Tx, server: bytes) -> bool:
     return any(d.head > tx.acknowledged(server, d.id) for d in tx.devices() if d.head)
 
 
-def unsent(tx: Tx, client: "Client") -> set[bytes]:
+def unsent(client: "Client", tx: Tx) -> set[bytes]:
     """Return the records with commits on this node that the client's server does not hold."""
     devices = [d.id for d in tx.devices() if d.head] if client.branch else [client.node.device]
     return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged(client.server.id, one))}

@@ -87,7 +87,7 @@ class Serving:
                     cursors=(),
                     ahead=(),
                 )
-            self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors if counts}
+            self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
         return self._cursors
 
     def take(self, batches: Sequence["Batch"]) -> None:

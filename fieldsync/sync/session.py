@@ -228,7 +228,7 @@ class Client:
             channel = tx.channel_number(message.unit)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop)
             left = [row for row in tx.rows(message.gone).values() if channel in row.channels]
-            unsent = relay.unsent(tx, self) if left else set()
+            unsent = relay.unsent(self, tx) if left else set()
             if any(row.state.record in unsent for row in left):
                 self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
             tx.depart(row for row in left if row.state.record not in unsent)

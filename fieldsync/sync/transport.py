@@ -21,7 +21,6 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
-from fieldsync.store import Tx
 from fieldsync.store.contract import Server
 from fieldsync.sync import budgets, epochs, heal, moving, relay, renew
 from fieldsync.sync import node as nodes
@@ -302,15 +301,12 @@ class _Talk:
         """Find and fetch the records of a channel that differ; return how many."""
         with self.node.store.read() as tx:
             join = epochs.suspected(tx, self.server.id) or (self.server.mixed and not self.client.branch)
-        healer = heal.Healer(self.node, unit, self._unsent, join=join)
+        healer = heal.Healer(self.node, unit, partial(relay.unsent, self.client), join=join)
         for ask in healer.asks():
             frame = self.client.codec.pack(Kind.ASK, messages.encode(ask))
             for kind, payload in self.request("/v1/heal", self.client.hello(where=True), partial(iter, [frame])):
                 healer.take(kind, payload)
         return healer.healed
-
-    def _unsent(self, tx: Tx) -> set[bytes]:
-        return relay.unsent(tx, self.client)
 
 
 def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
