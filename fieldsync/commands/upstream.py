@@ -47,7 +47,7 @@ def sync(
     with opened(ctx) as node:
         server = upstream.server_above(node)
         with bar(ctx) as progress:
-            synced = syncing.sync(node, server.address, progress)
+            synced = syncing.sync(node, server.address, progress, waiting=progress.waiting)
         tell(ctx, synced, lambda out: out.synced(synced))
 
 

@@ -16,12 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from fieldsync import errors
-from fieldsync.core import codes
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
 from fieldsync.server.metrics import Metrics
-from fieldsync.store import Tx
 from fieldsync.store.contract import Device, covers
 from fieldsync.sync import heal, past, relay, renew
 from fieldsync.sync import node as nodes
@@ -220,11 +218,8 @@ class App:
             if now > expires:
                 raise errors.InviteInvalid(reason="expired")
             tx.use_invite(asked.invite, now)
-            lettered = int(tx.get("lettered"))
-            branch = any(grant.role == "branch" for grant in grants)
-            tx.put("lettered", lettered + 1 + (relay.letters_for_branch(tx) if branch else 0))
-            letters = codes.letters(lettered)
-            name, org = node_name(self.node, tx), tx.get("org")
+            letters, first = relay.next_letters(tx, branch=any(grant.role == "branch" for grant in grants))
+            name, org = relay.own_name(self.node, tx), tx.get("org")
             tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
             if asked.age:
                 tx.set_age(device, asked.age)
@@ -233,7 +228,7 @@ class App:
         self.metrics.joins.inc()
         return messages.JoinAnswer(
             org, self.node.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
-            self._nonces.issue(device, 0), now, schema, lettered + 1 if branch else 0, own,
+            self._nonces.issue(device, 0), now, schema, first, own,
         )  # fmt: skip
 
     async def health(self, _request: Request) -> Response:
@@ -255,11 +250,6 @@ class App:
         nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
         headers = {NONCE_HEADER: b64(nonce)} if nonce is not None else {}
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
-
-
-def node_name(node: Node, tx: Tx) -> str:
-    """Return what laptops call this server: its organisation's name, or a branch's unit."""
-    return node.org if tx.get(relay.UPSTREAM) is None else node.grants[0].unit
 
 
 async def _take(serving: Serving, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> None:

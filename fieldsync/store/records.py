@@ -373,7 +373,8 @@ class Records(Several):
         for row in rows:
             assert row.channel is not None
             now = term(row.state)
-            self._counter(row.channel)[1] += now - row.old_term
+            for channel in row.channels:
+                self._counter(channel)[1] += now - row.old_term
             row.old_term = now
             conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
             registers = encode_registers(row, self.device_number, self.author_number)

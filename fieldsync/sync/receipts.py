@@ -7,6 +7,7 @@ from fieldsync.core.settle import DECIDED, candidates
 from fieldsync.core.state import register_of
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
+from fieldsync.sync import relay
 from fieldsync.sync.node import Node
 
 
@@ -35,6 +36,6 @@ class Receipts:
             self._names[server] for server, to, _ in self._servers[device] if to >= seq and server in self._names
         ]
         if not self._node.is_laptop and next(iter(self._tx.commits(device, seq - 1, 1)), None) is not None:
-            received.insert(0, self._node.org)
+            received.insert(0, relay.own_name(self._node, self._tx))
         review = "open" if dot in self._open else "settled" if dot in self._settled else None
         return {"received": received, "refused": self._refused[device].get(seq), "review": review}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fieldsync.core import codes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import Tx
@@ -52,9 +53,20 @@ def grants(tx: Tx) -> tuple[Grant, ...]:
 # --- servers further up -----------------------------------------------------------------------------------------------
 
 
-def letters_for_branch(tx: Tx) -> int:
-    """Return how many devices a branch of this server may name: the first below the top many, those below it fewer."""
-    return 1_000 if tx.get(UPSTREAM) is None else 30
+def next_letters(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
+    """Take the next device's letters; for a branch also the number of the first that it may give (0 for others).
+
+    A branch of the top server may name a thousand devices, one further below thirty.
+    """
+    lettered = int(tx.get("lettered"))
+    room = (1_000 if tx.get(UPSTREAM) is None else 30) if branch else 0
+    tx.put("lettered", lettered + 1 + room)
+    return codes.letters(lettered), lettered + 1 if branch else 0
+
+
+def own_name(node: "Node", tx: Tx) -> str:
+    """Return what others call this server: its organisation's name, or a branch's unit."""
+    return node.org if tx.get(UPSTREAM) is None else node.grants[0].unit
 
 
 def above(tx: Tx) -> _Above:

@@ -15,6 +15,7 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Logged
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
+from fieldsync.sync.relay import Told, next_letters
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
@@ -163,7 +164,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     for name, value in facts.items():
         tx.put(name, value)
     for server in tx.servers():
-        tx.put(f"judged {server.id.hex()}", 0)
+        Told(server.id).put(tx, "refused", 0)
     return {"device": letters, "carried": len(made), "codes": dict(renamed.values())}
 
 
@@ -190,11 +191,11 @@ def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
                 raise errors.Revoked
             letters = now.letters
         else:
-            lettered = int(tx.get("lettered"))
-            tx.put("lettered", lettered + 1)
-            letters = codes.letters(lettered)
+            letters, _ = next_letters(tx)
             tx.enrol(new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.first(new))
             tx.succeed(old.id, new)
+            for recipient in tx.ages([old.id]).values():
+                tx.set_age(new, recipient)  # the copy has the store's identity, too
         held = tx.heads_at(old.id, [seq for seq, _ in asked.probes])
     common = max((seq for seq, link in asked.probes if held.get(seq, b"")[:_SHORT] == link), default=0)
     return letters, common

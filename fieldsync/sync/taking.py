@@ -71,6 +71,8 @@ class Up:
                 raise errors.BadBundle(reason="content")
             self._open(payload)
             return
+        if kind is not Kind.COMMITS:
+            raise errors.BadBundle(reason="content")
         batch = self._serving.read(kind, payload)
         device, first = batch.commits[0].device, batch.commits[0].seq
         at, link = self._at.get(device, (-1, b""))

@@ -8,7 +8,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core.state import canonical
-from fieldsync.sync import history, read, review, save, verify
+from fieldsync.sync import history, read, review, save, sticks, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import directly
@@ -74,6 +74,9 @@ def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:
             assert fresh is not None
             assert (old.state, fresh.state, fresh.person) == ("forked", "enrolled", old.person)
         assert directly.sync(back, hq).commits == 0
+        answer = image_ / "answer.age"
+        sticks.reply(hq, answer, fresh)  # by stick, too, it is a device like any other
+        assert sticks.unpack(back, answer)["digest"] == "equal"
     finally:
         back.close()
 

@@ -18,10 +18,12 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.verify import check
 from tests import directly
-from tests.cast import JBL, Clock, copy_cast, found_cast, open_node, rows
+from tests.cast import JBL, QRD, Clock, copy_cast, found_cast, open_node, rows
 from tests.conftest import Cast
 from tests.formbook import Book, Question, write
 from tests.offices import write as write_commits
+from tests.sync.test_convergence import check_store
+from tests.sync.test_moving import move
 
 LAPTOPS = ("amal", "basim")
 _small = st.integers(0, 7)
@@ -329,6 +331,25 @@ def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: 
     assert [one["code"] for one in read.status(people.amal)["refused"]] == ["unknown_field"]
     with people.hq.store.read() as tx:
         assert tx.refusals(people.amal.device) != []
+
+
+def test_a_rename_reaches_a_record_that_is_in_two_places(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Two moved it to two units, and it is in the digests of both: the new names change these alike on every node."""
+    record = _visit(people.basim)
+    save.edit(people.basim, record.hex(), Changes(set={"q0": "by a commit of its own"}))
+    for node in (people.basim, people.samar):
+        directly.sync(node, people.hq)
+    move(people.basim, record, QRD)
+    move(people.samar, record, "LAT")
+    for node in (people.basim, people.samar, people.basim):
+        directly.sync(node, people.hq)
+    assert len(rows(people.hq)[record].channels) == 2
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    tallies = [directly.sync(node, people.hq) for node in (people.basim, people.samar)]
+    assert [(tally.healed, tally.differing) for tally in tallies] == [(0, [])] * 2
+    for node in (people.hq, people.basim, people.samar):
+        check_store(node)
 
 
 def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from fieldsync.core.state import canonical
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import office, upstream
 from fieldsync.server.app import App
-from fieldsync.sync import invites, save, transport
+from fieldsync.sync import invites, save, sticks, transport
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
@@ -215,6 +215,18 @@ def test_a_revoked_device_is_locked_out_at_the_branch_from_its_next_night_on() -
             assert known is not None
             assert known.state == "revoked"
         assert len(rows(tree.nodes["jbl"])) == 1
+    finally:
+        tree.close()
+
+
+def test_a_bundle_of_a_branch_is_refused_and_no_fault(tmp_path: Path) -> None:
+    """Branches do not pack for those above them yet: what a branch alone may say is not taken from a file."""
+    tree = Tree()
+    try:
+        sticks.pack(tree.nodes["jbl"], tmp_path / "up.age")
+        with pytest.raises(errors.BadBundle):
+            sticks.unpack(tree.nodes["hq"], tmp_path / "up.age")
+        assert rows(tree.nodes["hq"]) == {}
     finally:
         tree.close()
 
