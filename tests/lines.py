@@ -16,7 +16,34 @@ _PIECE = 16 * 1024
 _LOOK_SECONDS = 0.05
 
 
-class Relay:
+class Listening:
+    """Listens on a port of its own, on a thread of its own, and meets who comes; made last in a line's making, as it starts at once."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(_LOOK_SECONDS)
+        self.port = int(self._listener.getsockname()[1])
+        self._open = True
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take the line down."""
+        self._open = False
+        self._thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while self._open:
+            with contextlib.suppress(TimeoutError):
+                near, _ = self._listener.accept()
+                self._meet(near)
+
+    def _meet(self, near: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class Relay(Listening):
     """Carries TCP from a port of its own to another; `up` and `down` are the bytes carried so far.
 
     `cut_up` and `cut_down`: after so many bytes of one connection in that direction the line is dead, as a radio link dies.
@@ -29,37 +56,21 @@ class Relay:
         self.cut_up: int | None = None
         self.cut_down: int | None = None
         self.swallow_after: int | None = None
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._open = True
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        super().__init__()
 
     def whole(self) -> None:
         """Let everything through again, and count from nothing."""
         self.cut_up = self.cut_down = self.swallow_after = None
         self.up = self.down = self.connections = 0
 
-    def close(self) -> None:
-        """Take the line down."""
-        self._open = False
-        self._thread.join()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        self._listener.settimeout(_LOOK_SECONDS)
-        while self._open:
-            try:
-                near, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            try:
-                far = socket.create_connection(("127.0.0.1", self.to))
-            except OSError:
-                near.close()
-                continue
-            self.connections += 1
-            threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
+    def _meet(self, near: socket.socket) -> None:
+        try:
+            far = socket.create_connection(("127.0.0.1", self.to))
+        except OSError:
+            near.close()
+            return
+        self.connections += 1
+        threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
 
     def _carry(self, near: socket.socket, far: socket.socket) -> None:
         """One connection, on a thread of its own: what it carried decides when it dies."""
@@ -103,7 +114,7 @@ def _hang_up(*sockets: socket.socket) -> None:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-class Tap:
+class Tap(Listening):
     """Carries TLS, and hears it: `heard` are the bytes that each connection carried up, after its handshake.
 
     With `to` None it is a server of its own that answers nothing.
@@ -115,34 +126,18 @@ class Tap:
         self.handshakes = 0
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._open = True
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        super().__init__()
 
-    def close(self) -> None:
-        """Stop listening."""
-        self._open = False
-        self._thread.join()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        self._listener.settimeout(_LOOK_SECONDS)
-        while self._open:
-            try:
-                plain, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            plain.settimeout(10)
-            heard = bytearray()
-            self.heard.append(heard)
-            try:
-                with self._context.wrap_socket(plain, server_side=True) as near:
-                    self.handshakes += 1
-                    self._carry(near, heard)
-            except OSError:
-                continue  # the other end did not like us, or is done
+    def _meet(self, near: socket.socket) -> None:
+        near.settimeout(10)
+        heard = bytearray()
+        self.heard.append(heard)
+        with (
+            contextlib.suppress(OSError),  # the other end did not like us, or is done
+            self._context.wrap_socket(near, server_side=True) as secure,
+        ):
+            self.handshakes += 1
+            self._carry(secure, heard)
 
     def _carry(self, near: ssl.SSLSocket, heard: bytearray) -> None:
         if self.to is None:
@@ -221,7 +216,7 @@ def get(port: int, path: str) -> Reply:
         return reply(connection, "GET")
 
 
-class Thin:
+class Thin(Listening):
     """Carries TCP as a bad line does: so many bytes a second, so many seconds each way, and what else is asked.
 
     `still_after`: once a connection carried so many bytes up, nothing moves on it any more, and nobody hangs up.
@@ -235,32 +230,14 @@ class Thin:
         self.still_after: int | None = None
         self.twice = False
         self.up = self.down = self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(_LOOK_SECONDS)
-        self.port = int(self._listener.getsockname()[1])
-        self._open = True
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        super().__init__()
 
-    def close(self) -> None:
-        """Take the line down."""
-        self._open = False
-        self._thread.join()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while self._open:
-            try:
-                near, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            ends = [near, socket.create_connection(("127.0.0.1", self.to))]
-            if self.twice:
-                ends.append(socket.create_connection(("127.0.0.1", self.to)))
-            self.connections += 1
-            threading.Thread(
-                target=self._carry, args=(ends, next(self.cuts, None), self.still_after), daemon=True
-            ).start()
+    def _meet(self, near: socket.socket) -> None:
+        ends = [near, socket.create_connection(("127.0.0.1", self.to))]
+        if self.twice:
+            ends.append(socket.create_connection(("127.0.0.1", self.to)))
+        self.connections += 1
+        threading.Thread(target=self._carry, args=(ends, next(self.cuts, None), self.still_after), daemon=True).start()
 
     def _carry(self, ends: list[socket.socket], cut: int | None, still_after: int | None) -> None:
         near, far, *again = ends
@@ -311,7 +288,7 @@ class Thin:
                     on_its_way.sort(key=lambda one: one[0])
 
 
-class Answering:
+class Answering(Listening):
     """A TLS server of the test's own that answers each request with the next of these, and then hangs up."""
 
     def __init__(self, certificate: Path, answers: list[bytes]) -> None:
@@ -319,27 +296,13 @@ class Answering:
         self._answers = iter(answers)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(_LOOK_SECONDS)
-        self.port = int(self._listener.getsockname()[1])
-        self._open = True
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        super().__init__()
 
-    def close(self) -> None:
-        """Stop listening."""
-        self._open = False
-        self._thread.join()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while self._open:
-            with contextlib.suppress(OSError):
-                plain, _ = self._listener.accept()
-                plain.settimeout(10)
-                with self._context.wrap_socket(plain, server_side=True) as near:
-                    near.recv(_PIECE)
-                    self.asked += 1
-                    near.sendall(next(self._answers, b""))
-                    while near.recv(_PIECE):  # until the other end has read it
-                        pass
+    def _meet(self, near: socket.socket) -> None:
+        near.settimeout(10)
+        with contextlib.suppress(OSError), self._context.wrap_socket(near, server_side=True) as secure:
+            secure.recv(_PIECE)
+            self.asked += 1
+            secure.sendall(next(self._answers, b""))
+            while secure.recv(_PIECE):  # until the other end has read it
+                pass

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.store.bundles import SERVERS
 from fieldsync.sync import read
@@ -10,7 +9,6 @@ from fieldsync.sync import read
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fieldsync.store.contract import Server
     from fieldsync.sync import persist
     from fieldsync.sync.node import Node
 
@@ -38,19 +36,9 @@ def sync(
 def plan(node: "Node", name: str | None) -> dict[str, Any]:
     """Return what a sync would send: {"server", "up": {"commits"}, "dry_run"}; the rest only the server knows."""
     with node.store.read() as tx:
-        server = chosen(tx.servers(), name)
-        me = tx.device(node.device)
-        head = 0 if me is None else me.head
-        commits = head - tx.acknowledged(server.id, node.device)
+        server = read.server_named(tx, name)
+        commits = read.unsent(node, tx, server)
     return {"server": server.name, "up": {"commits": commits}, "dry_run": True}
-
-
-def chosen(servers: "list[Server]", name: str | None) -> "Server":
-    """Return the server of that name; NotFound."""
-    for server in servers:
-        if name in (None, server.name, server.address):
-            return server
-    raise errors.NotFound(what="server", name=name)
 
 
 def status(node: "Node") -> dict[str, Any]:

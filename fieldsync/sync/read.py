@@ -6,13 +6,14 @@ from typing import Any, cast
 
 import msgspec
 
+from fieldsync import errors
 from fieldsync.core import names, stamp
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import field_of, latest, registers
 from fieldsync.schema import validate
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Row, Server
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 
@@ -57,6 +58,21 @@ class Shower:
             "created": None if made is None else {"by": made.author, "at": stamp.text(made.stamp)},
             "updated": None if last is None else {"by": last.author, "at": stamp.text(last.stamp)},
         }
+
+
+def server_named(tx: Tx, name: str | None) -> Server:
+    """Return the server of that name or address; the one synced last, if none is given. NotFound."""
+    found = next((one for one in tx.servers() if name in (None, one.name, one.address)), None)
+    if found is None:
+        raise errors.NotFound(what="server", name=name)
+    return found
+
+
+def unsent(node: Node, tx: Tx, server: Server) -> int:
+    """Return how many of this node's commits a server has not acknowledged."""
+    me = tx.device(node.device)
+    assert me is not None
+    return me.head - tx.acknowledged(server.id, node.device)
 
 
 def acknowledged(node: Node, tx: Tx) -> int:

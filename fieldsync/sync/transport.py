@@ -22,7 +22,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.store.contract import Server
-from fieldsync.sync import budgets, epochs, heal, moving, relay, renew
+from fieldsync.sync import budgets, epochs, heal, moving, read, relay, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
@@ -329,10 +329,7 @@ def sync(
     """
     started = node.clock()
     with node.store.read() as tx:
-        known = tx.servers()
-        chosen = next((one for one in known if server in (None, one.name, one.address)), None)
-        if chosen is None:
-            raise errors.NotFound(what="server", name=server)
+        chosen = read.server_named(tx, server)
         sent_before = tx.acknowledged(chosen.id, node.device)
     tally = tally or Tally()
     tally.acked = tally.sent_before = sent_before
@@ -343,7 +340,8 @@ def sync(
         if not budget:
             talk.check()
     except errors.NoContact as fault:
-        fault.facts["unsent"] = unsent(node, chosen)
+        with node.store.read() as tx:
+            fault.facts["unsent"] = read.unsent(node, tx, chosen)
         raise
     finally:
         talk.line.close()
@@ -351,8 +349,9 @@ def sync(
         tx.set_server(chosen.id, synced=node.clock())
         if not tally.differing and not unchecked:
             epochs.trust(tx, chosen.id)
+        remaining = read.unsent(node, tx, chosen)
     ended = talk.client.ended
-    left = {"partial": True, "remaining": {"commits": unsent(node, chosen)}} if ended is None or ended.partial else {}
+    left = {"partial": True, "remaining": {"commits": remaining}} if ended is None or ended.partial else {}
     digest = "healed" if tally.differing else "equal"
     return {
         "server": chosen.name,
@@ -369,14 +368,6 @@ def sync(
         **left,
         **({"renewed": renewed} if renewed else {}),
     }
-
-
-def unsent(node: Node, server: Server) -> int:
-    """Return how many of this node's commits a server has not acknowledged."""
-    with node.store.read() as tx:
-        me = tx.device(node.device)
-        assert me is not None
-        return me.head - tx.acknowledged(server.id, node.device)
 
 
 # --- joining ----------------------------------------------------------------------------------------------------------

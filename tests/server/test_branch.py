@@ -86,6 +86,8 @@ def test_a_branch_carries_a_case_workers_save_up_and_a_decision_down(tree: Tree)
     tree.json("branch", "server", "upstream", "sync")
     tree.json("amal", "sync")
     assert tree.json("amal", "show", made["id"])["fields"]["location"] == "بانياس"
+    there = tree.json("branch", "history", made["id"])
+    assert [entry["receipt"]["received"] for entry in there if entry["by"] == "amal"] == [["LAT/JBL", "Office"]] * 2
     history = tree.json("amal", "history", made["id"])
     assert [entry["receipt"]["received"] for entry in history if entry["by"] == "amal"] == [["LAT/JBL", "Office"]] * 2
     assert (

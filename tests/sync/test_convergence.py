@@ -57,8 +57,8 @@ def _tidy() -> Any:
         shutil.rmtree(_template.pop())
 
 
-class Office(RuleBasedStateMachine):
-    """What people do in the field, and what the line does to them."""
+class Field(RuleBasedStateMachine):
+    """A headquarters and three laptops ; what was saved on each, and `overstepped`, whether a server kept anything of it aside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,11 +67,6 @@ class Office(RuleBasedStateMachine):
         self.clocks = {name: Clock() for name in ("hq", *LAPTOPS)}
         self.nodes = {name: open_node(self.home / name, self.clocks[name]) for name in ("hq", *LAPTOPS)}
         self.saved: dict[bytes, list[bytes]] = {self.nodes[name].device: [] for name in LAPTOPS}
-        self.forms: dict[str, list[State]] = {name: [] for name in LAPTOPS}
-        self.overstepped = False
-        self.groups: list[str] = [
-            choice.code for choice in self.nodes["hq"].schema.type("household").field("groups").choices
-        ]
 
     @property
     def hq(self) -> Node:
@@ -91,6 +86,70 @@ class Office(RuleBasedStateMachine):
             (row for row in rows(self.nodes[name]).values() if row.state.type == type), key=lambda row: row.code or ""
         )
         return found[which % len(found)] if found else None
+
+    def _edit(self, who: str, which: int, changes: Changes, type: str = "household") -> None:
+        row = self._row(who, which, type)
+        if row is not None:
+            self._try(who, lambda: save.edit(self.nodes[who], row.state.record.hex(), changes))
+
+    def _try(self, who: str, action: Any) -> None:
+        try:
+            action()
+        except (errors.BadInput, errors.NotFound, errors.UnitRefused, errors.RoleRefused, errors.MustDecide):
+            pass  # a refusal changes nothing, which the invariants check
+        self._note(who)
+
+    @invariant()
+    def stores_are_sound(self) -> None:
+        """Documents, conflicts, terms and digests are what the registers say, on every node, at any time."""
+        for node in self.nodes.values():
+            check_store(node)
+
+    def teardown(self) -> None:
+        """Everybody syncs to the end; then all hold the same, and everything that was ever saved."""
+        try:
+            self._end()
+        finally:
+            for node in self.nodes.values():
+                node.close()
+            shutil.rmtree(self.home)
+
+    def _end(self) -> None:
+        healed = [directly.sync(self.nodes[name], self.hq).healed for _ in range(2) for name in LAPTOPS]
+        if not self.overstepped:
+            assert not any(healed)  # nothing may need healing that nobody broke
+        for name in LAPTOPS:
+            assert directly.differing(self.nodes[name], self.hq) == []
+            check_store(self.nodes[name])
+        check_store(self.hq)
+        held = rows(self.hq)
+        with self.hq.store.read() as tx:
+            for device, hashes in self.saved.items():
+                assert [logged.hash for logged in tx.commits(device, 0)] == hashes
+            units = {channel.n: channel.unit for channel in tx.channels()}
+            sees = {name: {c.unit for c in visible(tx, self.nodes[name].grants)} for name in LAPTOPS}
+        for name in LAPTOPS:
+            mine = rows(self.nodes[name])
+            theirs = {record: row for record, row in held.items() if sees[name] & {units[n] for n in row.channels}}
+            assert mine.keys() == theirs.keys()
+            for record, row in mine.items():
+                other = theirs[record]
+                assert canonical(row.state) == canonical(other.state)
+                assert (row.doc, row.code) == (other.doc, other.code)
+                assert row.conflicts.keys() == other.conflicts.keys()
+        refold(self.hq, held)
+
+
+class Office(Field):
+    """What people do in the field, and what the line does to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: dict[str, list[State]] = {name: [] for name in LAPTOPS}
+        self.overstepped = False
+        self.groups: list[str] = [
+            choice.code for choice in self.nodes["hq"].schema.type("household").field("groups").choices
+        ]
 
     # --- people work ---
 
@@ -221,18 +280,6 @@ class Office(RuleBasedStateMachine):
             self.overstepped = True
             self._note("basim")
 
-    def _edit(self, who: str, which: int, changes: Changes, type: str = "household") -> None:
-        row = self._row(who, which, type)
-        if row is not None:
-            self._try(who, lambda: save.edit(self.nodes[who], row.state.record.hex(), changes))
-
-    def _try(self, who: str, action: Any) -> None:
-        try:
-            action()
-        except (errors.BadInput, errors.NotFound, errors.UnitRefused, errors.RoleRefused, errors.MustDecide):
-            pass  # a refusal changes nothing, which the invariants check
-        self._note(who)
-
     # --- the line ---
 
     @rule(who=_who)
@@ -265,46 +312,6 @@ class Office(RuleBasedStateMachine):
         self.clocks[who].tick(milliseconds)
 
     # --- what must always hold ---
-
-    @invariant()
-    def stores_are_sound(self) -> None:
-        """Documents, conflicts, terms and digests are what the registers say, on every node, at any time."""
-        for node in self.nodes.values():
-            check_store(node)
-
-    def teardown(self) -> None:
-        """Everybody syncs to the end; then all hold the same, and everything that was ever saved."""
-        try:
-            self._end()
-        finally:
-            for node in self.nodes.values():
-                node.close()
-            shutil.rmtree(self.home)
-
-    def _end(self) -> None:
-        healed = [directly.sync(self.nodes[name], self.hq).healed for _ in range(2) for name in LAPTOPS]
-        if not self.overstepped:
-            assert not any(healed)  # nothing may need healing that nobody broke
-        for name in LAPTOPS:
-            assert directly.differing(self.nodes[name], self.hq) == []
-            check_store(self.nodes[name])
-        check_store(self.hq)
-        held = rows(self.hq)
-        with self.hq.store.read() as tx:
-            for device, hashes in self.saved.items():
-                assert [logged.hash for logged in tx.commits(device, 0)] == hashes
-            units = {channel.n: channel.unit for channel in tx.channels()}
-            sees = {name: {c.unit for c in visible(tx, self.nodes[name].grants)} for name in LAPTOPS}
-        for name in LAPTOPS:
-            mine = rows(self.nodes[name])
-            theirs = {record: row for record, row in held.items() if sees[name] & {units[n] for n in row.channels}}
-            assert mine.keys() == theirs.keys()
-            for record, row in mine.items():
-                other = theirs[record]
-                assert canonical(row.state) == canonical(other.state)
-                assert (row.doc, row.code) == (other.doc, other.code)
-                assert row.conflicts.keys() == other.conflicts.keys()
-        refold(self.hq, held)
 
 
 def refold(hq: Node, held: dict[bytes, Row]) -> None:

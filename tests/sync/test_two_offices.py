@@ -3,13 +3,11 @@
 The same cast, sessions and checks as in test_convergence.py; here people do little else than move, add, decide and sync.
 """
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
 from fieldsync import errors
 from fieldsync.server import office
@@ -17,9 +15,9 @@ from fieldsync.store.contract import covers
 from fieldsync.sync import moving, review, save
 from fieldsync.sync.save import Changes
 from tests import directly
-from tests.cast import JBL, QRD, Clock, copy_cast, open_node, rows
+from tests.cast import JBL, QRD, open_node, rows
 from tests.scale import SCALE
-from tests.sync.test_convergence import LAPTOPS, Office, _tidy, template
+from tests.sync.test_convergence import LAPTOPS, Field, _tidy
 
 TRT = "LAT/TRT"
 UNITS = (JBL, QRD, TRT)
@@ -29,28 +27,15 @@ _which = st.integers(0, 3)
 _unit = st.sampled_from(UNITS)
 
 
-class TwoOffices(RuleBasedStateMachine):
+class TwoOffices(Field):
     """Amal and Basim work in units that headquarters gives and takes; Samar supervises all of them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = Path(tempfile.mkdtemp(prefix="fieldsync-"))
-        copy_cast(template(), self.home)
-        self.clocks = {name: Clock() for name in ("hq", *LAPTOPS)}
-        self.nodes = {name: open_node(self.home / name, self.clocks[name]) for name in ("hq", *LAPTOPS)}
-        self.saved: dict[bytes, list[bytes]] = {self.nodes[name].device: [] for name in LAPTOPS}
         self.granted = False
         self.refused: set[str] = set()
         with self.hq.store.write() as tx:
             tx.channel_number(TRT)
-
-    hq = Office.hq
-    _note = Office._note
-    _row = Office._row
-    _edit = Office._edit
-    _try = Office._try
-    teardown = Office.teardown
-    stores_are_sound = Office.stores_are_sound
 
     @property
     def overstepped(self) -> bool:
@@ -60,7 +45,7 @@ class TwoOffices(RuleBasedStateMachine):
     def _end(self) -> None:
         for name in LAPTOPS:
             self.sync(name)
-        Office._end(self)  # type: ignore[arg-type]  # it has all that this needs
+        super()._end()
 
     def _home(self, who: str, unit: str) -> str:
         grants = self.nodes[who].grants
