@@ -38,7 +38,7 @@ $(READY): requirements.lock pyproject.toml
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --group dev --no-annotate --no-header \
+	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --group dev --no-annotate --no-header \
 		--no-emit-index-url --quiet pyproject.toml --output-file requirements.lock
 
 clean:

@@ -1,10 +1,12 @@
 """Words for people, in English and Arabic: errors by their code with their facts filled in, and what commands say.
 
-An error says what happened and what was kept; its hint says what to do next. The catalogues are words_en and words_ar.
+An error says what happened and what was kept; its hint says what to do next. The catalogues are the packages words_en and words_ar.
 """
 
 import importlib
+import pkgutil
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from fieldsync import errors
@@ -15,10 +17,14 @@ Catalogue = Mapping[str, str]
 _LONGEST = 12  # of a list of choices; more of them help nobody in one line
 
 
+@cache
 def catalogue(lang: str) -> Catalogue:
-    """Return a language's words by key."""
-    words: Catalogue = importlib.import_module(f"fieldsync.ui.words_{lang}").WORDS
-    return words
+    """Return a language's words by key, from all modules of its package."""
+    package = importlib.import_module(f"fieldsync.ui.words_{lang}")
+    modules = (
+        importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
+    )
+    return {key: text for module in modules for key, text in module.WORDS.items()}
 
 
 def phrase(key: str, lang: str, **facts: object) -> str:

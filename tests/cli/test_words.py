@@ -9,9 +9,9 @@ import pytest
 from fieldsync import errors
 from fieldsync.schema import load
 from fieldsync.ui import words
-from fieldsync.ui.words_ar import WORDS as ARABIC
-from fieldsync.ui.words_en import WORDS as ENGLISH
 from tests.cast import ROOT
+
+ARABIC, ENGLISH = words.catalogue("ar"), words.catalogue("en")
 
 
 def _facts(text: str) -> set[str]:

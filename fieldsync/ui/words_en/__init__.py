@@ -1,0 +1,1 @@
+"""English words, a module for each matter; `words.catalogue` puts them together."""
