@@ -328,7 +328,7 @@ def code() -> str:
 @example("request")
 def request() -> str:
     from fieldsync.server.app import Nonces
-    from fieldsync.sync.transport import b64
+    from fieldsync.wire.messages import b64
 
     server_key, issued = bytes(32), AT * 1000
     moment = issued.to_bytes(8, "big")
@@ -352,10 +352,8 @@ def request() -> str:
 
 @example("join-message")
 def join_message() -> str:
-    from fieldsync.sync import transport
-
     made = _invite()
-    message = transport.join_message(made.id, made.secret, AMAL.public)
+    message = chain.join_message(made.id, made.secret, AMAL.public)
     assert message == b"fieldsync join 1" + made.id + made.secret + AMAL.public
     return anatomy.dump(
         (b"fieldsync join 1", "its own words"), (made.id, "invite id"), (made.secret, "its secret"), (AMAL.public, "public key"),

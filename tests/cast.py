@@ -16,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldsync.crypto import age
+from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.schema import load
 from fieldsync.server import office
 from fieldsync.server.app import App
 from fieldsync.store.contract import Row, Server
-from fieldsync.sync import invites, transport
+from fieldsync.sync import invites
 from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import granted
@@ -82,7 +82,7 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
     """Enrol a laptop as `join` does, without a socket between."""
     invite = invites.parse(office.invite(hq, name, role, list(units))["invite"])
     key = DeviceKey.from_bytes(hashlib.sha256(name.encode()).digest())  # the same in every run: ties fall alike
-    signature = key.sign(transport.join_message(invite.id, invite.secret, key.public))
+    signature = key.sign(chain.join_message(invite.id, invite.secret, key.public))
     identity = age.new_identity()
     told = App(hq)._join(
         messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature, age.recipient(identity))

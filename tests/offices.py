@@ -20,10 +20,10 @@ from fieldsync.store.contract import Logged
 from fieldsync.sync import transport
 from fieldsync.sync.channels import grants_hash
 from fieldsync.sync.node import Node
-from fieldsync.sync.transport import NONCE_HEADER, b64, unb64
 from fieldsync.wire import messages
 from fieldsync.wire import rows as wire_rows
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
+from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 from tests import directly, lines
 from tests.cast import ROOT, SECRET, ServerProcess, copy_cast, free_port, move_office, open_node, rows
 

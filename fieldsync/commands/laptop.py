@@ -35,13 +35,13 @@ def join(
     Example: fieldsync join fieldsync:1:lKdodHRwczov...
     """
     from fieldsync.commands.secrets import Secrets
-    from fieldsync.sync import invites, read, transport
+    from fieldsync.sync import invites, joining, read, transport
 
     parsed = invites.parse(_invite_text(invite))
     secrets = Secrets(settings_of(ctx))
     with new_folder(ctx) as folder:
         secrets.prepare()
-        transport.join(parsed, folder, secrets.fill)
+        joining.join(parsed, folder, secrets.fill)
     with opened(ctx, secrets) as node:
         if name:
             _rename_server(node, name)

@@ -14,6 +14,7 @@ _CHAIN = b"fieldsync chain 1"
 _SEAL = b"fieldsync seal 1"
 _REQUEST = b"fieldsync request 1"
 _BUNDLE = b"fieldsync bundle 1"
+_JOIN = b"fieldsync join 1"
 
 
 def first(device: bytes) -> bytes:
@@ -71,3 +72,8 @@ def request_message(method: str, path: str, query: str, nonce: bytes, hello: byt
 def bundle_message(manifest: bytes) -> bytes:
     """Return the bytes that sign a bundle: its manifest, exactly as it is written."""
     return _BUNDLE + manifest
+
+
+def join_message(invite: bytes, secret: bytes, key: bytes) -> bytes:
+    """Return what a device signs to prove that the key which it enrols is its own."""
+    return _JOIN + invite + secret + key

@@ -25,9 +25,9 @@ from fieldsync.sync import heal, past, relay, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Batch, Serving
-from fieldsync.sync.transport import NONCE_HEADER, b64, join_message, unb64
 from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
+from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 
 HELLO_SECONDS = 30
 BODY_SECONDS = 120  # between two pieces of a body
@@ -202,7 +202,7 @@ class App:
     def _join(self, asked: messages.JoinRequest) -> messages.JoinAnswer:
         if asked.protocol != PROTOCOL:
             raise errors.BadVersion(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
-        if not verify(asked.key, join_message(asked.invite, asked.secret, asked.key), asked.signature):
+        if not verify(asked.key, chain.join_message(asked.invite, asked.secret, asked.key), asked.signature):
             raise errors.BadSignature
         if asked.age and not age.is_recipient(asked.age):
             raise errors.BadFrame(reason="age")

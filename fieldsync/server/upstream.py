@@ -12,7 +12,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.crypto import age
 from fieldsync.store.contract import Grant, Server, covers
-from fieldsync.sync import forms, relay, transport
+from fieldsync.sync import forms, joining, relay
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import granted
@@ -37,7 +37,7 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
         if tx.get(relay.UPSTREAM) is not None:
             raise errors.Usage(reason="upstream_set")
         recipient = age.recipient(tx.get("age"))
-    return take_over(node, invite, transport.enrol(invite, node.key, recipient))
+    return take_over(node, invite, joining.enrol(invite, node.key, recipient))
 
 
 def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str, Any]:

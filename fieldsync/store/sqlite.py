@@ -1,4 +1,4 @@
-"""The store on SQLite: one encrypted file, short transactions. The SQL itself is in records.py and ledger.py."""
+"""The store on SQLite: one encrypted file, short transactions. The SQL itself is in the mixins of `Tx`."""
 
 import threading
 from collections.abc import Iterator

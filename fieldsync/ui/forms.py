@@ -5,12 +5,12 @@ from typing import Any
 
 from fieldsync.sync.node import Node
 from fieldsync.ui import words
-from fieldsync.ui.tables import Tables
+from fieldsync.ui.cards import Cards
 
 Json = dict[str, Any]
 
 
-def published(out: Tables, node: Node, told: Json, *, dry_run: bool) -> None:
+def published(out: Cards, node: Node, told: Json, *, dry_run: bool) -> None:
     """One line for each change, and what happens next."""
     for one in told["changes"]:
         kind = node.schema.types.get(one["type"])
@@ -24,13 +24,13 @@ def published(out: Tables, node: Node, told: Json, *, dry_run: bool) -> None:
         out.say("forms_would_publish" if dry_run else "forms_published", number=told["number"])
 
 
-def changed(out: Tables, types: Iterable[Json]) -> None:
+def changed(out: Cards, types: Iterable[Json]) -> None:
     """One line: which forms a sync brought."""
     named = out.several(f"{one['label'].get(out.lang) or one['type']} {one['version']}" for one in types)
     out.say("forms_changed", types=named)
 
 
-def aside(out: Tables, node: Node, one: Json) -> None:
+def aside(out: Cards, node: Node, one: Json) -> None:
     """A save that a server keeps aside: of which record, why, and what to do."""
     facts = words.labelled({k: v for k, v in one.items() if k not in ("seq", "code", "record")}, out.lang, node.schema)
     known = words.catalogue(out.lang)

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
-    from fieldsync.ui.tables import Tables
+    from fieldsync.ui.cards import Cards
 
 _NAMED = 5  # of many that have left, a few by name
 
 
-def plan(out: "Tables", node: "Node", told: Mapping[str, Any]) -> None:
+def plan(out: "Cards", node: "Node", told: Mapping[str, Any]) -> None:
     """Draw what a move would do."""
     lang = out.lang
     counts = [
@@ -25,14 +25,14 @@ def plan(out: "Tables", node: "Node", told: Mapping[str, Any]) -> None:
     out.say("would_still_see" if told["still_seen"] else "would_not_see", **words)
 
 
-def moved(out: "Tables", node: "Node", record: dict[str, Any], *, still_seen: bool) -> None:
+def moved(out: "Cards", node: "Node", record: dict[str, Any], *, still_seen: bool) -> None:
     """Draw a record that was moved."""
     out.record(node, record)
     if not still_seen:
         out.say("moved_away", record=record["code"] or record["id"])
 
 
-def left(out: "Tables", found: Sequence[Mapping[str, Any]]) -> None:
+def left(out: "Cards", found: Sequence[Mapping[str, Any]]) -> None:
     """Say in one line what has left this laptop."""
     if not found:
         return

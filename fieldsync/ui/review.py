@@ -13,7 +13,8 @@ from fieldsync.sync import read
 from fieldsync.sync import review as reviews
 from fieldsync.sync.node import Node
 from fieldsync.ui import words
-from fieldsync.ui.tables import Tables, in_time, when
+from fieldsync.ui.cards import when
+from fieldsync.ui.tables import Tables, in_time
 
 Item = dict[str, Any]
 TYPE, NOTE, SKIP, UNDO, QUIT = "t", "n", "s", "u", "q"

@@ -1,5 +1,6 @@
 """The small frames: what is said besides records and commits. Byte by byte: docs/formats/frames.md."""
 
+import base64
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -9,6 +10,7 @@ from fieldsync import errors
 _M = TypeVar("_M", bound=msgspec.Struct)
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what a database keeps in one number
 
+NONCE_HEADER = "fieldsync-nonce"
 MOST_RANGES, MOST_WANTED = 256, 200
 """How much one ASK may ask for."""
 MOST_PROBES = 256
@@ -213,3 +215,13 @@ def decode(kind: type[_M], payload: bytes) -> _M:
         return msgspec.msgpack.decode(payload, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise errors.BadFrame(reason=kind.__name__) from fault
+
+
+def b64(data: bytes) -> str:
+    """Return bytes as URL-safe base64 without padding."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def unb64(text: str) -> bytes:
+    """Return the bytes of URL-safe base64; ValueError."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

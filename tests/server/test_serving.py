@@ -18,13 +18,14 @@ from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, make_certificate
 from fieldsync.server import office
-from fieldsync.sync import invites, read, review, save, transport
+from fieldsync.sync import invites, joining, read, review, save, transport
+from fieldsync.sync.line import Line
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.session import Client, Tally
-from fieldsync.sync.transport import Line, b64
 from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.messages import b64
 from tests import cast, directly
 from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast, Served
@@ -200,7 +201,7 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
     """Used, expired, of another secret, and no invite at all: each is refused, and leaves no store behind."""
     text = office.invite(served.hq, "Huda", "caseworker", [JBL])["invite"]
     invite = invites.parse(text)
-    transport.join(invite, tmp_path / "huda", cast.fill)
+    joining.join(invite, tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
     assert transport.sync(huda)["digest"] == "equal"
     huda.close()
@@ -213,7 +214,7 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
     }
     for reason, one in bad.items():
         with pytest.raises(errors.InviteInvalid) as caught:
-            transport.join(one, tmp_path / reason, cast.fill)
+            joining.join(one, tmp_path / reason, cast.fill)
         assert caught.value.facts["reason"] == reason
         assert not (tmp_path / reason).exists()
     for garbage in (
@@ -235,7 +236,7 @@ def test_a_folder_that_has_a_store_is_not_joined_over(served: Served) -> None:
     """An invite never writes over what is there."""
     invite = invites.parse(office.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
     with pytest.raises(errors.StoreExists):
-        transport.join(invite, served.home / "amal", cast.fill)
+        joining.join(invite, served.home / "amal", cast.fill)
 
 
 # --- the right server -------------------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_pat
             transport.sync(people.amal)
         invite = invites.parse(office.invite(people.hq, "Huda", "caseworker", [JBL])["invite"])
         with pytest.raises(errors.WrongServer):
-            transport.join(
+            joining.join(
                 msgspec.structs.replace(invite, address=f"https://127.0.0.1:{port}"), tmp_path / "huda", cast.fill
             )
         assert [heard.get(timeout=10) for _ in range(2)] == [b"", b""]

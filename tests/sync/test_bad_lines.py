@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from fieldsync import errors
+from fieldsync.sync import line as lines
 from fieldsync.sync import persist, session, transport
 from fieldsync.sync.node import Node
 from fieldsync.sync.persist import Waiting
@@ -145,7 +146,7 @@ def test_a_line_that_stands_still_is_hung_up_and_tried_again(
     own_office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing moves any more and nobody hangs up: after a while it is a cut line like any other."""
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(lines, "READ_SECONDS", 0.3)
     own_office.register("amal", 50)
     told: list[Waiting] = []
     with closing(Thin(own_office.port)) as line:
@@ -155,7 +156,7 @@ def test_a_line_that_stands_still_is_hung_up_and_tried_again(
         def move_again(waiting: Waiting) -> None:
             told.append(waiting)
             line.still_after = None
-            monkeypatch.setattr(transport, "READ_SECONDS", 30)
+            monkeypatch.setattr(lines, "READ_SECONDS", 30)
 
         synced = persist.sync(own_office["amal"], waiting=move_again, pause=lambda _: None)
     assert (told[0].reason, told[0].unsent) == ("cut_off", 50)
@@ -228,7 +229,7 @@ def test_a_line_that_brings_nothing_is_given_up(own_office: Office) -> None:
     [
         (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 7),
         (b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 4\r\n\r\nslow", 30),
-        (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", transport.BUSY_SECONDS),
+        (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", lines.BUSY_SECONDS),
         (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", 0),
     ],
 )

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.core.state import canonical
+from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import office, upstream
 from fieldsync.server.app import App
-from fieldsync.sync import invites, save, sticks, transport
+from fieldsync.sync import invites, save, sticks
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
@@ -36,7 +37,7 @@ _template: list[Path] = []
 def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
     """Make a server another one's branch, as `server upstream set` does, without a socket between."""
     invite = invites.parse(office.invite(hq, unit, "branch", [unit])["invite"])
-    signature = branch.key.sign(transport.join_message(invite.id, invite.secret, branch.key.public))
+    signature = branch.key.sign(chain.join_message(invite.id, invite.secret, branch.key.public))
     asked = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, branch.key.public, signature)
     upstream.take_over(branch, invite, App(hq)._join(asked))
 

@@ -1,0 +1,126 @@
+"""Records read from SQL: rows by id, by what they hold, by what names them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core.register import Value
+from fieldsync.store.contract import Row
+from fieldsync.store.rowcodec import decode_row, dump_json
+from fieldsync.store.several import Several
+
+COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
+_conflicts = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Reading(Several):
+    """A transaction's records, to be read."""
+
+    def _row(self, found: Sequence[Any]) -> Row:
+        n, record, type_, channel, arrival, term_, owner, code, conflicts, registers, doc = found
+        try:
+            row = decode_row(n, record, type_, doc, registers, self.device_id, self.author_name)
+        except (msgspec.DecodeError, TypeError, ValueError, IndexError) as fault:
+            # SQLCipher gives zeros for the last page of a long row that fails its check, and an error only for the next
+            raise errors.StoreDamaged(part="record") from fault
+        row.channel = row.old_channel = channel
+        row.arrival, row.owner, row.code, row.old_term = arrival, owner, code, term_
+        row.old_places = channel, owner, code, conflicts
+        if conflicts is not None:
+            row.conflicts = _conflicts(conflicts)
+        if n in self.several:
+            row.also = row.old_also = self.several[n]
+        return row
+
+    def rows(self, records: Iterable[bytes]) -> dict[bytes, Row]:
+        """Return the stored rows among these record ids."""
+        # one statement for all: SQLite goes through its index in order, and we through Python once
+        wanted = dump_json([record.hex() for record in records]).decode()
+        found = self.sql(f"SELECT {COLUMNS} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,))
+        return {row[1]: self._row(row) for row in found}
+
+    def select(
+        self,
+        *,
+        type: str | None = None,
+        equal: Mapping[str, Value] = MappingProxyType({}),
+        members: Mapping[str, str] = MappingProxyType({}),
+        unit: str | None = None,
+        channel: int | None = None,
+        in_conflict: bool = False,
+        deleted: bool = True,
+        sort: str = "",
+        limit: int = -1,
+    ) -> Iterator[Row]:
+        """Yield the rows that are all of what is given, in the order of their making or by a field (`-field`: falling).
+
+        `equal` are plain fields' values, `members` one member each of sets; fields' names come from the schema.
+        """
+        conditions, values = ["1"], list[object]()
+
+        def demand(condition: str, *wanted: object) -> None:
+            conditions.append(condition)
+            values.extend(wanted)
+
+        if type is not None:
+            demand("type = ?", type)
+        if channel is not None:
+            demand("channel = ?", channel)
+        if unit is not None:
+            below = unit.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "/%"
+            inside = "channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')"
+            if self.several:
+                inside = f"({inside} OR n IN (SELECT record FROM channel_also WHERE {inside}))"
+                demand(inside, unit, below, unit, below)
+            else:
+                demand(inside, unit, below)
+        if in_conflict:
+            demand("conflicts IS NOT NULL")
+        if not deleted:
+            demand("json_extract(doc, '$._deleted') IS NULL")
+        for field, value in equal.items():
+            demand(f"json_extract(doc, '$.{field}') IS ?", value)
+        for field, member in members.items():
+            demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value = ?)", member)
+        field = sort.removeprefix("-")
+        order = f"json_extract(doc, '$.{field}') {'DESC' if sort.startswith('-') else 'ASC'}, n" if field else "n"
+        query = f"SELECT {COLUMNS} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
+        return map(self._row, self.sql(query, (*values, limit)))
+
+    def count(self) -> int:
+        """Return how many records there are."""
+        return int(self.sql("SELECT count(*) FROM record").fetchone()[0])
+
+    def in_conflict(self) -> int:
+        """Return how many records have an open conflict."""
+        return int(self.sql("SELECT count(*) FROM record WHERE conflicts IS NOT NULL").fetchone()[0])
+
+    def counts(self) -> dict[str, int]:
+        """Return how many records there are of each type."""
+        return dict(self.sql("SELECT type, count(*) FROM record GROUP BY type ORDER BY type").fetchall())
+
+    def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
+        """Return the ids (two at most) between two ids, or of codes that begin like this."""
+        found = self.sql(
+            "SELECT id FROM record WHERE id BETWEEN ? AND ? UNION SELECT id FROM record WHERE code >= ? AND code < ? LIMIT 2",
+            (beginning, last, code, code + "\U0010ffff"),
+        )
+        return [row[0] for row in found]
+
+    def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the channel of each of these records that is stored."""
+        found = (
+            (record, self.sql("SELECT channel FROM record WHERE id = ?", (record,)).fetchone()) for record in records
+        )
+        return {record: row[0] for record, row in found if row is not None and row[0] is not None}
+
+    def channels_left(self, n: int) -> list[int]:
+        """Return the channels that a record (by its number) has left."""
+        return [row[0] for row in self.sql("SELECT channel FROM channel_entry WHERE record = ? AND gone", (n,))]
+
+    def owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
+        """Return the ids of the records that these own."""
+        return [row[0] for owner in owners for row in self.sql("SELECT id FROM record WHERE owner = ?", (owner,))]

@@ -1,0 +1,168 @@
+"""One record as people read it: its card, its fields' words, its history."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.schema import validate
+from fieldsync.schema.model import Field, Type
+from fieldsync.sync import read
+from fieldsync.sync.node import Node
+from fieldsync.ui.terminal import Terminal
+from fieldsync.ui.words import Shown
+
+Json = dict[str, Any]
+INDENT = "  "
+_SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_shared")
+
+
+class Cards(Terminal):
+    """The terminal with what can be drawn of one record."""
+
+    _node: Node | None = None
+
+    def of(self, node: Node) -> None:
+        """Look up in this node's store what references name."""
+        self._node = node
+
+    def record(self, node: Node, found: Json) -> None:
+        """A card: who it is, then label and value, one field a line; what is in conflict is marked."""
+        self.of(node)
+        kind = node.schema.types.get(found["type"])
+        self.line(self.heading(kind, found))
+        fields = found["fields"]
+        rows = [(self.label(kind, name), self.shown(kind, name, value), name) for name, value in fields.items()]
+        for label, value, name in rows:
+            mark = "  ⚠ " + self.phrase("in_conflict") if name in found["conflicts"] else ""
+            self.line(f"{INDENT}{self.safe(label)}: {value}{mark}")
+        for name in found["conflicts"]:
+            if name not in fields:
+                self.line(f"{INDENT}{self.safe(self.label(kind, name))}: ⚠ " + self.phrase("in_conflict"))
+        if found["deleted"]:
+            self.line(INDENT + self.phrase("is_deleted"))
+        if found["updated"] is not None:
+            by, at = found["updated"]["by"], when(found["updated"]["at"])
+            self.line(INDENT + self.phrase("last_changed", by=self.safe(by), at=at))
+        for name, heads in found.get("registers", {}).items():
+            for head in heads:
+                source = f"{head['device']}:{head['seq']}"
+                value = self.shown(kind, name, head["value"])
+                self.line(
+                    f"{INDENT}{self.safe(name)} = {value}  [{source}  {self.safe(head['by'])}  {when(head['at'])}]"
+                )
+
+    def saved(self, node: Node, found: Json) -> None:
+        """The record as it is now, what is still missing, and what looks odd."""
+        self.record(node, found)
+        kind = node.schema.types.get(found["type"])
+        if kind is None:
+            return
+        missing = validate.missing(kind, found["fields"], node.today())
+        if missing:
+            self.say("still_missing", fields=self.several(self.label(kind, name) for name in missing))
+        for odd in validate.warnings(kind, found["fields"], node.today()):
+            self.say(
+                f"odd_{odd['reason']}" if odd["reason"] in ("warn", "coarse") else "odd",
+                field=self.label(kind, odd["field"]),
+            )
+
+    def removed(self, node: Node, found: Json) -> None:
+        """One line: it is gone from the lists."""
+        self.say("removed", record=self.heading(node.schema.types.get(found["type"]), found))
+
+    def several(self, parts: Iterable[object]) -> Shown:
+        """Several words in one line, with the language's comma."""
+        return Shown(("، " if self.lang == "ar" else ", ").join(map(self.safe, parts)))
+
+    def heading(self, kind: Type | None, found: Json) -> Shown:
+        """What names a record: its code, its title, type and unit, and whether it waits to be sent."""
+        title = " ".join(self._titles(kind, found))
+        name = kind.label.get(self.lang, kind.name) if kind else found["type"]
+        parts = [found["code"] or found["id"], title, self.safe(name), self.safe(found["unit"] or "")]
+        if found["unsent"]:
+            parts.append(self.phrase("unsent"))
+        return Shown("  ".join(part for part in parts if part))
+
+    def label(self, kind: Type | None, name: str) -> str:
+        """What a field is called in the person's language."""
+        field = kind.fields.get(name.partition("/")[0]) if kind else None
+        if field is not None:
+            return field.label.get(self.lang) or field.name
+        return self.phrase(f"field{name}") if name in _SYSTEM else name
+
+    def shown(self, kind: Type | None, name: str, value: object) -> Shown:
+        """A value as people read it: labels for choices, commas between a set's members, a log's entries one a line."""
+        field = kind.fields.get(name.partition("/")[0]) if kind else None
+        if value is None:
+            return Shown("—")
+        if not isinstance(value, list):
+            return self._word(field, value)
+        if value and isinstance(value[0], dict):
+            entries = (f"{when(one['at'])} {self.safe(one['by'])}: {self.safe(one['text'])}" for one in value)
+            return Shown("".join(f"\n{INDENT * 2}{entry}" for entry in entries))
+        return self.several(self._word(field, member) for member in value)
+
+    def _word(self, field: Field | None, value: object) -> Shown:
+        if isinstance(value, bool):
+            return Shown(self.phrase("yes" if value else "no"))
+        if isinstance(value, dict):
+            return self.safe(value.get("reason", "…"))
+        if field is None:
+            return self.safe(value)
+        return self._named(str(value)) if field.type == "ref" else self.safe(field.words(value, self.lang))
+
+    def _named(self, record: str) -> Shown:
+        """What names a record that another one points to: its code and title, where it is here."""
+        try:
+            found = read.show(self._node, record) if self._node is not None else None
+        except errors.NotFound:
+            found = None
+        if self._node is None or found is None:
+            return self.safe(record)
+        kind = self._node.schema.types.get(found["type"])
+        return Shown(" ".join((found["code"] or record, *self._titles(kind, found))))
+
+    def _titles(self, kind: Type | None, found: Json) -> list[Shown]:
+        fields = found["fields"]
+        return [self._word(kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)]
+
+    def history(self, node: Node, type: str, found: Iterable[Json]) -> None:
+        """One save after the other: when, who, where; then each field, old → new."""
+        self.of(node)
+        kind = node.schema.types.get(type)
+        for entry in found:
+            lost = "  ⚠ " + self.phrase("lost") if entry["lost"] else ""
+            lost += "  ⚠ " + self.phrase("kept_aside") if entry.get("refused") else ""
+            self.line(f"{when(entry['at'])}  {self.safe(entry['by'])}  {entry['device']}:{entry['seq']}{lost}")
+            for name, change in entry["changes"].items():
+                label = self.label(kind, name)
+                member = name.partition("/")[2]
+                old, new = (self.shown(kind, name, change[side]) for side in ("old", "new"))
+                arrow = new if change["old"] is None else f"{old} → {new}"
+                if member and isinstance(change["new"], bool):
+                    arrow = ("+ " if change["new"] else "− ") + self.shown(kind, name, member)
+                self.line(f"{INDENT}{self.safe(label)}: {arrow}")
+            if entry["note"]:
+                self.line(f"{INDENT}“{self.safe(entry['note'], lines=True)}”")
+            self.receipt(entry["receipt"])
+
+    def receipt(self, told: Json) -> None:
+        """How far a save has come, where that is known."""
+        parts = []
+        if told["received"]:
+            parts.append(self.phrase("received_by", servers=", ".join(map(self.safe, told["received"]))))
+        if told["review"]:
+            parts.append(self.phrase({"open": "review_open", "settled": "review_settled"}[told["review"]]))
+        if parts:
+            self.line(INDENT + "; ".join(parts))
+
+
+def when(at: str) -> str:
+    """A time of the contract's JSON as people read it here: local, to the minute, in ASCII digits."""
+    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it."""
+    return f"{count:,} B" if count < 10_000 else f"{count / 1_000:,.0f} kB"
