@@ -239,12 +239,12 @@ def term_() -> str:
 
 
 def open_page(page: bytes, number: int, key: bytes, salt: bytes) -> bytes:
-    """Return the plain bytes of a 4,096-byte page, as docs/formats/store.md says; ValueError if its HMAC does not hold."""
+    """Return the plain bytes of a 2,048-byte page, as docs/formats/store.md says; ValueError if its HMAC does not hold."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     hmac_key = hashlib.pbkdf2_hmac("sha512", key, bytes(byte ^ 0x3A for byte in salt), 2, 32)
-    body = page[16:4048] if number == 1 else page[:4048]
-    iv, tag = page[4048:4064], page[4064:]
+    body = page[16:2000] if number == 1 else page[:2000]
+    iv, tag = page[2000:2016], page[2016:]
     if not hmac.compare_digest(tag, hmac.digest(hmac_key, body + iv + number.to_bytes(4, "little"), "sha256")):
         raise ValueError("this page was changed, or the key is another")
     return Cipher(algorithms.AES256(key), modes.CBC(iv)).decryptor().update(body)

@@ -35,7 +35,9 @@ class Direct(_Talk):
             self.cut -= 1
         return (codec or self.client.codec).unpack(frame[0], frame[HEAD:])
 
-    def request(self, path: str, hello: bytes, more: Any = None) -> Iterator[tuple[Kind, bytes]]:
+    def request(
+        self, path: str, hello: bytes, more: Any = None, read: Callable[[Kind, bytes], Any] = lambda *frame: frame
+    ) -> Iterator[Any]:
         """Pass frames one by one, each as often as `again` says."""
         self.tally.requests += 1
         self.tally.bytes_up += len(hello)
@@ -73,7 +75,7 @@ class Direct(_Talk):
             self.tally.bytes_down += len(frame)
             passed = self._pass(frame)
             for _ in range(self.again):
-                yield passed
+                yield read(*passed)
 
 
 def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: int = 0) -> Tally:

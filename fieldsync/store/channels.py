@@ -6,7 +6,7 @@ from typing import Any
 from fieldsync.core.state import term
 from fieldsync.store.contract import Channel, Entry, Row
 from fieldsync.store.numbers import Numbers
-from fieldsync.store.reading import COLUMNS, Reading
+from fieldsync.store.reading import READ, Reading
 from fieldsync.store.rowcodec import dump_json
 from fieldsync.store.vault import Connection
 
@@ -62,7 +62,7 @@ class Channels(Reading):
 
     def _entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[Entry]:
         wanted = dump_json([n for arrival, _, n in places if arrival not in skip]).decode()
-        found = self.sql(f"SELECT {COLUMNS} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
+        found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
         rows = {row[0]: row for row in found}
         entries = []
         for arrival, gone, n in places:

@@ -13,6 +13,8 @@ from fieldsync.store.rowcodec import decode_row, dump_json
 from fieldsync.store.several import Several
 
 COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
+# the document as bytes, as it is written too: as text it would be decoded for Python, and encoded again for JSON
+READ = ", ".join(f"record.{column}" for column in COLUMNS.split(", ")[:-1]) + ", CAST(record.doc AS BLOB)"
 _conflicts = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -39,7 +41,7 @@ class Reading(Several):
         """Return the stored rows among these record ids."""
         # one statement for all: SQLite goes through its index in order, and we through Python once
         wanted = dump_json([record.hex() for record in records]).decode()
-        found = self.sql(f"SELECT {COLUMNS} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,))
+        found = self.sql(f"SELECT {READ} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,))
         return {row[1]: self._row(row) for row in found}
 
     def select(
@@ -87,7 +89,7 @@ class Reading(Several):
             demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value = ?)", member)
         field = sort.removeprefix("-")
         order = f"json_extract(doc, '$.{field}') {'DESC' if sort.startswith('-') else 'ASC'}, n" if field else "n"
-        query = f"SELECT {COLUMNS} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
+        query = f"SELECT {READ} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
         return map(self._row, self.sql(query, (*values, limit)))
 
     def count(self) -> int:

@@ -38,7 +38,7 @@ class Records(Channels, Search):
                 self._enter(row, changed, places)
             conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
             registers = bytearray(encode_registers(row, self.device_number, self.author_number))
-            doc = dump_json(row.doc).decode()
+            doc = bytearray(dump_json(row.doc))
             now = row.channel, row.owner, row.code, conflicts
             if fresh:
                 record = bytearray(row.state.record)
@@ -53,10 +53,10 @@ class Records(Channels, Search):
                 moved_rows.append((row.arrival, signed(row.old_term), registers, doc, *now, row.n))
             row.old_places = now
         # the driver takes a detour for each None and each bytes: so most rows name neither, and blobs go as bytearrays
-        self.many(f"INSERT INTO record ({_PLAIN}) VALUES (?,?,?,?,?,?,?,?,?)", plain)
-        self.many(f"INSERT INTO record ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", new)
+        self.many(f"INSERT INTO record ({_PLAIN}) VALUES (?,?,?,?,?,?,?,?,CAST(? AS TEXT))", plain)
+        self.many(f"INSERT INTO record ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,CAST(? AS TEXT))", new)
         # naming an indexed column has SQLite rewrite its index, changed or not
-        update = "UPDATE record SET arrival=?, term=?, registers=?, doc=?"
+        update = "UPDATE record SET arrival=?, term=?, registers=?, doc=CAST(? AS TEXT)"
         self.many(f"{update} WHERE n=?", changed_rows)
         self.many(f"{update}, channel=?, owner=?, code=?, conflicts=? WHERE n=?", moved_rows)
         self.many("DELETE FROM channel_entry WHERE record = ? AND channel = ? AND gone", places.back)

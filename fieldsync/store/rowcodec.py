@@ -64,7 +64,7 @@ def decode_row(
     n: int,
     record: bytes,
     type: str,
-    doc: str,
+    doc: bytes | str,
     registers: bytes,
     devices: Callable[[int], bytes],
     authors: Callable[[int], str],

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from fieldsync.store.contract import Document, Row
-from fieldsync.store.reading import COLUMNS, Reading
+from fieldsync.store.reading import READ, Reading
 from fieldsync.store.rowcodec import load_json
-
-_QUALIFIED = ", ".join(f"record.{column}" for column in COLUMNS.split(", "))
 
 
 class Search(Reading):
@@ -15,7 +13,7 @@ class Search(Reading):
     def matching(self, query: str, limit: int) -> list[Row]:
         """Return the rows that a full-text query finds, best first; the query is FTS5's language, already quoted."""
         found = self.sql(
-            f"SELECT {_QUALIFIED} FROM search JOIN record ON record.n = search.rowid WHERE search MATCH ? ORDER BY record.n LIMIT ?",
+            f"SELECT {READ} FROM search JOIN record ON record.n = search.rowid WHERE search MATCH ? ORDER BY record.n LIMIT ?",
             (query, limit),
         )
         return list(map(self._row, found))

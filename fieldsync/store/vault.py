@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CACHE_KIB = 24 * 1024
 # the log is folded into the file between syncs, not in the middle of one
-CHECKPOINT_PAGES = 16_000
+CHECKPOINT_PAGES = 32_000
 _BUSY_MS = 20_000
 
 Connection = Any  # sqlcipher3 carries no types
@@ -25,6 +25,8 @@ _OPENING = (
     "PRAGMA cipher_log_level = NONE",
     # with the SHA instructions of today's processors half the cost of the default SHA512: docs/decisions/0003
     "PRAGMA cipher_hmac_algorithm = HMAC_SHA256",
+    # an edit changes one record in a page of its own: half a page is read, sealed and written in half the time (0016)
+    "PRAGMA cipher_page_size = 2048",
     "PRAGMA temp_store = MEMORY",
     f"PRAGMA busy_timeout = {_BUSY_MS}",
     "PRAGMA journal_mode = WAL",

@@ -6,6 +6,7 @@ The laptop's side is Client, here; the server's is Serving (serving.py). Frames 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -59,6 +60,13 @@ class Sizer:
         """Learn from a frame."""
         if count:
             self.rows = max(1, min(_MOST_ROWS, 2 * self.rows, _ROOM * count // max(size, 1)))
+
+
+class Told(NamedTuple):
+    """A frame of an answer: read, and not yet taken."""
+
+    message: messages.Ack | messages.Peer | messages.States | messages.End
+    states: list[State] = []  # noqa: RUF012 - those of a STATES frame; nobody adds to them
 
 
 class Client:
@@ -149,19 +157,31 @@ class Client:
                 raise
             return b"\0" * (MAX_COMPRESSED + 1)
 
-    def take(self, kind: Kind, payload: bytes) -> None:
-        """Take one frame of the answer."""
+    def read(self, kind: Kind, payload: bytes) -> "Told":
+        """Read one frame of the answer; needs no store, and so can go on while the store is at work."""
         match kind:
-            case Kind.ACK:
-                self._acknowledged(messages.decode(messages.Ack, payload))
-            case Kind.PEER if self.branch:
-                relay.take_down(self, messages.decode(messages.Peer, payload))
             case Kind.STATES:
-                self._states(messages.decode(messages.States, payload))
+                message = messages.decode(messages.States, payload)
+                return Told(message, rows.unpack_states(message.rows))
+            case Kind.ACK:
+                return Told(messages.decode(messages.Ack, payload))
+            case Kind.PEER if self.branch:
+                return Told(messages.decode(messages.Peer, payload))
             case Kind.END:
-                self._end(messages.decode(messages.End, payload))
-            case _:
-                raise errors.BadFrame(reason="unexpected kind")
+                return Told(messages.decode(messages.End, payload))
+        raise errors.BadFrame(reason="unexpected kind")
+
+    def take(self, told: "Told") -> None:
+        """Take one frame of the answer."""
+        match told.message:
+            case messages.Ack():
+                self._acknowledged(told.message)
+            case messages.Peer():
+                relay.take_down(self, told.message)
+            case messages.States():
+                self._states(told.message, told.states)
+            case messages.End():
+                self._end(told.message)
 
     def _acknowledged(self, ack: messages.Ack) -> None:
         node, now = self.node, self.node.clock()
@@ -221,9 +241,8 @@ class Client:
                 tx.put(UNREADABLE, 1)
                 tx.put(AHEAD, 1)
 
-    def _states(self, message: messages.States) -> None:
+    def _states(self, message: messages.States, states: list[State]) -> None:
         node = self.node
-        states = rows.unpack_states(message.rows)
         with node.store.write(durable=False) as tx:
             channel = tx.channel_number(message.unit)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop)

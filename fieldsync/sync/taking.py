@@ -13,7 +13,7 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Device
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
-from fieldsync.sync.session import Client, Tally
+from fieldsync.sync.session import Client, Tally, Told
 from fieldsync.wire import messages, rows
 from fieldsync.wire.bundle import Manifest
 from fieldsync.wire.frames import Codec, Kind
@@ -191,7 +191,7 @@ class Down:
             case Kind.END:
                 assert self._end is not None
                 fresh = tuple(one for one in self._end.channels if one.unit not in self._past | self._held)
-                self._client.take(Kind.END, messages.encode(messages.End(fresh)))
+                self._client.take(Told(messages.End(fresh)))
 
     def _acknowledged(self) -> None:
         ack = self._ack
@@ -202,7 +202,7 @@ class Down:
             ack = msgspec.structs.replace(ack, grants=None, servers=None, schema=None, receipts=(), now=self._told)
         if ack.refusals < self._judged:
             ack = msgspec.structs.replace(ack, refused=(), refusals=0)
-        self._client.take(Kind.ACK, messages.encode(ack))
+        self._client.take(Told(ack))
         with self._node.store.read() as tx:
             self._acked = tx.acknowledged(self._server.id, self._node.device)
 
@@ -217,7 +217,8 @@ class Down:
             self._held.add(unit)  # nothing goes before it is acknowledged: the next answer tells of it again
         arrival = taken if unit in self._held else max(taken, message.arrival)
         gone = tuple(record for record in message.gone if record not in unsent)
-        self._client.take(Kind.STATES, messages.encode(msgspec.structs.replace(message, arrival=arrival, gone=gone)))
+        news = msgspec.structs.replace(message, arrival=arrival, gone=gone)
+        self._client.take(Told(news, rows.unpack_states(message.rows)))
 
     def done(self, tx: Tx) -> None:
         """All is said."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import starmap
 from typing import Any
 
 import requests
@@ -10,6 +11,7 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.store.contract import Server
 from fieldsync.sync import budgets, epochs, heal, moving, read, relay, renew
+from fieldsync.sync.ahead import ahead
 from fieldsync.sync.line import Line
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Client, Tally
@@ -19,6 +21,11 @@ from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 
 Progress = Callable[[int, int | None, str], None]
 Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
+Read = Callable[[Kind, bytes], object]  # needs no store
+
+
+def _as_it_is(kind: Kind, payload: bytes) -> tuple[Kind, bytes]:
+    return kind, payload
 
 
 class _Talk:
@@ -34,8 +41,11 @@ class _Talk:
         count = (lambda what, done: progress(done, None, what)) if progress else None
         self.client = Client(node, server, tally, count)
 
-    def request(self, path: str, hello: bytes, more: Frames | None = None) -> Iterator[tuple[Kind, bytes]]:
-        """Send one signed request and yield its answer's frames; with a nonce that was lost all of it is sent again, once."""
+    def request(self, path: str, hello: bytes, more: Frames | None = None, read: Read = _as_it_is) -> Iterator[Any]:
+        """Send one signed request and yield what `read` makes of its answer's frames, ahead of whoever takes them.
+
+        With a nonce that was lost all of it is sent again, once.
+        """
         try:
             answer = self._post(path, hello, more)
         except errors.FieldsyncError as refused:
@@ -49,7 +59,7 @@ class _Talk:
         fresh = answer.headers.get(NONCE_HEADER)
         if fresh is not None:
             self._keep(unb64(fresh))
-        yield from self.line.frames(answer, self.client.codec)
+        return ahead(starmap(read, self.line.frames(answer, self.client.codec)))
 
     def _post(self, path: str, hello: bytes, more: Frames | None) -> requests.Response:
         key = self.node.key
@@ -101,8 +111,8 @@ class _Talk:
         client = self.client
         client.ended = None
         try:
-            for kind, payload in self.request("/v1/sync", client.hello(where=where, budget=budget), more):
-                client.take(kind, payload)
+            for told in self.request("/v1/sync", client.hello(where=where, budget=budget), more, client.read):
+                client.take(told)
         except errors.OtherDictionary:
             if not client.codec.id:
                 raise

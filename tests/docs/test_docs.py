@@ -127,14 +127,14 @@ def test_the_store_s_page_tells_how_to_open_a_page(tmp_path):
     store = open_store(tmp_path, key, create=True)
     store.tidy()
     store.close()
-    page = (tmp_path / "store.db").read_bytes()[:4096]
+    page = (tmp_path / "store.db").read_bytes()[:2048]
     plain = open_page(page, 1, key, page[:16])
-    assert int.from_bytes(plain[:2], "big") == 4096
+    assert int.from_bytes(plain[:2], "big") == 2048
     assert plain[4] == 80
     assert b"CREATE TABLE" in b"".join(
         open_page(one, n, key, page[:16]) for n, one in enumerate(_pages(tmp_path / "store.db"), 1)
     )
-    for at in (20, 4050, 4095):
+    for at in (20, 2002, 2047):
         flipped = page[:at] + bytes([page[at] ^ 1]) + page[at + 1 :]
         with pytest.raises(ValueError, match="changed"):
             open_page(flipped, 1, key, page[:16])
@@ -142,4 +142,4 @@ def test_the_store_s_page_tells_how_to_open_a_page(tmp_path):
 
 def _pages(file: Path) -> list[bytes]:
     data = file.read_bytes()
-    return [data[i : i + 4096] for i in range(0, len(data), 4096)]
+    return [data[i : i + 2048] for i in range(0, len(data), 2048)]

@@ -138,8 +138,8 @@ def test_any_bit_flipped_in_the_file_is_found(people: Cast, tmp_path: Path) -> N
         15,
         16,
         100,
-        4_095,
-        4_096,
+        2_047,
+        2_048,
         len(original) - 1,
         *(chance.randrange(len(original)) for _ in range(40 * SCALE)),
     ]
@@ -204,7 +204,7 @@ def test_a_store_cut_short_is_damaged_not_empty(people: Cast, tmp_path: Path) ->
     save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
     people.amal.close()
     raw = (people.home / "amal" / FILE).read_bytes()
-    for cut in (raw[:4_096], raw[: len(raw) // 2], raw[4_096:], raw[:-4_096], raw[:10]):
+    for cut in (raw[:2_048], raw[: len(raw) // 2], raw[2_048:], raw[:-2_048], raw[:10]):
         copy = tmp_path / "copy"
         shutil.copytree(people.home / "amal", copy)
         (copy / FILE).write_bytes(cut)

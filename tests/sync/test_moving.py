@@ -11,7 +11,7 @@ from fieldsync.server import office
 from fieldsync.sync import moving, read, review, save, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
-from fieldsync.wire.frames import Kind
+from fieldsync.wire import messages
 from tests import directly
 from tests.cast import JBL, QRD, join_directly, rows
 from tests.conftest import Cast
@@ -327,11 +327,11 @@ def test_a_record_saved_while_its_leaving_arrives_stays_until_that_is_acknowledg
     everybody(people, people.samar)
 
     class Busy(directly.Direct):
-        def request(self, path: str, hello: bytes, more: Any = None) -> Iterator[tuple[Kind, bytes]]:
-            for kind, payload in super().request(path, hello, more):
-                if kind is Kind.STATES:
+        def request(self, *asked: Any) -> Iterator[Any]:
+            for told in super().request(*asked):
+                if isinstance(told.message, messages.States):
                     save.edit(self.node, family.hex(), Changes(set={"location": "جبلة"}))
-                yield kind, payload
+                yield told
 
     Busy(people.amal, people.hq).run()
     assert rows(people.amal).keys() == {family}

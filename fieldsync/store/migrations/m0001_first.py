@@ -38,10 +38,11 @@ TABLES = (
         PRIMARY KEY (record, channel)) WITHOUT ROWID""",
     # what was taken off this node because it left its units, until a person was told
     "CREATE TABLE departed (record BLOB PRIMARY KEY, code TEXT, type TEXT NOT NULL, unit TEXT) WITHOUT ROWID",
+    # with row numbers: a commit's bytes would not fit the cell of an index
     """CREATE TABLE commit_log (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, stamp INTEGER NOT NULL, author INTEGER NOT NULL,
         record BLOB NOT NULL, note TEXT, body BLOB, hash BLOB NOT NULL, chain BLOB NOT NULL,
-        seal BLOB, PRIMARY KEY (device, seq)) WITHOUT ROWID""",
+        seal BLOB, PRIMARY KEY (device, seq))""",
     # which commits are about a record, by the last six bytes of its id (random in every version of UUID, and smaller than
     # all sixteen); new ones in a small table of their own, as each would rewrite another page of the large one
     *(

@@ -1,0 +1,43 @@
+"""Making what comes next while whoever takes it is at work: a store's commit leaves the interpreter free for that."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from queue import SimpleQueue
+from typing import TypeVar
+
+_T = TypeVar("_T")
+MOST_AHEAD = 2
+
+
+def ahead(items: Iterable[_T]) -> Iterator[_T]:
+    """Yield what an iterable gives, made in a thread of its own and up to MOST_AHEAD of it beforehand; it may touch no store."""
+    made: SimpleQueue[tuple[_T | None, BaseException | None]] = SimpleQueue()
+    room = threading.Semaphore(MOST_AHEAD)
+    over = threading.Event()
+
+    def make() -> None:
+        try:
+            for item in items:
+                made.put((item, None))
+                room.acquire()
+                if over.is_set():
+                    return
+        except BaseException as fault:  # noqa: BLE001 - it is raised where the items are taken
+            made.put((None, fault))
+        else:
+            made.put((None, StopIteration()))
+
+    # a daemon: where nobody takes any more, it may still wait for a line that is closed only then
+    threading.Thread(target=make, name="ahead", daemon=True).start()
+    try:
+        while True:
+            item, fault = made.get()
+            if isinstance(fault, StopIteration):
+                return
+            if fault is not None:
+                raise fault
+            yield item  # type: ignore[misc]  # an item where there is no fault
+            room.release()
+    finally:
+        over.set()
+        room.release()
