@@ -67,7 +67,7 @@ def decode(body: bytes) -> Commit:
 
 
 def read(body: bytes) -> Commit:
-    """Read a commit's bytes from this node's own log, which holds what was checked already."""
+    """Read a commit's bytes that were checked once, and hash as they did."""
     return _decode(body)
 
 

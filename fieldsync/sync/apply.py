@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fieldsync.core import stamp
-from fieldsync.core.commit import decode
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle, trusts_all
 from fieldsync.core.state import State, dots, field_of, merge, register_of
@@ -94,7 +93,7 @@ def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
         if isinstance(head.value, dict) and REOPENED in head.value:
             return head.value.get("base")  # type: ignore[return-value]  # a JSON value
     of_type = rules.of(state.type)
-    known = (of_type.today(decode(logged.body)) for logged in tx.commits_of(state.record) if logged.body is not None)
+    known = (of_type.today(logged.commit()) for logged in tx.commits_of(state.record) if logged.body is not None)
     writes = [commit for commit in known if field in commit.fields]
     heads = {head.dot for head in candidates(state.fields[field])}
     seen_by = [

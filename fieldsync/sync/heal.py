@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 
 from fieldsync import errors
-from fieldsync.core.commit import decode, state_of
+from fieldsync.core.commit import state_of
 from fieldsync.core.state import State, canonical, halves, merge
 from fieldsync.store import Tx
 from fieldsync.sync.apply import apply
@@ -198,7 +198,7 @@ def _lacking(tx: Tx, rules: Rules, record: bytes) -> State | None:
         if logged.device not in refused:
             refused[logged.device] = {seq for seq, _, _ in tx.refusals(logged.device)}
         if logged.seq not in refused[logged.device]:
-            said = rules.upgraded(state_of(decode(logged.body)))
+            said = rules.upgraded(state_of(logged.commit()))
             folded = said if folded is None else merge(folded, said)[0]
     row = tx.rows([record]).get(record)
     branch = tx.get(UPSTREAM) is not None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 from fieldsync.core import names, stamp
-from fieldsync.core.commit import Commit, decode
+from fieldsync.core.commit import Commit
 from fieldsync.core.register import Dot, Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
 from fieldsync.core.state import field_of, registers
@@ -35,7 +35,7 @@ def history(node: Node, ref: str) -> list[Json]:
         entries: dict[Dot, _Entry] = {}
         for logged in tx.commits_of(row.state.record):
             if logged.body is not None:
-                one = node.rules.of(row.state.type).today(decode(logged.body))
+                one = node.rules.of(row.state.type).today(logged.commit())
                 entries[one.device, one.seq] = _Entry(one.stamp, one.author, dict(one.fields), one.note, one)
         for name, head, note in _heard(row):
             if head.dot not in entries:

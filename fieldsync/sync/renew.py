@@ -126,7 +126,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     old = node.device
     me = tx.device(old)
     assert me is not None
-    left = [commit.read(c.body) for c in tx.commits(old, after) if c.body is not None]
+    left = [c.commit() for c in tx.commits(old, after) if c.body is not None]
     renewal = Renewal(old, after, key.device, [one.seq for one in left])
     shared = {record: _kept(tx, old, record, after) for record in dict.fromkeys(one.record for one in left)}
     renamed: dict[bytes, tuple[str, str]] = {}
@@ -170,7 +170,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
 
 def _kept(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
     mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after and c.body is not None]
-    return kept(commit.read(c.body or b"") for c in sorted(mine, key=lambda c: c.seq))
+    return kept(c.commit() for c in sorted(mine, key=lambda c: c.seq))
 
 
 # --- the server -------------------------------------------------------------------------------------------------------

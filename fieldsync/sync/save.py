@@ -260,7 +260,7 @@ def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
     mine: Fields = {}
     for logged in tx.commits_of(row.state.record):
         if logged.device == node.device and logged.body is not None:
-            mine |= node.rules.of(row.state.type).today(commit.decode(logged.body)).fields
+            mine |= node.rules.of(row.state.type).today(logged.commit()).fields
 
     def stale(name: str, value: Value) -> bool:
         head = shown_head(node, row.state, name)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import msgspec
 
 from fieldsync import errors
-from fieldsync.core import commit as commits
 from fieldsync.core import stamp
 from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
@@ -145,7 +144,7 @@ class Client:
 
     def frame(self, logged: list[Logged]) -> bytes:
         """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
-        batch = [commits.read(c.body) for c in logged if c.body is not None]
+        batch = [c.commit() for c in logged if c.body is not None]
         last = logged[-1]
         seal = chain.seal(self.node.key, last.seq, last.chain) if last.device == self.node.device else last.seal
         assert seal is not None

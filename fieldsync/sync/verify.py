@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core.commit import Commit, decode, state_of
+from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.state import State, canonical, merge, register_of, term
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
@@ -89,7 +89,7 @@ def _folded(node: Node, tx: Tx, row: Row, refused: set[tuple[bytes, int]], place
             return  # erased: its registers are gone as well
         if (logged.device, logged.seq) not in refused:
             try:
-                commits.append(node.rules.of(row.state.type).today(decode(logged.body)))
+                commits.append(node.rules.of(row.state.type).today(logged.commit()))
             except errors.FieldsyncError:
                 return  # reported with its chain
     if node.is_laptop:
