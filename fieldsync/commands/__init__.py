@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _ROOM = 64 * 1024  # bytes without which nothing can be saved
 LANGUAGES = ("en", "ar")
-_VALUED = {"--home": "home", "--lang": "lang", "--passphrase-file": "passphrase_file"}
+_VALUED = {"--home": "home", "--lang": "lang", "--rtl": "rtl", "--passphrase-file": "passphrase_file"}
+DIRECTIONS = ("auto", "logical", "visual", "plain")
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Settings:
 
     home: str = ""
     lang: str = ""
+    rtl: str = ""
     passphrase_file: str = ""
     json: bool = False
     schema: "Schema | None" = None  # the node's, once it was opened: errors name fields by their labels
@@ -42,9 +44,11 @@ class Settings:
         return Path(self.home or os.environ.get("FIELDSYNC_HOME") or _data_folder())
 
     def check(self) -> None:
-        """Refuse a language that nobody speaks here; Usage."""
+        """Refuse a language that nobody speaks here, and a direction that nobody writes in; Usage."""
         if self.lang and self.lang not in LANGUAGES:
             raise errors.Usage(reason="lang", known=list(LANGUAGES))
+        if self.rtl and self.rtl not in DIRECTIONS:
+            raise errors.Usage(reason="rtl", known=list(DIRECTIONS))
 
     @property
     def language(self) -> str:
@@ -57,11 +61,9 @@ class Settings:
 
 def _data_folder() -> Path:
     """Where this system keeps a person's data."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local", "fieldsync")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "fieldsync"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share", "fieldsync")
+    import platformdirs
+
+    return platformdirs.user_data_path("fieldsync", appauthor=False)
 
 
 def take_settings(words: list[str], settings: Settings) -> list[str]:
@@ -157,7 +159,8 @@ def tables(ctx: typer.Context) -> "Tables":
     """Return the terminal with all that can be drawn on it."""
     from fieldsync.ui.tables import Tables
 
-    return Tables(settings_of(ctx).language)
+    settings = settings_of(ctx)
+    return Tables(settings.language, settings.rtl)
 
 
 def write_json(value: object) -> None:

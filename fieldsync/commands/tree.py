@@ -13,7 +13,10 @@ from typer.core import TyperGroup
 from fieldsync import errors
 from fieldsync.commands import Settings
 
-EVERYWHERE = "Everywhere: --json, --home DIR, --lang ar|en, --passphrase-file FILE, before or after the command's name."
+EVERYWHERE = (
+    "Everywhere, before or after the command's name: --json, --home DIR, --lang ar|en, --rtl auto|logical|visual|plain, "
+    "--passphrase-file FILE."
+)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
-"""The terminal and its manners: which way Arabic is written on it, colours and bars only where somebody sees them.
+"""The terminal and its manners: colours and bars only where somebody sees them, Arabic in the direction that it wants.
 
-Nothing from a record reaches the screen but through `safe`. What real terminals do with Arabic is told in
-docs/decisions/0011-arabic-on-terminals.md; here is what follows from it.
+Nothing from a record reaches the screen but through `safe`.
 """
 
 import contextlib
 import os
+import shutil
 import sys
 import time
 from functools import cached_property
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from fieldsync.core import safetext
-from fieldsync.ui import words
+from fieldsync.ui import direction, words
 from fieldsync.ui.words import Shown
 
 if TYPE_CHECKING:
@@ -21,42 +21,28 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.text import Text
 
-FORMS = ("isolates", "marks", "plain")
-_OPEN, _CLOSE, _MARK = "\u2068", "\u2069", "\u200e"  # first strong isolate, its end, left-to-right mark
-_VTE_WITH_ISOLATES = 5_800
 _PIPE_WIDTH = 1_000  # nobody's lines are wrapped in a pipe
 _PATIENCE = 1.0  # seconds before a bar appears
-
-
-def form_for(environment: "os._Environ[str] | dict[str, str]", *, tty: bool) -> str:
-    """Return how Arabic cells are kept apart: with isolates, with marks, or not at all where these would be drawn."""
-    asked = environment.get("FIELDSYNC_RTL", "")
-    if asked in FORMS:
-        return asked
-    if not tty or environment.get("TMUX") or environment.get("STY"):
-        return "plain"
-    vte = environment.get("VTE_VERSION", "")
-    if vte.isdecimal() and int(vte) >= _VTE_WITH_ISOLATES:
-        return "isolates"
-    if environment.get("KONSOLE_VERSION") or environment.get("MLTERM") or environment.get("TERM") == "mlterm":
-        return "marks"
-    return "plain"
 
 
 class Terminal:
     """What is said to people: on standard output, in their language."""
 
-    def __init__(self, lang: str) -> None:
+    def __init__(self, lang: str, rtl: str = "") -> None:
         self.lang = lang
         self.tty = sys.stdout.isatty()
-        self._form = form_for(os.environ, tty=self.tty)
+        self.form = direction.form_for(os.environ, tty=self.tty, asked=rtl)
 
     def phrase(self, key: str, **facts: object) -> str:
         """Return what is said under a key."""
         return words.phrase(key, self.lang, **facts)
 
     def line(self, text: str = "") -> None:
-        """Write one line, which holds nothing of a record that `safe` has not seen."""
+        """Write one line, which holds nothing of a record that `safe` has not seen; in several where it must be turned to fit."""
+        width = shutil.get_terminal_size().columns if self.tty else _PIPE_WIDTH
+        text = "\n".join(
+            line for part in text.split("\n") for line in direction.lines(part, self.form, width, rtl=self.lang == "ar")
+        )
         try:
             sys.stdout.write(text + "\n")
         except UnicodeEncodeError:  # a terminal of a narrow code page
@@ -73,7 +59,7 @@ class Terminal:
             import readline  # noqa: F401 - makes input() one's line editable
         sys.stdout.flush()
         try:
-            return input(prompt)
+            return input(direction.written(prompt, self.form, rtl=self.lang == "ar"))
         except EOFError:
             raise KeyboardInterrupt from None
 
@@ -81,16 +67,16 @@ class Terminal:
         """Return a value's text made harmless, and kept to itself where the terminal turns lines round."""
         if isinstance(value, Shown):
             return value
-        text = safetext.show(str(value), lines=lines)
-        if text.isascii() or self._form == "plain":
-            return Shown(text)
-        return Shown(f"{_OPEN}{text}{_CLOSE}" if self._form == "isolates" else text + _MARK)
+        return Shown(direction.apart(safetext.show(str(value), lines=lines), self.form))
 
-    def cell(self, value: object, style: str = "") -> "Text":
+    def cell(self, value: object, style: str = "") -> "Text | direction.Cell":
         """Return a value as a table's cell: text, never markup."""
+        text = self.safe(value)
+        if self.form == "visual" and not text.isascii():
+            return direction.Cell(text, style)
         from rich.text import Text
 
-        return Text(self.safe(value), style=style)
+        return Text(direction.written(text, self.form, rtl=False), style=style)
 
     @cached_property
     def console(self) -> "Console":

@@ -36,6 +36,13 @@ class Said(NamedTuple):
         return json.loads(self.out)
 
 
+class _Screen(io.TextIOWrapper):
+    """Says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class World:
     """A folder with a headquarters and three laptops, and commands run on them."""
 
@@ -63,9 +70,13 @@ class World:
         )  # fmt: skip
         return Said(done.stdout, done.stderr, done.returncode)
 
-    def here(self, who: str, *words: str) -> Said:
-        """Run a command in this process: the same from the words on, without an interpreter's start."""
-        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    def here(self, who: str, *words: str, screen: bool = False) -> Said:
+        """Run a command in this process: the same from the words on, without an interpreter's start.
+
+        With `screen`, it writes as on a terminal that knows no colours.
+        """
+        kind = _Screen if screen else io.TextIOWrapper
+        out, err = (kind(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
         before, place = dict(os.environ), Path.cwd()
         os.environ.clear()
         os.environ.update(self.environment)

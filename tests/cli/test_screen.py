@@ -12,8 +12,8 @@ import time
 
 import pytest
 
+from fieldsync.ui.direction import form_for
 from fieldsync.ui.tables import Tables
-from fieldsync.ui.terminal import form_for
 from tests.cli.conftest import World
 
 EVIL = "قرب \x1b[31mأحمر\x1b]0;x\x07 \u202eevil\u2066 [bold]m[/bold] \u200f\u200b{x}"
@@ -31,12 +31,13 @@ def test_text_from_records_never_acts(world: World, command: str) -> None:
         "find": ["حسن"],
         "review": ["list"],
     }[command]
-    for form in ("plain", "isolates", "marks"):
+    world.environment |= {"TERM": "dumb", "COLUMNS": "400"}
+    for form in ("plain", "isolates", "marks", "visual"):
         world.environment["FIELDSYNC_RTL"] = form
-        said = world.here("amal", command, *words)
+        said = world.here("amal", command, *words, screen=True)
         assert said.code == 0
         found = set(re.findall("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f]", said.out))
-        assert found <= {"plain": set(), "isolates": {"\u2068", "\u2069"}, "marks": {"\u200e"}}[form]
+        assert found <= {"isolates": {"\u2066", "\u2068", "\u2069"}, "marks": {"\u200e"}}.get(form, set())
         assert "⟨U+2068⟩" not in said.out
         if command in ("show", "list"):
             assert "[red]x[/red]" in said.out
@@ -46,12 +47,17 @@ def test_which_form_for_which_terminal() -> None:
     """As it was seen in real terminals; a pipe gets plain text whatever the terminal is."""
     assert form_for({"VTE_VERSION": "7006"}, tty=True) == "isolates"
     assert form_for({"VTE_VERSION": "7006"}, tty=False) == "plain"
-    assert form_for({"VTE_VERSION": "5202"}, tty=True) == "plain"
-    assert form_for({"VTE_VERSION": "7006", "TMUX": "x"}, tty=True) == "plain"
+    assert form_for({"VTE_VERSION": "5202"}, tty=True) == "visual"
+    assert form_for({"VTE_VERSION": "7006", "TMUX": "x"}, tty=True) == "visual"
     assert form_for({"TERM": "mlterm"}, tty=True) == "marks"
     assert form_for({"KONSOLE_VERSION": "220401"}, tty=True) == "marks"
-    assert form_for({"TERM": "xterm"}, tty=True) == "plain"
-    assert form_for({"FIELDSYNC_RTL": "marks"}, tty=False) == "marks"
+    assert form_for({"TERM": "xterm"}, tty=True) == "visual"
+    assert form_for({"FIELDSYNC_RTL": "marks"}, tty=True) == "marks"
+    assert (
+        form_for({"FIELDSYNC_RTL": "visual"}, tty=False, asked="visual") == "plain"
+    )  # a file keeps its letters in order
+    assert form_for({"TERM": "xterm"}, tty=True, asked="logical") == "isolates"
+    assert form_for({"FIELDSYNC_RTL": "marks"}, tty=True, asked="plain") == "plain"
 
 
 class Talk:
@@ -59,7 +65,7 @@ class Talk:
 
     def __init__(self, world: World, who: str, *words: str, **environment: str) -> None:
         self._mine, theirs = pty.openpty()
-        settings = {"TERM": "xterm", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
+        settings = {"TERM": "xterm", "COLUMNS": str(COLUMNS), "LINES": str(ROWS), "FIELDSYNC_RTL": "plain"}
         self._process = subprocess.Popen(
             world.command(who, *words), env=world.environment | settings | environment, cwd=world.folder, stdin=theirs, stdout=theirs,
             stderr=theirs, start_new_session=True,

@@ -15,6 +15,8 @@ WORDS = {
     "usage.words!": "انظر: {command} --help",
     "usage.lang": "هذه اللغة غير متاحة.",
     "usage.lang!": "اختر من: {known}.",
+    "usage.rtl": "لا يوجد اتجاه كتابة بهذا الاسم.",
+    "usage.rtl!": "اختر واحدًا من: {known}.",
     "usage.no_value": "الخيار {option} يحتاج إلى قيمة.",
     "usage.pair": "يُكتب التغيير هكذا: FIELD=VALUE.",
     "usage.pair!": "مثلاً: --set location=جبلة",

@@ -15,6 +15,8 @@ WORDS = {
     "usage.words!": "See: {command} --help",
     "usage.lang": "There is no such language here.",
     "usage.lang!": "Give one of: {known}.",
+    "usage.rtl": "There is no such direction.",
+    "usage.rtl!": "Give one of: {known}.",
     "usage.no_value": "{option} needs a value.",
     "usage.pair": "A change is written FIELD=VALUE.",
     "usage.pair!": "For example: --set location=جبلة",

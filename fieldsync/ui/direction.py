@@ -1,0 +1,188 @@
+"""Which way Arabic is written on this terminal: kept apart by controls, turned beforehand, or left alone.
+
+What real terminals do with it is told in docs/decisions/0011-arabic-on-terminals.md. Nothing of this ever gets into a file,
+a pipe or a record.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.measure import Measurement
+
+FORMS = ("isolates", "marks", "visual", "plain")
+CHOICES = ("auto", "logical", "visual", "plain")  # what a person may ask for: `logical` is isolates or marks
+_LEFT, _FIRST, _END, _MARK = "\u2066", "\u2068", "\u2069", "\u200e"  # isolates and their end, left-to-right mark
+_VTE_WITH_ISOLATES = 5_800
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+# a date, a code, a unit or a phone: the bidi rules would turn round what hyphens and slashes join
+_NUMBERED = re.compile(r"\+?[0-9A-Za-z]+(?:[-/:.@_+ ]?[0-9A-Za-z]+)*")
+_COMBINING = re.compile("([\u064b-\u065f\u0670]+)([^\u064b-\u065f\u0670])")
+_REMEMBERED = "terminals.json"
+
+
+def form_for(environment: Mapping[str, str], *, tty: bool, asked: str = "") -> str:
+    """Return the form for a terminal: as asked for, as its person chose once, or as such terminals are known to want it."""
+    asked = asked or environment.get("FIELDSYNC_RTL", "")
+    if not tty:
+        return "plain"
+    asked = "" if asked == "auto" else asked
+    if asked in FORMS:
+        return asked
+    known = _known(environment)
+    if asked == "logical":
+        return known if known in {"isolates", "marks"} else "isolates"
+    chosen = remembered().get(kind(environment), "") if not asked else ""
+    form = chosen if chosen in FORMS else known
+    return "plain" if form == "visual" and _turner() is None else form
+
+
+def _known(environment: Mapping[str, str]) -> str:
+    if not (environment.get("TMUX") or environment.get("STY")):
+        vte = environment.get("VTE_VERSION", "")
+        if vte.isdecimal() and int(vte) >= _VTE_WITH_ISOLATES:
+            return "isolates"
+        if environment.get("KONSOLE_VERSION") or environment.get("MLTERM") or environment.get("TERM") == "mlterm":
+            return "marks"
+    return "visual"  # stored order, from left to right: xterm, Windows, the console, and tmux in any of them
+
+
+def is_guess(environment: Mapping[str, str], *, tty: bool, asked: str = "") -> bool:
+    """Say whether nobody knows what this terminal does, and nobody was asked yet."""
+    sure = environment.get("XTERM_VERSION") or environment.get("WT_SESSION") or environment.get("TERM") == "linux"
+    asked = asked or environment.get("FIELDSYNC_RTL", "")
+    return tty and not asked and not sure and _known(environment) == "visual" and kind(environment) not in remembered()
+
+
+# --- what a person chose ----------------------------------------------------------------------------------------------
+
+
+def kind(environment: Mapping[str, str]) -> str:
+    """Return a name for this kind of terminal: what was chosen for one of them holds for the others."""
+    names = ("TERM_PROGRAM", "TERM", "VTE_VERSION", "KONSOLE_VERSION", "XTERM_VERSION")
+    inside = "tmux" if environment.get("TMUX") else "screen" if environment.get("STY") else ""
+    return " ".join(filter(None, (inside, *(environment.get(name, "") for name in names)))) or sys.platform
+
+
+def _file() -> "Path":
+    import platformdirs
+
+    return platformdirs.user_config_path("fieldsync", appauthor=False) / _REMEMBERED
+
+
+@cache
+def remembered() -> dict[str, str]:
+    """Return the forms that this computer's person chose, by the kind of terminal."""
+    try:
+        return msgspec.json.decode(_file().read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def remember(form: str) -> None:
+    """Keep what reads right on this terminal."""
+    file = _file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(msgspec.json.encode({**remembered(), kind(os.environ): form}))
+    remembered.cache_clear()
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _turner() -> Any:
+    """Return (joins letters, puts them in the order of the screen), or None where the extra `rtl` is not installed."""
+    try:
+        from arabic_reshaper import ArabicReshaper
+        from bidi import get_display
+    except ImportError:
+        return None
+    return ArabicReshaper({"delete_harakat": False, "support_zwj": True}).reshape, get_display
+
+
+def apart(text: str, form: str) -> str:
+    """Return a value that stands within a line so that the line's direction does not reach into it, nor its into the line."""
+    if text.isascii() or form == "plain":
+        return text
+    return text + _MARK if form == "marks" else f"{_FIRST}{text}{_END}"
+
+
+def written(text: str, form: str, *, rtl: bool) -> str:
+    """Return a whole line as it is to be written; `rtl` where it is an Arabic one. Dates, codes and phones stay as they are."""
+    if form in {"plain", "marks"} or not _RIGHT_TO_LEFT.search(text):
+        return text
+    kept = _NUMBERED.sub(lambda found: f"{_LEFT}{found[0]}{_END}" if _is_joined(found[0]) else found[0], text)
+    if form == "isolates":
+        return kept
+    return _turned(joined(kept), rtl=rtl)
+
+
+def _is_joined(text: str) -> bool:
+    return not text.isalnum() and any(map(str.isdecimal, text))
+
+
+def joined(text: str) -> str:
+    """Return text with its Arabic letters in the forms that they have beside each other, still in stored order."""
+    turner = _turner()
+    return text if turner is None else str(turner[0](text))
+
+
+def _turned(text: str, *, rtl: bool | None) -> str:
+    turner = _turner()
+    if turner is None:
+        return text
+    base = {True: "R", False: "L", None: None}[rtl]
+    shown = str(turner[1](text, base_dir=base)).translate({ord(sign): None for sign in (_LEFT, _FIRST, _END, _MARK)})
+    return _COMBINING.sub(r"\2\1", shown)  # a mark follows its letter on every terminal
+
+
+def lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:
+    """Return a paragraph in lines that fit: cut while it is in stored order, then turned, one by one."""
+    if form != "visual" or not _RIGHT_TO_LEFT.search(text):
+        return [written(text, form, rtl=rtl)]
+    from rich.cells import cell_len
+
+    found, room = [""], width
+    for word in re.findall(r"\s*\S+", text):
+        taken = cell_len(joined(word))
+        if taken > room and found[-1]:
+            found.append(word.lstrip())
+            room = width - cell_len(joined(word.lstrip()))
+        else:
+            found[-1] += word
+            room -= taken
+    return [written(line, form, rtl=rtl) for line in found]
+
+
+class Cell:
+    """A table's cell whose text is turned by us: measured joined, cut in stored order, and only then turned."""
+
+    def __init__(self, text: str, style: str = "") -> None:
+        self._text = joined(text)
+        self._style = style
+
+    def __rich_measure__(self, _console: "Console", _options: "ConsoleOptions") -> "Measurement":
+        """Say how wide it is."""
+        from rich.cells import cell_len
+        from rich.measure import Measurement
+
+        width = cell_len(self._text)
+        return Measurement(min(width, 4), width)
+
+    def __rich_console__(self, _console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """Draw it in the width that there is."""
+        from rich.text import Text
+
+        kept = Text(self._text, style=self._style, no_wrap=True)
+        kept.truncate(options.max_width, overflow="ellipsis")
+        yield Text(_turned(kept.plain, rtl=None), style=self._style, no_wrap=True, overflow="crop")

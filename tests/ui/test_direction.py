@@ -1,0 +1,78 @@
+"""What is written is what a bidi terminal, or one that knows nothing of it, then shows in the right order."""
+
+import re
+import unicodedata
+
+import pytest
+from bidi import get_display
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from fieldsync.ui import direction
+
+NAMES = st.sampled_from(["محمد أحمد", "فاطمة", "لا إله", "مُحَمَّد", "جبلة", "الحالة الاجتماعية"])
+CODES = st.sampled_from(["2026-11-02", "JBL-B-1-S5", "+963944123456", "LAT/JBL", "2026-11-02 15:04", "B:12"])
+_CONTROLS = dict.fromkeys(map(ord, "\u2066\u2067\u2068\u2069\u200e\u200f"))
+
+
+def stored(text: str) -> str:
+    """Return letters as they are stored, whatever form they were written in, without marks, last one first."""
+    letters = (unicodedata.normalize("NFKC", sign)[::-1] if "\ufb50" <= sign <= "\ufefc" else sign for sign in text)
+    return "".join(sign for sign in "".join(letters) if not unicodedata.combining(sign))[::-1]
+
+
+@given(parts=st.lists(st.tuples(NAMES, CODES), min_size=1, max_size=4), rtl=st.booleans())
+def test_a_bidi_terminal_shows_no_code_turned_round(parts: list[tuple[str, str]], rtl: bool) -> None:
+    """The model of such a terminal: each date, code and phone can be read off its line from left to right."""
+    line = "  ".join(f"{direction.apart(name, 'isolates')}: {code}" for name, code in parts)
+    shown = get_display(direction.written(line, "isolates", rtl=rtl), base_dir="R" if rtl else "L").translate(_CONTROLS)
+    assert all(code in shown for _, code in parts)
+
+
+@given(parts=st.lists(st.tuples(NAMES, CODES), min_size=1, max_size=4), rtl=st.booleans())
+def test_a_terminal_that_turns_nothing_gets_it_turned(parts: list[tuple[str, str]], rtl: bool) -> None:
+    """Visual: names stand backwards and joined, codes forwards, no control is left, and an Arabic line begins at the right."""
+    line = " · ".join(f"{direction.apart(name, 'visual')} {code}" for name, code in parts)
+    shown = direction.written(line, "visual", rtl=rtl)
+    assert shown == shown.translate(_CONTROLS)
+    assert all(code in shown for _, code in parts)
+    backwards = stored(shown)
+    assert all(stored(name)[::-1] in backwards for name, _ in parts)
+    if rtl:
+        assert backwards.startswith(stored(parts[0][0])[::-1])
+
+
+def test_a_mark_stays_behind_its_letter() -> None:
+    """A combining sign is drawn on what stands before it, on every terminal."""
+    shown = direction.written("مُحَمَّد", "visual", rtl=True)
+    assert not unicodedata.combining(shown[0])
+    assert unicodedata.combining(shown[-1])  # the first letter's damma: the line ends with it at the right
+
+
+@pytest.mark.parametrize("width", [8, 12, 20, 60])
+def test_long_text_is_cut_before_it_is_turned(width: int) -> None:
+    """The first words of a paragraph stand in its first line, and no line is wider than the screen."""
+    text = " ".join(["محمد", "أحمد", "علي", "خالد"] * 4)
+    lines = direction.lines(text, "visual", width, rtl=True)
+    assert all(cell_len(line) <= width for line in lines)
+    assert " ".join(map(stored, lines)) == text
+
+
+def test_a_cell_is_cut_at_its_end_not_at_its_beginning() -> None:
+    """What does not fit a column goes from the end of the name, which stands at the left."""
+    console = Console(width=8, file=None, record=True, legacy_windows=False)
+    with console.capture() as seen:
+        console.print(direction.Cell("محمد عبد الرحمن"))
+    shown = seen.get().strip("\n")
+    assert cell_len(shown) == 8
+    assert stored(shown).startswith("محمد ع")
+    assert shown.startswith("…")
+
+
+@given(st.text())
+def test_what_has_no_arabic_is_left_alone(text: str) -> None:
+    """Nothing is added to it, in any form."""
+    if not re.search("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]", text):
+        assert {direction.written(text, form, rtl=rtl) for form in direction.FORMS for rtl in (True, False)} == {text}
