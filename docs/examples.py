@@ -372,7 +372,7 @@ def _bundle() -> tuple[bundle.Manifest, list[bytes]]:
     frames = [Codec().pack(Kind.HELLO, messages.encode(said)), Codec().pack(Kind.COMMITS, messages.encode(sent))]
     carried = bundle.Carried(AMAL.device, 0, start, 2, head)
     manifest = bundle.Manifest(
-        bundle.VERSION, bytes(range(16)), 2, True, AMAL.public, (BASIM.device,), AT, (carried,), (bundle.Earlier(1, 0, 1),), (), 2, 0,
+        bundle.VERSION, bytes(range(16)), 2, True, AMAL.public, (BASIM.device,), AT, (carried,), (bundle.Earlier(1, AMAL.device, 0, 1),), (), 2, 0,
         tuple(hashlib.sha256(frame).digest() for frame in frames),
     )  # fmt: skip
     return manifest, frames

@@ -87,6 +87,8 @@ def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: i
         if not talk.tally.differing:
             with node.store.write() as tx:
                 epochs.trust(tx, talk.server.id)
+    with node.store.write() as tx:
+        tx.set_server(talk.server.id, synced=node.clock())
     return talk.tally
 
 

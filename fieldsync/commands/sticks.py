@@ -1,13 +1,16 @@
 """Where there is no line: pack what is new into a file, unpack what came in one."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
 from fieldsync import errors
 from fieldsync.commands import bar, opened, tell
+
+if TYPE_CHECKING:
+    from fieldsync.sync.node import Node
 
 File = Annotated[str, Argument(metavar="FILE", help="The bundle, on a USB stick for example.")]
 
@@ -16,13 +19,16 @@ def pack(
     ctx: typer.Context,
     file: File,
     for_: Annotated[
-        str, Option("--for", metavar="DEVICE", help="On a server: the laptop to answer, by its letters or its id.")
+        str,
+        Option(
+            "--for", metavar="DEVICE", help="On a server: the laptop or branch to answer, by its letters or its id."
+        ),
     ] = "",
     again: Annotated[
         bool, Option("--again", help="All that was not acknowledged, also what earlier bundles carry.")
     ] = False,
 ) -> None:
-    """Pack what is new into an encrypted file for the office; on a server, the answer for one laptop.
+    """Pack what is new into an encrypted file for the office, or from a branch for the server above; with --for, an answer.
 
     Example: fieldsync pack /media/stick/to-office.age
     """
@@ -31,7 +37,7 @@ def pack(
     with opened(ctx) as node:
         if node.is_laptop and for_:
             raise errors.Usage(reason="not_a_server")
-        if not node.is_laptop and not for_:
+        if not node.is_laptop and not for_ and not _is_branch(node):
             raise errors.Usage(reason="pack_for")
         if for_:
             from fieldsync.server import office
@@ -44,6 +50,13 @@ def pack(
             else:
                 packed = sticks.pack(node, Path(file), again=again, progress=progress)
         tell(ctx, packed, lambda out: out.packed(packed, server=bool(for_)))
+
+
+def _is_branch(node: "Node") -> bool:
+    from fieldsync.sync import relay
+
+    with node.store.read() as tx:
+        return tx.get(relay.UPSTREAM) is not None
 
 
 def unpack(ctx: typer.Context, file: File) -> None:

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from fieldsync.core import stamp
-from fieldsync.store.bundles import SERVERS
 from fieldsync.sync import read
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def status(node: "Node") -> dict[str, Any]:
     with node.store.read() as tx:
         off = tx.get(CLOCK_OFF)
         unread = tx.get("forms_unread")
-        packed = tx.packed(SERVERS)[-1:]
+        packed = tx.parts_packed(node.device)[-1:]
     head = max((one["seq"] for one in found["receipts"]), default=0)
     found["bundle"] = next(
         (

@@ -9,10 +9,11 @@ SERVERS = b""
 """The peer of bundles that go up: any of the organisation's servers can read them."""
 
 
-class Packed(NamedTuple):
-    """A bundle that this node packed: the commits behind `after`, up to `last`; `at` milliseconds."""
+class Part(NamedTuple):
+    """One device's commits in a bundle that this node packed: those behind `after`, up to `last`; `at` milliseconds."""
 
     number: int
+    device: bytes
     after: int
     last: int
     at: int
@@ -43,18 +44,29 @@ class Bundles(Numbered):
         row = self.sql("SELECT hello FROM peer WHERE id = ?", (peer,)).fetchone()
         return row[0] if row else None
 
-    def add_packed(self, peer: bytes, id: bytes, packed: Packed) -> None:
+    def add_packed(self, peer: bytes, id: bytes, number: int, at: int, parts: Iterable[Part] = ()) -> None:
         """Remember a bundle that was packed."""
-        self.sql("INSERT INTO bundle VALUES (?, 1, ?, ?, ?, ?, ?)", (peer, packed.number, id, *packed[1:]))
+        self.sql("INSERT INTO bundle VALUES (?, 1, ?, ?, ?)", (peer, number, id, at))
+        rows = [(self.device_number(one.device), number, one.after, one.last) for one in parts]
+        self.many("INSERT INTO bundle_part VALUES (?,?,?,?)", rows)
 
-    def packed(self, peer: bytes) -> list[Packed]:
-        """Return the bundles packed for a peer, by number."""
-        query = "SELECT number, after, last, at FROM bundle WHERE peer = ? AND packed = 1 ORDER BY number"
-        return [Packed(*row) for row in self.sql(query, (peer,))]
+    def last_packed(self, peer: bytes) -> int:
+        """Return the number of the last bundle packed for a peer, 0 if there is none."""
+        query = "SELECT coalesce(max(number), 0) FROM bundle WHERE peer = ? AND packed = 1"
+        return int(self.sql(query, (peer,)).fetchone()[0])
+
+    def parts_packed(self, device: bytes | None = None) -> list[Part]:
+        """Return what is in the bundles packed for servers (of one device's commits), by number."""
+        found = self.sql(
+            "SELECT number, device, after, last, at FROM bundle_part JOIN bundle USING (number) "
+            "WHERE peer = ?1 AND packed = 1 AND (?2 IS NULL OR device = ?2) ORDER BY number, device",
+            (SERVERS, None if device is None else self.device_number(device)),
+        )
+        return [Part(number, self.device_id(n), *more) for number, n, *more in found]
 
     def add_taken(self, peer: bytes, id: bytes, number: int, at: int) -> None:
         """Remember a peer's bundle of which everything is applied."""
-        self.sql("INSERT OR REPLACE INTO bundle VALUES (?, 0, ?, ?, 0, 0, ?)", (peer, number, id, at))
+        self.sql("INSERT OR REPLACE INTO bundle VALUES (?, 0, ?, ?, ?)", (peer, number, id, at))
 
     def taken(self, peer: bytes) -> dict[bytes, int]:
         """Return id → number of a peer's bundles of which everything is applied."""

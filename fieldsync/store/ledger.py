@@ -178,6 +178,11 @@ class Ledger(Numbered):
         query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq > ?"
         return {row[0] for row in self.sql(query, (self.device_number(device), after))}
 
+    def records_by(self, device: bytes, first: int, last: int) -> list[bytes]:
+        """Return the records that a device's commits from `first` to `last` touch, as far as they are here."""
+        query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq BETWEEN ? AND ?"
+        return [row[0] for row in self.sql(query, (self.device_number(device), first, last))]
+
     def _logged(self, row: Sequence[Any]) -> Logged:
         return Logged(self.device_id(row[0]), row[1], row[2], self.author_name(row[3]), *row[4:])
 

@@ -3,11 +3,12 @@
 The notes travel down, and every node that has them sends ties with these commits to review.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit
 from fieldsync.store import Tx
+from fieldsync.store.contract import Row
 from fieldsync.sync.apply import off_heads, settle_row
 from fieldsync.sync.node import Node
 
@@ -31,14 +32,21 @@ def note(tx: Tx, fresh: Sequence[Commit], off: int, now: int) -> None:
             tx.note_clock(one.device, one.seq, off if wrong else ahead)
 
 
-def learn(tx: Tx, node: Node, notes: Sequence[Note]) -> None:
-    """Take over a server's notes, and settle anew the records with ties that they are about."""
-    for _, device, first, last, ahead in notes:
-        tx.note_clock(device, first, ahead, last)
+def hear(tx: Tx, node: Node, notes: Sequence[tuple[bytes, int, int, int]]) -> None:
+    """Take over a branch's notes (device, first, last, ahead) of commits that are here."""
+    known = [one for one in notes if getattr(tx.device(one[0]), "head", 0) >= one[1]]
+    about = {record for device, first, last, _ in known for record in tx.records_by(device, first, last)}
+    learn(tx, node, [(0, *one) for one in known], tx.rows(about).values())
+
+
+def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None = None) -> None:
+    """Take over another server's notes, and settle anew the records with ties that they are about (all records, if not told)."""
+    for _, device, first, last, off_by in notes:
+        tx.note_clock(device, first, ahead(off_by, 0), last)
     off = off_heads(tx)
     told = {device for _, device, _, _, _ in notes}
     changed = {}
-    for row in tx.select():
+    for row in tx.select() if about is None else about:
         tied = [name for name, register in row.state.fields.items() if len(register.heads) > 1]
         heads = (head for name in tied for head in row.state.fields[name].heads)
         if not any(head.device in told and off(head) for head in heads):

@@ -4,7 +4,7 @@ A branch is a server that is enrolled at another one with the role `branch`; tow
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +14,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Grant, Logged, Server, covers
+from fieldsync.sync.epochs import EPOCH
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 from fieldsync.wire.messages import Enrolment, Peer
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 UPSTREAM, GRANTS = "upstream", "upstream_grants"  # the server above this one, and what it lets this one do
 _PART = 200  # devices or receipts in one frame
 _FIRST, _MOST = 256, 4_096  # commits asked of the log at once
-_Above = tuple[tuple[bytes, str, str, bytes], ...]
+_Above = tuple[tuple[bytes, str, str, bytes, str], ...]
+Mark = tuple[bytes, int, int]  # the epoch of a branch's store, how far it told of enrolments and of clocks
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 
 
@@ -73,7 +75,9 @@ def above(tx: Tx) -> _Above:
     """Return the servers above this one, as it tells them to its devices."""
     if tx.get(UPSTREAM) is None:
         return ()
-    return tuple((server.id, server.name, server.address, server.pin) for server in tx.servers())
+    servers = tx.servers()
+    ages = tx.ages(server.id for server in servers)
+    return tuple((one.id, one.name, one.address, one.pin, ages.get(one.id, "")) for one in servers)
 
 
 def servers_hash(told: bytes) -> bytes:
@@ -84,9 +88,11 @@ def servers_hash(told: bytes) -> bytes:
 def learn(tx: Tx, told: Told, servers: _Above) -> None:
     """Remember the servers above the one that told of them; one that is known stays as it was proved to be."""
     known = {server.id for server in tx.servers()}
-    for id_, name, address, pin in servers:
+    for id_, name, address, pin, recipient in servers:
         if id_ not in known:
             tx.add_server(Server(id_, name, address, pin, None, False, None, mixed=True))
+        if recipient and not tx.ages([id_]):
+            tx.set_age(id_, recipient)
     tx.put(told.servers, messages.encode(servers))
 
 
@@ -125,7 +131,7 @@ def _take(tx: Tx, said: Enrolment) -> None:
         tx.set_enrolment(said.device, person, granted, state, max(said.changed, known.changed))
 
 
-def _may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
+def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
     """A branch enrols and changes devices of its own units only, and makes no branches of its own accord elsewhere."""
     units = [unit for unit, _ in said.grants] + ([g.unit for g in known.grants] if known is not None else [])
     return said.device != branch.id and all(covers(branch.grants, unit) is not None for unit in units)
@@ -147,24 +153,41 @@ def unsent(client: "Client", tx: Tx) -> set[bytes]:
 
 def to_tell(tx: Tx, server: bytes) -> bool:
     """Say whether a server above lacks commits or enrolments that this branch holds."""
-    return behind(tx, server) or bool(_enrolments(tx, Told(server).get(tx, "enrolled")))
+    told = Told(server)
+    return behind(tx, server) or bool(
+        _enrolments(tx, told.get(tx, "enrolled")) or tx.clock_notes(told.get(tx, "noted"))
+    )
 
 
-def frames_up(client: "Client") -> Iterator[bytes]:
-    """Yield the enrolments that are news, and the commits of other devices, as they were sealed."""
+def carried(tx: Tx, node: "Node", server: bytes) -> list[Device]:
+    """Return the other devices whose commits this branch has for a server above."""
+    return [device for device in tx.devices() if device.head and device.id not in (node.device, server)]
+
+
+def frames_up(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    """Yield what is news of devices and clocks, and the commits of other devices, as they were sealed.
+
+    `after`: how far the server holds a device's commits, where that is not what it has acknowledged.
+    """
     node, server = client.node, client.server.id
+    told = Told(server)
     with node.store.read() as tx:
-        news = _enrolments(tx, Told(server).get(tx, "enrolled"))
-        todo = [
-            (d.id, tx.acknowledged(server, d.id)) for d in tx.devices() if d.head and d.id not in (node.device, server)
-        ]
+        enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
+        news, notes = _enrolments(tx, enrolled), tx.clock_notes(noted)
+        epoch = tx.get(EPOCH)
+        todo = [(d.id, after.get(d.id, tx.acknowledged(server, d.id))) for d in carried(tx, node, server)]
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]
-        peer = Peer(tuple(one for _, one in part), part[-1][0])
+        enrolled = part[-1][0]
+        peer = Peer(tuple(one for _, one in part), mark=(epoch, enrolled, noted))
         yield client.codec.pack(Kind.PEER, messages.encode(peer))
-        client.told_up = part[-1][0]
-    for device, after in todo:
-        yield from _sealed(client, device, after)
+    for device, since in todo:
+        yield from _sealed(client, device, since)
+    for start in range(0, len(notes), _PART):  # last: by then the server knows what they are about
+        some = notes[start : start + _PART]
+        noted = some[-1][0]
+        clocks = tuple((device, first, last, ahead) for _, device, first, last, ahead in some)
+        yield client.codec.pack(Kind.PEER, messages.encode(Peer(clocks=clocks, mark=(epoch, enrolled, noted))))
 
 
 def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
@@ -181,7 +204,7 @@ def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
             limit *= 2
             continue
         frame, taken = _largest(client, logged, ends)
-        client.count_up(taken)
+        client.count_up(logged[:taken])
         yield frame
         after = logged[taken - 1].seq
         limit = min(_MOST, max(_FIRST, taken * 2))
@@ -219,12 +242,10 @@ def take_down(client: "Client", peer: Peer) -> None:
             if further != node.device:
                 tx.acknowledge(further, device, seq, at)
             told.put(tx, "passed", number)
-
-
-def ended(client: "Client", tx: Tx) -> None:
-    """Remember that the enrolments were taken."""
-    if client.told_up:
-        Told(client.server.id).put(tx, "enrolled", client.told_up)
+        if peer.mark is not None:  # of another life of this store, or of none: all is told again
+            ours = peer.mark[0] == tx.get(EPOCH)
+            told.put(tx, "enrolled", peer.mark[1] if ours else 0)
+            told.put(tx, "noted", peer.mark[2] if ours else 0)
 
 
 # --- the side above ---------------------------------------------------------------------------------------------------
@@ -233,19 +254,32 @@ def ended(client: "Client", tx: Tx) -> None:
 def take_up(tx: Tx, branch: Device, peer: Peer) -> None:
     """Take a branch's enrolments, as far as they are its to make."""
     for said in peer.devices:
-        if _may_enrol(branch, said, tx.device(said.device)):
+        if may_enrol(branch, said, tx.device(said.device)):
             _take(tx, said)
+    if peer.mark is not None:
+        epoch, enrolled, noted = peer.mark
+        before = _mark(tx, branch.id)
+        known = before if before[0] == epoch else (epoch, 0, 0)
+        tx.put(f"mark {branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
 
 
-def parts_down(node: "Node", hello: messages.Hello, carried: set[bytes]) -> Iterator[Peer]:
+def _mark(tx: Tx, branch: bytes) -> Mark:
+    known = tx.get(f"mark {branch.hex()}")
+    return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
+
+
+def parts_down(
+    node: "Node", branch: bytes, hello: messages.Hello, carried: set[bytes], *, by_stick: bool
+) -> Iterator[Peer]:
     """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
     with node.store.read() as tx:
+        mark = _mark(tx, branch)
         news = _enrolments(tx, hello.devices)
         devices = tx.devices()
         heads = [
             (d.id, d.head, (d.chain or b"")[:8])
             for d in devices
-            if (hello.where or d.id in carried) and d.key is not None and d.id != node.device
+            if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
         ]
         refused = tx.judged(hello.judged)
         receipts = tx.receipts_since(hello.passed)
@@ -259,3 +293,4 @@ def parts_down(node: "Node", hello: messages.Hello, carried: set[bytes]) -> Iter
         yield Peer(refused=tuple((d, seq, code, facts) for _, d, seq, code, facts in some), judged=some[-1][0])
     for start in range(0, len(receipts), _PART):
         yield Peer(receipts=tuple(receipts[start : start + _PART]))
+    yield Peer(mark=mark)

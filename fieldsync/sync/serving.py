@@ -102,6 +102,9 @@ class Serving:
             for batch in batches:
                 if batch.commits:
                     fresh.setdefault(batch.commits[0].device, []).extend(self._keep(tx, batch))
+            notes = [note for batch in batches if batch.peer is not None for note in batch.peer.clocks]
+            if notes:
+                clocks.hear(tx, self.node, notes)
             if not any(fresh.values()):
                 return
             tx.tell_hello(self.device.id, messages.encode(self.hello))
@@ -135,20 +138,24 @@ class Serving:
         device = tx.device(batch.commits[0].device)
         if device is None or device.chain is None:
             return []  # a device that this server did not accept from the branch
-        if device.id != self.device.id:
-            if device.state == "forked":
-                return []  # a copy of it goes on as another device, and has brought them
+        carried, forked = device.id != self.device.id, device.state == "forked"
+        if carried:
             self._carried.add(device.id)
-        elif device.state == "forked":
+        elif forked:
             raise errors.Forked(device=device.id.hex(), seq=device.head)
         first = batch.commits[0].seq
         if first > device.head + 1:
+            if forked:
+                return []  # another copy's: that one goes on as a device of its own
             raise errors.Gap(device=device.id.hex(), need=device.head + 1)
         again = min(device.head + 1 - first, len(batch.commits))
         if again:
             held = [logged.hash for logged in tx.commits(device.id, first - 1, again)]
             for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
                 if one != chain.body_hash(body):
+                    if carried:  # one device's two histories must not stop its branch
+                        self._found_forked(tx, device, batch)
+                        return []
                     raise errors.Forked(device=device.id.hex(), seq=first + i)
         fresh = batch.commits[again:]
         if not fresh:
@@ -164,6 +171,14 @@ class Serving:
         tx.append(device.id, logged, batch.seal)
         self.kept += len(logged)
         return fresh
+
+    def _found_forked(self, tx: Tx, device: Device, batch: "Batch") -> None:
+        """Take nothing more from a device that signed two histories; only its own seal is proof of that."""
+        first = batch.commits[0].seq
+        start = tx.heads_at(device.id, [first - 1]).get(first - 1, chain.first(device.id))
+        link = chain.extend(start, batch.bodies)[-1][1]
+        if device.key is not None and chain.check_seal(device.key, batch.commits[-1].seq, link, batch.seal):
+            tx.set_device_state(device.id, "forked")
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
@@ -197,7 +212,7 @@ class Serving:
             if written is not None and written.channel is not None:
                 self._echoes[written.channel].add(max(written.arrivals.values()))
 
-    def answer(self) -> Iterator[bytes]:
+    def answer(self, *, by_stick: bool = False) -> Iterator[bytes]:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
         node = self.node
         self._meet()
@@ -226,7 +241,7 @@ class Serving:
         told = self.codec.pack(Kind.ACK, messages.encode(ack))
         yield told
         if self.relays:
-            for part in relay.parts_down(node, self.hello, self._carried):
+            for part in relay.parts_down(node, self.device.id, self.hello, self._carried, by_stick=by_stick):
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
         if self.hello.budget:
             yield from budgets.answer(self, channels, self.hello.budget - len(told))

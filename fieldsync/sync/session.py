@@ -4,8 +4,9 @@ The laptop's side is Client, here; the server's is Serving (serving.py). Frames 
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -84,7 +85,7 @@ class Client:
             self.branch = tx.get(relay.UPSTREAM) == server.id
             self.grants = relay.grants(tx) if self.branch else node.grants
         self._told = relay.Told(server.id)
-        self.told_up = 0  # how far the server above was told of enrolments
+        self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
         self._same_forms = True
         self._kept: set[str] = set()  # channels of which a record could not be let go yet
         self._progress = progress or (lambda _what, _count: None)
@@ -111,13 +112,15 @@ class Client:
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
-    def commit_frames(self, room: int = sys.maxsize, after: int | None = None) -> Iterator[bytes]:
-        """Yield this node's commits that the server has not acknowledged (or those behind `after`), sealed, as far as there is room."""
+    def commit_frames(
+        self, room: int = sys.maxsize, since: Mapping[bytes, int] = MappingProxyType({})
+    ) -> Iterator[bytes]:
+        """Yield the commits that the server has not acknowledged (or those behind a device's `since`), sealed, as far as there is room."""
         node, sizer = self.node, Sizer()
         self.tally.commits = 0  # of a request that was refused, nothing was taken
-        if after is None:
-            with node.store.read() as tx:
-                after = tx.acknowledged(self.server.id, node.device)
+        self.sent.clear()
+        with node.store.read() as tx:
+            after = since.get(node.device, tx.acknowledged(self.server.id, node.device))
         while True:
             with node.store.read() as tx:
                 logged = list(tx.commits(node.device, after, sizer.rows))
@@ -132,14 +135,15 @@ class Client:
             room -= budgets.cost(frame)
             sizer.took(len(logged), len(frame))
             after = logged[-1].seq
-            self.count_up(len(logged))
+            self.count_up(logged)
             yield frame
         if self.branch:
-            yield from relay.frames_up(self)
+            yield from relay.frames_up(self, since)
 
-    def count_up(self, commits: int) -> None:
-        """Count what goes up, for the person who waits."""
-        self.tally.commits += commits
+    def count_up(self, logged: Sequence[Logged]) -> None:
+        """Count what goes up, for the person who waits and for a bundle's manifest."""
+        self.tally.commits += len(logged)
+        self.sent[logged[-1].device] = logged[-1].seq
         self._progress("up", self.tally.commits)
 
     def frame(self, logged: list[Logged]) -> bytes:
@@ -274,8 +278,6 @@ class Client:
             me = tx.device(self.node.device)
             if self.node.is_laptop and me is not None and me.head == self.acked:
                 self._leave(tx)
-            if self.branch:
-                relay.ended(self, tx)
             tx.sweep()
         self.ended = end
 

@@ -6,7 +6,7 @@ each proved again. Nothing of it is ever plain on a disk or whole in memory.
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import chain as chained
@@ -18,8 +18,10 @@ import msgspec
 from fieldsync import errors
 from fieldsync.crypto import age
 from fieldsync.crypto.keys import token
-from fieldsync.store.bundles import SERVERS, Packed
-from fieldsync.store.contract import Device
+from fieldsync.store import Tx
+from fieldsync.store.bundles import SERVERS, Part
+from fieldsync.store.contract import Device, Server
+from fieldsync.sync import relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally
@@ -40,57 +42,77 @@ def _quiet(_done: int, _total: int | None, _what: str) -> None:
 
 
 def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _quiet) -> dict[str, Any]:
-    """Pack this node's new commits for its servers; the contract's `pack`. NotFound, NoRecipient, BadFile, DiskFull.
+    """Pack what is new for the servers above; the contract's `pack`. NotFound, NoRecipient, BadFile, DiskFull.
 
+    A laptop packs its own commits, a branch those of all its devices in the frames that they sealed, and what it tells of them.
     It goes on behind the last bundle packed; all that is not acknowledged is packed `again` when that is asked for, when
     nothing is new since, or when a file is replaced that may be such a bundle.
     """
     with node.store.read() as tx:
-        servers = tx.servers()
-        if not servers:
-            raise errors.NotFound(what="server", name=None)
-        server = servers[0]  # whose cursors the hello tells; all the others can read it, too
+        server, servers = _above(node, tx)
         ages = tx.ages(one.id for one in servers)
         if server.id not in ages:
             raise errors.NoRecipient(name=server.name)
         me = tx.device(node.device)
         assert me is not None
-        before = tx.packed(SERVERS)
-        after = tx.acknowledged(server.id, node.device)
-        packed = after
-        for one in sorted(before, key=lambda one: one.after):  # what follows on what is acknowledged, without a hole
-            if one.after <= packed and one.last <= me.head:
-                packed = max(packed, one.last)
-        if after < packed < me.head and not again and not os.path.exists(file):  # noqa: PTH110 - never raises
-            after = packed
-        start = chain_at(tx, me, after)
-    number = before[-1].number + 1 if before else 1
+        devices = {one.id: one for one in (me, *(relay.carried(tx, node, server.id) if not node.is_laptop else ()))}
+        before = tx.parts_packed()
+        acknowledged = {id_: tx.acknowledged(server.id, id_) for id_ in devices}
+        packed = {id_: _packed(devices[id_], after, before) for id_, after in acknowledged.items()}
+        new = any(one.head > packed[id_] for id_, one in devices.items())
+        goes_on = new and not again and not os.path.exists(file)  # noqa: PTH110 - never raises
+        since = packed if goes_on else acknowledged
+        starts = {id_: chain_at(tx, one, since[id_]) for id_, one in devices.items()}
+        number = tx.last_packed(SERVERS) + 1
     tally, id_ = Tally(), token(16)
-    client = Client(node, server, tally, lambda _what, count: progress(count, me.head - after, "writing"))
+    total = sum(one.head - since[id_] for id_, one in devices.items())
+    client = Client(node, server, tally, lambda _what, count: progress(count, total, "writing"))
     client.codec = Codec()  # whoever opens it may have other forms, and so another dictionary
 
     def frames() -> Iterator[bytes]:
         yield client.hello()
-        yield from client.commit_frames(after=after)
+        yield from client.commit_frames(since=since)
 
     def manifest(hashes: tuple[bytes, ...]) -> Manifest:
-        last = after + tally.commits
         with node.store.read() as tx:
-            carried = Carried(node.device, after, start, last, chain_at(tx, me, last))
-        earlier = tuple(Earlier(one.number, one.after, one.last) for one in before[-bundle.MOST_EARLIER :])
+            carried = tuple(
+                Carried(one, since[one], starts[one], last, chain_at(tx, devices[one], last))
+                for one, last in client.sent.items()
+            )
+        earlier = tuple(Earlier(one.number, one.device, one.after, one.last) for one in before[-bundle.MOST_EARLIER :])
         to = (server.id, *(one for one in ages if one != server.id))
         return Manifest(
-            bundle.VERSION, id_, number, True, node.key.public, to, node.clock(), (carried,) if tally.commits else (),
-            earlier, (), tally.commits, 0, hashes,
+            bundle.VERSION, id_, number, True, node.key.public, to, node.clock(), carried, earlier, (), tally.commits, 0,
+            hashes,
         )  # fmt: skip
 
     size = _write(node, file, frames(), manifest, list(ages.values()))
+    now = node.clock()
     with node.store.write() as tx:
-        tx.add_packed(SERVERS, id_, Packed(number, after, after + tally.commits, node.clock()))
+        parts = [Part(number, one, since[one], last, now) for one, last in client.sent.items()]
+        tx.add_packed(SERVERS, id_, number, now, parts)
     return {
         "file": str(file), "for": ", ".join(one.name for one in servers if one.id in ages), "from": node.letters,
         "number": number, "commits": tally.commits, "states": 0, "bytes": size,
     }  # fmt: skip
+
+
+def _above(node: Node, tx: Tx) -> tuple[Server, list[Server]]:
+    """Return the server whose cursors a hello tells, and all that can read a bundle. NotFound."""
+    servers = tx.servers()
+    if not node.is_laptop:
+        servers.sort(key=lambda one: one.id != tx.get(relay.UPSTREAM))
+    if not servers:
+        raise errors.NotFound(what="server", name=None if node.is_laptop else "upstream")
+    return servers[0], servers
+
+
+def _packed(device: Device, after: int, before: Sequence[Part]) -> int:
+    """Return up to where bundles carry a device's commits, from `after` on and without a hole."""
+    for one in sorted((one for one in before if one.device == device.id), key=lambda one: one.after):
+        if one.after <= after and one.last <= device.head:
+            after = max(after, one.last)
+    return after
 
 
 def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet) -> dict[str, Any]:
@@ -100,19 +122,18 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
     with node.store.read() as tx:
         to = tx.ages([device.id])
         told = tx.told_hello(device.id)
-        before = tx.packed(device.id)
+        number = tx.last_packed(device.id) + 1
     if not to:
         raise errors.NoRecipient(name=device.letters or device.id.hex())
     hello = messages.decode(messages.Hello, told) if told else messages.Hello(PROTOCOL, b"", 0, 0, b"")
     hello = msgspec.structs.replace(hello, dictionary=b"", where=False)
     serving, id_ = Serving(node, device, hello, Codec()), token(16)
-    number = before[-1].number + 1 if before else 1
     states = 0
 
     def frames() -> Iterator[bytes]:
         nonlocal states
         codec = Codec()
-        for frame in serving.answer():
+        for frame in serving.answer(by_stick=True):
             kind, payload = codec.unpack(frame[0], frame[5:])
             if kind is Kind.STATES:
                 states += rows.count_states(messages.decode(messages.States, payload).rows)
@@ -127,7 +148,7 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
 
     size = _write(node, file, frames(), manifest, list(to.values()))
     with node.store.write() as tx:
-        tx.add_packed(device.id, id_, Packed(number, 0, 0, node.clock()))
+        tx.add_packed(device.id, id_, number, node.clock())
     return {
         "file": str(file), "for": device.letters, "from": node.letters, "number": number, "commits": 0,
         "states": states, "bytes": size,

@@ -9,13 +9,15 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.crypto import chain
+from fieldsync.crypto.keys import device_id
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device
+from fieldsync.sync import relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
 from fieldsync.wire import messages, rows
-from fieldsync.wire.bundle import Manifest
+from fieldsync.wire.bundle import Carried, Manifest
 from fieldsync.wire.frames import Codec, Kind
 
 
@@ -28,7 +30,7 @@ def chain_at(tx: Tx, device: Device, seq: int) -> bytes:
 
 
 class Up:
-    """A device's commits for this server. `look` proves, `take` applies."""
+    """The commits of a device, or of a branch's devices, for this server. `look` proves, `take` applies."""
 
     def __init__(self, node: Node, manifest: Manifest) -> None:
         with node.store.read() as tx:
@@ -37,31 +39,48 @@ class Up:
                 raise errors.BadBundle(reason="unknown_sender")
             if device.state != "enrolled":
                 raise errors.Revoked(reason="bundle")
-            known = {one.id: one for one in tx.devices()}
-            for carried in manifest.chains:
-                held = known.get(carried.device)
-                if held is None:
-                    raise errors.BadBundle(reason="unknown_sender")
-                if carried.after > held.head:
-                    raise _lacking(manifest, carried.device, held.head + 1)
-                if chain_at(tx, held, carried.after) != carried.start:
-                    raise errors.Forked(device=carried.device.hex(), seq=carried.after)
+            self._held = {one.id: one for one in tx.devices() if one.key is not None}
             self._number = max(tx.taken(device.id).values(), default=0)
         self.name = device.letters
         self._node = node
         self._manifest = manifest
         self._device = device
-        self._held = known
-        self._at = {carried.device: (carried.after, carried.start) for carried in manifest.chains}
+        self._chains = {carried.device: carried for carried in manifest.chains}
+        self._at: dict[bytes, tuple[int, bytes]] = {}
         self._commits = 0
         self._serving: Serving | None = None
+        for carried in manifest.chains:
+            if carried.device == device.id:
+                self._begin(carried)
+
+    def _begin(self, carried: Carried) -> None:
+        """Prove that a device's commits go on from what is held."""
+        self._at[carried.device] = carried.after, carried.start
+        held = self._held.get(carried.device)
+        if held is None:
+            if carried.device == self._device.id or not self._relays:
+                raise errors.BadBundle(reason="unknown_sender")
+            return  # a device that this server does not accept from the branch: nothing of it is taken
+        if held.state == "forked" and held.id != self._device.id:
+            return  # as on the line: what fits its chain is taken, and nothing else
+        if carried.after > held.head:
+            raise _lacking(self._manifest, carried.device, held.head + 1)
+        with self._node.store.read() as tx:
+            if held.chain is not None and chain_at(tx, held, carried.after) != carried.start:
+                raise errors.Forked(device=carried.device.hex(), seq=carried.after)
+
+    @property
+    def _relays(self) -> bool:
+        return any(grant.role == "branch" for grant in self._device.grants)
 
     def _open(self, payload: bytes) -> None:
         hello = messages.decode(messages.Hello, payload)
         # one that comes late tells of less than is held here: that is no laptop restored from a copy
         hello = msgspec.structs.replace(hello, head=max(hello.head, self._device.head))
         if self._manifest.to[0] != self._node.device:  # its cursors are another server's arrivals
-            hello = msgspec.structs.replace(hello, cursors=(), devices=0, refused=0, receipts=0, servers=b"")
+            hello = msgspec.structs.replace(
+                hello, cursors=(), devices=0, refused=0, receipts=0, servers=b"", judged=0, passed=0, clocks=0
+            )
         self._serving = Serving(self._node, self._device, hello, Codec())
 
     def look(self, kind: Kind, payload: bytes) -> None:
@@ -71,22 +90,38 @@ class Up:
                 raise errors.BadBundle(reason="content")
             self._open(payload)
             return
-        if kind is not Kind.COMMITS:
-            raise errors.BadBundle(reason="content")
         batch = self._serving.read(kind, payload)
+        if batch.peer is not None:
+            self._enrol(batch.peer)
+            return
         device, first = batch.commits[0].device, batch.commits[0].seq
+        if device not in self._at and device in self._chains:
+            self._begin(self._chains[device])
         at, link = self._at.get(device, (-1, b""))
         if first != at + 1:
             raise errors.BadBundle(reason="content")
-        held = self._held[device]
         links = chain.extend(link, batch.bodies)
         last = at + len(links)
-        if at < held.head <= last and links[held.head - first][1] != held.chain:
+        self._at[device] = last, links[-1][1]
+        self._commits += len(links)
+        held = self._held.get(device)
+        if held is None:
+            return
+        if at < held.head <= last and links[held.head - first][1] != held.chain and held.state != "forked":
             raise errors.Forked(device=device.hex(), seq=held.head)
         if held.key is None or not chain.check_seal(held.key, last, links[-1][1], batch.seal):
             raise errors.ChainBroken(device=device.hex(), seq=first)
-        self._at[device] = last, links[-1][1]
-        self._commits += len(links)
+
+    def _enrol(self, peer: messages.Peer) -> None:
+        """Know the devices that the branch's enrolments make known, as far as they are its to make."""
+        for said in peer.devices:
+            if said.device in self._held or not relay.may_enrol(self._device, said, None):
+                continue
+            if device_id(said.key) == said.device:
+                start = chain.first(said.device)
+                self._held[said.device] = Device(
+                    0, said.device, None, None, said.key, (), said.state, 0, start, None, None
+                )
 
     def looked(self) -> None:
         """Prove that the manifest told all of it."""
@@ -117,14 +152,14 @@ class Up:
 
 def _lacking(manifest: Manifest, device: bytes, need: int) -> errors.FieldsyncError:
     """Return which bundle has the commits that are needed first: of several the one that brings the most."""
-    having = [one for one in manifest.earlier if one.after < need <= one.last and device == manifest.sender]
+    having = [one for one in manifest.earlier if one.after < need <= one.last and device == one.device]
     if not having:
         return errors.Gap(device=device.hex(), need=need, reason="bundle")
     return errors.NeedsBundle(number=max(having, key=lambda one: (one.last, one.number)).number)
 
 
 class Down:
-    """A server's answer for this device. `look` proves, `take` applies."""
+    """A server's answer for this device, or branch. `look` proves, `take` applies."""
 
     def __init__(self, node: Node, manifest: Manifest) -> None:
         with node.store.read() as tx:
@@ -149,6 +184,7 @@ class Down:
         self._ack: messages.Ack | None = None
         self._end: messages.End | None = None
         self._states = 0
+        self._older = False  # than what is known already
         self._past: set[str] = set()  # channels of which more is known than this brings
         self._held: set[str] = set()  # channels in which a record with unsent commits should go
 
@@ -165,6 +201,8 @@ class Down:
                     head = self._ack.head
                     if head and (head > me.head or chain_at(tx, me, head)[:8] != self._ack.chain):
                         raise errors.Forked(device=self._node.device.hex(), seq=head)
+            case Kind.PEER if self._client.branch:
+                messages.decode(messages.Peer, payload)
             case Kind.STATES:
                 self._states += len(rows.unpack_states(messages.decode(messages.States, payload).rows))
             case Kind.END:
@@ -186,6 +224,9 @@ class Down:
         match kind:
             case Kind.ACK:
                 self._acknowledged()
+            case Kind.PEER:
+                if not self._older:
+                    self._client.take(self._client.read(kind, payload))
             case Kind.STATES:
                 self._channel(messages.decode(messages.States, payload))
             case Kind.END:
@@ -196,9 +237,10 @@ class Down:
     def _acknowledged(self) -> None:
         ack = self._ack
         assert ack is not None
+        self._older = ack.now < self._told
         if ack.head < self._acked and ack.now <= self._told:
             return  # an older answer; a newer one that holds less comes from a server restored from a backup
-        if ack.now < self._told:
+        if self._older:
             ack = msgspec.structs.replace(ack, grants=None, servers=None, schema=None, receipts=(), now=self._told)
         if ack.refusals < self._judged:
             ack = msgspec.structs.replace(ack, refused=(), refusals=0)
@@ -211,7 +253,7 @@ class Down:
         if unit in self._past:
             return
         with self._node.store.read() as tx:
-            unsent = tx.unsent_records(self._node.device, self._acked) if message.gone else set()
+            unsent = relay.unsent(self._client, tx) if message.gone else set()
             taken = max((tx.cursor(self._server.id, one.n)[0] for one in tx.channels() if one.unit == unit), default=0)
         if not unsent.isdisjoint(message.gone):
             self._held.add(unit)  # nothing goes before it is acknowledged: the next answer tells of it again

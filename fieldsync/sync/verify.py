@@ -11,6 +11,7 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Row
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node
+from fieldsync.sync.relay import UPSTREAM
 
 Fault = dict[str, Any]
 Progress = Callable[[int, int | None, str], None]
@@ -82,7 +83,7 @@ def _records(node: Node, tx: Tx, counted: dict[str, int], say: Progress) -> Iter
 
 
 def _folded(node: Node, tx: Tx, row: Row, refused: set[tuple[bytes, int]], place: Fault) -> Iterator[Fault]:
-    """A server's commits fold to its registers exactly; a laptop's own are all in them."""
+    """A server's commits fold to its registers exactly; a laptop's own, and a branch's, are all in them."""
     commits: list[Commit] = []
     for logged in tx.commits_of(row.state.record):
         if logged.body is None:
@@ -101,7 +102,9 @@ def _folded(node: Node, tx: Tx, row: Row, refused: set[tuple[bytes, int]], place
         folded: State = state_of(commits[0])
         for commit in commits[1:]:
             folded, _ = merge(folded, state_of(commit))
-        if canonical(folded) != canonical(row.state):
+        # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
+        whole = merge(row.state, folded)[0] if tx.get(UPSTREAM) is not None else folded
+        if canonical(whole) != canonical(row.state):
             yield {"what": "registers", **place}
 
 

@@ -14,12 +14,12 @@ from fieldsync.wire.frames import Reader
 from fieldsync.wire.messages import Count
 
 VERSION = 1
-"""1 (2026-11): hello and commits going up; acknowledgement, states and end coming down."""
+"""1 (2026-11): hello, a branch's enrolments and commits going up; acknowledgement, what a branch is told, states and end coming down."""
 
 WORDS = b"fieldsync bundle "
 MAGIC = WORDS + b"1\n"
 MAX_MANIFEST = 16 * 1024 * 1024
-MOST_EARLIER = 64
+MOST_EARLIER = 512
 
 Id = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Hash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -36,9 +36,10 @@ class Carried(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Earlier(msgspec.Struct, array_like=True, frozen=True):
-    """A bundle that its sender packed before, and the commits in it: those behind `after`, up to `last`."""
+    """One device's commits in a bundle that its sender packed before: those behind `after`, up to `last`."""
 
     number: Count
+    device: Id
     after: Count
     last: Count
 

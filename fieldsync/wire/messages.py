@@ -71,7 +71,9 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     devices: tuple[tuple[int, bytes, str, str], ...] = ()  # (number, id, letters, person) of those enrolled since
     refusals: Count = 0  # how far `refused` goes
     receipts: tuple[tuple[Count, bytes, Count, Count], ...] = ()  # (number, server, seq, milliseconds) from further up
-    servers: tuple[tuple[bytes, str, str, bytes], ...] | None = None  # (id, name, address, pin) of those further up
+    servers: tuple[tuple[bytes, str, str, bytes, str], ...] | None = (
+        None  # (id, name, address, pin, age) of those further up
+    )
     schema: dict[str, str] | None = None  # the forms' texts
     epoch: bytes = b""  # when it is another than the hello's: the cursors told there count for nothing
     # (number, device, first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off
@@ -95,7 +97,9 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     """What servers tell each other besides commits and states.
 
     `devices` up to `told` in the sender's order, `heads` (device, head, chain) of the commits that it holds, `refused` (device,
-    seq, code, facts) up to `judged`, `receipts` (number, device, server, seq, milliseconds) from further up.
+    seq, code, facts) up to `judged`, `receipts` (number, device, server, seq, milliseconds) from further up; `clocks` (device,
+    first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off. `mark`: the epoch of the branch's store,
+    and up to which of its enrolments and clock notes this tells; coming down, how far they were taken.
     """
 
     devices: tuple[Enrolment, ...] = ()
@@ -104,6 +108,8 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     refused: tuple[tuple[bytes, Count, str, str], ...] = ()
     judged: Count = 0
     receipts: tuple[tuple[Count, bytes, bytes, Count, Count], ...] = ()
+    clocks: tuple[tuple[bytes, Count, Count, int], ...] = ()
+    mark: tuple[bytes, Count, Count] | None = None
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):

@@ -12,7 +12,7 @@ import pytest
 
 from fieldsync.server import upstream
 from tests.cast import ROOT, SECRET, ServerProcess, fill, found_office, free_port, open_node
-from tests.sync.test_tree import office_texts
+from tests.tree import office_texts
 
 
 class Tree:

@@ -63,7 +63,7 @@ def _up() -> tuple[Manifest, list[bytes]]:
     carried = Carried(LAPTOP.device, 0, start, 2, head)
     manifest = Manifest(
         1, bytes(range(16)), 3, True, LAPTOP.public, (SERVER.device,), 1_793_607_300_000, (carried,),
-        (Earlier(1, 0, 1), Earlier(2, 0, 2)), (), 2, 0, tuple(sha256(frame).digest() for frame in frames),
+        (Earlier(1, LAPTOP.device, 0, 1), Earlier(2, LAPTOP.device, 0, 2)), (), 2, 0, tuple(sha256(frame).digest() for frame in frames),
     )  # fmt: skip
     return manifest, frames
 
@@ -80,6 +80,20 @@ def _down() -> tuple[Manifest, list[bytes]]:
         tuple(sha256(frame).digest() for frame in frames),
     )  # fmt: skip
     return manifest, frames
+
+
+def _branch() -> tuple[Manifest, list[bytes]]:
+    """A branch's bundle: that the laptop is enrolled, its commits in its own frame, that its clock was off."""
+    manifest, (hello, sent) = _up()
+    said = messages.Enrolment(LAPTOP.device, LAPTOP.public, "AK", "أمل", (("LAT/JBL", "caseworker"),), "enrolled", 5, 5)
+    told = [
+        messages.Peer((said,), mark=(b"epoch-id", 1, 0)),
+        messages.Peer(clocks=((LAPTOP.device, 1, 2, 9),), mark=(b"epoch-id", 1, 1)),
+    ]
+    first, last = (Codec().pack(Kind.PEER, messages.encode(peer)) for peer in told)
+    frames = [hello, first, sent, last]
+    hashes = tuple(sha256(frame).digest() for frame in frames)
+    return msgspec.structs.replace(manifest, key=SERVER.public, to=(bytes(16),), frames=hashes), frames
 
 
 def _bundle(manifest: Manifest, inside: list[bytes], key: DeviceKey = LAPTOP, **changes: Any) -> bytes:
@@ -108,6 +122,7 @@ def good() -> dict[str, tuple[str, bytes]]:
     }
     made |= {
         "bundle-up": ("what is in a bundle of two commits", _bundle(*_up())),
+        "bundle-branch": ("what is in a branch's bundle", _bundle(*_branch(), key=SERVER)),
         "bundle-down": ("what is in an answer to it", _bundle(*_down(), key=SERVER)),
     }
     return made | {f"column-{name}": (f"{values!a}", columns.encode(values)) for name, values in VALUES.items()}  # type: ignore[arg-type]

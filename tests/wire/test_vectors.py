@@ -73,6 +73,11 @@ def test_bundles_are_read_as_ever(step: int) -> None:
     assert messages.decode(messages.Hello, hello).cursors == (("LAT/JBL", 9, 9),)
     sent = messages.decode(messages.Commits, payload)
     assert (kind, rows.unpack_commits(sent.rows)) == (Kind.COMMITS, frozen.PACKED)
+    manifest, frames = opened(content("bundle-branch"), step)
+    assert (manifest, manifest.sender) == (frozen._branch()[0], frozen.SERVER.device)
+    assert [kind for kind, _ in frames] == [Kind.HELLO, Kind.PEER, Kind.COMMITS, Kind.PEER]
+    assert messages.decode(messages.Peer, frames[1][1]).devices[0].person == "أمل"
+    assert messages.decode(messages.Peer, frames[3][1]).mark == (b"epoch-id", 1, 1)
     manifest, frames = opened(content("bundle-down"), step)
     assert (manifest, manifest.sender) == (frozen._down()[0], frozen.SERVER.device)
     assert [kind for kind, _ in frames] == [Kind.ACK, Kind.STATES, Kind.END]

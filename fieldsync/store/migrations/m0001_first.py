@@ -76,8 +76,12 @@ TABLES = (
     # for bundles: who can read one, how far a device said it is; those that were packed, and those taken
     "CREATE TABLE peer (id BLOB PRIMARY KEY, age TEXT, hello BLOB) WITHOUT ROWID",
     """CREATE TABLE bundle (
-        peer BLOB NOT NULL, packed INTEGER NOT NULL, number INTEGER NOT NULL, id BLOB NOT NULL, after INTEGER NOT NULL,
-        last INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (peer, packed, number, id)) WITHOUT ROWID""",
+        peer BLOB NOT NULL, packed INTEGER NOT NULL, number INTEGER NOT NULL, id BLOB NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (peer, packed, number, id)) WITHOUT ROWID""",
+    # whose commits are in a bundle that was packed for servers: those behind `after`, up to `last`
+    """CREATE TABLE bundle_part (
+        device INTEGER NOT NULL, number INTEGER NOT NULL, after INTEGER NOT NULL, last INTEGER NOT NULL,
+        PRIMARY KEY (device, number)) WITHOUT ROWID""",
 )
 
 

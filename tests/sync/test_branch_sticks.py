@@ -1,0 +1,287 @@
+"""Branches without a line: what their laptops brought goes up by stick as it was signed, and all that comes down by line comes by stick."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.server import office, publish
+from fieldsync.store.contract import Grant
+from fieldsync.sync import history, save, sticks, verify
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from tests import directly
+from tests.cast import join_directly, open_node, rows
+from tests.scale import SCALE
+from tests.sync.test_sticks import contents
+from tests.tree import ABOVE, HOME, Tree, check
+
+LAPTOPS = ("amal", "basim", "samar")
+BRANCH = {"amal": "jbl", "basim": "jbl", "samar": "qrd"}
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """A tree of one test."""
+    made = Tree()
+    yield made
+    made.close()
+
+
+def family(tree: Tree, name: str, place: str = "جبلة") -> bytes:
+    """Have somebody register a family, and bring it to the branch."""
+    record = save.add(tree.nodes[name], "household", Changes(set={"location": place}))
+    tree.sync(name, BRANCH[name])
+    return record
+
+
+def answer(tree: Tree, branch: str, file: Path) -> Path:
+    """Pack the answer of the server above for a branch."""
+    above = tree.nodes[ABOVE[branch]]
+    with above.store.read() as tx:
+        device = tx.device(tree.nodes[branch].device)
+    assert device is not None
+    sticks.reply(above, file, device)
+    return file
+
+
+def nights(tree: Tree, file: Path) -> None:
+    """Let everybody sync with their branch, and carry sticks between these and the headquarters, until nothing can be new."""
+    for _ in range(3):
+        for name in HOME:
+            tree.sync(name, HOME[name])
+        for branch, above in ABOVE.items():
+            tree.carry(branch, above, file)
+    for branch, above in reversed(ABOVE.items()):
+        tree.carry(branch, above, file)
+    for name in HOME:
+        tree.sync(name, HOME[name])
+
+
+# --- the way up and back ----------------------------------------------------------------------------------------------
+
+
+def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
+    """Amal's and Basim's saves come to headquarters as they signed them; a decision made there comes back to both, with receipts."""
+    file = tmp_path / "night.age"
+    hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
+    record = family(tree, "amal")
+    tree.sync("basim", "jbl")
+    assert tree.carry("jbl", "hq", file)["up"]["up"] == {"commits": 1}
+    for node, place in ((amal, "طرطوس"), (basim, "بانياس")):
+        save.edit(node, record.hex(), Changes(set={"family_name": place}))
+    tree.sync("amal", "jbl")
+    tree.sync("basim", "jbl")
+    told = tree.carry("jbl", "hq", file)
+    assert (told["up"]["up"], told["up"]["new_conflicts"], told["down"]["digest"]) == ({"commits": 2}, 1, "equal")
+    with hq.store.read() as theirs, amal.store.read() as tx:
+        assert [c.body for c in theirs.commits(amal.device, 0)] == [c.body for c in tx.commits(amal.device, 0)]
+    dima = tree.nodes["dima"]
+    tree.sync("dima", "hq")
+    from fieldsync.sync import review
+
+    review.take(dima, record.hex(), "family_name", value="اللاذقية")
+    tree.sync("dima", "hq")
+    assert tree.carry("jbl", "hq", file)["down"]["down"] == {"states": 1}
+    for name in ("amal", "basim"):
+        tree.sync(name, "jbl")
+        (row,) = rows(tree.nodes[name]).values()
+        assert (row.doc["family_name"], row.conflicts) == ("اللاذقية", {})
+    receipts = history.history(amal, record.hex())[0]["receipt"]
+    assert set(receipts["received"]) == {"LAT/JBL", "Office"}
+    nights(tree, file)
+    check(tree)
+    for node in (hq, jbl):
+        assert verify.check(node)["faults"] == []
+
+
+def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: Path) -> None:
+    """A lock-out, other grants, a device enrolled there, and new forms: each is in force at the branch once the answer is unpacked."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    tree.carry("jbl", "hq", tmp_path / "first.age")  # so that headquarters knows the branch's laptops
+    tree.clock.tick(365 * 86_400_000)  # later than they were enrolled
+    office.revoke(hq, tree.nodes["basim"].letters)
+    office.grant(hq, tree.nodes["amal"].letters, "supervisor", ["LAT/JBL"])
+    join_directly(hq, tmp_path / "huda", "Huda", "caseworker", ["LAT/JBL"])
+    with hq.store.read() as tx:
+        texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+    folder = tmp_path / "forms"
+    folder.mkdir()
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    publish.publish(hq, folder)
+    sticks.unpack(jbl, answer(tree, "jbl", tmp_path / "down.age"))
+    huda = open_node(tmp_path / "huda")
+    with jbl.store.read() as tx:
+        known = {one.id: one for one in tx.devices()}
+        assert known[tree.nodes["basim"].device].state == "revoked"
+        assert known[tree.nodes["amal"].device].grants == (Grant("LAT/JBL", "supervisor"),)
+        assert known[huda.device].person == "Huda"
+        with hq.store.read() as theirs:
+            assert tx.get("forms") == theirs.get("forms")
+    huda.close()
+
+
+def test_a_device_of_the_branch_is_enrolled_above_by_stick(tree: Tree, tmp_path: Path) -> None:
+    """Rana joins at the branch, without a line: the bundle that brings her first save also says who she is."""
+    jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
+    tree.carry("jbl", "hq", tmp_path / "first.age")
+    join_directly(jbl, tmp_path / "rana", "Rana", "caseworker", ["LAT/JBL"])
+    rana = open_node(tmp_path / "rana", tree.clock)
+    save.add(rana, "household", Changes(set={"location": "جبلة"}))
+    directly.sync(rana, jbl)
+    files = [tmp_path / "1.age", tmp_path / "2.age"]
+    sticks.pack(jbl, files[0])
+    save.add(rana, "household", Changes(set={"location": "بانياس"}))
+    directly.sync(rana, jbl)
+    sticks.pack(jbl, files[1])
+    before = contents(hq)
+    with pytest.raises(errors.NeedsBundle) as needs:
+        sticks.unpack(hq, files[1])
+    assert needs.value.facts == {"number": 2}
+    assert contents(hq) == before
+    assert [sticks.unpack(hq, file)["up"]["commits"] for file in files] == [1, 1]
+    with hq.store.read() as tx:
+        known = tx.device(rana.device)
+        assert known is not None
+        assert (known.person, known.head) == ("Rana", 2)
+    rana.close()
+
+
+def test_a_branch_s_bundle_too_early_and_too_often(tree: Tree, tmp_path: Path) -> None:
+    """Bundles of several devices: the third before the second says so and changes nothing; the first twenty times is one."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    files = []
+    for n, name in enumerate(("amal", "basim", "amal"), 1):
+        family(tree, name)
+        files.append(tmp_path / f"{n}.age")
+        assert sticks.pack(jbl, files[-1])["number"] == n
+    sticks.unpack(hq, files[1])  # Basim's: it needs nothing of Amal's
+    before = contents(hq)
+    with pytest.raises(errors.NeedsBundle) as needs:
+        sticks.unpack(hq, files[2])
+    assert needs.value.facts == {"number": 1}
+    assert contents(hq) == before
+    assert [sticks.unpack(hq, file)["up"]["commits"] for file in (files[0], files[2])] == [1, 1]
+    once = contents(hq)
+    for _ in range(20):
+        assert sticks.unpack(hq, files[0])["already"] is True
+    assert contents(hq) == once
+    assert sticks.pack(jbl, tmp_path / "all.age", again=True)["commits"] == 3
+    assert sticks.unpack(hq, tmp_path / "all.age")["up"] == {"commits": 0}
+
+
+def test_no_flipped_cut_or_spliced_byte_of_a_branch_gets_in(tree: Tree, tmp_path: Path) -> None:
+    """Every thirteenth byte flipped, every twenty-ninth cut, two bundles glued: exit code 8, and not one row changed; both ways."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    file, other, odd = tmp_path / "up.age", tmp_path / "second.age", tmp_path / "odd.age"
+    family(tree, "amal")
+    sticks.pack(jbl, file)
+    family(tree, "basim")
+    sticks.pack(jbl, other)
+
+    def refused(node: Node, good: bytes, more: bytes) -> None:
+        before = contents(node)
+        tried = [good[:i] + bytes([good[i] ^ 1]) + good[i + 1 :] for i in range(0, len(good), 13)]
+        tried += [good[:i] for i in range(0, len(good), 29)]
+        tried += [good + more, good[: len(good) // 2] + more[len(more) // 2 :]]
+        for content in tried:
+            odd.write_bytes(content)
+            with pytest.raises(errors.BadBundle) as fault:
+                sticks.unpack(node, odd)
+            assert fault.value.exit == 8
+        assert contents(node) == before
+
+    refused(hq, file.read_bytes(), other.read_bytes())
+    sticks.unpack(hq, file)
+    refused(jbl, answer(tree, "jbl", tmp_path / "down.age").read_bytes(), other.read_bytes())
+    sticks.unpack(hq, other)
+    nights(tree, file)
+    check(tree)
+
+
+def test_a_branch_s_word_on_a_stick_goes_no_further_than_on_the_line(tree: Tree, tmp_path: Path) -> None:
+    """A bundle that enrols a device beyond the branch's units: the rest of it is taken, that device is not."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    join_directly(jbl, tmp_path / "rana", "Rana", "caseworker", ["LAT/JBL"])
+    with jbl.store.write() as tx:
+        (rana,) = [one for one in tx.devices() if one.person == "Rana"]
+        tx.set_grants(rana.id, [Grant("LAT", "admin")], 2_000_000_000_000)
+    family(tree, "amal")
+    sticks.pack(jbl, tmp_path / "up.age")
+    assert sticks.unpack(hq, tmp_path / "up.age")["up"] == {"commits": 1}
+    with hq.store.read() as tx:
+        assert tx.device(rana.id) is None
+
+
+def test_a_laptop_s_bundle_can_be_read_by_the_servers_above(tree: Tree, tmp_path: Path) -> None:
+    """Once Amal's laptop heard of headquarters, what she packs for the branch can be unpacked at either."""
+    family(tree, "amal")
+    tree.settle()
+    amal, hq = tree.nodes["amal"], tree.nodes["hq"]
+    save.add(amal, "household", Changes(set={"location": "بانياس"}))
+    assert sticks.pack(amal, tmp_path / "up.age")["for"] == "LAT/JBL, Office"
+    assert sticks.unpack(hq, tmp_path / "up.age")["up"] == {"commits": 1}
+    assert sticks.unpack(tree.nodes["jbl"], tmp_path / "up.age")["up"] == {"commits": 1}
+
+
+# --- any order --------------------------------------------------------------------------------------------------------
+
+_branches = st.sampled_from(("jbl", "qrd"))
+_step = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(LAPTOPS), st.sampled_from(["جبلة", "طرطوس"])),
+    st.tuples(st.just("edit"), st.sampled_from(LAPTOPS), st.sampled_from(["بانياس", "x"])),
+    st.tuples(st.just("pack"), _branches),
+    st.tuples(st.just("answer"), _branches),
+    st.tuples(st.just("unpack"), st.integers(0, 7)),
+    st.tuples(st.just("line"), _branches),
+    st.tuples(st.just("clock"), st.sampled_from([-3, 5])),
+)
+
+
+def play(tree: Tree, steps: list[Any], home: Path) -> None:
+    """Do what the steps say; a bundle may be unpacked at any time, never, or again."""
+    files: list[tuple[str, Path]] = []
+    for what, who, *more in steps:
+        tree.clock.tick(1000)
+        if what == "add":
+            family(tree, who, *more)
+        elif what == "edit":
+            tree.edit(who, 0, {"location": more[0]})
+            tree.sync(who, BRANCH[who])
+        elif what == "pack":
+            files.append((ABOVE[who], home / f"{len(files)}.age"))
+            sticks.pack(tree.nodes[who], files[-1][1])
+        elif what == "answer":
+            files.append((who, answer(tree, who, home / f"{len(files)}.age")))
+        elif what == "unpack" and files:
+            reader, file = files[who % len(files)]
+            try:
+                sticks.unpack(tree.nodes[reader], file)
+            except errors.NeedsBundle:
+                pass  # it came too early
+        elif what == "line":
+            tree.sync(who, "hq")
+
+
+@settings(max_examples=12 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(_step, max_size=25))
+def test_sticks_of_branches_in_any_order_converge(steps: list[Any]) -> None:
+    """Bundles late, twice, never, beside a line: at the end all hold the same commits and registers."""
+    tree = Tree()
+    home = tree.home / "sticks"
+    home.mkdir()
+    try:
+        play(tree, steps, home)
+        nights(tree, home / "last.age")
+        assert not any(tree.settle())
+        check(tree)
+        shutil.rmtree(home)
+    finally:
+        tree.close()

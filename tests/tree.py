@@ -1,0 +1,145 @@
+"""A headquarters, two branches, one below one of them, and five laptops, without sockets between."""
+
+import atexit
+import functools
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core.state import canonical
+from fieldsync.crypto import age, chain
+from fieldsync.server import office, upstream
+from fieldsync.server.app import App
+from fieldsync.sync import invites, save, sticks
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.wire import messages
+from fieldsync.wire.frames import PROTOCOL
+from tests import directly
+from tests.cast import Clock, copy_cast, fill, found_office, join_directly, open_node, rows
+
+SERVERS = ("hq", "jbl", "qrd", "old")
+ABOVE = {"old": "jbl", "jbl": "hq", "qrd": "hq"}  # from the leaves up
+BRANCHES = {"jbl": "LAT/JBL", "qrd": "LAT/QRD", "old": "LAT/JBL/OLD"}
+HOME = {"amal": "jbl", "basim": "jbl", "samar": "qrd", "dima": "hq", "rima": "old"}  # where each laptop was enrolled
+UNITS = {"amal": ["LAT/JBL"], "basim": ["LAT/JBL"], "samar": ["LAT/QRD"], "dima": ["LAT"], "rima": ["LAT/JBL/OLD"]}
+
+
+def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
+    """Make a server another one's branch, as `server upstream set` does, without a socket between."""
+    invite = invites.parse(office.invite(hq, unit, "branch", [unit])["invite"])
+    signature = branch.key.sign(chain.join_message(invite.id, invite.secret, branch.key.public))
+    with branch.store.read() as tx:
+        recipient = age.recipient(tx.get("age"))
+    asked = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, branch.key.public, signature, recipient)
+    upstream.take_over(branch, invite, App(hq)._join(asked))
+
+
+def found_tree(home: Path) -> None:
+    """Set up the tree, each node in a folder of its own."""
+    found_office(home / "hq")
+    for name, unit in BRANCHES.items():
+        office.init(home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=office_texts(home))
+        above, branch = open_node(home / ABOVE[name]), open_node(home / name)
+        enrol_branch(above, branch, unit)
+        above.close()
+        branch.close()
+    for name, server in HOME.items():
+        node = open_node(home / server)
+        join_directly(
+            node, home / name, name.capitalize(), "supervisor" if name == "dima" else "caseworker", UNITS[name]
+        )
+        node.close()
+
+
+def office_texts(home: Path) -> dict[str, str]:
+    """Return the forms of the headquarters."""
+    hq = open_node(home / "hq")
+    with hq.store.read() as tx:
+        texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+    hq.close()
+    return texts
+
+
+@functools.cache
+def _template() -> Path:
+    home = Path(tempfile.mkdtemp(prefix="fieldsync-tree-"))
+    atexit.register(shutil.rmtree, home)
+    found_tree(home)
+    return home
+
+
+class Tree:
+    """The nodes of one run."""
+
+    def __init__(self) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="fieldsync-"))
+        copy_cast(_template(), self.home)
+        self.clock = Clock()
+        self.nodes = {name: open_node(self.home / name, self.clock) for name in (*SERVERS, *HOME)}
+
+    def close(self) -> None:
+        for node in self.nodes.values():
+            node.close()
+        shutil.rmtree(self.home)
+
+    def sync(self, name: str, server: str, cut: int | None = None) -> int:
+        """Sync a node with a server that it knows and that knows it; return how much was healed."""
+        node, other = self.nodes[name], self.nodes[server]
+        with node.store.read() as tx, other.store.read() as theirs:
+            known = theirs.device(node.device)
+            if other.device not in {s.id for s in tx.servers()} or known is None or known.key is None:
+                return 0
+        try:
+            return directly.sync(node, other, cut).healed
+        except errors.CutOff:
+            return 0
+
+    def carry(self, name: str, server: str, file: Path) -> dict[str, Any]:
+        """Carry a node's bundle up to a server, and the answer back down; return what unpacking them said."""
+        node, other = self.nodes[name], self.nodes[server]
+        sticks.pack(node, file)
+        told = sticks.unpack(other, file)
+        with other.store.read() as tx:
+            device = tx.device(node.device)
+        assert device is not None
+        sticks.reply(other, file, device)
+        return {"up": told, "down": sticks.unpack(node, file)}
+
+    def edit(self, name: str, which: int, fields: dict[str, object]) -> None:
+        node = self.nodes[name]
+        held = sorted(rows(node))
+        if held:
+            save.edit(node, held[which % len(held)].hex(), Changes(set=fields))
+
+    def settle(self) -> list[int]:
+        """Let everybody sync until nothing can be new to anyone; return what was healed in the end."""
+        healed: list[int] = []
+        for _ in range(3):
+            healed += [self.sync(name, server) for name, server in HOME.items()]
+            healed += [self.sync(branch, above) for branch, above in ABOVE.items()]
+        healed += [self.sync(branch, above) for branch, above in reversed(ABOVE.items())]
+        return healed + [self.sync(name, server) for name, server in HOME.items()]
+
+
+def check(tree: Tree) -> None:
+    """Everybody holds what the headquarters holds of its units; every commit is there, and none was kept aside."""
+    hq = tree.nodes["hq"]
+    held = rows(hq)
+    with hq.store.read() as tx:
+        assert tx.waiting() == {}
+        for name in HOME:
+            node = tree.nodes[name]
+            with node.store.read() as mine:
+                assert [c.hash for c in tx.commits(node.device, 0)] == [c.hash for c in mine.commits(node.device, 0)]
+                assert mine.refusals(node.device) == tx.refusals(node.device) == []
+                assert mine.acknowledged(hq.device, node.device) == mine.device(node.device).head  # type: ignore[union-attr]
+    for name in (*ABOVE, *HOME):
+        assert directly.differing(tree.nodes[name], hq) == []
+        for record, row in rows(tree.nodes[name]).items():
+            assert canonical(row.state) == canonical(held[record].state)
+            assert (row.doc, row.conflicts.keys()) == (held[record].doc, held[record].conflicts.keys())
