@@ -30,6 +30,11 @@ TREE = Branch(
         "backup": Leaf("copies:backup"),
         "restore": Leaf("copies:restore"),
         "passphrase": Leaf("laptop:passphrase"),
+        "doctor": Branch(
+            "Look whether this computer is fit for the work: store, disk, servers, clock, terminal, versions.",
+            "doctor:doctor",
+            {"rtl": Leaf("doctor:rtl")},
+        ),
         "review": Branch(
             "Decide what machines cannot: one conflict at a time, or as scripts do it.",
             "supervise:review",

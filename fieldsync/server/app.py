@@ -239,7 +239,7 @@ class App:
                 return len(tx.channels())
 
         await run_in_threadpool(look)
-        return JSONResponse({"status": "ok", "protocol": PROTOCOL})
+        return JSONResponse({"status": "ok", "protocol": PROTOCOL, "now": self.node.clock()})
 
     async def show_metrics(self, _request: Request) -> Response:
         """Figures for Prometheus."""

@@ -102,6 +102,14 @@ class Line:
             raise _refusal(answer, self.address)
         return answer
 
+    def greet(self) -> int:
+        """Return the server's clock, in milliseconds since 1970; it learns nothing but that somebody is there. NoContact, WrongServer."""
+        with _mapped(self.address):
+            answer = self._http.get(self.address + "/health", timeout=CONNECT_SECONDS, allow_redirects=False)
+        with suppress(msgspec.MsgspecError, KeyError, TypeError):
+            return int(msgspec.json.decode(answer.content)["now"])
+        raise errors.Unreachable(server=self.address, status=answer.status_code)
+
     def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:
         for frame in body:
             for start in range(0, len(frame), _PIECE):

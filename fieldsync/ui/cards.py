@@ -13,6 +13,7 @@ from fieldsync.ui.terminal import Terminal
 from fieldsync.ui.words import Shown
 
 Json = dict[str, Any]
+_UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
 INDENT = "  "
 _SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_shared")
 
@@ -165,4 +166,7 @@ def when(at: str) -> str:
 
 def size(count: int) -> str:
     """A number of bytes as people read it."""
-    return f"{count:,} B" if count < 10_000 else f"{count / 1_000:,.0f} kB"
+    if count < 10_000:
+        return f"{count:,} B"
+    unit, divisor = next((one for one in _UNITS if count < one[1] * 10_000), _UNITS[-1])
+    return f"{count / divisor:,.0f} {unit}"

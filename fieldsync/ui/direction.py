@@ -25,7 +25,7 @@ _LEFT, _FIRST, _END, _MARK = "\u2066", "\u2068", "\u2069", "\u200e"  # isolates 
 _VTE_WITH_ISOLATES = 5_800
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # a date, a code, a unit or a phone: the bidi rules would turn round what hyphens and slashes join
-_NUMBERED = re.compile(r"\+?[0-9A-Za-z]+(?:[-/:.@_+ ]?[0-9A-Za-z]+)*")
+_NUMBERED = re.compile(r"\+?[0-9A-Za-z]+(?:[-/:.,@_+ ]{1,3}[0-9A-Za-z]+)*")
 _COMBINING = re.compile("([\u064b-\u065f\u0670]+)([^\u064b-\u065f\u0670])")
 _REMEMBERED = "terminals.json"
 
@@ -110,6 +110,11 @@ def _turner() -> Any:
     return ArabicReshaper({"delete_harakat": False, "support_zwj": True}).reshape, get_display
 
 
+def can_turn() -> bool:
+    """Say whether what turns text is installed."""
+    return _turner() is not None
+
+
 def apart(text: str, form: str) -> str:
     """Return a value that stands within a line so that the line's direction does not reach into it, nor its into the line."""
     if text.isascii() or form == "plain":
@@ -147,20 +152,21 @@ def _turned(text: str, *, rtl: bool | None) -> str:
 
 
 def lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:
-    """Return a paragraph in lines that fit: cut while it is in stored order, then turned, one by one."""
-    if form != "visual" or not _RIGHT_TO_LEFT.search(text):
-        return [written(text, form, rtl=rtl)]
+    """Return a paragraph in lines that fit, all as far in as the first: cut while it is in stored order, then turned, one by one."""
     from rich.cells import cell_len
 
-    found, room = [""], width
+    def wide(part: str) -> int:
+        return cell_len(joined(part) if form == "visual" else part)
+
+    if len(text) * 2 <= width or wide(text) <= width:
+        return [written(text, form, rtl=rtl)]
+    inset = text[: len(text) - len(text.lstrip())]
+    found = [""]
     for word in re.findall(r"\s*\S+", text):
-        taken = cell_len(joined(word))
-        if taken > room and found[-1]:
-            found.append(word.lstrip())
-            room = width - cell_len(joined(word.lstrip()))
+        if found[-1].strip() and wide(found[-1] + word) > width:
+            found.append(inset + word.lstrip())
         else:
             found[-1] += word
-            room -= taken
     return [written(line, form, rtl=rtl) for line in found]
 
 

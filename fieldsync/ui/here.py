@@ -123,6 +123,12 @@ class Here(Cards):
         for fault in told["faults"]:
             self.line(f"{INDENT}{self.phrase('fault_' + fault['what'], **fault)}")
 
+    def diagnosed(self, found: list[Json]) -> None:
+        """What `doctor` found."""
+        from fieldsync.ui import diagnosis
+
+        diagnosis.show(self, found)
+
     def backed_up(self, made: Json) -> None:
         """Where the copy is."""
         self.say("backed_up", file=made["file"], size=size(made["bytes"]))

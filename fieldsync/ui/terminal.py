@@ -38,11 +38,16 @@ class Terminal:
         return words.phrase(key, self.lang, **facts)
 
     def line(self, text: str = "") -> None:
-        """Write one line, which holds nothing of a record that `safe` has not seen; in several where it must be turned to fit."""
-        width = shutil.get_terminal_size().columns if self.tty else _PIPE_WIDTH
-        text = "\n".join(
-            line for part in text.split("\n") for line in direction.lines(part, self.form, width, rtl=self.lang == "ar")
-        )
+        """Write one line, which holds nothing of a record that `safe` has not seen; on a terminal in as many as it needs."""
+        if self.tty:
+            width, rtl = shutil.get_terminal_size().columns, self.lang == "ar"
+            text = "\n".join(
+                line for part in text.split("\n") for line in direction.lines(part, self.form, width, rtl=rtl)
+            )
+        self.as_it_is(text)
+
+    def as_it_is(self, text: str) -> None:
+        """Write one line whose Arabic is in its form already."""
         try:
             sys.stdout.write(text + "\n")
         except UnicodeEncodeError:  # a terminal of a narrow code page

@@ -1,0 +1,132 @@
+"""Is this computer fit for the work: store, disk, servers, clock, terminal, versions; and which way Arabic reads right here."""
+
+import os
+import platform
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from fieldsync import __version__, errors
+from fieldsync.commands import Settings, at_terminal, opened, settings_of, tables, tell
+
+if TYPE_CHECKING:
+    from fieldsync.store.contract import Server
+
+Finding = dict[str, Any]
+_LITTLE_ROOM = 500 * 1024 * 1024  # bytes
+_NO_ROOM = 20 * 1024 * 1024
+_COLUMNS, _ROWS = 80, 24
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Look whether this computer is fit for the work: store, disk, servers, clock, terminal, versions.
+
+    Changes nothing, and sends nothing but a greeting to the servers that it knows. The exit code is that of the worst fault.
+
+    Example: fieldsync doctor
+    """
+    settings = settings_of(ctx)
+    found = [*_versions(), *_disk(settings.folder), *_store_and_servers(ctx), *_terminal(settings)]
+    tell(ctx, found, lambda out: out.diagnosed(found))
+    worst = max((one["exit"] for one in found if one["state"] == "bad"), default=0)
+    if worst:
+        raise typer.Exit(worst)
+
+
+def rtl(ctx: typer.Context) -> None:
+    """Show the same line written in several ways; the one that reads right is kept for terminals of this kind.
+
+    Example: fieldsync doctor rtl
+    """
+    from fieldsync.ui import direction, samples
+
+    if not at_terminal() or not sys.stdout.isatty():
+        raise errors.Usage(reason="rtl_terminal")
+    chosen = samples.choose(tables(ctx))
+    if chosen is not None:
+        direction.remember(chosen)
+
+
+def _finding(check: str, state: str, *, exit: int = 0, **facts: object) -> Finding:
+    return {"check": check, "state": state, "exit": exit, "facts": facts}
+
+
+def _versions() -> Iterator[Finding]:
+    yield _finding(
+        "versions", "good", fieldsync=__version__, python=platform.python_version(), system=platform.platform()
+    )
+
+
+def _disk(folder: Path) -> Iterator[Finding]:
+    place = next((one for one in (folder, *folder.parents) if one.exists()), Path.cwd())
+    free = shutil.disk_usage(place).free
+    state = "bad" if free < _NO_ROOM else "warn" if free < _LITTLE_ROOM else "good"
+    yield _finding("disk", state, exit=errors.DiskFull.exit, free=free, folder=str(place))
+
+
+def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
+    folder = settings_of(ctx).folder
+    try:
+        with opened(ctx) as node:
+            yield _finding("store", "good", kind=node.kind, device=node.letters, person=node.person, org=node.org)
+            yield from _rights(folder)
+            with node.store.read() as tx:
+                servers = tx.servers()
+            for server in servers:
+                yield from _server(server)
+            if not servers and node.is_laptop:
+                yield _finding("server", "warn", reason="none")
+    except errors.NoStore:
+        yield _finding("store", "warn", reason="none", folder=str(folder))
+    except errors.FieldsyncError as fault:
+        yield _finding("store", "bad", exit=fault.exit, reason=fault.code)
+
+
+def _rights(folder: Path) -> Iterator[Finding]:
+    """Others who use this computer must not even see the store's noise, where the system knows such rights."""
+    if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        yield _finding("rights", "warn", folder=str(folder))
+
+
+def _server(server: "Server") -> Iterator[Finding]:
+    from fieldsync.core import stamp
+    from fieldsync.sync.line import Line
+    from fieldsync.sync.node import wall_clock
+    from fieldsync.sync.session import Tally
+
+    line = Line(server.address, server.pin, Tally())
+    started = wall_clock()
+    try:
+        now = line.greet()
+    except errors.FieldsyncError as fault:
+        state = "warn" if isinstance(fault, errors.NoContact) else "bad"
+        yield _finding("server", state, exit=fault.exit, name=server.name, address=server.address, reason=fault.code)
+        return
+    finally:
+        line.close()
+    took = wall_clock() - started
+    yield _finding("server", "good", name=server.name, address=server.address, milliseconds=took)
+    off = started + took // 2 - now
+    wrong = abs(off) > stamp.TOLERANCE_MS
+    yield _finding("clock", "bad" if wrong else "good", exit=errors.BadInput.exit, off_ms=off, name=server.name)
+
+
+def _terminal(settings: Settings) -> Iterator[Finding]:
+    from fieldsync.ui import direction
+
+    if not sys.stdout.isatty():
+        return
+    size = shutil.get_terminal_size()
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    if encoding != "utf8":
+        yield _finding("encoding", "warn", encoding=encoding)
+    small = size.columns < _COLUMNS or size.lines < _ROWS
+    yield _finding("terminal", "warn" if small else "good", columns=size.columns, rows=size.lines)
+    form = direction.form_for(os.environ, tty=True, asked=settings.rtl)
+    guessed = direction.is_guess(os.environ, tty=True, asked=settings.rtl)
+    yield _finding("arabic", "warn" if guessed else "good", form=form, installed=direction.can_turn())

@@ -1,0 +1,32 @@
+"""A line in every form that Arabic can be written in: a person says which one reads right."""
+
+from fieldsync.ui import direction
+from fieldsync.ui.terminal import Terminal
+
+_LINE = "الاسم: {name} — الرمز: JBL-B-1-S5 — التاريخ: 2026-11-02"
+_NAME = "فاطمة أحمد الحسن"
+
+
+def shown(form: str) -> str:
+    """Return the line in one form."""
+    return direction.written(_LINE.format(name=direction.apart(_NAME, form)), form, rtl=True)
+
+
+def choose(out: Terminal) -> str | None:
+    """Show the line in each form; return the form that was chosen, None if none reads right."""
+    forms = [form for form in direction.FORMS if form != "visual" or direction.can_turn()]
+    out.say("rtl_which")
+    for number, form in enumerate(forms, 1):
+        out.as_it_is(f"  {number}  {shown(form)}")
+    if not direction.can_turn():
+        out.say("rtl_install")
+    while True:
+        given = out.ask(out.phrase("rtl_ask", last=len(forms)) + " ").strip()
+        number = int(given) if given.isdecimal() else -1  # Arabic-Indic digits too
+        if number == 0:
+            out.say("rtl_none")
+            return None
+        if 1 <= number <= len(forms):
+            out.form = forms[number - 1]
+            out.say("rtl_kept")
+            return out.form

@@ -1,0 +1,94 @@
+"""`doctor` finds what is not well, says what to do, and changes nothing."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.store.sqlite import FILE
+from tests.cli.conftest import World
+from tests.cli.test_screen import Talk
+
+
+def states(found: list[dict[str, str]]) -> dict[str, str]:
+    """Return what became of each check."""
+    return {one["check"]: one["state"] for one in found}
+
+
+def test_all_is_well_where_it_is(world: World) -> None:
+    """With the server there: store, disk, server and clock are good."""
+    world.start()
+    found = world.json("amal", "doctor")
+    assert states(found) == dict.fromkeys(("versions", "disk", "store", "server", "clock"), "good")
+    assert "All is well." in world.here("amal", "doctor").out
+
+
+def test_no_line_is_no_fault(world: World) -> None:
+    """A server out of reach is told, with what to do; the exit code stays 0, as work goes on without it."""
+    found = world.json("amal", "doctor")
+    assert states(found)["server"] == "warn"
+    said = world.here("amal", "doctor", "--lang", "ar")
+    assert said.code == 0
+    assert "لا اتصال به" in said.out
+
+
+def test_another_server_in_its_place_gets_nothing(world: World, tmp_path: Path) -> None:
+    """Somebody else listens at the address: refused before anything is sent, with the exit code of a refusal."""
+    shutil.copytree(tmp_path / "hq", tmp_path / "first")
+    shutil.rmtree(tmp_path / "hq")
+    world.json("hq", "server", "init", "--org", "Other", "--unit", "LAT", "--address", f"https://{world.listen}")
+    world.start()
+    found = world.json("amal", "doctor", code=errors.WrongServer.exit)
+    assert states(found)["server"] == "bad"
+    assert "clock" not in states(found)
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+def test_a_wrong_clock_is_found_by_asking_the_server(world: World) -> None:
+    """Three years behind: told, by how much, before a sync makes a tie of it."""
+    world.start()
+    done = subprocess.run(
+        ["faketime", "-f", "-3y", *world.command("amal", "doctor", "--json")],
+        env=world.environment, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    found = msgspec.json.decode(done.stdout)
+    clock = next(one for one in found if one["check"] == "clock")
+    assert (done.returncode, clock["state"]) == (errors.BadInput.exit, "bad")
+    assert clock["facts"]["off_ms"] < -2 * 365 * 86_400_000
+
+
+def test_a_damaged_or_missing_store_is_told(world: World, tmp_path: Path) -> None:
+    """No store is a hint; one that does not open has the exit code of damage; rights that are too wide are named."""
+    assert states(world.json("nobody", "doctor"))["store"] == "warn"
+    (tmp_path / "amal").chmod(0o755)
+    assert states(world.json("amal", "doctor"))["rights"] == "warn"
+    file = tmp_path / "amal" / FILE
+    file.write_bytes(b"\0" * 4_096 + file.read_bytes()[4_096:])
+    assert states(world.json("amal", "doctor", code=errors.StoreDamaged.exit))["store"] == "bad"
+
+
+def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -> None:
+    """`doctor rtl` shows the ways; the one chosen is used on terminals of this kind from then on, and on no other."""
+    settings = {"FIELDSYNC_RTL": "", "XDG_CONFIG_HOME": str(tmp_path / "config"), "TERM": "unheard-of"}
+    world.add("amal", "household", family_name="فاطمة")
+    talk = Talk(world, "amal", "doctor", "rtl", **settings)
+    seen = talk.until("Its number, 1 to 4 (0: none):")
+    assert "2026-11-02 :ﺦﻳﺭﺎﺘﻟﺍ" in seen
+    assert "الاسم: فاطمة أحمد الحسن — الرمز: JBL-B-1-S5 — التاريخ: 2026-11-02" in seen
+    talk.answer("", "9")
+    talk.answer("Its number, 1 to 4 (0: none):", "٤")
+    assert talk.end() == 0
+    kept = Talk(world, "amal", "find", "فاطمة", **settings)
+    assert kept.end() == 0
+    assert "فاطمة" in kept.seen
+    other = Talk(world, "amal", "find", "فاطمة", **settings | {"TERM": "xterm"})
+    assert other.end() == 0
+    assert "ﺔﻤﻃﺎﻓ" in other.seen
+
+
+def test_doctor_rtl_needs_a_person(world: World) -> None:
+    """In a pipe there is nobody to ask."""
+    assert world.here("amal", "doctor", "rtl").code == errors.Usage.exit
