@@ -32,6 +32,9 @@ def join(
 ) -> None:
     """Enrol this laptop with an invite and fetch its records.
 
+    Where the line was cut, the same invite goes on. Where a server that was restored has lost this laptop, a new invite brings it
+    back: all that is here stays, and is sent again.
+
     Example: fieldsync join fieldsync:1:lKdodHRwczov...
     """
     from fieldsync.commands.secrets import Secrets
@@ -39,9 +42,13 @@ def join(
 
     parsed = invites.parse(_invite_text(invite))
     secrets = Secrets(settings_of(ctx))
-    with new_folder(ctx) as folder:
-        secrets.prepare()
-        joining.join(parsed, folder, secrets.fill)
+    home = settings_of(ctx).folder
+    if (home / "slots.json").exists():
+        joining.join(parsed, home, secrets.fill, secrets.unlock)
+    else:
+        with new_folder(ctx) as folder:
+            secrets.prepare()
+            joining.join(parsed, folder, secrets.fill)
     with opened(ctx, secrets) as node:
         if name:
             _rename_server(node, name)

@@ -46,6 +46,7 @@ def status(node: "Node") -> dict[str, Any]:
     with node.store.read() as tx:
         off = tx.get(CLOCK_OFF)
         unread = tx.get("forms_unread")
+        twice = [] if node.is_laptop else tx.letters_twice()
         packed = tx.parts_packed(node.device)[-1:]
     head = max((one["seq"] for one in found["receipts"]), default=0)
     found["bundle"] = next(
@@ -60,6 +61,9 @@ def status(node: "Node") -> dict[str, Any]:
     health = []
     if off is not None and abs(int(off)) > stamp.TOLERANCE_MS:
         health.append("clock_off")
+    if twice:
+        found["letters_twice"] = twice
+        health.append("letters_twice")
     if unread:
         health.append("forms_unread")
     if found["refused"]:

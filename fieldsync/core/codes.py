@@ -41,6 +41,11 @@ def letters(n: int) -> str:
     return text
 
 
+def are_letters(text: str) -> bool:
+    """Say whether text can be a device's letters."""
+    return 1 <= len(text) <= 6 and all(letter in _LETTERS for letter in text)
+
+
 def leaf(unit: str) -> str:
     """Return a unit path's last part as codes write it: up to 8 of 0-9 and A-Z, or X if none is."""
     return _NOT_BARE.sub("", unit.rpartition("/")[2].upper())[:_LEAF_LENGTH] or "X"

@@ -213,16 +213,23 @@ class App:
             if found is None or not hmac.compare_digest(found[0], hashlib.sha256(asked.secret).digest()):
                 raise errors.InviteInvalid(reason="unknown")
             _, person, grants, expires, used = found
-            if used is not None:
+            known = tx.device(device)
+            if used is not None and used != device:
                 raise errors.InviteInvalid(reason="used")
-            if now > expires:
-                raise errors.InviteInvalid(reason="expired")
-            tx.use_invite(asked.invite, now)
-            letters, first = relay.next_letters(tx, branch=any(grant.role == "branch" for grant in grants))
+            if known is not None and known.state == "revoked":
+                raise errors.Revoked
+            if used is None:
+                if now > expires:
+                    raise errors.InviteInvalid(reason="expired")
+                if known is not None and known.key is not None:
+                    raise errors.InviteInvalid(reason="enrolled")
+                tx.use_invite(asked.invite, now, device)
+                first = relay.enrol(tx, asked, person, grants, now)
+            else:  # the answer was lost
+                assert known is not None
+                first, grants = tx.get(f"lettered {device.hex()}") or 0, known.grants
+            letters = getattr(tx.device(device), "letters", "")
             name, org = relay.own_name(self.node, tx), tx.get("org")
-            tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
-            if asked.age:
-                tx.set_age(device, asked.age)
             schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
             own = age.recipient(tx.get("age"))
         self.metrics.joins.inc()

@@ -37,6 +37,10 @@ class Heirs(Numbered):
         """Ask a server for everything again."""
         self.sql("DELETE FROM cursor WHERE server = ?", (server,))
 
+    def forget_receipts(self, server: bytes, own: bytes) -> None:
+        """Forget how far a server holds other devices' commits: it may have lost them."""
+        self.sql("DELETE FROM receipt WHERE server = ? AND device <> ?", (server, self.device_number(own)))
+
     def note_clock(self, device: bytes, first: int, off: int, last: int | None = None) -> None:
         """Note that a device's commits from `first` to `last` were stamped by a clock that was `off` (milliseconds ahead)."""
         last = first if last is None else last

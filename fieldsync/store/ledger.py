@@ -308,16 +308,25 @@ class Ledger(Numbered):
     def add_invite(self, id: bytes, secret: bytes, person: str, grants: Sequence[Grant], expires: int) -> None:
         """Keep an invite: the hash of its secret, for whom, what for, until when (milliseconds)."""
         text = msgspec.json.encode(list(grants)).decode()
-        self.sql("INSERT INTO invite VALUES (?,?,?,?,?,NULL)", (id, secret, person, text, expires))
+        self.sql("INSERT INTO invite VALUES (?,?,?,?,?,NULL,NULL)", (id, secret, person, text, expires))
 
-    def invite(self, id: bytes) -> tuple[bytes, str, tuple[Grant, ...], int, int | None] | None:
-        """Return (hashed secret, person, grants, expires, used at) of an invite."""
-        row = self.sql("SELECT secret, person, grants, expires, used FROM invite WHERE id = ?", (id,)).fetchone()
+    def invite(self, id: bytes) -> tuple[bytes, str, tuple[Grant, ...], int, bytes | None] | None:
+        """Return (hashed secret, person, grants, expires, the device that used it) of an invite."""
+        row = self.sql("SELECT secret, person, grants, expires, device FROM invite WHERE id = ?", (id,)).fetchone()
         return None if row is None else (row[0], row[1], _grants(row[2]), row[3], row[4])
 
-    def use_invite(self, id: bytes, at: int) -> bool:
-        """Mark an invite as used: true once."""
-        return bool(self.sql("UPDATE invite SET used = ? WHERE id = ? AND used IS NULL", (at, id)).rowcount == 1)
+    def use_invite(self, id: bytes, at: int, device: bytes) -> None:
+        """Mark an invite as used by a device."""
+        self.sql("UPDATE invite SET used = ?, device = ? WHERE id = ? AND used IS NULL", (at, device, id))
+
+    def has_letters(self, letters: str) -> bool:
+        """Say whether a device has these letters."""
+        return self.sql("SELECT 1 FROM device WHERE letters = ?", (letters,)).fetchone() is not None
+
+    def letters_twice(self) -> list[str]:
+        """Return letters that several enrolled devices have: their records may have the same codes."""
+        query = "SELECT letters FROM device WHERE key IS NOT NULL AND letters <> '' GROUP BY letters HAVING count(*) > 1 ORDER BY letters"
+        return [row[0] for row in self.sql(query)]
 
 
 def _device(row: Sequence[Any]) -> Device:

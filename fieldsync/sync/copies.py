@@ -80,7 +80,7 @@ def restore(file: Path, home: Path, unlock: Unlock) -> dict[str, Any]:
                 if kind == "laptop":
                     tx.put(renew.RESTORED, 1)
                 else:
-                    epochs.begin(tx, nodes.wall_clock())
+                    epochs.restored(tx, nodes.wall_clock())
                 told = {"device": tx.get("letters"), "kind": kind, "person": tx.get("person"), "records": tx.count()}
         finally:
             store.close()

@@ -13,6 +13,7 @@ from fieldsync.wire.messages import Hello
 EPOCH = "epoch"
 _BEGUN = "epoch_begun"
 _SIZE = 8
+_SKIPPED = 50, 10  # letters that a restored server leaves out, as it may have given them: the top one, and a branch
 # what a laptop says of itself is no proof: a false one costs all others one full answer, and not more often than this
 _SELDOM_MS = 60 * 60 * 1000
 
@@ -28,6 +29,13 @@ def begin(tx: Tx, now: int) -> bytes:
     return epoch
 
 
+def restored(tx: Tx, now: int) -> bytes:
+    """Begin a new epoch after a restore: who joined since the backup is not known here, and their letters are not given again."""
+    skipped = _SKIPPED[tx.get("upstream") is not None]
+    tx.put("lettered", int(tx.get("lettered") or 0) + skipped)
+    return begin(tx, now)
+
+
 def meet(node: Node, device: Device, hello: Hello) -> tuple[bytes, bool]:
     """Return this server's epoch, and whether what the device has from it counts; its hello may show that we were restored."""
     with node.store.read() as tx:
@@ -39,7 +47,7 @@ def meet(node: Node, device: Device, hello: Hello) -> tuple[bytes, bool]:
     lost = hello.receipt > head or any(taken > arrivals.get(unit, 0) for unit, taken, _ in hello.cursors)
     if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
         with node.store.write() as tx:
-            epoch = begin(tx, node.clock())
+            epoch = restored(tx, node.clock())
     return epoch, not lost
 
 
@@ -51,11 +59,13 @@ def told(tx: Tx, server: bytes) -> bytes:
     return tx.get(f"{EPOCH} {server.hex()}") or b""
 
 
-def turned(tx: Tx, server: bytes, epoch: bytes) -> None:
-    """Take in that a server's store has another life; unless it is the first we hear of, all is asked for again."""
-    if told(tx, server):
+def turned(tx: Tx, server: bytes, epoch: bytes) -> bool:
+    """Take in that a server's store has another life; unless it is the first we hear of, all is asked for again, and true returned."""
+    again = bool(told(tx, server))
+    if again:
         suspect(tx, server)
     tx.put(f"{EPOCH} {server.hex()}", epoch)
+    return again
 
 
 def suspect(tx: Tx, server: bytes) -> None:

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
+from fieldsync.store import Store, Tx, open_store
 from fieldsync.store.contract import Server
+from fieldsync.store.sqlite import FILE
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.line import Line
@@ -17,17 +20,74 @@ from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 
 
-def join(invite: Invite, home: Path, fill: Callable[[Slots, bytes], None]) -> None:
-    """Enrol this computer with an invite: the device's key is made here and stays here. StoreExists, InviteInvalid, WrongServer."""
-    if (home / nodes.SLOTS).exists():
+def join(
+    invite: Invite, home: Path, fill: Callable[[Slots, bytes], None], unlock: Callable[[Slots], bytes] | None = None
+) -> None:
+    """Enrol this computer with an invite: the device's key is made here and stays here. StoreExists, InviteInvalid, WrongServer.
+
+    The key is kept before the server is asked: should the answer be lost, the same invite asks again for the same device.
+    In a store that has joined (`unlock` opens it) an invite of its server and person brings a device back that was lost there.
+    """
+    there = (home / nodes.SLOTS).exists()
+    if there and unlock is None:
         raise errors.StoreExists(home=str(home))
+    made = not home.exists()
+    key = (
+        _begin(home, fill)
+        if not there or unlock is None
+        else unlock(Slots.from_bytes((home / nodes.SLOTS).read_bytes()))
+    )
+    store = open_store(home, key)
+    try:
+        with store.read() as tx:
+            kind = tx.get("kind")
+        (_first if kind == nodes.JOINING else _again)(store, home, invite)
+    except errors.CutOff as fault:
+        fault.facts["reason"] = "joining"
+        raise
+    except errors.FieldsyncError:
+        store.close()
+        if not there:  # the server has made nothing of it
+            _remove(home, made)
+        raise
+    finally:
+        store.close()
+
+
+def _begin(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
+    """Make a store that holds only the key which the device will have; return what opens it."""
     from fieldsync.crypto import age
 
-    key = DeviceKey.generate()
-    identity = age.new_identity()
-    told = enrol(invite, key, age.recipient(identity))
+    kept = b""
 
-    def write(tx: Any) -> None:
+    def keep(slots: Slots, key: bytes) -> None:
+        nonlocal kept
+        fill(slots, key)
+        kept = key
+
+    def write(tx: Tx) -> None:
+        tx.put("kind", nodes.JOINING)
+        tx.put("private", DeviceKey.generate().to_bytes())
+        tx.put("age", age.new_identity())
+
+    nodes.create_store(home, keep, write)
+    return kept
+
+
+def _remove(home: Path, made: bool) -> None:
+    for part in (home / nodes.SLOTS, *home.glob(f"{FILE}*")):
+        part.unlink(missing_ok=True)
+    if made:
+        home.rmdir()
+
+
+def _first(store: Store, _home: Path, invite: Invite) -> None:
+    from fieldsync.crypto import age
+
+    with store.read() as tx:
+        key, identity = DeviceKey.from_bytes(tx.get("private")), tx.get("age")
+    told = enrol(invite, key, age.recipient(identity))
+    with store.write() as tx:
         nodes.write_identity(
             tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
             texts=told.schema, now=nodes.wall_clock(), identity=identity,
@@ -38,13 +98,32 @@ def join(invite: Invite, home: Path, fill: Callable[[Slots, bytes], None]) -> No
         if told.age:
             tx.set_age(told.server, told.age)
 
-    nodes.create_store(home, fill, write)
+
+def _again(store: Store, home: Path, invite: Invite) -> None:
+    """Enrol a device once more where a restored server has lost it: all that it holds stays, and is sent again."""
+    from fieldsync.crypto import age
+
+    with store.read() as tx:
+        server = next((one for one in tx.servers() if one.pin == invite.pin), None)
+        ours = tx.get("kind") == "laptop" and (tx.get("org"), tx.get("person")) == (invite.org, invite.person)
+        if server is None or not ours:
+            raise errors.StoreExists(home=str(home))
+        key, letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
+        recipient = age.recipient(tx.get("age"))
+    told = enrol(invite, key, recipient, letters)
+    with store.write() as tx:
+        tx.put("grants", msgspec.json.encode(granted(told.grants)).decode())
+        tx.put("letters", told.letters)
+        tx.rename(key.device, told.letters)
+        tx.set_server(server.id, nonce=told.nonce, unsure=True)
+        for unit, _ in told.grants:
+            tx.channel_number(unit)
 
 
-def enrol(invite: Invite, key: DeviceKey, recipient: str) -> messages.JoinAnswer:
+def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> messages.JoinAnswer:
     """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact."""
     signature = key.sign(chain.join_message(invite.id, invite.secret, key.public))
-    request = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature, recipient)
+    request = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature, recipient, letters)
     line = Line(invite.address, invite.pin, Tally())
     try:
         answer = line.post("/v1/join", messages.encode(request), {})

@@ -23,6 +23,7 @@ from fieldsync.sync.rules import Rules
 
 SLOTS = "slots.json"
 FORMS = "forms"
+JOINING = "joining"  # the kind of a store whose device no server has answered yet
 WRITERS = ("caseworker", "supervisor", "admin", "partner")
 DECIDERS = ("supervisor", "admin")
 ROLES = ("caseworker", "supervisor", "admin", "auditor", "partner", "branch")
@@ -135,6 +136,8 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False) -> Node:
     store = open_store(home, unlock(slots), shared=shared)
     with store.read() as tx:
         get = tx.get
+        if get("kind") == JOINING:
+            raise errors.NoStore(home=str(home), reason="joining")
         try:
             schema = model.decode(get("schema"))
         except errors.BadFile as fault:

@@ -61,9 +61,26 @@ def next_letters(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
     A branch of the top server may name a thousand devices, one further below thirty.
     """
     lettered = int(tx.get("lettered"))
+    while tx.has_letters(codes.letters(lettered)):  # one that a restored server had forgotten has come back with them
+        lettered += 1
     room = (1_000 if tx.get(UPSTREAM) is None else 30) if branch else 0
     tx.put("lettered", lettered + 1 + room)
     return codes.letters(lettered), lettered + 1 if branch else 0
+
+
+def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Grant], now: int) -> int:
+    """Enrol a device that brings an invite; for a branch return the number of the first letters that it may give."""
+    device = device_id(asked.key)
+    if codes.are_letters(asked.letters) and not tx.has_letters(asked.letters):
+        letters, first = asked.letters, 0
+    else:
+        letters, first = next_letters(tx, branch=any(grant.role == "branch" for grant in grants))
+    tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
+    if asked.age:
+        tx.set_age(device, asked.age)
+    if first:
+        tx.put(f"lettered {device.hex()}", first)
+    return first
 
 
 def own_name(node: "Node", tx: Tx) -> str:

@@ -87,6 +87,7 @@ class Client:
         self._told = relay.Told(server.id)
         self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
         self._same_forms = True
+        self.turned = False  # whether the server's last answer said that it was restored
         self._kept: set[str] = set()  # channels of which a record could not be let go yet
         self._progress = progress or (lambda _what, _count: None)
 
@@ -194,8 +195,9 @@ class Client:
         with node.store.write() as tx:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
-            if ack.epoch:
-                epochs.turned(tx, self.server.id, ack.epoch)
+            self.turned = bool(ack.epoch) and epochs.turned(tx, self.server.id, ack.epoch)
+            if self.turned and self.branch:
+                tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
             if ack.head < tx.acknowledged(self.server.id, node.device):
                 epochs.suspect(tx, self.server.id)
             tx.acknowledge(self.server.id, node.device, ack.head, now)

@@ -90,6 +90,9 @@ class _Talk:
             try:
                 more, room = self._spending(behind) if self.budget else (client.commit_frames if behind else None, 0)
                 self._exchange(more, budget=room)
+                if client.turned and client.branch and attempt == 1:
+                    self._exchange(None, where=True)  # it may have lost what this branch's devices wrote
+                    continue
                 if (client.acked or 0) >= acknowledged or attempt == 2:
                     return  # else it has lost what it had acknowledged, and gets it again
             except errors.StaleNonce:

@@ -173,6 +173,7 @@ class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
     key: bytes
     signature: bytes
     age: str = ""  # its age recipient, for bundles
+    letters: str = ""  # those that it had, where a restored server has lost it
 
 
 class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):

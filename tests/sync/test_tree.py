@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import office
-from fieldsync.sync import save
+from fieldsync.sync import copies, save
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
-from tests.cast import rows
+from tests import directly
+from tests.cast import join_directly, open_node, rows, unlock
 from tests.scale import SCALE
 from tests.tree import ABOVE, HOME, SERVERS, Tree, check
 
@@ -112,5 +113,59 @@ def test_a_branch_enrols_nobody_beyond_its_units() -> None:
             assert branch is not None
             relay.take_up(tx, branch, peer)
             assert tx.device(stranger.device) is None
+    finally:
+        tree.close()
+
+
+def test_a_restored_headquarters_learns_from_its_branches_who_has_joined_since() -> None:
+    """Rana joined at the branch after the backup of headquarters: at the next nights she and her saves are known there again."""
+    tree = Tree()
+    try:
+        tree.sync("jbl", "hq")
+        copies.backup(tree.nodes["hq"], tree.home / "hq.backup")
+        join_directly(tree.nodes["jbl"], tree.home / "rana", "Rana", "caseworker", ["LAT/JBL"])
+        rana = tree.nodes["rana"] = open_node(tree.home / "rana", tree.clock)
+        for _ in range(2):
+            save.add(rana, "household", Changes(set={"location": "جبلة"}))
+            tree.sync("rana", "jbl")
+            tree.sync("jbl", "hq")
+        tree.nodes["hq"].close()
+        copies.restore(tree.home / "hq.backup", tree.home / "again", unlock)
+        tree.nodes["hq"] = open_node(tree.home / "again", tree.clock)
+        for _ in range(2):
+            tree.sync("jbl", "hq")
+        with tree.nodes["hq"].store.read() as tx:
+            known = tx.device(rana.device)
+            assert known is not None
+            assert (known.person, known.letters, known.head) == ("Rana", rana.letters, 2)
+        assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
+        tree.settle()
+        check(tree)
+    finally:
+        tree.close()
+
+
+def test_a_wrong_clock_that_only_the_branch_saw_is_known_above() -> None:
+    """Amal's clock is off when she syncs with her branch: her tie with Dima goes to review at headquarters, and everywhere."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        right = tree.nodes["amal"].clock
+        tree.nodes["amal"].clock = lambda: right() + 3 * 86_400_000
+        save.edit(tree.nodes["amal"], record.hex(), Changes(set={"address": "بعيد"}))
+        save.edit(tree.nodes["dima"], record.hex(), Changes(set={"address": "قريب"}))
+        tree.sync("amal", "jbl")
+        tree.clock.tick(4 * 86_400_000)  # her stamp is in the past by now: nothing but the branch's note tells of it
+        tree.nodes["amal"].clock = right
+        tree.sync("dima", "hq")
+        tree.sync("jbl", "hq")
+        with tree.nodes["hq"].store.read() as tx:
+            assert [note[1:4] for note in tx.clock_notes(0)] == [(tree.nodes["amal"].device, 2, 2)]
+        tree.settle()
+        check(tree)
+        for name in ("hq", "jbl", "amal", "dima"):
+            (row,) = rows(tree.nodes[name]).values()
+            assert list(row.conflicts) == ["address"]
     finally:
         tree.close()

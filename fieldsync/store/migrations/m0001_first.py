@@ -72,7 +72,7 @@ TABLES = (
         off INTEGER NOT NULL)""",
     """CREATE TABLE invite (
         id BLOB PRIMARY KEY, secret BLOB NOT NULL, person TEXT NOT NULL, grants TEXT NOT NULL, expires INTEGER NOT NULL,
-        used INTEGER) WITHOUT ROWID""",
+        used INTEGER, device BLOB) WITHOUT ROWID""",
     # for bundles: who can read one, how far a device said it is; those that were packed, and those taken
     "CREATE TABLE peer (id BLOB PRIMARY KEY, age TEXT, hello BLOB) WITHOUT ROWID",
     """CREATE TABLE bundle (

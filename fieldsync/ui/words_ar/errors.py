@@ -152,7 +152,7 @@ WORDS = {
     "revoked.packing": "هذا الجهاز موقوف؛ لم يُحزم له شيء.",
     "revoked.packing!": "يعرض fieldsync server devices الأجهزة المسجّلة.",
     "unknown_device": "لا يعرف الخادوم هذا الجهاز؛ لم يُرسَل شيء.",
-    "unknown_device!": "اطلب من مكتبك دعوة جديدة.",
+    "unknown_device!": "اطلب من مكتبك دعوة جديدة، ثم: fieldsync join INVITE. ما هنا باقٍ ويُرسَل من جديد.",
     "bad_signature": "لم يقبل الخادوم توقيع هذا الجهاز؛ لم يُرسَل شيء.",
     "stale_nonce": "لم يقبل الخادوم الطلب مرة ثانية؛ لم يضِع شيء.",
     "stale_nonce!": "زامن من جديد.",

@@ -157,7 +157,7 @@ WORDS = {
     "revoked.packing": "This device was locked out; nothing was packed for it.",
     "revoked.packing!": "fieldsync server devices lists those that are enrolled.",
     "unknown_device": "The server does not know this device; nothing was sent.",
-    "unknown_device!": "Ask your office for a new invite.",
+    "unknown_device!": "Ask your office for a new invite, then: fieldsync join INVITE. What is here stays, and is sent again.",
     "bad_signature": "The server did not accept this device's signature; nothing was sent.",
     "stale_nonce": "The server did not accept the request a second time; nothing is lost.",
     "stale_nonce!": "Sync again.",

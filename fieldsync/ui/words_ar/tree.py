@@ -1,0 +1,11 @@
+"""الفروع وأقراص النقل والخطوط السيئة."""
+
+WORDS = {
+    "no_store.joining": "انقطع الانضمام من {home}؛ لم يضِع شيء.",
+    "no_store.joining!": "انضمّ من جديد بالدعوة نفسها: fieldsync join INVITE.",
+    "cut_off.joining": "انقطع الخط مع {server} قبل أن يجيب؛ لم يضِع شيء.",
+    "cut_off.joining!": "انضمّ من جديد بالدعوة نفسها: يتابع من حيث توقّف.",
+    "invite_invalid.enrolled": "يعرف الخادوم هذا الحاسوب من قبل؛ لم تُستعمل الدعوة.",
+    "invite_invalid.enrolled!": "تابع كما كنت: fieldsync sync.",
+    "health_letters_twice": ("لجهازين الحروف نفسها، فقد تحمل سجلات الرمز نفسه؛ انظر فيهما: fieldsync server devices"),
+}
