@@ -10,7 +10,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.schema.model import Field, Type
-from fieldsync.sync import find, read
+from fieldsync.sync import find
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 
@@ -120,14 +120,10 @@ def members_of(value: object) -> list[object]:
 
 def resolve(node: Node, field: Field, value: object) -> object:
     """Return the id that a reference's value stands for (a code, or the beginning of either); others as they are."""
-    if field.type != "ref" or not isinstance(value, str) or not value.strip() or _is_id(value):
+    if field.type != "ref":
         return value
     with node.store.read() as tx:
-        return read.uuid_text(find.find_id(tx, value))
-
-
-def _is_id(value: str) -> bool:
-    return len(value.strip().replace("-", "")) == 32 and re.fullmatch(r"[0-9a-fA-F-]+", value.strip()) is not None
+        return find.named(tx, node.schema, field, value)
 
 
 def _checked(field: Field, member: object) -> object:

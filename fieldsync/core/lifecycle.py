@@ -8,13 +8,15 @@ class Lifecycle(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `transitions` maps a state to those that may follow it. Two states that were reached apart are
     ordered by reachability; `forks` lists pairs that a person must look at all the same, `beats`
-    pairs (winner, loser) where the first wins although no path leads to it.
+    pairs (winner, loser) where the first wins although no path leads to it. A new record begins in
+    the first state, or in one of `starts`.
     """
 
     states: tuple[str, ...]
     transitions: dict[str, tuple[str, ...]]
     forks: tuple[tuple[str, str], ...] = ()
     beats: tuple[tuple[str, str], ...] = ()
+    starts: tuple[str, ...] = ()
 
     @property
     def initial(self) -> str:
@@ -22,9 +24,9 @@ class Lifecycle(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.states[0]
 
     def after(self, state: str | None) -> tuple[str, ...]:
-        """The states that may be set next; from none only the initial one."""
+        """The states that may be set next; from none those that a record may begin in."""
         if state is None:
-            return (self.initial,)
+            return tuple(dict.fromkeys((self.initial, *self.starts)))
         if state not in self.states:
             # A state of another form version: the record must not be stuck in it.
             return self.states
@@ -67,9 +69,9 @@ class Lifecycle(msgspec.Struct, frozen=True, omit_defaults=True):
         return b if forth else a if back else None
 
 
-def linear(states: tuple[str, ...]) -> Lifecycle:
+def linear(states: tuple[str, ...], forks: tuple[tuple[str, str], ...] = ()) -> Lifecycle:
     """A lifecycle along an ordered list: every state may go to each later one."""
-    return Lifecycle(states, {state: states[i + 1 :] for i, state in enumerate(states)})
+    return Lifecycle(states, {state: states[i + 1 :] for i, state in enumerate(states)}, forks=forks)
 
 
 APPROVAL = Lifecycle(

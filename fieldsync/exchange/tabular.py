@@ -27,6 +27,7 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.save import Draft
 
 Progress = Callable[[int, int | None, str], None]
+_MET = 10_000
 _ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}").fullmatch
 
 
@@ -129,15 +130,25 @@ class _Importer:
 
     def _normaliser(self, spec: Field) -> Callable[[object], object]:
         if spec.kind == "set":
-            return lambda value: members(spec, value, self._reference if spec.to else None)
+            return lambda value: members(spec, value, self._reference(spec) if spec.to else None)
         normal = validate.normaliser(spec)
-        return (lambda value: normal(self._reference(value))) if spec.to else normal
+        if not spec.to:
+            return normal
+        reference = self._reference(spec)
+        return lambda value: normal(reference(value))
 
-    def _reference(self, value: object) -> object:
-        """A record named by its code or a beginning; what is an id stays one."""
-        if not isinstance(value, str) or not value.strip() or _ID(value.strip().lower()):
-            return value
-        return str(uuid.UUID(bytes=find.find_id(self._tx, value)))
+    def _reference(self, spec: Field) -> Callable[[object], object]:
+        """Give what finds the record that a cell names; a file names few places many times."""
+        met: dict[object, object] = {}
+
+        def reference(value: object) -> object:
+            if value not in met:
+                if len(met) > _MET:
+                    met.clear()
+                met[value] = find.named(self._tx, self._node.schema, spec, value)
+            return met[value]
+
+        return reference
 
     # --- one batch ---
 

@@ -32,8 +32,8 @@ _TOKEN = re.compile(
 )
 _WORDS = {"and", "or", "div", "mod"}
 _COMPARE = {"=", "!=", "<", "<=", ">", ">="}
-# How many arguments a function takes.
-_FUNCTIONS = {
+# How many arguments a function takes; None: one or more.
+_FUNCTIONS: dict[str, int | None] = {
     "not": 1,
     "selected": 2,
     "count": 1,
@@ -43,6 +43,7 @@ _FUNCTIONS = {
     "if": 3,
     "plus_days": 2,
     "length": 1,
+    "total": None,
     "true": 0,
     "false": 0,
 }
@@ -124,6 +125,12 @@ def _count(value: object) -> int:
     if isinstance(value, list | tuple | dict):
         return len(value)
     return 0 if value in (None, "") else 1
+
+
+def _total(values: list[object]) -> int | float | None:
+    """The sum of what is known; nothing when nothing is."""
+    known = [found for value in values if (found := number(value)) is not None]
+    return sum(known) if known else None
 
 
 def _calculate(sign: str, left: object, right: object) -> int | float | None:
@@ -302,7 +309,8 @@ class _Parser:
             begin = self._next
             given.append(self._any())
             spans.append((begin, self._next))
-        if len(given) != _FUNCTIONS[name]:
+        wanted = _FUNCTIONS[name]
+        if not given if wanted is None else len(given) != wanted:
             self._next = start
             raise self._fault("arguments")
         if name == "selected":
@@ -356,6 +364,7 @@ def _function(name: str, given: list[Node]) -> Node:
         "if": lambda doc, today: given[1 if truth(given[0](doc, today)) else 2](doc, today),
         "plus_days": lambda doc, today: plus_days(given[0](doc, today), given[1](doc, today)),
         "length": lambda doc, today: len(str(given[0](doc, today) or "")),
+        "total": lambda doc, today: _total([one(doc, today) for one in given]),
         "true": lambda _doc, _today: True,
         "false": lambda _doc, _today: False,
     }

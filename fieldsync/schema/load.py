@@ -36,6 +36,7 @@ _TYPE_KEYS: dict[str, type | tuple[type, ...]] = {
     "plural": dict,
     "version": int,
     "belongs_to": str,
+    "below": bool,
     "title": list,
     "search": list,
     "states": dict,
@@ -61,6 +62,9 @@ _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "section": str,
     "choices": (str, dict),
     "to": list,
+    "or_text": bool,
+    "by": (list, dict),
+    "forks": list,
     "min": (int, float, dt.date),
     "max": (int, float, dt.date),
     "pattern": str,
@@ -68,9 +72,17 @@ _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "country": str,
     "retired": bool,
 }
-_STATE_KEYS: dict[str, type | tuple[type, ...]] = {"en": str, "ar": str, "next": list, "retired": bool}
+_STATE_KEYS: dict[str, type | tuple[type, ...]] = {
+    "en": str,
+    "ar": str,
+    "next": list,
+    "start": bool,
+    "by": (list, dict),
+    "retired": bool,
+}
 
 Table = dict[str, Any]
+Roles = dict[str, tuple[str, ...]]  # of a field, see model.Field.by
 
 
 def shipped() -> dict[str, str]:
@@ -225,13 +237,13 @@ def _type(file: _File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
     for key in ("version", "fields"):
         if key not in table:
             file.fault((key,), "missing_key", missing=key)
-    lifecycle, states = _lifecycle(file, table)
+    lifecycle, states, by = _lifecycle(file, table)
     fields: dict[str, Field] = {}
     for field_name, given in table.get("fields", {}).items():
         path = ("fields", field_name)
         if not NAME.fullmatch(field_name) or field_name in RESERVED_FIELDS:
             file.fault(path, "bad_name")
-        fields[field_name] = _field(file, field_name, given, shared, states)
+        fields[field_name] = _field(file, field_name, given, shared, states, by)
     sections = table.get("sections", {})
     for section, words in sections.items():
         file.words(file.keys(words, ("sections", section), {"en": str, "ar": str}), ("sections",))
@@ -246,6 +258,7 @@ def _type(file: _File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
         version=table.get("version", 1),
         fields=fields,
         belongs_to=table.get("belongs_to"),
+        below=table.get("below", False),
         lifecycle=lifecycle,
         title=file.names(table.get("title"), ("title",)),
         search=file.names(table.get("search"), ("search",)),
@@ -255,11 +268,13 @@ def _type(file: _File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
     )
 
 
-def _lifecycle(file: _File, table: Table) -> tuple[Lifecycle | None, tuple[Choice, ...]]:
+def _lifecycle(file: _File, table: Table) -> tuple[Lifecycle | None, tuple[Choice, ...], Roles]:
     if "states" not in table:
-        return None, ()
+        return None, (), {}
     transitions: dict[str, tuple[str, ...]] = {}
     choices: list[Choice] = []
+    starts: list[str] = []
+    by: Roles = {}
     for state, given in table["states"].items():
         path = ("states", state)
         words = file.keys(given, path, _STATE_KEYS)
@@ -267,29 +282,41 @@ def _lifecycle(file: _File, table: Table) -> tuple[Lifecycle | None, tuple[Choic
             file.fault(path, "bad_name")
         file.words(words, path)
         transitions[state] = file.names(words.get("next", []), (*path, "next"))
+        by |= {f"{step}>{state}" if step else state: roles for step, roles in _by(file, words, path).items()}
+        if words.get("start"):
+            starts.append(state)
         choices.append(Choice(state, {lang: words.get(lang, "") for lang in _TEXT_LABEL}, words.get("retired", False)))
     if not choices:
         file.fault(("states",), "no_states")
-        return None, ()
+        return None, (), {}
     return (
         Lifecycle(
             tuple(transitions),
             transitions,
             forks=_pairs(file, table, "forks"),
             beats=_pairs(file, table, "beats"),
+            starts=tuple(starts),
         ),
         tuple(choices),
+        by,
     )
 
 
-def _pairs(file: _File, table: Table, key: str) -> tuple[tuple[str, str], ...]:
+def _by(file: _File, table: Table, path: toml_lines.Path) -> Roles:
+    """Who may write: a list of roles for any value (""), or a table with a list for each."""
+    given = table.get("by", {})
+    lists = given if isinstance(given, dict) else {"": given}
+    return {step: file.names(roles, (*path, "by")) for step, roles in lists.items()}
+
+
+def _pairs(file: _File, table: Table, key: str, path: toml_lines.Path = ()) -> tuple[tuple[str, str], ...]:
     pairs: list[tuple[str, str]] = []
     for pair in table.get(key, []):
-        names = file.names(pair, (key,))
+        names = file.names(pair, (*path, key))
         if len(names) == 2:
             pairs.append((names[0], names[1]))
         else:
-            file.fault((key,), "not_a_pair")
+            file.fault((*path, key), "not_a_pair")
     return tuple(pairs)
 
 
@@ -306,6 +333,7 @@ def _field(
     given: object,
     shared: Mapping[str, tuple[Choice, ...]],
     states: tuple[Choice, ...],
+    by: Roles,
 ) -> Field:
     path = ("fields", name)
     table = file.keys(given, path, _FIELD_KEYS)
@@ -328,7 +356,7 @@ def _field(
         key: table[key]
         for key in ("required", "when", "relevant", "rule", "warn", "formula", "section")
         if key in table
-    } | {key: table[key] for key in ("pattern", "past", "country", "retired") if key in table}
+    } | {key: table[key] for key in ("pattern", "past", "country", "retired", "or_text") if key in table}
     return Field(
         name=name,
         type=table.get("type", ""),
@@ -338,6 +366,8 @@ def _field(
         sensitivity=table.get("sensitivity", 4),
         choices=choices,
         to=file.names(table.get("to"), (*path, "to")),
+        by=by if table.get("type") == "state" else _by(file, table, path),
+        forks=_pairs(file, table, "forks", path),
         min=_bound(table.get("min")),
         max=_bound(table.get("max")),
         **plain,

@@ -26,6 +26,7 @@ MERGES = (
     "tally",
     "log",
     "derived",
+    "server",
 )
 TYPES = (
     "text",  # one line
@@ -38,7 +39,7 @@ TYPES = (
     "month",  # YYYY-MM
     "phone",  # E.164
     "choice",
-    "ref",  # the id of a record
+    "ref",  # the id of a record; with `or_text` also words, where no record is known
     "paper",  # an identity paper: KIND:COUNTRY:NUMBER[:EXPIRY]
     "geopoint",  # "LAT LON [ALTITUDE [ACCURACY]]", degrees and metres
     "approval",  # requested, approved or rejected
@@ -64,6 +65,8 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     `type` is that of one value: a set of choices has type "choice" and merge "set". `when`,
     `relevant`, `rule`, `warn` and `formula` are expressions (schema/expr.py); "" means none.
     `min` and `max` bound a number or a date; for text they are lengths in characters.
+    `by` says who may write a value: {"closed": roles}, {"closed>registered": roles} for one step
+    only, {"": roles} for any value. `forks` are pairs that a `furthest` choice may not settle alone.
     """
 
     name: str
@@ -81,6 +84,9 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     section: str = ""
     choices: tuple[Choice, ...] = ()
     to: tuple[str, ...] = ()
+    or_text: bool = False
+    by: dict[str, tuple[str, ...]] = {}
+    forks: tuple[tuple[str, str], ...] = ()
     min: int | float | str | None = None
     max: int | float | str | None = None
     pattern: str = ""
@@ -114,6 +120,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
 class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """A record type. `belongs_to` names the ref field whose target owns the record (None: a root).
 
+    Records of a type that is `below` go to everybody at or below their unit, not above it only.
     `title` are the fields that name a record in a list, `search` those found by words, `renamed`
     old field names and what they are called now.
     """
@@ -124,6 +131,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     version: int
     fields: dict[str, Field]
     belongs_to: str | None = None
+    below: bool = False
     lifecycle: Lifecycle | None = None
     title: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
@@ -149,7 +157,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
             return self.lifecycle
         if field.type == "approval":
             return APPROVAL
-        return linear(field.codes) if field.merge == "furthest" else None
+        return linear(field.codes, field.forks) if field.merge == "furthest" else None
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.schema import expr
 from fieldsync.schema.model import MERGES, TYPES, Field, Type
 
+ROLES = ("caseworker", "supervisor", "admin", "partner")  # who writes records
 REQUIRED = ("always", "optional", "when")
 EXPRESSIONS = ("when", "relevant", "rule", "warn", "formula")
 MAX_PATTERN = 300
@@ -84,6 +85,9 @@ def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Re
         ("past", field.type in ("date", "month")),
         ("pattern", field.type in ("text", "note")),
         ("when", field.required == "when"),
+        ("or_text", field.type == "ref"),
+        ("forks", field.merge == "furthest" and field.type == "choice"),
+        ("by", field.kind == "plain" and field.merge != "server"),
     ):
         if getattr(field, key) and not fits:
             report((*path, key), "key_does_not_fit", type=field.type, merge=field.merge)
@@ -97,6 +101,7 @@ def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Re
             report(path, "missing_key", missing=key)
     _check_references(kind, field, types, report)
     _check_limits(field, report)
+    _check_steps(field, report)
 
 
 def _check_references(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
@@ -106,6 +111,22 @@ def _check_references(kind: Type, field: Field, types: Mapping[str, Type], repor
     for target in field.to:
         if target not in types:
             report((*path, "to"), "unknown_type", type=target, known=sorted(types))
+
+
+def _check_steps(field: Field, report: Report) -> None:
+    """The roles and pairs of a field's values must be roles, and values."""
+    path = ("states",) if field.type == "state" else ("fields", field.name, "by")
+    for step, roles in field.by.items():
+        for value in step.split(">"):
+            if value and value not in field.codes:
+                report(path, "unknown_choice", field=field.name, choice=value, known=list(field.codes))
+        for role in roles:
+            if role not in ROLES:
+                report(path, "unknown_value", value=role, known=list(ROLES))
+    for value in sorted({value for pair in field.forks for value in pair} - set(field.codes)):
+        report(
+            ("fields", field.name, "forks"), "unknown_choice", field=field.name, choice=value, known=list(field.codes)
+        )
 
 
 def _check_limits(field: Field, report: Report) -> None:
@@ -166,7 +187,8 @@ def _check_states(lifecycle: Lifecycle, report: Report) -> None:
     for state, following in lifecycle.transitions.items():
         for target in sorted(set(following) - set(known)):
             report(("states", state), "unknown_state", state=target, known=list(known))
-        if state != lifecycle.initial and not lifecycle.reaches(lifecycle.initial, state):
+        starts = lifecycle.after(None)
+        if state not in starts and not any(lifecycle.reaches(start, state) for start in starts):
             report(("states", state), "unreachable_state", state=state)
     for key, pairs in (("forks", lifecycle.forks), ("beats", lifecycle.beats)):
         for state in sorted({state for pair in pairs for state in pair} - set(known)):
@@ -176,10 +198,15 @@ def _check_states(lifecycle: Lifecycle, report: Report) -> None:
 def _check_owner(kind: Type, types: Mapping[str, Type], report: Report) -> None:
     if kind.belongs_to is None:
         return
+    if kind.below:
+        report(("below",), "below_and_belongs")
     owner = kind.fields.get(kind.belongs_to)
-    if owner is None or owner.type != "ref" or owner.kind != "plain":
+    if owner is None or owner.type != "ref" or owner.kind != "plain" or owner.or_text:
         report(("belongs_to",), "not_a_ref", field=kind.belongs_to)
         return
+    for name in owner.to:
+        if name in types and types[name].below:  # what is about one would go to everybody
+            report(("belongs_to",), "belongs_below", field=kind.belongs_to, type=name)
     seen: set[str] = set()
     ahead = list(owner.to)
     while ahead:

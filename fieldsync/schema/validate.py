@@ -150,11 +150,14 @@ def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
 
 
 def derive(kind: Type, doc: Doc, today: str) -> dict[str, object]:
-    """The derived fields that follow from the record alone; those unknown for now are left out."""
+    """The derived fields that follow from the record alone; those unknown for now are left out.
+
+    One may rest on another that stands above it in the form.
+    """
     found: dict[str, object] = {}
     for name, formula in _plan(kind).formulas.items():
-        value = formula.value(doc, today)
-        if value is not None:
+        value = formula.value({**doc, **found} if found else doc, today)
+        if value not in (None, ""):
             found[name] = value
     return found
 

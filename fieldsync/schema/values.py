@@ -31,8 +31,14 @@ _TIME = r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _TIME, re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/.](0?[1-9]|1[0-2])", re.ASCII)
 _REF = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_LOOSE_REF = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE).fullmatch
 _TRUE = frozenset({"true", "yes", "y", "1", "on", "نعم", "صح"})
 _FALSE = frozenset({"false", "no", "n", "0", "off", "لا", "خطأ"})
+
+
+def is_id(text: str) -> bool:
+    """Say whether a reference's stored value is a record's id, not the words that stand for a record not known."""
+    return _REF(text) is not None
 
 
 def normaliser(field: Field) -> Normaliser:
@@ -296,6 +302,8 @@ def _choice(field: Field) -> Normaliser:
 
 
 def _ref(field: Field) -> Normaliser:
+    words = _text(field) if field.or_text else None
+
     def ref(value: object) -> object:
         if type(value) is str and _REF(value):
             return value
@@ -303,6 +311,8 @@ def _ref(field: Field) -> Normaliser:
             return None
         if isinstance(value, UUID):
             return str(value)
+        if words is not None and not (isinstance(value, str) and _LOOSE_REF(value.strip())):
+            return words(value)
         text = _spelt(field, value, "not_ref").lower()
         if not text:
             return None

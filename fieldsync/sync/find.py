@@ -1,14 +1,17 @@
 """Finding a record by what a person calls it: its id, its code, or any unique beginning of either."""
 
 import re
+import uuid
 
 from fieldsync import errors
 from fieldsync.core import codes
+from fieldsync.schema.model import Field, Schema
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 
 SHORTEST = 4
 _HEX = re.compile(r"[0-9a-f]+")
+_ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
 
 def find_row(tx: Tx, ref: str) -> Row:
@@ -36,3 +39,19 @@ def find_id(tx: Tx, ref: str) -> bytes:
             raise errors.Ambiguous(ref=ref, codes=[row.code for row in tx.rows(found).values()])
         return exact[0]
     return found[0]
+
+
+def named(tx: Tx, schema: Schema, field: Field, value: object) -> object:
+    """Return the id of the record that a reference's words name, what is an id or no words as it is; NoRecord, Ambiguous.
+
+    Where the field takes words too, they stay words unless they are a whole code, or the name of the one record of those
+    that everybody has at hand: a place, an organisation.
+    """
+    if field.type != "ref" or not isinstance(value, str) or not value.strip() or _ID.fullmatch(value.strip()):
+        return value
+    if not field.or_text or codes.parse(value) is not None:
+        return str(uuid.UUID(bytes=find_id(tx, value)))
+    known = (schema.types[name] for name in field.to if name in schema.types)
+    lists = [(kind.name, kind.title[0]) for kind in known if kind.below and kind.title]
+    rows = [row for name, title in lists for row in tx.select(type=name, equal={title: value.strip()}, limit=2)]
+    return str(uuid.UUID(bytes=rows[0].state.record)) if len(rows) == 1 else value

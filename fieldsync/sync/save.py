@@ -14,6 +14,7 @@ from fieldsync.core.state import State, dots, field_of, register_of, registers
 from fieldsync.crypto import chain
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
+from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
 from fieldsync.store.contract import Logged, Row, covers
 from fieldsync.sync.apply import NOWHERE, Applied, apply
@@ -170,7 +171,7 @@ def _check_references(tx: Tx, kind: Type, fields: Mapping[str, object]) -> None:
     """A record that a field names must be of the right type, where this node knows it."""
     for name, value in fields.items():
         spec = kind.fields.get(name)
-        if spec is None or not spec.to or not isinstance(value, str):
+        if spec is None or not spec.to or not isinstance(value, str) or not is_id(value):
             continue
         row = tx.rows([uuid.UUID(value).bytes]).get(uuid.UUID(value).bytes)
         if row is not None and row.state.type not in spec.to:

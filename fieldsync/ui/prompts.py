@@ -175,7 +175,7 @@ class Form:
         """Return the id of the record that a code, a beginning or a name stands for; a person chooses among several."""
         try:
             with self._node.store.read() as tx:
-                return read.uuid_text(find.find_id(tx, given))
+                return str(find.named(tx, self._node.schema, field, given))
         except errors.NoRecord:
             found = [one for one in read.find(self._node, given, limit=0) if one["type"] in field.to][:_MATCHES]
         if not found:

@@ -20,16 +20,28 @@ def lifecycle(name: str) -> Lifecycle:
     return found
 
 
-def test_types_belong_to_each_other_up_to_the_household() -> None:
-    """The household is the root; everything else finds its unit through it."""
-    owners = {name: kind.belongs_to for name, kind in SCHEMA.types.items()}
-    assert owners == {
-        "household": None,
-        "person": "household",
-        "membership": "household",
-        "case": "person",
-        "follow_up": "case",
-    }
+ROOTS = {"access_note", "corner", "event", "feedback", "household", "institution", "violation_report", "volunteer_duty"}
+REFERENCE = {"course", "location", "office", "organisation", "programme", "worker"}
+
+
+def test_everything_finds_its_unit_through_a_root() -> None:
+    """What is about a family is with the family; what everybody needs at hand goes to everybody below."""
+    assert {name for name, kind in SCHEMA.types.items() if kind.below} == REFERENCE
+    assert {name for name, kind in SCHEMA.types.items() if kind.belongs_to is None} == ROOTS | REFERENCE
+    for kind in SCHEMA.types.values():
+        above, steps = {kind.name}, 0
+        while above - ROOTS - REFERENCE:
+            ahead = [SCHEMA.type(name) for name in above]
+            above = {to for one in ahead if one.belongs_to for to in one.field(one.belongs_to).to}
+            steps += 1
+        assert steps <= 5  # repair → referral → case … the store looks eight deep
+
+
+def test_what_is_about_a_violation_never_belongs_to_those_whom_it_is_about() -> None:
+    """Reports and complaints stay where they were taken down."""
+    for name in ("violation_report", "feedback"):
+        assert SCHEMA.type(name).belongs_to is None
+    assert SCHEMA.type("violation_report").field("reporter").sensitivity == 4
 
 
 def test_every_word_is_there_in_arabic_and_english() -> None:
