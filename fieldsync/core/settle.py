@@ -90,7 +90,7 @@ def settle(register: Register, policy: Policy, off: Callable[[Head], bool] = tru
     match policy.merge:
         case "latest":
             look = any(off(head) for head in heads)
-        case "once":
+        case "once" | "server":
             chosen = min(heads, key=lambda h: (h.stamp, h.device, h.seq))
         case "greatest" | "least":
             extreme = _extreme(heads, policy)

@@ -18,7 +18,7 @@ from fieldsync.exchange.cells import Memory, members, unquoted
 from fieldsync.exchange.mapping import CODE, ID, UNIT, Column
 from fieldsync.exchange.rejects import Batch, Outcome, Words, rejected
 from fieldsync.exchange.sheets import Row, open_sheet
-from fieldsync.schema import validate
+from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row as Stored
@@ -107,10 +107,10 @@ class _Importer:
         self._by_key: dict[str, bytes] | None = None
         self._may: dict[str, bool] = {}
         self._past = frozenset(one.name for one in kind.fields.values() if one.past)
-        self._ruled = any(one.rule for one in kind.fields.values())
+        self._ruled = bool(steps.guarded(kind)) or any(one.rule for one in kind.fields.values())
         self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
         self._quoted = quoted
-        node.may_write(self._unit)
+        self._role = node.may_write(self._unit).role
 
     def check_complete(self) -> None:
         """Refuse a key that no column has; BadFile."""
@@ -338,7 +338,7 @@ class _Importer:
 
     def _check_new(self, fields: dict[str, Any]) -> None:
         plain, sets = self._parted(fields)
-        validate.check(self._kind, plain, sets, self._today)
+        steps.check(self._kind, validate.check(self._kind, plain, sets, self._today), {}, self._role)
 
     def _parted(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         sets = {n: v for n, v in fields.items() if self._kind.fields[n].kind == "set"}
@@ -357,6 +357,7 @@ class _Importer:
         changes: dict[str, Value] = {}
         if plain:
             checked = validate.check(self._kind, plain, row.doc, self._today)
+            steps.check(self._kind, checked, row.doc, self._role)
             changes |= {n: v for n, v in checked.items() if not names.same(v, row.doc.get(n))}  # type: ignore[misc]  # JSON values
         for name, wanted in sets.items():
             now = set(row.doc.get(name) or ())

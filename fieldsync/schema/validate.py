@@ -44,6 +44,7 @@ class _Plan:
             if any(choice.retired for choice in field.choices)
         }
         self.once = frozenset(field.name for field in plain if field.merge == "once")
+        self.server = frozenset(field.name for field in plain if field.merge == "server")
         self.always = frozenset(field.name for field in fields if field.required == "always")
         self.rules = [(field.name, expr.compile(field.rule)) for field in fields if field.rule]
         self.warn = [(field.name, expr.compile(field.warn)) for field in fields if field.warn]
@@ -96,6 +97,8 @@ def check(
         if not deciding:
             for name in plan.once.intersection(new):
                 _refuse_second(name, doc.get(name), new[name])
+            for name in plan.server.intersection(new):
+                _refuse_typed(name, doc.get(name), new[name])
         _check_rules(plan, new, doc, today)
     except errors.IllegalValue as error:
         error.facts["type"] = kind.name
@@ -236,6 +239,11 @@ def _refuse_future(field: Field, value: object, today: str) -> None:
 def _refuse_second(name: str, old: object, new: object) -> None:
     if old not in (None, new):
         raise errors.IllegalValue(field=name, reason="written_once")
+
+
+def _refuse_typed(name: str, old: object, new: object) -> None:
+    if new != old:
+        raise errors.IllegalValue(field=name, reason="server")
 
 
 def _check_rules(plan: _Plan, new: Doc, doc: Doc, today: str) -> None:

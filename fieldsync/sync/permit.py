@@ -8,9 +8,11 @@ from functools import lru_cache, partial
 from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.core.commit import Commit
+from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
 from fieldsync.core.state import field_of, register_of
-from fieldsync.schema import validate
+from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
@@ -35,6 +37,9 @@ class Permit:
         self._units = {channel.n: channel.unit for channel in tx.channels()}
         self._heads = {one.id: one.head for one in tx.devices()}
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
+        self._written: dict[
+            tuple[bytes, str], Value
+        ] = {}  # values that this batch wrote and the records do not show yet
         self._branch = tx.get(UPSTREAM) is not None
         self.waits = False  # whether the last objection may fall when more comes
 
@@ -62,6 +67,8 @@ class Permit:
             self._check_type(commit)
             self._check_seen(commit)
             said = self._check_fields(commit)
+            if not branch:
+                self._check_steps(commit, grant.role)
             commit = self._rules.of(commit.type).today(commit)
             self._check_place(commit)
             if grant.role not in DECIDERS and not branch and (said or self._decides(commit)):
@@ -177,6 +184,35 @@ class Permit:
             elif not newer:
                 _check_member(commit, kind.field(field_of(name)), name, value)
         return decision
+
+    def _check_steps(self, commit: Commit, role: str) -> None:
+        """A step must lead on from a value that it had seen, and some take a role; those of a newer form are not known."""
+        kind = self._rules.schema.type(commit.type)
+        if commit.form > kind.version:
+            return
+        for name in self._rules.of(commit.type).guarded.intersection(commit.fields):
+            new, field, place = commit.fields[name], kind.fields[name], (commit.record, name)
+            if isinstance(new, dict):
+                continue  # a decision's undoing: that is for deciders anyway
+            if field.merge == "server":
+                raise errors.RoleRefused(role=role, needs=["branch"])
+            row = self._known.get(commit.record)
+            heads = register_of(row.state, name).heads if row is not None else ()
+            seen = dict(next((pairs for names, pairs in commit.context if name in names), ()))
+            before = [h.value for h in heads if h.seq <= seen.get(h.device, 0)]
+            if place in self._written:
+                before = [self._written[place]]
+            elif not before:
+                before = [h.value for h in heads]  # it says nothing of what it followed
+            elif field.type == "state" and kind.lifecycle is not None and role not in DECIDERS:
+                self._check_step(commit, kind.lifecycle, before, new)
+            steps.allow(field, new, before, role)
+            self._written[place] = new
+
+    def _check_step(self, commit: Commit, lifecycle: Lifecycle, before: list[Value], new: Value) -> None:
+        if not any(lifecycle.allows(None if old is None else str(old), str(new)) for old in before):
+            old = str(before[0])
+            raise errors.IllegalStep(type=commit.type, old=old, new=str(new), allowed=list(lifecycle.after(old)))
 
     def _check_plain(self, commit: Commit, check: Normaliser, name: str, value: object) -> None:
         try:

@@ -10,7 +10,7 @@ from fieldsync.core import names
 from fieldsync.core.commit import Commit
 from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
-from fieldsync.schema import upgrade
+from fieldsync.schema import steps, upgrade
 from fieldsync.schema.model import Schema, Type
 from fieldsync.schema.values import Normaliser, normaliser
 
@@ -47,7 +47,9 @@ class TypeRules:
         self.renamed = {} if type is None else type.renamed
         self.fields = dict(_SYSTEM)
         self.checks: dict[str, Normaliser] = {}
+        self.guarded: frozenset[str] = frozenset()  # fields of which not everybody may write every value
         if type is not None:
+            self.guarded = steps.guarded(type) | ({"state"} if type.lifecycle is not None else set())
             for field in type.fields.values():
                 if field.kind != "derived":
                     policy = Policy(field.merge, field.codes, type.lifecycle_of(field.name))

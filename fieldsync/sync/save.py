@@ -12,7 +12,7 @@ from fieldsync.core.register import EMPTY, Head, Value, context
 from fieldsync.core.settle import counted, present, settle
 from fieldsync.core.state import State, dots, field_of, register_of, registers
 from fieldsync.crypto import chain
-from fieldsync.schema import validate
+from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
@@ -123,7 +123,7 @@ def add(node: Node, type: str, changes: Changes, *, unit: str | None = None, not
     with node.store.write() as tx:
         fields = new_fields(node, tx, kind, changes)
         unit = unit or _home_unit(node, tx, kind, fields)
-        node.may_write(unit)
+        steps.check(kind, fields, {}, node.may_write(unit).role)
         fields["_unit"] = unit
         fields["_code"] = next_code(node, tx, unit)[0]
         record = node.new_id()
@@ -197,9 +197,10 @@ def edit(node: Node, ref: str, changes: Changes, *, note: str | None = None, bas
     """
     with node.store.write() as tx:
         row = find_row(tx, ref)
-        node.may_write(*units_of(tx, row))
+        grant = node.may_write(*units_of(tx, row))
         kind = node.schema.type(row.state.type)
         fields = _edited(node, tx, row, kind, changes, based_on)
+        steps.check(kind, fields, row.doc, grant.role)
         _logs(node, tx, kind, changes, fields)
         if fields:
             commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, based_on=based_on)])

@@ -120,6 +120,7 @@ WORDS = {
     "aside.unknown_field": "ليس في استمارة {type} هناك حقل {field}؛ وتؤخذ حين يكون فيها",
     "aside.illegal_value": "الحقل {field}: {because}",
     "aside.unit_refused": "الوحدة {unit} ليست من وحداتك",
+    "aside.illegal_step": "الانتقال من {old} إلى {new} ليس من خطوات الاستمارة",
     "aside.role_refused": "دورك ({role}) لا يسمح بذلك",
     "aside.no_record": "لا يوجد سجلّ كهذا في وحداتك",
     "healed": "كان بين الطرفين اختلاف وأُصلح؛ نرجو إخبار مكتبك.",

@@ -22,6 +22,7 @@ WORDS = {
     "because.future": "في المستقبل",
     "because.written_once": "كُتب مرة ولا يُكتب ثانية",
     "because.rule": "لا يناسب الإجابات الأخرى ({rule})",
+    "because.server": "يمنحه الخادم ولا يُكتب",
     "because.derived": "يُحسب ولا يُعطى",
     "because.not_plain": "يحوي عدة قيم؛ استعمل --put أو --drop أو --count أو --say",
     "because.not_a_set": "لا يحوي مجموعة قيم",

@@ -124,6 +124,7 @@ WORDS = {
     "aside.unknown_field": "the form of {type} has no field {field} there; it will be taken once it does",
     "aside.illegal_value": "{field}: {because}",
     "aside.unit_refused": "the unit {unit} is not one of yours",
+    "aside.illegal_step": "the step from {old} to {new} is not one of the form's",
     "aside.role_refused": "your role ({role}) may not do this",
     "aside.no_record": "there is no such record in your units",
     "healed": "The two sides differed and were made equal again; please tell your office.",

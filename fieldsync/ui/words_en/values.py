@@ -22,6 +22,7 @@ WORDS = {
     "because.future": "lies in the future",
     "because.written_once": "was written once and cannot be written again",
     "because.rule": "does not fit the other answers ({rule})",
+    "because.server": "is given by a server, never typed",
     "because.derived": "is computed, never given",
     "because.not_plain": "holds several values; use --put, --drop, --count or --say",
     "because.not_a_set": "holds no set of values",

@@ -1,0 +1,32 @@
+"""Who may write which value: the roles that a form asks for (`by`), at the keyboard and again on each server."""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from fieldsync import errors
+from fieldsync.schema.model import Field, Type
+
+
+@lru_cache(maxsize=256)
+def guarded(kind: Type) -> frozenset[str]:
+    """The fields of which not everybody may write every value."""
+    return frozenset(name for name, field in kind.fields.items() if field.by or field.merge == "server")
+
+
+def check(kind: Type, new: Mapping[str, object], doc: Mapping[str, object], role: str) -> None:
+    """Refuse (RoleRefused) what a role may not write over what a record shows ({} for a new one)."""
+    for name in guarded(kind).intersection(new):
+        if new[name] != doc.get(name):
+            allow(kind.fields[name], new[name], [doc.get(name)], role)
+
+
+def allow(field: Field, new: object, olds: Iterable[object], role: str) -> None:
+    """Refuse (RoleRefused) a value that takes another role than this, after one of the old values."""
+    wanted = [field.by.get("")]
+    if new is not None:
+        wanted.append(field.by.get(str(new)))
+    # who may not say it may not unsay it either
+    wanted.extend(field.by.get(f"{old}>{new}" if new is not None else str(old)) for old in olds)
+    for roles in wanted:
+        if roles and role not in roles:
+            raise errors.RoleRefused(role=role, needs=list(roles), field=field.name)
