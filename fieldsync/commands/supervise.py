@@ -19,8 +19,15 @@ OneField = Annotated[str, Argument(metavar="FIELD", help="The field in conflict.
 Item = dict[str, Any]
 
 
-def review(ctx: typer.Context, unit: Unit = None, type_: Type = None, field: Field = None) -> None:
-    """Decide one conflict after the other: choose, type another value, note, skip, undo.
+def review(
+    ctx: typer.Context,
+    unit: Unit = None,
+    type_: Type = None,
+    field: Field = None,
+    *,
+    plain: Annotated[bool, Option("--plain", help="Questions line by line, for screen readers.")] = False,
+) -> None:
+    """Decide one conflict after the other: choose, type another value, note, skip, undo, many alike.
 
     Example: fieldsync review --unit LAT/JBL
     """
@@ -32,6 +39,12 @@ def review(ctx: typer.Context, unit: Unit = None, type_: Type = None, field: Fie
     with opened(ctx) as node:
         if not reviews.may_decide_somewhere(node):
             raise errors.RoleRefused(role=node.role, needs=["supervisor", "admin"])
+        _check_names(node, type_, field)
+        if not plain:
+            from fieldsync.ui import review_screen
+
+            review_screen.run(tables(ctx), node, unit=unit, type=type_, field=field)
+            return
         from fieldsync.ui.review import Review
 
         Review(tables(ctx), node, reviews.items(node, unit=unit, type=type_, field=field)).run()
@@ -132,8 +145,12 @@ def bulk(
         for place in {item["unit"] for item in items}:
             node.may_decide(place)
         chosen = [max(item["heads"], key=lambda head: (head["at"], head["device"], head["seq"])) for item in items]
-        for item, head in zip(items, chosen, strict=True) if not dry_run else ():
-            reviews.take(node, item["record"], item["field"], head=_name(head), note=note)
+        if not dry_run:
+            decisions = [
+                reviews.Decision(item["record"], item["field"], _name(head))
+                for item, head in zip(items, chosen, strict=True)
+            ]
+            reviews.take_all(node, decisions, note=note)
         told = {
             "decided": 0 if dry_run else len(items),
             "dry_run": dry_run,

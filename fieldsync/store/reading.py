@@ -100,6 +100,12 @@ class Reading(Several):
         """Return how many records have an open conflict."""
         return int(self.sql("SELECT count(*) FROM record WHERE conflicts IS NOT NULL").fetchone()[0])
 
+    def open_conflicts(self) -> Iterator[tuple[bytes, str, list[int], int, str | None, dict[str, Any]]]:
+        """Yield (id, type, channels, arrival, code, conflicts) of what is in conflict, without reading the records themselves."""
+        query = "SELECT id, type, n, channel, arrival, code, conflicts FROM record WHERE conflicts IS NOT NULL"
+        for record, type_, n, channel, arrival, code, conflicts in self.sql(query):
+            yield record, type_, [channel, *self.several.get(n, ())], arrival, code, _conflicts(conflicts)
+
     def counts(self) -> dict[str, int]:
         """Return how many records there are of each type."""
         return dict(self.sql("SELECT type, count(*) FROM record GROUP BY type ORDER BY type").fetchall())

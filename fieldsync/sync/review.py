@@ -1,7 +1,7 @@
 """Review: what machines cannot settle, decided by a person who may. A decision is an ordinary commit that covers all heads."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.core import stamp
@@ -14,7 +14,7 @@ from fieldsync.store.contract import Grant, Row, covers
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, heads_of, uuid_text
-from fieldsync.sync.save import all_seen, commit_drafts, draft_edit, units_of
+from fieldsync.sync.save import Draft, all_seen, commit_drafts, draft_edit, units_of
 
 Missing = object()
 
@@ -39,60 +39,95 @@ def items_of(node: Node, ref: str) -> list[Json]:
 
 
 def _items(node: Node, tx: Tx, row: Row) -> Iterator[Json]:
+    return (item_of(node, tx, row, field) for field in sorted(row.conflicts))
+
+
+def item_of(node: Node, tx: Tx, row: Row, field: str) -> Json:
+    """Return one of a record's open conflicts."""
     units = [tx.channel(n).unit for n in row.channels]
     unit = next((unit for unit in units if covers(node.grants, unit)), units[0])
-    for field, origin in sorted(row.conflicts.items()):
-        heads = candidates(register_of(row.state, field))
-        stamps = sorted(head.stamp for head in heads)
-        yield {
-            "record": uuid_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
-            "base": origin, "heads": heads_of(tx, heads), "since": stamp.text(stamps[1] if len(stamps) > 1 else stamps[0]),
-        }  # fmt: skip
+    heads = candidates(register_of(row.state, field))
+    stamps = sorted(head.stamp for head in heads)
+    return {
+        "record": uuid_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
+        "base": row.conflicts[field], "heads": heads_of(tx, heads),
+        "since": stamp.text(stamps[1] if len(stamps) > 1 else stamps[0]),
+    }  # fmt: skip
+
+
+class Decision(NamedTuple):
+    """What is decided of a conflict: one of its heads (`DEVICE:SEQ`), or another value."""
+
+    record: str
+    field: str
+    head: str | None = None
+    value: Any = Missing
 
 
 def take(
     node: Node, ref: str, field: str, *, head: str | None = None, value: Any = Missing, note: str | None = None
 ) -> bytes:
     """Decide a conflict for one of its heads (`DEVICE:SEQ`) or another value. NoConflict, NoHead, IllegalValue, RoleRefused."""
+    return take_all(node, [Decision(ref, field, head, value)], note=note)[0]
+
+
+def take_all(node: Node, decisions: Sequence[Decision], *, note: str | None = None) -> list[bytes]:
+    """Decide many conflicts in one save, all of them or none; return the records. Raises as `take` does."""
     with node.store.write() as tx:
-        row = find_row(tx, ref)
-        node.may_decide(*units_of(tx, row))
-        if field not in row.conflicts:
-            raise errors.NoConflict(field=field)
-        heads = candidates(register_of(row.state, field))
-        kind = node.schema.type(row.state.type)
-        chosen: Value
-        if head is not None:
-            chosen = _named(tx, heads, head).value
-        elif field.startswith("_"):
-            chosen = None if value in (None, "", Missing) else value
-        else:
-            chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
-        if field == "_deleted" and chosen is not None:
-            chosen = {"reason": _reason(chosen), "saw": all_seen(row.state)}
-        over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field], "note": note or None}
-        fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
-        commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, decides=True)])
-    return row.state.record
+        rows = [find_row(tx, one.record) for one in decisions]
+        drafts = [_decided(node, tx, row, one, note) for row, one in zip(rows, decisions, strict=True)]
+        commit_drafts(node, tx, drafts)
+    return [row.state.record for row in rows]
+
+
+def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -> Draft:
+    field, value = wanted.field, wanted.value
+    node.may_decide(*units_of(tx, row))
+    if field not in row.conflicts:
+        raise errors.NoConflict(field=field)
+    heads = candidates(register_of(row.state, field))
+    kind = node.schema.type(row.state.type)
+    chosen: Value
+    if wanted.head is not None:
+        chosen = _named(tx, heads, wanted.head).value
+    elif field.startswith("_"):
+        chosen = None if value in (None, "", Missing) else value
+    else:
+        chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
+    if field == "_deleted" and chosen is not None:
+        chosen = {"reason": _reason(chosen), "saw": all_seen(row.state)}
+    over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field], "note": note or None}
+    fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
+    return draft_edit(node, row, kind, fields, note=note, decides=True)
 
 
 def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
     """Take a decision back: the conflict is open again, with the heads it had. NoUndo when something else came after it."""
+    return undo_all(node, [(ref, field)], note=note)[0]
+
+
+def undo_all(node: Node, decided: Sequence[tuple[str, str]], *, note: str | None = None) -> list[bytes]:
+    """Take many decisions back in one save, all of them or none; return the records. Raises as `undo` does."""
     with node.store.write() as tx:
-        row = find_row(tx, ref)
-        node.may_decide(*units_of(tx, row))
-        decisions = register_of(row.state, f"{DECIDED}/{field}").heads
-        current = register_of(row.state, field).heads
-        decided = decisions[0].value if len(decisions) == 1 else None
-        if not isinstance(decided, dict) or [h.dot for h in current] != [h.dot for h in decisions]:
-            raise errors.NoUndo(field=field)
-        fields: dict[str, Value] = {
-            field: {REOPENED: decided["heads"], "base": decided.get("base")},
-            f"{DECIDED}/{field}": None,
-        }
-        kind = node.schema.type(row.state.type)
-        commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, decides=True)])
-    return row.state.record
+        rows = [find_row(tx, ref) for ref, _ in decided]
+        drafts = [_undone(node, tx, row, field, note) for row, (_, field) in zip(rows, decided, strict=True)]
+        commit_drafts(node, tx, drafts)
+    return [row.state.record for row in rows]
+
+
+def _undone(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft:
+    node.may_decide(*units_of(tx, row))
+    decisions = register_of(row.state, f"{DECIDED}/{field}").heads
+    current = register_of(row.state, field).heads
+    decided = decisions[0].value if len(decisions) == 1 else None
+    if not isinstance(decided, dict) or [h.dot for h in current] != [h.dot for h in decisions]:
+        raise errors.NoUndo(field=field)
+    fields: dict[str, Value] = {
+        field: {REOPENED: decided["heads"], "base": decided.get("base")},
+        f"{DECIDED}/{field}": None,
+    }
+    kind = node.schema.type(row.state.type)
+    return draft_edit(node, row, kind, fields, note=note, decides=True)
 
 
 def may_decide_somewhere(node: Node) -> bool:

@@ -78,12 +78,16 @@ class Cards(Terminal):
 
     def heading(self, kind: Type | None, found: Json) -> Shown:
         """What names a record: its code, its title, type and unit, and whether it waits to be sent."""
-        title = " ".join(self._titles(kind, found))
+        title = self.title(kind, found)
         name = kind.label.get(self.lang, kind.name) if kind else found["type"]
         parts = [found["code"] or found["id"], title, self.safe(name), self.safe(found["unit"] or "")]
         if found["unsent"]:
             parts.append(self.phrase("unsent"))
         return Shown("  ".join(part for part in parts if part))
+
+    def title(self, kind: Type | None, found: Json) -> str:
+        """What a record is called, without its code."""
+        return " ".join(self._titles(kind, found))
 
     def label(self, kind: Type | None, name: str) -> str:
         """What a field is called in the person's language."""

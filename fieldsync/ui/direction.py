@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FORMS = ("isolates", "marks", "visual", "plain")
 CHOICES = ("auto", "logical", "visual", "plain")  # what a person may ask for: `logical` is isolates or marks
 _LEFT, _FIRST, _END, _MARK = "\u2066", "\u2068", "\u2069", "\u200e"  # isolates and their end, left-to-right mark
+_CONTROLS = {ord(sign): None for sign in (_LEFT, _FIRST, _END, _MARK)}
 _VTE_WITH_ISOLATES = 5_800
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # a date, a code, a unit or a phone: the bidi rules would turn round what hyphens and slashes join
@@ -122,6 +123,17 @@ def apart(text: str, form: str) -> str:
     return text + _MARK if form == "marks" else f"{_FIRST}{text}{_END}"
 
 
+def bare(text: str) -> str:
+    """Return safe text without what kept its parts to themselves: to be put into another line."""
+    return text.translate(_CONTROLS)
+
+
+def alone(line: str, form: str, *, rtl: bool) -> str:
+    """Return a line, cut already, that stands beside others on a screen: written as it is to be, and kept to itself."""
+    shown = written(line, form, rtl=rtl)
+    return shown if form == "visual" else apart(shown, form)
+
+
 def written(text: str, form: str, *, rtl: bool) -> str:
     """Return a whole line as it is to be written; `rtl` where it is an Arabic one. Dates, codes and phones stay as they are."""
     if form in {"plain", "marks"} or not _RIGHT_TO_LEFT.search(text):
@@ -147,7 +159,7 @@ def _turned(text: str, *, rtl: bool | None) -> str:
     if turner is None:
         return text
     base = {True: "R", False: "L", None: None}[rtl]
-    shown = str(turner[1](text, base_dir=base)).translate({ord(sign): None for sign in (_LEFT, _FIRST, _END, _MARK)})
+    shown = bare(str(turner[1](text, base_dir=base)))
     return _COMBINING.sub(r"\2\1", shown)  # a mark follows its letter on every terminal
 
 

@@ -50,10 +50,17 @@ class Here(Cards):
         )
 
     def clock(self, off_ms: int) -> str:
-        """How far this computer's clock is off, in a unit of which it is two or more."""
+        """How far this computer's clock is off."""
+        return self.phrase("clock_ahead" if off_ms > 0 else "clock_behind", much=self._span(off_ms))
+
+    def their_clock(self, off_ms: int) -> str:
+        """How far somebody else's clock was off when something was written."""
+        return self.phrase("their_clock_ahead" if off_ms > 0 else "their_clock_behind", much=self._span(off_ms))
+
+    def _span(self, off_ms: int) -> str:
+        """A span of time, in a unit of which it is two or more."""
         much = next((part for part in _SPANS if abs(off_ms) >= 2 * part[1]), _SPANS[-1])
-        span = self.phrase(f"span_{much[0]}", n=f"{round(abs(off_ms) / much[1]):,}")
-        return self.phrase("clock_ahead" if off_ms > 0 else "clock_behind", much=span)
+        return self.phrase(f"span_{much[0]}", n=f"{round(abs(off_ms) / much[1]):,}")
 
     def synced(self, told: Json) -> None:
         """One line, and what a person should know besides."""

@@ -9,17 +9,14 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import names
-from fieldsync.schema import validate
 from fieldsync.schema.model import Choice, Field, Type
-from fieldsync.sync import find, read
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
-from fieldsync.ui import words
+from fieldsync.ui.filling import Filling, parts_of, refused
 from fieldsync.ui.tables import Tables
 
 BACK, HELP, EMPTY, DONE = "<", "?", "-", "."
 _LINE = 76  # columns: a form fits a terminal of 80
-_SEPARATORS = str.maketrans("،;؛\n", ",,,,")
 _MATCHES = 9
 
 
@@ -37,29 +34,25 @@ class Form:
     def __init__(self, out: Tables, node: Node, kind: Type, doc: Mapping[str, Any] | None = None) -> None:
         self._out, self._node, self._kind = out, node, kind
         out.of(node)
-        self._new = doc is None
-        self._before = dict(doc or {})
-        self._doc = dict(self._before)  # what the record would show with the answers so far
-        self._logs: dict[str, str] = {}
-        self._counts: dict[str, int] = {}
+        self._filling = Filling(node, kind, out.lang, doc)
         self._asked: list[str] = []
         self._section = ""
 
     def ask(self) -> Changes:
         """Ask all that is relevant and return what was changed; leaving is KeyboardInterrupt, and saves nothing."""
         name = self._kind.label.get(self._out.lang, self._kind.name)
-        self._out.say("form_new" if self._new else "form_edit", name=name)
+        self._out.say("form_new" if self._filling.new else "form_edit", name=name)
         self._out.say("form_keys")
         while True:
             name = self._next()
             try:
                 if name == "":
-                    missing = validate.missing(self._kind, self._doc, self._node.today())
+                    missing = self._filling.missing()
                     if missing:
                         labels = self._out.several(self._out.label(self._kind, one) for one in missing)
                         self._out.say("still_missing", fields=labels)
                     self._read(self._out.phrase("form_save") + " ")
-                    return self._changes()
+                    return self._filling.changes()
                 self._question(self._kind.fields[name])
                 self._asked.append(name)
             except Back:
@@ -67,17 +60,11 @@ class Form:
                 if self._asked:
                     self._asked.pop()
             except Done:
-                return self._changes()
+                return self._filling.changes()
 
     def _next(self) -> str:
         """The first relevant field that was not asked yet; "" after the last."""
-        relevant = validate.relevant(self._kind, self._doc, self._node.today())
-        if not self._new and self._kind.lifecycle is not None:
-            relevant.append("state")
-        for name in relevant:
-            if name not in self._asked and not (self._new and self._kind.fields[name].kind == "tally"):
-                return name
-        return ""
+        return next((name for name in self._filling.asked() if name not in self._asked), "")
 
     # --- one question ---
 
@@ -87,7 +74,7 @@ class Form:
             self._section = field.section
             label = self._kind.sections.get(field.section, {}).get(out.lang, field.section)
             out.line(f"── {out.safe(label)} ──" if label else "")
-        choices = self._choices(field)
+        choices = self._filling.choices(field)
         if choices:
             self._show_choices(choices)
         prompt = self._prompt(field)
@@ -100,10 +87,8 @@ class Form:
 
     def _prompt(self, field: Field) -> str:
         out = self._out
-        needed = field.required == "always" or (
-            field.required == "when" and field.name in validate.missing(self._kind, self._doc, self._node.today())
-        )
-        value = self._doc.get(field.name)
+        needed = self._filling.needs(field)
+        value = self._filling.doc.get(field.name)
         shown = "" if value is None or field.kind == "log" else f" [{out.shown(self._kind, field.name, value)}]"
         several = f" ({out.phrase('form_several')})" if field.kind == "set" else ""
         return f"{out.safe(out.label(self._kind, field.name))}{' *' if needed else ''}{several}{shown}: "
@@ -129,40 +114,20 @@ class Form:
         """Take an answer if it is legal; else say why it is not."""
         try:
             self._take(field, choices, given)
-        except errors.IllegalValue as refused:
-            facts = words.labelled({"type": self._kind.name, **refused.facts}, self._out.lang, self._node.schema)
-            self._out.line(f"  ✗ {words.because(facts, self._out.lang)}")
-            return False
-        except errors.FieldsyncError as refused:
-            self._out.line(f"  ✗ {words.explain(refused, self._out.lang, self._node.schema)[0]}")
+        except errors.FieldsyncError as fault:
+            self._out.line(f"  ✗ {refused(fault, self._kind, self._out.lang, self._node)}")
             return False
         return True
 
     def _take(self, field: Field, choices: Sequence[Choice], given: str) -> None:
-        today = self._node.today()
-        if field.kind == "set":
-            parts = [] if given == EMPTY else [part.strip() for part in given.translate(_SEPARATORS).split(",")]
-            members = {
-                str(validate.check_new_member(field, self._value(field, choices, part))) for part in parts if part
-            }
-            self._put(field.name, sorted(members) or None)
-        elif field.kind == "log":
-            self._logs[field.name] = str(validate.check_new_member(field, given))
-        elif field.kind == "tally":
-            self._counts[field.name] = int(validate.check_new_member(field, given))
+        if given == EMPTY:
+            self._filling.give(field, None)
+        elif field.kind == "set":
+            self._filling.give(field, [self._value(field, choices, part) for part in parts_of(given)])
         else:
-            value = None if given == EMPTY else self._value(field, choices, given)
-            checked = validate.check(self._kind, {field.name: value}, self._doc, today)[field.name]
-            self._put(field.name, checked)
-            for odd in validate.warnings(self._kind, self._doc, today):
-                if odd["field"] == field.name:
-                    self._out.say("odd", field=self._out.label(self._kind, field.name))
-
-    def _put(self, name: str, value: object) -> None:
-        if value is None:
-            self._doc.pop(name, None)
-        else:
-            self._doc[name] = value
+            self._filling.give(field, self._value(field, choices, given) if field.kind == "plain" else given)
+        if field.kind == "plain" and self._filling.odd(field):
+            self._out.say("odd", field=self._out.label(self._kind, field.name))
 
     def _value(self, field: Field, choices: Sequence[Choice], given: str) -> object:
         """What was meant: the choice of that number, the record of that code or name, else what was typed."""
@@ -174,10 +139,9 @@ class Form:
     def _record(self, field: Field, given: str) -> str:
         """Return the id of the record that a code, a beginning or a name stands for; a person chooses among several."""
         try:
-            with self._node.store.read() as tx:
-                return str(find.named(tx, self._node.schema, field, given))
+            return self._filling.named(field, given)
         except errors.NoRecord:
-            found = [one for one in read.find(self._node, given, limit=0) if one["type"] in field.to][:_MATCHES]
+            found = self._filling.records(field, given, _MATCHES)
         if not found:
             raise errors.NoRecord(ref=given)
         for number, one in enumerate(found, 1):
@@ -188,14 +152,6 @@ class Form:
         return str(found[int(chosen) - 1]["id"])
 
     # --- choices ---
-
-    def _choices(self, field: Field) -> Sequence[Choice]:
-        """The answers to choose from; of states only those that may follow."""
-        if field.type in ("state", "approval"):
-            lifecycle = self._kind.lifecycle_of(field.name)
-            after = lifecycle.after(self._doc.get(field.name)) if lifecycle is not None else ()
-            return [choice for choice in field.offered if choice.code in after]
-        return field.offered if field.type == "choice" else ()
 
     def _show_choices(self, choices: Sequence[Choice]) -> None:
         """Number and word, as many in a line as fit."""
@@ -210,27 +166,6 @@ class Form:
                 line = ""
             line += ("   " if line else "") + cell
         self._out.line("  " + line)
-
-    # --- what it comes to ---
-
-    def _changes(self) -> Changes:
-        """What differs from what the form was opened on; answers that are no longer asked for do not count."""
-        relevant = {*validate.relevant(self._kind, self._doc, self._node.today()), "state"}
-        made = Changes(set={}, put={}, drop={}, count=self._counts, say=self._logs)
-        plain: dict[str, object] = {}
-        put: dict[str, Sequence[object]] = {}
-        drop: dict[str, Sequence[object]] = {}
-        for name, field in self._kind.fields.items():
-            old, new = self._before.get(name), self._doc.get(name)
-            if old == new or name not in relevant:
-                continue
-            if field.kind == "set":
-                put[name] = [one for one in new or () if one not in (old or ())]
-                drop[name] = [one for one in old or () if one not in (new or ())]
-            elif field.kind == "plain":
-                plain[name] = new
-        made.set, made.put, made.drop = plain, put, drop
-        return made
 
 
 _EXPLAINED = {"date", "month", "phone", "int", "number", "money", "bool", "choice", "ref", "geopoint", "paper", "note"}

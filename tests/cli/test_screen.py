@@ -194,7 +194,7 @@ def test_a_supervisor_decides_at_the_terminal(world: World) -> None:
     for who in ("amal", "basim", "samar"):
         world.json(who, "sync")
     keys = "q quit: "
-    talk = Talk(world, "samar", "review")
+    talk = Talk(world, "samar", "review", "--plain")
     shown = talk.answer(keys, "1")
     assert "1 of 3" in shown
     assert all(word in shown for word in ("Current place", "جبلة", "حمص", "حماة", "Amal", "Basim"))

@@ -1,0 +1,101 @@
+"""What waits for a person, the most urgent first: read light, for thousands may wait; and each of them in full when it is looked at."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fieldsync.core.register import Head
+from fieldsync.core.settle import candidates
+from fieldsync.core.state import dots, field_of, register_of, registers
+from fieldsync.schema.model import SYSTEM, Schema
+from fieldsync.store import Tx
+from fieldsync.store.contract import Grant, Row, covers
+from fieldsync.sync.node import Node
+from fieldsync.sync.read import Json, Shower, heads_of
+from fieldsync.sync.review import item_of
+
+_PROTECTED = 4  # the highest sensitivity
+
+
+class Waiting(NamedTuple):
+    """One open conflict, in the order of the queue: protection, then where a record is, then what is less sensitive."""
+
+    rank: int
+    arrival: int
+    record: bytes
+    field: str
+    type: str
+    code: str | None
+    unit: str
+
+
+def waiting(node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None) -> list[Waiting]:
+    """Return the open conflicts, the most urgent first; of equal ones, that whose record has lain still the longest."""
+    wanted = (Grant(unit, ""),) if unit is not None else ()
+    found = []
+    with node.store.read() as tx:
+        units = {channel.n: channel.unit for channel in tx.channels()}
+        for record, kind, channels, arrival, code, conflicts in tx.open_conflicts():
+            places = [units[n] for n in channels]
+            if (type is not None and kind != type) or (wanted and not any(covers(wanted, place) for place in places)):
+                continue
+            place = next((one for one in places if covers(node.grants, one)), places[0])
+            found += [
+                Waiting(_rank(node.schema, kind, name), arrival, record, name, kind, code, place)
+                for name in conflicts
+                if field in (None, name)
+            ]
+    return sorted(found, key=lambda one: one[:4])
+
+
+def _rank(schema: Schema, kind: str, field: str) -> int:
+    if field in SYSTEM:
+        return 1
+    spec = schema.types[kind].fields.get(field) if kind in schema.types else None
+    lowered = _PROTECTED - (spec.sensitivity if spec is not None else _PROTECTED)
+    return lowered + 1 if lowered else 0
+
+
+def detail(node: Node, one: Waiting) -> Json | None:
+    """Return a conflict in the shape `review`, with what a person weighs besides; None where it is open no more.
+
+    Each head has the `office` it was written for, where that is known, and `clock_off_ms`, how far its clock was wrong; `about`
+    is the record; `meanwhile` what was written by those who did not know that it had been removed.
+    """
+    with node.store.read() as tx:
+        row = tx.rows([one.record]).get(one.record)
+        if row is None or one.field not in row.conflicts:
+            return None
+        item = item_of(node, tx, row, one.field)
+        heads = candidates(register_of(row.state, one.field))
+        item["heads"] = [told | _source(tx, head) for told, head in zip(item["heads"], heads, strict=True)]
+        item["heads"].sort(key=lambda head: (head["at"], head["device"], head["seq"]))
+        item["about"] = Shower(node, tx).record(row)
+        item["meanwhile"] = list(_meanwhile(tx, row)) if one.field == "_deleted" else []
+        return item
+
+
+def _source(tx: Tx, head: Head) -> Json:
+    known = tx.device(head.device)
+    off = [
+        off for _, device, first, last, off in tx.clock_notes(0) if device == head.device and first <= head.seq <= last
+    ]
+    return {
+        "office": [grant.unit for grant in known.grants] if known is not None else [],
+        "clock_off_ms": max(off, key=abs, default=0),
+    }
+
+
+def _meanwhile(tx: Tx, row: Row) -> Iterator[Json]:
+    """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
+    deletions = row.state.fields["_deleted"].heads
+    seen: dict[str, int] = {}
+    for deletion in deletions:
+        saw = deletion.value.get("saw") if isinstance(deletion.value, dict) else None
+        seen |= saw if isinstance(saw, dict) else {}
+    unseen = {dot for dot in dots(row.state) if dot[1] > seen.get(dot[0].hex(), 0)} - {head.dot for head in deletions}
+    for name, register in registers(row.state).items():
+        if field_of(name).startswith("_"):
+            continue
+        for head in register.heads:
+            if head.dot in unseen:
+                yield heads_of(tx, [head])[0] | {"field": name}

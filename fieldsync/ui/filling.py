@@ -1,0 +1,159 @@
+"""One filling-in of a form, whatever it looks like: what is asked, what was answered, and what that changes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.schema import validate
+from fieldsync.schema.model import Choice, Field, Type
+from fieldsync.sync import read
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.ui import words
+
+SEPARATORS = str.maketrans("،;؛\n", ",,,,")
+Json = dict[str, Any]
+
+
+class Filling:
+    """Answers so far; `before` is what the record shows when it is opened, None for a new one."""
+
+    def __init__(self, node: Node, kind: Type, lang: str, before: Mapping[str, Any] | None = None) -> None:
+        self.node, self.kind, self.lang = node, kind, lang
+        self.new = before is None
+        self.before = dict(before or {})
+        self.doc = dict(self.before)  # what the record would show with the answers so far
+        self.logs: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
+
+    # --- what is asked ---
+
+    def asked(self) -> list[str]:
+        """The fields to ask for now, in the form's order; of an existing record its state, too."""
+        found = validate.relevant(self.kind, self.doc, self.node.today())
+        if self.new:
+            return [name for name in found if self.kind.fields[name].kind != "tally"]
+        return [*found, "state"] if self.kind.lifecycle is not None and "state" in self.kind.fields else found
+
+    def missing(self) -> list[str]:
+        """The fields that are still needed, in the form's order."""
+        return validate.missing(self.kind, self.doc, self.node.today())
+
+    def needs(self, field: Field) -> bool:
+        """Say whether a field is one of those that a complete record has."""
+        return field.required == "always" or (field.required == "when" and field.name in self.missing())
+
+    def choices(self, field: Field) -> Sequence[Choice]:
+        """The answers to choose from; of states only those that may follow."""
+        if field.type in ("state", "approval"):
+            lifecycle = self.kind.lifecycle_of(field.name)
+            after = lifecycle.after(self.doc.get(field.name)) if lifecycle is not None else ()
+            return [choice for choice in field.offered if choice.code in after]
+        return field.offered if field.type == "choice" else ()
+
+    def named(self, field: Field, text: str) -> str:
+        """The id of the record that a text names by its code, or the text where the field takes words. NoRecord, Ambiguous."""
+        with self.node.store.read() as tx:
+            return str(find.named(tx, self.node.schema, field, text))
+
+    def records(self, field: Field, text: str, limit: int) -> list[Json]:
+        """The records that a reference may mean by words."""
+        return [found for found in read.find(self.node, text, limit=0) if found["type"] in field.to][:limit]
+
+    # --- what is answered ---
+
+    def give(self, field: Field, value: object) -> None:
+        """Take one answer, None for none; IllegalValue and its kin, and then nothing changes."""
+        if field.kind == "log":
+            self.logs.pop(field.name, None)
+            if value is not None:
+                self.logs[field.name] = str(validate.check_new_member(field, value))
+        elif field.kind == "tally":
+            self.counts.pop(field.name, None)
+            if value is not None:
+                self.counts[field.name] = int(validate.check_new_member(field, value))
+        elif field.kind == "set":
+            members = value if isinstance(value, list | tuple) else parts_of(value)
+            known = self.before.get(field.name) or ()
+            self._put(
+                field.name,
+                sorted({one if one in known else str(validate.check_new_member(field, one)) for one in members})
+                or None,
+            )
+        else:
+            self._put(
+                field.name,
+                validate.check(self.kind, {field.name: value}, self._others(field), self.node.today())[field.name],
+            )
+
+    def _others(self, field: Field) -> dict[str, Any]:
+        """The document to judge an answer by: a state follows the one that the record has, not one chosen a moment ago."""
+        return self.doc | {
+            name: self.before.get(name) for name in (field.name,) if field.type == "state" or field.merge == "once"
+        }
+
+    def _put(self, name: str, value: object) -> None:
+        if value is None:
+            self.doc.pop(name, None)
+        else:
+            self.doc[name] = value
+
+    def odd(self, field: Field) -> bool:
+        """Say whether an answer is legal and yet looks odd."""
+        return any(one["field"] == field.name for one in validate.warnings(self.kind, self.doc, self.node.today()))
+
+    # --- what it comes to ---
+
+    def changes(self) -> Changes:
+        """What differs from what the form was opened on; answers that are no longer asked for do not count."""
+        asked = {*self.asked(), "state"}
+        plain: dict[str, object] = {}
+        put: dict[str, Sequence[object]] = {}
+        drop: dict[str, Sequence[object]] = {}
+        for name, field in self.kind.fields.items():
+            old, new = self.before.get(name), self.doc.get(name)
+            if old == new or name not in asked:
+                continue
+            if field.kind == "set":
+                put[name] = [one for one in new or () if one not in (old or ())]
+                drop[name] = [one for one in old or () if one not in (new or ())]
+            elif field.kind == "plain":
+                plain[name] = new
+        return Changes(set=plain, put=put, drop=drop, count=dict(self.counts), say=dict(self.logs))
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything was answered at all."""
+        return self.doc != self.before or bool(self.logs or self.counts)
+
+
+def parts_of(text: object) -> list[str]:
+    """Return the members in one text, with commas of either script between them."""
+    return [part.strip() for part in str(text or "").translate(SEPARATORS).split(",") if part.strip()]
+
+
+def refused(fault: errors.FieldsyncError, kind: Type | None, lang: str, node: Node) -> str:
+    """Return why an answer was not taken: in words about the answer where they are, else the error's own."""
+    if isinstance(fault, errors.IllegalValue) and kind is not None:
+        return words.because(words.labelled({"type": kind.name, **fault.facts}, lang, node.schema), lang)
+    return words.explain(fault, lang, node.schema)[0]
+
+
+def matching(choices: Sequence[Choice], text: str) -> list[Choice]:
+    """Return the choices that a text may mean: those that have its words in either language, spelling forgiven."""
+    wanted = _folded(text)
+    if not wanted:
+        return list(choices)
+    starts, holds = [], []
+    for choice in choices:
+        said = [_folded(one) for one in (*choice.label.values(), choice.code)]
+        if any(one.startswith(wanted) for one in said):
+            starts.append(choice)
+        elif any(wanted in one for one in said):
+            holds.append(choice)
+    return starts + holds
+
+
+def _folded(text: str) -> str:
+    return names.fold(text)

@@ -1,0 +1,23 @@
+"""How full screens look: colours, sizes, places."""
+
+ALL = """
+Screen { background: #12171c; color: #d9e0e8; }
+#head { background: #1d2731; }
+#queue { background: #161c22; }
+#about { margin-top: 1; }
+#matter { scrollbar-size: 1 1; scrollbar-background: #12171c; scrollbar-color: #33404d; }
+#said { height: 1; }
+#keys { background: #1d2731; }
+.-narrow #body { layout: vertical; }
+.-narrow #queue { height: 3; }
+.-wide #body { layout: horizontal; }
+.-wide #queue { width: 36; height: 1fr; }
+.-wide #matter { padding: 0 1; }
+ModalScreen { align: center middle; background: #0a0d10 60%; }
+.box { width: 90%; max-width: 76; height: auto; max-height: 90%; background: #1b222b; border: round #4a5a6b; padding: 0 1; }
+.box Input { border: none; background: #10151a; height: 1; padding: 0 1; margin: 1 0 0 0; }
+.box Input:focus { border: none; background: #10151a; }
+.box .title { text-style: bold; }
+.box .keys { margin-top: 1; color: #8b98a8; }
+.box VerticalScroll { height: auto; max-height: 16; }
+"""

@@ -1,0 +1,51 @@
+"""What a queue may be narrowed to: a type, a field, a unit, each with how many it leaves."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from fieldsync.sync import queue
+from fieldsync.sync.node import Node
+from fieldsync.ui.tables import Tables
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """What the queue is narrowed to."""
+
+    unit: str | None = None
+    type: str | None = None
+    field: str | None = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether it is narrowed at all."""
+        return self != Narrowed()
+
+
+def words(node: Node, out: Tables, narrowed: Narrowed) -> str:
+    """Say what the queue is narrowed to."""
+    return "  ".join(_named(node, out, name, value) for name, value in vars(narrowed).items() if value is not None)
+
+
+def facets(node: Node, out: Tables, narrowed: Narrowed) -> list[tuple[str, Narrowed]]:
+    """Return what may be shown: everything, or what is shown now narrowed further; each with its words."""
+    everything = queue.waiting(node)
+    found = [(out.phrase("review_all", n=f"{len(everything):,}"), Narrowed())]
+    take: dict[str, Callable[[queue.Waiting], str]] = {
+        "type": lambda one: one.type, "field": lambda one: one.field, "unit": lambda one: one.unit,
+    }  # fmt: skip
+    for name, of in take.items():
+        for value, n in Counter(map(of, everything)).most_common():
+            told = out.phrase(f"review_by_{name}", name=_named(node, out, name, value), n=f"{n:,}")
+            found.append((told, replace(narrowed, **{name: value})))
+    return found
+
+
+def _named(node: Node, out: Tables, name: str, value: str) -> str:
+    kinds = node.schema.types
+    if name == "type":
+        return kinds[value].label.get(out.lang, value) if value in kinds else value
+    if name == "field":
+        return out.label(next((kind for kind in kinds.values() if value in kind.fields), None), value)
+    return value

@@ -1,0 +1,400 @@
+"""Deciding on a full screen: the queue, one question with all its sides next to each other, and a key for whatever may be done."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.events import Key
+from textual.screen import Screen
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.sync import queue
+from fieldsync.sync import review as reviews
+from fieldsync.sync.history import history
+from fieldsync.sync.node import Node
+from fieldsync.sync.queue import Waiting
+from fieldsync.ui import dialogs, look
+from fieldsync.ui.filling import refused
+from fieldsync.ui.matters import Matter, matter_of, rules, told_history
+from fieldsync.ui.narrowing import Narrowed, facets, words
+from fieldsync.ui.other_value import ask_value
+from fieldsync.ui.papers import Paper, Rows, keys
+from fieldsync.ui.pen import ACCENT, BAD, GOOD, QUIET, WARN, Part, Pen
+from fieldsync.ui.sides import draw_about, draw_sides
+from fieldsync.ui.tables import Tables
+
+_PART = 100  # conflicts read between two looks at the keyboard
+
+
+@dataclass
+class Done:
+    """What was decided last, and where it stood in the queue."""
+
+    taken: list[tuple[int, Waiting]]
+    decided: list[tuple[str, str]]  # record, field
+
+
+class ReviewScreen(Screen[None]):
+    """The one screen of `review`."""
+
+    AUTO_FOCUS = None
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide")]  # noqa: RUF012 - the library's own word
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(pressed, action, show=False)
+        for pressed, action in (
+            ("down,j,ت,s,س,space", "go(1)"),
+            ("up,k,ن", "go(-1)"),
+            ("ctrl+home,home", "go(-1000000)"),
+            ("ctrl+end,end", "go(1000000)"),
+            ("right,tab", "side(1)"),
+            ("left,shift+tab", "side(-1)"),
+            ("pagedown", "scroll(8)"),
+            ("pageup", "scroll(-8)"),
+            ("enter", "take"),
+            ("e,ث,t,ف", "edit"),
+            ("n,ى", "note"),
+            ("u,ع", "undo"),
+            ("h,ا", "history"),
+            ("f,ب", "filter"),
+            ("a,ش", "alike"),
+            ("question_mark,؟", "help"),
+            ("q,ض,escape,ctrl+c", "quit"),
+        )
+    ]
+
+    def __init__(self, node: Node, out: Tables, narrowed: Narrowed) -> None:
+        super().__init__()
+        self.node, self.out, self.pen = node, out, Pen(out)
+        self._narrowed = narrowed
+        self._waiting: list[Waiting] = queue.waiting(node, **vars(narrowed))
+        self._matter: Matter | None = None
+        self._side = 1
+        self._note = ""
+        self._done: list[Done] = []
+        self.decided = 0
+        self._said: Part = Part("")
+        self._busy = False
+
+    # --- what is seen ---
+
+    def compose(self) -> ComposeResult:
+        """Head, queue, question, last word, keys."""
+        yield Paper(self._head, id="head")
+        with Container(id="body"):
+            yield Rows(self._row, id="queue", centred=True)
+            with VerticalScroll(id="matter", can_focus=False):
+                yield Paper(self._question, id="question")
+                yield Paper(self._sides, id="sides")
+                yield Paper(self._about, id="about")
+        yield Paper(self._last_word, id="said")
+        yield Paper(self._keys, id="keys")
+
+    def on_mount(self) -> None:
+        """Begin with the most urgent."""
+        self._open(0)
+
+    @property
+    def _at(self) -> int:
+        return self.query_one("#queue", Rows).at
+
+    def _open(self, at: int) -> None:
+        """Show the question at a place; one that others have settled meanwhile falls out of the queue."""
+        rows = self.query_one("#queue", Rows)
+        rows.show(len(self._waiting), at)
+        self._matter = None
+        while self._waiting and self._matter is None:
+            self._matter = matter_of(self.node, self.out, self._waiting[rows.at])
+            if self._matter is None:
+                del self._waiting[rows.at]
+                rows.show(len(self._waiting), rows.at)
+        self._side = min(1, len(self._matter.sides) - 1) if self._matter is not None else 0
+        self.query_one("#matter", VerticalScroll).scroll_home(animate=False)
+        self._renew()
+
+    def _renew(self) -> None:
+        for paper in self.query(Paper):
+            paper.renew()
+        self.query_one("#queue", Rows).refresh()
+
+    def _say(self, text: str, style: str = GOOD) -> None:
+        self._said = Part(text, style)
+        self.query_one("#said", Paper).renew()
+
+    def _head(self, width: int) -> list[Text]:
+        total = len(self._waiting)
+        place = self.out.phrase("review_place", n=f"{self._at + 1:,}", total=f"{total:,}") if total else "0"
+        parts = [Part(" " + self.out.phrase("review_title"), "bold"), Part(f"   {place}", ACCENT)]
+        if self.decided:
+            parts.append(Part("   " + self.out.phrase("review_decided", n=f"{self.decided:,}"), GOOD))
+        shown = words(self.node, self.out, self._narrowed)
+        if shown:
+            parts.append(Part(f"   ⧩ {shown}", WARN))
+        return [self.pen.line(parts, width)]
+
+    def _row(self, index: int, width: int, chosen: bool) -> Text:
+        one = self._waiting[index]
+        kind = self.node.schema.types.get(one.type)
+        name = kind.label.get(self.out.lang, one.type) if kind is not None else one.type
+        code = (one.code or one.record.hex()[:8]).ljust(14)
+        label = self.out.label(kind, one.field)
+        style = "bold" if chosen else QUIET
+        mark = ("◂ " if self.pen.mirrored else "▸ ") if chosen else "  "
+        parts = [Part(mark, ACCENT), Part(code, style), Part(" "), Part(label, style)]
+        if width > 60:
+            parts += [Part(f"  {name}", QUIET), Part(f"  {one.unit}", QUIET)]
+        return self.pen.line(parts, width)
+
+    def _question(self, width: int) -> list[Text]:
+        matter = self._matter
+        if matter is None:
+            told = "review_filtered_empty" if self._narrowed.anything else "no_conflicts"
+            return [Text(), *self.pen.lines(self.out.phrase(told), width, style=GOOD)]
+        title = [Part(matter.title, f"bold {ACCENT}"), Part("   "), Part(matter.why, QUIET)]
+        return [self.pen.line(matter.heading, width, style="bold"), *self.pen.lines(title, width, most=2)]
+
+    def _sides(self, width: int) -> list[Text]:
+        return draw_sides(self.pen, self._matter, width, self._side) if self._matter is not None else []
+
+    def _about(self, width: int) -> list[Text]:
+        return draw_about(self.pen, self._matter.about, width) if self._matter is not None else []
+
+    def _last_word(self, width: int) -> list[Text]:
+        if self._note:
+            return [self.pen.line([Part(" ✎ ", ACCENT), Part(self._note, "italic")], width)]
+        return [self.pen.line([Part(" "), self._said], width)]
+
+    def _keys(self, width: int) -> list[Text]:
+        named = [
+            ("1-9", "key_take"), ("e", "key_edit"), ("n", "key_note"), ("s", "key_skip"), ("u", "key_undo"), ("h", "key_history"),
+            ("f", "key_filter"), ("a", "key_alike"), ("?", "key_help"), ("q", "key_quit"),
+        ]  # fmt: skip
+        return keys(self.pen, [(key, self.out.phrase(word)) for key, word in named], width, f"bold {ACCENT}", QUIET)
+
+    # --- moving ---
+
+    def action_go(self, steps: int) -> None:
+        """The next question, or another."""
+        self._note = ""
+        if self.query_one("#queue", Rows).move(steps):
+            self._said = Part("")
+            self._open(self._at)
+
+    def action_side(self, steps: int) -> None:
+        """Choose another side."""
+        if self._matter is not None:
+            steps = -steps if self.pen.mirrored else steps
+            self._side = (self._side + steps) % len(self._matter.sides)
+            self.query_one("#sides", Paper).renew()
+
+    def action_scroll(self, lines: int) -> None:
+        """Read on in the record."""
+        self.query_one("#matter", VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    # --- deciding ---
+
+    def on_key(self, event: Key) -> None:
+        """A digit, in either script, takes that side."""
+        digit = names.plain(event.character or "")
+        if len(digit) == 1 and digit.isdecimal() and self._matter is not None:
+            event.stop()
+            if int(digit) < len(self._matter.sides):
+                self._take(int(digit))
+
+    def action_take(self) -> None:
+        """Take the side that is marked."""
+        self._take(self._side)
+
+    def _take(self, side: int) -> None:
+        matter = self._matter
+        decision = matter.sides[side].decision if matter is not None and side < len(matter.sides) else None
+        if decision is None or matter is None:
+            return
+        told = "".join(part.text for part in matter.sides[side].value)
+        self._decide([decision], [self._at], f"✓ {matter.title}: {told}")
+
+    def _decide(self, decisions: Sequence[reviews.Decision], places: Sequence[int], told: str) -> None:
+        try:
+            reviews.take_all(self.node, decisions, note=self._note)
+        except errors.FieldsyncError as fault:
+            self._refused(fault)
+            return
+        self._decided(decisions, places, told)
+
+    def _decided(self, decisions: Sequence[reviews.Decision], places: Sequence[int], told: str) -> None:
+        at = self._at
+        taken = [(place, self._waiting[place]) for place in places]
+        gone = set(places)
+        self._waiting = [one for place, one in enumerate(self._waiting) if place not in gone]
+        self._done.append(Done(taken, [(one.record, one.field) for one in decisions]))
+        self.decided += len(decisions)
+        self._note = ""
+        self._said = Part(told, GOOD)
+        self._open(at - sum(place < at for place in places))
+
+    def _refused(self, fault: errors.FieldsyncError) -> None:
+        kind = self._matter.kind if self._matter is not None else None
+        told = refused(fault, kind, self.out.lang, self.node)
+        self._say(f"✗ {told}", BAD)
+
+    def action_undo(self) -> None:
+        """Take back what was decided last, and go there."""
+        if not self._done:
+            self._say(self.out.phrase("review_no_undo"), WARN)
+            return
+        last = self._done[-1]
+        try:
+            reviews.undo_all(self.node, last.decided)
+        except errors.FieldsyncError as fault:
+            self._refused(fault)
+            return
+        self._done.pop()
+        for place, one in last.taken:  # in the order in which they stood
+            self._waiting.insert(place, one)
+        self.decided -= len(last.decided)
+        self._said = Part(self.out.phrase("review_undone"), GOOD)
+        self._open(last.taken[0][0])
+
+    @work
+    async def action_edit(self) -> None:
+        """Type another value, judged by the form while it is typed; choices are chosen."""
+        matter = self._matter
+        if matter is None or not matter.editable:
+            return
+        value = await ask_value(self.app, self.node, self.pen, matter)
+        if value is not None:
+            decision = reviews.Decision(matter.record, matter.item["field"], value=value)
+            shown = self.out.shown(matter.kind, matter.item["field"], value)
+            self._decide([decision], [self._at], f"✓ {matter.title}: {shown}")
+
+    @work
+    async def action_note(self) -> None:
+        """Write why, for whoever reads the history."""
+        if self._matter is not None:
+            title = self.out.phrase("review_note_title")
+            note = await self.app.push_screen_wait(dialogs.Ask(self.pen, title, value=self._note))
+            if note is not None:
+                self._note = note.strip()
+                self._renew()
+
+    # --- many at once ---
+
+    @work
+    async def action_alike(self) -> None:
+        """Decide all conflicts of this field by one rule, after looking at every record that this touches."""
+        if self._matter is None or self._busy:
+            return
+        here = self._waiting[self._at]
+        places = [i for i, one in enumerate(self._waiting) if (one.type, one.field) == (here.type, here.field)]
+        self._busy = True
+        try:
+            matters = await self._read([self._waiting[place] for place in places])
+        finally:
+            self._busy = False
+            self._say("")
+        items = [matter.item for matter in matters if matter is not None]
+        named = rules(self.out, items)
+        title = self.out.phrase("review_alike", field=self._matter.title, n=f"{len(items):,}")
+        chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in named]))
+        if chosen is None:
+            return
+        said, rule = named[chosen]
+        rows, decisions, touched = [], [], []
+        for place, matter in zip(places, matters, strict=True):
+            head = rule(matter.item) if matter is not None else None
+            if matter is None or head is None:
+                continue
+            side = next(
+                one for one in matter.sides if one.decision and one.decision.head == f"{head['device']}:{head['seq']}"
+            )
+            assert side.decision is not None
+            decisions.append(side.decision)
+            touched.append(place)
+            was = self.out.shown(matter.kind, matter.item["field"], matter.item["base"])
+            code = matter.item["code"] or matter.record[:8]
+            rows.append(
+                [Part(f"{code}  ", "bold"), Part(f"{was} → ", QUIET), *side.value, Part(f"   {matter.name}", QUIET)]
+            )
+        if not rows:
+            return
+        title = self.out.phrase("review_preview", rule=said, n=f"{len(rows):,}", out=f"{len(items) - len(rows):,}")
+        if await self.app.push_screen_wait(dialogs.Agree(self.pen, title, rows, does="key_decide_all")):
+            self._say(self.out.phrase("review_deciding"), WARN)
+            try:
+                await asyncio.to_thread(reviews.take_all, self.node, decisions, note=self._note)
+            except errors.FieldsyncError as fault:
+                self._refused(fault)
+                return
+            self._decided(decisions, touched, self.out.phrase("review_bulk", n=f"{len(rows):,}"))
+
+    async def _read(self, entries: Sequence[Waiting]) -> list[Matter | None]:
+        """Read many questions without the keyboard waiting."""
+        found: list[Matter | None] = []
+        for start in range(0, len(entries), _PART):
+            found += [matter_of(self.node, self.out, one) for one in entries[start : start + _PART]]
+            if len(entries) > _PART:
+                self._say(self.out.phrase("review_reading", n=f"{len(found):,}", total=f"{len(entries):,}"), QUIET)
+            await asyncio.sleep(0)
+        return found
+
+    # --- the rest ---
+
+    @work
+    async def action_filter(self) -> None:
+        """Narrow the queue to a type, a field, or a unit; each with how many it leaves."""
+        found = facets(self.node, self.out, self._narrowed)
+        title = self.out.phrase("review_filter")
+        chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in found]))
+        if chosen is not None:
+            self._narrowed = found[chosen][1]
+            self._waiting = queue.waiting(self.node, **vars(self._narrowed))
+            self._done.clear()  # places in the queue are others now
+            self._said = Part("")
+            self._open(0)
+
+    def action_history(self) -> None:
+        """Show who changed what in this record, the newest first."""
+        matter = self._matter
+        if matter is None:
+            return
+        paragraphs = told_history(self.out, matter.kind, history(self.node, matter.record))
+        self.app.push_screen(dialogs.Told(self.pen, matter.heading, paragraphs))
+
+    def action_help(self) -> None:
+        """Say what every key does."""
+        lines = self.out.phrase("review_help").split("\n")
+        self.app.push_screen(dialogs.Told(self.pen, self.out.phrase("review_title"), [[Part(line)] for line in lines]))
+
+    def action_quit(self) -> None:
+        """Leave; what was decided is saved already."""
+        self.app.exit()
+
+
+class ReviewApp(App[None]):
+    """`review` on a terminal."""
+
+    CSS = look.ALL
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, node: Node, out: Tables, narrowed: Narrowed | None = None) -> None:
+        super().__init__()
+        self.review = ReviewScreen(node, out, narrowed or Narrowed())
+
+    def get_default_screen(self) -> Screen[None]:
+        """Its only screen."""
+        return self.review
+
+
+def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
+    """Show the screen until somebody leaves it; say what came of it."""
+    out.of(node)
+    app = ReviewApp(node, out, Narrowed(unit, type, field))
+    app.run(mouse=False)
+    out.say("review_done", decided=app.review.decided, left=len(queue.waiting(node)))

@@ -1,0 +1,75 @@
+"""The full screens as people meet them: the real command in tmux at 80 by 24, in both languages."""
+
+from tests.cli.conftest import World
+from tests.cli.tmux import terminal
+
+
+def _dispute(world: World, families: int) -> list[str]:
+    """Families of which Amal and Basim wrote different places; Samar has both."""
+    world.start()
+    codes = [world.add("amal", "household", family_name="علي", location="جبلة")["code"] for _ in range(families)]
+    for who in ("amal", "basim"):
+        world.json(who, "sync")
+    for code in codes:
+        world.here("amal", "edit", code, "--set", "location=حمص")
+        world.here("basim", "edit", code, "--set", "location=حماة")
+    for who in ("amal", "basim", "samar"):
+        world.json(who, "sync")
+    return codes
+
+
+def test_a_supervisor_settles_what_is_open(world: World) -> None:
+    """Take, undo, narrow, decide the rest alike, leave: what is left is said on the way out."""
+    _dispute(world, 3)
+    world.environment["FIELDSYNC_RTL"] = "plain"  # tmux shows what the program wrote
+    with terminal(world) as screen:
+        screen.start(*world.command("samar", "review"))
+        shown = screen.until("1 of 3")
+        assert all(word in shown for word in ("Current place", "جبلة", "حمص", "حماة", "Amal", "Basim", "1-9 take"))
+        screen.press("1")
+        screen.until("decided: 1")
+        screen.press("u")
+        screen.until("Taken back")
+        screen.press("2")
+        screen.until("1 of 2")
+        screen.press("f")
+        screen.until("Field: Current place (2)")
+        screen.type("field")
+        screen.press("Enter")
+        screen.until("⧩ Current place")
+        screen.press("a")
+        screen.until("By which rule?")
+        screen.press("Enter")
+        screen.until("The newest value: 2 will be decided.")
+        screen.press("Enter")
+        screen.until("u takes all of it back")
+        screen.press("u")
+        screen.until("1 of 2")
+        screen.resize(120, 30)
+        screen.until("1 of 2")
+        screen.press("q")
+        screen.until("Decided: 1. Left open: 2.")
+    assert len(world.json("samar", "review", "list")) == 2
+
+
+def test_in_arabic_with_an_arabic_keyboard(world: World) -> None:
+    """The same screen from the right; a note and a value typed in Arabic."""
+    [code] = _dispute(world, 1)
+    world.environment["FIELDSYNC_RTL"] = "plain"
+    with terminal(world) as screen:
+        screen.start(*world.command("samar", "--lang", "ar", "review"))
+        screen.until("المراجعة   1 من 1")
+        screen.type("ى")
+        screen.until("لماذا؟")
+        screen.type("اتصلنا بهم")
+        screen.press("Enter")
+        screen.until("✎ اتصلنا بهم")
+        screen.type("ث")
+        screen.until("قبول")
+        screen.type("بانياس")
+        screen.press("Enter")
+        screen.until("لا تعارض")
+        screen.type("ض")
+        screen.until("تقرّر: 1")
+    assert world.json("samar", "show", code)["fields"]["location"] == "بانياس"
+    assert world.json("samar", "history", code)[-1]["note"] == "اتصلنا بهم"

@@ -1,0 +1,90 @@
+"""A person at a real terminal: the program in tmux, keys pressed, the screen read."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.cli.conftest import World
+
+SECONDS = 20
+
+
+class Terminal:
+    """One window of a tmux server of its own."""
+
+    def __init__(self, socket: Path, world: World, columns: int, rows: int) -> None:
+        self._socket = socket
+        self._run(
+            "-f",
+            os.devnull,
+            "new-session",
+            "-d",
+            "-x",
+            str(columns),
+            "-y",
+            str(rows),
+            "sh",
+            env=world.environment,
+            cwd=world.folder,
+        )
+        self._run("set", "-g", "status", "off")
+        self._run("set", "-g", "remain-on-exit", "on")
+        self._run("set", "-sg", "escape-time", "0")
+
+    def _run(self, *words: str, **options: object) -> str:
+        made = subprocess.run(
+            ["tmux", "-S", str(self._socket), *words], check=True, capture_output=True, text=True, **options
+        )  # type: ignore[call-overload]
+        return str(made.stdout)
+
+    def start(self, *command: str) -> None:
+        """Run a command in place of what ran before."""
+        self._run("respawn-pane", "-k", *command)
+
+    def seen(self) -> str:
+        """The screen as it is."""
+        return self._run("capture-pane", "-p")
+
+    def until(self, text: str) -> str:
+        """Wait until a text is on the screen; return the screen."""
+        deadline = time.monotonic() + SECONDS
+        while text not in (shown := self.seen()):
+            assert time.monotonic() < deadline, f"no {text!r} on:\n{shown}"
+            time.sleep(0.05)
+        return shown
+
+    def press(self, *keys: str) -> None:
+        """Press keys, by tmux's names."""
+        self._run("send-keys", *keys)
+
+    def type(self, text: str) -> None:
+        """Type letters."""
+        self._run("send-keys", "-l", text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window another size."""
+        self._run("resize-window", "-x", str(columns), "-y", str(rows))
+
+    def kill(self) -> None:
+        """End what runs as a power cut does."""
+        os.kill(int(self._run("display-message", "-p", "#{pane_pid}")), signal.SIGKILL)
+        self.until("Pane is dead")
+
+    def close(self) -> None:
+        """End it all."""
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self._run("kill-server")
+
+
+@contextlib.contextmanager
+def terminal(world: World, *, columns: int = 80, rows: int = 24) -> Iterator[Terminal]:
+    """Open a terminal for as long as a test needs it."""
+    made = Terminal(world.folder / "tmux", world, columns, rows)
+    try:
+        yield made
+    finally:
+        made.close()
