@@ -114,7 +114,7 @@ def keys(pen: Pen, pairs: Sequence[tuple[str, str]], width: int, style: str, qui
     for key, word in pairs:
         cell = Text.assemble((key, style), (" " + word, quiet))
         if pen.mirrored:
-            cell = pen.beside([Text(key, style), Text(" "), pen.line(word, Text(word).cell_len, style=quiet)])
+            cell = pen.beside([Text(key, style), Text(" "), pen.piece(word, width, style=quiet)])
         long = cell.cell_len
         if used and used + 3 + long > width:
             lines.append([])

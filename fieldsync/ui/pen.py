@@ -8,7 +8,6 @@ from difflib import SequenceMatcher
 from io import StringIO
 from typing import NamedTuple
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -55,6 +54,10 @@ class Pen:
         text.truncate(max(width, 1), overflow="ellipsis")
         return self._placed(text, width)
 
+    def piece(self, parts: Parts, most: int, *, style: str = "") -> Text:
+        """Return text as one line just as wide as it is, or cut with …"""
+        return self.line(parts, min(most, self._text(parts, style, lines=False).cell_len), style=style)
+
     def _placed(self, line: Text, width: int) -> Text:
         """Turn a line if this terminal needs that, and let it begin where the language does."""
         line.rstrip()
@@ -99,8 +102,3 @@ def marked(old: str, new: str, style: str = "") -> list[Part]:
             words = Shown(" ".join(after[start:end]))
             parts.append(Part(words, CHANGED if tag != "equal" else style))
     return parts
-
-
-def width_of(text: str) -> int:
-    """Return how many cells a text takes."""
-    return cell_len(text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from fieldsync.ui.matters import Matter, Side
-from fieldsync.ui.pen import ACCENT, QUIET, WARN, Part, Pen, width_of
+from fieldsync.ui.pen import ACCENT, QUIET, WARN, Part, Pen
 
 _LEAST = 24  # cells of a box
 _FRAME, _CHOSEN = "#4a5a6b", ACCENT
@@ -46,7 +46,7 @@ def _box(pen: Pen, number: int, side: Side, inside: list[Text], high: int, width
     frame = _CHOSEN if chosen else _FRAME
     rule, corners, wall = ("━", "┏┓┗┛", "┃") if chosen else ("─", "╭╮╰╯", "│")
     title = [Part(f"{number} " if side.decision is not None else "", f"bold {ACCENT}"), Part(side.name, "bold")]
-    named = pen.line(title, min(width - 6, sum(width_of(part.text) for part in title)))
+    named = pen.piece(title, width - 6)
     rest = Text(rule * (width - 5 - named.cell_len), frame)
     left, right = Text(corners[0], frame), Text(corners[1], frame)
     first, last = (right, left) if pen.mirrored else (left, right)
