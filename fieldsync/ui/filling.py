@@ -7,7 +7,7 @@ from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema import validate
 from fieldsync.schema.model import Choice, Field, Type
-from fieldsync.sync import read
+from fieldsync.sync import find, read
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.ui import words

@@ -55,7 +55,7 @@ class Pen:
         return self._placed(text, width)
 
     def piece(self, parts: Parts, most: int, *, style: str = "") -> Text:
-        """Return text as one line just as wide as it is, or cut with …"""
+        """Return text as one line just as wide as it is, or cut to fit."""
         return self.line(parts, min(most, self._text(parts, style, lines=False).cell_len), style=style)
 
     def _placed(self, line: Text, width: int) -> Text:
