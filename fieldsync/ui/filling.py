@@ -133,6 +133,21 @@ def parts_of(text: object) -> list[str]:
     return [part.strip() for part in str(text or "").translate(SEPARATORS).split(",") if part.strip()]
 
 
+def meant(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str:
+    """Return what a typed value stands for: a record by its code, or by words that find one only. NoRecord, Ambiguous."""
+    field = kind.fields.get(name) if kind is not None else None
+    if kind is None or field is None or field.type != "ref":
+        return text.strip()
+    filling = Filling(node, kind, lang)
+    try:
+        return filling.named(field, text.strip())
+    except errors.NoRecord:
+        found = filling.records(field, text.strip(), 2)
+        if len(found) != 1:
+            raise
+        return str(found[0]["id"])
+
+
 def refused(fault: errors.FieldsyncError, kind: Type | None, lang: str, node: Node) -> str:
     """Return why an answer was not taken: in words about the answer where they are, else the error's own."""
     if isinstance(fault, errors.IllegalValue) and kind is not None:

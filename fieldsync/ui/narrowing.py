@@ -1,7 +1,7 @@
 """What a queue may be narrowed to: a type, a field, a unit, each with how many it leaves."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from fieldsync.sync import queue
@@ -23,9 +23,11 @@ class Narrowed:
         return self != Narrowed()
 
 
-def words(node: Node, out: Tables, narrowed: Narrowed) -> str:
+def words(node: Node, out: Tables, narrowed: Narrowed, found: Sequence[queue.Waiting]) -> str:
     """Say what the queue is narrowed to."""
-    return "  ".join(_named(node, out, name, value) for name, value in vars(narrowed).items() if value is not None)
+    return "  ".join(
+        _named(node, out, name, value, found) for name, value in vars(narrowed).items() if value is not None
+    )
 
 
 def facets(node: Node, out: Tables, narrowed: Narrowed) -> list[tuple[str, Narrowed]]:
@@ -37,15 +39,17 @@ def facets(node: Node, out: Tables, narrowed: Narrowed) -> list[tuple[str, Narro
     }  # fmt: skip
     for name, of in take.items():
         for value, n in Counter(map(of, everything)).most_common():
-            told = out.phrase(f"review_by_{name}", name=_named(node, out, name, value), n=f"{n:,}")
+            told = out.phrase(f"review_by_{name}", name=_named(node, out, name, value, everything), n=f"{n:,}")
             found.append((told, replace(narrowed, **{name: value})))
     return found
 
 
-def _named(node: Node, out: Tables, name: str, value: str) -> str:
+def _named(node: Node, out: Tables, name: str, value: str, found: Sequence[queue.Waiting]) -> str:
+    """A type's or field's label; a field has one in each type that it is open in."""
     kinds = node.schema.types
     if name == "type":
         return kinds[value].label.get(out.lang, value) if value in kinds else value
     if name == "field":
-        return out.label(next((kind for kind in kinds.values() if value in kind.fields), None), value)
+        types = dict.fromkeys(one.type for one in found if one.field == value)
+        return " / ".join(dict.fromkeys(out.label(kinds.get(kind), value) for kind in types)) or value
     return value

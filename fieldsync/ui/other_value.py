@@ -1,14 +1,12 @@
 """Deciding for a value that is on no side: typed and judged by the form, or chosen."""
 
-from typing import Any
-
 from textual.app import App
 
 from fieldsync import errors
 from fieldsync.schema import validate
 from fieldsync.sync.node import Node
 from fieldsync.ui.dialogs import Ask, Pick
-from fieldsync.ui.filling import Filling, refused
+from fieldsync.ui.filling import meant, refused
 from fieldsync.ui.matters import Matter
 from fieldsync.ui.pen import ACCENT, QUIET, Part, Pen
 
@@ -30,7 +28,7 @@ async def ask_value(app: App[None], node: Node, pen: Pen, matter: Matter) -> obj
         at = await app.push_screen_wait(Pick(pen, title, units))
         return None if at is None else units[at]
     given = await app.push_screen_wait(Ask(pen, title, judge=lambda text: _wrong(node, pen, matter, text)))
-    return _meant(node, pen, matter, given) if given else None
+    return meant(node, matter.kind, pen.out.lang, name, given) if given else None
 
 
 def _wrong(node: Node, pen: Pen, matter: Matter, text: str) -> str:
@@ -41,24 +39,8 @@ def _wrong(node: Node, pen: Pen, matter: Matter, text: str) -> str:
     if kind is None or name not in kind.fields:
         return ""
     try:
-        value = _meant(node, pen, matter, text)
+        value = meant(node, kind, pen.out.lang, name, text)
         validate.check(kind, {name: value}, matter.item["about"]["fields"], node.today(), deciding=True)
     except errors.FieldsyncError as fault:
         return refused(fault, kind, pen.out.lang, node)
     return ""
-
-
-def _meant(node: Node, pen: Pen, matter: Matter, text: str) -> Any:
-    """A record may be named by its code, or by words that find one only."""
-    kind, text = matter.kind, text.strip()
-    field = kind.fields.get(matter.item["field"]) if kind is not None else None
-    if kind is None or field is None or field.type != "ref":
-        return text
-    filling = Filling(node, kind, pen.out.lang)
-    try:
-        return filling.named(field, text)
-    except errors.NoRecord:
-        found = filling.records(field, text, 2)
-        if len(found) != 1:
-            raise
-        return found[0]["id"]

@@ -14,6 +14,7 @@ from fieldsync.sync import review as reviews
 from fieldsync.sync.node import Node
 from fieldsync.ui import words
 from fieldsync.ui.cards import when
+from fieldsync.ui.filling import meant, refused
 from fieldsync.ui.tables import Tables, in_time
 
 Item = dict[str, Any]
@@ -106,12 +107,8 @@ class Review:
             reviews.take(
                 self._node, item["record"], item["field"], head=head, value=self._meant(item, value), note=self._note
             )
-        except errors.IllegalValue as refused:
-            facts = words.labelled({"type": item["type"], **refused.facts}, self._out.lang, self._node.schema)
-            self._out.line(f"  ✗ {words.because(facts, self._out.lang)}")
-            return False
-        except (errors.BadInput, errors.Refused, errors.NotFound) as refused:
-            self._out.line(f"  ✗ {words.explain(refused, self._out.lang, self._node.schema)[0]}")
+        except (errors.BadInput, errors.Refused, errors.NotFound) as fault:
+            self._out.line(f"  ✗ {refused(fault, self._kind(item), self._out.lang, self._node)}")
             return False
         shown = read.show(self._node, item["record"])["fields"].get(item["field"])
         self._out.line(f"  ✓ {self._value(self._kind(item), item, shown)}")
@@ -119,12 +116,10 @@ class Review:
         return True
 
     def _meant(self, item: Item, value: object) -> object:
-        """A reference may be typed as a code."""
-        kind = self._kind(item)
-        field = kind.fields.get(item["field"]) if kind is not None else None
-        if field is not None and field.type == "ref" and isinstance(value, str):
-            return read.show(self._node, value)["id"]
-        return value
+        """A reference may be typed as a code, or in words."""
+        if not isinstance(value, str):
+            return value
+        return meant(self._node, self._kind(item), self._out.lang, item["field"], value)
 
     def _undo(self, at: int) -> int | None:
         """Take the last decision back and go there; None when there is none."""
@@ -135,8 +130,8 @@ class Review:
         item = self._items[last]
         try:
             reviews.undo(self._node, item["record"], item["field"])
-        except errors.FieldsyncError as refused:
-            self._out.line(f"  ✗ {words.explain(refused, self._out.lang, self._node.schema)[0]}")
+        except errors.FieldsyncError as fault:
+            self._out.line(f"  ✗ {words.explain(fault, self._out.lang, self._node.schema)[0]}")
             return None
         self._out.say("review_undone")
         return last - at

@@ -133,7 +133,7 @@ class ReviewScreen(Screen[None]):
         parts = [Part(" " + self.out.phrase("review_title"), "bold"), Part(f"   {place}", ACCENT)]
         if self.decided:
             parts.append(Part("   " + self.out.phrase("review_decided", n=f"{self.decided:,}"), GOOD))
-        shown = words(self.node, self.out, self._narrowed)
+        shown = words(self.node, self.out, self._narrowed, self._waiting)
         if shown:
             parts.append(Part(f"   ⧩ {shown}", WARN))
         return [self.pen.line(parts, width)]
