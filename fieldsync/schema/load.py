@@ -14,7 +14,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core.lifecycle import APPROVAL, Lifecycle
 from fieldsync.schema import rules, toml_lines
-from fieldsync.schema.model import Choice, Field, Label, Schema, Type, make
+from fieldsync.schema.model import Choice, Due, Field, Label, Schema, Type, make
 
 CHOICES = "choices.toml"
 PUBLISHED = "published.toml"  # written by `schema publish`: how often the forms were published
@@ -44,9 +44,11 @@ _TYPE_KEYS: dict[str, type | tuple[type, ...]] = {
     "beats": list,
     "sections": dict,
     "renamed": dict,
+    "due": dict,
     "retired": bool,
     "fields": dict,
 }
+_DUE_KEYS: dict[str, type | tuple[type, ...]] = {"label": dict, "on": str, "when": str, "who": str, "by": list}
 _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "type": str,
     "merge": str,
@@ -264,7 +266,25 @@ def _type(file: _File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
         search=file.names(table.get("search"), ("search",)),
         sections=sections,
         renamed=renamed,
+        due={name: _due(file, name, given) for name, given in table.get("due", {}).items()},
         retired=table.get("retired", False),
+    )
+
+
+def _due(file: _File, name: str, given: object) -> Due:
+    path = ("due", name)
+    table = file.keys(given, path, _DUE_KEYS)
+    if not NAME.fullmatch(name):
+        file.fault(path, "bad_name")
+    for key in ("on", "when"):
+        if key not in table:
+            file.fault(path, "missing_key", missing=key)
+    return Due(
+        label=file.label(table, "label", path, needed=True),
+        on=table.get("on", ""),
+        when=table.get("when", ""),
+        who=table.get("who", ""),
+        by=file.names(table.get("by"), (*path, "by")),
     )
 
 

@@ -117,6 +117,20 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
         return str(value)
 
 
+class Due(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+    """What somebody has to do about a record of this type, and until when: a line of the agenda.
+
+    `on` is the day as an expression, `when` says whether it is still to be done. `who` is the field that names whose it is,
+    or one of a record that a field names: `case.worker`. `by` are roles: it waits for one of them, whoever they are.
+    """
+
+    label: Label
+    on: str
+    when: str
+    who: str = ""
+    by: tuple[str, ...] = ()
+
+
 class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """A record type. `belongs_to` names the ref field whose target owns the record (None: a root).
 
@@ -137,6 +151,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     search: tuple[str, ...] = ()
     sections: dict[str, Label] = {}
     renamed: dict[str, str] = {}
+    due: dict[str, Due] = {}
     retired: bool = False  # no new records of it; those there are stay
 
     def field(self, name: str) -> Field:

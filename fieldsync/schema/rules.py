@@ -43,6 +43,7 @@ def check(kind: Type, types: Mapping[str, Type], report: Report) -> None:
         _check_expressions(kind, field, report)
     _check_lifecycle(kind, report)
     _check_owner(kind, types, report)
+    _check_due(kind, types, report)
     if kind.version < 1:
         report(("version",), "bad_version")
     for key, names in (("title", kind.title), ("search", kind.search)):
@@ -120,13 +121,17 @@ def _check_steps(field: Field, report: Report) -> None:
         for value in step.split(">"):
             if value and value not in field.codes:
                 report(path, "unknown_choice", field=field.name, choice=value, known=list(field.codes))
-        for role in roles:
-            if role not in ROLES:
-                report(path, "unknown_value", value=role, known=list(ROLES))
+        _check_roles(roles, path, report)
     for value in sorted({value for pair in field.forks for value in pair} - set(field.codes)):
         report(
             ("fields", field.name, "forks"), "unknown_choice", field=field.name, choice=value, known=list(field.codes)
         )
+
+
+def _check_roles(roles: tuple[str, ...], path: tuple[str, ...], report: Report) -> None:
+    for role in roles:
+        if role not in ROLES:
+            report(path, "unknown_value", value=role, known=list(ROLES))
 
 
 def _check_limits(field: Field, report: Report) -> None:
@@ -153,21 +158,39 @@ def _check_limits(field: Field, report: Report) -> None:
 
 def _check_expressions(kind: Type, field: Field, report: Report) -> None:
     for key in EXPRESSIONS:
-        text = getattr(field, key)
-        path = ("fields", field.name, key)
-        if not text:
+        if text := getattr(field, key):
+            _check_expression(kind, ("fields", field.name, key), text, report)
+
+
+def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: Report) -> None:
+    try:
+        compiled = expr.compile(text)
+    except expr.ExpressionError as error:
+        report(path, "bad_expression", reason=error.reason, at=error.at)
+        return
+    for name in sorted(compiled.names - kind.fields.keys()):
+        report(path, "unknown_field", field=name, known=list(kind.fields))
+    for name, code in sorted(compiled.answers):
+        codes = kind.fields[name].codes if name in kind.fields else ()
+        if codes and code not in codes and kind.fields[name].type != "paper":
+            report(path, "unknown_choice", field=name, choice=code, known=list(codes))
+
+
+def _check_due(kind: Type, types: Mapping[str, Type], report: Report) -> None:
+    """What is due must say when and to whom: by its own fields, or by one of a record that they name."""
+    for name, due in kind.due.items():
+        path = ("due", name)
+        for key in ("on", "when"):
+            if text := getattr(due, key):
+                _check_expression(kind, (*path, key), text, report)
+        _check_roles(due.by, (*path, "by"), report)
+        field, _, beyond = due.who.partition(".")
+        if not field:
             continue
-        try:
-            compiled = expr.compile(text)
-        except expr.ExpressionError as error:
-            report(path, "bad_expression", reason=error.reason, at=error.at)
-            continue
-        for name in sorted(compiled.names - kind.fields.keys()):
-            report(path, "unknown_field", field=name, known=list(kind.fields))
-        for name, code in sorted(compiled.answers):
-            codes = kind.fields[name].codes if name in kind.fields else ()
-            if codes and code not in codes and kind.fields[name].type != "paper":
-                report(path, "unknown_choice", field=name, choice=code, known=list(codes))
+        if field not in kind.fields:
+            report((*path, "who"), "unknown_field", field=field, known=list(kind.fields))
+        elif beyond and not any(beyond in types[one].fields for one in kind.fields[field].to if one in types):
+            report((*path, "who"), "unknown_field", field=beyond, known=[])
 
 
 def _check_lifecycle(kind: Type, report: Report) -> None:

@@ -256,3 +256,42 @@ def test_a_damaged_file_is_never_a_crash(at: int, length: int, put: str) -> None
         found = error.facts["faults"]
         assert isinstance(found, list)
         assert all(1 <= fault["line"] <= text.count("\n") + 1 for fault in found)
+
+
+DUE = """
+[due.call]
+label = { en = "Call", ar = "اتصال" }
+on = "plus_days(today(), 1)"
+when = "state = 'draft'"
+who = "place"
+by = ["supervisor"]
+"""
+
+
+def test_what_is_due_is_part_of_the_form() -> None:
+    """A type says what there is to do about its records, until when, and for whom."""
+    schema = load.load_texts({"choices.toml": CHOICES, "visit.toml": VISIT + DUE})
+    call = schema.type("visit").due["call"]
+    assert (call.label["ar"], call.who, call.by) == ("اتصال", "place", ("supervisor",))
+    assert model.decode(model.encode(schema)).type("visit").due["call"].when == "state = 'draft'"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "key"),
+    [
+        ('on = "plus_days(today(), 1)"\n', "", "missing_key", "due.call"),
+        ("today(), 1", "today()", "bad_expression", "due.call.on"),
+        ("state = 'draft'", "stage = 'draft'", "unknown_field", "due.call.when"),
+        ("state = 'draft'", "state = 'drafd'", "unknown_choice", "due.call.when"),
+        ('who = "place"', 'who = "worker"', "unknown_field", "due.call.who"),
+        ('who = "place"', 'who = "place.worker"', "unknown_field", "due.call.who"),
+        ('"supervisor"', '"boss"', "unknown_value", "due.call.by"),
+        ('ar = "اتصال"', 'xx = "y"', "missing_label", "due.call.label"),
+        ("[due.call]", "[due.Call]", "bad_name", "due.Call"),
+    ],
+)
+def test_a_fault_in_what_is_due_names_its_line(old: str, new: str, code: str, key: str) -> None:
+    """As any other: the code, and the very key."""
+    found = faults(choices=CHOICES, visit=VISIT + DUE.replace(old, new, 1))
+    assert (code, key) in [(fault["code"], fault["key"]) for fault in found]
+    assert all(fault["line"] > VISIT.count("\n") for fault in found if fault["key"].startswith("due"))
