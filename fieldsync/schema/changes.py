@@ -114,6 +114,8 @@ def _faults(old: Type, past: Iterable[Type], new: Type) -> Iterator[_Found]:
         yield ("version",), "version_not_raised", {"version": old.version, "need": old.version + 1}
     if old.belongs_to and final_name(new.renamed, old.belongs_to) != new.belongs_to:
         yield ("belongs_to",), "owner_changed", {"field": old.belongs_to}
+    if old.below != new.below:
+        yield ("below",), "below_changed", {}
     for form in (old, *past):
         yield from _lost(form, new)
     for name, field in old.fields.items():

@@ -20,7 +20,7 @@ from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
 from fieldsync.server.metrics import Metrics
-from fieldsync.store.contract import Device, covers
+from fieldsync.store.contract import Device, sees
 from fieldsync.sync import heal, past, relay, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
@@ -167,7 +167,7 @@ class App:
         if kind is not Kind.ASK:
             raise errors.BadFrame(reason="no ask")
         ask = messages.decode(messages.Ask, plain)
-        if covers(device.grants, ask.unit) is None:
+        if not sees(device.grants, ask.unit):
             raise errors.UnitRefused(unit=ask.unit)
         self.metrics.heals.inc()
         body = iterate_in_threadpool(heal.answer(self.node, ask, serving.codec))

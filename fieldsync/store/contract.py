@@ -134,6 +134,22 @@ class Server(NamedTuple):
     mixed: bool = False
 
 
+BELOW = "/*"  # ends the name of the channel with what a unit keeps for everybody below it
+
+
+def home_unit(channel: str) -> str:
+    """Return the unit whose records a channel carries: `LAT` for its own and for those it keeps for all below."""
+    return channel.removesuffix(BELOW)
+
+
+def sees(grants: tuple[Grant, ...], channel: str) -> bool:
+    """Say whether grants open a channel: a unit's at or above which they are, and what units above them keep for all below."""
+    if covers(grants, channel) is not None:
+        return True
+    above = channel.removesuffix("*")
+    return channel.endswith(BELOW) and any(f"{grant.unit}/".startswith(above) for grant in grants)
+
+
 def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
     """Return the first grant whose unit is this one or above it."""
     for grant in grants:
@@ -143,6 +159,7 @@ def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
 
 
 __all__ = [
+    "BELOW",
     "Base",
     "Channel",
     "Device",
@@ -155,4 +172,6 @@ __all__ = [
     "State",
     "Value",
     "covers",
+    "home_unit",
+    "sees",
 ]

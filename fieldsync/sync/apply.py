@@ -12,7 +12,7 @@ from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle, trusts_all
 from fieldsync.core.state import State, dots, field_of, merge, register_of
 from fieldsync.store import Tx
-from fieldsync.store.contract import NOWHERE_ELSE, Row
+from fieldsync.store.contract import BELOW, NOWHERE_ELSE, Row, home_unit
 from fieldsync.sync.rules import Rules, TypeRules
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
@@ -228,12 +228,15 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
             return top.channel, top.also
         if owner is not None and unit is not None:
             return number(unit), ()
-        shown = number(str(top.doc.get("_unit") or unit or NOWHERE))
+        if rules.of(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
+            return number(unit), ()  # a type that is news here: it stays where it came by
+        end = BELOW if rules.of(top.state.type).below else ""
+        shown = number(home_unit(str(top.doc.get("_unit") or unit or NOWHERE)) + end)
         register = top.state.fields.get("_unit")
         if register is None or (len(register.heads) == 1 and isinstance(register.heads[0].value, str)):
             return shown, ()
         # two moved it to two places: it is in both, until somebody settles that
-        return shown, [number(head.value) for head in candidates(register) if isinstance(head.value, str)]
+        return shown, [number(head.value + end) for head in candidates(register) if isinstance(head.value, str)]
 
     moved = []
     for row, _ in touched.values():

@@ -7,12 +7,12 @@ import msgspec
 
 from fieldsync.core.state import State
 from fieldsync.store import Tx
-from fieldsync.store.contract import Channel, Grant, Row, covers
+from fieldsync.store.contract import Channel, Grant, Row, sees
 
 
 def visible(tx: Tx, grants: tuple[Grant, ...]) -> list[Channel]:
     """Return the channels that grants open, by unit."""
-    return [channel for channel in tx.channels() if covers(grants, channel.unit)]
+    return [channel for channel in tx.channels() if sees(grants, channel.unit)]
 
 
 def lacking(tx: Tx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:

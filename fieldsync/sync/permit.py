@@ -16,7 +16,7 @@ from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
-from fieldsync.store.contract import Device, Row, covers
+from fieldsync.store.contract import Device, Row, covers, home_unit
 from fieldsync.sync import past
 from fieldsync.sync.node import DECIDERS, WRITERS
 from fieldsync.sync.relay import UPSTREAM
@@ -34,7 +34,7 @@ class Permit:
         self._rules = rules
         self._device = device
         self._known = known
-        self._units = {channel.n: channel.unit for channel in tx.channels()}
+        self._units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         self._heads = {one.id: one.head for one in tx.devices()}
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
         self._written: dict[

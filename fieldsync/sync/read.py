@@ -13,7 +13,7 @@ from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import field_of, latest, registers
 from fieldsync.schema import validate
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, Server
+from fieldsync.store.contract import Row, Server, home_unit
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 
@@ -33,7 +33,7 @@ class Shower:
     def __init__(self, node: Node, tx: Tx) -> None:
         self._node = node
         self._today = node.today()
-        self._units = {channel.n: channel.unit for channel in tx.channels()}
+        self._units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         self._unsent = tx.unsent_records(node.device, acknowledged(node, tx)) if node.is_laptop else set()
 
     def record(self, row: Row) -> Json:

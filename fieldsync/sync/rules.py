@@ -42,6 +42,7 @@ class TypeRules:
         self.name = name
         self.type = type
         self.belongs_to = None if type is None else type.belongs_to
+        self.below = type is not None and type.below
         self.search = () if type is None else type.search
         self.searched = frozenset(self.search)
         self.renamed = {} if type is None else type.renamed

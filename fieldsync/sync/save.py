@@ -16,7 +16,7 @@ from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
-from fieldsync.store.contract import Logged, Row, covers
+from fieldsync.store.contract import Logged, Row, covers, home_unit
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -303,13 +303,13 @@ def all_seen(state: State) -> dict[str, object]:
 def unit_of(tx: Tx, row: Row) -> str:
     """Return the unit that a record lives in."""
     assert row.channel is not None
-    return tx.channel(row.channel).unit
+    return home_unit(tx.channel(row.channel).unit)
 
 
 def units_of(tx: Tx, row: Row) -> list[str]:
     """Return the units from which a record may be changed: those that it is in, and those that it left: an edit follows it."""
     channels = dict.fromkeys([*row.channels, *tx.channels_left(row.n)])
-    return [tx.channel(n).unit for n in channels]
+    return [home_unit(tx.channel(n).unit) for n in channels]
 
 
 def shown_head(node: Node, state: State, name: str) -> Head | None:

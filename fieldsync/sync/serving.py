@@ -11,7 +11,7 @@ from fieldsync.core import commit as commits
 from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
-from fieldsync.store.contract import Channel, Device, Logged, Row, covers
+from fieldsync.store.contract import Channel, Device, Logged, Row, sees
 from fieldsync.sync import aside, budgets, clocks, epochs, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
@@ -256,7 +256,7 @@ class Serving:
         ended: list[messages.Summary] = []
         for channel in channels:
             taken, whole = cursors.get(channel.unit, (0, 0))
-            bare = not whole and covers(former, channel.unit) is not None
+            bare = not whole and sees(former, channel.unit)
             summary = yield from self._channel(channel, taken, whole, bare=bare)
             ended.append(summary)
         with self.node.store.read() as tx:

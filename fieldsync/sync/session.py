@@ -16,7 +16,7 @@ from fieldsync.core import stamp
 from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
-from fieldsync.store.contract import Grant, Logged, Server, covers
+from fieldsync.store.contract import Grant, Logged, Server, sees
 from fieldsync.sync import aside, budgets, clocks, epochs, forms, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, visible
@@ -286,7 +286,7 @@ class Client:
     def _leave(self, tx: Tx) -> None:
         """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
         channels = tx.channels()
-        hidden = {channel.n for channel in channels if covers(self.grants, channel.unit) is None}
+        hidden = {channel.n for channel in channels if not sees(self.grants, channel.unit)}
         for channel in channels:
             if channel.n not in hidden:
                 continue
