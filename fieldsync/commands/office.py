@@ -7,13 +7,13 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import bar, opened, settings_of, tell
+from fieldsync.commands import at_terminal, bar, opened, settings_of, tables, tell
 from fieldsync.commands.laptop import Kind
 
 
 def import_file(
     ctx: typer.Context,
-    file: Annotated[str, Argument(metavar="FILE", help="A .csv or .jsonl file, one record a row.")],
+    file: Annotated[str, Argument(metavar="FILE", help="A .csv, .xlsx or .jsonl file, one record a row.")],
     *,
     type_: Annotated[str, Option("--type", metavar="TYPE", help="What the rows are.")],
     map_: Annotated[
@@ -22,42 +22,71 @@ def import_file(
     key: Annotated[
         str | None, Option(metavar="FIELD", help="The field whose value names the record to change.")
     ] = None,
+    sheet: Annotated[str | None, Option(metavar="NAME", help="A workbook's sheet (default: the first).")] = None,
     unit: Annotated[str | None, Option(metavar="UNIT", help="The new records' unit (default: yours).")] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what it would do, and change nothing.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask whether the columns are understood rightly.")] = False,
 ) -> None:
     """Import records, all or none; bad rows are written beside the file with the reason.
 
-    Example: fieldsync import households.csv --type household --map "Family=family_name" --dry-run
+    Columns go by a field's name or label in either language; what you say of others is remembered for the next such file.
+
+    Example: fieldsync import households.xlsx --type household --map "Family=family_name" --dry-run
     """
     from fieldsync.commands.changes import pairs
     from fieldsync.exchange import tabular
-    from fieldsync.ui import words
+    from fieldsync.ui import columns, words
 
-    lang = settings_of(ctx).language
+    settings = settings_of(ctx)
     given = {name: values[-1].strip() for name, values in pairs(map_ or ()).items()}
+    path = Path(file)
     with opened(ctx) as node:
+        if at_terminal() and not settings.json and not yes:
+            found, before = tabular.propose(node, path, type_, given, sheet=sheet)
+            if not before and not columns.confirmed(tables(ctx), node.schema.type(type_), found):
+                raise errors.Usage(reason="import_columns")
+            given = {one.header: one.name for one in found if one.by not in ("name", "label")}
         with bar(ctx) as progress:
             told = tabular.import_file(
-                node, Path(file), type_, given, key=key, unit=unit, dry_run=dry_run, progress=progress,
-                words=lambda facts: words.because(facts, lang),
+                node, path, type_, given, key=key, sheet=sheet, unit=unit, dry_run=dry_run, progress=progress,
+                words=lambda facts: words.because(facts, settings.language),
             )  # fmt: skip
         tell(ctx, told, lambda out: out.imported(told, dry_run=dry_run))
 
 
 def export(
     ctx: typer.Context,
-    type: Kind,
-    out: Annotated[str, Option(metavar="FILE", help="Where to; .csv, .jsonl or .sqlite says how.")],
+    type: Annotated[str, Argument(metavar="TYPE", help="What to write; for .sqlite several with commas, or all.")],
+    out: Annotated[
+        str, Option(metavar="FILE", help="Where to; .csv, .xlsx, .jsonl, .sqlite, .hxl.csv or .hxl.xlsx says how.")
+    ],
+    *,
+    where: Annotated[
+        list[str] | None, Option(metavar="FIELD=VALUE", help="Only records with this value, or in this unit.")
+    ] = None,
+    fields: Annotated[str | None, Option(metavar="FIELD,…", help="Only these fields, in this order.")] = None,
+    labels: Annotated[bool, Option("--labels", help="Words in your language in place of names and codes.")] = False,
+    sensitive: Annotated[
+        bool, Option("--sensitive", help="Sensitive fields, too (supervisors only; the most sensitive never).")
+    ] = False,
 ) -> None:
-    """Write all records of a type to a file that is not encrypted; the most sensitive fields stay out.
+    """Write all records of a type to a file that is not encrypted; sensitive fields stay out unless asked for.
 
-    Example: fieldsync export household --out households.csv
+    Example: fieldsync export household --out households.xlsx --where unit=LAT/JBL
     """
+    from fieldsync.commands.changes import pairs
     from fieldsync.exchange import export as exporting
 
+    wish = exporting.Wish(
+        where={name: values[-1] for name, values in pairs(where or ()).items()},
+        fields=[name.strip() for name in (fields or "").split(",") if name.strip()],
+        sensitive=sensitive,
+        labels=labels,
+        lang=settings_of(ctx).language,
+    )
     with opened(ctx) as node:
         with bar(ctx) as progress:
-            told = exporting.export(node, type, Path(out), progress=progress)
+            told = exporting.export(node, type, Path(out), wish, progress=progress)
         tell(ctx, told, lambda screen: screen.exported(told))
 
 

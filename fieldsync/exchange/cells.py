@@ -4,11 +4,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.schema import validate
+from fieldsync.schema.cleaning import plain_digits
 from fieldsync.schema.model import Field
 
 _SEPARATORS = re.compile("[,،;؛\n]")  # between the members of a set; both scripts' commas
+_YES = {"1", "true", "yes", "y", "x", "✓", "✔", "نعم", "صح"}
+_NO = {"0", "false", "no", "n", "-", "لا", "خطأ"}
 _WORTH = 2  # a column whose values come back more seldom than that gains nothing from a memory
 _HASHED = {str, type(None)}  # 1, 1.0 and true are one key to a dict, and three values here
 
@@ -45,9 +49,37 @@ def unquoted(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and safetext.csv_cell(cell[1:]) == cell else cell
 
 
+def named(spec: Field, text: str) -> list[str]:
+    """A set's members in one cell: with commas or line breaks between them; codes also with spaces, as phones send them."""
+    parts = _SEPARATORS.split(text)
+    if len(parts) == 1 and spec.choices and text not in spec.codes:
+        words = text.split()
+        if len(words) > 1 and set(words) <= set(spec.codes):
+            return words
+    return parts
+
+
+def ticked(spec: Field, member: str) -> Normal:
+    """Return what says whether a cell in a member's own column means that it is there; None for an empty cell."""
+    choice = next((one for one in spec.choices if one.code == member), None)
+    yes = _YES | {member.casefold()} | ({word.casefold() for word in choice.label.values()} if choice else set())
+
+    def tick(cell: object) -> object:
+        if cell is None or isinstance(cell, bool):
+            return cell
+        word = plain_digits(str(cell)).strip().casefold()
+        if word == "":
+            return None
+        if word in yes or word in _NO:
+            return word in yes
+        raise errors.IllegalValue(field=spec.name, reason="not_bool")
+
+    return tick
+
+
 def members(spec: Field, value: object, reference: Normal | None) -> list[str] | None:
     """Return a set's members, sorted; None for none."""
-    parts = _SEPARATORS.split(value) if isinstance(value, str) else value if isinstance(value, list) else [value]
+    parts = named(spec, value) if isinstance(value, str) else value if isinstance(value, list) else [value]
     given = [part.strip() if isinstance(part, str) else part for part in parts]
     wanted = [reference(part) if reference is not None else part for part in given if part not in (None, "")]
     return sorted({str(validate.check_new_member(spec, part)) for part in wanted}) or None

@@ -1,136 +1,133 @@
-"""Records into a file for other programs: CSV as spreadsheets read it, JSON lines, or a plain SQLite file.
+"""Records into a file for other programs: CSV and workbooks, JSON lines, HXL, or a plain SQLite file.
 
-Such a file is not encrypted. Fields of the highest sensitivity never go into one.
+Such a file is not encrypted. Fields of the highest sensitivity never go into one; those below it only when somebody who
+decides reviews asks for them. What was deleted, or turned out to be another record, stays behind.
 """
 
-import csv
-import os
-import sqlite3
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from fieldsync import errors
-from fieldsync.core import safetext
+from fieldsync.exchange import writers
+from fieldsync.exchange.writers import Plan, Table
 from fieldsync.schema.model import Field, Type
 from fieldsync.sync import read
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import DECIDERS, Node
 
 Progress = Callable[[int, int | None, str], None]
 Json = dict[str, Any]
 SECRET = 4  # the sensitivity from which on a field stays in the store
+SENSITIVE = 3  # and from which on it goes out only when asked for
+ALL = "all"
 _STEP = 500
 
 
-def export(node: Node, type: str, out: Path, *, progress: Progress | None = None) -> Json:
+@dataclass(frozen=True)
+class Wish:
+    """What of a type is wanted: records with these values, these fields; labels in place of names and codes, in `lang`."""
+
+    where: Mapping[str, str] = field(default_factory=dict)
+    fields: Sequence[str] = ()
+    sensitive: bool = False
+    labels: bool = False
+    lang: str = "en"
+
+
+def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progress: Progress | None = None) -> Json:
     """Write all records of a type; the file's name says how. Returns {"file", "records", "left_out"}.
 
-    Usage, BadFile, UnknownType.
+    A SQLite file takes several types, with commas, or all that have records. Usage, BadFile, UnknownType, UnknownField,
+    RoleRefused.
     """
-    kind = node.schema.type(type)
-    write = _WRITERS.get(out.suffix.lower())
+    wish = wish or Wish()
+    ending = _ending(out)
+    write = writers.WRITERS.get(ending)
     if write is None:
-        raise errors.Usage(reason="export_format", known=sorted(_WRITERS))
-    fields = [one for one in kind.fields.values() if one.sensitivity < SECRET]
-    draft = out.with_name(out.name + ".new")
-    count = 0
+        raise errors.Usage(reason="export_format", known=sorted(writers.WRITERS))
+    names = _types(node, type)
+    if len(names) > 1 and ending not in writers.SEVERAL:
+        raise errors.Usage(reason="export_several", known=sorted(writers.SEVERAL))
+    if wish.sensitive and not any(grant.role in DECIDERS for grant in node.grants):
+        raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
+    kinds = [node.schema.type(name) for name in names]
+    chosen = [_fields(kind, wish) for kind in kinds]
+    conditions = [read.selection(kind, wish.where) for kind in kinds]
     with node.store.read() as tx:
-        total = tx.counts().get(type, 0)
+        counts = tx.counts()
+    total = sum(counts.get(name, 0) for name in names)
+    done = 0
 
-    def records() -> Iterator[Json]:
-        nonlocal count
-        for record in _all(node, type):
-            count += 1
-            if progress is not None and count % _STEP == 0:
-                progress(count, total, "writing")
-            yield record
-
-    try:
-        draft.unlink(missing_ok=True)
-        write(draft, kind, fields, records())
-        draft.replace(out)
-    except OSError as fault:
-        draft.unlink(missing_ok=True)
-        raise errors.BadFile(file=out.name, reason="unwritable") from fault
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    left_out = [name for name, one in kind.fields.items() if one.sensitivity >= SECRET]
-    return {"file": str(out), "records": count, "left_out": left_out}
-
-
-def _all(node: Node, type: str) -> Iterator[Json]:
-    with node.store.read() as tx:
-        shower = read.Shower(node, tx)
-        for row in tx.select(type=type):
-            if "_deleted" not in row.doc:
+    def records(kind: Type, found: Json) -> Iterator[Json]:
+        nonlocal done
+        with node.store.read() as tx:
+            shower = read.Shower(node, tx)
+            for row in tx.select(type=kind.name, **found):
+                if "_deleted" in row.doc or row.doc.get("_same_as") is not None:
+                    continue
+                done += 1
+                if progress is not None and done % _STEP == 0:
+                    progress(done, total, "writing")
                 yield shower.record(row)
 
-
-def _private(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-
-
-def _csv(path: Path, _kind: Type, fields: list[Field], records: Iterator[Json]) -> None:
-    with open(_private(path), "w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "code", "unit", *(one.name for one in fields), "updated"])
-        for record in records:
-            values = record["fields"]
-            cells = [safetext.csv_cell(_flat(values.get(one.name))) for one in fields]
-            writer.writerow([record["id"], record["code"], record["unit"], *cells, (record["updated"] or {}).get("at")])
-
-
-def _jsonl(path: Path, _kind: Type, fields: list[Field], records: Iterator[Json]) -> None:
-    open_names = {one.name for one in fields}
-    with open(_private(path), "wb") as file:
-        for record in records:
-            record["fields"] = {name: value for name, value in record["fields"].items() if name in open_names}
-            file.write(msgspec.json.encode(record) + b"\n")
+    tables = [
+        Table(kind, fields, records(kind, found), counts.get(kind.name, 0))
+        for kind, fields, found in zip(kinds, chosen, conditions, strict=True)
+    ]
+    _written(
+        out,
+        lambda draft: write(draft, Plan(tables, lang=wish.lang, labels=wish.labels and ending not in writers.SEVERAL)),
+    )
+    kept = {(kind.name, one.name) for kind, fields in zip(kinds, chosen, strict=True) for one in fields}
+    many = len(kinds) > 1
+    left_out = [
+        f"{kind.name}.{one.name}" if many else one.name
+        for kind in kinds
+        for one in kind.fields.values()
+        if one.sensitivity >= SENSITIVE and (kind.name, one.name) not in kept
+    ]
+    return {"file": str(out), "records": done, "left_out": left_out}
 
 
-def _sqlite(path: Path, kind: Type, fields: list[Field], records: Iterator[Json]) -> None:
-    sys.modules.setdefault("pysqlite3", sqlite3)  # a plain file: the encrypted driver must not be found for it
-    import sqlite_utils
-
-    os.close(_private(path))
-    kinds: dict[str, type[str | int | float]] = {"int": int, "bool": int, "number": float, "money": float}
-    columns: Json = {"id": str, "code": str, "unit": str}
-    columns |= {one.name: str if one.kind == "set" else kinds.get(one.type, str) for one in fields}
-    columns["updated"] = str
-    db = sqlite_utils.Database(sqlite3.connect(path))
-    table = db.create_table(kind.name, columns, pk="id")
-    table.insert_all(
-        {
-            "id": record["id"], "code": record["code"], "unit": record["unit"],
-            **{one.name: _value(record["fields"].get(one.name)) for one in fields},
-            "updated": (record["updated"] or {}).get("at"),
-        }
-        for record in records
-    )  # fmt: skip
-    db.close()
+def _written(out: Path, write: Callable[[Path], None]) -> None:
+    """A file is there whole, or not at all."""
+    draft = out.with_name(out.name + ".new")
+    try:
+        draft.unlink(missing_ok=True)
+        write(draft)
+        draft.replace(out)
+    except OSError as fault:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise errors.BadFile(file=out.name, reason="unwritable") from fault
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
-def _value(value: object) -> object:
-    return _flat(value) if isinstance(value, list) else value
+def _ending(out: Path) -> str:
+    ends = [suffix.lower() for suffix in out.suffixes[-2:]]
+    return "".join(ends) if ends[:1] == [".hxl"] else "".join(ends[-1:])
 
 
-def _flat(value: object) -> str:
-    """A value in one cell: a set's members with commas, a log's entries one a line."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        if value and isinstance(value[0], dict):
-            return "\n".join(f"{entry['at']} {entry['by']}: {entry['text']}" for entry in value)
-        return ",".join(map(str, value))
-    return str(value)
+def _types(node: Node, asked: str) -> list[str]:
+    if asked != ALL:
+        return list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip())) or [asked]
+    with node.store.read() as tx:
+        counts = tx.counts()
+    return [name for name in node.schema.types if counts.get(name)] or list(node.schema.types)[:1]
 
 
-_WRITERS: dict[str, Callable[[Path, Type, list[Field], Iterator[Json]], None]] = {
-    ".csv": _csv, ".jsonl": _jsonl, ".sqlite": _sqlite, ".db": _sqlite,
-}  # fmt: skip
+def _fields(kind: Type, wish: Wish) -> list[Field]:
+    """The fields that go out: those asked for, or all; a secret that is asked for by name is refused, never left out silently."""
+    for name in wish.fields:
+        spec = kind.field(name)
+        if spec.sensitivity >= SECRET or (spec.sensitivity >= SENSITIVE and not wish.sensitive):
+            reason = "export_secret" if spec.sensitivity >= SECRET else "export_sensitive"
+            raise errors.IllegalValue(type=kind.name, field=name, reason=reason)
+    wanted = wish.fields or list(kind.fields)
+    limit = SECRET if wish.sensitive else SENSITIVE
+    return [kind.fields[name] for name in dict.fromkeys(wanted) if kind.fields[name].sensitivity < limit]

@@ -1,12 +1,21 @@
-"""Which column is which field: by the field's name, by its label in either language, or as the person says."""
+"""Which column is which field: by the field's name, by its label in either language, as before, or as the person says.
+
+A set may have a column for each member: `needs/food`, or the labels of both. A header of labels may have the fields' names
+below it, and HXL hashtags: the program's own exports do.
+"""
 
 import difflib
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import msgspec
 
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema.model import Field, Type
+from fieldsync.store import Tx
 
 ID, CODE, UNIT = "id", "code", "unit"
 SYSTEM = (ID, CODE, UNIT)
@@ -26,15 +35,27 @@ LEFT_OUT = frozenset(
     }
 )
 _CLOSE = 0.75
+_TAG = re.compile(r"#[a-z][a-z0-9_]*(?:\s*\+\s*[a-z][a-z0-9_]*)*", re.IGNORECASE)
+_HEADED = 2  # rows below the header that may be about the columns
+_LONGEST = 200  # characters of a header that is looked up
 
 
 class Column(NamedTuple):
-    """One column that is imported: its place, its header, and the field (None for id, code and unit)."""
+    """One column that is imported: its place, its header, and the field (None for id, code and unit) or a set's member."""
 
     at: int
     header: str
     name: str
     field: Field | None
+    member: str = ""
+
+
+class Proposal(NamedTuple):
+    """What a column is taken for, "" for nothing, and by what: name, label, given, near or nothing."""
+
+    header: str
+    name: str
+    by: str
 
 
 def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[Column]:
@@ -43,7 +64,7 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
     asked = {_key(header): name for header, name in given.items()}
     for header, wanted in given.items():
         if wanted and wanted not in SYSTEM:
-            kind.field(wanted)
+            kind.field(wanted.partition("/")[0])
         if _key(header) not in {_key(one) for one in headers}:
             raise errors.BadFile(file=file, reason="no_column", column=header, columns=list(headers))
     found: list[Column] = []
@@ -55,39 +76,121 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
         if name is None:
             odd.append(header)
             continue
-        field = None if name in SYSTEM else kind.field(name)
-        if field is not None and field.kind not in ("plain", "set"):
+        column = _column(at, header, name, kind)
+        if column.field is not None and column.field.kind not in ("plain", "set"):
             continue  # computed, or made of many people's writes: not for a file to say
-        if any(one.name == name for one in found):
+        if any((one.name, one.member) == (column.name, column.member) for one in found):
             raise errors.BadFile(file=file, reason="twice", field=name)
-        found.append(Column(at, header, name, field))
+        found.append(column)
     if odd:
         raise errors.BadFile(file=file, reason="header", columns=odd, proposals=proposals(odd, kind))
-    return found
+    # a set's own column beside one for each of its members repeats them
+    split = {one.name for one in found if one.member}
+    return [one for one in found if one.member or one.name not in split]
+
+
+def _column(at: int, header: str, name: str, kind: Type) -> Column:
+    field, _, member = name.partition("/")
+    spec = None if field in SYSTEM else kind.field(field)
+    if member and (spec is None or spec.kind != "set" or (spec.choices and member not in spec.codes)):
+        raise errors.UnknownField(type=kind.name, field=name, known=list(kind.fields))
+    return Column(at, header, field, spec, member)
 
 
 def proposals(headers: Sequence[str], kind: Type) -> list[str]:
     """Return `--map` words for headers that are nearly a field's name or label."""
     known = _names(kind)
+    return [f"{header}={near}" for header in headers if (near := _near(header, known))]
+
+
+def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[Proposal]:
+    """Return for each column what it would be taken for; what is only nearly a field's name waits for a person's word."""
+    known = _names(kind)
+    asked = {_key(header): name for header, name in given.items()}
+    taken = {asked.get(_key(one)) or known.get(_key(one)) for one in headers}
     made = []
     for header in headers:
-        close = difflib.get_close_matches(_key(header), known, n=1, cutoff=_CLOSE)
-        if close:
-            made.append(f"{header}={known[close[0]]}")
+        key = _key(header)
+        if not header or header in LEFT_OUT:
+            continue
+        if key in asked:
+            made.append(Proposal(header, asked[key], "given"))
+        elif key in known:
+            made.append(Proposal(header, known[key], "name" if known[key] == header else "label"))
+        else:
+            near = _near(header, known)
+            made.append(Proposal(header, "" if near in taken else near, "near" if near not in taken | {""} else ""))
+            taken.add(near)
     return made
+
+
+def _near(header: str, known: Mapping[str, str]) -> str:
+    key = _key(header)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=_CLOSE) if len(key) <= _LONGEST else []
+    return known[close[0]] if close else ""
+
+
+def below_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type) -> tuple[Sequence[str], int]:
+    """Return the header that counts and how many of the first rows are about the columns: names, HXL hashtags."""
+    known = {_key(name) for name in (*_names(kind).values(), *LEFT_OUT)}
+    for done, row in enumerate(rows[:_HEADED]):
+        cells = [str(cell).strip() for cell in row if cell not in (None, "")]
+        if cells and all(_TAG.fullmatch(cell) for cell in cells):
+            continue
+        if len(cells) > 1 and all(_key(cell) in known for cell in cells):
+            headers = ["" if cell is None else str(cell).strip() for cell in row]
+            continue
+        return headers, done
+    return headers, min(len(rows), _HEADED)
+
+
+# --- what was said before ---
+
+
+def remembered(tx: Tx, kind: Type, headers: Sequence[str]) -> tuple[dict[str, str], str | None]:
+    """Return the columns' fields and the key that a person gave for such a file before."""
+    told = tx.get(_place(kind, headers))
+    if told is None:
+        return {}, None
+    given, key = msgspec.json.decode(told, type=tuple[dict[str, str], str | None])
+    known = {**dict.fromkeys(kind.fields), **dict.fromkeys(("", *SYSTEM))}
+    given = {header: name for header, name in given.items() if name.partition("/")[0] in known}
+    return given, key if key in kind.fields else None
+
+
+def remember(tx: Tx, kind: Type, headers: Sequence[str], given: Mapping[str, str], key: str | None) -> None:
+    """Keep what a person said of a file's columns for the next file of that header."""
+    if given or key:
+        tx.put(_place(kind, headers), msgspec.json.encode((dict(given), key)))
+
+
+def _place(kind: Type, headers: Sequence[str]) -> str:
+    text = "\n".join(map(_key, headers))
+    return f"columns/{kind.name}/{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
 
 def _names(kind: Type) -> dict[str, str]:
     """Names and labels as keys; a label that two fields share names neither."""
     known: dict[str, str] = {}
     twice: set[str] = set()
+
+    def note(word: str, name: str) -> None:
+        if known.setdefault(word, name) != name:
+            twice.add(word)
+
     for field in kind.fields.values():
-        for label in {_key(text) for text in field.label.values()}:
-            if known.setdefault(label, field.name) != field.name:
-                twice.add(label)
+        labels = {_key(text) for text in field.label.values()}
+        for label in labels:
+            note(label, field.name)
+            note(f"{label} ({field.name})", field.name)
+        if field.kind == "set":
+            for choice in field.choices:
+                for head in {field.name, *labels}:
+                    for word in {choice.code, *map(_key, choice.label.values())}:
+                        note(f"{_key(head)}/{_key(word)}", f"{field.name}/{choice.code}")
     known = {label: name for label, name in known.items() if label not in twice}
     return known | {name: name for name in (*kind.fields, *SYSTEM)}
 
 
 def _key(text: str) -> str:
-    return names.plain(text).casefold()
+    return names.plain(text[: _LONGEST + 1]).casefold()

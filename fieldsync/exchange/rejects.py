@@ -4,8 +4,11 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fieldsync import errors
 from fieldsync.core import safetext
@@ -14,6 +17,8 @@ from fieldsync.exchange.sheets import Row
 Facts = dict[str, object]
 Words = Callable[[Mapping[str, object]], str]
 MAX_FAULTS = 10_000
+HEADERS = ("rejected_row", "rejected_field", "rejected_reason")
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass
@@ -24,6 +29,7 @@ class Outcome:
     changed: int = 0
     unchanged: int = 0
     columns: dict[str, str] = field(default_factory=dict)
+    key: str | None = None
     faults: list[tuple[int, Row, str, Facts]] = field(default_factory=list)
     bad_rows: set[int] = field(default_factory=set)
 
@@ -66,15 +72,14 @@ class Batch:
 
 
 def rejected(path: Path, headers: Sequence[str], outcome: Outcome, words: Words | None) -> errors.BadRows:
-    """Write the refused rows beside the file, each with its reasons, and return the error that says so."""
-    target = path.with_name(path.name + ".rejected.csv")
+    """Write the refused rows beside the file, as a file of its kind, each with its reasons; return the error that says so."""
+    kind = next((one for one in (".xlsx", ".jsonl") if path.suffix.lower() in _ALIKE[one]), ".csv")
+    target = path.with_name(f"{path.name}.rejected{kind}")
     told = sorted(outcome.faults, key=lambda fault: fault[0])
+    heads = [one for one in headers if one not in HEADERS]
+    places = [at for at, one in enumerate(headers) if one not in HEADERS]
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["rejected_row", "rejected_field", "rejected_reason", *headers])
-            writer.writerows(_lines(told, words))
+        _WRITERS[kind](target, heads, list(_lines(told, places, words)))
         written: str | None = str(target)
     except OSError:
         written = None  # the error still lists them
@@ -82,10 +87,44 @@ def rejected(path: Path, headers: Sequence[str], outcome: Outcome, words: Words 
     return errors.BadRows(file=path.name, count=len(outcome.bad_rows), rejected=written, rows=rows)
 
 
-def _lines(told: Sequence[tuple[int, Row, str, dict[str, object]]], words: Words | None) -> Iterator[list[str]]:
-    for number, row, name, facts in told:
-        reason = words(facts) if words is not None else str(facts.get("reason"))
-        cells = [
-            "" if cell is None else ",".join(map(str, cell)) if isinstance(cell, list) else str(cell) for cell in row
-        ]
-        yield [str(number), name, reason, *map(safetext.csv_cell, cells)]
+def _lines(
+    told: Sequence[tuple[int, Row, str, Facts]], places: Sequence[int], words: Words | None
+) -> Iterator[tuple[list[Any], list[Any]]]:
+    """A line for each row: its number, fields and reasons, and its cells as they were."""
+    for number, group in groupby(told, key=lambda fault: fault[0]):
+        faults = list(group)
+        row = faults[0][1]
+        fields = ", ".join(dict.fromkeys(name for _, _, name, _ in faults if name))
+        reasons = [words(facts) if words is not None else str(facts.get("reason")) for _, _, _, facts in faults]
+        if len(faults) > 1:
+            reasons = [
+                f"{name}: {reason}" if name else reason for (_, _, name, _), reason in zip(faults, reasons, strict=True)
+            ]
+        cells = [*(row[at] for at in places if at < len(row)), *row[len(places) + len(HEADERS) :]]
+        yield [number, fields, "; ".join(reasons)], cells
+
+
+def _csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+    descriptor = os.open(path, _FLAGS, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*HEADERS, *map(safetext.csv_cell, headers)])
+        for said, cells in lines:
+            writer.writerow([*said, *(safetext.csv_cell("" if cell is None else str(cell)) for cell in cells)])
+
+
+def _json(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+    with os.fdopen(os.open(path, _FLAGS, 0o600), "wb") as file:
+        for said, cells in lines:
+            row = {name: cell for name, cell in zip(headers, cells, strict=False) if cell is not None}
+            file.write(msgspec.json.encode(dict(zip(HEADERS, said, strict=True)) | row) + b"\n")
+
+
+def _workbook(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
+    from fieldsync.exchange import workbook
+
+    workbook.write(path, "rejected", [[*HEADERS, *headers]], ([*said, *cells] for said, cells in lines))
+
+
+_WRITERS = {".csv": _csv, ".jsonl": _json, ".xlsx": _workbook}
+_ALIKE = {".xlsx": {".xlsx", ".xlsm"}, ".jsonl": {".jsonl", ".ndjson"}}

@@ -1,4 +1,4 @@
-"""Files with one record a row, read in batches: CSV as spreadsheets save it, and JSON lines. Nothing is judged here."""
+"""Files with one record a row, read in batches: CSV and workbooks as spreadsheets save them, JSON lines. Nothing is judged here."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -24,13 +24,15 @@ class Sheet(Protocol):
 
     names: list[str]
     quoted: bool  # whether text that looks like a formula stands behind a '
+    headed: bool  # whether the first row names the columns
+    faulty: frozenset[str] | None  # what stands in a cell for a value that could not be computed
 
     def batches(self) -> Iterator[tuple[int, list[Row]]]:
         """Yield (number of the batch's first row as a spreadsheet counts, rows); BadFile."""
         ...
 
-    def place(self) -> tuple[int, int]:
-        """Return how many bytes were read, and of how many."""
+    def place(self) -> tuple[int, int | None]:
+        """Return how many bytes or rows were read, and of how many."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -40,8 +42,14 @@ class Sheet(Protocol):
     ) -> None: ...
 
 
-def open_sheet(path: Path) -> Sheet:
-    """Open a .csv or .jsonl file. BadFile."""
+def open_sheet(path: Path, sheet: str | None = None) -> Sheet:
+    """Open a .csv, .xlsx or .jsonl file; `sheet` is one of a workbook's, the first if none is named. BadFile."""
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        from fieldsync.exchange.workbook import Workbook
+
+        return Workbook(path, sheet)
+    if path.suffix.lower() == ".xls":
+        raise errors.BadFile(file=path.name, reason="old_workbook")
     kinds: dict[str, type[_File]] = {".csv": _Csv, ".tsv": _Csv, ".txt": _Csv, ".jsonl": _Lines, ".ndjson": _Lines}
     kind = kinds.get(path.suffix.lower())
     if kind is None:
@@ -54,6 +62,8 @@ def open_sheet(path: Path) -> Sheet:
 
 class _File:
     quoted = False
+    headed = False
+    faulty = None
 
     def __init__(self, path: Path) -> None:
         self.names: list[str] = []
@@ -89,6 +99,7 @@ class _Csv(_File):
     """Comma, semicolon or tab, whichever the first line has most of."""
 
     quoted = True
+    headed = True
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)

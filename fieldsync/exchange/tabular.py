@@ -4,20 +4,21 @@ Columns are normalised one at a time, a batch of rows at once: the odd value is 
 nothing about its field; to take a value away is an edit.
 """
 
-import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.core.register import Value
-from fieldsync.exchange import mapping
-from fieldsync.exchange.cells import Memory, members, unquoted
-from fieldsync.exchange.mapping import CODE, ID, UNIT, Column
+from fieldsync.exchange import dates, mapping
+from fieldsync.exchange.cells import Memory, members, ticked, unquoted
+from fieldsync.exchange.finding import Finder
+from fieldsync.exchange.known import Known
+from fieldsync.exchange.mapping import ID, UNIT, Column, Proposal
 from fieldsync.exchange.rejects import Batch, Outcome, Words, rejected
-from fieldsync.exchange.sheets import Row, open_sheet
+from fieldsync.exchange.sheets import Row, Sheet, open_sheet
 from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
@@ -28,7 +29,6 @@ from fieldsync.sync.save import Draft
 
 Progress = Callable[[int, int | None, str], None]
 _MET = 10_000
-_ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}").fullmatch
 
 
 class _Undo(Exception):
@@ -42,6 +42,7 @@ def import_file(
     given: Mapping[str, str] | None = None,
     *,
     key: str | None = None,
+    sheet: str | None = None,
     unit: str | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -49,32 +50,68 @@ def import_file(
 ) -> dict[str, Any]:
     """Import a file's rows as records of a type and return the contract's `import`. BadFile, BadRows, UnitRefused.
 
-    `given` maps columns to fields beyond what their names say, `key` is a field whose value names the record to change;
-    `words` says why a value is refused, in FILE.rejected.csv.
+    `given` maps columns to fields beyond what their names say, `key` is a field whose value names the record to change:
+    both are remembered for the next file with this header. `words` says why a value is refused, in the file beside it.
     """
     kind = node.schema.type(type)
-    with open_sheet(path) as sheet:
+    with open_sheet(path, sheet) as table:
         outcome = Outcome()
         try:
             with node.store.write() as tx:
                 importer = _Importer(
-                    node, tx, kind, path.name, outcome, given=given or {}, key=key, unit=unit, quoted=sheet.quoted
+                    node,
+                    tx,
+                    kind,
+                    path.name,
+                    outcome,
+                    given=given or {},
+                    key=key,
+                    unit=unit,
+                    quoted=table.quoted,
+                    faulty=table.faulty,
                 )
-                for first, rows in sheet.batches():
-                    importer.take(sheet.names, first, rows, dry=dry_run or bool(outcome.faults))
+                for first, rows in _without_heads(table, kind):
+                    importer.take(table.names, first, rows, dry=dry_run or bool(outcome.faults))
                     if progress is not None:
-                        progress(*sheet.place(), "reading")
-                importer.check_complete()
+                        progress(*table.place(), "reading")
+                importer.end()
                 if dry_run or outcome.faults:
                     raise _Undo  # noqa: TRY301 - what the transaction ends by
         except _Undo:
             pass
         if outcome.faults:
-            raise rejected(path, sheet.names, outcome, words)
+            raise rejected(path, table.names, outcome, words)
     return {
         "added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged, "rejected": 0,
-        "file": str(path), "dry_run": dry_run, "columns": outcome.columns,
+        "file": str(path), "dry_run": dry_run, "columns": outcome.columns, "key": outcome.key,
     }  # fmt: skip
+
+
+def propose(
+    node: Node, path: Path, type: str, given: Mapping[str, str], *, sheet: str | None = None
+) -> tuple[list[Proposal], bool]:
+    """Return what each column would be taken for, and whether a person said so of such a file before. BadFile."""
+    kind = node.schema.type(type)
+    with open_sheet(path, sheet) as table:
+        for _ in _without_heads(table, kind):
+            break
+        with node.store.read() as tx:
+            before, _ = mapping.remembered(tx, kind, table.names)
+        return mapping.proposed(table.names, kind, before | dict(given)), bool(before)
+
+
+def _without_heads(table: Sheet, kind: Type) -> Iterator[tuple[int, list[Row]]]:
+    """A file's rows, without those on top that are about the columns."""
+    whole = not table.headed
+    for first, rows in table.batches():
+        if whole:
+            yield first, rows
+            continue
+        whole = True
+        names, done = mapping.below_header(table.names, rows, kind)
+        table.names = list(names)
+        if rows[done:]:
+            yield first + done, rows[done:]
 
 
 class _Importer:
@@ -92,48 +129,64 @@ class _Importer:
         key: str | None,
         unit: str | None,
         quoted: bool,
+        faulty: frozenset[str] | None,
     ) -> None:
         if kind.retired:
             raise errors.RetiredType(type=kind.name)
         self._node, self._tx, self._kind, self._file, self._outcome = node, tx, kind, file, outcome
         self._given = given
         self._key = kind.field(key) if key is not None else None
+        self._finder = Finder(node, tx, kind, self._key)
+        self._known: Known | None = None
+        self._split: dict[str, set[str]] = {}  # sets with a column for each member, and the members that have one
         self._unit = unit or (node.units[0] if node.units else "")
         self._today = node.today()
         self._names: tuple[str, ...] = ()
         self._columns: list[Column] = []
         self._memory: dict[str, Memory] = {}
-        self._seen: set[object] = set()
-        self._by_key: dict[str, bytes] | None = None
-        self._may: dict[str, bool] = {}
         self._past = frozenset(one.name for one in kind.fields.values() if one.past)
         self._ruled = bool(steps.guarded(kind)) or any(one.rule for one in kind.fields.values())
         self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
         self._quoted = quoted
+        self._faulty = faulty
         self._role = node.may_write(self._unit).role
 
-    def check_complete(self) -> None:
-        """Refuse a key that no column has; BadFile."""
+    def end(self) -> None:
+        """Remember what was said of the columns; refuse a key that no column has (BadFile)."""
+        self._check_key()
+        mapping.remember(self._tx, self._kind, self._names, self._given, self._key.name if self._key else None)
+
+    def _check_key(self) -> None:
         if self._key is not None and all(column.name != self._key.name for column in self._columns):
             raise errors.BadFile(file=self._file, reason="no_key", field=self._key.name)
 
     def _head(self, headers: Sequence[str]) -> None:
         """Make ready for these columns, in the order in which a commit carries fields."""
         self._names = tuple(headers)
+        before, key = mapping.remembered(self._tx, self._kind, headers)
+        if self._key is None and key is not None:
+            self._key = self._kind.field(key)
+            self._finder = Finder(self._node, self._tx, self._kind, self._key)
+        self._given = before | dict(self._given)
         found = mapping.columns(self._file, headers, self._kind, self._given)
         self._columns = sorted(found, key=lambda column: column.name)
-        self._outcome.columns = {column.header: column.name for column in found}
+        self._outcome.columns = {c.header: f"{c.name}/{c.member}" if c.member else c.name for c in found}
+        self._outcome.key = self._key.name if self._key is not None else None
         for column in self._columns:
-            if column.field is not None:
+            if column.member and column.field is not None:
+                self._split.setdefault(column.name, set()).add(column.member)
+                self._memory[f"{column.name}/{column.member}"] = Memory(ticked(column.field, column.member))
+            elif column.field is not None:
                 self._memory.setdefault(column.name, Memory(self._normaliser(column.field)))
-        self.check_complete()
+        self._check_key()
 
     def _normaliser(self, spec: Field) -> Callable[[object], object]:
         if spec.kind == "set":
-            return lambda value: members(spec, value, self._reference(spec) if spec.to else None)
+            found = self._reference(spec) if spec.to else None
+            return lambda value: members(spec, value, found)
         normal = validate.normaliser(spec)
         if not spec.to:
-            return normal
+            return _usual(normal) if spec.type in ("date", "month") else normal
         reference = self._reference(spec)
         return lambda value: normal(reference(value))
 
@@ -163,10 +216,10 @@ class _Importer:
         if self._quoted:
             cells = [list(map(unquoted, column)) if "'" in "".join(column) else column for column in cells]
         batch = Batch(rows, numbers, self._outcome)
-        plain = [column for column in self._columns if column.field is not None]
-        values = [self._column(batch, column, cells[column.at]) for column in plain]
-        records = self._records(batch, {c.name: cells[c.at] for c in self._columns if c.field is None}, plain, values)
-        drafts = self._drafts(batch, [column.name for column in plain], values, records)
+        fields, values = self._values(batch, cells)
+        system = {column.name: cells[column.at] for column in self._columns if column.field is None}
+        records = self._finder.records(batch, system, fields, values)
+        drafts = self._drafts(batch, fields, values, records)
         if drafts and not dry and not self._outcome.faults:
             save.commit_drafts(self._node, self._tx, drafts, known=self._stored)
 
@@ -182,85 +235,41 @@ class _Importer:
         kept = [(number, row) for number, row in zip(numbers, rows, strict=True) if len(row) == width]
         return [row for _, row in kept], [number for number, _ in kept]
 
+    def _values(self, batch: Batch, cells: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
+        """Return the fields that the file has and their stored values, by field; columns of one set's members make one."""
+        plain = [column for column in self._columns if column.field is not None]
+        made = [self._column(batch, column, cells[column.at]) for column in plain]
+        if not self._split:
+            return [column.name for column in plain], made
+        fields: dict[str, list[Any]] = {}
+        for column, values in zip(plain, made, strict=True):
+            if not column.member:
+                fields[column.name] = values
+                continue
+            sets = fields.setdefault(column.name, [None] * len(values))
+            for i, there in enumerate(values):
+                if there is not None:
+                    sets[i] = sorted([*(sets[i] or ()), *([column.member] if there else ())])
+        return list(fields), list(fields.values())
+
     def _column(self, batch: Batch, column: Column, cells: Sequence[Any]) -> list[Any]:
         """Return a column's stored values; a value that is refused is a fault, and nothing."""
+        memory = self._memory[f"{column.name}/{column.member}" if column.member else column.name]
+        if self._faulty is not None and not self._faulty.isdisjoint(cell for cell in cells if type(cell) is str):
+            for i, cell in enumerate(cells):
+                if cell in self._faulty:
+                    batch.fault(i, column.name, {"reason": "cell_fault"})
+            cells = [None if cell in self._faulty else cell for cell in cells]
         try:
-            values = self._memory[column.name].all(cells)
+            values = memory.all(cells)
         except (errors.BadInput, errors.NotFound):
-            normal = self._memory[column.name].normal
+            normal = memory.normal
             values = [batch.tried(i, column.name, normal, cell) for i, cell in enumerate(cells)]
         if column.name in self._past:
             for i, value in enumerate(values):
                 if value is not None and value > self._today[: len(value)]:
                     batch.fault(i, column.name, {"reason": "future", "today": self._today})
         return values
-
-    # --- which record a row is ---
-
-    def _records(
-        self, batch: Batch, system: Mapping[str, Sequence[Any]], plain: list[Column], values: list[Any]
-    ) -> list[bytes | None]:
-        """Return the record that each row names, None where it is a new one without an id."""
-        count = len(batch.rows)
-        records: list[bytes | None] = [None] * count
-        if ID in system:
-            for i, cell in enumerate(system[ID]):
-                if cell:
-                    found = _ID(cell.strip().lower()) if isinstance(cell, str) else None
-                    if found is None:
-                        batch.fault(i, ID, {"reason": "not_ref"})
-                    else:
-                        records[i] = bytes.fromhex(found[0].replace("-", ""))
-        if CODE in system:
-            for i, cell in enumerate(system[CODE]):
-                if cell and records[i] is None:
-                    records[i] = batch.tried(i, CODE, self._find, cell)
-        if self._key is not None:
-            column = next(i for i, one in enumerate(plain) if self._key is not None and one.name == self._key.name)
-            for i, value in enumerate(values[column]):
-                if value is not None and records[i] is None:
-                    records[i] = batch.tried(i, self._key.name, self._keyed, value)
-        for i, record in enumerate(records):
-            one = record if record is not None or self._key is None else (values[column][i], "key")
-            if one is not None and one != (None, "key"):
-                if one in self._seen:
-                    batch.fault(i, self._key.name if self._key is not None else ID, {"reason": "duplicate"})
-                self._seen.add(one)
-        self._units_of(batch, system.get(UNIT))
-        return records
-
-    def _find(self, code: object) -> bytes:
-        return find.find_id(self._tx, str(code))
-
-    def _keyed(self, value: object) -> bytes | None:
-        """Return the record that has this value in the key field; IllegalValue where two have."""
-        assert self._key is not None
-        if self._by_key is None:
-            self._by_key = {}
-            for row in self._tx.select(type=self._kind.name):
-                told = row.doc.get(self._key.name)
-                if told is not None and "_deleted" not in row.doc:
-                    text = names.plain(str(told))
-                    self._by_key[text] = row.state.record if text not in self._by_key else b""
-        found = self._by_key.get(names.plain(str(value)))
-        if found == b"":
-            raise errors.IllegalValue(field=self._key.name, reason="ambiguous_key")
-        return found
-
-    def _units_of(self, batch: Batch, cells: Sequence[Any] | None) -> None:
-        batch.units = [str(cell).strip() if cell else "" for cell in cells] if cells is not None else None
-        for i, unit in enumerate(batch.units or ()):
-            if unit and not self._allowed(unit):
-                batch.fault(i, UNIT, {"reason": "unit"})
-
-    def _allowed(self, unit: str) -> bool:
-        if unit not in self._may:
-            try:
-                self._node.may_write(unit)
-                self._may[unit] = True
-            except errors.Refused:
-                self._may[unit] = False
-        return self._may[unit]
 
     # --- what to write ---
 
@@ -271,6 +280,8 @@ class _Importer:
         stored = {} if self._fresh else self._tx.rows(record for record in records if record is not None)
         self._stored = stored
         new = [i for i, record in enumerate(records) if record not in stored and not batch.is_bad(i)]
+        if not self._fresh and self._key is None and any(records[i] is None for i in new):
+            new = self._not_known(fields, values, records, new)
         drafts = self._new_drafts(batch, fields, values, records, new)
         if stored:
             table = list(zip(*values, strict=True)) if values else [()] * len(records)
@@ -286,6 +297,24 @@ class _Importer:
                     elif not batch.is_bad(i):
                         self._outcome.unchanged += 1
         return drafts
+
+    def _not_known(
+        self, fields: list[str], values: list[list[Any]], records: list[bytes | None], new: list[int]
+    ) -> list[int]:
+        """Return the rows that were not imported before; those without an id that were count as unchanged."""
+        if self._known is None:
+            self._known = Known(self._node, self._tx, self._kind.name)
+        initial = self._kind.lifecycle.initial if self._kind.lifecycle and "state" in self._kind.fields else None
+        left = []
+        for i in new:
+            said = {n: column[i] for n, column in zip(fields, values, strict=True) if column[i] not in (None, [])}
+            if initial is not None:
+                said.setdefault("state", initial)
+            if records[i] is None and self._known.take(said):
+                self._outcome.unchanged += 1
+            else:
+                left.append(i)
+        return left
 
     def _new_drafts(
         self, batch: Batch, fields: list[str], values: list[list[Any]], records: list[bytes | None], new: list[int]
@@ -306,12 +335,12 @@ class _Importer:
                 batch.tried(i, "", self._check_new, {n: v for n, v in zip(named, row, strict=True) if v is not None})
         self._outcome.added += sum(not batch.is_bad(i) for i in new)
         head = ["_code", "_unit", *named]
-        blank = [name for name, column in zip(named, columns, strict=True) if None in column]
+        blank = [n for n, column in zip(named, columns, strict=True) if None in column or n in self._split]
         drafts = []
         for i, row in zip(new, zip(self._codes(units), units, *columns, strict=True), strict=True):
             filled = dict(zip(head, row, strict=True))
             for name in blank:
-                if filled[name] is None:
+                if filled[name] in (None, []):
                     del filled[name]
             drafts.append(Draft(records[i] or self._node.new_id(), kind.name, kind.version, filled, {}))
         return drafts
@@ -331,7 +360,7 @@ class _Importer:
             value = values[fields.index(owner)][i]
             unit = save.home_of(self._node, self._tx, uuid.UUID(value).bytes) if value is not None else None
             if unit is not None:
-                if not self._allowed(unit):
+                if not self._finder.allowed(unit):
                     batch.fault(i, owner, {"reason": "unit"})
                 return unit
         return self._unit
@@ -349,7 +378,7 @@ class _Importer:
         if row.state.type != self._kind.name:
             raise errors.IllegalValue(field=ID, reason="other_type")
         here = save.units_of(self._tx, row)
-        if (unit and unit not in here) or not any(map(self._allowed, here)):
+        if (unit and unit not in here) or not any(map(self._finder.allowed, here)):
             raise errors.IllegalValue(field=UNIT, reason="unit")
         plain, sets = self._parted(
             {n: v for n, v in fields.items() if v is not None and not names.same(v, row.doc.get(n))}
@@ -362,9 +391,25 @@ class _Importer:
         for name, wanted in sets.items():
             now = set(row.doc.get(name) or ())
             changes |= dict.fromkeys((f"{name}/{m}" for m in set(wanted) - now), True)
-            changes |= dict.fromkeys((f"{name}/{m}" for m in now - set(wanted)), False)
+            gone = (now - set(wanted)) & self._split.get(name, now)
+            changes |= dict.fromkeys((f"{name}/{m}" for m in gone), False)
         changes = save.without_stale(self._node, self._tx, row, changes) if changes else changes
         return save.draft_edit(self._node, row, self._kind, changes) if changes else None
+
+
+def _usual(normal: Callable[[object], object]) -> Callable[[object], object]:
+    """Take days and months as people write them, too."""
+
+    def day(value: object) -> object:
+        try:
+            return normal(value)
+        except errors.IllegalValue as refused:
+            usual = dates.usual(value)
+            if usual is None or refused.facts.get("reason") not in ("not_date", "not_month"):
+                raise
+            return normal(usual)
+
+    return day
 
 
 def _with_state(

@@ -72,6 +72,7 @@ _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "pattern": str,
     "past": bool,
     "country": str,
+    "hxl": str,
     "retired": bool,
 }
 _STATE_KEYS: dict[str, type | tuple[type, ...]] = {
@@ -376,7 +377,7 @@ def _field(
         key: table[key]
         for key in ("required", "when", "relevant", "rule", "warn", "formula", "section")
         if key in table
-    } | {key: table[key] for key in ("pattern", "past", "country", "retired", "or_text") if key in table}
+    } | {key: table[key] for key in ("pattern", "past", "country", "hxl", "retired", "or_text") if key in table}
     return Field(
         name=name,
         type=table.get("type", ""),

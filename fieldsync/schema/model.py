@@ -92,6 +92,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     pattern: str = ""
     past: bool = False  # a date that may not lie in the future
     country: str = "SY"  # whose numbers a phone without +… is one of
+    hxl: str = ""  # its hashtag in exports for other organisations
     retired: bool = False  # no more asked for or filled in; what was written stays readable
 
     @property

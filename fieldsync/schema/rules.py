@@ -12,6 +12,7 @@ ROLES = ("caseworker", "supervisor", "admin", "partner")  # who writes records
 REQUIRED = ("always", "optional", "when")
 EXPRESSIONS = ("when", "relevant", "rule", "warn", "formula")
 MAX_PATTERN = 300
+HASHTAG = r"#[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)*"
 MAX_SENSITIVITY = 4
 LISTED_SENSITIVITY = 2  # what is more sensitive stands in no list and no search index
 _BOUNDED = {"int", "number", "money", "text", "note"}
@@ -148,6 +149,8 @@ def _check_limits(field: Field, report: Report) -> None:
         report((*path, "sensitivity"), "out_of_range", min=0, max=MAX_SENSITIVITY)
     if not re.fullmatch(r"[A-Z]{2}", field.country):
         report((*path, "country"), "bad_country")
+    if field.hxl and not re.fullmatch(HASHTAG, field.hxl):
+        report((*path, "hxl"), "bad_hashtag")
     try:
         re.compile(field.pattern)
     except (re.error, OverflowError, RecursionError):

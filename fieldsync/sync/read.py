@@ -12,6 +12,7 @@ from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import field_of, latest, registers
 from fieldsync.schema import validate
+from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row, Server, home_unit
 from fieldsync.sync.find import find_row
@@ -118,24 +119,28 @@ def list_records(
 ) -> list[Json]:
     """Return records of a type that have all these values; a limit of 0 means all. UnknownType, UnknownField."""
     kind = node.schema.type(type)
+    conditions = selection(kind, where or {})
+    if sort:
+        kind.field(sort.lstrip("-"))
+    with node.store.read() as tx:
+        shower = Shower(node, tx)
+        rows = tx.select(type=type, **conditions, deleted=deleted, sort=sort or "", limit=limit or -1)
+        return [shower.record(row) for row in rows]
+
+
+def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
+    """Return what `tx.select` takes for these values of fields, or of `unit`. UnknownField, IllegalValue."""
     equal: dict[str, Value] = {}
     members: dict[str, str] = {}
     unit = None
-    for name, wanted in (where or {}).items():
+    for name, wanted in where.items():
         if name == "unit":
             unit = wanted
         elif kind.field(name).kind == "set":
             members[name] = str(validate.check_member(kind.field(name), wanted))
         else:
             equal[name] = cast("Value", validate.normaliser(kind.field(name))(wanted))
-    if sort:
-        kind.field(sort.lstrip("-"))
-    with node.store.read() as tx:
-        shower = Shower(node, tx)
-        rows = tx.select(
-            type=type, equal=equal, members=members, unit=unit, deleted=deleted, sort=sort or "", limit=limit or -1
-        )
-        return [shower.record(row) for row in rows]
+    return {"equal": equal, "members": members, "unit": unit}
 
 
 def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = None) -> list[Json]:

@@ -156,6 +156,8 @@ class Tables(Here):
     def exported(self, told: Json) -> None:
         """One line, and a warning where what was written is open to anybody."""
         self.say("exported", n=told["records"], file=told["file"])
+        if told["left_out"]:
+            self.say("export_left_out", fields=told["left_out"])
         self.say("export_open")
 
     def costs(self, costs: Sequence[Json]) -> None:

@@ -15,6 +15,7 @@ from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange import export, sheets, tabular
 from fieldsync.exchange.cells import unquoted
+from fieldsync.exchange.export import Wish
 from fieldsync.sync import read, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
@@ -86,7 +87,10 @@ def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) ->
         "registered_on",
         "size_stated",
     ]
-    assert found[1] == ["3", "family_name", "why: pattern", "123", "حمص", "2026-02-30", "4"]
+    assert found[1] == [
+        "3", "family_name, registered_on", "family_name: why: pattern; registered_on: why: not_date", "123", "حمص", "2026-02-30", "4",
+    ]  # fmt: skip
+    assert [row[0] for row in found[1:]] == ["3", "5", "6", "7"]
     assert found[-1][3] == "'=1+1"
     assert read.status(people.amal)["unsent"] == 0
     made = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
@@ -261,7 +265,7 @@ def test_a_file_read_again_reverts_nobody(people: Cast, tmp_path: Path) -> None:
 # --- out, and in again ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".xlsx", ".hxl.csv", ".hxl.xlsx"])
 def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: str) -> None:
     """Formulas, commas, line breaks, quotes, sets: what goes out comes in the same."""
     for address in ("=cmd|' /C calc'!A1", "-5 عند الباب", "'مقتبس", 'قال "نعم"، ثم', "@x", "+963"):
@@ -271,13 +275,15 @@ def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: s
         )
         save.add(people.amal, "household", changes)
     out = tmp_path / f"out{ending}"
-    told = export.export(people.amal, "household", out)
+    sync(people.amal, people.hq)
+    sync(people.samar, people.hq)
+    told = export.export(people.samar, "household", out, Wish(sensitive=True))
     assert told["records"] == 6
     again = tabular.import_file(people.amal, out, "household")
     assert (again["added"], again["changed"], again["unchanged"]) == (0, 0, 6)
-    copied = tabular.import_file(people.samar, out, "household")
+    copied = tabular.import_file(people.basim, out, "household")
     assert copied["added"] == 6
-    mine, theirs = ({one["id"]: one["fields"] for one in _records(node)} for node in (people.amal, people.samar))
+    mine, theirs = ({one["id"]: one["fields"] for one in _records(node)} for node in (people.amal, people.basim))
     assert mine == theirs
 
 
@@ -297,35 +303,82 @@ def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path)
 
 
 def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Path) -> None:
-    """A plain export has no field of level 4, in any format."""
+    """A plain export has no field of level 4, in any format, whoever asks for it."""
     person = read.uuid_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
     save.add(
         people.amal,
         "case",
         Changes(set={"person": person}, put={"concerns": [people.amal.schema.type("case").field("concerns").codes[0]]}),
     )
+    sync(people.amal, people.hq)
+    sync(people.samar, people.hq)
     for ending in ("csv", "jsonl", "sqlite"):
-        told = export.export(people.amal, "case", tmp_path / f"out.{ending}")
+        told = export.export(people.samar, "case", tmp_path / f"out.{ending}", Wish(sensitive=True))
         assert "concerns" in told["left_out"]
         assert b"concerns" not in (tmp_path / f"out.{ending}").read_bytes()
+    with pytest.raises(errors.IllegalValue, match="export_secret"):
+        export.export(people.samar, "case", tmp_path / "out.csv", Wish(fields=["concerns"], sensitive=True))
+
+
+def test_sensitive_fields_go_out_only_when_a_supervisor_asks(people: Cast, tmp_path: Path) -> None:
+    """What is less than secret stays behind, too, unless asked for; a caseworker may not ask."""
+    save.add(people.amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
+    told = export.export(people.amal, "household", tmp_path / "out.csv")
+    assert "groups" in told["left_out"]
+    assert b"orphan" not in (tmp_path / "out.csv").read_bytes()
+    with pytest.raises(errors.RoleRefused):
+        export.export(people.amal, "household", tmp_path / "out.csv", Wish(sensitive=True))
+    with pytest.raises(errors.IllegalValue, match="export_sensitive"):
+        export.export(people.amal, "household", tmp_path / "out.csv", Wish(fields=["groups"]))
 
 
 def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) -> None:
-    """A plain table with the form's own words; numbers are numbers; only its owner may read it; an old one is replaced."""
-    save.add(
-        people.amal,
+    """Tables with the form's own words, tied with foreign keys that hold; only its owner may read it; an old one is replaced."""
+    home = save.add(
+        people.samar,
         "household",
         Changes(set={"family_name": "علي", "size_stated": 5}, put={"groups": ["orphan", "homeless"]}),
+        unit="LAT/JBL",
     )
+    save.add(people.samar, "person", Changes(set={"given": "أمل", "household": read.uuid_text(home)}))
     path = tmp_path / "out.sqlite"
     for _ in range(2):
-        export.export(people.amal, "household", path)
+        told = export.export(people.samar, "household,person", path, Wish(sensitive=True))
+    assert told["records"] == 2
     db = sqlite3.connect(path)
     assert db.execute("SELECT family_name, size_stated, groups FROM household").fetchall() == [
         ("علي", 5, "homeless,orphan")
     ]
+    joined = "SELECT given, family_name FROM person JOIN household ON person.household = household.id"
+    assert db.execute(joined).fetchall() == [("أمل", "علي")]
+    assert db.execute(
+        "SELECT value, c.en FROM household_groups JOIN choices_groups AS c ON c.code = value ORDER BY 1"
+    ).fetchall() == [("homeless", "Homeless"), ("orphan", "Orphan")]
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert db.execute("SELECT count(*) FROM pragma_foreign_key_list('person')").fetchone()[0] >= 1
+    assert db.execute("SELECT count(*) FROM household_fts WHERE household_fts MATCH 'علي'").fetchone() == (1,)
     db.close()
     assert path.stat().st_mode & 0o077 == 0
+    assert export.export(people.samar, "all", path)["records"] == 2
+    with pytest.raises(errors.Usage):
+        export.export(people.samar, "household,person", tmp_path / "out.csv")
+
+
+def test_only_what_is_asked_for_goes_out(people: Cast, tmp_path: Path) -> None:
+    """Some records, some fields, in words; what was deleted or is another's double stays behind."""
+    for place in ("حمص", "جبلة", "جبلة"):
+        save.add(people.amal, "household", Changes(set={"family_name": "علي", "location": place}))
+    gone = _records(people.amal)[-1]["id"]
+    save.remove(people.amal, gone, "مكررة")
+    out = tmp_path / "out.csv"
+    wish = Wish(where={"location": "جبلة"}, fields=["location", "state"], labels=True, lang="ar")
+    assert export.export(people.amal, "household", out, wish)["records"] == 1
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["المعرّف", "الرمز", "الوحدة", "مكان السكن الحالي", "الحالة", "آخر تعديل"]
+    assert rows[1][3:5] == ["جبلة", "مسودة"]
+    with pytest.raises(errors.UnknownField):
+        export.export(people.amal, "household", out, Wish(where={"nofield": "1"}))
 
 
 def test_an_export_that_fails_leaves_the_old_file(people: Cast, tmp_path: Path) -> None:
@@ -367,4 +420,7 @@ def test_any_table_is_taken_whole_or_not_at_all(people: Cast, tmp_path: Path, ta
         assert len(_records(people.amal)) == before
     else:
         assert len(_records(people.amal)) == before + told["added"]
-        assert told["changed"] == told["unchanged"] == 0
+        assert told["changed"] == 0
+        assert told["added"] + told["unchanged"] == sum(any(row) for row in table)
+        again = tabular.import_file(people.amal, path, "household")
+        assert (again["added"], again["unchanged"]) == (0, told["added"] + told["unchanged"])

@@ -86,7 +86,7 @@ WORDS = {
     "bad_file.twice": "في {file} عمودان للحقل {field}؛ لم يُستورد شيء.",
     "bad_file.no_key": "ليس في {file} عمود للمفتاح {field}؛ لم يُستورد شيء.",
     "bad_file.kind": "{file} من نوع لا يُستورد.",
-    "bad_file.kind!": "أعطِ ملف .csv أو .jsonl.",
+    "bad_file.kind!": "أعطِ ملف .csv أو .xlsx أو .jsonl.",
     "bad_file.csv": "{file} ليس ملف CSV مقروءاً (السطر {line})؛ لم يُستورد شيء.",
     "bad_file.json_line": "السطر {line} من {file} ليس JSON مقروءاً؛ لم يُستورد شيء.",
     "bad_file.json_line!": "كل سطر كائن JSON واحد.",

@@ -90,7 +90,7 @@ WORDS = {
     "bad_file.twice": "{file} has two columns for {field}; nothing was imported.",
     "bad_file.no_key": "{file} has no column for the key {field}; nothing was imported.",
     "bad_file.kind": "{file} is of a kind that cannot be imported.",
-    "bad_file.kind!": "Give a .csv or .jsonl file.",
+    "bad_file.kind!": "Give a .csv, .xlsx or .jsonl file.",
     "bad_file.csv": "{file} is no readable CSV (line {line}); nothing was imported.",
     "bad_file.unwritable": "{file} cannot be written.",
     "bad_file.exists": "{file} is there already; nothing was written.",

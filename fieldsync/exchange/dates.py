@@ -1,0 +1,61 @@
+"""Days and months as people write them in tables: the day first, or with the month's name in English or Arabic."""
+
+import re
+
+from fieldsync.schema.cleaning import clean, plain_digits
+
+_ENGLISH = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_LEVANT = (
+    *("كانون الثاني", "شباط", "آذار", "نيسان", "أيار", "حزيران"),
+    *("تموز", "آب", "أيلول", "تشرين الأول", "تشرين الثاني", "كانون الأول"),
+)
+_EGYPT = (
+    *("يناير", "فبراير", "مارس", "أبريل", "مايو", "يونيو"),
+    *("يوليو", "أغسطس", "سبتمبر", "أكتوبر", "نوفمبر", "ديسمبر"),
+)
+_TIME = r"(?:,?\s+\d{1,2}:\d\d(?::\d\d)?(?:\s*[ap]m)?)?"
+_NUMBERS = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{4})" + _TIME, re.ASCII)
+_NAMED = re.compile(r"(\d{1,2})[\s./-]+([^\W\d][^\d.,/-]*?)[\s.,/-]+(\d{4})" + _TIME)
+_NAME_FIRST = re.compile(r"([a-z]+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})" + _TIME)
+_MONTH = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{4})", re.ASCII)
+_NAMED_MONTH = re.compile(r"([^\W\d][^\d.,/-]*?)[\s.,/-]+(\d{4})")
+_LONGEST = 60
+
+
+def _spelt(name: str) -> str:
+    """A month's name as it is looked up: alef in all its forms is one."""
+    return re.sub("[أإآ]", "ا", " ".join(name.split()))
+
+
+_MONTHS = {_spelt(name): n for names in (_ENGLISH, _LEVANT, _EGYPT) for n, name in enumerate(names, 1)}
+_MONTHS |= {name[:3]: n for n, name in enumerate(_ENGLISH, 1)} | {"sept": 9, _spelt("إبريل"): 4}
+
+
+def usual(value: object) -> str | None:
+    """Return `YYYY-MM-DD` or `YYYY-MM` for a day or month in another form; None where it is none of these.
+
+    The day stands before the month: 3/4/2026 is in April.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return None
+    text = plain_digits(clean(value)).casefold()
+    if found := _NUMBERS.fullmatch(text):
+        return _text(found[3], int(found[2]), found[1])
+    if found := _NAMED.fullmatch(text):
+        return _text(found[3], _MONTHS.get(_spelt(found[2])), found[1])
+    if found := _NAME_FIRST.fullmatch(text):
+        return _text(found[3], _MONTHS.get(found[1]), found[2])
+    if found := _MONTH.fullmatch(text):
+        return _text(found[2], int(found[1]))
+    if found := _NAMED_MONTH.fullmatch(text):
+        return _text(found[2], _MONTHS.get(_spelt(found[1])))
+    return None
+
+
+def _text(year: str, month: int | None, day: str = "") -> str | None:
+    if month is None or not 1 <= month <= 12:
+        return None
+    return f"{year}-{month:02d}-{int(day):02d}" if day else f"{year}-{month:02d}"

@@ -1,0 +1,28 @@
+"""HXL hashtags (hxlstandard.org 1.1): what a column is about, for whoever puts tables of many organisations together."""
+
+from fieldsync.schema.model import Field
+
+SYSTEM = {"id": "#meta+id", "code": "#meta+code", "unit": "#adm+unit", "updated": "#date+updated"}
+_BY_TYPE = {
+    "date": "#date",
+    "month": "#date+month",
+    "geopoint": "#geo+coord",
+    "phone": "#contact+phone",
+    "money": "#value",
+    "int": "#indicator+num",
+    "number": "#indicator+num",
+    "choice": "#indicator+code",
+    "state": "#status",
+    "approval": "#status+approval",
+    "bool": "#indicator+bool",
+    "ref": "#meta+id",
+    "paper": "#meta+paper",
+}
+
+
+def tag(field: Field) -> str:
+    """Return a field's hashtag: its own, or one made from its type and name."""
+    if field.hxl:
+        return field.hxl
+    plural = "+list" if field.kind == "set" else ""
+    return f"{_BY_TYPE.get(field.type, '#description')}{plural}+{field.name}"

@@ -1,0 +1,221 @@
+"""Excel workbooks (.xlsx), the only place that knows openpyxl: one sheet's rows in batches, and sheets written row by row.
+
+A workbook comes from anybody: what it unpacks to is bounded before anything is unpacked, and no fault of the library gets out.
+"""
+
+import datetime as dt
+import os
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fieldsync import errors
+
+BATCH = 2_000
+MAX_ROWS = 1_048_576  # of a sheet, as Excel has it
+MAX_COLUMNS = 2_000
+MAX_PARTS = 5_000
+MAX_UNPACKED = 1024 * 1024 * 1024  # bytes: a sheet is read as a stream
+MAX_TEXTS = 96 * 1024 * 1024  # bytes: what openpyxl keeps in memory
+MAX_RATIO = 200  # that small a file never unpacks to so much
+_SMALL = 16 * 1024 * 1024
+_OLD = b"\xd0\xcf\x11\xe0"  # .xls, or a workbook behind a password
+_PLAIN = {str, int, type(None), bool}
+FAULTS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"})
+
+Row = Sequence[Any]
+
+
+def check_zip(path: Path) -> None:
+    """Refuse what is no workbook, or would unpack to more than any real one; BadFile."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        if head == _OLD:
+            raise errors.BadFile(file=path.name, reason="old_workbook")
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except OSError as fault:
+        raise errors.BadFile(file=path.name, reason="unreadable") from fault
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError) as fault:
+        raise errors.BadFile(file=path.name, reason="workbook") from fault
+    whole = sum(part.file_size for part in parts)
+    texts = sum(part.file_size for part in parts if "worksheets/" not in part.filename)
+    packed = sum(part.compress_size for part in parts)
+    bomb = whole > _SMALL and whole > MAX_RATIO * max(packed, 1)
+    if bomb or whole > MAX_UNPACKED or texts > MAX_TEXTS or len(parts) > MAX_PARTS:
+        raise errors.BadFile(file=path.name, reason="workbook_large")
+
+
+class Workbook:
+    """A sheet of a workbook as rows: dates as text, whole numbers whole, what a formula last gave."""
+
+    quoted = False
+    headed = True
+    faulty: frozenset[str] | None = FAULTS
+
+    def __init__(self, path: Path, sheet: str | None = None) -> None:
+        self.names: list[str] = []
+        self._name = path.name
+        self._at = 0
+        check_zip(path)
+        self._book = self._opened(path)
+        self._sheet, self._total = self._chosen(sheet)
+        self._rows = self._values()
+        self._first: tuple[int, Row] | None = None
+        for number, row in self._rows:
+            self.names = ["" if cell is None else str(cell).strip() for cell in row]
+            self._at = number
+            break
+        if not any(self.names):
+            raise self._bad("empty")
+        if len(self.names) > MAX_COLUMNS:
+            raise self._bad("workbook_large")
+
+    def _opened(self, path: Path) -> Any:
+        import openpyxl
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        except OSError as fault:
+            raise self._bad("unreadable") from fault
+        except Exception as fault:  # a foreign file makes it raise anything
+            raise self._bad("workbook") from fault
+
+    def _chosen(self, wanted: str | None) -> tuple[Any, int | None]:
+        """The sheet of that name, else the first that is shown; and how many rows it says it has."""
+        try:
+            sheets = {sheet.title: sheet for sheet in self._book.worksheets}
+            if wanted is not None and wanted not in sheets:
+                raise self._bad("no_sheet", sheet=wanted, sheets=list(sheets))  # noqa: TRY301 - let through below
+            shown = [sheet for sheet in sheets.values() if sheet.sheet_state == "visible"]
+            sheet = sheets[wanted] if wanted is not None else next(iter([*shown, *sheets.values()]))
+            total = sheet.max_row
+            sheet.reset_dimensions()  # what a sheet says of its size is often not so
+        except errors.BadFile:
+            raise
+        except Exception as fault:  # as above
+            raise self._bad("workbook") from fault
+        return sheet, total if isinstance(total, int) and total <= MAX_ROWS else None
+
+    def _values(self) -> Iterator[tuple[int, Row]]:
+        """Yield the rows that are not empty, with their numbers."""
+        number = 0
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                for row in self._sheet.iter_rows(values_only=True):
+                    number += 1
+                    if number > MAX_ROWS:
+                        raise self._bad("workbook_large")  # noqa: TRY301 - let through below
+                    self._at = number
+                    if any(cell is not None for cell in row):
+                        yield number, [cell if type(cell) in _PLAIN else _plain(cell) for cell in row]
+        except errors.BadFile:
+            raise
+        except Exception as fault:  # as above
+            raise self._bad("workbook", line=number + 1) from fault
+
+    def batches(self) -> Iterator[tuple[int, list[Row]]]:
+        """Yield the rows; a batch's stand together, so that their numbers follow from the first."""
+        width = len(self.names)
+        first = last = 0
+        rows: list[Row] = []
+        for number, row in self._rows:
+            if rows and (number != last + 1 or len(rows) >= BATCH):
+                yield first, rows
+                rows = []
+            if not rows:
+                first = number
+            last = number
+            rows.append(_as_wide(row, width))
+        if rows:
+            yield first, rows
+
+    def place(self) -> tuple[int, int | None]:
+        """Return how many rows were read, and of how many."""
+        return self._at, self._total
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self._rows.close()  # type: ignore[attr-defined]  # a generator
+        self._book.close()
+
+    def _bad(self, reason: str, **facts: object) -> errors.BadFile:
+        return errors.BadFile(file=self._name, reason=reason, **facts)
+
+
+def _as_wide(row: Row, width: int) -> Row:
+    """A row with a cell for each column; empty cells beyond the last column are none, others tell that there are too many."""
+    if len(row) > width:
+        used = max((at for at, cell in enumerate(row, 1) if cell is not None), default=0)
+        row = row[: max(used, width)]
+    return row if len(row) >= width else [*row, *[None] * (width - len(row))]
+
+
+def _plain(cell: object) -> object:
+    """A cell as other files would have it."""
+    if isinstance(cell, float):
+        return int(cell) if cell.is_integer() and abs(cell) < 2**53 else cell
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat()[:10] if cell.time() == dt.time() else cell.isoformat(" ", "seconds")
+    if isinstance(cell, dt.date | dt.time):
+        return cell.isoformat()
+    return cell if isinstance(cell, str | int | bool) or cell is None else str(cell)
+
+
+def write(path: Path, title: str, heads: Sequence[Row], rows: Iterable[Row], *, rtl: bool = False) -> None:
+    """Write a workbook of one sheet: `heads` stay in sight and can be filtered by. Text is text, whatever it begins with."""
+    from openpyxl import Workbook as New
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    from openpyxl.styles import Font
+
+    book = New(write_only=True)
+    sheet = book.create_sheet(title[:31])
+    sheet.sheet_view.rightToLeft = rtl
+    sheet.freeze_panes = f"A{len(heads) + 1}"
+
+    def cell(value: object, font: Font | None = None) -> object:
+        if isinstance(value, dt.date):
+            made = WriteOnlyCell(sheet, value)
+            made.number_format = "yyyy-mm-dd"
+            return made
+        if not isinstance(value, str):
+            return value
+        text = ILLEGAL_CHARACTERS_RE.sub("", value)[:32_767]
+        if font is None and not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+            return text
+        made = WriteOnlyCell(sheet, text)
+        made.data_type = "s"
+        made.quotePrefix = font is None  # so it stays when somebody edits the cell
+        if font is not None:
+            made.font = font
+        return made
+
+    fonts = [Font(bold=True), *[Font(color="808080", size=9)] * (len(heads) - 1)]
+    for at, name in enumerate(heads[0] if heads else ()):
+        column = sheet.column_dimensions[_letters(at + 1)]
+        column.width = min(max(len(str(name)) + 2, 12), 40)
+    for head, font in zip(heads, fonts, strict=True):
+        sheet.append([cell(str(name), font) for name in head])
+    for row in rows:
+        sheet.append([cell(value) for value in row])
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        book.save(file)
+
+
+def _letters(number: int) -> str:
+    from openpyxl.utils import get_column_letter
+
+    return str(get_column_letter(number))
