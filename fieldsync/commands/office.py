@@ -34,7 +34,7 @@ def import_file(
     Example: fieldsync import households.xlsx --type household --map "Family=family_name" --dry-run
     """
     from fieldsync.commands.changes import pairs
-    from fieldsync.exchange import tabular
+    from fieldsync.exchange import heads, tabular
     from fieldsync.ui import columns, words
 
     settings = settings_of(ctx)
@@ -42,7 +42,7 @@ def import_file(
     path = Path(file)
     with opened(ctx) as node:
         if at_terminal() and not settings.json and not yes:
-            found, before = tabular.propose(node, path, type_, given, sheet=sheet)
+            found, before = heads.propose(node, path, type_, given, sheet=sheet)
             if not before and not columns.confirmed(tables(ctx), node.schema.type(type_), found):
                 raise errors.Usage(reason="import_columns")
             given = {one.header: one.name for one in found if one.by not in ("name", "label")}

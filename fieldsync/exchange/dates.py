@@ -1,7 +1,9 @@
 """Days and months as people write them in tables: the day first, or with the month's name in English or Arabic."""
 
 import re
+from collections.abc import Callable
 
+from fieldsync import errors
 from fieldsync.schema.cleaning import clean, plain_digits
 
 _ENGLISH = (
@@ -59,3 +61,18 @@ def _text(year: str, month: int | None, day: str = "") -> str | None:
     if month is None or not 1 <= month <= 12:
         return None
     return f"{year}-{month:02d}-{int(day):02d}" if day else f"{year}-{month:02d}"
+
+
+def either(normal: Callable[[object], object]) -> Callable[[object], object]:
+    """Take days and months as people write them, too."""
+
+    def day(value: object) -> object:
+        try:
+            return normal(value)
+        except errors.IllegalValue as refused:
+            found = usual(value)
+            if found is None or refused.facts.get("reason") not in ("not_date", "not_month"):
+                raise
+            return normal(found)
+
+    return day

@@ -5,7 +5,7 @@ nothing about its field; to take a value away is an edit.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from fieldsync.core.register import Value
 from fieldsync.exchange import dates, mapping
 from fieldsync.exchange.cells import Memory, members, ticked, unquoted
 from fieldsync.exchange.finding import Finder
+from fieldsync.exchange.heads import without_heads
 from fieldsync.exchange.known import Known
-from fieldsync.exchange.mapping import ID, UNIT, Column, Proposal
+from fieldsync.exchange.mapping import ID, UNIT, Column
 from fieldsync.exchange.rejects import Batch, Outcome, Words, rejected
-from fieldsync.exchange.sheets import Row, Sheet, open_sheet
+from fieldsync.exchange.sheets import Row, open_sheet
 from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
@@ -70,7 +71,7 @@ def import_file(
                     quoted=table.quoted,
                     faulty=table.faulty,
                 )
-                for first, rows in _without_heads(table, kind):
+                for first, rows in without_heads(table, kind):
                     importer.take(table.names, first, rows, dry=dry_run or bool(outcome.faults))
                     if progress is not None:
                         progress(*table.place(), "reading")
@@ -85,33 +86,6 @@ def import_file(
         "added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged, "rejected": 0,
         "file": str(path), "dry_run": dry_run, "columns": outcome.columns, "key": outcome.key,
     }  # fmt: skip
-
-
-def propose(
-    node: Node, path: Path, type: str, given: Mapping[str, str], *, sheet: str | None = None
-) -> tuple[list[Proposal], bool]:
-    """Return what each column would be taken for, and whether a person said so of such a file before. BadFile."""
-    kind = node.schema.type(type)
-    with open_sheet(path, sheet) as table:
-        for _ in _without_heads(table, kind):
-            break
-        with node.store.read() as tx:
-            before, _ = mapping.remembered(tx, kind, table.names)
-        return mapping.proposed(table.names, kind, before | dict(given)), bool(before)
-
-
-def _without_heads(table: Sheet, kind: Type) -> Iterator[tuple[int, list[Row]]]:
-    """A file's rows, without those on top that are about the columns."""
-    whole = not table.headed
-    for first, rows in table.batches():
-        if whole:
-            yield first, rows
-            continue
-        whole = True
-        names, done = mapping.below_header(table.names, rows, kind)
-        table.names = list(names)
-        if rows[done:]:
-            yield first + done, rows[done:]
 
 
 class _Importer:
@@ -186,7 +160,7 @@ class _Importer:
             return lambda value: members(spec, value, found)
         normal = validate.normaliser(spec)
         if not spec.to:
-            return _usual(normal) if spec.type in ("date", "month") else normal
+            return dates.either(normal) if spec.type in ("date", "month") else normal
         reference = self._reference(spec)
         return lambda value: normal(reference(value))
 
@@ -395,21 +369,6 @@ class _Importer:
             changes |= dict.fromkeys((f"{name}/{m}" for m in gone), False)
         changes = save.without_stale(self._node, self._tx, row, changes) if changes else changes
         return save.draft_edit(self._node, row, self._kind, changes) if changes else None
-
-
-def _usual(normal: Callable[[object], object]) -> Callable[[object], object]:
-    """Take days and months as people write them, too."""
-
-    def day(value: object) -> object:
-        try:
-            return normal(value)
-        except errors.IllegalValue as refused:
-            usual = dates.usual(value)
-            if usual is None or refused.facts.get("reason") not in ("not_date", "not_month"):
-                raise
-            return normal(usual)
-
-    return day
 
 
 def _with_state(

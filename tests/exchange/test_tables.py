@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.exchange import dates, export, tabular, workbook
+from fieldsync.exchange import dates, export, heads, tabular, workbook
 from fieldsync.exchange.export import Wish
 from fieldsync.sync import read, save
 from fieldsync.sync.node import Node
@@ -366,7 +366,7 @@ def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) ->
     told = tabular.import_file(people.amal, _csv(tmp_path, [rows[0], ["1", "حسن", "x"]]), "household")
     assert (_counts(told), told["key"]) == ((0, 1, 0), "family_book_no")
     assert told["columns"] == {"Booklet": "family_book_no", "Nachname": "family_name"}
-    found, before = tabular.propose(people.amal, path, "household", {})
+    found, before = heads.propose(people.amal, path, "household", {})
     assert before
     assert [tuple(one) for one in found] == [
         ("Booklet", "family_book_no", "given"), ("Nachname", "family_name", "given"), ("colour", "", "given"),
