@@ -2,13 +2,14 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
 from fieldsync import errors
 from fieldsync.core import codes
-from fieldsync.core.commit import Commit
+from fieldsync.core.commit import Commit, decode
 from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.core.names import same
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
 from fieldsync.core.state import field_of, register_of
@@ -153,9 +154,33 @@ class Permit:
             seen = dict(pairs)
             for name in row.conflicts.keys() & set(names):
                 others = [h for h in candidates(register_of(row.state, name)) if h.device != commit.device]
-                if sum(head.seq <= seen.get(head.device, 0) for head in others) > 1:
+                covered = sum(head.seq <= seen.get(head.device, 0) for head in others)
+                if covered > 1 or (covered and self._merges(commit, name, seen)):
                     return True
         return False
+
+    def _merges(self, commit: Commit, name: str, seen: Mapping[bytes, int]) -> bool:
+        """Say whether a device, with what it wrote before, comes to replace several others' values of which none had seen another.
+
+        One head in each commit would else decide as well as both in one.
+        """
+        rules = self._rules.of(commit.type)
+        refused = {seq for seq, _, _ in self._tx.refusals(commit.device)}
+        covered, others = dict(seen), []
+        for logged in self._tx.commits_of(commit.record):
+            if logged.body is None:
+                continue
+            one = rules.today(decode(logged.body))
+            if name not in one.fields:
+                continue
+            context = next((dict(pairs) for names, pairs in one.context if name in names), {})
+            if one.device != commit.device:
+                others.append((one, {**context, one.device: one.seq - 1}))
+            elif one.seq < commit.seq and one.seq not in refused:
+                covered |= {device: max(seq, covered.get(device, 0)) for device, seq in context.items()}
+        replaced = [(one, context) for one, context in others if one.seq <= covered.get(one.device, 0)]
+        last = [one for one, _ in replaced if not any(one.seq <= context.get(one.device, 0) for _, context in replaced)]
+        return any(not same(one.fields[name], last[0].fields[name]) for one in last[1:])
 
     def _check_fields(self, commit: Commit) -> bool:
         """Check the values against the form, and return whether a decision is among them."""

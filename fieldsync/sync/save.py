@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 from fieldsync import errors
 from fieldsync.core import codes, commit, names, stamp
 from fieldsync.core.commit import Commit, state_of
-from fieldsync.core.register import EMPTY, Head, Value, context
+from fieldsync.core.register import EMPTY, Head, Register, Value, context
 from fieldsync.core.settle import counted, present, settle
 from fieldsync.core.state import State, dots, field_of, register_of, registers
 from fieldsync.crypto import chain
@@ -225,8 +225,18 @@ def draft_edit(
         register = register_of(state, name)
         if register is not EMPTY:
             shown = settle(register, type_rules.of(field_of(name), member="/" in name).policy).head
+            if name in row.conflicts and _third(state, register, node.device, shown):
+                shown = None  # with what our own head replaced, the one shown would decide between others
             seen[name] = context(register, node.device, shown, decides=decides)
     return Draft(row.state.record, row.state.type, kind.version, dict(sorted(fields.items())), seen, _note(note))
+
+
+def _third(state: State, register: Register, me: bytes, shown: Head | None) -> bool:
+    """Say whether others than us and the author of the head shown may have had a part in a conflict in which we have one."""
+    if shown is None or shown.device == me or not any(head.device == me for head in register.heads):
+        return False
+    base = None if state.base is None else state.base.dot
+    return any(dot != base and dot[0] not in (me, shown.device) for dot in register.seen.items())
 
 
 def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on: State | None) -> Fields:

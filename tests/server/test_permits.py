@@ -104,6 +104,59 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
     assert rows(amal)[record].doc["location"] == "decided"
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: bool) -> None:
+    """A tampered laptop replaces one of two others' values in a first commit, and the other in a second: that one decides."""
+    before = len(refused(amal))
+    record = household(amal, location="a")
+    office.sync("amal", "basim", "samar")
+    for name in ("basim", "samar"):
+        save.edit(office[name], record.hex(), Changes(set={"location": name}))
+    office.sync("basim", "samar", "amal")
+    kind = amal.schema.type("household")
+    heads = rows(amal)[record].state.fields["location"].heads
+    for left in reversed(heads):
+        with amal.store.write() as tx:
+            row = tx.rows([record])[record]
+            draft = save.draft_edit(amal, row, kind, {"location": "mine"}, decides=True)
+            seen = dict(draft.seen["location"])
+            if left is heads[1]:
+                seen[left.device] = left.seq - 1
+            save.commit_drafts(amal, tx, [draft._replace(seen={"location": seen})])
+        assert len(rows(amal)[record].state.fields["location"].heads) == (2 if left is heads[1] else 1)
+        if not at_once:
+            office.sync("amal")
+    office.sync("amal")
+    assert refused(amal)[-1]["code"] == "role_refused"
+    assert len(refused(amal)) == before + 1
+    office.sync("basim", "samar", "amal")
+    office.equal("amal", "basim", "samar")
+    assert len(review.items_of(office["samar"], record.hex())[0]["heads"]) == 2
+
+
+def test_who_is_one_of_three_decides_nothing_by_editing_twice(office: Office, amal: Node) -> None:
+    """Amal edits a field that Basim and Samar disagree on, then again over Basim's next value: taken, and still for review.
+
+    Between herself and Basim alone her second edit replaces both of theirs, as it ever did.
+    """
+    for third in (True, False):
+        record = household(amal, location="a")
+        office.sync("amal", "basim", "samar")
+        if third:
+            save.edit(office["samar"], record.hex(), Changes(set={"location": "samar"}))
+        save.edit(office["basim"], record.hex(), Changes(set={"location": "basim 1"}))
+        office.sync("basim", "samar", "amal")
+        save.edit(amal, record.hex(), Changes(set={"location": "amal 1"}))
+        save.edit(office["basim"], record.hex(), Changes(set={"location": "basim 2"}))
+        office.sync("basim", "amal")
+        assert rows(amal)[record].doc["location"] == "basim 2"
+        save.edit(amal, record.hex(), Changes(set={"location": "amal 2"}))
+        assert office.sync("amal")[0]["refused"] == 0
+        office.sync("basim", "samar")
+        office.equal("amal", "basim", "samar")
+        assert ("location" in rows(office["hq"])[record].conflicts) is third
+
+
 def test_a_decision_s_undoing_is_one_too(office: Office, amal: Node) -> None:
     """What only a supervisor may write is refused from anybody else, in whatever words."""
     record = household(amal, location="a")
