@@ -76,6 +76,10 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     role: str
 
 
+LEFT = "_left"
+"""The unit, nobody's, of what has left a branch's units and stays there until all its laptops have heard."""
+
+
 class Device(msgspec.Struct, frozen=True):
     """A device as this node knows it. `head` and `chain`: how far its verified commits go here."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fieldsync.core.state import term
 from fieldsync.store.channels import Channels, Places, signed
-from fieldsync.store.contract import NOWHERE_ELSE, Row
+from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
 from fieldsync.store.reading import COLUMNS
 from fieldsync.store.rowcodec import dump_json, encode_registers
 from fieldsync.store.search import Search
@@ -64,6 +64,16 @@ class Records(Channels, Search):
         for row in places.several:
             self.set_also(row)
         self._count()
+
+    def set_aside(self, rows: Iterable[Row]) -> None:
+        """Take records out of all their channels, and tell these; the records stay until nobody has to be told any more."""
+        rows = list(rows)
+        if not rows:
+            return
+        self.left = self.channel_number(LEFT)
+        for row in rows:
+            row.channel, row.also = self.left, NOWHERE_ELSE
+        self.save({row.state.record: (row, set()) for row in rows})
 
     def purge(self, rows: Iterable[Row]) -> None:
         """Forget records that left this node's scope; the commit log keeps what this device wrote."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from fieldsync.store.contract import NOWHERE_ELSE, Row
+from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
 from fieldsync.store.numbers import Numbered
 
 
@@ -51,6 +51,17 @@ class Several(Numbered):
             self.several.pop(row.n, None)
 
     # --- what has left ---
+
+    @cached_property
+    def left(self) -> int:
+        """The channel of what has left this branch's units; 0 where nothing ever did."""
+        row = self.sql("SELECT n FROM channel WHERE unit = ?", (LEFT,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def left_at(self, n: int) -> list[tuple[int, int]]:
+        """Return (channel, arrival) of the entries that say that a record (by its number) has left."""
+        query = "SELECT channel, arrival FROM channel_entry WHERE record = ? AND gone"
+        return [tuple(row) for row in self.sql(query, (n,))]
 
     def depart(self, rows: Iterable[Row], unit: str | None = None) -> None:
         """Remember that records were taken off this node, so that its person is told."""

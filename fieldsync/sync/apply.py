@@ -228,6 +228,8 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
             return top.channel, top.also
         if owner is not None and unit is not None:
             return number(unit), ()
+        if unit is None and tx.left and top.channel == tx.left:
+            return tx.left, ()  # what is written to it here follows it; only the server above brings it back
         if rules.of(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
             return number(unit), ()  # a type that is news here: it stays where it came by
         end = BELOW if rules.of(top.state.type).below else ""

@@ -121,6 +121,8 @@ class Healer:
             unsent = self._unsent(tx)
             healed = set(batch) - unsent
             purged = tx.rows(self._gone & healed if self._join else healed)
+            if not self.node.is_laptop:  # its laptops are to hear of it
+                tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge(purged.values())
             states = [state for state in fetched if state.record not in unsent]
             applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)

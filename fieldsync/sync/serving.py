@@ -217,6 +217,13 @@ class Serving:
         node = self.node
         self._meet()
         with node.store.read() as tx:
+            branch = tx.get(relay.UPSTREAM) is not None
+        if branch and not (self.hello.where or self.hello.budget or by_stick):
+            with node.store.write(
+                durable=False
+            ) as tx:  # it lets go of what has left when all have heard: letting_go.py
+                tx.tell_hello(self.device.id, messages.encode(self.hello))
+        with node.store.read() as tx:
             device = tx.device(self.device.id)
             assert device is not None
             channels = visible(tx, device.grants) if not self.hello.where else []

@@ -17,7 +17,7 @@ from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Logged, Server, sees
-from fieldsync.sync import aside, budgets, clocks, epochs, forms, relay
+from fieldsync.sync import aside, budgets, clocks, epochs, forms, letting_go, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, visible
 from fieldsync.sync.node import Node
@@ -250,13 +250,19 @@ class Client:
         node = self.node
         with node.store.write(durable=False) as tx:
             channel = tx.channel_number(message.unit)
-            applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop)
+            known = tx.rows(dict.fromkeys(state.record for state in states))
+            before = set(known)
+            applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
             left = [row for row in tx.rows(message.gone).values() if channel in row.channels]
-            unsent = relay.unsent(self, tx) if left else set()
-            if any(row.state.record in unsent for row in left):
-                self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
-            tx.depart(row for row in left if row.state.record not in unsent)
-            tx.purge(row for row in left if row.state.record not in unsent)
+            if node.is_laptop:
+                unsent = relay.unsent(self, tx) if left else set()
+                if any(row.state.record in unsent for row in left):
+                    self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
+                tx.depart(row for row in left if row.state.record not in unsent)
+                tx.purge(row for row in left if row.state.record not in unsent)
+            else:
+                tx.set_aside(left)
+                letting_go.come_back(tx, (row for record, row in applied.rows.items() if record not in before))
             if message.unit not in self._kept:
                 tx.set_cursor(self.server.id, channel, message.arrival)
             tx.put("last", _heard(states, tx.get("last"), node.clock() - self.tally.clock_off))
@@ -280,6 +286,8 @@ class Client:
             me = tx.device(self.node.device)
             if self.node.is_laptop and me is not None and me.head == self.acked:
                 self._leave(tx)
+            if self.branch:
+                letting_go.let_go(self, tx)
             tx.sweep()
         self.ended = end
 

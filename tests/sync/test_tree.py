@@ -4,18 +4,19 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import office
-from fieldsync.sync import copies, save
+from fieldsync.sync import copies, save, verify
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
 from tests import directly
 from tests.cast import join_directly, open_node, rows, unlock
 from tests.scale import SCALE
-from tests.tree import ABOVE, HOME, SERVERS, Tree, check
+from tests.tree import ABOVE, BRANCHES, HOME, SERVERS, Tree, check, seen
 
 _fields = st.fixed_dictionaries(
     {}, optional={"location": st.sampled_from(["جبلة", "طرطوس", "x"]), "size_stated": st.integers(1, 9), "address": st.just("شارع")}
@@ -23,6 +24,7 @@ _fields = st.fixed_dictionaries(
 _step = st.one_of(
     st.tuples(st.just("add"), st.sampled_from(tuple(HOME)), _fields),
     st.tuples(st.just("edit"), st.sampled_from(tuple(HOME)), st.integers(0, 5), _fields),
+    st.tuples(st.just("move"), st.sampled_from(tuple(HOME)), st.integers(0, 5), st.sampled_from(tuple(BRANCHES.values()))),
     st.tuples(st.just("sync"), st.sampled_from((*HOME, *ABOVE)), st.sampled_from(SERVERS), st.none() | st.integers(0, 6)),
     st.tuples(st.just("sync"), st.sampled_from((*HOME, *ABOVE)), st.sampled_from(SERVERS), st.none()),
 )  # fmt: skip
@@ -36,6 +38,8 @@ def play(tree: Tree, steps: Sequence[Any]) -> None:
             save.add(tree.nodes[name], "household", Changes(set=more[0]), unit="LAT/JBL" if name == "dima" else None)
         elif what == "edit":
             tree.edit(name, *more)
+        elif what == "move":
+            tree.move(name, *more)
         elif name != more[0]:
             tree.sync(name, *more)
 
@@ -94,6 +98,61 @@ def test_a_revoked_device_is_locked_out_at_the_branch_from_its_next_night_on() -
             assert known is not None
             assert known.state == "revoked"
         assert len(rows(tree.nodes["jbl"])) == 1
+    finally:
+        tree.close()
+
+
+@pytest.mark.parametrize("who", ["dima", "amal"])
+def test_what_moved_away_goes_from_a_branch_when_all_its_laptops_have_heard(who: str) -> None:
+    """Moved by headquarters or by Amal: Basim, who was away, is told, his edit made meanwhile follows it, and then the branch lets go."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        child = save.add(tree.nodes["amal"], "person", Changes(set={"household": record.hex()}))
+        tree.settle()
+        jbl, basim = tree.nodes["jbl"], tree.nodes["basim"]
+        tree.move(who, sorted(rows(tree.nodes[who])).index(record), "LAT/QRD")
+        save.edit(basim, record.hex(), Changes(set={"address": "شارع"}))
+        for _ in range(3):
+            tree.sync("dima", "hq")
+            assert tree.sync("amal", "jbl") == 0
+            assert tree.sync("jbl", "hq") == 0
+        assert set(rows(jbl)) == {record, child}  # Basim has not heard
+        assert seen(jbl) == rows(tree.nodes["amal"]) == {}
+        assert tree.sync("basim", "jbl") == 0
+        assert rows(basim) == {}
+        tree.sync("jbl", "hq")
+        assert set(rows(jbl)) == {record, child}  # he was told, and did not say yet that he has it
+        tree.sync("basim", "jbl")
+        assert tree.sync("jbl", "hq") == 0
+        assert rows(jbl) == {}
+        assert verify.check(jbl)["faults"] == []
+        assert not any(tree.settle())
+        check(tree)
+        assert rows(tree.nodes["samar"])[record].doc["address"] == "شارع"
+        tree.move("samar", sorted(rows(tree.nodes["samar"])).index(record), "LAT/JBL")  # and back
+        assert not any(tree.settle())
+        check(tree)
+        assert set(rows(basim)) == {record, child}
+    finally:
+        tree.close()
+
+
+def test_a_laptop_that_was_locked_out_keeps_nothing_at_the_branch() -> None:
+    """Basim never comes again: once he is locked out, nobody waits for him."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        tree.move("dima", 0, "LAT/QRD")
+        for _ in range(3):
+            tree.sync("dima", "hq")
+            tree.sync("amal", "jbl")
+            tree.sync("jbl", "hq")
+        assert set(rows(tree.nodes["jbl"])) == {record}
+        office.revoke(tree.nodes["hq"], tree.nodes["basim"].letters)
+        tree.sync("jbl", "hq")
+        assert rows(tree.nodes["jbl"]) == {}
     finally:
         tree.close()
 
