@@ -46,6 +46,23 @@ TREE = Branch(
                 "undo": Leaf("supervise:undo"),
             },
         ),
+        "case": Branch(
+            "Case management: opened, assessed, planned, carried out, closed.",
+            None,
+            {
+                "open": Leaf("cases:open_case"),
+                "assess": Leaf("cases:assess"),
+                "plan": Leaf("cases:plan"),
+                "advance": Leaf("cases:advance"),
+                "approve": Leaf("cases:approve"),
+                "return": Leaf("cases:send_back"),
+                "close": Leaf("cases:close"),
+                "reopen": Leaf("cases:reopen"),
+                "transfer": Leaf("cases:transfer"),
+            },
+        ),
+        "agenda": Leaf("cases:agenda"),
+        "caseload": Leaf("cases:caseload"),
         "import": Leaf("office:import_file"),
         "export": Leaf("office:export"),
         "schema": Branch(

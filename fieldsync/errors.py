@@ -100,6 +100,12 @@ class IllegalStep(BadInput):
     code = "illegal_step"
 
 
+class NothingToApprove(BadInput):
+    """A case that asks for no approval, or for several and none was named; facts: code, asked."""
+
+    code = "nothing_to_approve"
+
+
 class Incomplete(BadInput):
     """Fields that are needed before the first state is left; facts: type, fields."""
 

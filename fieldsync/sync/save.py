@@ -119,19 +119,25 @@ def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
 
 def add(node: Node, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None) -> bytes:
     """Save a new record and return its id. UnknownType, UnknownField, IllegalValue, Incomplete, UnitRefused, RoleRefused."""
-    kind = node.schema.type(type)
     with node.store.write() as tx:
-        fields = new_fields(node, tx, kind, changes)
-        unit = unit or _home_unit(node, tx, kind, fields)
-        steps.check(kind, fields, {}, node.may_write(unit).role)
-        fields["_unit"] = unit
-        fields["_code"] = next_code(node, tx, unit)[0]
-        record = node.new_id()
-        _counts(node, kind, changes, fields, None)
-        _logs(node, tx, kind, changes, fields)
-        draft = Draft(record, type, kind.version, dict(sorted(fields.items())), {}, _note(note))
+        draft = draft_add(node, tx, type, changes, unit=unit, note=note)
         commit_drafts(node, tx, [draft])
-    return record
+    return draft.record
+
+
+def draft_add(
+    node: Node, tx: Tx, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None
+) -> Draft:
+    """Return the draft of a new record, its unit that of its owner or the person's own; the same errors."""
+    kind = node.schema.type(type)
+    fields = new_fields(node, tx, kind, changes)
+    unit = unit or _home_unit(node, tx, kind, fields)
+    steps.check(kind, fields, {}, node.may_write(unit).role)
+    fields["_unit"] = unit
+    fields["_code"] = next_code(node, tx, unit)[0]
+    _counts(node, kind, changes, fields, None)
+    _logs(node, tx, kind, changes, fields)
+    return Draft(node.new_id(), type, kind.version, dict(sorted(fields.items())), {}, _note(note))
 
 
 def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
@@ -197,14 +203,22 @@ def edit(node: Node, ref: str, changes: Changes, *, note: str | None = None, bas
     """
     with node.store.write() as tx:
         row = find_row(tx, ref)
-        grant = node.may_write(*units_of(tx, row))
-        kind = node.schema.type(row.state.type)
-        fields = _edited(node, tx, row, kind, changes, based_on)
-        steps.check(kind, fields, row.doc, grant.role)
-        _logs(node, tx, kind, changes, fields)
-        if fields:
-            commit_drafts(node, tx, [draft_edit(node, row, kind, fields, note=note, based_on=based_on)])
+        draft = draft_change(node, tx, row, changes, note=note, based_on=based_on)
+        if draft is not None:
+            commit_drafts(node, tx, [draft])
     return row.state.record
+
+
+def draft_change(
+    node: Node, tx: Tx, row: Row, changes: Changes, *, note: str | None = None, based_on: State | None = None
+) -> Draft | None:
+    """Return the draft of what a person changed of a record, None where that is nothing; the same errors."""
+    grant = node.may_write(*units_of(tx, row))
+    kind = node.schema.type(row.state.type)
+    fields = _edited(node, tx, row, kind, changes, based_on)
+    steps.check(kind, fields, row.doc, grant.role)
+    _logs(node, tx, kind, changes, fields)
+    return draft_edit(node, row, kind, fields, note=note, based_on=based_on) if fields else None
 
 
 def draft_edit(

@@ -63,6 +63,8 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
     named = kind.fields.get(str(facts.get("field")))
     if named is not None:
         made["field"] = _label(named, lang)
+        if facts.get("reason") == "rule" and named.hint:
+            made["rule"] = named.hint.get(lang, "")  # what the form's makers say of it; else the rule itself
         if isinstance(facts.get("choices"), list):
             made["choices"] = [choice.label.get(lang, choice.code) for choice in named.offered]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")

@@ -67,6 +67,8 @@ WORDS = {
     "illegal_step!": "الممكن بعدها: {allowed}.",
     "illegal_step.new": "يبدأ السجلّ الجديد بالحالة {allowed}؛ لم يتغيّر شيء.",
     "illegal_step.new!": "اترك الحالة، وغيّرها حين يكتمل السجلّ.",
+    "nothing_to_approve": "لا يوجد في {code} طلب اعتماد محدد؛ لم يتغير شيء.",
+    "nothing_to_approve!": "المطلوب اعتماده: {asked}. حدّد --plan أو --closure.",
     "incomplete": "مطلوب قبل مغادرة الحالة الأولى: {fields}؛ لم يتغيّر شيء.",
     "incomplete!": "املأ هذه الحقول ثم غيّر الحالة.",
     "bad_rows": "في {file} صفوف غير مقبولة عددها {count}؛ لم يُستورد أي صف.",

@@ -67,6 +67,8 @@ WORDS = {
     "illegal_step!": "Possible next: {allowed}.",
     "illegal_step.new": "A new record begins as {allowed}; nothing was changed.",
     "illegal_step.new!": "Leave the state out, and change it once the record is complete.",
+    "nothing_to_approve": "{code} asks for no approval that could be meant; nothing was changed.",
+    "nothing_to_approve!": "It asks for: {asked}. Name one with --plan or --closure.",
     "incomplete": "Needed before the first state can be left: {fields}; nothing was changed.",
     "incomplete!": "Fill these in, then change the state.",
     "bad_rows": "{count} rows of {file} are not acceptable; none was imported.",

@@ -1,0 +1,303 @@
+"""Case management in the words of those who do it; each command is a plain edit underneath, or several in one save."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import opened, tell
+from fieldsync.commands.laptop import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fieldsync.sync.node import Node
+    from fieldsync.sync.save import Changes
+
+Case = Annotated[str, Argument(metavar="CASE", help="The case: its id, its code, or a beginning of either.")]
+More = Annotated[
+    list[str] | None, Option("--set", metavar="FIELD=VALUE", help="Any other field of the form, as with `add`.")
+]
+Unit = Annotated[str | None, Option(metavar="UNIT", help="Only this unit and those below it.")]
+
+
+def open_case(
+    ctx: typer.Context,
+    person: Annotated[
+        str, Argument(metavar="PERSON", help="Whose case it is: an id, a code, or a beginning of either.")
+    ],
+    *,
+    kind: Annotated[str, Option("--type", metavar="TYPE", help="child, woman, older, disability, family, …")],
+    concern: Annotated[list[str], Option(metavar="CONCERN", help="What endangers the person; again for each.")],
+    risk: Annotated[str, Option(metavar="RISK", help="low, medium, high or emergency.")],
+    found_by: Annotated[
+        str, Option(metavar="HOW", help="How it was identified: self, school, police, referral, …")
+    ] = "self",
+    worker: Annotated[str | None, Option(metavar="NAME", help="Who works on it; default: you.")] = None,
+    more: More = None,
+    note: Note = None,
+) -> None:
+    """Open a person's case. It is registered at once where nothing is missing for that.
+
+    Example: fieldsync case open JBL-AK-7 --type child --concern dropout --risk medium --found-by school
+    """
+    from fieldsync.sync import cases
+
+    given = {"case_type": kind, "risk": risk, "found_by": found_by, "worker": worker}
+    with opened(ctx) as node:
+        changes = _changes(node, cases.CASE, given, more, put={"concerns": concern})
+        _told(ctx, node, cases.open_case(node, person, changes, note=note))
+
+
+def assess(
+    ctx: typer.Context,
+    case: Case,
+    *,
+    risk: Annotated[str, Option(metavar="RISK", help="The risk that was found: low, medium, high or emergency.")],
+    answers: Annotated[str, Option(metavar="TEXT", help="What was found.")],
+    kind: Annotated[str, Option(metavar="KIND", help="initial, full, review, home_visit or closing.")] = "initial",
+    more: More = None,
+    note: Note = None,
+) -> None:
+    """Save an assessment of the case's person and submit it; a registered case is assessed with it.
+
+    Example: fieldsync case assess JBL-AK-9 --risk high --answers "sleeps at a neighbour's" --set fcs_staples=7
+    """
+    from fieldsync.sync import cases
+
+    with opened(ctx) as node:
+        changes = _changes(node, cases.ASSESSMENT, {"risk": risk, "answers": answers, "kind": kind}, more)
+        _told(ctx, node, cases.assess(node, case, changes, note=note))
+
+
+def plan(
+    ctx: typer.Context,
+    case: Case,
+    *,
+    goal: Annotated[str, Option(metavar="TEXT", help="What is to be reached.")],
+    review: Annotated[str, Option(metavar="DATE", help="When the plan is looked at again.")],
+    step: Annotated[
+        list[str] | None,
+        Option(
+            metavar="ACTION;SERVICE;DUE[;WHO]", help="A step: what, which service, until when, by whom (default: you)."
+        ),
+    ] = None,
+    agreed: Annotated[
+        list[str] | None, Option("--agreed-with", metavar="PERSON", help="Who agreed; default: the case's person.")
+    ] = None,
+    more: More = None,
+    note: Note = None,
+) -> None:
+    """Write the individual plan of a case with its steps, and ask for its approval.
+
+    Example: fieldsync case plan JBL-AK-9 --goal "back at school" --review 2026-12-01 --step "enrol him;education;2026-11-20"
+    """
+    from fieldsync.sync import cases
+
+    with opened(ctx) as node:
+        changes = _changes(
+            node, cases.PLAN, {"goal": goal, "review_on": review}, more, put={"agreed_with": agreed} if agreed else {}
+        )
+        items = [_step(node, one) for one in step or ()]
+        _told(ctx, node, cases.plan(node, case, changes, items, note=note))
+
+
+def advance(
+    ctx: typer.Context,
+    case: Case,
+    to: Annotated[
+        str | None, Option(metavar="STATE", help="Another state than the next one that its lifecycle names.")
+    ] = None,
+    note: Note = None,
+) -> None:
+    """Take a case to its next state.
+
+    Example: fieldsync case advance JBL-AK-9
+    """
+    from fieldsync.sync import cases
+
+    with opened(ctx) as node:
+        _told(ctx, node, cases.advance(node, case, to, note=note))
+
+
+_What = Annotated[bool, Option("--plan", help="The plan, where both are asked for.")]
+_Closure = Annotated[bool, Option("--closure", help="The closure, where both are asked for.")]
+
+
+def approve(
+    ctx: typer.Context, case: Case, *, plan: _What = False, closure: _Closure = False, note: Note = None
+) -> None:
+    """Approve what a case asks approval for: its plan with its assessments, or its closure, which closes it.
+
+    Example: fieldsync case approve JBL-AK-9 --note "good plan"
+    """
+    from fieldsync.sync import cases
+
+    with opened(ctx) as node:
+        _told(ctx, node, cases.approve(node, case, _what(plan=plan, closure=closure), note=note))
+
+
+def send_back(
+    ctx: typer.Context,
+    case: Case,
+    *,
+    comment: Annotated[str, Option(metavar="TEXT", help="What is to be done about it.")],
+    plan: _What = False,
+    closure: _Closure = False,
+) -> None:
+    """Return a plan or a closure to its worker, with a comment.
+
+    Example: fieldsync case return JBL-AK-9 --comment "name the school"
+    """
+    from fieldsync.sync import cases
+
+    with opened(ctx) as node:
+        _told(ctx, node, cases.send_back(node, case, comment, _what(plan=plan, closure=closure)))
+
+
+def close(
+    ctx: typer.Context,
+    case: Case,
+    *,
+    reason: Annotated[str, Option(metavar="REASON", help="goals_met, moved, refused, lost_contact, adult, died, …")],
+    note: Note = None,
+) -> None:
+    """Ask for a case's closure; a supervisor's `case approve` closes it.
+
+    Example: fieldsync case close JBL-AK-9 --reason goals_met
+    """
+    from fieldsync.sync import cases
+
+    with opened(ctx) as node:
+        _told(ctx, node, cases.close(node, case, reason, note=note))
+
+
+def reopen(
+    ctx: typer.Context, case: Case, *, reason: Annotated[str, Option(metavar="TEXT", help="Why it goes on.")]
+) -> None:
+    """Open a closed case again; it counts how often that was.
+
+    Example: fieldsync case reopen JBL-AK-9 --reason "he has left school again"
+    """
+    from fieldsync.sync import cases
+
+    with opened(ctx) as node:
+        _told(ctx, node, cases.reopen(node, case, reason))
+
+
+def transfer(
+    ctx: typer.Context,
+    case: Case,
+    *,
+    worker: Annotated[str | None, Option(metavar="NAME", help="Who works on it from now on.")] = None,
+    unit: Annotated[
+        str | None,
+        Option(metavar="UNIT", help="The unit that takes it up: its family moves there, with all that belongs to it."),
+    ] = None,
+    note: Note = None,
+) -> None:
+    """Hand a case to another worker, or with its family to another unit, where it waits to be taken up.
+
+    Example: fieldsync case transfer JBL-AK-9 --worker Basim
+    """
+    from fieldsync.sync import cases
+
+    with opened(ctx) as node:
+        _told(ctx, node, cases.transfer(node, case, worker=worker, unit=unit, note=note))
+
+
+def agenda(
+    ctx: typer.Context,
+    *,
+    until: Annotated[str | None, Option(metavar="DATE", help="Up to this day; default: a week from today.")] = None,
+    overdue: Annotated[bool, Option("--overdue", help="Only what is late.")] = False,
+    worker: Annotated[str | None, Option(metavar="NAME", help="What this worker has to do.")] = None,
+    everybody: Annotated[bool, Option("--everybody", help="What anybody has to do.")] = False,
+    unit: Unit = None,
+) -> None:
+    """Show what is due for me, the oldest first: visits, assessments, plan reviews, approvals, answers.
+
+    Example: fieldsync agenda --overdue
+    """
+    from fieldsync.sync import agenda as agendas
+    from fieldsync.ui import agenda as pictures
+
+    with opened(ctx) as node:
+        last = _day(until) if until else node.today() if overdue else None
+        found = agendas.due(node, until=last, worker=worker, everybody=everybody, unit=unit)
+        if overdue:
+            found = [one for one in found if one["days"] > 0]
+        tell(ctx, found, lambda out: pictures.agenda(out, node, found))
+
+
+def caseload(ctx: typer.Context, unit: Unit = None) -> None:
+    """Show how many cases each worker has open, by risk and stage, and what is late.
+
+    Example: fieldsync caseload --unit LAT/JBL
+    """
+    from fieldsync.sync import cases
+    from fieldsync.ui import agenda as pictures
+
+    with opened(ctx) as node:
+        found = cases.caseload(node, unit)
+        tell(ctx, found, lambda out: pictures.caseload(out, node, found))
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def _changes(
+    node: "Node",
+    type: str,
+    given: dict[str, Any],
+    more: "Sequence[str] | None",
+    put: dict[str, list[str]] | None = None,
+) -> "Changes":
+    from fieldsync.commands.changes import Wanted, pairs
+
+    wanted = Wanted(node, node.schema.type(type), {})
+    for name, value in given.items():
+        if value is not None:
+            wanted.give(name, value)
+    for name, members in (put or {}).items():
+        wanted.put(name, members)
+    for name, values in pairs(more or ()).items():
+        wanted.give(name, values[-1])
+    return wanted.changes()
+
+
+def _step(node: "Node", text: str) -> dict[str, object]:
+    from fieldsync.commands.changes import resolve
+    from fieldsync.sync.cases import ITEM
+
+    parts = [part.strip() for part in text.replace("؛", ";").split(";")]
+    if len(parts) not in {3, 4} or not all(parts):
+        raise errors.Usage(reason="plan_step")
+    kind = node.schema.type(ITEM)
+    return {
+        name: resolve(node, kind.field(name), part)
+        for name, part in zip(("action", "service_type", "due_on", "responsible"), parts, strict=False)
+    }
+
+
+def _day(text: str) -> str:
+    """Return a date as it is stored, however its digits were typed; IllegalValue."""
+    from fieldsync.schema.model import Field
+    from fieldsync.schema.values import normaliser
+
+    try:
+        return str(normaliser(Field("until", "date", "latest", {}))(text))
+    except errors.IllegalValue as fault:
+        raise errors.Usage(reason="day", given=text) from fault
+
+
+def _what(*, plan: bool, closure: bool) -> str | None:
+    return "plan" if plan and not closure else "closure" if closure and not plan else None
+
+
+def _told(ctx: typer.Context, node: "Node", record: bytes) -> None:
+    from fieldsync.sync import read
+
+    found = read.show(node, record.hex())
+    tell(ctx, found, lambda out: out.saved(node, found))

@@ -1,0 +1,152 @@
+"""What is due: the lines that the forms say there are to do, of the records that this node holds, the oldest first."""
+
+import datetime
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from fieldsync.core import names
+from fieldsync.schema import expr, validate
+from fieldsync.schema.model import Due, Type
+from fieldsync.schema.values import is_id
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row, covers
+from fieldsync.sync.node import Node
+from fieldsync.sync.read import uuid_text
+
+Json = dict[str, Any]
+WEEK = 7  # days
+
+
+class _Line(NamedTuple):
+    """A line of the agenda before those are looked up whom it names."""
+
+    row: Row
+    due: Due
+    name: str
+    on: str
+
+
+class People:
+    """Looks up, many at once, the records that others name: their owners, and whose work they are."""
+
+    def __init__(self, node: Node, tx: Tx) -> None:
+        self._node = node
+        self._tx = tx
+        self._rows: dict[bytes, Row | None] = {}
+
+    def fetch(self, records: Iterable[bytes]) -> None:
+        """Have these at hand."""
+        wanted = [record for record in dict.fromkeys(records) if record not in self._rows]
+        if wanted:
+            self._rows |= dict.fromkeys(wanted) | self._tx.rows(wanted)
+
+    def row(self, record: bytes) -> Row | None:
+        """Return a record, if it is here."""
+        self.fetch([record])
+        return self._rows[record]
+
+    def named(self, value: object) -> Row | None:
+        """Return the record that a reference names, if it is here."""
+        return self.row(uuid.UUID(value).bytes) if isinstance(value, str) and is_id(value) else None
+
+    def title(self, row: Row) -> str:
+        """Return what a record is called: the words of its title's fields, codes of choices as they are."""
+        kind = self._node.schema.types.get(row.state.type)
+        parts = [row.doc.get(name) for name in kind.title] if kind else []
+        return " ".join(str(part) for part in parts if part is not None and not is_id(str(part)))
+
+    def worker(self, value: object) -> str | None:
+        """Return the name of a worker: the record's, or the words that stand for one."""
+        row = self.named(value)
+        if row is not None:
+            return self.title(row)
+        return value if isinstance(value, str) else None
+
+    def about(self, row: Row) -> Row | None:
+        """Return whom a record is about: its nearest owner of whom nothing is ever due, a person or a household."""
+        while row.owner is not None:
+            owner = self.row(row.owner)
+            if owner is None:
+                return None
+            kind = self._node.schema.types.get(owner.state.type)
+            if kind is not None and not kind.due:
+                return owner
+            row = owner
+        return None
+
+
+def is_me(node: Node, worker: str | None) -> bool:
+    """Say whether a worker is this node's person, by name; spelling is forgiven."""
+    return worker is not None and names.tokens(worker) == names.tokens(node.person)
+
+
+def due(
+    node: Node, *, until: str | None = None, worker: str | None = None, everybody: bool = False, unit: str | None = None
+) -> list[Json]:
+    """Return what is due up to a day (default: a week from today), oldest first.
+
+    Each is {"record", "code", "type", "what", "due", "days", "worker", "about", "unit"}; `days` is how late it is, below
+    zero while there is time. Without `everybody` or a `worker`'s name: what this person has to do, and what nobody in
+    particular has.
+    """
+    today = node.today()
+    last = until or (datetime.date.fromisoformat(today) + datetime.timedelta(WEEK)).isoformat()
+    found: list[Json] = []
+    with node.store.read() as tx:
+        units = {channel.n: channel.unit for channel in tx.channels()}
+        people = People(node, tx)
+        lines = [line for kind in node.schema.types.values() if kind.due for line in _lines(node, tx, kind, last, unit)]
+        people.fetch(line.row.owner for line in lines if line.row.owner is not None)
+        for line in sorted(lines, key=lambda line: (line.on, line.row.n)):
+            whose = _whose(people, line)
+            here = units.get(line.row.channel or 0, "")
+            if not everybody and not _concerns(node, line.due, whose, here, worker):
+                continue
+            about = people.about(line.row)
+            days = (datetime.date.fromisoformat(today) - datetime.date.fromisoformat(line.on)).days
+            found.append(
+                {
+                    "record": uuid_text(line.row.state.record),
+                    "code": line.row.code,
+                    "type": line.row.state.type,
+                    "what": line.name,
+                    "due": line.on,
+                    "days": days,
+                    "worker": whose,
+                    "about": None if about is None else people.title(about),
+                    "unit": here,
+                }
+            )
+    return found
+
+
+def _lines(node: Node, tx: Tx, kind: Type, last: str, unit: str | None) -> Iterator[_Line]:
+    today = node.today()
+    known = [(name, one, expr.compile(one.on), expr.compile(one.when)) for name, one in kind.due.items()]
+    derives = any(kind.fields[name].kind == "derived" for *_, on, when in known for name in on.names | when.names)
+    for row in tx.select(type=kind.name, deleted=False, unit=unit):
+        doc = {**row.doc, **validate.derive(kind, row.doc, today)} if derives else row.doc
+        for name, one, on, when in known:
+            if when.holds(doc, today):
+                day = on.value(doc, today)
+                if isinstance(day, str) and day <= last:
+                    yield _Line(row, one, name, day)
+
+
+def _whose(people: People, line: _Line) -> str | None:
+    """Return the name of whose work a line is, where it is somebody's."""
+    field, _, beyond = line.due.who.partition(".")
+    value: object = line.row.doc.get(field) if field else None
+    if beyond:
+        row = people.named(value)
+        value = None if row is None else row.doc.get(beyond)
+    return people.worker(value)
+
+
+def _concerns(node: Node, due: Due, whose: str | None, unit: str, worker: str | None) -> bool:
+    if worker is not None:
+        return whose is not None and names.tokens(whose) == names.tokens(worker)
+    if due.by:
+        return any(grant.role in due.by and covers((grant,), unit) for grant in node.grants)
+    return whose is None or is_me(node, whose)

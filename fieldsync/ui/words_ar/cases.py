@@ -1,0 +1,26 @@
+"""Cases and what is due."""
+
+WORDS = {
+    "agenda_empty": "لا شيء مستحق.",
+    "agenda_due": "الموعد",
+    "agenda_late": "التأخر",
+    "agenda_what": "العمل",
+    "agenda_about": "بشأن",
+    "agenda_code": "الرمز",
+    "agenda_worker": "الباحث",
+    "agenda_sum": "المستحق: {n}، والمتأخر منه: {late}.",
+    "days_late": "{n} يوم",
+    "due_today": "اليوم",
+    "caseload_empty": "لا توجد حالات هنا.",
+    "caseload_worker": "الباحث",
+    "caseload_open": "مفتوحة",
+    "caseload_late": "متأخرة",
+    "caseload_opened": "جديدة هذا الشهر",
+    "caseload_closed": "أُغلقت هذا الشهر",
+    "usage.transfer": "التحويل يحتاج إلى من يستلم الحالة.",
+    "usage.transfer!": "حدّد --worker الاسم، أو --unit الوحدة، أو كليهما.",
+    "usage.plan_step": "يُكتب الإجراء هكذا: العمل;الخدمة;الموعد أو العمل;الخدمة;الموعد;المسؤول؛ لم يتغير شيء.",
+    "usage.plan_step!": 'مثال: --step "تسجيله في المدرسة;education;2026-11-20"',
+    "usage.day": "{given} ليس تاريخًا.",
+    "usage.day!": "اكتبه بالشكل YYYY-MM-DD.",
+}

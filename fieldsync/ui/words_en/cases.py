@@ -1,0 +1,26 @@
+"""Cases and what is due."""
+
+WORDS = {
+    "agenda_empty": "Nothing is due.",
+    "agenda_due": "Due",
+    "agenda_late": "Late",
+    "agenda_what": "What",
+    "agenda_about": "About",
+    "agenda_code": "Code",
+    "agenda_worker": "Worker",
+    "agenda_sum": "{n} due, {late} of them late.",
+    "days_late": "{n} d",
+    "due_today": "today",
+    "caseload_empty": "There are no cases here.",
+    "caseload_worker": "Worker",
+    "caseload_open": "Open",
+    "caseload_late": "Late",
+    "caseload_opened": "New this month",
+    "caseload_closed": "Closed this month",
+    "usage.transfer": "A transfer needs somebody who takes the case.",
+    "usage.transfer!": "Give --worker NAME, --unit UNIT, or both.",
+    "usage.plan_step": "A step is written ACTION;SERVICE;DUE or ACTION;SERVICE;DUE;WHO; nothing was changed.",
+    "usage.plan_step!": 'For example: --step "enrol him at school;education;2026-11-20"',
+    "usage.day": "{given} is no day.",
+    "usage.day!": "Give it as YYYY-MM-DD.",
+}

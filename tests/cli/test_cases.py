@@ -1,0 +1,64 @@
+"""The short ways of case management, as typed."""
+
+from fieldsync import errors
+from tests.cli.conftest import World
+
+
+def test_a_case_by_its_short_ways(world: World) -> None:
+    """Open, assess, plan, ask for closure; what is due and who has how much, in both languages."""
+    family = world.add("amal", "household", family_name="الحسن")
+    child = world.add("amal", "person", given="علي", family="الحسن", sex="m", household=family["code"])
+    case = world.json(
+        "amal", "case", "open", child["code"], "--type", "child", "--concern", "dropout", "--concern", "street",
+        "--risk", "medium", "--found-by", "school", "--set", "opened_on=٢٠٢٦-١٠-٠١",
+    )  # fmt: skip
+    assert case["fields"]["concerns"] == ["dropout", "street"]
+    assert (case["fields"]["state"], case["fields"]["assessment_due"]) == ("registered", "2026-10-08")
+    (line,) = world.json("amal", "agenda", "--overdue")
+    assert (line["what"], line["due"], line["about"], line["worker"]) == (
+        "assessment",
+        "2026-10-08",
+        "علي الحسن",
+        "Amal",
+    )
+    said = world.here("amal", "agenda", "--lang", "ar")
+    assert "التقييم الأول" in said.out
+    world.json("amal", "case", "assess", case["code"], "--risk", "high", "--answers", "ينام عند الجيران")
+    plan = world.json(
+        "amal", "case", "plan", case["code"], "--goal", "العودة", "--review", "2030-01-01",
+        "--step", "تسجيله؛ education؛ ٢٠٢٦-١١-٠١", "--step", "زيارة الأهل;mhpss;2026-11-02;Basim",
+    )  # fmt: skip
+    assert plan["fields"]["state"] == "submitted"
+    due = world.json("amal", "agenda", "--everybody", "--until", "٢٠٢٧-٠١-٠١")
+    assert [(one["due"], one["worker"]) for one in due if one["what"] == "step"] == [
+        ("2026-11-01", "Amal"), ("2026-11-02", "Basim"),
+    ]  # fmt: skip
+    assert {one["what"] for one in due} == {"step", "approval", "plan_approval"}
+    (load,) = world.json("amal", "caseload")
+    assert (load["worker"], load["open"], load["by_risk"]) == ("Amal", 1, {"high": 1})
+    assert "Amal" in world.here("amal", "caseload", "--lang", "ar").out
+
+
+def test_what_is_not_allowed_is_said_in_a_line(world: World) -> None:
+    """Roles, steps, days and words that are off: an exit code each, and nothing changed."""
+    family = world.add("amal", "household", family_name="الحسن")
+    child = world.add("amal", "person", given="علي", family="الحسن", sex="m", household=family["code"])
+    case = world.json("amal", "case", "open", child["code"], "--type", "child", "--concern", "street", "--risk", "low")
+    name = case["code"]
+    world.json("amal", "case", "close", name, "--reason", "moved")
+    for code, *words in (
+        (errors.RoleRefused.exit, "case", "approve", name),
+        (errors.NothingToApprove.exit, "case", "approve", name, "--plan"),
+        (errors.IllegalStep.exit, "case", "advance", name, "--to", "planned"),
+        (errors.IllegalValue.exit, "case", "close", name, "--reason", "because"),
+        (errors.IllegalValue.exit, "case", "advance", child["code"]),
+        (errors.Usage.exit, "case", "transfer", name),
+        (errors.Usage.exit, "case", "plan", name, "--goal", "x", "--review", "2030-01-01", "--step", "only words"),
+        (errors.Usage.exit, "agenda", "--until", "tomorrow"),
+        (errors.NoRecord.exit, "case", "advance", "JBL-B-99"),
+    ):
+        told = world.json("amal", *words, code=code)
+        assert all((told["error"]["message"], told["error"]["hint"])), words
+    assert world.json("amal", "show", name)["fields"]["state"] == "closing"
+    said = world.here("amal", "case", "advance", name, "--to", "closed")
+    assert "Closing needs a supervisor's approval" in said.err
