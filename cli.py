@@ -63,6 +63,18 @@ TREE = Branch(
         ),
         "agenda": Leaf("cases:agenda"),
         "caseload": Leaf("cases:caseload"),
+        "duplicates": Branch(
+            "Records that may be one: find them, compare them, say whether they are.",
+            "pairs:duplicates",
+            {
+                "list": Leaf("pairs:duplicates"),
+                "scan": Leaf("pairs:scan"),
+                "show": Leaf("pairs:show"),
+                "merge": Leaf("pairs:merge"),
+                "split": Leaf("pairs:split"),
+                "not-same": Leaf("pairs:not_same"),
+            },
+        ),
         "import": Leaf("office:import_file"),
         "export": Leaf("office:export"),
         "schema": Branch(

@@ -395,6 +395,24 @@ class OpenConflict(MustDecide):
     code = "open_conflict"
 
 
+class TwoTypes(BadInput):
+    """Two records of different types cannot be one; facts: types."""
+
+    code = "two_types"
+
+
+class AlreadyOne(BadInput):
+    """Two records that were merged already, or the same one twice."""
+
+    code = "already_one"
+
+
+class NotOne(BadInput):
+    """Two records that are not merged cannot be split."""
+
+    code = "not_one"
+
+
 class Stopped(FieldsyncError):
     """The person at the keyboard ended it; facts: unsent."""
 

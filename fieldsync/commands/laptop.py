@@ -1,5 +1,6 @@
 """What people do on their laptops: join, add, edit, read, remove, sync."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,8 +88,11 @@ def add(
     unit: Annotated[str | None, Option(help="The unit that the record belongs to (default: yours).")] = None,
     note: Note = None,
     stay_open: Annotated[bool, Option("--stay-open", help="The form for the next one, until you stop.")] = False,
+    anyway: Annotated[
+        bool, Option("--anyway", help="Save without asking, even if it may be registered already.")
+    ] = False,
 ) -> None:
-    """Save a new record; without --set and --from on a terminal, a form asks.
+    """Save a new record; without --set and --from on a terminal, a form asks. Who may be registered already is shown first.
 
     Example: fieldsync add household --set family_name=أحمد --set location=جبلة
     """
@@ -98,9 +102,12 @@ def add(
         if set_ is None and not from_:
             _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open)
             return
-        wanted = _wanted(node, type, {}, set_, from_)
-        record = save.add(node, type, wanted.changes(), unit=unit, note=note)
-        _tell_record(ctx, node, record.hex())
+        changes = _wanted(node, type, {}, set_, from_).changes()
+        found = _duplicates(ctx, node, type, changes)
+        if found and not anyway and at_terminal() and not settings_of(ctx).json and not _may_go_on(ctx, node, found):
+            return
+        record = save.add(node, type, changes, unit=unit, note=note)
+        _tell_record(ctx, node, record.hex(), found)
 
 
 def edit(
@@ -157,11 +164,32 @@ def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None
     return wanted
 
 
-def _tell_record(ctx: typer.Context, node: "Node", ref: str) -> None:
+def _tell_record(ctx: typer.Context, node: "Node", ref: str, duplicates: Sequence[dict[str, Any]] = ()) -> None:
     from fieldsync.sync import read
 
     found = read.show(node, ref)
+    if duplicates:
+        found["duplicates"] = [{name: one[name] for name in ("id", "code", "score", "reasons")} for one in duplicates]
     tell(ctx, found, lambda out: out.saved(node, found))
+
+
+def _duplicates(ctx: typer.Context, node: "Node", type: str, changes: Any) -> list[dict[str, Any]]:
+    """Whom a new record may be a duplicate of, among those that this laptop holds."""
+    from fieldsync.sync import duplicates
+
+    with bar(ctx) as progress:
+        return duplicates.likely(node, type, changes, progress=progress)
+
+
+def _may_go_on(ctx: typer.Context, node: "Node", found: list[dict[str, Any]]) -> bool:
+    """Show a person whom a new record may be a duplicate of, and ask whether to save it all the same."""
+    from fieldsync.ui import pairs
+
+    out = tables(ctx)
+    if found and not pairs.go_on(out, node, found):
+        out.say("pairs_not_saved")
+        return False
+    return True
 
 
 def _ask_new(
@@ -181,7 +209,8 @@ def _ask_new(
         changes = Form(tables(ctx), node, node.schema.type(type)).ask()
         if changes is None:
             return
-        _tell_record(ctx, node, save.add(node, type, changes, unit=unit, note=note).hex())
+        if _may_go_on(ctx, node, _duplicates(ctx, node, type, changes)):
+            _tell_record(ctx, node, save.add(node, type, changes, unit=unit, note=note).hex())
         if not stay_open:
             return
 

@@ -60,42 +60,10 @@ _ARTICLES = frozenset(("ال", "al", "el", "ul", "il"))
 _SUN_ARTICLE = re.compile(r"[aeiu](sh|dh|th|[tdrzsn])")
 _LINKERS = frozenset(["بن", "ابن", "بنت", "bin", "ibn", "bint", "ben"])
 _TITLES = frozenset(
-    [
-        "الحاج",
-        "الحاجه",
-        "الحجه",
-        "الشيخ",
-        "الشيخه",
-        "السيد",
-        "السيده",
-        "الدكتور",
-        "الدكتوره",
-        "دكتور",
-        "دكتوره",
-        "المهندس",
-        "المهندسه",
-        "الاستاذ",
-        "الاستاذه",
-        "المرحوم",
-        "المرحومه",
-        "الشهيد",
-        "الشهيده",
-        "المحامي",
-        "الانسه",
-        "haj",
-        "hajj",
-        "haji",
-        "hajji",
-        "hajja",
-        "sheikh",
-        "shaikh",
-        "sheik",
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "eng",
-    ]
+    {"الحاج", "الحاجه", "الحجه", "الشيخ", "الشيخه", "السيد", "السيده", "الدكتور", "الدكتوره"}
+    | {"دكتور", "دكتوره", "المهندس", "المهندسه", "الاستاذ", "الاستاذه", "المرحوم", "المرحومه", "الشهيد"}
+    | {"الشهيده", "المحامي", "الانسه", "haj", "hajj", "haji", "hajji", "hajja", "sheikh"}
+    | {"shaikh", "sheik", "dr", "mr", "mrs", "ms", "eng"}
 )
 _SHORT = 4  # letters, of which an article would be half
 _NO_ARTICLE = frozenset(  # they begin with ال by nature
@@ -206,16 +174,33 @@ def skeleton(token: str) -> str:
 
     محمد, Mohamed and Muhammad all give "mhmd".
     """
-    if any(map(str.isdigit, token)):
-        return ""
-    for pattern, by in _REDUCE:
-        token = pattern.sub(by, token)
-    sounds = "".join(_CLASS.get(sound, "") for sound in _SOUND.findall(token))
+    sounds = "".join(_CLASS.get(sound, "") for sound in _sounds(token))
     sounds = sounds[:1] + sounds[1:].replace("w", "a").replace("y", "a")
     consonants = sounds.removesuffix("h").replace("a", "")
     if not consonants[1:] and sounds.startswith("a"):  # keeps علي from لؤي
         return "a" + consonants
     return consonants
+
+
+def vowels(token: str) -> list[str]:
+    """Return what is written after each consonant of a folded token's skeleton, and before the first: its vowels, as written."""
+    found, last = [""], ""
+    for at, sound in enumerate(_sounds(token)):
+        last = _CLASS.get(sound, "")
+        if last in ("", "a") or (last in "wy" and at):
+            found[-1] += sound
+        else:
+            found.append("")
+    return found[:-1] if last == "h" and len(found) > 1 else found
+
+
+def _sounds(token: str) -> list[str]:
+    if any(map(str.isdigit, token)):
+        return []
+    for pattern, by in _REDUCE:
+        token = pattern.sub(by, token)
+    found: list[str] = _SOUND.findall(token)
+    return found
 
 
 def search_terms(text: str) -> list[str]:

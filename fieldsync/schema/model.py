@@ -47,7 +47,7 @@ TYPES = (
 )
 KINDS = {"set": "set", "tally": "tally", "log": "log", "derived": "derived"}
 # What every record carries beside its own fields.
-SYSTEM = {"_deleted": "review", "_unit": "review", "_same_as": "review", "_shared": "set"}
+SYSTEM = {"_deleted": "review", "_unit": "review", "_same_as": "review", "_not_same": "set", "_shared": "set"}
 DICTIONARY_LIMIT = 16 * 1024
 
 

@@ -50,6 +50,8 @@ class Reading(Several):
         type: str | None = None,
         equal: Mapping[str, Value] = MappingProxyType({}),
         members: Mapping[str, str] = MappingProxyType({}),
+        named: Mapping[str, str] = MappingProxyType({}),
+        standing: bool = False,
         unit: str | None = None,
         channel: int | None = None,
         in_conflict: bool = False,
@@ -59,7 +61,9 @@ class Reading(Several):
     ) -> Iterator[Row]:
         """Yield the rows that are all of what is given, in the order of their making or by a field (`-field`: falling).
 
-        `equal` are plain fields' values, `members` one member each of sets; fields' names come from the schema.
+        `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs)
+        that references name or name by one that gave way to them; fields' names come from the schema. `standing`: only those
+        that gave way to none.
         """
         conditions, values = ["1"], list[object]()
 
@@ -87,6 +91,12 @@ class Reading(Several):
             demand(f"json_extract(doc, '$.{field}') IS ?", value)
         for field, member in members.items():
             demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value = ?)", member)
+        for field, record in named.items():
+            root = "coalesce((SELECT root FROM same WHERE record = ?), ?)"
+            others = f"(SELECT record FROM same WHERE root = {root} UNION SELECT {root} UNION SELECT ?)"
+            demand(f"json_extract(doc, '$.{field}') IN {others}", *(record,) * 5)
+        if standing:
+            demand("json_extract(doc, '$._same_as') IS NULL")
         field = sort.removeprefix("-")
         order = f"json_extract(doc, '$.{field}') {'DESC' if sort.startswith('-') else 'ASC'}, n" if field else "n"
         query = f"SELECT {READ} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"

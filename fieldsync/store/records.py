@@ -6,6 +6,7 @@ from typing import Any
 from fieldsync.core.state import term
 from fieldsync.store.channels import Channels, Places, signed
 from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
+from fieldsync.store.linked import Blocks
 from fieldsync.store.reading import COLUMNS
 from fieldsync.store.rowcodec import dump_json, encode_registers
 from fieldsync.store.search import Search
@@ -13,7 +14,7 @@ from fieldsync.store.search import Search
 _PLAIN = "n, id, type, channel, arrival, term, code, registers, doc"
 
 
-class Records(Channels, Search):
+class Records(Channels, Search, Blocks):
     """A transaction's records."""
 
     def save(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
@@ -91,6 +92,8 @@ class Records(Channels, Search):
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
             self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
             self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
+            self.unblock(row.n, row.state.type, row.doc)
+            self.forget_same(row.state.record)
         self._count()
 
     def ids(self, type: str) -> list[bytes]:

@@ -1,6 +1,6 @@
 """A view per record type, with the form's own words as columns, and the full-text table: all derived, made anew at will."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from fieldsync.core import names
 from fieldsync.store.vault import Connection, guarded, tables
@@ -8,17 +8,25 @@ from fieldsync.store.vault import Connection, guarded, tables
 _ID = "lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-' || substr(h, 13, 4) || '-' || substr(h, 17, 4) || '-' || substr(h, 21))"
 
 
-def make(connection: Connection, types: Mapping[str, Sequence[str]]) -> None:
-    """Make the views of these types (name → field names, both from the schema's alphabet) and the search table."""
+def _column(field: str, *, refers: bool) -> str:
+    value = f"json_extract(doc, '$.{field}')"
+    return f"coalesce((SELECT root FROM same WHERE same.record = {value}), {value})" if refers else value
+
+
+def make(connection: Connection, types: Mapping[str, Mapping[str, bool]]) -> None:
+    """Make the views of these types (name → field names, both from the schema's alphabet) and the search table.
+
+    A field that is said to be a reference shows the record that stands for the one it names.
+    """
     with guarded():
         db = tables(connection)
         for old in db.view_names():
             db.execute(f"DROP VIEW [{old}]")
         for type_, fields in types.items():
-            columns = "".join(f", json_extract(doc, '$.{field}') AS [{field}]" for field in fields)
+            columns = "".join(f", {_column(field, refers=refers)} AS [{field}]" for field, refers in fields.items())
             connection.execute(
                 f"CREATE VIEW [{type_}] AS SELECT {_ID} AS id, code, unit, conflicts IS NOT NULL AS in_conflict, "
-                f"json_extract(doc, '$._deleted') AS deleted{columns} "
+                f"json_extract(doc, '$._deleted') AS deleted, json_extract(doc, '$._same_as') AS same_as{columns} "
                 "FROM (SELECT *, hex(record.id) AS h FROM record JOIN channel ON channel.n = record.channel) "
                 f"WHERE type = '{type_}'",
             )

@@ -48,6 +48,7 @@ def apply(
     touched: Touched = {}
     conflicts: dict[bytes, int] = {}
     searched: set[bytes] = set()  # records whose full-text words change
+    linked: set[bytes] = set()  # and those whose blocks may
     for state in states:
         row = known.get(state.record)
         if row is None:
@@ -55,6 +56,8 @@ def apply(
             touched[state.record] = row, None
             conflicts[state.record] = 0
             searched.add(state.record)
+            if rules.of(state.type).linked:
+                linked.add(state.record)
             continue
         merged, changed = merge(row.state, state)
         based = merged.base != row.state.base
@@ -65,6 +68,8 @@ def apply(
         conflicts.setdefault(state.record, len(row.conflicts))
         if index and (based or not rules.of(row.state.type).searched.isdisjoint(map(field_of, changed))):
             searched.add(state.record)
+        if based or not rules.of(row.state.type).linked.isdisjoint(map(field_of, changed)):
+            linked.add(state.record)
         row.state = merged
     off = off_heads(tx)
     for row, names in touched.values():
@@ -78,7 +83,22 @@ def apply(
     rows = {record: row for record, (row, _) in touched.items()}
     if index:
         tx.unsearched(rows[record].n for record in searched)
+    if linked:
+        tx.unlinked(rows[record].n for record in linked)
+    _note_same(tx, touched)
     return Applied(rows, len(opened))
+
+
+def _note_same(tx: Tx, touched: Touched) -> None:
+    """Keep who gave way to whom, and who are two, where that changed."""
+    gave_way = {}
+    for record, (row, names) in touched.items():
+        if "_same_as" in row.doc if names is None else "_same_as" in names:
+            gave_way[str(uuid.UUID(bytes=record))] = row.doc.get("_same_as")
+        if "_not_same" in row.doc if names is None else any(field_of(name) == "_not_same" for name in names):
+            tx.set_apart(record, row.doc.get("_not_same", ()))
+    if gave_way:
+        tx.set_same(gave_way)
 
 
 def _trace(tx: Tx, rules: Rules, row: Row, told: Mapping[str, Value]) -> None:
@@ -133,7 +153,10 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, o
         row.doc = dict(state.values)
         row.conflicts = {}
         changed = state.fields
-    for field in dict.fromkeys(map(field_of, changed)):
+    fields = dict.fromkeys(map(field_of, changed))
+    if "_not_same" in fields:
+        fields["_same_as"] = None  # the two are settled together
+    for field in fields:
         heads = state.fields[field].heads if field in state.fields else ()
         if len(heads) == 1 and type(heads[0].value) in _SETTLED and type_rules.of(field).kind == "plain":
             row.doc[field] = heads[0].value  # the common case, made short
@@ -145,6 +168,8 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, o
             row.conflicts.setdefault(field, None)
         else:
             row.conflicts.pop(field, None)
+    if "_not_same" in row.doc and row.doc.get("_same_as") in row.doc["_not_same"]:
+        row.conflicts.setdefault("_same_as", None)  # one person merged what another, unaware of it, called two
     if "_deleted" in state.fields and _edited_meanwhile(state):
         row.conflicts.setdefault("_deleted", None)
     row.code = row.doc.get("_code")

@@ -229,6 +229,9 @@ def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
     tx.keep_schema(forms[-4:], compiled)
     views.make(
         tx.connection,
-        {name: [f.name for f in t.fields.values() if f.kind != "derived"] for name, t in schema.types.items()},
+        {
+            name: {f.name: bool(f.to) for f in t.fields.values() if f.kind != "derived"}
+            for name, t in schema.types.items()
+        },
     )
     return schema

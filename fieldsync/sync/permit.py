@@ -125,7 +125,7 @@ class Permit:
             raise errors.IllegalValue(type=commit.type, field="_type", reason="system")
 
     def _check_place(self, commit: Commit) -> None:
-        """A record may be moved to any unit that there is, and hung onto another record only where its device may write.
+        """A record may be moved to any unit that there is, and hung onto (or said to be) another only where its device may write.
 
         It follows one that has left the device's units: a child that was added before anybody there knew.
         """
@@ -138,8 +138,10 @@ class Permit:
                 continue  # a branch does not know all units; the server above does
             if not isinstance(one, str) or not _is_unit(one) or covers(self._device.grants, one) is None:
                 raise errors.UnitRefused(unit=str(one))
-        owner = commit.fields.get(self._rules.of(commit.type).belongs_to or "")
-        if isinstance(owner, str):
+        fields = commit.fields
+        named = [fields.get(self._rules.of(commit.type).belongs_to or ""), fields.get("_same_as")]
+        named += [name.partition("/")[2] for name in fields if field_of(name) == "_not_same"]
+        for owner in (one for one in named if isinstance(one, str)):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
                 if covers(self._device.grants, self._units[channel]) is None:
                     row = self._tx.rows([record])[record]
@@ -205,7 +207,7 @@ class Permit:
                     self._check_plain(commit, check, name, value)
             elif name.startswith("_"):
                 _check_system(commit, name, value)
-                decision = decision or field_of(name) == DECIDED
+                decision = decision or field_of(name) in _DECISIONS
             elif not newer:
                 _check_member(commit, kind.field(field_of(name)), name, value)
         return decision
@@ -304,6 +306,13 @@ def _is_deletion(value: object) -> bool:
     return False
 
 
+def _is_id(value: object) -> bool:
+    try:
+        return isinstance(value, str) and str(uuid.UUID(value)) == value
+    except ValueError:
+        return False
+
+
 def _are_heads(value: object) -> bool:
     try:
         return isinstance(value, list) and all(map(unpacked, value))
@@ -311,11 +320,13 @@ def _are_heads(value: object) -> bool:
         return False
 
 
+_DECISIONS = (DECIDED, "_same_as", "_not_same")  # only those who decide reviews may write these
 _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_unit": lambda value: isinstance(value, str) and _is_unit(value),
     "_code": lambda value: isinstance(value, str) and codes.split(value) is not None,
     "_deleted": lambda value: value is None or _is_deletion(value),
-    "_same_as": lambda value: value is None or isinstance(value, str),
+    "_same_as": lambda value: value is None or _is_id(value),
+    "_not_same/": lambda value: isinstance(value, bool),
     "_shared/": lambda value: isinstance(value, bool),
     DECIDED + "/": lambda value: value is None or (isinstance(value, dict) and _are_heads(value.get("heads"))),
 }

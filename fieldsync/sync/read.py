@@ -34,6 +34,7 @@ class Shower:
     def __init__(self, node: Node, tx: Tx) -> None:
         self._node = node
         self._today = node.today()
+        self._tx = tx
         self._units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         self._unsent = tx.unsent_records(node.device, acknowledged(node, tx)) if node.is_laptop else set()
 
@@ -43,12 +44,15 @@ class Shower:
         fields = {name: value for name, value in doc.items() if not name.startswith("_")}
         kind = self._node.schema.types.get(state.type)
         if kind is not None:
+            if self._tx.roots:  # what names a record that gave way means the one that stays
+                fields = {name: self._standing(kind, name, value) for name, value in fields.items()}
             fields = {name: fields[name] for name in kind.fields if name in fields} | fields
             fields |= validate.derive(kind, doc, self._today)
         last = latest(state)
         made = state.base or last
-        return {
-            "id": uuid_text(state.record),
+        record = uuid_text(state.record)
+        found = {
+            "id": record,
             "code": row.code,
             "type": state.type,
             "unit": self._units.get(row.channel or 0),
@@ -59,6 +63,18 @@ class Shower:
             "created": None if made is None else {"by": made.author, "at": stamp.text(made.stamp)},
             "updated": None if last is None else {"by": last.author, "at": stamp.text(last.stamp)},
         }
+        if "_same_as" in doc:
+            found["same_as"] = self._tx.roots.get(record, doc["_same_as"])
+        merged = sorted(gave for gave, stays in self._tx.roots.items() if stays == record and gave != record)
+        if merged:
+            found["merged"] = merged
+        if state.record in self._tx.elsewhere:
+            found["elsewhere"] = True
+        return found
+
+    def _standing(self, kind: Type, name: str, value: Any) -> Any:
+        spec = kind.fields.get(name)
+        return self._tx.roots.get(value, value) if spec is not None and spec.to and isinstance(value, str) else value
 
 
 def server_named(tx: Tx, name: str | None) -> Server:
@@ -124,13 +140,14 @@ def list_records(
         kind.field(sort.lstrip("-"))
     with node.store.read() as tx:
         shower = Shower(node, tx)
-        rows = tx.select(type=type, **conditions, deleted=deleted, sort=sort or "", limit=limit or -1)
+        rows = tx.select(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=limit or -1)
         return [shower.record(row) for row in rows]
 
 
 def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
     """Return what `tx.select` takes for these values of fields, or of `unit`. UnknownField, IllegalValue."""
     equal: dict[str, Value] = {}
+    named: dict[str, str] = {}
     members: dict[str, str] = {}
     unit = None
     for name, wanted in where.items():
@@ -138,9 +155,11 @@ def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
             unit = wanted
         elif kind.field(name).kind == "set":
             members[name] = str(validate.check_member(kind.field(name), wanted))
+        elif kind.field(name).to:
+            named[name] = str(validate.normaliser(kind.field(name))(wanted))
         else:
             equal[name] = cast("Value", validate.normaliser(kind.field(name))(wanted))
-    return {"equal": equal, "members": members, "unit": unit}
+    return {"equal": equal, "named": named, "members": members, "unit": unit}
 
 
 def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = None) -> list[Json]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.register import Head, Value
-from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
 from fieldsync.core.state import register_of
 from fieldsync.schema import validate
 from fieldsync.store import Tx
@@ -46,7 +46,7 @@ def item_of(node: Node, tx: Tx, row: Row, field: str) -> Json:
     """Return one of a record's open conflicts."""
     units = [tx.channel(n).unit for n in row.channels]
     unit = next((unit for unit in units if covers(node.grants, unit)), units[0])
-    heads = candidates(register_of(row.state, field))
+    heads = _heads(row, field)
     stamps = sorted(head.stamp for head in heads)
     return {
         "record": uuid_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
@@ -85,7 +85,7 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
     node.may_decide(*units_of(tx, row))
     if field not in row.conflicts:
         raise errors.NoConflict(field=field)
-    heads = candidates(register_of(row.state, field))
+    heads = _heads(row, field)
     kind = node.schema.type(row.state.type)
     chosen: Value
     if wanted.head is not None:
@@ -98,6 +98,8 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
         chosen = {"reason": _reason(chosen), "saw": all_seen(row.state)}
     over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field], "note": note or None}
     fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
+    if field == "_same_as" and chosen is not None and present(register_of(row.state, f"_not_same/{chosen}")):
+        fields[f"_not_same/{chosen}"] = False
     return draft_edit(node, row, kind, fields, note=note, decides=True)
 
 
@@ -128,6 +130,15 @@ def _undone(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft
     }
     kind = node.schema.type(row.state.type)
     return draft_edit(node, row, kind, fields, note=note, decides=True)
+
+
+def _heads(row: Row, field: str) -> tuple[Head, ...]:
+    """Return what is to be chosen from: a field's heads, and beside a merge that somebody called the two not the same."""
+    heads = candidates(register_of(row.state, field))
+    if field != "_same_as":
+        return heads
+    said = (register_of(row.state, f"_not_same/{head.value}") for head in heads if isinstance(head.value, str))
+    return heads + tuple(one._replace(value=None) for register in said for one in register.heads if one.value is True)
 
 
 def may_decide_somewhere(node: Node) -> bool:

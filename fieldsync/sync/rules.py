@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fieldsync.core import names
+from fieldsync.core import linkage, names
 from fieldsync.core.commit import Commit
 from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
@@ -29,6 +29,7 @@ _SYSTEM = {
     "_unit": FieldRule("plain", Policy("review")),
     "_deleted": FieldRule("plain", Policy("review")),
     "_same_as": FieldRule("plain", Policy("review")),
+    "_not_same": FieldRule("set", Policy("set")),
     "_shared": FieldRule("set", Policy("set")),
 }
 _UNKNOWN = FieldRule("plain", Policy("review"))
@@ -45,6 +46,7 @@ class TypeRules:
         self.below = type is not None and type.below
         self.search = () if type is None else type.search
         self.searched = frozenset(self.search)
+        self.linked = linkage.FIELDS.get(name, frozenset[str]())
         self.renamed = {} if type is None else type.renamed
         self.fields = dict(_SYSTEM)
         self.checks: dict[str, Normaliser] = {}

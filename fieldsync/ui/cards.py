@@ -15,7 +15,7 @@ from fieldsync.ui.words import Shown
 Json = dict[str, Any]
 _UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
 INDENT = "  "
-_SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_shared")
+_SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_not_same", "_shared")
 
 
 class Cards(Terminal):
@@ -42,6 +42,12 @@ class Cards(Terminal):
                 self.line(f"{INDENT}{self.safe(self.label(kind, name))}: ⚠ " + self.phrase("in_conflict"))
         if found["deleted"]:
             self.line(INDENT + self.phrase("is_deleted"))
+        if "same_as" in found:
+            self.say("is_same_as", record=self.named(found["same_as"]))
+        if "merged" in found:
+            self.say("has_merged", n=len(found["merged"]))
+        if found.get("elsewhere"):
+            self.say("is_elsewhere")
         if found["updated"] is not None:
             by, at = found["updated"]["by"], when(found["updated"]["at"])
             self.line(INDENT + self.phrase("last_changed", by=self.safe(by), at=at))
@@ -59,6 +65,8 @@ class Cards(Terminal):
         kind = node.schema.types.get(found["type"])
         if kind is None:
             return
+        if "duplicates" in found:
+            self.say("pairs_saved", n=len(found["duplicates"]))
         missing = validate.missing(kind, found["fields"], node.today())
         if missing:
             self.say("still_missing", fields=self.several(self.label(kind, name) for name in missing))
@@ -115,9 +123,9 @@ class Cards(Terminal):
             return self.safe(value.get("reason", "…"))
         if field is None:
             return self.safe(value)
-        return self._named(str(value)) if field.type == "ref" else self.safe(field.words(value, self.lang))
+        return self.named(str(value)) if field.type == "ref" else self.safe(field.words(value, self.lang))
 
-    def _named(self, record: str) -> Shown:
+    def named(self, record: str) -> Shown:
         """What names a record that another one points to: its code and title, where it is here."""
         try:
             found = read.show(self._node, record) if self._node is not None else None

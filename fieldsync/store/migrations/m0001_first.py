@@ -51,6 +51,20 @@ TABLES = (
     ),
     # records whose words are not in the full-text table yet: find catches up
     "CREATE TABLE unsearched (n INTEGER PRIMARY KEY)",
+    # who may be one with whom: the blocks that candidates meet in, which records are to be put there or compared (caught up
+    # like full text), the pairs found; then what people said: who gave way to whom (and for whom each stands), who are two
+    "CREATE TABLE block (key INTEGER, record INTEGER, PRIMARY KEY (key, record)) WITHOUT ROWID",
+    "CREATE TABLE unkeyed (n INTEGER PRIMARY KEY)",
+    "CREATE TABLE unpaired (n INTEGER PRIMARY KEY)",
+    """CREATE TABLE pair (
+        n INTEGER PRIMARY KEY AUTOINCREMENT, a INTEGER NOT NULL, b INTEGER NOT NULL, score REAL NOT NULL, reasons TEXT NOT NULL,
+        UNIQUE (a, b))""",
+    "CREATE INDEX pair_second ON pair (b)",
+    "CREATE TABLE same (record TEXT PRIMARY KEY, other TEXT NOT NULL, root TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX same_root ON same (root)",
+    "CREATE TABLE apart (a BLOB NOT NULL, b BLOB NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID",
+    # records of which a server said that they may be registered elsewhere, too
+    "CREATE TABLE elsewhere (record BLOB PRIMARY KEY) WITHOUT ROWID",
     # commits that were verified and kept, but not applied; "" is one that was applied after all; some wait for others
     """CREATE TABLE refusal (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL,

@@ -1,0 +1,217 @@
+"""Who may be one with whom, in SQL: the blocks that candidates meet in, the pairs found, and the records that gave way.
+
+All of it is derived: `block` from the documents, `pair` from the blocks, `same` from the registers `_same_as`. A key that a
+record has no more may stay: it brings a candidate too many, and candidates are compared.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from fieldsync.core import linkage
+from fieldsync.store.contract import Document
+from fieldsync.store.numbers import Numbered
+from fieldsync.store.rowcodec import dump_json, load_json
+
+_LINKED = (
+    "SELECT r.n, r.id, r.type, r.owner, CAST(r.doc AS BLOB) FROM record r "
+    "WHERE r.n IN (SELECT value FROM json_each(?)) ORDER BY r.n"
+)
+_SHOWN = "json_extract({0}.doc, '$._deleted') IS NULL AND json_extract({0}.doc, '$._same_as') IS NULL"
+
+
+class Linked(NamedTuple):
+    """What of a record is compared: its number, id, type and document, and its owner's id."""
+
+    n: int
+    record: bytes
+    type: str
+    owner: bytes | None
+    doc: Document
+
+
+class Pair(NamedTuple):
+    """Two records (by number) that may be one; `n` counts pairs as they were found."""
+
+    n: int
+    a: int
+    b: int
+    score: float
+    reasons: tuple[str, ...]
+
+
+class Blocks(Numbered):
+    """A transaction's candidates."""
+
+    # --- what is not looked at yet ---
+
+    def unlinked(self, numbers: Iterable[int]) -> None:
+        """Remember that these records' blocks are not what they should be."""
+        self.many("INSERT OR IGNORE INTO unkeyed VALUES (?)", [(n,) for n in sorted(numbers)])
+
+    def unlink_all(self) -> None:
+        """Begin anew: no blocks, no pairs, all records of the types that are compared to be looked at."""
+        for table in ("block", "pair", "unpaired"):
+            self.sql(f"DELETE FROM {table}")
+        types = dump_json(list(linkage.FIELDS)).decode()
+        self.sql(
+            "INSERT OR IGNORE INTO unkeyed SELECT n FROM record WHERE type IN (SELECT value FROM json_each(?))",
+            (types,),
+        )
+
+    def unkeyed(self, limit: int) -> list[int]:
+        """Return up to `limit` records whose blocks are to be made."""
+        return [row[0] for row in self.sql("SELECT n FROM unkeyed ORDER BY n LIMIT ?", (limit,))]
+
+    def unpaired(self, limit: int) -> list[int]:
+        """Return up to `limit` records whose candidates were not compared yet."""
+        return [row[0] for row in self.sql("SELECT n FROM unpaired ORDER BY n LIMIT ?", (limit,))]
+
+    def unlinked_counts(self) -> tuple[int, int]:
+        """Return how many records' blocks are to be made, and how many are to be compared besides."""
+        keyed = self.sql("SELECT count(*) FROM unkeyed").fetchone()[0]
+        return keyed, self.sql("SELECT count(*) FROM unpaired").fetchone()[0]
+
+    # --- blocks ---
+
+    def linked(self, numbers: Iterable[int]) -> list[Linked]:
+        """Return what is compared of these records, by number."""
+        found = self.sql(_LINKED, (dump_json(list(numbers)).decode(),))
+        return [Linked(n, record, type_, owner, load_json(doc)) for n, record, type_, owner, doc in found]
+
+    def homes(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
+        """Return the documents of these owners."""
+        wanted = dump_json([owner.hex() for owner in owners]).decode()
+        found = self.sql(
+            "SELECT id, CAST(doc AS BLOB) FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,)
+        )
+        return {record: load_json(doc) for record, doc in found}
+
+    def put_blocks(self, numbers: Sequence[int], blocks: Iterable[tuple[int, int]]) -> None:
+        """Put records into blocks (key, record); they are to be compared from now on."""
+        self.many("INSERT OR IGNORE INTO block VALUES (?,?)", sorted(blocks))
+        self.many("INSERT OR IGNORE INTO unpaired VALUES (?)", [(n,) for n in numbers])
+        self.many("DELETE FROM unkeyed WHERE n = ?", [(n,) for n in numbers])
+
+    def blocks(self, keys: Iterable[int], most: int) -> set[int]:
+        """Return the records in these blocks; one of more than `most` says nothing, and is passed over."""
+        found: set[int] = set()
+        for key in keys:
+            members = self.sql("SELECT record FROM block WHERE key = ? LIMIT ?", (key, most + 1)).fetchall()
+            if len(members) <= most:
+                found.update(row[0] for row in members)
+        return found
+
+    def unblock(self, n: int, type: str, doc: Document) -> None:
+        """Forget a record's blocks and pairs."""
+        for table in ("unkeyed", "unpaired"):
+            self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
+        if type in linkage.FIELDS:
+            keys = linkage.keys(linkage.features(type, doc))
+            self.many("DELETE FROM block WHERE key = ? AND record = ?", [(key, n) for key in keys])
+            self.drop_pairs([n])
+
+    # --- pairs ---
+
+    def drop_pairs(self, numbers: Iterable[int]) -> None:
+        """Forget the pairs of these records."""
+        several = [(n,) for n in numbers]
+        self.many("DELETE FROM pair WHERE a = ?", several)
+        self.many("DELETE FROM pair WHERE b = ?", several)
+
+    def put_pairs(self, numbers: Sequence[int], pairs: Iterable[tuple[int, int, linkage.Match]]) -> None:
+        """Keep what comparing these records has found."""
+        rows = [(min(a, b), max(a, b), match.score, dump_json(match.reasons).decode()) for a, b, match in sorted(pairs)]
+        self.many(
+            "INSERT INTO pair (a, b, score, reasons) VALUES (?,?,?,?) "
+            "ON CONFLICT (a, b) DO UPDATE SET score = excluded.score, reasons = excluded.reasons",
+            rows,
+        )
+        self.many("DELETE FROM unpaired WHERE n = ?", [(n,) for n in numbers])
+
+    def pairs_of(self, n: int) -> dict[int, tuple[float, tuple[str, ...]]]:
+        """Return the records that may be one with this one."""
+        found = self.sql(
+            "SELECT b, score, reasons FROM pair WHERE a = ? UNION ALL SELECT a, score, reasons FROM pair WHERE b = ?",
+            (n, n),
+        )
+        return {other: (score, tuple(load_list(reasons))) for other, score, reasons in found}
+
+    def open_pairs(self, least: float, type: str | None = None) -> list[tuple[bytes, bytes, float, tuple[str, ...]]]:
+        """Return the pairs (ids, the older first) of at least this score that nobody has decided, the likeliest first."""
+        found = self.sql(
+            "SELECT a.id, b.id, pair.score, pair.reasons FROM pair JOIN record a ON a.n = pair.a JOIN record b ON b.n = pair.b "
+            f"WHERE pair.score >= ? AND {_SHOWN.format('a')} AND {_SHOWN.format('b')} AND (? IS NULL OR a.type = ?) "
+            "ORDER BY pair.score DESC, pair.a, pair.b",
+            (least, type, type),
+        )
+        apart = self.apart
+        pairs = ((*sorted((a, b)), score, tuple(load_list(reasons))) for a, b, score, reasons in found)
+        return [pair for pair in pairs if not apart or frozenset(pair[:2]) not in apart]
+
+    @cached_property
+    def apart(self) -> set[frozenset[bytes]]:
+        """The pairs of records (ids) of which somebody said that they are two."""
+        return {frozenset(row) for row in self.sql("SELECT a, b FROM apart")}
+
+    def set_apart(self, record: bytes, others: Iterable[object]) -> None:
+        """Keep of which others a record says that it is not the same."""
+        self.sql("DELETE FROM apart WHERE a = ?", (record,))
+        self.many("INSERT INTO apart VALUES (?,?)", [(record, other) for other in map(_bytes, others) if other])
+        self.__dict__.pop("apart", None)
+
+    # --- those that gave way ---
+
+    @cached_property
+    def roots(self) -> Mapping[str, str]:
+        """The records (UUIDs) that gave way, and the one that each stands for now."""
+        return dict(self.sql("SELECT record, root FROM same"))
+
+    def set_same(self, changes: Mapping[str, object]) -> None:
+        """Keep which record each of these (UUIDs) gave way to; None: to none."""
+        known = dict(self.sql("SELECT record, other FROM same"))
+        gone = {record for record, other in changes.items() if not other}
+        wanted = {record: str(other) for record, other in {**known, **changes}.items() if record not in gone}
+        if wanted == known:
+            return
+        self.sql("DELETE FROM same")
+        self.many(
+            "INSERT INTO same VALUES (?,?,?)", [(one, other, _root(one, wanted)) for one, other in wanted.items()]
+        )
+        self.__dict__.pop("roots", None)
+
+    @cached_property
+    def elsewhere(self) -> set[bytes]:
+        """The records of which a server said that they may be registered elsewhere, too."""
+        return {row[0] for row in self.sql("SELECT record FROM elsewhere")}
+
+    def forget_same(self, record: bytes) -> None:
+        """Forget what a record said of whom it is or is not: it is not here any more."""
+        self.set_same({str(uuid.UUID(bytes=record)): None})
+        self.set_apart(record, ())
+        self.sql("DELETE FROM elsewhere WHERE record = ?", (record,))
+
+
+def load_list(text: str) -> list[str]:
+    """Return a stored list of words."""
+    import msgspec
+
+    return msgspec.json.decode(text, type=list[str])
+
+
+def _root(record: str, other: Mapping[str, str]) -> str:
+    """Follow a record to the one that gave way to none; where two gave way to each other, the older of them stays."""
+    path = [record]
+    while (following := other.get(path[-1])) is not None:
+        if following in path:
+            return min(path[path.index(following) :])
+        path.append(following)
+    return path[-1]
+
+
+def _bytes(text: object) -> bytes | None:
+    try:
+        return uuid.UUID(str(text)).bytes
+    except ValueError:
+        return None
