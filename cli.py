@@ -77,6 +77,7 @@ TREE = Branch(
         ),
         "import": Leaf("office:import_file"),
         "export": Leaf("office:export"),
+        "report": Leaf("reporting:report"),
         "schema": Branch(
             "The forms: which record types and fields there are.",
             None,

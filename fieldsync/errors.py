@@ -5,9 +5,10 @@ FieldsyncError                      exit  status
 ├── Usage                             2     400
 ├── BadInput                          3     422   UnknownType, UnknownField, IllegalValue, IllegalStep, Incomplete,
 │                                                 RetiredType, BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap,
-│                                                 BelongsTo, NeedsBundle
+│                                                 BelongsTo, NeedsBundle, ReportFault
 ├── Locked                            4     401   WrongPassphrase, NoSecret
-├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead, NoRecipient
+├── NotFound                          5     404   NoRecord, Ambiguous, NoStore, NoDevice, NoConflict, NoUndo, NoHead, NoRecipient,
+│                                                 NoReport
 ├── NoContact                         6     503   Unreachable, CutOff, Busy
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
 │                                                 BadSignature, StoreExists
@@ -158,6 +159,12 @@ class NeedsBundle(BadInput):
     status = 409
 
 
+class ReportFault(BadInput):
+    """A report file that cannot be used as it is; facts: report, reason, what."""
+
+    code = "report_fault"
+
+
 class Locked(FieldsyncError):
     """The store is locked."""
 
@@ -232,6 +239,12 @@ class NoRecipient(NotFound):
     """A device or server that told no key to pack a bundle for; facts: name."""
 
     code = "no_recipient"
+
+
+class NoReport(NotFound):
+    """No report of that name; facts: report, known."""
+
+    code = "no_report"
 
 
 class NoContact(FieldsyncError):

@@ -1,23 +1,28 @@
 """The store on SQLite: one encrypted file, short transactions. The SQL itself is in the mixins of `Tx`."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fieldsync.store import migrations, vault
 from fieldsync.store.bundles import Bundles
 from fieldsync.store.heirs import Heirs
+from fieldsync.store.issues import Issues
 from fieldsync.store.ledger import Ledger
 from fieldsync.store.numbers import Numbers
 from fieldsync.store.records import Records
+
+if TYPE_CHECKING:
+    from fieldsync.store.figures import Figures, View
 
 FILE = "store.db"
 _MANY_NEW = 8_192  # commits
 _READER_CACHE_KIB = 8 * 1024
 
 
-class Tx(Records, Ledger, Bundles, Heirs):
+class Tx(Records, Ledger, Bundles, Heirs, Issues):
     """What can be asked and told within one transaction."""
 
 
@@ -80,6 +85,12 @@ class SqliteStore:
             finally:
                 connection.execute("ROLLBACK")
                 self._idle.append(connection)
+
+    def figures(self, views: "Iterable[View]", unit: str | None) -> "Figures":
+        """Return a reading connection of its own for reports, to be closed; of a unit and those below it, or of all."""
+        from fieldsync.store.figures import Figures
+
+        return Figures(self.path, self._key, views, unit)
 
     def tidy(self) -> None:
         """Do what was put off: sweep, gather, fold the write-ahead log into the file (readers and writers go on meanwhile)."""

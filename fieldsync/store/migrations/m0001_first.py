@@ -96,6 +96,10 @@ TABLES = (
     """CREATE TABLE bundle_part (
         device INTEGER NOT NULL, number INTEGER NOT NULL, after INTEGER NOT NULL, last INTEGER NOT NULL,
         PRIMARY KEY (device, number)) WITHOUT ROWID""",
+    # reports of a month (or year) as they were issued, once and for all
+    """CREATE TABLE issue (
+        report TEXT NOT NULL, period TEXT NOT NULL, unit TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,
+        rows TEXT NOT NULL, as_of TEXT NOT NULL, PRIMARY KEY (report, period, unit)) WITHOUT ROWID""",
 )
 
 

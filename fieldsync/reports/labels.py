@@ -1,0 +1,19 @@
+"""A report's values in a person's language: its own words, the forms' choices; anything else as it is."""
+
+from fieldsync.reports.files import Report
+from fieldsync.schema.model import Schema
+
+
+def label(report: Report, schema: Schema, column: str, value: object, lang: str) -> object:
+    """Return what is shown for a value."""
+    spec = report.header.columns[column]
+    if spec.kind == "word":
+        words = report.header.words.get(str(value))
+        if words is not None:
+            return words[lang]
+    if spec.of and isinstance(value, str):
+        type_, _, field = spec.of.partition(".")
+        kind = schema.types.get(type_)
+        if kind is not None and field in kind.fields:
+            return kind.fields[field].words(value, lang)
+    return value

@@ -1,0 +1,82 @@
+"""Which days a report is about: a month or a year, those that it is compared with, and the day that it looks from."""
+
+import datetime as dt
+import re
+from typing import NamedTuple
+
+from fieldsync import errors
+
+_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_YEAR = re.compile(r"\d{4}")
+Span = tuple[str, str, str]  # name, first day, the day after the last
+
+
+class Period(NamedTuple):
+    """A month "2026-10" or a year "2026"; `today` bounds what is over."""
+
+    name: str
+    today: str
+
+    @property
+    def is_year(self) -> bool:
+        """Whether it is a year."""
+        return len(self.name) == 4
+
+    @property
+    def since(self) -> str:
+        """The first day."""
+        return f"{self.name}-01-01" if self.is_year else f"{self.name}-01"
+
+    @property
+    def until(self) -> str:
+        """The day after the last."""
+        return f"{self.before(-1).name}-01-01"[:10]
+
+    @property
+    def as_at(self) -> str:
+        """The day that lists of what is open or overdue look from: the last of the period, or today while it runs."""
+        last = dt.date.fromisoformat(self.until) - dt.timedelta(days=1)
+        return min(self.today, last.isoformat())
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can happen in it."""
+        return self.until <= self.today
+
+    def before(self, months: int) -> "Period":
+        """The period so many months before (a year: so many twelves of them; one is a whole one)."""
+        if self.is_year:
+            years = months if abs(months) < 12 else months // 12
+            return self._replace(name=f"{int(self.name) - years:04}")
+        count = int(self.name[:4]) * 12 + int(self.name[5:]) - 1 - months
+        return self._replace(name=f"{count // 12:04}-{count % 12 + 1:02}")
+
+    def spans(self) -> list[Span]:
+        """Every stretch that a report's `period` table has: this, last, ytd, same (of last year), and twelve months m01…m12."""
+        last, same = self.before(1), self.before(12)
+        year = f"{self.name[:4]}-01-01"
+        months = [
+            Period(f"{self.name[:4]}-12" if self.is_year else self.name, self.today).before(11 - n) for n in range(12)
+        ]
+        return [
+            ("this", self.since, self.until),
+            ("last", last.since, last.until),
+            ("ytd", year, self.until),
+            ("same", same.since, same.until),
+            *((f"m{n:02}", one.since, one.until) for n, one in enumerate(months, 1)),
+        ]
+
+
+def named(month: str | None, year: str | None, today: str) -> Period:
+    """Return the period that was asked for, the running month if none was. Usage."""
+    if month and year:
+        raise errors.Usage(reason="month_or_year")
+    if month and not _MONTH.fullmatch(month):
+        raise errors.Usage(reason="month")
+    if year and not _YEAR.fullmatch(year):
+        raise errors.Usage(reason="year")
+    made = Period(month or year or today[:7], today)
+    # calendars end at both ends, and before the first month of all there is none to compare with
+    if not 1901 <= int(made.name[:4]) <= 9998:
+        raise errors.Usage(reason="year" if year else "month")
+    return made

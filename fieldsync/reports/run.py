@@ -1,0 +1,264 @@
+"""A report and a period in, its rows out: counted now, and beside them as they were issued."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.reports import files, period
+from fieldsync.reports.files import Report
+from fieldsync.reports.period import Period
+from fieldsync.schema.model import Schema, Type
+from fieldsync.store.contract import home_unit
+from fieldsync.store.figures import SECONDS, View
+from fieldsync.store.issues import Issue
+from fieldsync.sync import review
+from fieldsync.sync.node import DECIDERS, Node
+
+Json = dict[str, Any]
+OPEN = "in_review"  # the column that says how many of a row's records have an open review
+AGREED = "agreed"  # the column that says whether a row may go to another organisation
+_SEALED = 4
+_DEVICES = (
+    "device", "person", "role", "unit", "seen", "silent_days", "sent", "refused", "in_review", "oldest_days", "clock_minutes",
+    "state",
+)  # fmt: skip
+
+
+def make(
+    node: Node,
+    name: str,
+    *,
+    month: str | None = None,
+    year: str | None = None,
+    unit: str | None = None,
+    seconds: float = SECONDS,
+) -> Json:
+    """Return a report's document: its rows as issued where they were, else as they are. NoReport, Usage, NotFound, ReportFault."""
+    report = files.find(node.home, name)
+    asked = period.named(month, year, node.today())
+    if unit is not None:
+        _known(node, unit)
+    now = count(node, report, asked, unit, seconds)
+    with node.store.read() as tx:
+        issued = tx.issue(report.name, asked.name, unit or "")
+        if issued is not None:
+            rows = beside(report, issued.rows, now, {name: name for name in report.counts})
+        else:
+            rows = now
+            for column, spec in report.header.columns.items():
+                if spec.as_issued is not None:
+                    source, months = spec.as_issued
+                    before = tx.issue(report.name, asked.before(months).name, unit or "")
+                    if before is not None:
+                        rows = beside(report, before.rows, rows, {column: source}, only=True)
+    columns = {
+        name: one
+        for name, one in report.header.columns.items()
+        if not one.only or (one.only == "year") == asked.is_year
+    }
+    return {
+        "report": report.name,
+        "label": report.header.label,
+        "period": {
+            "name": asked.name,
+            "since": asked.since,
+            "until": asked.until,
+            "as_at": asked.as_at,
+            "over": asked.over,
+        },
+        "org": node.org,
+        "unit": unit,
+        "as_of": issued.as_of if issued is not None else as_of(node, unit),
+        "issued": None if issued is None else {"at": stamp.text(issued.at << stamp.COUNTER_BITS), "by": issued.by},
+        "columns": [{"name": name, "label": one.label, "kind": one.kind} for name, one in columns.items()],
+        "rows": rows,
+    }
+
+
+def _known(node: Node, unit: str) -> None:
+    with node.store.read() as tx:
+        known = {home_unit(channel.unit) for channel in tx.channels()} | set(node.units)
+    if not any(one == unit or one.startswith(f"{unit}/") or unit.startswith(f"{one}/") for one in known):
+        raise errors.NotFound(what=f"unit {unit}")
+
+
+# --- counting ---------------------------------------------------------------------------------------------------------
+
+
+def count(node: Node, report: Report, asked: Period, unit: str | None, seconds: float = SECONDS) -> list[Json]:
+    """Return a report's rows as they are now."""
+    figures = node.store.figures(views(node.schema), unit)
+    try:
+        figures.fill("period", ("name", "since", "until"), asked.spans())
+        if "sync_device" in report.sql:
+            figures.fill("sync_device", _DEVICES, _devices(node, unit))
+        facts = {
+            "since": asked.since, "until": asked.until, "as_at": asked.as_at, "month": asked.name, "today": asked.today,
+            "unit": unit, "year": asked.name[:4],
+        }  # fmt: skip
+        columns, rows = figures.ask(report.sql, facts, name=report.name, sealed=report.header.sealed, seconds=seconds)
+    finally:
+        figures.close()
+    lacking = [name for name in report.header.columns if name not in columns]
+    if lacking:
+        raise errors.ReportFault(report=report.name, reason="columns", what=lacking[0])
+    return [_row(report, dict(zip(columns, row, strict=True))) for row in rows]
+
+
+def _row(report: Report, found: Json) -> Json:
+    """One row in JSON's own words; what is zero or more is not left empty."""
+    made: Json = {}
+    for name, column in report.header.columns.items():
+        value = found[name]
+        if isinstance(value, bytes):
+            value = str(uuid.UUID(bytes=value)) if len(value) == 16 else value.hex()
+        if column.kind == "trend":
+            value = json.loads(value) if isinstance(value, str) else []
+        elif column.kind == "share" and value is not None:
+            value = round(value, 1)
+        made[name] = value
+    for extra in (OPEN, AGREED):
+        if found.get(extra) is not None and extra not in made:
+            made[extra] = int(found[extra])
+    return made
+
+
+def views(schema: Schema) -> Iterable[View]:
+    """Return every record type as reports see it."""
+    return [_view(kind) for kind in schema.types.values()]
+
+
+def _view(kind: Type) -> View:
+    fields = [field for field in kind.fields.values() if field.kind != "derived"]
+    return View(
+        kind.name,
+        [field.name for field in fields],
+        frozenset(field.name for field in fields if field.type == "ref"),
+        frozenset(field.name for field in fields if field.sensitivity >= _SEALED),
+        kind.below,
+    )
+
+
+# --- how far the figures reach ----------------------------------------------------------------------------------------
+
+
+def as_of(node: Node, unit: str | None) -> list[Json]:
+    """Return {"unit", "at"}: when each office's last sync was, as far as this node knows; None for never."""
+    last: dict[str, int | None] = {}
+    with node.store.read() as tx:
+        if node.is_laptop:
+            synced = max((server.synced for server in tx.servers() if server.synced), default=None)
+            last = dict.fromkeys(node.units, synced)
+        for device in () if node.is_laptop else tx.devices():
+            if device.id == node.device or device.state != "enrolled":
+                continue
+            for grant in device.grants:
+                last[grant.unit] = max(filter(None, (last.get(grant.unit), device.seen)), default=None)
+    return [
+        {"unit": name, "at": None if at is None else stamp.text(at << stamp.COUNTER_BITS)}
+        for name, at in sorted(last.items())
+        if unit is None or name == unit or name.startswith(f"{unit}/") or unit.startswith(f"{name}/")
+    ]
+
+
+def _devices(node: Node, unit: str | None) -> Iterable[list[object]]:
+    """Yield the devices with how they sync, for the report on it."""
+    day, now = 86_400_000, node.clock()
+    opened: dict[str, list[float]] = {}
+    for item in review.items(node, unit=unit):
+        age = (now - _milliseconds(item["since"])) / day
+        for device in {head["device"] for head in item["heads"]}:
+            opened.setdefault(device, []).append(age)
+    with node.store.read() as tx:
+        off = {device: amount for _, device, _, _, amount in tx.clock_notes(0)}
+        for device in tx.devices():
+            units = [grant.unit for grant in device.grants]
+            inside = unit is None or any(one == unit or one.startswith(f"{unit}/") for one in units)
+            if device.id == node.device or device.enrolled is None or not inside:
+                continue
+            name = device.letters or device.id.hex()
+            ages = sorted(opened.get(name, ()))
+            seen = device.seen or None
+            yield [
+                name, device.person, device.grants[0].role if device.grants else "", ", ".join(units),
+                None if seen is None else stamp.text(seen << stamp.COUNTER_BITS)[:10],
+                (now - (seen or device.enrolled)) // day, device.head, len(tx.refusals(device.id)), len(ages),
+                round(ages[len(ages) // 2], 1) if ages else None, off.get(device.id, 0) // 60_000, device.state,
+            ]  # fmt: skip
+
+
+def _milliseconds(at: str) -> float:
+    import datetime as dt
+
+    return dt.datetime.fromisoformat(at).timestamp() * 1000
+
+
+# --- months that were issued ------------------------------------------------------------------------------------------
+
+
+def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | None = None) -> Json:
+    """Keep reports of a month or year that is over as they are now, for good. Usage, RoleRefused, UnitRefused.
+
+    Returns {"period", "unit", "issued": [report…], "already": [report…]}.
+    """
+    if not asked.over:
+        raise errors.Usage(reason="not_over", until=asked.until)
+    if unit is not None:
+        _known(node, unit)
+        node.may_decide(unit)
+    elif node.role not in DECIDERS:
+        raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
+    known = files.available(node.home)
+    told: Json = {"period": asked.name, "unit": unit, "issued": [], "already": []}
+    for name in known if names is None else names:
+        report = known[name]
+        if not report.header.issued:
+            continue
+        with node.store.read() as tx:
+            done = tx.issue(name, asked.name, unit or "") is not None
+        if not done:
+            rows = count(node, report, asked, unit)
+            one = Issue(name, asked.name, unit or "", node.clock(), node.person, rows, as_of(node, unit))
+            with node.store.write() as tx:
+                done = not tx.put_issue(one)
+        told["already" if done else "issued"].append(name)
+    return told
+
+
+def beside(
+    report: Report, issued: Iterable[Json], now: Iterable[Json], sources: Mapping[str, str], *, only: bool = False
+) -> list[Json]:
+    """Return rows with what was issued in the columns of `sources` (column → that of the issue), and in "late" what came since.
+
+    Issued and late always add up to what is counted now. With `only` the rows are those of now; else those of the issue,
+    and after them those that are new.
+    """
+    keys = report.keys
+
+    def key(row: Json) -> tuple[str, ...]:
+        return tuple(json.dumps(row.get(name)) for name in keys)
+
+    old, new = {key(row): row for row in issued}, {key(row): row for row in now}
+    made = []
+    for at in dict.fromkeys([*(() if only else old), *new]):
+        row = dict(new[at] if only or at not in old else old[at])
+        late = dict(row.get("late", {}))
+        for column, source in sources.items():
+            was = old.get(at, {}).get(source) or 0
+            counted = new.get(at, {}).get(column) or 0
+            row[column] = was
+            if counted != was:
+                late[column] = counted - was
+        if late:
+            row["late"] = late
+        made.append(row)
+    if only:
+        for at, was in old.items():
+            if at not in new and any(was.get(source) for source in sources.values()):
+                gone = {name: was.get(name) for name in keys} | dict.fromkeys(report.counts, 0)
+                gone |= {column: was.get(source) or 0 for column, source in sources.items()}
+                made.append(gone | {"late": {column: -(was.get(source) or 0) for column, source in sources.items()}})
+    return made

@@ -1,0 +1,186 @@
+"""What reports read: one view per record type, on a connection that can only read, and not for ever.
+
+A report's views hold living records only. What gave way to another record (`_same_as`) is not among them, and every
+reference to it points to the one that stays, so that counting distinct ids counts people. Ids are 16-byte blobs.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlcipher3 import dbapi2 as sqlcipher
+
+from fieldsync import errors
+from fieldsync.store import vault
+from fieldsync.store.contract import BELOW, home_unit
+from fieldsync.store.vault import guarded
+
+MOST_ROWS = 100_000
+SECONDS = 60.0
+_CACHE_KIB = 96 * 1024
+_STEPS = 20_000  # of SQLite's machine, between two looks at the clock
+_LIVING = {"record": {"id", "code", "type", "channel", "conflicts", "doc"}, "channel": {"n", "unit"}}
+_TABLES_OF_JSON = {"json_each", "json_tree"}
+_MERGING = ("person", "household")  # what duplicates are merged of
+_ALLOWED = {sqlcipher.SQLITE_SELECT, sqlcipher.SQLITE_FUNCTION, sqlcipher.SQLITE_READ, 33}  # 33: a recursive WITH
+_UNSAFE = re.compile("load_extension|fts3|sqlcipher|writefile|readfile|edit")
+# a WITH's query of that name
+_SHADOW = r"""["'`\[]?\b(NAME)\b["'`\]]?\s*(\([^()]*\)\s*)?\bAS\s*(?:NOT\s+)?(?:MATERIALIZED\s*)?\("""
+_FAULT = re.compile(r"no such (?:table|column|function): (?:main\.|temp\.)?(\S+)|near \"([^\"]*)\"")
+
+
+class View(NamedTuple):
+    """A record type as reports see it: its plain fields, those that refer to records, those nobody needs to count by."""
+
+    name: str
+    fields: Sequence[str]
+    refs: frozenset[str]
+    sealed: frozenset[str]  # fields of the highest sensitivity
+    below: bool  # whether its records stand for all units below theirs, too
+
+
+class Figures:
+    """A reading connection to the store's file, with the views of a scope; closed when the report is made."""
+
+    def __init__(self, path: Path, key: bytes, views: Iterable[View], unit: str | None) -> None:
+        self._views = {view.name: view for view in views}
+        self._connection = vault.connect(path, key, cache_kib=_CACHE_KIB)
+        self._unit = unit
+        self._until = 0.0
+        with guarded():
+            self._connection.execute("BEGIN")
+            self._scope(unit)
+            self._identity()
+            for view in self._views.values():
+                self._make(view)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
+
+    def _scope(self, unit: str | None) -> None:
+        """Which channels count: a unit's and those below it; of what stands for the units below, those above it too."""
+        sql = self._connection.execute
+        sql("CREATE TEMP TABLE scope (n INTEGER PRIMARY KEY, own INTEGER)")
+        for n, channel in sql("SELECT n, unit FROM channel").fetchall():
+            name = home_unit(channel)
+            own = unit is None or name == unit or name.startswith(f"{unit}/")
+            if own or (unit is not None and unit.startswith(f"{name}/")):
+                sql("INSERT INTO scope VALUES (?, ?)", (n, own))
+
+    def _identity(self) -> None:
+        """Say for each record that gave way, or that others gave way to, which one stays."""
+        sql = self._connection.execute
+        marks = ",".join("?" * len(_MERGING))
+        found = sql(
+            "SELECT id, unhex(json_extract(doc, '$._same_as'), '-') FROM record "
+            f'WHERE type IN ({marks}) AND instr(doc, \'"_same_as":"\')',
+            _MERGING,
+        ).fetchall()
+        given = {record: other for record, other in found if other is not None}
+        sql("CREATE TEMP TABLE identity (id BLOB PRIMARY KEY, one BLOB NOT NULL) WITHOUT ROWID")
+        here = {other for other in given.values() if sql("SELECT 1 FROM record WHERE id = ?", (other,)).fetchone()}
+        for record in given:
+            one = _staying(record, given, here)
+            if one != record:
+                sql("INSERT INTO identity VALUES (?, ?)", (record, one))
+        self._merged = bool(given)
+
+    def _make(self, view: View) -> None:
+        columns = []
+        for field in view.fields:
+            value = f"json_extract(doc, '$.{field}')"
+            if field in view.refs:
+                # a value that is no id (a name in words, a set of ids) stays as it is
+                value = f"coalesce(unhex({value}, '-'), {value})"
+                if self._merged:
+                    value = f"coalesce((SELECT one FROM temp.identity AS i WHERE i.id = {value}), {value})"
+            columns.append(f", {value} AS [{field}]")
+        gone = " AND id NOT IN (SELECT id FROM temp.identity)" if self._merged and view.name in _MERGING else ""
+        inside = "" if view.below else " WHERE own"
+        here = f" AND channel IN (SELECT n FROM temp.scope{inside})" if self._unit is not None else ""
+        self._connection.execute(
+            f"CREATE TEMP VIEW [{view.name}] AS SELECT id, code, "
+            f"(SELECT replace(unit, '{BELOW}', '') FROM main.channel WHERE n = record.channel) AS unit, "
+            f"conflicts IS NOT NULL AS in_review{''.join(columns)} FROM main.record WHERE type = '{view.name}' "
+            f"AND json_extract(doc, '$._deleted') IS NULL{here}{gone}",
+        )
+
+    def fill(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Give reports a small table of things that are no records."""
+        with guarded():
+            self._connection.execute(f"CREATE TEMP TABLE [{table}] ({', '.join(columns)})")
+            marks = ",".join("?" * len(columns))
+            self._connection.executemany(f"INSERT INTO [{table}] VALUES ({marks})", rows)
+
+    def ask(
+        self, sql: str, facts: Mapping[str, object], *, name: str, sealed: bool, seconds: float = SECONDS
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return a report's columns and rows. ReportFault: SQL that is wrong, asks for what it may not, or takes too long."""
+        shadow = re.search(_SHADOW.replace("NAME", "|".join(self._views)), sql, re.IGNORECASE)
+        if shadow:  # a WITH of a view's name would be taken for the view itself
+            raise errors.ReportFault(report=name, reason="view_name", what=shadow[1])
+        self._until = time.monotonic() + seconds
+        denied: list[str] = []
+        self._connection.execute("PRAGMA query_only = ON")
+        self._connection.set_authorizer(self._authorizer(denied, sealed=sealed))
+        self._connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
+        try:
+            cursor = self._connection.execute(sql, dict(facts))
+            rows = cursor.fetchmany(MOST_ROWS + 1)
+            columns = [str(one[0]) for one in cursor.description or ()]
+        except sqlcipher.Error as fault:
+            if "interrupted" in str(fault):
+                raise errors.ReportFault(report=name, reason="slow", seconds=round(seconds)) from fault
+            if denied or "prohibited" in str(fault):
+                raise errors.ReportFault(report=name, reason="denied", what=denied[0] if denied else "") from fault
+            if isinstance(fault, sqlcipher.DatabaseError) and "malformed" in str(fault):
+                raise errors.StoreDamaged(part="store") from fault
+            found = _FAULT.search(str(fault))
+            what = (found[1] or found[2]) if found else ""
+            raise errors.ReportFault(report=name, reason="sql", what=what) from fault
+        finally:
+            self._connection.set_progress_handler(None, 0)
+            self._connection.set_authorizer(None)
+        if not columns:
+            raise errors.ReportFault(report=name, reason="sql", what="SELECT")
+        if len(rows) > MOST_ROWS:
+            raise errors.ReportFault(report=name, reason="rows", limit=MOST_ROWS)
+        return columns, rows
+
+    def _authorizer(self, denied: list[str], *, sealed: bool) -> Any:
+        """Return what says of each thing that a report does whether it may: reading, and only what the views show."""
+
+        def allowed(
+            action: int, first: str | None, second: str | None, database: str | None, within: str | None
+        ) -> bool:
+            if action not in _ALLOWED:
+                return False
+            if action == sqlcipher.SQLITE_FUNCTION:
+                return not _UNSAFE.search(str(second).lower())
+            if action == sqlcipher.SQLITE_READ and database == "main" and first not in _TABLES_OF_JSON:
+                return within in self._views and (not second or second in _LIVING.get(first or "", ()))
+            if action == sqlcipher.SQLITE_READ and first in self._views and not sealed:
+                return second not in self._views[first].sealed
+            return True
+
+        def answer(action: int, *names: str | None) -> int:
+            if allowed(action, *names):
+                return int(sqlcipher.SQLITE_OK)
+            denied.append(".".join(one for one in names[:2] if one))
+            return int(sqlcipher.SQLITE_DENY)
+
+        return answer
+
+
+def _staying(record: bytes, given: Mapping[bytes, bytes], here: set[bytes]) -> bytes:
+    """Follow a record to the one that stays: of several that gave way to each other, the oldest; never to one not here."""
+    path = [record]
+    while path[-1] in given and given[path[-1]] in here:
+        following = given[path[-1]]
+        if following in path:
+            return min(path[path.index(following) :])
+        path.append(following)
+    return path[-1]

@@ -1,0 +1,151 @@
+/*
+number = 7
+label = { en = "Case management", ar = "إدارة الحالة" }
+about = { en = "Cases opened, worked on and closed in the period, after Primero's indicators.", ar = "الحالات المفتوحة والمتابعة والمغلقة في الفترة وفق مؤشرات بريميرو." }
+
+[columns]
+figure = { en = "Figure", ar = "المؤشر", kind = "word" }
+value = { en = "Of which", ar = "منها", kind = "word" }
+n = { en = "Number", ar = "العدد", kind = "count", bar = true }
+whole = { en = "Of", ar = "من أصل", kind = "count" }
+share = { en = "%", ar = "٪", kind = "share", whole = "whole" }
+average = { en = "Average", ar = "المتوسط", kind = "number" }
+
+[words]
+opened = { en = "Cases opened", ar = "حالات مفتوحة" }
+open = { en = "Open at the end", ar = "مفتوحة في النهاية" }
+closed = { en = "Cases closed", ar = "حالات مغلقة" }
+to_close = { en = "Days open to close", ar = "أيام من الفتح إلى الإغلاق" }
+assessed = { en = "Assessed in time", ar = "تقييم في موعده" }
+assess_delay = { en = "Days to first assessment", ar = "أيام حتى أول تقييم" }
+plans = { en = "Plans approved", ar = "خطط معتمدة" }
+follow_ups = { en = "Visits done, per case", ar = "زيارات منفذة لكل حالة" }
+referrals = { en = "Referrals sent, per case", ar = "إحالات مرسلة لكل حالة" }
+accepted = { en = "Referrals accepted", ar = "إحالات مقبولة" }
+done = { en = "Referrals done", ar = "إحالات منجزة" }
+answered = { en = "Days to answer a referral", ar = "أيام حتى الرد على الإحالة" }
+service = { en = "Services", ar = "خدمات" }
+goals = { en = "Goal progress", ar = "التقدم نحو الهدف" }
+reason = { en = "Closed because", ar = "سبب الإغلاق" }
+found = { en = "Identified by", ar = "طريقة الرصد" }
+risk = { en = "Risk", ar = "الخطورة" }
+satisfied = { en = "Satisfied", ar = "الرضا" }
+total = { en = "all", ar = "الكل" }
+d03 = { en = "3 days or less", ar = "٣ أيام أو أقل" }
+d05 = { en = "4-5 days", ar = "٤-٥ أيام" }
+d14 = { en = "6-14 days", ar = "٦-١٤ يوما" }
+d30 = { en = "15-30 days", ar = "١٥-٣٠ يوما" }
+d90 = { en = "31-90 days", ar = "٣١-٩٠ يوما" }
+more = { en = "more than 90 days", ar = "أكثر من ٩٠ يوما" }
+c030 = { en = "30 days or less", ar = "٣٠ يوما أو أقل" }
+c090 = { en = "31-90 days", ar = "٣١-٩٠ يوما" }
+c180 = { en = "91-180 days", ar = "٩١-١٨٠ يوما" }
+c999 = { en = "more than 180 days", ar = "أكثر من ١٨٠ يوما" }
+child = { en = "child", ar = "طفل" }
+woman = { en = "woman", ar = "امرأة" }
+older = { en = "older person", ar = "مسنّ" }
+disability = { en = "disability", ar = "إعاقة" }
+family = { en = "family", ar = "أسرة" }
+institution_resident = { en = "resident of an institution", ar = "نزيل مؤسسة" }
+goals_met = { en = "goals met", ar = "تحقق الأهداف" }
+moved = { en = "moved", ar = "انتقال" }
+refused = { en = "refused", ar = "رفض" }
+lost_contact = { en = "lost contact", ar = "انقطاع الاتصال" }
+adult = { en = "grew up", ar = "بلوغ سن الرشد" }
+died = { en = "died", ar = "وفاة" }
+transferred = { en = "transferred", ar = "تحويل" }
+other = { en = "other", ar = "أخرى" }
+monitoring = { en = "monitoring", ar = "الرصد" }
+self = { en = "came by themselves", ar = "بنفسه" }
+charity = { en = "a charity", ar = "جمعية" }
+school = { en = "a school", ar = "مدرسة" }
+health = { en = "health care", ar = "صحة" }
+police = { en = "police", ar = "شرطة" }
+hotline = { en = "hotline", ar = "خط ساخن" }
+referral = { en = "referral", ar = "إحالة" }
+low = { en = "low", ar = "منخفض" }
+medium = { en = "medium", ar = "متوسط" }
+high = { en = "high", ar = "مرتفع" }
+emergency = { en = "emergency", ar = "طارئ" }
+none = { en = "none yet", ar = "لا تقدم" }
+in_progress = { en = "in progress", ar = "قيد التقدم" }
+met = { en = "met", ar = "تحقق" }
+yes = { en = "yes", ar = "نعم" }
+partly = { en = "partly", ar = "جزئيا" }
+no = { en = "no", ar = "لا" }
+vaccination = { en = "vaccination", ar = "تطعيم" }
+mhpss = { en = "psychosocial", ar = "دعم نفسي" }
+physio = { en = "physiotherapy", ar = "علاج طبيعي" }
+legal = { en = "legal aid", ar = "مساعدة قانونية" }
+shelter = { en = "shelter", ar = "إيواء" }
+education = { en = "education", ar = "تعليم" }
+cash = { en = "cash", ar = "نقد" }
+in_kind = { en = "in kind", ar = "عيني" }
+food = { en = "food", ar = "غذاء" }
+home_repair = { en = "home repair", ar = "ترميم منازل" }
+vocational = { en = "vocational training", ar = "تدريب مهني" }
+livelihood = { en = "livelihood", ar = "سبل عيش" }
+alternative_care = { en = "alternative care", ar = "رعاية بديلة" }
+protection = { en = "protection", ar = "حماية" }
+documentation = { en = "civil papers", ar = "أوراق ثبوتية" }
+disability_aid = { en = "assistive device", ar = "معينات" }
+platform_help = { en = "help with the platform", ar = "مساعدة على المنصة" }
+unknown = { en = "unknown", ar = "غير معروف" }
+*/
+WITH
+  kept AS MATERIALIZED (
+    SELECT id, person, case_type, state, opened_on, found_by, risk, closed_on, closure_reason, in_review,
+      opened_on >= :since AND opened_on < :until AS opened,
+      state = 'closed' AND closed_on >= :since AND closed_on < :until AS closed,
+      opened_on <= :as_at AND (state NOT IN ('closed', 'transferred', 'duplicate') OR (state = 'closed' AND closed_on > :as_at)) AS open,
+      date(opened_on, CASE risk WHEN 'emergency' THEN '+1 day' WHEN 'high' THEN '+3 days' WHEN 'medium' THEN '+7 days' ELSE '+14 days' END) AS due
+    FROM [case] WHERE state <> 'duplicate'),
+  first AS MATERIALIZED (
+    SELECT [case] AS id, min(done_on) AS done_on FROM assessment WHERE state NOT IN ('draft', 'returned') GROUP BY 1),
+  -- cases whose assessment was due in the period
+  due AS MATERIALIZED (
+    SELECT kept.id, kept.opened_on, kept.due, first.done_on FROM kept LEFT JOIN first ON first.id = kept.id
+    WHERE kept.due >= :since AND kept.due < :until AND kept.due <= :as_at),
+  delay AS MATERIALIZED (
+    SELECT julianday(first.done_on) - julianday(kept.opened_on) AS days FROM kept JOIN first ON first.id = kept.id WHERE kept.opened),
+  sent AS MATERIALIZED (
+    SELECT id, state, julianday(answered_on) - julianday(sent_on) AS days FROM referral
+    WHERE sent_on >= :since AND sent_on < :until AND state <> 'draft'),
+  given AS MATERIALIZED (
+    SELECT service_type, in_review FROM service WHERE given_on >= :since AND given_on < :until AND outcome IN ('given', 'partly')),
+  visits (n) AS (SELECT count(*) FROM follow_up WHERE state = 'done' AND done_on >= :since AND done_on < :until),
+  planned AS MATERIALIZED (
+    SELECT state IN ('approved', 'active', 'completed') AS approved FROM plan
+    WHERE starts_on >= :since AND starts_on < :until AND state <> 'draft'),
+  progress AS MATERIALIZED (
+    SELECT coalesce(i.progress, 'none') AS progress FROM plan_item AS i WHERE i.due_on >= :since AND i.due_on < :until),
+  answer AS MATERIALIZED (
+    SELECT satisfied FROM feedback WHERE satisfied IS NOT NULL AND given_on >= :since AND given_on < :until),
+  active (n) AS (SELECT nullif(sum(open OR closed), 0) FROM kept),
+  line (at, figure, value, n, whole, average, in_review) AS (
+    SELECT 1, 'opened', 'total', coalesce(sum(opened), 0), NULL, NULL, sum(in_review AND opened) FROM kept
+    UNION ALL SELECT 2, 'opened', case_type, sum(opened), (SELECT sum(opened) FROM kept), NULL, 0 FROM kept WHERE opened GROUP BY 3
+    UNION ALL SELECT 3, 'risk', coalesce(risk, 'unknown'), sum(opened), (SELECT sum(opened) FROM kept), NULL, 0 FROM kept WHERE opened GROUP BY 3
+    UNION ALL SELECT 4, 'found', coalesce(found_by, 'unknown'), sum(opened), (SELECT sum(opened) FROM kept), NULL, 0 FROM kept WHERE opened GROUP BY 3
+    UNION ALL SELECT 5, 'open', 'total', coalesce(sum(open), 0), NULL, NULL, sum(in_review AND open) FROM kept
+    UNION ALL SELECT 6, 'closed', 'total', coalesce(sum(closed), 0), coalesce(sum(open OR closed), 0), NULL, sum(in_review AND closed) FROM kept
+    UNION ALL SELECT 7, 'reason', coalesce(closure_reason, 'unknown'), count(*), (SELECT sum(closed) FROM kept), NULL, 0 FROM kept WHERE closed GROUP BY 3
+    UNION ALL SELECT 8, 'to_close',
+      CASE WHEN days <= 30 THEN 'c030' WHEN days <= 90 THEN 'c090' WHEN days <= 180 THEN 'c180' ELSE 'c999' END,
+      count(*), (SELECT sum(closed) FROM kept), avg(days), 0
+      FROM (SELECT julianday(closed_on) - julianday(opened_on) AS days FROM kept WHERE closed) GROUP BY 3
+    UNION ALL SELECT 9, 'assess_delay',
+      CASE WHEN days <= 3 THEN 'd03' WHEN days <= 5 THEN 'd05' WHEN days <= 14 THEN 'd14' WHEN days <= 30 THEN 'd30' WHEN days <= 90 THEN 'd90' ELSE 'more' END,
+      count(*), (SELECT count(*) FROM delay), avg(days), 0 FROM delay GROUP BY 3
+    UNION ALL SELECT 10, 'assessed', 'total', coalesce(sum(done_on <= due), 0), count(*), NULL, 0 FROM due
+    UNION ALL SELECT 11, 'plans', 'total', coalesce(sum(approved), 0), count(*), NULL, 0 FROM planned
+    UNION ALL SELECT 12, 'follow_ups', 'total', visits.n, NULL, 1.0 * visits.n / active.n, 0 FROM visits, active
+    UNION ALL SELECT 13, 'referrals', 'total', count(*), NULL, 1.0 * count(*) / (SELECT n FROM active), 0 FROM sent
+    UNION ALL SELECT 14, 'accepted', 'total', coalesce(sum(state IN ('accepted', 'in_progress', 'done')), 0), count(*), NULL, 0 FROM sent
+    UNION ALL SELECT 15, 'done', 'total', coalesce(sum(state = 'done'), 0), count(*), NULL, 0 FROM sent
+    UNION ALL SELECT 16, 'answered', 'total', count(days), count(*), avg(days), 0 FROM sent
+    UNION ALL SELECT 17, 'service', service_type, count(*), (SELECT count(*) FROM given), NULL, sum(in_review) FROM given GROUP BY 3
+    UNION ALL SELECT 18, 'goals', progress, count(*), (SELECT count(*) FROM progress), NULL, 0 FROM progress GROUP BY 3
+    UNION ALL SELECT 19, 'satisfied', satisfied, count(*), (SELECT count(*) FROM answer), NULL, 0 FROM answer GROUP BY 3)
+SELECT figure, value, n, whole, 100.0 * n / nullif(whole, 0) AS share, round(average, 1) AS average, in_review
+FROM line ORDER BY at, CASE WHEN at IN (8, 9) THEN value END, n DESC, value
