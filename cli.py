@@ -14,7 +14,7 @@ TREE = Branch(
     "laptop:status",
     {
         "status": Leaf("laptop:status"),
-        "join": Leaf("laptop:join"),
+        "join": Leaf("joining:join"),
         "add": Leaf("laptop:add"),
         "edit": Leaf("laptop:edit"),
         "show": Leaf("laptop:show"),

@@ -21,7 +21,7 @@ from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
 from fieldsync.server.metrics import Metrics
 from fieldsync.store.contract import Device, sees
-from fieldsync.sync import heal, past, relay, renew
+from fieldsync.sync import heal, hints, past, relay, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Batch, Serving
@@ -155,6 +155,7 @@ class App:
 
     def _after(self, started: float) -> None:
         self.metrics.seconds.observe(time.monotonic() - started)
+        hints.compare_arrivals(self.node, hints.AFTERWARDS)
         self.node.store.tidy()
 
     async def heal(self, request: Request) -> Response:

@@ -150,6 +150,37 @@ class Blocks(Numbered):
         pairs = ((*sorted((a, b)), score, tuple(load_list(reasons))) for a, b, score, reasons in found)
         return [pair for pair in pairs if not apart or frozenset(pair[:2]) not in apart]
 
+    def pairs_across(
+        self, after: int, channels: Iterable[int], least: float, most: int
+    ) -> tuple[int, tuple[bytes, ...]]:
+        """Return how far pairs go (0: no further than `after`), and the records of these channels paired with others' since."""
+        last = int(self.sql("SELECT coalesce(max(n), 0) FROM pair").fetchone()[0])
+        if last <= after:
+            return 0, ()
+        mine = dump_json(list(channels)).decode()
+        found = self.sql(
+            "SELECT pair.n, a.id, b.id, a.channel IN (SELECT value FROM json_each(?)), b.channel IN (SELECT value FROM json_each(?)) "
+            "FROM pair JOIN record a ON a.n = pair.a JOIN record b ON b.n = pair.b "
+            f"WHERE pair.n > ? AND pair.score >= ? AND {_SHOWN.format('a')} AND {_SHOWN.format('b')} ORDER BY pair.n",
+            (mine, mine, after, least),
+        )
+        records: dict[bytes, None] = {}
+        for n, a, b, sees_a, sees_b in found:
+            if sees_a != sees_b and frozenset((a, b)) not in self.apart:
+                records[a if sees_a else b] = None
+                if len(records) == most:
+                    return n, tuple(records)
+        return last, tuple(records)
+
+    def note_elsewhere(self, records: Iterable[bytes]) -> int:
+        """Keep what a server said of records that are here; return how many are news."""
+        before = self.connection.total_changes
+        self.many(
+            "INSERT OR IGNORE INTO elsewhere SELECT id FROM record WHERE id = ?", [(record,) for record in records]
+        )
+        self.__dict__.pop("elsewhere", None)
+        return int(self.connection.total_changes - before)
+
     @cached_property
     def apart(self) -> set[frozenset[bytes]]:
         """The pairs of records (ids) of which somebody said that they are two."""
@@ -186,11 +217,13 @@ class Blocks(Numbered):
         """The records of which a server said that they may be registered elsewhere, too."""
         return {row[0] for row in self.sql("SELECT record FROM elsewhere")}
 
-    def forget_same(self, record: bytes) -> None:
-        """Forget what a record said of whom it is or is not: it is not here any more."""
-        self.set_same({str(uuid.UUID(bytes=record)): None})
-        self.set_apart(record, ())
-        self.sql("DELETE FROM elsewhere WHERE record = ?", (record,))
+    def forget_same(self, records: Sequence[bytes]) -> None:
+        """Forget what these records said of whom they are or are not: they are not here any more."""
+        self.set_same(dict.fromkeys(str(uuid.UUID(bytes=record)) for record in records))
+        several = [(record,) for record in records]
+        self.many("DELETE FROM apart WHERE a = ?", several)
+        self.many("DELETE FROM elsewhere WHERE record = ?", several)
+        self.__dict__.pop("apart", None)
 
 
 def load_list(text: str) -> list[str]:

@@ -78,6 +78,7 @@ class Records(Channels, Search, Blocks):
 
     def purge(self, rows: Iterable[Row]) -> None:
         """Forget records that left this node's scope; the commit log keeps what this device wrote."""
+        rows = list(rows)
         for row in rows:
             for channel in row.channels:
                 counter = self._counter(channel)
@@ -93,7 +94,7 @@ class Records(Channels, Search, Blocks):
             self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
             self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
             self.unblock(row.n, row.state.type, row.doc)
-            self.forget_same(row.state.record)
+        self.forget_same([row.state.record for row in rows])
         self._count()
 
     def ids(self, type: str) -> list[bytes]:

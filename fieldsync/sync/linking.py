@@ -18,6 +18,7 @@ from fieldsync.sync.node import Node
 Progress = Callable[[int, int | None, str], None]
 MOST = 60  # records in one block; a larger one says nothing
 _PART = 2_000
+_COMPARED = 500  # in one transaction: others write meanwhile
 _HELD = 20_000  # records whose features are kept while many are compared
 
 
@@ -31,25 +32,27 @@ class Candidate(NamedTuple):
 def catch_up(node: Node, *, compare: bool, progress: Progress | None = None, limit: int | None = None) -> None:
     """Put what is new into its blocks, and with `compare` find its pairs: `progress(done, total, "linking")`.
 
-    `limit` is how many records at most are compared; the rest is left for the next time.
+    `limit` is how many records at most are put into blocks, and compared; the rest is left for the next time.
     """
     with node.store.read() as tx:
         keyed, left = tx.unlinked_counts()
     total, done = keyed + (keyed + left if compare else 0), 0
-    while keyed > 0:
+    room = limit
+    while keyed > 0 and room != 0:
         with node.store.write(durable=False) as tx:
-            numbers = tx.unkeyed(_PART)
+            numbers = tx.unkeyed(_PART if room is None else min(room, _PART))
             _put_blocks(tx, numbers)
         if not numbers:
             break
+        room = None if room is None else room - len(numbers)
         done += len(numbers)
         if progress is not None:
             progress(done, total, "linking")
     comparing = Comparing()
-    room = limit
+    room = limit if keyed + left else 0
     while compare and room != 0:
         with node.store.write(durable=False) as tx:
-            numbers = tx.unpaired(_PART if room is None else min(room, _PART))
+            numbers = tx.unpaired(_COMPARED if room is None else min(room, _COMPARED))
             if not numbers:
                 return
             _put_pairs(tx, numbers, comparing)

@@ -68,7 +68,7 @@ class Shower:
         merged = sorted(gave for gave, stays in self._tx.roots.items() if stays == record and gave != record)
         if merged:
             found["merged"] = merged
-        if state.record in self._tx.elsewhere:
+        if state.record in self._tx.elsewhere and not doc.keys() & {"_same_as", "_not_same"}:  # nobody has answered
             found["elsewhere"] = True
         return found
 

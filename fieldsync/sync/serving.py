@@ -12,7 +12,7 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Device, Logged, Row, sees
-from fieldsync.sync import aside, budgets, clocks, epochs, relay
+from fieldsync.sync import aside, budgets, clocks, epochs, hints, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import FORMS, Node
@@ -84,6 +84,7 @@ class Serving:
                     judged=0,
                     passed=0,
                     clocks=0,
+                    pairs=0,
                     cursors=(),
                     ahead=(),
                 )
@@ -216,6 +217,8 @@ class Serving:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
         node = self.node
         self._meet()
+        if self.kept:
+            hints.compare_arrivals(node)
         with node.store.read() as tx:
             branch = tx.get(relay.UPSTREAM) is not None
         if branch and not (self.hello.where or self.hello.budget or by_stick):
@@ -236,6 +239,7 @@ class Serving:
             self._forms = tx.get(FORMS)
             texts = _newer(tx, self._forms, self.hello.schema)
             noted = tuple(tx.clock_notes(self.hello.clocks))
+            pairs, elsewhere = (0, ()) if self.hello.where else hints.hints(tx, device, channels, self.hello.pairs)
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
@@ -244,6 +248,7 @@ class Serving:
         epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
             node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers, texts, epoch, noted,
+            pairs, elsewhere,
         )  # fmt: skip
         told = self.codec.pack(Kind.ACK, messages.encode(ack))
         yield told

@@ -17,7 +17,7 @@ from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Logged, Server, sees
-from fieldsync.sync import aside, budgets, clocks, epochs, forms, letting_go, relay
+from fieldsync.sync import aside, budgets, clocks, epochs, forms, hints, letting_go, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, visible
 from fieldsync.sync.node import Node
@@ -45,6 +45,7 @@ class Tally:
     new_conflicts: int = 0
     refused: int = 0
     healed: int = 0
+    elsewhere: int = 0  # records that may be registered elsewhere, too, as a server says
     differing: list[str] = field(default_factory=list)
     clock_off: int = 0  # milliseconds that our clock is ahead of the server's
     forms: Sequence[dict[str, object]] = ()  # the types whose forms changed
@@ -104,12 +105,12 @@ class Client:
             servers = relay.servers_hash(tx.get(self._told.servers) or b"")
             ahead = () if where else budgets.ahead(tx, self.server.id)
             epoch, receipt = epochs.told(tx, self.server.id), tx.acknowledged(self.server.id, node.device)
-            off = self._told.get(tx, "clocks")
+            off, pairs = self._told.get(tx, "clocks"), self._told.get(tx, "pairs")
         assert me is not None
         grants = grants_hash(self.grants)
         hello = messages.Hello(
             PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
-            receipts, judged, passed, budget, ahead, epoch, receipt, off,
+            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs,
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
@@ -207,6 +208,9 @@ class Client:
             if ack.clocks:
                 clocks.learn(tx, node, ack.clocks)
                 self._told.put(tx, "clocks", ack.clocks[-1][0])
+            if ack.pairs:
+                self.tally.elsewhere += hints.learn(tx, ack.elsewhere)
+                self._told.put(tx, "pairs", ack.pairs)
             for seq, code, facts in ack.refused:
                 if code:
                     tx.refuse(node.device, seq, refusal(code, facts))

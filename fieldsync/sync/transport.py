@@ -205,5 +205,6 @@ def sync(
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),
         **left,
+        **({"elsewhere": tally.elsewhere} if tally.elsewhere else {}),
         **({"renewed": renewed} if renewed else {}),
     }

@@ -78,6 +78,8 @@ class Here(Cards):
             self.say("new_conflicts", n=told["new_conflicts"])
         if told["refused"]:
             self.say("n_refused", n=told["refused"])
+        if told.get("elsewhere"):
+            self.say("pairs_elsewhere", n=told["elsewhere"])
         moving.left(self, told.get("left", ()))
         if told["digest"] == "healed":
             self.say("healed")

@@ -46,6 +46,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     epoch: bytes = b""  # of the server's store, as told last; another one says that it was restored
     receipt: Count = 0  # up to which of the sender's own commits this server has acknowledged
     clocks: Count = 0  # how far it was told of clocks that were off
+    pairs: Count = 0  # how far it was told of records that may be registered elsewhere
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -78,6 +79,8 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     epoch: bytes = b""  # when it is another than the hello's: the cursors told there count for nothing
     # (number, device, first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off
     clocks: tuple[tuple[Count, bytes, Count, Count, int], ...] = ()
+    pairs: Count = 0  # how far `elsewhere` goes
+    elsewhere: tuple[bytes, ...] = ()  # records of its own that may be one with some that it may not see
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):

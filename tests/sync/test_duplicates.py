@@ -10,7 +10,7 @@ from fieldsync import errors
 from fieldsync.core import linkage
 from fieldsync.core.state import canonical
 from fieldsync.store import views
-from fieldsync.sync import duplicates, linking, read, review, save
+from fieldsync.sync import duplicates, linking, moving, read, review, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import cast
@@ -293,3 +293,46 @@ def test_the_index_is_what_it_would_be_if_made_anew(people: Cast) -> None:
     duplicates.scan(amal)
     assert duplicates.items(amal, weak=True) == caught_up
     assert len(caught_up) == 4
+
+
+def test_a_server_knows_of_those_elsewhere_and_says_no_more(people: Cast) -> None:
+    """The caseworkers learn that theirs may be registered elsewhere, nothing of the other; who may see both sees the pair."""
+    amal, samar, hq = people.amal, people.samar, people.hq
+    cast.join_directly(hq, people.home / "rami", "Rami", "caseworker", [QRD])
+    rami = people.open("rami")
+    a, b = person(amal, JBL, AHMAD), person(rami, QRD, AGAIN)
+    assert sync(amal, hq).elsewhere == 0
+    assert sync(rami, hq).elsewhere == 1
+    assert read.show(rami, b)["elsewhere"] is True
+    assert len(rows(rami)) == 1
+    assert sync(amal, hq).elsewhere == 1
+    assert read.show(amal, a)["elsewhere"] is True
+    assert duplicates.items(amal) == duplicates.items(rami) == []
+    assert sync(samar, hq).elsewhere == 0
+    (pair,) = duplicates.items(samar)
+    assert {pair["a"], pair["b"]} == {a, b}
+    assert duplicates.items(hq) == [pair]
+    assert sync(amal, hq).elsewhere == sync(rami, hq).elsewhere == 0
+    duplicates.not_same(samar, a, b)
+    meet(people, samar, amal)
+    assert "elsewhere" not in read.show(amal, a)
+    rami.close()
+
+
+def test_what_leaves_a_laptop_leaves_no_keys(people: Cast) -> None:
+    """A family that moves away takes its blocks, pairs and decisions with it."""
+    amal, hq, samar = people.amal, people.hq, people.samar
+    person(amal, JBL, AHMAD)
+    away = person(amal, JBL, AGAIN)
+    meet(people, amal, samar)
+    assert len(duplicates.items(amal)) == 1
+    duplicates.not_same(samar, *(one for pair in duplicates.items(samar) for one in (pair["a"], pair["b"])))
+    meet(people, amal, samar)
+    moving.move(samar, away, QRD)
+    meet(people, samar, amal)
+    with amal.store.read() as tx:
+        kept = {row[0] for row in tx.sql("SELECT n FROM record")}
+        assert len(kept) == 1
+        assert {row[0] for row in tx.sql("SELECT record FROM block")} == kept
+        assert tx.sql("SELECT count(*) FROM pair").fetchone()[0] == 0
+    assert not differing(amal, hq)

@@ -1,0 +1,36 @@
+"""What a server says of pairs to those who may not see both: that a record may be registered elsewhere, too, and no more.
+
+A server holds what no laptop does, so each record that arrives is compared here with the whole register. Nothing is said of the
+other record, not even that it is one only. Pairs themselves do not travel: who holds both records finds the pair by itself.
+"""
+
+from collections.abc import Sequence
+
+from fieldsync.core import linkage
+from fieldsync.store import Tx
+from fieldsync.store.contract import Channel, Device
+from fieldsync.sync import linking
+from fieldsync.sync.node import Node
+
+AT_ONCE = 256  # arriving records that are compared before the answer
+AFTERWARDS = 4_096  # and when it has gone
+_MOST = 500  # hints in one answer
+_TOLD = frozenset(("caseworker", "supervisor", "admin"))
+
+
+def compare_arrivals(node: Node, most: int = AT_ONCE) -> None:
+    """Compare what has arrived; the rest waits for the next time."""
+    linking.catch_up(node, compare=True, limit=most)
+
+
+def hints(tx: Tx, device: Device, channels: Sequence[Channel], after: int) -> tuple[int, tuple[bytes, ...]]:
+    """Return how far pairs go, and the device's own records that were paired since with one that it may not see."""
+    found = tx.pairs_across(after, [channel.n for channel in channels], linkage.LIKELY, _MOST)
+    if not any(grant.role in _TOLD for grant in device.grants):
+        return found[0], ()
+    return found
+
+
+def learn(tx: Tx, records: Sequence[bytes]) -> int:
+    """Remember what a server said of records that are here; return how many are news."""
+    return tx.note_elsewhere(records)
