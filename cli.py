@@ -46,6 +46,11 @@ TREE = Branch(
                 "undo": Leaf("supervise:undo"),
             },
         ),
+        "overlaps": Branch(
+            "Aid without duplication: what a household has twice.",
+            "overlaps:overlaps",
+            {"list": Leaf("overlaps:overlaps"), "both": Leaf("overlaps:both"), "drop": Leaf("overlaps:drop")},
+        ),
         "case": Branch(
             "Case management: opened, assessed, planned, carried out, closed.",
             None,

@@ -11,6 +11,7 @@ from fieldsync.commands import at_terminal, bar, opened, settings_of, tables, te
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
+    from fieldsync.ui.tables import Tables
 
 Record = Annotated[
     str, Argument(metavar="RECORD", help="Its id, its code, or a beginning of either (4 characters or more).")
@@ -109,12 +110,23 @@ def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None
 
 
 def _tell_record(ctx: typer.Context, node: "Node", ref: str, duplicates: Sequence[dict[str, Any]] = ()) -> None:
-    from fieldsync.sync import read
+    from fieldsync.sync import doubles, read
 
     found = read.show(node, ref)
     if duplicates:
         found["duplicates"] = [{name: one[name] for name in ("id", "code", "score", "reasons")} for one in duplicates]
-    tell(ctx, found, lambda out: out.saved(node, found))
+    overlaps = doubles.of(node, found["id"])
+    if overlaps:
+        found["overlaps"] = [{name: one[name] for name in ("record", "code", "rule", "by", "at")} for one in overlaps]
+
+    def picture(out: "Tables") -> None:
+        out.saved(node, found)
+        if overlaps:
+            from fieldsync.ui import overlaps as pictures
+
+            pictures.warned(out, node, found["type"], overlaps)
+
+    tell(ctx, found, picture)
 
 
 def _duplicates(ctx: typer.Context, node: "Node", type: str, changes: Any) -> list[dict[str, Any]]:

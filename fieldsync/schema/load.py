@@ -9,18 +9,16 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from fieldsync import errors
 from fieldsync.core.lifecycle import APPROVAL, Lifecycle
-from fieldsync.schema import rules, toml_lines
-from fieldsync.schema.model import Choice, Due, Field, Label, Schema, Type, make
+from fieldsync.schema import parts, rules, toml_lines
+from fieldsync.schema.model import Choice, Field, Schema, Type, make
+from fieldsync.schema.text import NAME, TEXT_LABEL, File, Table
 
 CHOICES = "choices.toml"
 PUBLISHED = "published.toml"  # written by `schema publish`: how often the forms were published
-NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 CODE = re.compile(r"[a-z0-9][a-z0-9_]{0,47}")
-MAX_FILE = 1_000_000  # characters
 # Names that a record, its JSON or the store's tables have already.
 RESERVED_FIELDS = frozenset(
     {"id", "code", "type", "unit", "created", "updated", "deleted", "conflicts", "unsent", "fields"}
@@ -30,7 +28,6 @@ RESERVED_TYPES = frozenset(
     | {"setting", "cursor", "search", "receipt", "choices", "published", "main", "temp"}
 )
 
-_TEXT_LABEL = {"en": "", "ar": ""}
 _TYPE_KEYS: dict[str, type | tuple[type, ...]] = {
     "label": dict,
     "plural": dict,
@@ -45,10 +42,10 @@ _TYPE_KEYS: dict[str, type | tuple[type, ...]] = {
     "sections": dict,
     "renamed": dict,
     "due": dict,
+    "doubles": dict,
     "retired": bool,
     "fields": dict,
 }
-_DUE_KEYS: dict[str, type | tuple[type, ...]] = {"label": dict, "on": str, "when": str, "who": str, "by": list}
 _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "type": str,
     "merge": str,
@@ -84,7 +81,6 @@ _STATE_KEYS: dict[str, type | tuple[type, ...]] = {
     "retired": bool,
 }
 
-Table = dict[str, Any]
 Roles = dict[str, tuple[str, ...]]  # of a field, see model.Field.by
 
 
@@ -117,7 +113,7 @@ def load_folder(folder: Path) -> Schema:
 
 def load_texts(texts: Mapping[str, str]) -> Schema:
     """The schema of {file name: text}; raises SchemaFaults with everything that is wrong."""
-    files = {name: _File(name, text) for name, text in sorted(texts.items())}
+    files = {name: File(name, text) for name, text in sorted(texts.items())}
     shared = _shared_choices(files[CHOICES]) if CHOICES in files else {}
     types: dict[str, Type] = {}
     for name, file in files.items():
@@ -142,82 +138,11 @@ def number(texts: Mapping[str, str]) -> int:
     return found if isinstance(found, int) else 0
 
 
-class _File:
-    """One TOML text, its line index and the faults found in it."""
-
-    def __init__(self, name: str, text: str) -> None:
-        self.name = name
-        self.faults: list[dict[str, Any]] = []
-        self.table: Table | None = None
-        self._lines: dict[toml_lines.Path, int] = {(): 1}
-        if len(text) > MAX_FILE:
-            self.fault((), "file_too_large", limit=MAX_FILE)
-            return
-        try:
-            self.table = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            place = re.search(r"at line (\d+)", str(error))
-            self._lines[()] = int(place[1]) if place else text.count("\n") + 1
-            self.fault((), "not_toml")
-        except RecursionError:
-            self.fault((), "not_toml")
-        else:
-            self._lines = toml_lines.index(text)
-
-    def fault(self, path: toml_lines.Path, code: str, **facts: object) -> None:
-        """Note a fault at a key, or at the nearest table above it."""
-        known = path
-        while known not in self._lines:
-            known = known[:-1]
-        line = self._lines[known]
-        self.faults.append({"file": self.name, "line": line, "code": code, "key": ".".join(path), **facts})
-
-    def keys(self, table: object, path: toml_lines.Path, known: Mapping[str, type | tuple[type, ...]]) -> Table:
-        """The known keys of a table with the right kind of value; the rest is a fault."""
-        if not isinstance(table, dict):
-            self.fault(path, "not_a_table")
-            return {}
-        good: Table = {}
-        for key, value in table.items():
-            wanted = known.get(key)
-            if wanted is None:
-                self.fault((*path, key), "unknown_key", known=sorted(known))
-            elif not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-                self.fault((*path, key), "wrong_kind")
-            else:
-                good[key] = value
-        return good
-
-    def names(self, value: object, path: toml_lines.Path) -> tuple[str, ...]:
-        """A list of words; anything else in it is a fault."""
-        items = value if isinstance(value, list) else []
-        if not all(isinstance(item, str) for item in items):
-            self.fault(path, "wrong_kind")
-            return ()
-        return tuple(items)
-
-    def label(self, table: Table, key: str, path: toml_lines.Path, *, needed: bool) -> Label:
-        """The words in both languages; one that is missing is a fault."""
-        if key not in table:
-            if needed:
-                self.fault((*path, key), "missing_key", missing=key)
-            return dict(_TEXT_LABEL) if needed else {}
-        words = table[key]
-        self.words(words, (*path, key))
-        return {lang: str(words.get(lang, "")) for lang in _TEXT_LABEL}
-
-    def words(self, words: Table, path: toml_lines.Path) -> None:
-        """Check that words are there in each language and in no other."""
-        for lang in _TEXT_LABEL:
-            if not isinstance(words.get(lang), str) or not words[lang].strip():
-                self.fault(path, "missing_label", missing=lang)
-
-
-def _shared_choices(file: _File) -> dict[str, tuple[Choice, ...]]:
+def _shared_choices(file: File) -> dict[str, tuple[Choice, ...]]:
     return {name: _choices(file, table, (name,)) for name, table in (file.table or {}).items()}
 
 
-def _choices(file: _File, table: object, path: toml_lines.Path) -> tuple[Choice, ...]:
+def _choices(file: File, table: object, path: toml_lines.Path) -> tuple[Choice, ...]:
     if not isinstance(table, dict) or not table:
         file.fault(path, "no_choices")
         return ()
@@ -228,11 +153,11 @@ def _choices(file: _File, table: object, path: toml_lines.Path) -> tuple[Choice,
         if not CODE.fullmatch(code):
             file.fault(here, "bad_name")
         file.words(words, here)
-        found.append(Choice(code, {lang: words.get(lang, "") for lang in _TEXT_LABEL}, words.get("retired", False)))
+        found.append(Choice(code, {lang: words.get(lang, "") for lang in TEXT_LABEL}, words.get("retired", False)))
     return tuple(found)
 
 
-def _type(file: _File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
+def _type(file: File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
     name = file.name.removesuffix(".toml")
     if not NAME.fullmatch(name) or name in RESERVED_TYPES:
         file.fault((), "bad_name")
@@ -267,29 +192,13 @@ def _type(file: _File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
         search=file.names(table.get("search"), ("search",)),
         sections=sections,
         renamed=renamed,
-        due={name: _due(file, name, given) for name, given in table.get("due", {}).items()},
+        due={name: parts.due(file, name, given) for name, given in table.get("due", {}).items()},
+        doubles={name: parts.double(file, name, given) for name, given in table.get("doubles", {}).items()},
         retired=table.get("retired", False),
     )
 
 
-def _due(file: _File, name: str, given: object) -> Due:
-    path = ("due", name)
-    table = file.keys(given, path, _DUE_KEYS)
-    if not NAME.fullmatch(name):
-        file.fault(path, "bad_name")
-    for key in ("on", "when"):
-        if key not in table:
-            file.fault(path, "missing_key", missing=key)
-    return Due(
-        label=file.label(table, "label", path, needed=True),
-        on=table.get("on", ""),
-        when=table.get("when", ""),
-        who=table.get("who", ""),
-        by=file.names(table.get("by"), (*path, "by")),
-    )
-
-
-def _lifecycle(file: _File, table: Table) -> tuple[Lifecycle | None, tuple[Choice, ...], Roles]:
+def _lifecycle(file: File, table: Table) -> tuple[Lifecycle | None, tuple[Choice, ...], Roles]:
     if "states" not in table:
         return None, (), {}
     transitions: dict[str, tuple[str, ...]] = {}
@@ -306,7 +215,7 @@ def _lifecycle(file: _File, table: Table) -> tuple[Lifecycle | None, tuple[Choic
         by |= {f"{step}>{state}" if step else state: roles for step, roles in _by(file, words, path).items()}
         if words.get("start"):
             starts.append(state)
-        choices.append(Choice(state, {lang: words.get(lang, "") for lang in _TEXT_LABEL}, words.get("retired", False)))
+        choices.append(Choice(state, {lang: words.get(lang, "") for lang in TEXT_LABEL}, words.get("retired", False)))
     if not choices:
         file.fault(("states",), "no_states")
         return None, (), {}
@@ -323,14 +232,14 @@ def _lifecycle(file: _File, table: Table) -> tuple[Lifecycle | None, tuple[Choic
     )
 
 
-def _by(file: _File, table: Table, path: toml_lines.Path) -> Roles:
+def _by(file: File, table: Table, path: toml_lines.Path) -> Roles:
     """Who may write: a list of roles for any value (""), or a table with a list for each."""
     given = table.get("by", {})
     lists = given if isinstance(given, dict) else {"": given}
     return {step: file.names(roles, (*path, "by")) for step, roles in lists.items()}
 
 
-def _pairs(file: _File, table: Table, key: str, path: toml_lines.Path = ()) -> tuple[tuple[str, str], ...]:
+def _pairs(file: File, table: Table, key: str, path: toml_lines.Path = ()) -> tuple[tuple[str, str], ...]:
     pairs: list[tuple[str, str]] = []
     for pair in table.get(key, []):
         names = file.names(pair, (*path, key))
@@ -349,7 +258,7 @@ _APPROVAL_WORDS = {
 
 
 def _field(
-    file: _File,
+    file: File,
     name: str,
     given: object,
     shared: Mapping[str, tuple[Choice, ...]],

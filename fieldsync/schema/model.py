@@ -132,6 +132,19 @@ class Due(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     by: tuple[str, ...] = ()
 
 
+class Double(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
+    """Two records of this type in one household that are one too many: those for which all fields in `same` are equal.
+
+    `against` names a ref field and a set of refs of the record that it names: `programme.exclusive_with`; two whose targets
+    name each other there are doubles too. `unless` is an expression: a record for which it holds is none.
+    """
+
+    label: Label
+    same: tuple[str, ...] = ()
+    against: str = ""
+    unless: str = ""
+
+
 class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """A record type. `belongs_to` names the ref field whose target owns the record (None: a root).
 
@@ -153,6 +166,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     sections: dict[str, Label] = {}
     renamed: dict[str, str] = {}
     due: dict[str, Due] = {}
+    doubles: dict[str, Double] = {}
     retired: bool = False  # no new records of it; those there are stay
 
     def field(self, name: str) -> Field:

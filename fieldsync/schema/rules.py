@@ -45,6 +45,7 @@ def check(kind: Type, types: Mapping[str, Type], report: Report) -> None:
     _check_lifecycle(kind, report)
     _check_owner(kind, types, report)
     _check_due(kind, types, report)
+    _check_doubles(kind, types, report)
     if kind.version < 1:
         report(("version",), "bad_version")
     for key, names in (("title", kind.title), ("search", kind.search)):
@@ -187,13 +188,26 @@ def _check_due(kind: Type, types: Mapping[str, Type], report: Report) -> None:
             if text := getattr(due, key):
                 _check_expression(kind, (*path, key), text, report)
         _check_roles(due.by, (*path, "by"), report)
-        field, _, beyond = due.who.partition(".")
-        if not field:
-            continue
-        if field not in kind.fields:
-            report((*path, "who"), "unknown_field", field=field, known=list(kind.fields))
-        elif beyond and not any(beyond in types[one].fields for one in kind.fields[field].to if one in types):
-            report((*path, "who"), "unknown_field", field=beyond, known=[])
+        _check_path(kind, (*path, "who"), due.who, types, report)
+
+
+def _check_doubles(kind: Type, types: Mapping[str, Type], report: Report) -> None:
+    for name, double in kind.doubles.items():
+        path = ("doubles", name)
+        if double.unless:
+            _check_expression(kind, (*path, "unless"), double.unless, report)
+        for field in double.same:
+            _check_path(kind, (*path, "same"), field, types, report)
+        _check_path(kind, (*path, "against"), double.against, types, report)
+
+
+def _check_path(kind: Type, path: tuple[str, ...], given: str, types: Mapping[str, Type], report: Report) -> None:
+    """A field of the type, or with a dot one of a record that it names."""
+    field, _, beyond = given.partition(".")
+    if field and field not in kind.fields:
+        report(path, "unknown_field", field=field, known=list(kind.fields))
+    elif beyond and not any(beyond in types[one].fields for one in kind.fields[field].to if one in types):
+        report(path, "unknown_field", field=beyond, known=[])
 
 
 def _check_lifecycle(kind: Type, report: Report) -> None:

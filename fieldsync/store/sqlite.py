@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fieldsync.store import migrations, vault
 from fieldsync.store.bundles import Bundles
 from fieldsync.store.heirs import Heirs
+from fieldsync.store.homes import Homes
 from fieldsync.store.issues import Issues
 from fieldsync.store.ledger import Ledger
 from fieldsync.store.numbers import Numbers
@@ -22,7 +23,7 @@ _MANY_NEW = 8_192  # commits
 _READER_CACHE_KIB = 8 * 1024
 
 
-class Tx(Records, Ledger, Bundles, Heirs, Issues):
+class Tx(Records, Ledger, Bundles, Heirs, Homes, Issues):
     """What can be asked and told within one transaction."""
 
 

@@ -1,0 +1,56 @@
+"""Aid without duplication: what a household has twice, and what a supervisor says of it."""
+
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync.commands import opened, tell
+from fieldsync.commands.laptop import Note, Record
+from fieldsync.commands.supervise import Type, Unit
+
+Other = Annotated[str, Argument(metavar="B", help="The other record.")]
+
+
+def overlaps(ctx: typer.Context, unit: Unit = None, type_: Type = None) -> None:
+    """List what a household has twice: the same aid in one month, programmes that exclude each other, one thing entered twice.
+
+    Example: fieldsync overlaps list --unit LAT/JBL
+    """
+    from fieldsync.sync import doubles
+    from fieldsync.ui import overlaps as pictures
+
+    with opened(ctx) as node:
+        if type_ is not None:
+            node.schema.type(type_)
+        found = doubles.items(node, unit=unit, type=type_)
+        tell(ctx, found, lambda out: pictures.listed(out, node, found))
+
+
+def both(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
+    """Say that both are right: nobody is asked about these two again.
+
+    Example: fieldsync overlaps both JBL-AK-7 JBL-BH-12 --note "half a basket each"
+    """
+    from fieldsync.sync import doubles
+
+    with opened(ctx) as node:
+        doubles.both_right(node, a, b, note=note)
+        tell(ctx, {"a": a, "b": b, "both": True}, lambda out: out.say("overlap_both", a=a, b=b))
+
+
+def drop(
+    ctx: typer.Context,
+    record: Record,
+    *,
+    reason: Annotated[str, Option(metavar="TEXT", help="Why it is the one too many.")],
+) -> None:
+    """Cancel the one that is too many; it stays in the history.
+
+    Example: fieldsync overlaps drop JBL-BH-12 --reason "entered twice"
+    """
+    from fieldsync.sync import doubles, read
+
+    with opened(ctx) as node:
+        found = read.show(node, doubles.drop(node, record, reason).hex())
+        tell(ctx, found, lambda out: out.saved(node, found))

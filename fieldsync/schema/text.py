@@ -1,0 +1,86 @@
+"""One schema file: its table, the line of every key, and the faults found in it."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+from fieldsync.schema import toml_lines
+from fieldsync.schema.model import Label
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+MAX_FILE = 1_000_000  # characters
+TEXT_LABEL = {"en": "", "ar": ""}
+
+Table = dict[str, Any]
+
+
+class File:
+    """One TOML text, its line index and the faults found in it."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.faults: list[dict[str, Any]] = []
+        self.table: Table | None = None
+        self._lines: dict[toml_lines.Path, int] = {(): 1}
+        if len(text) > MAX_FILE:
+            self.fault((), "file_too_large", limit=MAX_FILE)
+            return
+        try:
+            self.table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            place = re.search(r"at line (\d+)", str(error))
+            self._lines[()] = int(place[1]) if place else text.count("\n") + 1
+            self.fault((), "not_toml")
+        except RecursionError:
+            self.fault((), "not_toml")
+        else:
+            self._lines = toml_lines.index(text)
+
+    def fault(self, path: toml_lines.Path, code: str, **facts: object) -> None:
+        """Note a fault at a key, or at the nearest table above it."""
+        known = path
+        while known not in self._lines:
+            known = known[:-1]
+        line = self._lines[known]
+        self.faults.append({"file": self.name, "line": line, "code": code, "key": ".".join(path), **facts})
+
+    def keys(self, table: object, path: toml_lines.Path, known: Mapping[str, type | tuple[type, ...]]) -> Table:
+        """The known keys of a table with the right kind of value; the rest is a fault."""
+        if not isinstance(table, dict):
+            self.fault(path, "not_a_table")
+            return {}
+        good: Table = {}
+        for key, value in table.items():
+            wanted = known.get(key)
+            if wanted is None:
+                self.fault((*path, key), "unknown_key", known=sorted(known))
+            elif not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+                self.fault((*path, key), "wrong_kind")
+            else:
+                good[key] = value
+        return good
+
+    def names(self, value: object, path: toml_lines.Path) -> tuple[str, ...]:
+        """A list of words; anything else in it is a fault."""
+        items = value if isinstance(value, list) else []
+        if not all(isinstance(item, str) for item in items):
+            self.fault(path, "wrong_kind")
+            return ()
+        return tuple(items)
+
+    def label(self, table: Table, key: str, path: toml_lines.Path, *, needed: bool) -> Label:
+        """The words in both languages; one that is missing is a fault."""
+        if key not in table:
+            if needed:
+                self.fault((*path, key), "missing_key", missing=key)
+            return dict(TEXT_LABEL) if needed else {}
+        words = table[key]
+        self.words(words, (*path, key))
+        return {lang: str(words.get(lang, "")) for lang in TEXT_LABEL}
+
+    def words(self, words: Table, path: toml_lines.Path) -> None:
+        """Check that words are there in each language and in no other."""
+        for lang in TEXT_LABEL:
+            if not isinstance(words.get(lang), str) or not words[lang].strip():
+                self.fault(path, "missing_label", missing=lang)
