@@ -189,6 +189,12 @@ class ServerProcess:
         """Stop as a power cut does, as far as a process can."""
         self.stop(signal.SIGKILL)
 
+    def seconds(self) -> float:
+        """Return the processor time that it has taken so far."""
+        assert self._process is not None
+        spent = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
+
     @property
     def running(self) -> bool:
         """Whether it has been started and not stopped."""

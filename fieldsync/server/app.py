@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 import msgspec
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -20,6 +22,8 @@ from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
 from fieldsync.server.metrics import Metrics
+from fieldsync.server.turns import Turns
+from fieldsync.store import Tx
 from fieldsync.store.contract import Device, sees
 from fieldsync.sync import heal, hints, past, relay, renew
 from fieldsync.sync import node as nodes
@@ -29,10 +33,14 @@ from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 
+SYNC = "/v1/sync"
 HELLO_SECONDS = 30
 BODY_SECONDS = 120  # between two pieces of a body
 MAX_JOIN = 4_096
 MOST_WAITING = 4  # frames that are read ahead of the store
+MOST_AT_ONCE = 16 * 1024  # bytes of an answer that are made by turn
+MOST_ANSWERING = 2  # longer answers that are made at the same moment
+TIDY_SECONDS = 2
 _TAG = 8
 
 
@@ -65,10 +73,13 @@ class App:
         with node.store.read() as tx:
             self._nonces = Nonces(tx.get("nonce_key"))
         self._plain = Codec()  # for hellos; they are read on the event loop's own thread
-        self._dictionaries: tuple[bytes, dict[bytes, bytes]] = b"", {}
+        self._codecs: tuple[bytes, dict[bytes, Codec]] = b"", {}
+        self._turns = Turns(node.store)
+        self._answering = CapacityLimiter(MOST_ANSWERING)
+        self._tidying: asyncio.Task[None] | None = None
         self.asgi = Starlette(
             routes=[
-                Route("/v1/sync", self.sync, methods=["POST"]),
+                Route(SYNC, self.sync, methods=["POST"]),
                 Route("/v1/heal", self.heal, methods=["POST"]),
                 Route("/v1/join", self.join, methods=["POST"]),
                 Route(renew.PATH, self.renew, methods=["POST"]),
@@ -80,7 +91,9 @@ class App:
 
     # --- who asks ---
 
-    def _admit(self, method: str, path: str, query: str, authorization: str, hello: bytes) -> tuple[Device, bytes]:
+    def _admit(
+        self, tx: Tx, method: str, path: str, query: str, authorization: str, hello: bytes
+    ) -> tuple[Device, bytes]:
         """Return the device that signed this request, and its next nonce. UnknownDevice, BadSignature, Revoked, StaleNonce."""
         scheme, _, proof = authorization.partition(" ")
         parts = proof.split(".")
@@ -90,9 +103,7 @@ class App:
             device, nonce, signature = map(unb64, parts)
         except ValueError as fault:
             raise errors.BadSignature from fault
-        with self.node.store.read() as tx:
-            known = tx.device(device)
-            used = tx.last_nonce(device)
+        known = tx.device(device)
         if known is None or known.key is None:
             raise errors.UnknownDevice
         if not verify(known.key, chain.request_message(method, path, query, nonce, hello), signature):
@@ -102,13 +113,10 @@ class App:
         if known.state not in ("enrolled", "forked"):
             raise errors.Revoked
         issued = self._nonces.moment(device, nonce)
-        now = self.node.clock()
-        if issued is not None:
-            with self.node.store.write() as tx:
-                if tx.use_nonce(device, issued, now):
-                    return known, self._nonces.issue(device, issued)
+        if issued is not None and tx.use_nonce(device, issued, self.node.clock()):
+            return known, self._nonces.issue(device, issued)
         stale = errors.StaleNonce()
-        stale.nonce = self._nonces.issue(device, used)  # type: ignore[attr-defined]
+        stale.nonce = self._nonces.issue(device, tx.last_nonce(device))  # type: ignore[attr-defined]
         raise stale
 
     async def _opened(
@@ -121,22 +129,31 @@ class App:
             raise errors.BadFrame(reason="no hello")
         url = request.url
         proof = request.headers.get("authorization", "")
-        device, nonce = await run_in_threadpool(self._admit, request.method, url.path, url.query, proof, whole)
+        # by turn, on the writer's connection: a reader's has to decrypt all anew after each write
+        device, nonce = await self._turns.take(
+            lambda tx: self._admit(tx, request.method, url.path, url.query, proof, whole)
+        )
         request.state.nonce = nonce  # a refusal from here on hands it out, too
         hello = messages.decode(messages.Hello, plain)
-        return device, nonce, Serving(self.node, device, hello, await run_in_threadpool(self._codec, hello.dictionary))
 
-    def _codec(self, dictionary: bytes) -> Codec:
-        """Return a codec with the dictionary that a hello names: of our forms, present or past. OtherDictionary."""
-        with self.node.store.read() as tx:
-            forms = tx.get(nodes.FORMS)
-            if forms != self._dictionaries[0]:  # at the start, and when somebody published beside us
-                self.node.renew(tx)
-                self._dictionaries = forms, past.dictionaries(tx)
-        known = self._dictionaries[1].get(dictionary)
+        def meet(tx: Tx) -> Serving:
+            serving = Serving(self.node, device, hello, self._codec(tx, hello.dictionary))
+            if url.path == SYNC:
+                serving.meet(tx)
+            return serving
+
+        return device, nonce, await self._turns.take(meet, ahead=True)
+
+    def _codec(self, tx: Tx, dictionary: bytes) -> Codec:
+        """Return the codec with the dictionary that a hello names: of our forms, present or past. OtherDictionary."""
+        forms = tx.get(nodes.FORMS)
+        if forms != self._codecs[0]:  # at the start, and when somebody published beside us
+            self.node.renew(tx)
+            self._codecs = forms, {name: Codec(known) for name, known in past.dictionaries(tx).items()}
+        known = self._codecs[1].get(dictionary)
         if known is None:
             raise errors.OtherDictionary
-        return Codec(known)
+        return known
 
     # --- routes ---
 
@@ -146,17 +163,59 @@ class App:
         frames = _frames(request)
         async with contextlib.aclosing(frames):
             _, nonce, serving = await self._opened(request, frames)
-            await _take(serving, frames)
+            await self._take(serving, frames)
         self.metrics.synced(serving.kept, serving.refused)
         task = BackgroundTask(self._after, started) if serving.kept else None
-        return StreamingResponse(
-            iterate_in_threadpool(_gathered(serving.answer())), headers={NONCE_HEADER: b64(nonce)}, background=task, media_type=None,
-        )  # fmt: skip
+        start, more = await self._turns.take(lambda tx: serving.begin(tx, MOST_AT_ONCE), ahead=True)
+        if more is None:
+            return Response(start, headers={NONCE_HEADER: b64(nonce)}, background=task)
+        return self._streamed(itertools.chain([start], _gathered(more)), nonce, task)
 
-    def _after(self, started: float) -> None:
+    def _streamed(self, frames: Iterator[bytes], nonce: bytes, task: BackgroundTask | None = None) -> Response:
+        body = self._in_threads(frames)
+        return StreamingResponse(body, headers={NONCE_HEADER: b64(nonce)}, background=task, media_type=None)
+
+    async def _in_threads(self, frames: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Make an answer's pieces in threads: a few, as more would only stand in each other's way."""
+        while (piece := await to_thread.run_sync(next, frames, None, limiter=self._answering)) is not None:
+            yield piece
+
+    async def _take(self, serving: Serving, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> None:
+        """Take the request's frames: while the store is at work, those that come next are read, and then taken together."""
+        work: asyncio.Future[None] | None = None
+        waiting: list[Batch] = []
+
+        def turn(batches: list[Batch]) -> asyncio.Future[None]:
+            weight = sum(len(batch.commits) for batch in batches)
+            return asyncio.ensure_future(self._turns.take(lambda tx: serving.take_in(tx, batches), weight))
+
+        try:
+            async for tag, payload, _ in frames:
+                waiting.append(await run_in_threadpool(_read, serving, tag, payload))
+                if work is not None and (work.done() or len(waiting) == MOST_WAITING):
+                    await work
+                    work = None
+                if work is None:
+                    work, waiting = turn(waiting), []
+        finally:  # what came whole is kept, however the rest of the body ended
+            if work is not None:
+                await work
+            if waiting:
+                await turn(waiting)
+
+    async def _after(self, started: float) -> None:
         self.metrics.seconds.observe(time.monotonic() - started)
-        hints.compare_arrivals(self.node, hints.AFTERWARDS)
-        self.node.store.tidy()
+        if self._tidying is None:
+            self._tidying = asyncio.create_task(self._tidy())
+
+    async def _tidy(self) -> None:
+        """Compare what has arrived, and tidy the store, once it has had a while for those who come together."""
+        try:
+            await asyncio.sleep(TIDY_SECONDS)
+            await run_in_threadpool(hints.compare_arrivals, self.node, hints.AFTERWARDS)
+            await run_in_threadpool(self.node.store.tidy)
+        finally:
+            self._tidying = None
 
     async def heal(self, request: Request) -> Response:
         """Compare ranges of a channel's digests, and send what differs."""
@@ -171,8 +230,7 @@ class App:
         if not sees(device.grants, ask.unit):
             raise errors.UnitRefused(unit=ask.unit)
         self.metrics.heals.inc()
-        body = iterate_in_threadpool(heal.answer(self.node, ask, serving.codec))
-        return StreamingResponse(body, headers={NONCE_HEADER: b64(nonce)})
+        return self._streamed(heal.answer(self.node, ask, serving.codec), nonce)
 
     async def renew(self, request: Request) -> Response:
         """Enrol the device that a copied store goes on as."""
@@ -258,26 +316,6 @@ class App:
         nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
         headers = {NONCE_HEADER: b64(nonce)} if nonce is not None else {}
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
-
-
-async def _take(serving: Serving, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> None:
-    """Take the request's frames: while the store is at work, those that come next are read, and then taken together."""
-    work: asyncio.Task[None] | None = None
-    waiting: list[Batch] = []
-    try:
-        async for tag, payload, _ in frames:
-            waiting.append(await run_in_threadpool(_read, serving, tag, payload))
-            if work is not None and (work.done() or len(waiting) == MOST_WAITING):
-                await work
-                work = None
-            if work is None:
-                work = asyncio.create_task(run_in_threadpool(serving.take, waiting))
-                waiting = []
-    finally:  # what came whole is kept, however the rest of the body ended
-        if work is not None:
-            await work
-        if waiting:
-            await run_in_threadpool(serving.take, waiting)
 
 
 def _read(serving: Serving, tag: int, payload: bytes) -> Batch:

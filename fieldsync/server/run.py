@@ -46,7 +46,7 @@ class _Announcing(uvicorn.Server):
 
 def run(node: Node, host: str, port: int) -> None:
     """Serve until told to stop; Unreachable when the address is taken."""
-    _open_many()
+    open_many()
     app = App(node)
     with node.store.read() as tx:
         certificate, private = tx.get("certificate"), tx.get("certificate_key")
@@ -75,7 +75,7 @@ def run(node: Node, host: str, port: int) -> None:
         sys.stderr.flush()
 
 
-def _open_many() -> None:
+def open_many() -> None:
     """Let this process have as many connections as it is allowed: many systems begin with 1,024 open files."""
     with suppress(ImportError, OSError, ValueError):
         import resource

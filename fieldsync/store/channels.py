@@ -1,6 +1,6 @@
 """Channels in SQL: which records are in one, in order of arrival, and what digest they have together."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from fieldsync.core.state import term
@@ -32,6 +32,15 @@ class Channels(Reading):
         row = self.sql("SELECT n FROM channel WHERE unit = ?", (unit,)).fetchone()
         return int(row[0] if row else self.sql("INSERT INTO channel (unit) VALUES (?)", (unit,)).lastrowid)
 
+    def has_unit(self, unit: str) -> bool:
+        """Say whether there is a channel of a unit."""
+        return self.sql("SELECT 1 FROM channel WHERE unit = ?", (unit,)).fetchone() is not None
+
+    def arrival_of(self, unit: str) -> int:
+        """Return the last arrival of a unit's channel, 0 where there is none."""
+        row = self.sql("SELECT arrival FROM channel WHERE unit = ?", (unit,)).fetchone()
+        return int(row[0]) if row else 0
+
     def channel(self, n: int) -> Channel:
         """Return a channel with the digest that its records have now."""
         return self._channel(self.sql(f"SELECT {_CHANNEL} FROM channel WHERE n = ?", (n,)).fetchone())
@@ -39,6 +48,17 @@ class Channels(Reading):
     def channels(self) -> list[Channel]:
         """Return all channels, by unit."""
         return [self._channel(row) for row in self.sql(f"SELECT {_CHANNEL} FROM channel ORDER BY unit")]
+
+    def channels_in(self, units: Iterable[str], besides: Iterable[str] = ()) -> list[Channel]:
+        """Return the channels of these units and of all below them, and those of this name besides, by name."""
+        found: dict[str, Channel] = {}
+        query = f"SELECT {_CHANNEL} FROM channel WHERE unit = ?1"
+        for unit in units:
+            below = self.sql(f"{query} OR (unit > ?1 || '/' AND unit < ?1 || '0')", (unit,))
+            found.update({row[1]: self._channel(row) for row in below})
+        for name in besides:
+            found.update({row[1]: self._channel(row) for row in self.sql(query, (name,))})
+        return [found[unit] for unit in sorted(found)]
 
     def _channel(self, found: Sequence[Any]) -> Channel:
         return Channel(found[0], found[1], found[2], found[3] & _MASK, found[4])

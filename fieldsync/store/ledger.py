@@ -47,6 +47,11 @@ class Ledger(Numbered):
         row = self.sql(f"SELECT {_DEVICE} FROM device WHERE id = ?", (device,)).fetchone()
         return None if row is None else _device(row)
 
+    def head(self, device: bytes) -> int:
+        """Return how far a device's commits go here."""
+        row = self.sql("SELECT head FROM device WHERE id = ?", (device,)).fetchone()
+        return int(row[0]) if row else 0
+
     def devices(self) -> list[Device]:
         """Return all devices that this node has heard of."""
         return [_device(row) for row in self.sql(f"SELECT {_DEVICE} FROM device ORDER BY n")]

@@ -71,7 +71,7 @@ class Records(Channels, Search, Blocks):
         rows = list(rows)
         if not rows:
             return
-        self.left = self.channel_number(LEFT)
+        self._left = self.channel_number(LEFT)
         for row in rows:
             row.channel, row.also = self.left, NOWHERE_ELSE
         self.save({row.state.record: (row, set()) for row in rows})

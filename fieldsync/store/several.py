@@ -5,7 +5,6 @@ the others are in `channel_also`, each with the record's arrival there. It is a 
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import NamedTuple
 
 from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
@@ -24,13 +23,17 @@ class Departed(NamedTuple):
 class Several(Numbered):
     """A transaction's records in several channels."""
 
-    @cached_property
+    _several: dict[int, dict[int, int]] | None = None
+    _left: int | None = None
+
+    @property
     def several(self) -> dict[int, dict[int, int]]:
         """The records (by number) that are in further channels, and their arrival in each."""
-        found: dict[int, dict[int, int]] = {}
-        for record, channel, arrival in self.sql("SELECT record, channel, arrival FROM channel_also"):
-            found.setdefault(record, {})[channel] = arrival
-        return found
+        if self._several is None:  # Python 3.11's cached_property would have all threads wait for one lock
+            self._several = {}
+            for record, channel, arrival in self.sql("SELECT record, channel, arrival FROM channel_also"):
+                self._several.setdefault(record, {})[channel] = arrival
+        return self._several
 
     def also_of(self, records: Iterable[bytes]) -> dict[bytes, Mapping[int, int]]:
         """Return the further channels of those among these records that are in any."""
@@ -52,11 +55,13 @@ class Several(Numbered):
 
     # --- what has left ---
 
-    @cached_property
+    @property
     def left(self) -> int:
         """The channel of what has left this branch's units; 0 where nothing ever did."""
-        row = self.sql("SELECT n FROM channel WHERE unit = ?", (LEFT,)).fetchone()
-        return int(row[0]) if row else 0
+        if self._left is None:
+            row = self.sql("SELECT n FROM channel WHERE unit = ?", (LEFT,)).fetchone()
+            self._left = int(row[0]) if row else 0
+        return self._left
 
     def left_at(self, n: int) -> list[tuple[int, int]]:
         """Return (channel, arrival) of the entries that say that a record (by its number) has left."""

@@ -1,10 +1,10 @@
 """The store on SQLite: one encrypted file, short transactions. The SQL itself is in the mixins of `Tx`."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fieldsync.store import migrations, vault
 from fieldsync.store.bundles import Bundles
@@ -63,6 +63,24 @@ class SqliteStore:
                     self._writer.execute("ROLLBACK")
                 self._numbers.forget()
                 raise
+
+    def write_together(self, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
+        """Do all of these in one durable transaction, and return what each returned, or raised: then nothing of that one is there."""
+        done: list[Any] = []
+        with self.write():
+            for work in works:
+                self._writer.execute("SAVEPOINT work")
+                try:
+                    with vault.guarded():
+                        done.append(work(Tx(self._writer, self._numbers)))
+                except Exception as fault:
+                    if not self._writer.in_transaction:
+                        raise  # SQLite has taken back all of it
+                    self._writer.execute("ROLLBACK TO work")
+                    self._numbers.forget()
+                    done.append(fault)
+                self._writer.execute("RELEASE work")
+        return done
 
     @contextmanager
     def read(self) -> Iterator[Tx]:

@@ -127,7 +127,7 @@ class _Back:
 
     def urgent(self, room: int, told: set[bytes]) -> bytes | None:
         """Return a frame of the records in conflict that the device lacks, as many as fit."""
-        with self.serving.node.store.read() as tx:
+        with self.serving.reading() as tx:
             # the limit counts what the device has, too: better some of them than all in memory
             found = tx.select(channel=self.channel.n, in_conflict=True)
             lacked = (
@@ -146,7 +146,7 @@ class _Back:
             if self.low < self._at <= self.high:
                 self._at = self.low
             above = self._at > self.high
-            with self.serving.node.store.read() as tx:
+            with self.serving.reading() as tx:
                 page = tx.page_back(self.channel.n, self._at, self.high if above else self.taken, self._rows)
                 found = [
                     (e.arrival, None if e.row is None else lacking(tx, e.row, self.known, self.serving.device.id))

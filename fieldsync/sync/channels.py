@@ -7,12 +7,13 @@ import msgspec
 
 from fieldsync.core.state import State
 from fieldsync.store import Tx
-from fieldsync.store.contract import Channel, Grant, Row, sees
+from fieldsync.store.contract import BELOW, Channel, Grant, Row
 
 
 def visible(tx: Tx, grants: tuple[Grant, ...]) -> list[Channel]:
     """Return the channels that grants open, by unit."""
-    return [channel for channel in tx.channels() if sees(grants, channel.unit)]
+    above = {"/".join(parts[:n]) for grant in grants if (parts := grant.unit.split("/")) for n in range(1, len(parts))}
+    return tx.channels_in([grant.unit for grant in grants], [unit + BELOW for unit in above])
 
 
 def lacking(tx: Tx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:

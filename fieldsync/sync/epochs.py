@@ -36,18 +36,14 @@ def restored(tx: Tx, now: int) -> bytes:
     return begin(tx, now)
 
 
-def meet(node: Node, device: Device, hello: Hello) -> tuple[bytes, bool]:
+def meet(node: Node, tx: Tx, device: Device, hello: Hello) -> tuple[bytes, bool]:
     """Return this server's epoch, and whether what the device has from it counts; its hello may show that we were restored."""
-    with node.store.read() as tx:
-        epoch, begun = tx.get(EPOCH) or b"", int(tx.get(_BEGUN) or 0)
-        arrivals = {channel.unit: channel.arrival for channel in tx.channels()}
-        head = getattr(tx.device(device.id), "head", 0)
+    epoch, begun = tx.get(EPOCH) or b"", int(tx.get(_BEGUN) or 0)
     if hello.epoch and hello.epoch != epoch:
         return epoch, False
-    lost = hello.receipt > head or any(taken > arrivals.get(unit, 0) for unit, taken, _ in hello.cursors)
+    lost = hello.receipt > tx.head(device.id) or any(taken > tx.arrival_of(unit) for unit, taken, _ in hello.cursors)
     if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
-        with node.store.write() as tx:
-            epoch = restored(tx, node.clock())
+        epoch = restored(tx, node.clock())
     return epoch, not lost
 
 

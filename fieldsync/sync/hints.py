@@ -18,9 +18,9 @@ _MOST = 500  # hints in one answer
 _TOLD = frozenset(("caseworker", "supervisor", "admin"))
 
 
-def compare_arrivals(node: Node, most: int = AT_ONCE) -> None:
-    """Compare what has arrived; the rest waits for the next time."""
-    linking.catch_up(node, compare=True, limit=most)
+def compare_arrivals(node: Node, most: int = AT_ONCE, opens: linking.Opens | None = None) -> None:
+    """Compare what has arrived; the rest waits for the next time. `opens`: the transaction, where there is one already."""
+    linking.catch_up(node, compare=True, limit=most, opens=opens)
 
 
 def hints(tx: Tx, device: Device, channels: Sequence[Channel], after: int) -> tuple[int, tuple[bytes, ...]]:

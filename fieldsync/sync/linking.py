@@ -6,6 +6,8 @@ meets there. A laptop does the first before an `add` and the second before `dupl
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, NamedTuple
 
 from fieldsync.core import linkage
@@ -16,6 +18,7 @@ from fieldsync.store.linked import Linked
 from fieldsync.sync.node import Node
 
 Progress = Callable[[int, int | None, str], None]
+Opens = Callable[[], AbstractContextManager[Tx]]
 MOST = 60  # records in one block; a larger one says nothing
 _PART = 2_000
 _COMPARED = 500  # in one transaction: others write meanwhile
@@ -29,17 +32,21 @@ class Candidate(NamedTuple):
     match: Match
 
 
-def catch_up(node: Node, *, compare: bool, progress: Progress | None = None, limit: int | None = None) -> None:
+def catch_up(
+    node: Node, *, compare: bool, progress: Progress | None = None, limit: int | None = None, opens: Opens | None = None
+) -> None:
     """Put what is new into its blocks, and with `compare` find its pairs: `progress(done, total, "linking")`.
 
     `limit` is how many records at most are put into blocks, and compared; the rest is left for the next time.
+    `opens` gives the transaction, where there is one already.
     """
-    with node.store.read() as tx:
+    writing = opens or partial(node.store.write, durable=False)
+    with (opens or node.store.read)() as tx:
         keyed, left = tx.unlinked_counts()
     total, done = keyed + (keyed + left if compare else 0), 0
     room = limit
     while keyed > 0 and room != 0:
-        with node.store.write(durable=False) as tx:
+        with writing() as tx:
             numbers = tx.unkeyed(_PART if room is None else min(room, _PART))
             _put_blocks(tx, numbers)
         if not numbers:
@@ -51,7 +58,7 @@ def catch_up(node: Node, *, compare: bool, progress: Progress | None = None, lim
     comparing = Comparing()
     room = limit if keyed + left else 0
     while compare and room != 0:
-        with node.store.write(durable=False) as tx:
+        with writing() as tx:
             numbers = tx.unpaired(_COMPARED if room is None else min(room, _COMPARED))
             if not numbers:
                 return

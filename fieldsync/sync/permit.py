@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 
 from fieldsync import errors
 from fieldsync.core import codes
@@ -17,7 +17,7 @@ from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
-from fieldsync.store.contract import Device, Row, covers, home_unit
+from fieldsync.store.contract import BELOW, Device, Row, covers, home_unit
 from fieldsync.sync import past
 from fieldsync.sync.node import DECIDERS, WRITERS
 from fieldsync.sync.relay import UPSTREAM
@@ -35,8 +35,8 @@ class Permit:
         self._rules = rules
         self._device = device
         self._known = known
-        self._units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
-        self._heads = {one.id: one.head for one in tx.devices()}
+        self._units = cache(lambda n: home_unit(tx.channel(n).unit))
+        self._head = cache(tx.head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
         self._written: dict[
             tuple[bytes, str], Value
@@ -84,7 +84,7 @@ class Permit:
         """Return the unit that a commit writes into; it may follow a record that has left one of the device's units."""
         row = self._known.get(commit.record)
         if row is not None:
-            return self._here(row) or self._left(row) or self._units.get(row.channel or 0, "")
+            return self._here(row) or self._left(row) or (self._units(row.channel) if row.channel else "")
         if commit.record in self._made:
             return self._made[commit.record][0]
         if "_unit" not in commit.fields:
@@ -97,12 +97,12 @@ class Permit:
 
     def _here(self, row: Row) -> str | None:
         """Return a unit of the device's that a record is in; of several, one where it may decide."""
-        found = [(unit, grant) for n in row.channels if (grant := covers(self._device.grants, unit := self._units[n]))]
+        found = [(unit, grant) for n in row.channels if (grant := covers(self._device.grants, unit := self._units(n)))]
         return next((unit for unit, grant in found if grant.role in DECIDERS), found[0][0] if found else None)
 
     def _left(self, row: Row) -> str | None:
         """Return a unit of the device's that a record has left, if there is one."""
-        units = (self._units.get(channel, "") for channel in self._tx.channels_left(row.n))
+        units = (self._units(channel) for channel in self._tx.channels_left(row.n))
         return next((unit for unit in units if covers(self._device.grants, unit) is not None), None)
 
     def _check_seen(self, commit: Commit) -> None:
@@ -110,7 +110,7 @@ class Permit:
         row = self._known.get(commit.record)
         for names, pairs in commit.context:
             for device, seq in pairs:
-                held = self._heads.get(device, 0)
+                held = self._head(device)
                 if seq <= held or device == commit.device:
                     continue
                 # what came from another server as a state is known by the registers that say so
@@ -124,6 +124,9 @@ class Permit:
         if commit.type != type_:
             raise errors.IllegalValue(type=commit.type, field="_type", reason="system")
 
+    def _known_unit(self, unit: str) -> bool:
+        return self._tx.has_unit(unit) or self._tx.has_unit(unit + BELOW)
+
     def _check_place(self, commit: Commit) -> None:
         """A record may be moved to any unit that there is, and hung onto (or said to be) another only where its device may write.
 
@@ -132,7 +135,7 @@ class Permit:
         unit = commit.fields.get("_unit")
         again = unit.get(REOPENED) if isinstance(unit, dict) else None
         for one in [unpacked(head).value for head in again] if isinstance(again, list) else [unit]:
-            if one is None or one in self._units.values():
+            if one is None or (isinstance(one, str) and self._known_unit(one)):
                 continue
             if self._branch and isinstance(one, str) and _is_unit(one):
                 continue  # a branch does not know all units; the server above does
@@ -143,10 +146,10 @@ class Permit:
         named += [name.partition("/")[2] for name in fields if field_of(name) == "_not_same"]
         for owner in (one for one in named if isinstance(one, str)):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
-                if covers(self._device.grants, self._units[channel]) is None:
+                if covers(self._device.grants, self._units(channel)) is None:
                     row = self._tx.rows([record])[record]
                     if self._here(row) is None and self._left(row) is None:
-                        raise errors.UnitRefused(unit=self._units[channel])
+                        raise errors.UnitRefused(unit=self._units(channel))
 
     def _decides(self, commit: Commit) -> bool:
         row = self._known.get(commit.record)

@@ -286,20 +286,19 @@ def _mark(tx: Tx, branch: bytes) -> Mark:
 
 
 def parts_down(
-    node: "Node", branch: bytes, hello: messages.Hello, carried: set[bytes], *, by_stick: bool
+    tx: Tx, node: "Node", branch: bytes, hello: messages.Hello, carried: set[bytes], *, by_stick: bool
 ) -> Iterator[Peer]:
     """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
-    with node.store.read() as tx:
-        mark = _mark(tx, branch)
-        news = _enrolments(tx, hello.devices)
-        devices = tx.devices()
-        heads = [
-            (d.id, d.head, (d.chain or b"")[:8])
-            for d in devices
-            if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
-        ]
-        refused = tx.judged(hello.judged)
-        receipts = tx.receipts_since(hello.passed)
+    mark = _mark(tx, branch)
+    news = _enrolments(tx, hello.devices)
+    devices = tx.devices()
+    heads = [
+        (d.id, d.head, (d.chain or b"")[:8])
+        for d in devices
+        if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
+    ]
+    refused = tx.judged(hello.judged)
+    receipts = tx.receipts_since(hello.passed)
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]
         yield Peer(tuple(one for _, one in part), part[-1][0])

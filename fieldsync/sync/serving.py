@@ -1,7 +1,9 @@
 """A sync's other side: what a server does with the frames of a request, and what it answers. No sockets here either."""
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +24,9 @@ from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 
 _SLICE = 256  # commits whose records fit a processor's cache
+
+
+_Opens = Callable[[], AbstractContextManager[Tx]]
 
 
 class Batch(NamedTuple):
@@ -49,10 +54,15 @@ class Serving:
         self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch = b""
+        self.reading, self.writing = self._own_transactions()
         self._off = clocks.ahead(hello.now, node.clock())
         self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
+
+    def _own_transactions(self) -> tuple[_Opens, _Opens]:
+        """Return what opens transactions that read, and that write what can be told again."""
+        return self.node.store.read, partial(self.node.store.write, durable=False)
 
     def read(self, kind: Kind, payload: bytes) -> "Batch":
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
@@ -70,10 +80,10 @@ class Serving:
             raise errors.BadFrame(reason="not contiguous")
         return Batch(batch, list(map(commits.encode, batch)), message.seal)
 
-    def _meet(self) -> dict[str, tuple[int, int]]:
-        """Return how far the device has taken each channel, where that counts."""
+    def meet(self, tx: Tx) -> None:
+        """See how far the device has taken each channel, where that counts."""
         if self._cursors is None:
-            self._epoch, counts = epochs.meet(self.node, self.device, self.hello)
+            self._epoch, counts = epochs.meet(self.node, tx, self.device, self.hello)
             if not counts:
                 self.hello = msgspec.structs.replace(
                     self.hello,
@@ -89,33 +99,36 @@ class Serving:
                     ahead=(),
                 )
             self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
-        return self._cursors
 
     def take(self, batches: Sequence["Batch"]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
-        self._meet()
         with self.node.store.write() as tx:
-            self.node.renew(tx)
-            for batch in batches:
-                if batch.peer is not None:
-                    relay.take_up(tx, self.device, batch.peer)
-            fresh: dict[bytes, list[commits.Commit]] = {}
-            for batch in batches:
-                if batch.commits:
-                    fresh.setdefault(batch.commits[0].device, []).extend(self._keep(tx, batch))
-            notes = [note for batch in batches if batch.peer is not None for note in batch.peer.clocks]
-            if notes:
-                clocks.hear(tx, self.node, notes)
-            if not any(fresh.values()):
-                return
-            tx.tell_hello(self.device.id, messages.encode(self.hello))
-            for author, written in fresh.items():
-                device = tx.device(author)
-                assert device is not None
-                clocks.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
-                for start in range(0, len(written), _SLICE):
-                    self._judge(tx, device, written[start : start + _SLICE])
-            aside.again(self.node, tx)
+            self.take_in(tx, batches)
+
+    def take_in(self, tx: Tx, batches: Sequence["Batch"]) -> None:
+        """Do so within a transaction."""
+        self.meet(tx)
+        self.node.renew(tx)
+        for batch in batches:
+            if batch.peer is not None:
+                relay.take_up(tx, self.device, batch.peer)
+        fresh: dict[bytes, list[commits.Commit]] = {}
+        for batch in batches:
+            if batch.commits:
+                fresh.setdefault(batch.commits[0].device, []).extend(self._keep(tx, batch))
+        notes = [note for batch in batches if batch.peer is not None for note in batch.peer.clocks]
+        if notes:
+            clocks.hear(tx, self.node, notes)
+        if not any(fresh.values()):
+            return
+        tx.tell_hello(self.device.id, messages.encode(self.hello))
+        for author, written in fresh.items():
+            device = tx.device(author)
+            assert device is not None
+            clocks.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
+            for start in range(0, len(written), _SLICE):
+                self._judge(tx, device, written[start : start + _SLICE])
+        aside.again(self.node, tx)
 
     def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
@@ -184,10 +197,10 @@ class Serving:
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
         cursors = self._cursors or {}
-        whole = {channel.n: cursors.get(channel.unit, (0, 0))[1] for channel in tx.channels()}
+        whole = cache(lambda n: cursors.get(tx.channel(n).unit, (0, 0))[1] if n else 0)
         more = set()
         for record, row in known.items():
-            told, echoes = whole.get(row.channel or 0, 0), self._echoes[row.channel or 0]
+            told, echoes = whole(row.channel), self._echoes[row.channel or 0]
             arrivals = row.arrivals.values()
             if max(arrivals, default=0) > told and any(
                 arrival > told and arrival not in echoes for arrival in arrivals
@@ -213,20 +226,33 @@ class Serving:
             if written is not None and written.channel is not None:
                 self._echoes[written.channel].add(max(written.arrivals.values()))
 
+    def begin(self, tx: Tx, size: int) -> tuple[bytes, Iterator[bytes] | None]:
+        """Return the answer's beginning, of about this size, made in a transaction, and the rest if there is one."""
+        self.reading = self.writing = lambda: nullcontext(tx)
+        frames, held = self.answer(), bytearray()
+        try:
+            for frame in frames:
+                held += frame
+                if len(held) >= size:
+                    return bytes(held), frames
+        finally:
+            self.reading, self.writing = self._own_transactions()
+        return bytes(held), None
+
     def answer(self, *, by_stick: bool = False) -> Iterator[bytes]:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
         node = self.node
-        self._meet()
+        if self._cursors is None:
+            with self.writing() as tx:
+                self.meet(tx)
         if self.kept:
-            hints.compare_arrivals(node)
-        with node.store.read() as tx:
+            hints.compare_arrivals(node, opens=self.writing)
+        with self.reading() as tx:
             branch = tx.get(relay.UPSTREAM) is not None
         if branch and not (self.hello.where or self.hello.budget or by_stick):
-            with node.store.write(
-                durable=False
-            ) as tx:  # it lets go of what has left when all have heard: letting_go.py
+            with self.writing() as tx:  # it lets go of what has left when all have heard: letting_go.py
                 tx.tell_hello(self.device.id, messages.encode(self.hello))
-        with node.store.read() as tx:
+        with self.reading() as tx:
             device = tx.device(self.device.id)
             assert device is not None
             channels = visible(tx, device.grants) if not self.hello.where else []
@@ -253,7 +279,9 @@ class Serving:
         told = self.codec.pack(Kind.ACK, messages.encode(ack))
         yield told
         if self.relays:
-            for part in relay.parts_down(node, self.device.id, self.hello, self._carried, by_stick=by_stick):
+            with self.reading() as tx:
+                parts = list(relay.parts_down(tx, node, self.device.id, self.hello, self._carried, by_stick=by_stick))
+            for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
         if self.hello.budget:
             yield from budgets.answer(self, channels, self.hello.budget - len(told))
@@ -262,16 +290,16 @@ class Serving:
 
     def whole(self, channels: Sequence[Channel]) -> Iterator[bytes]:
         """Yield all that the other lacks, and how each channel stands."""
-        with self.node.store.read() as tx:
+        with self.reading() as tx:
             former = tx.former(self.device.id)
-        cursors = self._meet()
+        cursors = self._cursors or {}
         ended: list[messages.Summary] = []
         for channel in channels:
             taken, whole = cursors.get(channel.unit, (0, 0))
             bare = not whole and sees(former, channel.unit)
             summary = yield from self._channel(channel, taken, whole, bare=bare)
             ended.append(summary)
-        with self.node.store.read() as tx:
+        with self.reading() as tx:
             if tx.get(FORMS) != self._forms:
                 ended = []  # published meanwhile: these digests are not of the names that the other side has
         yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
@@ -282,7 +310,7 @@ class Serving:
         sizer = Sizer()
         low, high = next(((low, high) for unit, low, high in self.hello.ahead if unit == channel.unit), (0, 0))
         while True:
-            with self.node.store.read() as tx:
+            with self.reading() as tx:
                 page = tx.page(channel.n, after, sizer.rows, self._echoes[channel.n])
                 if not page:
                     now = tx.channel(channel.n)

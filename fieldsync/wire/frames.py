@@ -4,6 +4,7 @@ Byte by byte: docs/formats/frames.md.
 """
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from enum import IntEnum
 
@@ -38,18 +39,23 @@ class Kind(IntEnum):
     RENEWED = 21
 
 
-class Codec:
-    """Packs and unpacks frames with one zstd dictionary (the schema's; empty: none). Not for several threads at once."""
-
-    def __init__(self, dictionary: bytes = b"") -> None:
-        self.id = self.name(dictionary)
+class _Contexts(threading.local):
+    def __init__(self, dictionary: bytes) -> None:
         content = (
             zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT) if dictionary else None
         )
-        self._compressor = zstandard.ZstdCompressor(
+        self.compressor = zstandard.ZstdCompressor(
             level=_LEVEL, dict_data=content, write_content_size=False, write_dict_id=False,
         )  # fmt: skip
-        self._decompressor = zstandard.ZstdDecompressor(dict_data=content, max_window_size=1 << 23)
+        self.decompressor = zstandard.ZstdDecompressor(dict_data=content, max_window_size=1 << 23)
+
+
+class Codec:
+    """Packs and unpacks frames with one zstd dictionary (the schema's; empty: none); each thread has a context of its own."""
+
+    def __init__(self, dictionary: bytes = b"") -> None:
+        self.id = self.name(dictionary)
+        self._contexts = _Contexts(dictionary)
 
     @staticmethod
     def name(dictionary: bytes) -> bytes:
@@ -62,7 +68,7 @@ class Codec:
         if len(payload) > MAX_PLAIN:
             raise errors.TooLarge(what="frame", limit=MAX_PLAIN)
         if len(payload) >= _WORTH:
-            small = self._compressor.compress(payload)
+            small = self._contexts.compressor.compress(payload)
             if len(small) < len(payload):
                 tag, payload = tag | COMPRESSED, small
         if len(payload) > MAX_COMPRESSED:
@@ -79,7 +85,7 @@ class Codec:
             return kind, payload
         try:
             # one-shot decompression ignores its own limit: stream, and count
-            with self._decompressor.stream_reader(payload, read_across_frames=False) as reader:
+            with self._contexts.decompressor.stream_reader(payload, read_across_frames=False) as reader:
                 plain = reader.read(MAX_PLAIN + 1)
         except zstandard.ZstdError as fault:
             raise errors.BadFrame(reason="zstd") from fault

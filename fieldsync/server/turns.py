@@ -1,0 +1,69 @@
+"""Turns at the store: what waits is written in the order in which it came, several requests' work in one transaction.
+
+So a thousand laptops that come at once cost one wait for the disk for many of them, and none is passed over. A large push
+is many turns: whoever comes meanwhile has theirs in between.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from fieldsync.store import Store, Tx
+
+MOST_TOGETHER = 2_000  # commits in one transaction, or those of one turn: nobody waits long for the others'
+_T = TypeVar("_T")
+_Turn = tuple[Callable[[Tx], Any], int, asyncio.Future[Any]]
+
+
+class Turns:
+    """Takes work for one store; `take` returns when it is on the disk."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ahead: deque[_Turn] = deque()
+        self._waiting: deque[_Turn] = deque()
+        self._working: asyncio.Task[None] | None = None
+        self._thread = CapacityLimiter(1)
+
+    async def take(self, work: Callable[[Tx], _T], weight: int = 1, *, ahead: bool = False) -> _T:
+        """Have this done, and return what it returned; it raises what it raised, and then nothing of it is there.
+
+        Work that has been taken is done, whether somebody still waits for it or not. Short work of one who has waited already
+        goes `ahead` of those who come.
+        """
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        turn = work, weight, future
+        (self._ahead if ahead else self._waiting).append(turn)
+        if self._working is None:
+            self._working = asyncio.create_task(self._work())
+        return await future
+
+    def _next(self) -> list[_Turn]:
+        """Return those whose work is done together now."""
+        turns, weight = list[_Turn](), 0
+        for queue in (self._ahead, self._waiting):
+            while queue and (not turns or weight + queue[0][1] <= MOST_TOGETHER):
+                turns.append(queue.popleft())
+                weight += turns[-1][1]
+        return turns
+
+    async def _work(self) -> None:
+        try:
+            while turns := self._next():
+                works = [work for work, _, _ in turns]
+                try:
+                    done: list[Any] = await to_thread.run_sync(self._store.write_together, works, limiter=self._thread)
+                except Exception as fault:  # noqa: BLE001 - whoever waits is told; nothing of this transaction is there
+                    done = [fault] * len(works)
+                for (_, _, future), result in zip(turns, done, strict=True):
+                    if future.done():
+                        continue  # nobody waits any more
+                    if isinstance(result, Exception):
+                        future.set_exception(result)
+                    else:
+                        future.set_result(result)
+        finally:
+            self._working = None

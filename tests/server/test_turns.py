@@ -1,0 +1,111 @@
+"""Turns at the store: those who wait share a transaction, and nothing else; in order, and none is passed over."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.server import turns
+from fieldsync.server.turns import Turns
+from fieldsync.store import Tx
+from fieldsync.sync.node import Node
+from tests.cast import found_office, open_node
+
+
+@pytest.fixture(scope="module")
+def hq(tmp_path_factory: pytest.TempPathFactory) -> Node:
+    """A headquarters that nobody serves."""
+    home: Path = tmp_path_factory.mktemp("turns") / "hq"
+    found_office(home)
+    return open_node(home, shared=True)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 1_500), st.booleans()), min_size=1, max_size=12))
+def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, int, bool]]) -> None:
+    """Whatever the others do in the same transaction: what was acknowledged is there, what failed is not, not even in part."""
+
+    def work(i: int, *, fails: bool) -> "turns.Callable[[Tx], int]":
+        def do(tx: Tx) -> int:
+            tx.put(f"turn {i}", 1)
+            tx.author_number(f"author of {i}")
+            if fails:
+                raise errors.Gap(need=i)
+            return i
+
+        return do
+
+    async def all_at_once() -> list[object]:
+        queue = Turns(hq.store)
+        return await asyncio.gather(
+            *(queue.take(work(i, fails=f), weight, ahead=a) for i, (f, weight, a) in enumerate(plan)),
+            return_exceptions=True,
+        )
+
+    with hq.store.write() as tx:
+        for i in range(len(plan)):
+            tx.put(f"turn {i}", None)
+    done = asyncio.run(all_at_once())
+    with hq.store.read() as tx:
+        for i, (fails, _, _) in enumerate(plan):
+            assert isinstance(done[i], errors.Gap) if fails else done[i] == i
+            assert tx.get(f"turn {i}") == (None if fails else 1)
+            if not fails:  # a number that was given out in a turn that failed is nobody's
+                number = tx.author_number(f"author of {i}")
+                assert tx.sql("SELECT name FROM author WHERE n = ?", (number,)).fetchone() == (f"author of {i}",)
+
+
+def test_many_small_ones_share_a_transaction_and_a_large_one_does_not_keep_them(
+    hq: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine small turns and two of a large push, one behind the other: three transactions, the push's second turn last."""
+    together: list[int] = []
+    order: list[str] = []
+    real = type(hq.store).write_together
+
+    def counted(store: object, works: list[object]) -> list[object]:
+        together.append(len(works))
+        return real(store, works)  # type: ignore[arg-type]  # the store's own
+
+    monkeypatch.setattr(type(hq.store), "write_together", counted)
+
+    async def play() -> None:
+        queue = Turns(hq.store)
+        large = [queue.take(lambda _: order.append("large"), turns.MOST_TOGETHER)]
+        small = [queue.take(lambda _, i=i: order.append(f"small {i}"), 10) for i in range(9)]  # type: ignore[misc]
+        large.append(queue.take(lambda _: order.append("large again"), turns.MOST_TOGETHER))
+        await asyncio.gather(*large, *small)
+
+    asyncio.run(play())
+    assert sum(together) == 11
+    assert len(together) <= 3
+    assert order[0] == "large"
+    assert order.index("large again") <= 10
+    assert [one for one in order if one.startswith("small")] == [f"small {i}" for i in range(9)]
+
+
+def test_a_transaction_that_is_not_kept_is_told_to_all(hq: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk is full at the end, nobody is told that their work is done; those who come later are served."""
+
+    async def play() -> list[object]:
+        queue = Turns(hq.store)
+        with monkeypatch.context() as broken:
+
+            def full(_store: object, works: list[object]) -> list[object]:
+                with hq.store.write() as tx:
+                    for work in works:
+                        work(tx)  # type: ignore[operator]
+                    raise errors.DiskFull
+
+            broken.setattr(type(hq.store), "write_together", full)
+            done = await asyncio.gather(
+                *(queue.take(lambda tx, i=i: tx.put(f"full {i}", 1)) for i in range(3)),  # type: ignore[misc]
+                return_exceptions=True,
+            )
+        return [*done, await queue.take(lambda tx: tx.get("full 0"))]
+
+    told = asyncio.run(play())
+    assert [type(one) for one in told] == [errors.DiskFull] * 3 + [type(None)]
