@@ -16,7 +16,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -70,6 +70,17 @@ def plant(folder: Path, branches: int, laptops: int) -> Tree:
         branch.close()
     hq.close()
     return tree
+
+
+_Doing = Callable[[str], "Counter[str]"]
+
+
+def _told(what: _Doing, name: str) -> "Counter[str]":
+    """Do this for a node; what goes wrong in another process is told in its own words."""
+    try:
+        return what(name)
+    except errors.FieldsyncError as fault:
+        raise RuntimeError(f"{name}: {fault!r} {fault.facts}") from fault
 
 
 class _Hand:
@@ -228,8 +239,8 @@ def grow(folder: Path, branches: int, laptops: int, rounds: int) -> tuple[Counte
         for name, port in tree.ports.items():
             stack.enter_context(cast.serving(folder / name, port))
 
-        def everybody(what: "partial[Counter[str]]", who: list[str]) -> None:
-            for one in pool.map(what, who):
+        def everybody(what: _Doing, who: list[str]) -> None:
+            for one in pool.map(partial(_told, what), who):
                 total.update(one)
 
         for number in range(rounds):
