@@ -104,6 +104,8 @@ class _Hand:
                 told = transport.sync(node, name, tally=tally)
             except errors.NoContact:
                 self.count["cuts"] += 1
+            except errors.UnknownDevice:  # the headquarters hears of it from the branch
+                self.count["not known yet"] += 1
             else:
                 self.count["syncs"] += 1
                 self.count["healed"] += told["digest"] == "healed"
@@ -273,7 +275,8 @@ def table(total: Counter[str], figures: dict[str, float], branches: int, laptops
         ("---", "---"),
         ("servers, laptops, rounds", f"{1 + branches}, {laptops}, {rounds}"),
         ("edits; records, with an open conflict", f"{total['edits']:,}; {figures['records']:,}, {figures['conflicts']:,}"),
-        ("syncs that ended, at the headquarters", f"{total['syncs']:,}, {total['at the headquarters']}"),
+        ("syncs that ended", f"{total['syncs']:,}"),
+        ("tried at the headquarters; before it knew of them", f"{total['at the headquarters']}; {total['not known yet']}"),
         ("cuts, partitions", f"{total['cuts']}, {total['partitions']}"),
         ("bundles, lost, before their turn", f"{total['bundles']}, {total['bundles lost']}, {total['bundles before their turn']}"),
         ("bytes both ways, TLS and sticks included", f"{total['bytes']:,} ({total['bytes'] / max(total['edits'], 1):,.0f} an edit)"),
