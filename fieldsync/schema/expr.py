@@ -9,13 +9,17 @@
     unary      ::= "-" unary | "(" or ")" | value | function "(" … ")"
 
 Nothing is known of an empty field: arithmetic with it is empty, an order comparison is false, and
-it equals only another empty one (or ''). Dates are text and compare as text.
+it equals only another empty one (or ''). Dates are text and compare as text; one less another is days,
+and days may be added to one. More functions are in schema/functions.py.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+
+from fieldsync.schema import functions
+from fieldsync.schema.functions import number
 
 Doc = Mapping[str, object]
 Node = Callable[[Doc, str], object]
@@ -88,17 +92,6 @@ def truth(value: object) -> bool:
     return value not in (None, False, 0, "", [])
 
 
-def number(value: object) -> int | float | None:
-    """The number that a value is or spells, else None."""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?", value):
-        return float(value) if "." in value else int(value)
-    return None
-
-
 def age(born: object, today: str) -> int | None:
     """Whole years from a date to today; None when it is empty or no date."""
     try:
@@ -133,10 +126,10 @@ def _total(values: list[object]) -> int | float | None:
     return sum(known) if known else None
 
 
-def _calculate(sign: str, left: object, right: object) -> int | float | None:
+def _calculate(sign: str, left: object, right: object) -> int | float | str | None:
     a, b = number(left), number(right)
     if a is None or b is None or (sign in ("div", "mod") and b == 0):
-        return None
+        return functions.shifted(sign, left, right) if isinstance(left, str) else None
     result: int | float
     try:
         match sign:
@@ -297,7 +290,7 @@ class _Parser:
         raise self._fault("unexpected")
 
     def _call(self, name: str) -> Node:
-        if name not in _FUNCTIONS:
+        if name not in _FUNCTIONS and name not in functions.FUNCTIONS:
             raise self._fault("unknown_function")
         self._next += 2
         start = self._next
@@ -309,8 +302,7 @@ class _Parser:
             begin = self._next
             given.append(self._any())
             spans.append((begin, self._next))
-        wanted = _FUNCTIONS[name]
-        if not given if wanted is None else len(given) != wanted:
+        if not _fits(name, len(given)):
             self._next = start
             raise self._fault("arguments")
         if name == "selected":
@@ -353,8 +345,19 @@ def _arithmetic(sign: str, left: Node, right: Node) -> Node:
     return lambda doc, today: _calculate(sign, left(doc, today), right(doc, today))
 
 
+def _fits(name: str, count: int) -> bool:
+    if name in functions.FUNCTIONS:
+        least, most, _ = functions.FUNCTIONS[name]
+        return least <= count <= most
+    wanted = _FUNCTIONS[name]
+    return count > 0 if wanted is None else count == wanted
+
+
 def _function(name: str, given: list[Node]) -> Node:
-    functions: dict[str, Node] = {
+    if name in functions.FUNCTIONS:
+        called = functions.FUNCTIONS[name][2]
+        return lambda doc, today: called([one(doc, today) for one in given])
+    own: dict[str, Node] = {
         "not": lambda doc, today: not truth(given[0](doc, today)),
         "selected": lambda doc, today: _selected(given[0](doc, today), given[1](doc, today)),
         "count": lambda doc, today: _count(given[0](doc, today)),
@@ -368,4 +371,4 @@ def _function(name: str, given: list[Node]) -> Node:
         "true": lambda _doc, _today: True,
         "false": lambda _doc, _today: False,
     }
-    return functions[name]
+    return own[name]

@@ -57,6 +57,7 @@ _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "rule": str,
     "warn": str,
     "formula": str,
+    "filter": str,
     "sensitivity": int,
     "section": str,
     "choices": (str, dict),
@@ -149,11 +150,16 @@ def _choices(file: File, table: object, path: toml_lines.Path) -> tuple[Choice, 
     found: list[Choice] = []
     for code, given in table.items():
         here = (*path, code)
-        words = file.keys(given, here, {"en": str, "ar": str, "retired": bool})
+        words = file.keys(given, here, {"en": str, "ar": str, "retired": bool, "marks": dict})
         if not CODE.fullmatch(code):
             file.fault(here, "bad_name")
         file.words(words, here)
-        found.append(Choice(code, {lang: words.get(lang, "") for lang in TEXT_LABEL}, words.get("retired", False)))
+        label = {lang: words.get(lang, "") for lang in TEXT_LABEL}
+        marks = words.get("marks", {})
+        if not all(NAME.fullmatch(name) and isinstance(mark, str) for name, mark in marks.items()):
+            file.fault((*here, "marks"), "wrong_kind")
+            marks = {}
+        found.append(Choice(code, label, words.get("retired", False), marks))
     return tuple(found)
 
 
@@ -284,7 +290,7 @@ def _field(
         choices = tuple(Choice(state, _APPROVAL_WORDS[state]) for state in APPROVAL.states)
     plain = {
         key: table[key]
-        for key in ("required", "when", "relevant", "rule", "warn", "formula", "section")
+        for key in ("required", "when", "relevant", "rule", "warn", "formula", "filter", "section")
         if key in table
     } | {key: table[key] for key in ("pattern", "past", "country", "hxl", "retired", "or_text") if key in table}
     return Field(

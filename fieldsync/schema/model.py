@@ -52,11 +52,15 @@ DICTIONARY_LIMIT = 16 * 1024
 
 
 class Choice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One answer of a choice field: the code that is stored and the words that are shown; `retired`: no more given."""
+    """One answer of a choice field: the code that is stored and the words that are shown; `retired`: no more given.
+
+    `marks` are what the field's `filter` knows it by: {"district": "jbl"}.
+    """
 
     code: str
     label: Label
     retired: bool = False
+    marks: dict[str, str] = {}
 
 
 class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
@@ -79,6 +83,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     rule: str = ""
     warn: str = ""
     formula: str = ""
+    filter: str = ""  # which choices are offered: holds of the record, and of a choice's marks as choice_NAME
     sensitivity: int = 1
     hint: Label = {}
     section: str = ""

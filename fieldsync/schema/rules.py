@@ -10,7 +10,7 @@ from fieldsync.schema.model import MERGES, TYPES, Field, Type
 
 ROLES = ("caseworker", "supervisor", "admin", "partner")  # who writes records
 REQUIRED = ("always", "optional", "when")
-EXPRESSIONS = ("when", "relevant", "rule", "warn", "formula")
+EXPRESSIONS = ("when", "relevant", "rule", "warn", "formula", "filter")
 MAX_PATTERN = 300
 HASHTAG = r"#[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)*"
 MAX_SENSITIVITY = 4
@@ -85,6 +85,7 @@ def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Re
         ("choices", field.type in ("choice", "paper", "state", "approval")),
         ("to", field.type == "ref"),
         ("formula", field.merge == "derived"),
+        ("filter", field.type == "choice"),
         ("past", field.type in ("date", "month")),
         ("pattern", field.type in ("text", "note")),
         ("when", field.required == "when"),
@@ -172,12 +173,18 @@ def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: Repo
     except expr.ExpressionError as error:
         report(path, "bad_expression", reason=error.reason, at=error.at)
         return
-    for name in sorted(compiled.names - kind.fields.keys()):
+    marks = _marks(kind.fields[path[1]]) if path[-1] == "filter" else set()
+    for name in sorted(compiled.names - kind.fields.keys() - marks):
         report(path, "unknown_field", field=name, known=list(kind.fields))
     for name, code in sorted(compiled.answers):
         codes = kind.fields[name].codes if name in kind.fields else ()
         if codes and code not in codes and kind.fields[name].type != "paper":
             report(path, "unknown_choice", field=name, choice=code, known=list(codes))
+
+
+def _marks(field: Field) -> set[str]:
+    """What a filter may ask of a choice."""
+    return {f"choice_{name}" for choice in field.choices for name in choice.marks}
 
 
 def _check_due(kind: Type, types: Mapping[str, Type], report: Report) -> None:

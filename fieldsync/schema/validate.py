@@ -10,7 +10,7 @@ from typing import NoReturn
 from fieldsync import errors
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.schema import expr, papers
-from fieldsync.schema.model import Field, Type
+from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.values import Normaliser, normaliser
 
 __all__ = [
@@ -20,12 +20,14 @@ __all__ = [
     "derive",
     "missing",
     "normaliser",
+    "offered",
     "relevant",
     "warnings",
 ]
 
 Doc = Mapping[str, object]
 STATE = "state"
+MARK = "choice_"  # what a choice's marks are called in a filter
 GPS_ACCURACY = 100.0  # metres; a fix worse than that is doubtful
 
 
@@ -51,11 +53,46 @@ class _Plan:
         self.when = _compiled((field.name, field.when) for field in fields)
         self.relevant = _compiled((field.name, field.relevant) for field in fields)
         self.formulas = _compiled((field.name, field.formula) for field in fields)
-        touching: dict[str, list[tuple[str, expr.Expr]]] = {}
-        for name, rule in self.rules:
-            for touched in rule.names | {name}:
+        self.offers = {field.name: _Offer(field) for field in fields if field.filter}
+        touching: dict[str, list[tuple[str, expr.Expr | _Offer]]] = {}
+        judged: list[tuple[str, expr.Expr | _Offer]] = [*self.rules, *self.offers.items()]
+        for name, rule in judged:
+            for touched in self._sources(rule.names | {name}):
                 touching.setdefault(touched, []).append((name, rule))
         self.touching = touching
+
+    def _sources(self, names: frozenset[str]) -> set[str]:
+        """The fields whose change may change what these say: derived ones change with what they are made of."""
+        found: set[str] = set()
+        ahead = list(names)
+        while ahead:
+            name = ahead.pop()
+            if name not in found:
+                found.add(name)
+                ahead.extend(self.formulas[name].names if name in self.formulas else ())
+        return found
+
+
+class _Offer:
+    """Which choices of a field are offered: its `filter`, asked of each choice's marks."""
+
+    def __init__(self, field: Field) -> None:
+        compiled = expr.compile(field.filter)
+        self.text = field.filter
+        self.names = frozenset(name for name in compiled.names if not name.startswith(MARK))
+        self._field = field
+        self._filter = compiled
+        self._marks = {one.code: {MARK + name: mark for name, mark in one.marks.items()} for one in field.choices}
+
+    def allows(self, code: object, doc: Doc, today: str) -> bool:
+        """Say whether a choice is offered beside the other answers."""
+        marks = self._marks.get(str(code))
+        return marks is None or self._filter.holds({**doc, **marks}, today)
+
+    def holds(self, doc: Doc, today: str) -> bool:
+        """Say whether what is chosen is offered."""
+        value = doc.get(self._field.name)
+        return all(self.allows(one, doc, today) for one in (value if isinstance(value, list | tuple) else [value]))
 
 
 def _compiled(texts: Iterable[tuple[str, str]]) -> dict[str, expr.Expr]:
@@ -73,12 +110,13 @@ def check(
     doc: Doc,
     today: str,
     *,
+    sets: Iterable[str] = (),
     deciding: bool = False,
 ) -> dict[str, object]:
     """The stored values of changes to plain fields; None in either means that the field is emptied.
 
     `doc` is what the record shows ({} for a new one), with the set members and log entries of the
-    same save already in it. A decision in review (`deciding`) may write a `once` field again and
+    same save already in it; `sets` are those that this save changes. A decision in review (`deciding`) may write a `once` field again and
     take any state. Raises UnknownField, IllegalValue, IllegalStep or Incomplete.
     """
     plan = _plan(kind)
@@ -99,7 +137,7 @@ def check(
                 _refuse_second(name, doc.get(name), new[name])
             for name in plan.server.intersection(new):
                 _refuse_typed(name, doc.get(name), new[name])
-        _check_rules(plan, new, doc, today)
+        _check_rules(kind, plan, {**dict.fromkeys(sets), **new}.keys(), {**doc, **new}, today)
     except errors.IllegalValue as error:
         error.facts["type"] = kind.name
         raise
@@ -163,6 +201,15 @@ def derive(kind: Type, doc: Doc, today: str) -> dict[str, object]:
         if value not in (None, ""):
             found[name] = value
     return found
+
+
+def offered(kind: Type, field: Field, doc: Doc, today: str) -> list[Choice]:
+    """The choices that may be given beside the other answers, in the form's order."""
+    offer = _plan(kind).offers.get(field.name)
+    if offer is None:
+        return list(field.offered)
+    full = _whole(kind, doc, today)
+    return [choice for choice in field.offered if offer.allows(choice.code, full, today)]
 
 
 def warnings(kind: Type, doc: Doc, today: str) -> list[dict[str, str]]:
@@ -246,16 +293,20 @@ def _refuse_typed(name: str, old: object, new: object) -> None:
         raise errors.IllegalValue(field=name, reason="server")
 
 
-def _check_rules(plan: _Plan, new: Doc, doc: Doc, today: str) -> None:
+def _check_rules(kind: Type, plan: _Plan, changed: Iterable[str], after: Doc, today: str) -> None:
     """Only rules that this save touches: an old record must not be stuck over another field."""
-    touched = plan.touching.keys() & new.keys()
+    touched = plan.touching.keys() & changed
     if not touched:
         return
-    after = {**doc, **new}
+    if plan.formulas:
+        after = {**after, **derive(kind, after, today)}
     for name in sorted(touched):
         for owner, rule in plan.touching[name]:
-            if not _nothing(after.get(owner)) and not rule.holds(after, today):
-                raise errors.IllegalValue(field=owner, reason="rule", rule=rule.text)
+            if _nothing(after.get(owner)) or rule.holds(after, today):
+                continue
+            if isinstance(rule, _Offer):
+                raise errors.IllegalValue(field=owner, reason="not_offered")
+            raise errors.IllegalValue(field=owner, reason="rule", rule=rule.text)
 
 
 def _check_step(kind: Type, lifecycle: Lifecycle, new: Mapping[str, object], doc: Doc, today: str) -> None:

@@ -147,7 +147,7 @@ def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
     sets: Fields = {}
     for name, members in changes.put.items():
         sets[name] = sorted({str(m) for m in _members(kind, name, members)})
-    fields = validate.check(kind, dict(changes.set), sets, node.today())
+    fields = validate.check(kind, dict(changes.set), sets, node.today(), sets=sets)
     if kind.lifecycle is not None and fields.get("state") is None and "state" in kind.fields:
         fields["state"] = kind.lifecycle.initial
     _check_references(tx, kind, fields)
@@ -256,7 +256,8 @@ def _third(state: State, register: Register, me: bytes, shown: Head | None) -> b
 def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on: State | None) -> Fields:
     state = row.state
     wanted = {**changes.set, **dict.fromkeys(changes.unset)}
-    checked = validate.check(kind, wanted, row.doc, node.today())
+    sets = {name: _after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
+    checked = validate.check(kind, wanted, {**row.doc, **sets}, node.today(), sets=sets)
     _check_references(tx, kind, checked)
     old = row.doc if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
     fields: Fields = {name: as_json(value) for name, value in checked.items() if not names.same(value, old.get(name))}
@@ -268,6 +269,14 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
                     fields[f"{name}/{member}"] = not put
     _counts(node, kind, changes, fields, state)
     return fields
+
+
+def _after(kind: Type, name: str, row: Row, changes: Changes) -> list[str]:
+    """What a set holds after a save."""
+    put, drop = (
+        {str(m) for m in _members(kind, name, some.get(name, ()), new=False)} for some in (changes.put, changes.drop)
+    )
+    return sorted({*(row.doc.get(name) or ()), *put} - drop)
 
 
 def _counts(node: Node, kind: Type, changes: Changes, fields: Fields, state: State | None) -> None:

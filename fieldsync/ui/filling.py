@@ -50,7 +50,7 @@ class Filling:
             lifecycle = self.kind.lifecycle_of(field.name)
             after = lifecycle.after(self.doc.get(field.name)) if lifecycle is not None else ()
             return [choice for choice in field.offered if choice.code in after]
-        return field.offered if field.type == "choice" else ()
+        return validate.offered(self.kind, field, self.doc, self.node.today()) if field.type == "choice" else ()
 
     def named(self, field: Field, text: str) -> str:
         """The id of the record that a text names by its code, or the text where the field takes words. NoRecord, Ambiguous."""
@@ -76,11 +76,9 @@ class Filling:
         elif field.kind == "set":
             members = value if isinstance(value, list | tuple) else parts_of(value)
             known = self.before.get(field.name) or ()
-            self._put(
-                field.name,
-                sorted({one if one in known else str(validate.check_new_member(field, one)) for one in members})
-                or None,
-            )
+            given = sorted({one if one in known else str(validate.check_new_member(field, one)) for one in members})
+            validate.check(self.kind, {}, self.doc | {field.name: given}, self.node.today(), sets=[field.name])
+            self._put(field.name, given or None)
         else:
             self._put(
                 field.name,

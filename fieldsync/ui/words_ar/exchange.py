@@ -12,6 +12,7 @@ WORDS = {
     "columns_right": "هل هذا صحيح؟ Enter أو y: استيراد؛ n: يبقى كل شيء كما هو:",
     "export_left_out": "لم يُكتب لحساسيته: {fields}.",
     "because.cell_fault": "في الخلية خطأ من برنامج الجداول بدل القيمة",
+    "because.not_offered": "ليس من الاختيارات التي تناسب الإجابات الأخرى",
     "because.export_secret": "أكثر حساسية من أن يغادر المخزن",
     "because.export_sensitive": "حسّاس؛ يصدّره المشرف بالخيار --sensitive",
     "usage.import_columns": "لم يُستورد شيء.",

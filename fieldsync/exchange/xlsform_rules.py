@@ -1,0 +1,193 @@
+"""Expressions of XLSForms in the words of our own small language (schema/expr.py); what that does not have is refused."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<ref>\$\{[^}]*\})"
+    r"|(?P<word>[^\W\d][\w.-]*(?::[\w.-]+)?)|(?P<sign>!=|<=|>=|//|\.\.|[=<>+*(),./|\[\]@-]))"
+)
+# what other names our functions have there; "" is a function that only wraps its argument
+_FUNCTIONS = {
+    "count-selected": "count",
+    "string-length": "length",
+    "format-date": "format_date",
+    "format-date-time": "format_date",
+    "starts-with": "starts_with",
+    "ends-with": "ends_with",
+    "now": "today",
+    "date": "",
+    "date-time": "",
+    "string": "",
+    "boolean-from-string": "",
+    "normalize-space": "",
+    "boolean": "",
+} | {
+    name: name
+    for name in (
+        *("selected", "not", "if", "true", "false", "today", "coalesce", "regex", "concat"),
+        *("int", "round", "number", "min", "max", "abs", "contains"),
+    )
+}
+_JOINING = {"and", "or", "div", "mod"}
+_ARITHMETIC = {"+", "-", "*", "div", "mod"}
+_NUMBERS = {"count", "length", "int", "round", "number", "min", "max", "abs"}
+
+
+class Untranslated(Exception):
+    """An expression that our language does not have: a reason, and what of it."""
+
+    def __init__(self, reason: str, what: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.what = what
+
+
+class Token(NamedTuple):
+    """A piece of an expression: number, text, ref (a field), word or sign."""
+
+    kind: str
+    text: str
+
+
+class Names(NamedTuple):
+    """What an expression may speak of: fields by their names in the form, and the codes of their choices."""
+
+    fields: Mapping[str, str]
+    codes: Mapping[str, Mapping[str, str]]  # our field's name → code in the form → our code
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the pieces of an expression. Untranslated."""
+    found: list[Token] = []
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise Untranslated("unreadable")
+        kind = str(match.lastgroup)
+        found.append(Token(kind, match[kind]))
+        at = match.end()
+    return found
+
+
+def conditions(found: list[Token]) -> list[list[Token]]:
+    """Return the parts that must all hold; the whole, where they are not joined by `and` alone."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in found:
+        depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == "sign" else 0
+        if depth == 0 and token == ("word", "or"):
+            return [found]
+        if depth == 0 and token == ("word", "and"):
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def translate(found: list[Token], names: Names, own: str = "", marks: Mapping[str, str] | None = None) -> str:
+    """Return an expression in our language; `.` is the field `own`, bare words are a choice's `marks`. Untranslated."""
+    made: list[Token] = []
+    for at, token in enumerate(found):
+        called = at + 1 < len(found) and found[at + 1] == ("sign", "(")
+        made.append(_one(token, names, own, marks, called=called))
+    _recode(made, names)
+    return _spaced(made)
+
+
+def _one(token: Token, names: Names, own: str, marks: Mapping[str, str] | None, *, called: bool) -> Token:
+    kind, text = token
+    if kind == "ref":
+        raw = text[2:-1].strip()
+        if raw not in names.fields:
+            raise Untranslated("unknown", raw)
+        return Token("ref", names.fields[raw])
+    if kind == "word" and called and text not in _JOINING:
+        if text not in _FUNCTIONS:
+            raise Untranslated("function", text)
+        return Token("word", _FUNCTIONS[text])
+    if kind == "word" and text not in _JOINING:
+        if marks is None or text not in marks:
+            raise Untranslated("path", text)
+        return Token("ref", f"choice_{marks[text]}")
+    if kind == "sign" and text == ".":
+        if not own:
+            raise Untranslated("path", text)
+        return Token("ref", own)
+    if kind == "sign" and text in ("..", "/", "//", "|", "[", "]", "@"):
+        raise Untranslated("path", text)
+    if kind == "number":
+        text = text.rstrip(".") if text.endswith(".") else text
+        return Token("number", f"0{text}" if text.startswith(".") else text)
+    return token
+
+
+def _recode(made: list[Token], names: Names) -> None:
+    """Give the codes of choices that an expression compares with the names that they have here."""
+
+    def recoded(field: Token, at: int) -> None:
+        codes = names.codes.get(field.text) if field.kind == "ref" else None
+        if codes is None or not 0 <= at < len(made) or made[at].kind not in ("text", "number"):
+            return
+        raw = made[at].text.strip("'\"")
+        if raw in codes:
+            made[at] = Token("text", f"'{codes[raw]}'")
+
+    for at, token in enumerate(made):
+        if token.text in ("=", "!=") and 0 < at < len(made) - 1:
+            recoded(made[at - 1], at + 1)
+            recoded(made[at + 1], at - 1)
+        if token == ("word", "selected") and at + 4 < len(made):
+            recoded(made[at + 2], at + 4)
+
+
+def _spaced(made: list[Token]) -> str:
+    """The text of an expression, with spaces where a person would write them."""
+    text = ""
+    before = Token("sign", "(")
+    for token in made:
+        tight = text.endswith("(") or token.text in (")", ",") or (token.text == "(" and before.kind == "word" and before.text not in _JOINING)
+        minus = before == ("sign", "-") and text.endswith(("(-", ",-", " -")) and text[:-1].rstrip()[-1:] in ("", "(", ",", "=", "<", ">")
+        if token.text:
+            text += token.text if tight or minus or not text else f" {token.text}"
+        before = token
+    return text
+
+
+def makes_number(found: list[Token]) -> bool:
+    """Say whether a calculation gives a number, as far as its outermost parts tell."""
+    depth = 0
+    for at, (kind, text) in enumerate(found):
+        if kind == "sign" and text in "()":
+            depth += 1 if text == "(" else -1
+        if depth == 0 and text in _ARITHMETIC and kind in ("sign", "word"):
+            return True
+        if at == 0 and kind == "word" and _FUNCTIONS.get(text) in _NUMBERS:
+            return True
+    return len(found) == 1 and found[0].kind == "number"
+
+
+def bounds(part: list[Token]) -> tuple[str, str] | None:
+    """Return ("min" or "max", number) for `. >= 5` and its kin with whole numbers; ("past", "") for `. <= today()`."""
+    if len(part) == 3 and part[0].text == "." and part[2].kind == "number":
+        sign, number = part[1].text, part[2].text
+    elif len(part) == 3 and part[2].text == "." and part[0].kind == "number":
+        sign, number = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(part[1].text, ""), part[0].text
+    elif [token.text for token in part] in ([".", "<=", "today", "(", ")"], ["today", "(", ")", ">=", "."]):
+        return "past", ""
+    else:
+        return None
+    if not number.isdecimal():
+        return None
+    step = {">=": ("min", 0), ">": ("min", 1), "<=": ("max", 0), "<": ("max", -1)}.get(sign)
+    return None if step is None else (step[0], str(int(number) + step[1]))
+
+
+def pattern(part: list[Token]) -> str | None:
+    """Return the pattern of `regex(., 'pattern')`; None for anything else."""
+    texts = [token.text for token in part]
+    if texts[:4] == ["regex", "(", ".", ","] and len(part) == 6 and part[4].kind == "text" and texts[5] == ")":
+        return part[4].text[1:-1]
+    return None

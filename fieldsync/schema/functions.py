@@ -1,0 +1,132 @@
+"""More functions of the rules' language: those that forms of other programs lean on. Each takes values, and gives one or None."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+
+Value = object
+Function = Callable[[Sequence[Value]], Value]
+
+LONGEST = 1_000  # characters of a text that is looked through
+MAX_PATTERN = 300
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_FORMS = {"Y": "%Y", "y": "%y", "m": "%m", "n": "%m", "d": "%d", "e": "%d", "b": "%b", "a": "%a"}
+
+
+def number(value: Value) -> int | float | None:
+    """The number that a value is or spells, else None."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?", value):
+        return float(value) if "." in value else int(value)
+    return None
+
+
+def day(value: Value) -> date | None:
+    """The day that a text spells, else None."""
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def shifted(sign: str, left: Value, right: Value) -> int | str | None:
+    """Days between two dates, or a date so many days on or back; None for anything else."""
+    start = day(left)
+    if start is None or sign not in ("+", "-"):
+        return None
+    other = day(right)
+    if other is not None:
+        return (start - other).days if sign == "-" else None
+    step = number(right)
+    try:
+        return None if step is None else str(start + timedelta(days=step if sign == "+" else -step))
+    except OverflowError:
+        return None
+
+
+def text(value: Value) -> str:
+    """A value as text: nothing for none, whole numbers without a point, a set's members with spaces."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _nothing(value: Value) -> bool:
+    return value is None or value in ("", [])
+
+
+def _coalesce(given: Sequence[Value]) -> Value:
+    return next((value for value in given if not _nothing(value)), None)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern) if len(pattern) <= MAX_PATTERN else None
+    except (re.error, OverflowError, RecursionError):
+        return None
+
+
+def _regex(given: Sequence[Value]) -> Value:
+    pattern = _compiled(text(given[1]))
+    return pattern is not None and pattern.fullmatch(text(given[0])[:LONGEST]) is not None
+
+
+def _int(given: Sequence[Value]) -> Value:
+    found = number(given[0])
+    return None if found is None or not math.isfinite(found) else math.trunc(found)
+
+
+def _round(given: Sequence[Value]) -> Value:
+    found, places = number(given[0]), number(given[1]) if len(given) > 1 else 0
+    if found is None or places is None or not math.isfinite(found) or abs(places) > 15:
+        return None
+    made = round(found, int(places))
+    return int(made) if float(made).is_integer() else made
+
+
+def _format_date(given: Sequence[Value]) -> Value:
+    found = day(given[0])
+    if found is None:
+        return None
+    asked = re.sub(
+        r"%(.)", lambda sign: found.strftime(_FORMS[sign[1]]) if sign[1] in _FORMS else "", text(given[1])[:40]
+    )
+    return asked or None
+
+
+def _extreme(pick: Callable[[list[int | float]], int | float]) -> Function:
+    def extreme(given: Sequence[Value]) -> Value:
+        known = [found for value in given if (found := number(value)) is not None]
+        return pick(known) if known else None
+
+    return extreme
+
+
+# name → (how many arguments at least, at most, what it does)
+FUNCTIONS: dict[str, tuple[int, int, Function]] = {
+    "abs": (1, 1, lambda given: None if (found := number(given[0])) is None else abs(found)),
+    "coalesce": (2, 20, _coalesce),
+    "concat": (1, 50, lambda given: "".join(map(text, given))[: 4 * LONGEST] or None),
+    "contains": (2, 2, lambda given: text(given[1]) in text(given[0])),
+    "ends_with": (2, 2, lambda given: text(given[0]).endswith(text(given[1]))),
+    "format_date": (2, 2, _format_date),
+    "int": (1, 1, _int),
+    "max": (1, 50, _extreme(max)),
+    "min": (1, 50, _extreme(min)),
+    "number": (1, 1, lambda given: number(given[0])),
+    "regex": (2, 2, _regex),
+    "round": (1, 2, _round),
+    "starts_with": (2, 2, lambda given: text(given[0]).startswith(text(given[1]))),
+}
