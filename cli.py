@@ -90,6 +90,7 @@ TREE = Branch(
                 "list": Leaf("office:list_types"),
                 "show": Leaf("office:show_type"),
                 "check": Leaf("office:check_folder"),
+                "import": Leaf("office:import_form"),
                 "publish": Leaf("office:publish"),
             },
         ),

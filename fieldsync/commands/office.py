@@ -138,6 +138,40 @@ def check_folder(
     tell(ctx, told, lambda out: out.folder_good(told))
 
 
+def import_form(
+    ctx: typer.Context,
+    file: Annotated[str, Argument(metavar="FORM", help="An XLSForm (.xlsx).")],
+    *,
+    out: Annotated[
+        str | None, Option(metavar="DIR", help="The folder of forms to write to (default: the form is shown).")
+    ] = None,
+    type_: Annotated[str | None, Option("--type", metavar="NAME", help="What the record type is called.")] = None,
+) -> None:
+    """Make record types of an XLSForm, as files that can be read and changed; what they cannot carry is listed.
+
+    Example: fieldsync schema import survey.xlsx --out forms
+    """
+    from fieldsync.exchange import xlsform
+    from fieldsync.exchange.forms_out import put
+    from fieldsync.schema import load
+    from fieldsync.ui import forms
+
+    folder = Path(out) if out is not None else None
+    if type_ is not None and not load.NAME.fullmatch(type_):
+        raise errors.Usage(reason="type_name")
+    beside = load.read_folder(folder) if folder is not None and any(folder.glob("*.toml")) else {}
+    made = xlsform.read(Path(file), type=type_, beside=beside)
+    if folder is not None:
+        put(folder, made.texts)
+    told = {
+        "types": made.types,
+        "out": out,
+        "files": list(made.texts) if folder is not None else made.texts,
+        "left": [one._asdict() for one in made.notes],
+    }
+    tell(ctx, told, lambda screen: forms.imported(screen, told))
+
+
 def publish(
     ctx: typer.Context,
     folder: Annotated[str, Argument(metavar="DIR", help="A folder of forms (*.toml).")],

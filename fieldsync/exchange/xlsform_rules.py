@@ -148,11 +148,19 @@ def _spaced(made: list[Token]) -> str:
     text = ""
     before = Token("sign", "(")
     for token in made:
-        tight = text.endswith("(") or token.text in (")", ",") or (token.text == "(" and before.kind == "word" and before.text not in _JOINING)
-        minus = before == ("sign", "-") and text.endswith(("(-", ",-", " -")) and text[:-1].rstrip()[-1:] in ("", "(", ",", "=", "<", ">")
+        tight = (
+            text.endswith("(")
+            or token.text in (")", ",")
+            or (token.text == "(" and before.kind == "word" and before.text not in _JOINING)
+        )
+        minus = (
+            before == ("sign", "-")
+            and text.endswith(("(-", ",-", " -"))
+            and text[:-1].rstrip()[-1:] in ("", "(", ",", "=", "<", ">")
+        )
         if token.text:
             text += token.text if tight or minus or not text else f" {token.text}"
-        before = token
+            before = token
     return text
 
 

@@ -41,3 +41,39 @@ def aside(out: Cards, node: Node, one: Json) -> None:
     record = one["record"] or "—"
     out.line("  ⚠ " + out.phrase("commit_refused", seq=one["seq"], record=record, reason=words.Shown(reason)))
     out.line("    " + out.phrase("commit_refused_next"))
+
+
+def imported(out: Cards, told: Json) -> None:
+    """The types that were made, or their text, and what could not be carried."""
+    if told["out"] is None:
+        for name, text in told["files"].items():
+            out.line(f"# --- {out.safe(name)} ---")
+            out.line(out.safe(text, lines=True))
+    if told["left"]:
+        out.say("form_left")
+        columns = [out.phrase(f"form_left_{name}") for name in ("place", "name", "what", "why")]
+        rows: list[list[object]] = [
+            [f"{one['sheet']} {one['row'] or ''}".strip(), one["name"], one["what"], _why(out, one["why"])]
+            for one in told["left"]
+        ]
+        out.table(columns, rows)
+    if told["out"] is not None:
+        out.say("form_written", types=told["types"], out=told["out"])
+
+
+def _why(out: Cards, why: str) -> str:
+    reason, _, what = why.partition(" ")
+    return out.phrase(f"form_why_{reason}", what=what) if reason in _REASONS else why
+
+
+_REASONS = {
+    "function",
+    "path",
+    "unknown",
+    "unreadable",
+    "default",
+    "repeat",
+    "no_choices",
+    "other_type",
+    "unknown_value",
+}

@@ -1,0 +1,189 @@
+"""XLSForms into record types: what a workbook asks becomes TOML that a person would have written, and a list of what was left.
+
+pyxform reads the workbook (an optional part of the program); a foreign file makes it raise anything, and nothing of that gets out.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fieldsync import errors
+from fieldsync.exchange import toml_text
+from fieldsync.exchange.workbook import check_zip
+from fieldsync.exchange.xlsform_fields import Form, Note, Question
+from fieldsync.schema import load
+
+MAX_SURVEY, MAX_CHOICES = 5_000, 50_000  # rows
+MAX_FILE = 32 * 1024 * 1024  # bytes
+_ROW = re.compile(r"\[row\s*:\s*(\d+)\]\s*")
+_LOOSE = ("rule", "relevant", "when", "pattern", "min", "max", "hxl", "filter", "formula")
+_THEIRS = {
+    "rule": "constraint",
+    "pattern": "constraint",
+    "when": "required",
+    "filter": "choice_filter",
+    "formula": "calculation",
+}
+_ROUNDS = 20
+
+Table = dict[str, Any]
+
+
+class Made(NamedTuple):
+    """Files by name, the types in them, and what could not be carried."""
+
+    texts: dict[str, str]
+    types: list[str]
+    notes: list[Note]
+
+
+def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | None = None) -> Made:
+    """Return the record types of an XLSForm; `beside` are the files that a folder has already. BadFile, Usage."""
+    survey, rows = _workbook(path)
+    form = Form(survey, rows, path.stem, type, set(beside or ()))
+    try:
+        form.walk()
+        form.rules()
+    except RecursionError as fault:
+        raise errors.BadFile(file=path.name, reason="form_refused", row=None, why="nested too deeply") from fault
+    if not any(kind.questions for kind in form.kinds.values()):
+        raise errors.BadFile(file=path.name, reason="form_empty")
+    title = str(survey.get("title") or path.stem)
+    comment = f"Made from {path.name}: {title}"
+    return Made(_checked(path, form, comment), [kind.name for kind in form.kinds.values()], form.notes)
+
+
+def _workbook(path: Path) -> tuple[Table, list[Table]]:
+    """The form as pyxform has it, and the survey's rows. BadFile, Usage."""
+    try:
+        from pyxform import errors as theirs
+        from pyxform import xls2json, xls2json_backends
+    except ImportError as fault:
+        raise errors.Usage(reason="no_pyxform") from fault
+    if path.suffix.lower() not in (".xlsx", ".xlsm"):
+        raise errors.BadFile(file=path.name, reason="form_kind")
+    check_zip(path)
+    if path.stat().st_size > MAX_FILE:
+        raise errors.BadFile(file=path.name, reason="workbook_large")
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            book = xls2json_backends.get_xlsform(str(path))
+            _check_size(path, book)
+            survey = xls2json.workbook_to_json(book, fallback_form_name=path.stem, warnings=[])
+    except errors.FieldsyncError:
+        raise
+    except (theirs.PyXFormError, theirs.PyXFormReadError) as fault:
+        said = str(fault)
+        row = _ROW.search(said)
+        why = " ".join(_ROW.sub("", said).split())[:300]
+        raise errors.BadFile(
+            file=path.name, reason="form_refused", row=int(row[1]) if row else None, why=why
+        ) from fault
+    except Exception as fault:
+        raise errors.BadFile(file=path.name, reason="form_refused", row=None, why=fault.__class__.__name__) from fault
+    if survey.get("public_key"):
+        raise errors.BadFile(file=path.name, reason="form_encrypted")
+    return survey, list(book.survey or ())
+
+
+def _check_size(path: Path, book: Any) -> None:
+    sizes = {"survey": (book.survey, MAX_SURVEY), "choices": (book.choices, MAX_CHOICES)}
+    for sheet, (rows, most) in sizes.items():
+        if len(rows or ()) > most:
+            raise errors.BadFile(file=path.name, reason="form_large", sheet=sheet, most=most)
+    if not book.survey:
+        raise errors.BadFile(file=path.name, reason="form_empty")
+
+
+def _checked(path: Path, form: Form, comment: str) -> dict[str, str]:
+    """The types' files, good as they are: a rule that our forms cannot have is left out, and told."""
+    for _ in range(_ROUNDS):
+        texts = _texts(form, comment)
+        try:
+            load.load_texts(texts)
+        except errors.SchemaFaults as faulty:
+            faults: list[Table] = faulty.facts["faults"]  # type: ignore[assignment]
+            mended = [_mended(form, fault) for fault in faults]  # all of them, before the next look
+            if not any(mended):
+                one = faults[0]
+                why = f"{one['file']} {one['key']}: {one['code']}"
+                raise errors.BadFile(file=path.name, reason="form_refused", row=None, why=why) from faulty
+        else:
+            return texts
+    raise errors.BadFile(file=path.name, reason="form_refused", row=None, why="too many faults")
+
+
+def _mended(form: Form, fault: Mapping[str, Any]) -> bool:
+    """Leave out what a fault is about; say whether that could be done."""
+    kind = form.kinds.get(str(fault["file"]).removesuffix(".toml"))
+    parts = str(fault["key"]).split(".")
+    question = kind.questions.get(parts[1]) if kind is not None and parts[0] == "fields" and len(parts) > 2 else None
+    if kind is None or question is None or parts[2] not in _LOOSE or parts[2] not in question.field:
+        return False
+    form.note(
+        question, _THEIRS.get(parts[2], parts[2]), "unknown" if fault["code"] == "unknown_field" else str(fault["code"])
+    )
+    question.field.pop(parts[2])
+    if parts[2] == "formula":
+        kind.questions.pop(parts[1])
+    if parts[2] == "when":
+        question.field["required"] = "optional"
+    return True
+
+
+def _texts(form: Form, comment: str) -> dict[str, str]:
+    shared = _shared(form)
+    texts: dict[str, str] = {}
+    for kind in form.kinds.values():
+        if not kind.questions:
+            continue
+        fields = {name: _field(one, shared) for name, one in kind.questions.items()}
+        named = [
+            n
+            for n, f in fields.items()
+            if f["type"] == "text" and f["merge"] not in ("derived", "set") and f["sensitivity"] <= 2
+        ]
+        table: Table = {"version": 1, "label": kind.label, "plural": kind.label}
+        if kind.owner:
+            table["belongs_to"] = kind.owner
+        if named:
+            table |= {"title": named[:1], "search": named}
+        used = {f.get("section") for f in fields.values()}
+        table["sections"] = {name: words for name, words in kind.sections.items() if name in used}
+        texts[f"{kind.name}.toml"] = toml_text.file(comment, table | {"fields": fields})
+    if shared:
+        texts[load.CHOICES] = toml_text.lists(comment, {name: one.choices for name, one in shared.values()})
+    return texts
+
+
+def _shared(form: Form) -> dict[str, tuple[str, Question]]:
+    """Lists of choices that several questions have: by their name in the form, and here."""
+    first: dict[str, Question] = {}
+    shared: dict[str, tuple[str, Question]] = {}
+    if load.CHOICES in form.taken:
+        return {}  # the folder's own lists are left as they are
+    for kind in form.kinds.values():
+        for one in kind.questions.values():
+            if one.choices and one.list:
+                if one.list in first:
+                    shared[one.list] = (one.list_name, first[one.list])
+                else:
+                    first[one.list] = one
+    return shared
+
+
+_ORDER = (
+    *("type", "merge", "required", "when", "sensitivity", "section", "to", "relevant", "min", "max", "pattern", "past"),
+    *("rule", "formula", "filter", "hxl", "label", "hint"),
+)
+
+
+def _field(question: Question, shared: Mapping[str, tuple[str, Question]]) -> Table:
+    field = {key: question.field[key] for key in _ORDER if question.field.get(key) not in (None, "", {})}
+    if question.choices:
+        field["choices"] = shared[question.list][0] if question.list in shared else question.choices
+    return field

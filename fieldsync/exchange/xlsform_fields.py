@@ -1,0 +1,409 @@
+"""The questions of an XLSForm as fields: groups are sections, repeats are types that belong to the one above them."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as filled
+from typing import Any, NamedTuple
+
+from fieldsync.exchange import xlsform_rules as rules
+from fieldsync.exchange.xlsform_rules import Names, Untranslated
+from fieldsync.schema.cleaning import clean, plain_digits
+from fieldsync.schema.load import CODE, NAME, RESERVED_FIELDS, RESERVED_TYPES
+from fieldsync.schema.model import MERGES
+
+Table = dict[str, Any]
+_LONG = 46  # characters of a name
+_WORDS = 300  # characters of a label or a hint
+_TYPES = {
+    "text": "text", "string": "text", "barcode": "text", "hidden": "text",
+    "integer": "int", "int": "int", "decimal": "number", "range": "int", "date": "date", "time": "text", "dateTime": "text",
+    "datetime": "text", "select one": "choice", "select all that apply": "choice", "geopoint": "geopoint", "acknowledge": "bool",
+    "trigger": "bool", "calculate": "text",
+}  # fmt: skip
+_CLOCK = {
+    "time": r"\d\d:\d\d(:\d\d)?",
+    "dateTime": r"\d{4}-\d\d-\d\d \d\d:\d\d",
+    "datetime": r"\d{4}-\d\d-\d\d \d\d:\d\d",
+}
+# what every record carries anyway, and what is about the telephone
+_OWN = {
+    *(
+        "start",
+        "end",
+        "today",
+        "deviceid",
+        "username",
+        "phonenumber",
+        "simserial",
+        "subscriberid",
+        "email",
+        "instanceID",
+    ),
+    *("start-geopoint", "instanceName", "version", "entity", "attribute", "label"),
+}
+_ARABIC = re.compile("[\u0621-\u064a]")
+_MARKUP = re.compile(r"<[^<>]{0,200}>|\*\*|__|\$\{[^}]*\}")
+
+
+class Note(NamedTuple):
+    """What could not be carried: where it stands, what it is, and why not."""
+
+    sheet: str
+    row: int | None
+    name: str
+    what: str
+    why: str
+
+
+@dataclass
+class Question:
+    """One question: its field's keys, the choices, and what it was made from."""
+
+    name: str
+    row: int | None
+    source: Table
+    field: Table
+    relevant: list[str]
+    list: str = ""
+    list_name: str = ""
+    choices: Table = filled(default_factory=dict)
+    codes: dict[str, str] = filled(default_factory=dict)
+    marks: dict[str, str] = filled(default_factory=dict)
+
+
+@dataclass
+class Kind:
+    """One record type in the making; `owner` is the field that names the record it belongs to."""
+
+    name: str
+    label: Table
+    owner: str = ""
+    sections: Table = filled(default_factory=dict)
+    questions: dict[str, Question] = filled(default_factory=dict)
+    raw: dict[str, str] = filled(default_factory=dict)  # names in the form → fields
+
+
+class Form:
+    """A form in the making: `walk` finds the questions, `rules` puts their conditions into our words."""
+
+    def __init__(self, survey: Table, rows: Sequence[Table], stem: str, type: str | None, taken: set[str]) -> None:
+        self.notes: list[Note] = []
+        self.kinds: dict[str, Kind] = {}
+        self._survey = survey
+        self.taken = taken
+        language = str(survey.get("default_language") or "")
+        self._default = "" if language == "default" else language
+        self._languages: set[str] = set()
+        self._rows: dict[str, list[int]] = {}
+        for number, row in enumerate(rows, 2):
+            self._rows.setdefault(str(row.get("name") or row.get("Name") or ""), []).append(number)
+        wanted = type or _target(survey) or _dataset(survey) or str(survey.get("id_string") or "") or stem
+        self._main = self._kind(wanted, survey.get("title") or stem)
+
+    def note(self, question: Question, what: str, why: str) -> None:
+        """Tell that something of a question could not be carried."""
+        self.notes.append(Note("survey", question.row, question.name, what, why))
+
+    def _kind(self, wanted: str, label: object, owner: str = "") -> Kind:
+        name = _name(
+            wanted, {*self.kinds, *(one.removesuffix(".toml") for one in self.taken)} if owner else set(self.kinds)
+        )
+        while name in RESERVED_TYPES:
+            name = f"{name}_form"
+        kind = self.kinds[name] = Kind(name, self._label(label, wanted), owner)
+        return kind
+
+    # --- the questions ---
+
+    def walk(self) -> None:
+        """Find all questions."""
+        self._children(self._survey.get("children") or (), self._main, "", [])
+        other = sorted(one for one in self._languages if one not in ("en", "ar"))
+        if other:
+            self.notes.append(Note("survey", None, "", "language", ", ".join(other)))
+
+    def _children(self, children: Sequence[Table], kind: Kind, section: str, relevant: list[str]) -> None:
+        for child in children:
+            if not isinstance(child, dict):
+                continue
+            name, type = str(child.get("name") or ""), str(child.get("type") or "")
+            if name == "meta" and type == "group":
+                continue
+            row = self._row(name)
+            bind = child.get("bind") if isinstance(child.get("bind"), dict) else {}
+            inner = [*relevant, *([str(bind["relevant"])] if bind and bind.get("relevant") else [])]
+            if type in ("group", "loop"):
+                self._children(child.get("children") or (), kind, self._section(child, kind, section), inner)
+            elif type == "repeat":
+                self._repeat(child, kind, row)
+            elif type == "note" or (type not in _TYPES and type not in _OWN):
+                self.notes.append(Note("survey", row, name, "question", type or "no type"))
+            elif type not in _OWN:
+                self._question(child, kind, section, inner, row)
+
+    def _row(self, name: str) -> int | None:
+        rows = self._rows.get(name)
+        return rows.pop(0) if rows else None
+
+    def _section(self, group: Table, kind: Kind, above: str) -> str:
+        if not group.get("label"):
+            return above
+        name = _name(str(group.get("name") or "part"), set(kind.sections))
+        kind.sections[name] = self._label(group["label"], name)
+        return name
+
+    def _repeat(self, repeat: Table, kind: Kind, row: int | None) -> None:
+        name = str(repeat.get("name") or "part")
+        child = self._kind(f"{kind.name}_{name}", repeat.get("label") or name, owner=kind.name)
+        owner = {
+            "type": "ref",
+            "to": [kind.name],
+            "merge": "review",
+            "required": "always",
+            "sensitivity": 1,
+            "label": kind.label,
+        }
+        child.questions[kind.name] = Question(kind.name, row, {}, owner, [])
+        for key, value in (
+            (repeat.get("bind") or {}) | {"repeat_count": (repeat.get("control") or {}).get("jr:count")}
+        ).items():
+            if value and key in ("relevant", "repeat_count"):
+                self.notes.append(Note("survey", row, name, key, "repeat"))
+        self._children(repeat.get("children") or (), child, "", [])
+
+    def _question(self, child: Table, kind: Kind, section: str, relevant: list[str], row: int | None) -> None:
+        raw, type = str(child["name"]), str(child["type"])
+        bind = child["bind"] if isinstance(child.get("bind"), dict) else {}
+        asked = str(child.get("record") or "").partition(".")
+        wanted = (asked[2] if asked[0].strip() == kind.name else "") or str(bind.get("entities:saveto") or "") or raw
+        name = _name(wanted, {*kind.questions, *RESERVED_FIELDS})
+        made: Table = {"type": _TYPES[type], "sensitivity": self._sensitivity(child, type), "section": section}
+        question = Question(name, row, child, made, relevant)
+        if child.get("record") and asked[0].strip() != kind.name:
+            self.note(question, "record", "other_type")
+        made["label"] = self._label(child.get("label"), raw)
+        made["hint"] = self._label(child["hint"] if child.get("hint") else bind.get("jr:constraintMsg"), "")
+        if made["type"] == "choice" and not self._choices(question, child):
+            return
+        if type in _CLOCK:
+            made["pattern"] = _CLOCK[type]
+        if type == "range":
+            self._range(question, child)
+        if (child.get("control") or {}).get("appearance") == "multiline":
+            made["type"] = "note"
+        if child.get("default") not in (None, ""):
+            self.note(question, "default", "default")
+        made["hxl"] = "".join(str(child.get("hxl") or "").split())
+        kind.raw.setdefault(raw, name)
+        kind.questions[name] = question
+
+    def _sensitivity(self, child: Table, type: str) -> int:
+        given = plain_digits(str(child.get("sensitivity") or "")).partition(".")[0]
+        if given in ("0", "1", "2", "3", "4"):
+            return int(given)
+        return 3 if type == "geopoint" else 2
+
+    def _range(self, question: Question, child: Table) -> None:
+        given = child.get("parameters") or {}
+        whole = all(re.fullmatch(r"-?\d{1,15}(\.0*)?", str(given.get(key, "1"))) for key in ("start", "end", "step"))
+        question.field["type"] = "int" if whole else "number"
+        for key, ours in (("start", "min"), ("end", "max")):
+            if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", str(given.get(key, ""))):
+                question.field[ours] = int(float(given[key])) if whole else float(given[key])
+
+    def _choices(self, question: Question, child: Table) -> bool:
+        """Take over a question's choices; without any there is no question."""
+        found = child.get("choices") if isinstance(child.get("choices"), list) else None
+        if not found:
+            self.note(question, "question", "no_choices")
+            return False
+        known = {"name", "label", "media", "sms_option", "image", "audio", "video", "geometry"}
+        marks = {
+            key: _name(key, set()) for one in found for key in one if key not in known and not key.startswith("__")
+        }
+        for one in found:
+            raw = str(one.get("name") or "")
+            code = _code(raw, set(question.choices))
+            question.codes.setdefault(raw, code)
+            question.choices[code] = self._label(one.get("label"), raw)
+            own = {
+                marks[key]: _code(str(one[key]), set()) for key in marks if isinstance(one.get(key), str | int | float)
+            }
+            if child.get("choice_filter") and own:
+                question.choices[code] = {**question.choices[code], "marks": own}
+        question.marks = marks
+        question.list = f"{child.get('list_name') or ''}{' filtered' if child.get('choice_filter') else ''}"
+        question.list_name = _name(str(child.get("list_name") or question.name), set())
+        if child["type"] == "select all that apply":
+            question.field["merge"] = "set"
+        return True
+
+    # --- words ---
+
+    def _label(self, given: object, instead: str) -> Table:
+        """Words in both languages; where one is lacking, the other stands for it."""
+        found: dict[str, str] = {}
+        for language, text in given.items() if isinstance(given, Mapping) else [("", given)]:
+            words = clean(_MARKUP.sub(" ", str(text or "")))[:_WORDS].strip()
+            words = " ".join(words.split())
+            if words:
+                key = _language(language if language not in ("", "default") else self._default, words)
+                self._languages.add(key)
+                found.setdefault(key, words)
+        first = found.get("en") or found.get("ar") or next(iter(found.values()), clean(instead)[:_WORDS])
+        if not first:
+            return {}
+        return {"en": found.get("en", first), "ar": found.get("ar", first)}
+
+    # --- rules ---
+
+    def rules(self) -> None:
+        """Put conditions, constraints and calculations into our words; what that cannot be done with is left out, and told."""
+        for kind in self.kinds.values():
+            codes = {name: one.codes for name, one in kind.questions.items() if one.codes}
+            names = Names(kind.raw, codes)
+            for question in list(kind.questions.values()):
+                if question.source:
+                    self._rules(kind, question, names)
+
+    def _rules(self, kind: Kind, question: Question, names: Names) -> None:
+        made, source = question.field, question.source
+        bind = source["bind"] if isinstance(source.get("bind"), dict) else {}
+        calculation = bind.get("calculate") if source["type"] in ("calculate", "hidden") else None
+        if source["type"] == "calculate":
+            made["merge"] = "derived"
+            made["formula"] = self._translated(question, "calculation", str(calculation or "''"), names)
+            if not made["formula"]:
+                del kind.questions[question.name]
+                kind.raw.pop(str(source["name"]), None)
+                return
+            if rules.makes_number(rules.tokens(str(calculation))):
+                made["type"] = "number"
+            made.pop("pattern", None)
+        elif bind.get("calculate"):
+            self.note(question, "calculation", "question")
+        relevant = [self._translated(question, "relevant", one, names) for one in question.relevant]
+        relevant = [one for one in relevant if one]
+        made["relevant"] = relevant[0] if len(relevant) == 1 else " and ".join(f"({one})" for one in relevant)
+        self._required(question, str(bind.get("required") or ""), names)
+        if bind.get("constraint"):
+            self._constraint(question, str(bind["constraint"]), names)
+        if source.get("choice_filter"):
+            made["filter"] = self._translated(
+                question, "choice_filter", str(source["choice_filter"]), names, question.marks
+            )
+        self._merge(question)
+
+    def _translated(
+        self, question: Question, what: str, text: str, names: Names, marks: Mapping[str, str] | None = None
+    ) -> str:
+        try:
+            return rules.translate(rules.tokens(text), names, question.name, marks)
+        except Untranslated as fault:
+            self.note(question, what, f"{fault.reason} {fault.what}".strip())
+            return ""
+
+    def _required(self, question: Question, text: str, names: Names) -> None:
+        if text.strip().casefold() in ("yes", "true", "true()"):
+            question.field["required"] = "always"
+        elif text.strip().casefold() not in ("", "no", "false", "false()") and (
+            when := self._translated(question, "required", text, names)
+        ):
+            question.field |= {"required": "when", "when": when}
+
+    def _constraint(self, question: Question, text: str, names: Names) -> None:
+        """A constraint's simple parts become limits and patterns, the rest one rule."""
+        made = question.field
+        rest: list[str] = []
+        try:
+            parts = rules.conditions(rules.tokens(text))
+            for part in parts:
+                bound, pattern = rules.bounds(part), rules.pattern(part)
+                if bound is not None and bound[0] == "past" and made["type"] == "date":
+                    made["past"] = True
+                elif bound is not None and bound[0] != "past" and made["type"] == "int" and bound[0] not in made:
+                    made[bound[0]] = int(bound[1])
+                elif pattern is not None and made["type"] == "text" and "pattern" not in made:
+                    made["pattern"] = pattern
+                else:
+                    rest.append(rules.translate(part, names, question.name))
+        except Untranslated as fault:
+            self.note(question, "constraint", f"{fault.reason} {fault.what}".strip())
+            return
+        made["rule"] = rest[0] if len(rest) == 1 else " and ".join(f"({one})" for one in rest)
+
+    def _merge(self, question: Question) -> None:
+        made = question.field
+        asked = str(question.source.get("merge") or "").strip()
+        if asked in MERGES and made.get("merge") not in ("derived", "set"):
+            made["merge"] = asked
+        elif asked and asked != made.get("merge"):
+            self.note(question, "merge", "unknown_value")
+        strict = any(
+            made.get(key) not in (None, "", "optional") for key in ("required", "rule", "min", "max", "pattern", "past")
+        )
+        made.setdefault("merge", "review" if strict else "latest")
+
+
+def _name(text: str, taken: set[str] | frozenset[str]) -> str:
+    """A name as forms have them, of a text in any script; one that is not taken."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]+", "_", plain)).strip("_")
+    name = (name if name[:1].isalpha() else f"q_{name}")[:_LONG].strip("_") or "q"
+    made, number = name, 1
+    while made in taken or not NAME.fullmatch(made):
+        number += 1
+        made = f"{name[: _LONG - 5]}_{number}"
+    return made
+
+
+def _code(text: str, taken: set[str]) -> str:
+    plain = unicodedata.normalize("NFKD", plain_digits(text)).encode("ascii", "ignore").decode().lower()
+    code = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")[:_LONG] or "c"
+    made, number = code, 1
+    while made in taken or not CODE.fullmatch(made):
+        number += 1
+        made = f"{code[: _LONG - 5]}_{number}"
+    return made
+
+
+def _language(name: str, words: str) -> str:
+    """`en`, `ar`, or another language's name; of an unknown one what its letters say."""
+    code = re.search(r"\(([a-z]{2,3})\b[^)]*\)", name.lower())
+    if code:
+        return code[1]
+    spoken = name.casefold()
+    if spoken in ("ar", "arabic") or "arab" in spoken or "عرب" in spoken:
+        return "ar"
+    if spoken in ("en", "english") or "engl" in spoken:
+        return "en"
+    return name or ("ar" if _ARABIC.search(words) else "en")
+
+
+def _target(survey: Table) -> str:
+    """The type that the form's own column `record` names most."""
+    found: dict[str, int] = {}
+    ahead = list(survey.get("children") or ())
+    while ahead:
+        child = ahead.pop()
+        if isinstance(child, dict):
+            type, dot, _ = str(child.get("record") or "").partition(".")
+            if dot and NAME.fullmatch(type.strip()):
+                found[type.strip()] = found.get(type.strip(), 0) + 1
+            if child.get("type") != "repeat":
+                ahead.extend(child.get("children") or ())
+    return max(found, key=lambda one: found[one]) if found else ""
+
+
+def _dataset(survey: Table) -> str:
+    """The entity list that a form writes to, in the singular: households are made of households."""
+    for child in survey.get("children") or ():
+        if isinstance(child, dict) and child.get("name") == "meta":
+            for entity in child.get("children") or ():
+                for part in entity.get("children") or ():
+                    if part.get("name") == "dataset":
+                        name = str(part.get("value") or "")
+                        return re.sub(r"ies$", "y", name) if name.endswith("ies") else name.removesuffix("s")
+    return ""
