@@ -153,11 +153,11 @@ def import_form(
     """
     from fieldsync.exchange import xlsform
     from fieldsync.exchange.forms_out import put
-    from fieldsync.schema import load
+    from fieldsync.schema import load, text
     from fieldsync.ui import forms
 
     folder = Path(out) if out is not None else None
-    if type_ is not None and not load.NAME.fullmatch(type_):
+    if type_ is not None and not text.NAME.fullmatch(type_):
         raise errors.Usage(reason="type_name")
     beside = load.read_folder(folder) if folder is not None and any(folder.glob("*.toml")) else {}
     made = xlsform.read(Path(file), type=type_, beside=beside)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from fieldsync.exchange import xlsform_rules as rules
 from fieldsync.exchange.xlsform_rules import Names, Untranslated
 from fieldsync.schema.cleaning import clean, plain_digits
-from fieldsync.schema.load import CODE, NAME, RESERVED_FIELDS, RESERVED_TYPES
+from fieldsync.schema.load import CODE, RESERVED_FIELDS, RESERVED_TYPES
 from fieldsync.schema.model import MERGES
+from fieldsync.schema.text import NAME
 
 Table = dict[str, Any]
 _LONG = 46  # characters of a name
