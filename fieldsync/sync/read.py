@@ -210,6 +210,8 @@ def _written(tx: Tx, device: bytes, seq: int) -> str | None:
 
 def status(node: Node) -> Json:
     """Return who and how far this node is: the contract's `status`."""
+    from fieldsync.sync import receipts as receipts_of
+
     with node.store.read() as tx:
         me = tx.device(node.device)
         assert me is not None
@@ -226,6 +228,7 @@ def status(node: Node) -> Json:
             "org": node.org,
             "records": tx.counts(),
             "unsent": me.head - acknowledged(node, tx) if node.is_laptop else 0,
+            "commits": receipts_of.summed(node, tx),
             "refused": [
                 {**msgspec.json.decode(facts), "seq": seq, "code": code, "record": _written(tx, node.device, seq)}
                 for seq, code, facts in tx.refusals(node.device)

@@ -163,6 +163,8 @@ class Cards(Terminal):
     def receipt(self, told: Json) -> None:
         """How far a save has come, where that is known."""
         parts = []
+        if told["bundles"] and not told["received"]:
+            parts.append(self.phrase("bundled", numbers=", ".join(map(str, told["bundles"]))))
         if told["received"]:
             parts.append(self.phrase("received_by", servers=", ".join(map(self.safe, told["received"]))))
         if told["review"]:

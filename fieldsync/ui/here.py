@@ -38,6 +38,7 @@ class Here(Cards):
         if node.is_laptop:
             at = when(found["last_sync"]) if found["last_sync"] else self.phrase("never")
             self.line(INDENT + self.phrase("last_sync", at=at))
+        self._saves(found["commits"])
         if found["refused"]:
             from fieldsync.ui import forms
 
@@ -48,6 +49,18 @@ class Here(Cards):
         self.line(
             INDENT + self.phrase("health", health=", ".join(self.phrase(f"health_{one}") for one in found["health"]))
         )
+
+    def _saves(self, told: Json) -> None:
+        """How far all saves have come, in a line."""
+        parts = [self.phrase(f"saves_{one}", n=told[one]) for one in ("here", "in_bundle") if told[one]]
+        parts += [
+            self.phrase("saves_received", n=one["commits"], server=self.safe(one["server"]))
+            for one in told["received"]
+            if one["commits"]
+        ]
+        parts += [self.phrase(f"saves_{one}", n=told[one]) for one in ("review", "settled", "refused") if told.get(one)]
+        if told["saved"]:
+            self.line(INDENT + self.phrase("saves", n=told["saved"]) + " " + "; ".join(parts))
 
     def clock(self, off_ms: int) -> str:
         """How far this computer's clock is off."""
@@ -83,6 +96,8 @@ class Here(Cards):
         moving.left(self, told.get("left", ()))
         if told["digest"] == "healed":
             self.say("healed")
+        if told["digest"] == "unchecked" and not told.get("partial"):
+            self.say("unchecked")
         if "renewed" in told:
             new = told["renewed"]
             self.say("renewed", device=new["device"], n=new["carried"])

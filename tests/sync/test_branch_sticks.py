@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.server import office, publish
 from fieldsync.store.contract import Grant
-from fieldsync.sync import history, save, sticks, verify
+from fieldsync.sync import history, read, review, save, sticks, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import directly
@@ -84,8 +84,6 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
         assert [c.body for c in theirs.commits(amal.device, 0)] == [c.body for c in tx.commits(amal.device, 0)]
     dima = tree.nodes["dima"]
     tree.sync("dima", "hq")
-    from fieldsync.sync import review
-
     review.take(dima, record.hex(), "family_name", value="اللاذقية")
     tree.sync("dima", "hq")
     assert tree.carry("jbl", "hq", file)["down"]["down"] == {"states": 1}
@@ -99,6 +97,49 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
     check(tree)
     for node in (hq, jbl):
         assert verify.check(node)["faults"] == []
+
+
+def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path: Path) -> None:
+    """Only here; in bundle 1; received by the branch; by headquarters; in review; settled: `history` of each, `status` in sum."""
+    amal, dima, jbl, file = tree.nodes["amal"], tree.nodes["dima"], tree.nodes["jbl"], tmp_path / "stick.age"
+    record = save.add(amal, "household", Changes(set={"family_name": "محمد"}))
+
+    def stands(at: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+        return read.status(amal)["commits"], history.history(amal, record.hex())[at]["receipt"]
+
+    def received(summed: dict[str, Any]) -> dict[str, int]:
+        return {one["server"]: one["commits"] for one in summed["received"]}
+
+    summed, one = stands()
+    assert (summed["saved"], summed["here"], summed["in_bundle"], one["bundles"], one["received"]) == (1, 1, 0, [], [])
+    sticks.pack(amal, file)
+    summed, one = stands()
+    assert (summed["here"], summed["in_bundle"], one["bundles"], one["received"]) == (0, 1, [1], [])
+    sticks.unpack(jbl, file)
+    with jbl.store.read() as tx:
+        device = tx.device(amal.device)
+    assert device is not None
+    sticks.reply(jbl, file, device)
+    sticks.unpack(amal, file)
+    summed, one = stands()
+    assert (summed["in_bundle"], received(summed)["LAT/JBL"], one["received"]) == (0, 1, ["LAT/JBL"])
+    tree.carry("jbl", "hq", file)
+    assert read.status(jbl)["commits"]["received"] == [{"server": "Office", "commits": 1}]
+    tree.sync("amal", "jbl")
+    tree.sync("dima", "hq")
+    summed, one = stands()
+    assert received(summed) == {"LAT/JBL": 1, "Office": 1}
+    for node, name in ((amal, "أحمد"), (dima, "حسن")):
+        save.edit(node, record.hex(), Changes(set={"family_name": name}))
+    tree.sync("dima", "hq")
+    nights(tree, file)
+    summed, one = stands(1)
+    assert (summed["review"], summed["settled"], one["review"]) == (1, 0, "open")
+    review.take(dima, record.hex(), "family_name", value="حسن")
+    tree.sync("dima", "hq")
+    nights(tree, file)
+    summed, one = stands(1)
+    assert (summed["review"], summed["settled"], one["review"]) == (0, 1, "settled")
 
 
 def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: Path) -> None:

@@ -7,6 +7,15 @@ WORDS = {
     "cut_off.joining!": "Join again with the same invite: it goes on where it stopped.",
     "invite_invalid.enrolled": "The server knows this laptop already; the invite was not used.",
     "invite_invalid.enrolled!": "Go on as before: fieldsync sync.",
+    "bundled": "in bundle {numbers}",
+    "saves": "saves: {n};",
+    "saves_here": "{n} only here",
+    "saves_in_bundle": "{n} in a bundle on its way",
+    "saves_received": "{n} received by {server}",
+    "saves_review": "{n} in review",
+    "saves_settled": "{n} settled",
+    "saves_refused": "{n} kept aside",
+    "unchecked": "The two sides differ, and the budget does not reach to make them equal: the next fieldsync sync without --budget does.",
     "health_letters_twice": (
         "two devices have the same letters, so that records may have the same codes; look at them: fieldsync server devices"
     ),
