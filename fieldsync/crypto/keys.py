@@ -48,6 +48,10 @@ class DeviceKey:
         """The 16-byte device id of this key."""
         return device_id(self.public)
 
+    def heir(self, link: bytes) -> "DeviceKey":
+        """Return the key that every copy of this one comes to for the same commits: those from this chain hash on."""
+        return self.from_bytes(hashlib.sha256(b"fieldsync heir 1" + self.to_bytes() + link).digest())
+
     def sign(self, message: bytes) -> bytes:
         """Return the 64-byte signature of a message."""
         return self._private.sign(message)

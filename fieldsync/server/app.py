@@ -242,7 +242,7 @@ class App:
             raise errors.BadFrame(reason="no renewal")
         asked = messages.decode(messages.RenewRequest, plain)
         letters, common = await run_in_threadpool(renew.enrol, self.node, device, asked)
-        first = self._nonces.issue(device_id(asked.key), 0)
+        first = self._nonces.issue(device_id(asked.key), 0) if asked.key else b""
         answer = messages.RenewAnswer(letters, common, first, self.node.clock())
         frame = serving.codec.pack(Kind.RENEWED, messages.encode(answer))
         return Response(frame, headers={NONCE_HEADER: b64(nonce)})

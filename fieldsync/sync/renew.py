@@ -30,6 +30,7 @@ RESTORED = "restored"  # this store was restored from a backup: its device may h
 _RENEWING = "renewing"  # the private key of the device that it will be
 PATH = "/v1/renew"
 _SHORT = 8
+_MOST_TURNS = 8  # how often a store may turn out to be a copy in one sync
 
 
 class Talk(Protocol):
@@ -61,54 +62,70 @@ def run(talk: Talk) -> dict[str, Any] | None:
     """Do a sync; a store that turns out to be a copy first becomes a device of its own, and what it became is returned."""
     node = talk.node
     with node.store.read() as tx:
-        begun, restored = tx.get(_RENEWING), tx.get(RESTORED)
+        begun = tx.get(_RENEWING)
     done = renew(talk) if begun else None
-    try:
-        talk.run()
-        if restored is None or done is not None:
-            return (
-                done  # else what was unsent in the backup has gone up as it was: the backup's other copies have it, too
-            )
-    except errors.Forked:
-        if done is not None or not node.is_laptop:
-            raise
-    done = renew(talk)
-    talk.run()
+    sent, tally = 0, talk.client.tally
+    for left in range(_MOST_TURNS, -1, -1):
+        with node.store.read() as tx:
+            restored = tx.get(RESTORED)
+        try:
+            talk.run()
+            sent, tally.commits = sent + tally.commits, 0
+            if restored is None:
+                break
+            # what was unsent in the copy has gone up under a name that all copies share: each is itself from here on
+        except errors.Forked:
+            if not left or not node.is_laptop:
+                raise
+        told = renew(talk)
+        if done is not None:
+            told["carried"] += done["carried"]
+            told["codes"] = done["codes"] | told["codes"]
+        done = told
+    tally.commits = sent
     return done
 
 
 def renew(talk: Talk) -> dict[str, Any]:
-    """Become a new device: {"device", "carried", "codes": {old: new}}."""
+    """Become a new device: {"device", "carried", "codes": {old: new}}.
+
+    Where there is unsent work, that device is its heir: every copy that has the same work comes to the same heir and the same
+    commits, so that it is there once. Nobody goes on as the heir; the next turn makes a device of this store's own.
+    """
     node = talk.node
-    with node.store.write() as tx:
-        private = tx.get(_RENEWING)
-        key = DeviceKey.generate() if private is None else DeviceKey.from_bytes(private)
-        tx.put(_RENEWING, key.to_bytes())
+    with node.store.read() as tx:
         me = tx.device(node.device)
         assert me is not None
     low, high = 0, me.head + 1
-    while True:
+    while high > low + 1:
         between = range(low + 1, high)
         seqs = sorted({*between[:: max(1, -(-len(between) // (MOST_PROBES - 1)))], *between[-1:]})
-        answer = _ask(talk, key, seqs)
-        low = max(low, answer.common)
+        low = max(low, _ask(talk, None, seqs).common)
         high = min((seq for seq in seqs if seq > low), default=low + 1)
-        if high == low + 1:
-            break
     with node.store.write() as tx:
-        told = _take_over(node, tx, key, answer.letters, _shared(tx, node, talk.server.id, low))
+        after, private = _shared(tx, node, talk.server.id, low), tx.get(_RENEWING)
+        first = tx.heads_at(node.device, [after + 1]).get(after + 1)
+        fresh = DeviceKey.generate() if first is None else node.key.heir(first)
+        key = fresh if private is None else DeviceKey.from_bytes(private)
+        tx.put(_RENEWING, key.to_bytes())
+    answer = _ask(talk, key, [])
+    with node.store.write() as tx:
+        told = _take_over(node, tx, key, answer.letters, after)
+        tx.put(RESTORED, 1 if told["carried"] else None)
         tx.set_server(talk.server.id, nonce=answer.nonce, unsure=False)
     node.reload()
     talk.nonce = answer.nonce
     return told
 
 
-def _ask(talk: Talk, key: DeviceKey, seqs: list[int]) -> RenewAnswer:
+def _ask(talk: Talk, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:
+    """Ask which of our commits the server holds, or to be enrolled with a key."""
     node = talk.node
     with node.store.read() as tx:
         probes = tuple((seq, link[:_SHORT]) for seq, link in tx.heads_at(node.device, seqs).items())
-    signed = message(node.device, key.public)
-    asked = RenewRequest(key.public, node.key.sign(signed), key.sign(signed), probes)
+    public = b"" if key is None else key.public
+    signed = message(node.device, public)
+    asked = RenewRequest(public, node.key.sign(signed), b"" if key is None else key.sign(signed), probes)
     frame = talk.client.codec.pack(Kind.RENEW, messages.encode(asked))
     for kind, payload in talk.request(PATH, talk.client.hello(where=True), lambda: iter([frame])):
         if kind is Kind.RENEWED:
@@ -159,7 +176,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     for unit in dict.fromkeys(unit for unit, _ in states):
         apply(tx, node.rules, [state for at, state in states if at == unit], unit=unit, index=node.is_laptop)
     facts: dict[str, str | bytes | int | None] = {
-        "private": key.to_bytes(), "letters": letters, "number": len(renamed), _RENEWING: None, RESTORED: None,
+        "private": key.to_bytes(), "letters": letters, "number": len(renamed), _RENEWING: None,
     }  # fmt: skip
     for name, value in facts.items():
         tx.put(name, value)
@@ -177,9 +194,17 @@ def _kept(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
 
 
 def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
-    """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked."""
+    """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked.
+
+    One that brings no key only asks for the last shared commit.
+    """
     signed = message(old.id, asked.key)
-    if old.key is None or not verify(old.key, signed, asked.by_old) or not verify(asked.key, signed, asked.by_new):
+    if old.key is None or not verify(old.key, signed, asked.by_old):
+        raise errors.BadSignature
+    if not asked.key:
+        with node.store.read() as tx:
+            return "", _common(tx, old, asked)
+    if not verify(asked.key, signed, asked.by_new):
         raise errors.BadSignature
     new = device_id(asked.key)
     with node.store.write() as tx:
@@ -196,6 +221,9 @@ def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
             tx.succeed(old.id, new)
             for recipient in tx.ages([old.id]).values():
                 tx.set_age(new, recipient)  # the copy has the store's identity, too
-        held = tx.heads_at(old.id, [seq for seq, _ in asked.probes])
-    common = max((seq for seq, link in asked.probes if held.get(seq, b"")[:_SHORT] == link), default=0)
-    return letters, common
+        return letters, _common(tx, old, asked)
+
+
+def _common(tx: Tx, old: Device, asked: RenewRequest) -> int:
+    held = tx.heads_at(old.id, [seq for seq, _ in asked.probes])
+    return max((seq for seq, link in asked.probes if held.get(seq, b"")[:_SHORT] == link), default=0)

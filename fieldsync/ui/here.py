@@ -52,15 +52,15 @@ class Here(Cards):
 
     def _saves(self, told: Json) -> None:
         """How far all saves have come, in a line."""
-        parts = [self.phrase(f"saves_{one}", n=told[one]) for one in ("here", "in_bundle") if told[one]]
-        parts += [
+        parts = [
             self.phrase("saves_received", n=one["commits"], server=self.safe(one["server"]))
             for one in told["received"]
             if one["commits"]
         ]
         parts += [self.phrase(f"saves_{one}", n=told[one]) for one in ("review", "settled", "refused") if told.get(one)]
-        if told["saved"]:
-            self.line(INDENT + self.phrase("saves", n=told["saved"]) + " " + "; ".join(parts))
+        waiting = [self.phrase(f"saves_{one}", n=told[one]) for one in ("here", "in_bundle") if told[one]]
+        if parts:  # else what is unsent says it all
+            self.line(INDENT + self.phrase("saves", n=told["saved"]) + " " + "; ".join(waiting + parts))
 
     def clock(self, off_ms: int) -> str:
         """How far this computer's clock is off."""

@@ -8,6 +8,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core.state import canonical
+from fieldsync.server import office
 from fieldsync.sync import history, read, review, save, sticks, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
@@ -129,6 +130,35 @@ def test_who_has_the_store_open_meanwhile_writes_nothing_under_the_old_name(peop
         clone.close()
 
 
+def test_one_unsent_work_on_three_copies_is_there_once(people: Cast) -> None:
+    """Two saves that nobody has sent are on three disks, and a fourth, older one has cut them off: each copy brings them, once."""
+    home = family(people.amal, "محمد")
+    directly.sync(people.amal, people.hq)
+    older = open_node(image(people, "amal"), people.clock)
+    save.edit(people.amal, home, Changes(set={"location": "unsent"}))
+    case = save.add(people.amal, "case", Changes(count={"reopen_count": 3}, say={"notes": "unsent"})).hex()
+    copied = [open_node(image(people, "amal"), people.clock) for _ in range(3)]
+    for n, node in enumerate(copied):
+        if n:  # more work on two of them, before they are ever synced
+            save.edit(node, case, Changes(count={"reopen_count": 1}, say={"notes": f"more {n}"}))
+    save.edit(older, home, Changes(set={"address": "older"}))
+    nodes = [older, *copied]
+    try:
+        for node in (*nodes, *nodes):
+            directly.sync(node, people.hq)
+        cases = [row.doc for row in rows(people.hq).values() if row.state.type == "case"]
+        assert [one["reopen_count"] for one in cases] == [5]
+        assert sorted(entry["text"] for entry in cases[0]["notes"]) == ["more 1", "more 2", "unsent"]
+        assert read.show(people.hq, home)["fields"]["address"] == "older"
+        equal(people.hq, *nodes)
+        assert len({node.device for node in nodes}) == 4
+        states = {one["id"]: one["state"] for one in office.devices(people.hq)}
+        assert [states[node.device.hex()] for node in copied] == ["enrolled"] * 3
+    finally:
+        for node in nodes:
+            node.close()
+
+
 class Computer:
     """A store in use, and the work in it that no server has: id → how much was counted."""
 
@@ -194,7 +224,6 @@ class Story:
     def image(self) -> None:
         """Take an image of Samar's first laptop."""
         one = self.computers[0]
-        self.sync(one)  # several copies that share unsent work would each carry it over: docs/decisions/0012
         home = one.node.home
         one.node.close()
         kept = self.people.home / f"image {len(self.images)}"

@@ -1,6 +1,7 @@
 """A headquarters, two branches, one below one of them, five laptops: any order of edits, syncs with either server, cuts; at the end all are equal."""
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -153,6 +154,43 @@ def test_a_laptop_that_was_locked_out_keeps_nothing_at_the_branch() -> None:
         office.revoke(tree.nodes["hq"], tree.nodes["basim"].letters)
         tree.sync("jbl", "hq")
         assert rows(tree.nodes["jbl"]) == {}
+    finally:
+        tree.close()
+
+
+def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
+    """Amal's disk was copied; one copy saves and syncs at the branch, the other at headquarters: the branch's night goes on."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        tree.nodes["amal"].close()
+        shutil.copytree(tree.home / "amal", tree.home / "copy")
+        amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
+        copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
+        old = amal.device
+        save.edit(amal, record.hex(), Changes(set={"address": "هنا"}))
+        save.edit(copy, record.hex(), Changes(set={"address": "هناك"}))
+        save.add(tree.nodes["basim"], "household", Changes(set={"location": "بانياس"}))
+        tree.sync("amal", "jbl")
+        tree.sync("copy", "hq")
+        tree.sync("basim", "jbl")
+        tree.sync("jbl", "hq")
+        assert len(rows(tree.nodes["hq"])) == 2  # Basim's came
+        with tree.nodes["hq"].store.read() as tx:
+            known = tx.device(old)
+            assert known is not None
+            assert known.state == "forked"
+        for _ in range(3):
+            save.edit(amal, record.hex(), Changes(set={"size_stated": 3}))
+            save.edit(copy, record.hex(), Changes(set={"origin": "x"}))
+            for one, server in (("amal", "jbl"), ("copy", "hq"), ("jbl", "hq"), ("amal", "hq"), ("copy", "jbl")):
+                tree.sync(one, server)
+        assert len({node.device for node in (amal, copy)} | {old}) == 3
+        assert rows(tree.nodes["hq"])[record].doc["size_stated"] == 3
+        assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
+        with tree.nodes["jbl"].store.read() as tx:  # nothing of what was said there is gone
+            assert [c.seq for c in tx.commits(old, 0)] == [1, 2]
     finally:
         tree.close()
 
