@@ -171,7 +171,7 @@ class Permit:
         """
         rules = self._rules.of(commit.type)
         refused = {seq for seq, _, _ in self._tx.refusals(commit.device)}
-        covered, others = dict(seen), []
+        covered, others, own = dict(seen), [], []
         for logged in self._tx.commits_of(commit.record):
             if logged.body is None:
                 continue
@@ -182,9 +182,17 @@ class Permit:
             if one.device != commit.device:
                 others.append((one, {**context, one.device: one.seq - 1}))
             elif one.seq < commit.seq and one.seq not in refused:
-                covered |= {device: max(seq, covered.get(device, 0)) for device, seq in context.items()}
-        replaced = [(one, context) for one, context in others if one.seq <= covered.get(one.device, 0)]
-        last = [one for one, _ in replaced if not any(one.seq <= context.get(one.device, 0) for _, context in replaced)]
+                own.append((one.seq, context))
+        heard = max((context.get(commit.device, 0) for _, context in others), default=0)
+        for seq, context in own:
+            if seq > heard:  # else another has replaced it, who saw what it had replaced
+                covered |= {device: max(last, covered.get(device, 0)) for device, last in context.items()}
+        last = [
+            one
+            for one, _ in others
+            if one.seq <= covered.get(one.device, 0)
+            and not any(one.seq <= context.get(one.device, 0) for _, context in others)
+        ]
         return any(not same(one.fields[name], last[0].fields[name]) for one in last[1:])
 
     def _check_fields(self, commit: Commit) -> bool:
