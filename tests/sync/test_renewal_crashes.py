@@ -23,7 +23,8 @@ def test_killed_while_it_becomes_another_device(own_office: Office) -> None:
     office.shut("amal")
     shutil.copytree(office.home / "amal", office.home / "clone")
     for name, count in (("amal", 10), ("clone", 100)):
-        office.register(name, 2)
+        for _ in range(2):
+            save.add(office[name], "household", Changes(set={"family_name": name}))
         save.edit(office[name], case, Changes(count={"reopen_count": count}))
     office.sync("amal")
     before = office["clone"].device
