@@ -10,7 +10,7 @@ def put(folder: Path, texts: Mapping[str, str]) -> None:
     """Write the files of forms. BadFile."""
     there = next((name for name in texts if (folder / name).exists()), None)
     if there is not None:
-        raise errors.BadFile(file=str(folder / there), reason="exists")
+        raise errors.BadFile(file=str(folder / there), reason="form_exists")
     written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

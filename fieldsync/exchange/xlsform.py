@@ -46,7 +46,7 @@ def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | Non
         form.walk()
         form.rules()
     except RecursionError as fault:
-        raise errors.BadFile(file=path.name, reason="form_refused", row=None, why="nested too deeply") from fault
+        raise errors.BadFile(file=path.name, reason="form_refused", why="nested too deeply") from fault
     if not any(kind.questions for kind in form.kinds.values()):
         raise errors.BadFile(file=path.name, reason="form_empty")
     title = str(survey.get("title") or path.stem)
@@ -80,11 +80,11 @@ def _workbook(path: Path) -> tuple[Table, list[Table]]:
         said = str(fault)
         row = _ROW.search(said)
         why = " ".join(_ROW.sub("", said).split())[:300]
-        raise errors.BadFile(
-            file=path.name, reason="form_refused", row=int(row[1]) if row else None, why=why
-        ) from fault
+        if row is not None:
+            raise errors.BadFile(file=path.name, reason="form_row", row=int(row[1]), why=why) from fault
+        raise errors.BadFile(file=path.name, reason="form_refused", why=why) from fault
     except Exception as fault:
-        raise errors.BadFile(file=path.name, reason="form_refused", row=None, why=fault.__class__.__name__) from fault
+        raise errors.BadFile(file=path.name, reason="form_refused", why=fault.__class__.__name__) from fault
     if survey.get("public_key"):
         raise errors.BadFile(file=path.name, reason="form_encrypted")
     return survey, list(book.survey or ())
@@ -111,10 +111,10 @@ def _checked(path: Path, form: Form, comment: str) -> dict[str, str]:
             if not any(mended):
                 one = faults[0]
                 why = f"{one['file']} {one['key']}: {one['code']}"
-                raise errors.BadFile(file=path.name, reason="form_refused", row=None, why=why) from faulty
+                raise errors.BadFile(file=path.name, reason="form_refused", why=why) from faulty
         else:
             return texts
-    raise errors.BadFile(file=path.name, reason="form_refused", row=None, why="too many faults")
+    raise errors.BadFile(file=path.name, reason="form_refused", why="too many faults")
 
 
 def _mended(form: Form, fault: Mapping[str, Any]) -> bool:

@@ -140,7 +140,7 @@ class Form:
             elif type == "repeat":
                 self._repeat(child, kind, row)
             elif type == "note" or (type not in _TYPES and type not in _OWN):
-                self.notes.append(Note("survey", row, name, "question", type or "no type"))
+                self.notes.append(Note("survey", row, name, "question", f"type {type}"))
             elif type not in _OWN:
                 self._question(child, kind, section, inner, row)
 

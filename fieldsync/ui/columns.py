@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fieldsync.schema.model import Type
 from fieldsync.ui.tables import Tables
 
+_YES = {"", "y", "yes", "نعم", "ن"}
 _NO = {"n", "no", "لا", "ل"}
 
 
@@ -14,7 +15,9 @@ def confirmed(out: Tables, kind: Type, found: Sequence[tuple[str, str, str]]) ->
         [header, _field(out, kind, name), out.phrase(f"columns_by_{by or 'nothing'}")] for header, name, by in found
     ]
     out.table([out.phrase("columns_column"), out.phrase("columns_field"), out.phrase("columns_by")], rows)
-    return out.ask(out.phrase("columns_right") + " ").strip().casefold() not in _NO
+    while (said := out.ask(out.phrase("columns_right") + " ").strip().casefold()) not in _YES | _NO:
+        pass
+    return said in _YES
 
 
 def _field(out: Tables, kind: Type, name: str) -> str:

@@ -225,7 +225,7 @@ def test_lists_that_several_questions_share(tmp_path: Path) -> None:
     beside = xlsform.read(path, beside={"choices.toml": ""})
     assert list(beside.texts) == ["form.toml"]
     forms_out.put(tmp_path / "forms", made.texts)
-    with pytest.raises(errors.BadFile, match="exists"):
+    with pytest.raises(errors.BadFile, match="form_exists"):
         forms_out.put(tmp_path / "forms", made.texts)
 
 
@@ -297,7 +297,7 @@ def test_forms_that_are_none(tmp_path: Path) -> None:
     assert _reason(tmp_path / "old.xlsx") == ("old_workbook", None)
     assert _reason(tmp_path / "form.csv") == ("form_kind", None)
     assert _reason(_form(tmp_path, [_row("note", "n", "x", "x")])) == ("form_empty", None)
-    assert _reason(_form(tmp_path, [_row("text", "a", "x", "x"), _row("text", "a b", "x", "x")])) == ("form_refused", 3)
+    assert _reason(_form(tmp_path, [_row("text", "a", "x", "x"), _row("text", "a b", "x", "x")])) == ("form_row", 3)
     key = {"form_title": "x", "form_id": "x", "public_key": "MIIBIjANBgkq"}
     assert _reason(_form(tmp_path, [_row("text", "a", "x", "x")], settings=key)) == ("form_encrypted", None)
     many: list[Row | None] = [_row("text", f"q{n}", "x", "x") for n in range(xlsform.MAX_SURVEY + 1)]
