@@ -259,7 +259,8 @@ def _change(rng: random.Random, names: Names, one: Person, kind: str, households
             )
         case "year_off" if one.birth:
             return replace(
-                one, birth=f"{year + rng.choice((-1, 1, 10, -10, 2))}{one.birth[4:]}".replace("-02-29", "-02-28")
+                one,
+                birth=f"{min(year + rng.choice((-1, 1, 10, -10, 2)), 2025)}{one.birth[4:]}".replace("-02-29", "-02-28"),
             )
         case "no_date":
             return replace(one, birth="", precision="none")

@@ -6,8 +6,9 @@ the birth date must tell them apart, and the given name has a bar of its own. No
 """
 
 import math
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ WORTH = 0.25
 Name = tuple[str, ...]
 Reason = str
 NOTHING: Name = ()
+_NONE: frozenset[str] = frozenset()
 
 _LIKELY_AT = 7.0  # the weight at which LIKELY stands
 _STEEP = 0.45
@@ -29,6 +31,7 @@ _BAR = 0.7  # below it two given names are two names
 _LINEAGE = 8.0
 _SWAP = 1.5
 _HEAPED = ("01-01", "07-01")
+_DAY = re.compile(r"[0-9]{2}-[0-9]{2}")
 
 # likeness at least → weight, the last for what is less alike
 _GIVEN = ((1.0, 4.4), (0.9, 3.8), (0.79, 2.2), (_BAR, 0.4))
@@ -81,7 +84,7 @@ FIELDS = {
             *("sex", "birth_date", "birth_precision", "phones", "ids", "household"),
         )
     ),
-    "household": frozenset(("family_name", "family_book_no", "location", "phones", "head")),
+    "household": frozenset(("family_name", "family_book_no", "location", "address", "phones", "head")),
 }
 """The record types that are compared, and the fields that count."""
 
@@ -96,15 +99,16 @@ def features(type: str, doc: Mapping[str, Any], other: Mapping[str, Any] | None 
 
 def person(doc: Mapping[str, Any], home: Mapping[str, Any] | None = None) -> Person:
     """Return what is compared of a person's document; `home` is the household's, which has its place and phones."""
-    given, father, grandfather, family = (_name(doc, part) for part in ("given", "father", "grandfather", "family"))
+    given, father, grandfather = _name(doc, "given"), _name(doc, "father"), _name(doc, "grandfather")
+    family, mother = _name(doc, "family"), _name(doc, "mother")
     if len(given) > 2 and not (father or family):
         given, father, grandfather, family = given[:1], given[1:2], given[2:-1], given[-1:]
     year, day, loose = _birth(doc)
-    of_home = home or {}
-    phones = frozenset(_tails(doc.get("phones"))) | frozenset(_tails(of_home.get("phones")))
+    phones = _tails(doc.get("phones"))
+    if home:
+        phones |= _tails(home.get("phones"))
     papers = frozenset(paper.rsplit(":", 1)[0] if paper.count(":") > 2 else paper for paper in _texts(doc.get("ids")))
-    mother = _name(doc, "mother")
-    place = parts(str(of_home.get("location") or ""))
+    place = _place(home) if home else NOTHING
     return Person(
         given, father, grandfather, family, mother, str(doc.get("sex") or ""), year, day, loose, phones, papers, place
     )
@@ -113,69 +117,68 @@ def person(doc: Mapping[str, Any], home: Mapping[str, Any] | None = None) -> Per
 def household(doc: Mapping[str, Any], head: Mapping[str, Any] | None = None) -> Household:
     """Return what is compared of a household's document, and of its head's where that is known."""
     book = "".join(filter(str.isalnum, names.plain(str(doc.get("family_book_no") or "")))).casefold()
-    place = parts(str(doc.get("location") or ""))
-    phones = frozenset(_tails(doc.get("phones")))
+    place = _place(doc)
+    phones = _tails(doc.get("phones"))
     return Household(_name(doc, "family_name"), book, place, phones, person(head) if head else None)
 
 
 def keys(one: Features) -> set[int]:
     """Return the numbers of the blocks that a record is in: two that share one are compared."""
-    found = _keys(one) if isinstance(one, Person) else _household_keys(one)
-    return {zlib.crc32(key.encode()) for key in found}
+    return _person_keys(one) if isinstance(one, Person) else _household_keys(one)
 
 
-def _household_keys(one: Household) -> Iterator[str]:
-    family, place = _bones(one.family[:2]), _bones(one.place)
+def _household_keys(one: Household) -> set[int]:
+    family, place = _number(one.family[:2]), _number(one.place)
+    found = {_mixed(21, phone, 0) for phone in map(_text_number, one.phones)}
     if one.book:
-        yield f"m{one.book}"
+        found.add(_mixed(22, _text_number(one.book), 0))
     if family and place:
-        yield f"n{family}/{place}"
-    for phone in one.phones:
-        yield f"o{phone}"
+        found.add(_mixed(23, family, place))
+    return found
 
 
-def _keys(one: Person) -> Iterator[str]:
-    given, father, grandfather, family, mother = (
-        _bones(part) for part in (one.given[:1], one.father[:1], one.grandfather[:1], one.family, one.mother[:1])
-    )
-    short = family[:2]
+def _person_keys(one: Person) -> set[int]:
+    given, father, grandfather = _number(one.given[:1]), _number(one.father[:1]), _number(one.grandfather[:1])
+    family, mother = _number(one.family[:2]), _number(one.mother[:1])
     year = one.year
-    pair = "+".join(sorted((given, father)))
+    found = {_mixed(1, phone, given) for phone in map(_text_number, one.phones)}
+    found.update(_mixed(2, paper, 0) for paper in map(_text_number, one.papers))
     if given and father:
+        either = given + father  # in whichever order they were written
         if family:
-            yield f"a{pair}/{short}"
+            found.add(_mixed(3, either, family))
         if year:
-            yield f"b{pair}/{year // 2}"
-            yield f"b{pair}/{(year + 1) // 2}"
-        if grandfather:
-            yield f"c{given}/{father}/{grandfather}"
+            found.update((_mixed(4, either, year // 2), _mixed(4, either, (year + 1) // 2)))
         if mother:
-            yield f"d{given}/{father}/{mother}"
+            found.add(_mixed(6, given * 3 + father, mother))
     if given and family:
-        yield f"k{given}/{short}"
+        found.add(_mixed(7, given, family))
+        if year:
+            found.add(_mixed(8, given + family * 3, year // 3))  # where a name and a family alone are too many
     if father and grandfather and family:
-        yield f"l{father}/{grandfather}/{short}"
-    if given and family and year:
-        yield f"e{given}/{family}/{year // 3}"
-        yield f"e{given}/{family}/{(year + 1) // 3}"
+        found.add(_mixed(9, father * 3 + grandfather, family))
     if given and mother and year:
-        yield f"f{given}/{mother}/{year // 3}"
-        yield f"f{given}/{mother}/{(year + 1) // 3}"
+        found.add(_mixed(10, given * 3 + mother, year // 3))
     if one.day:
-        exact = f"{year}-{'-'.join(sorted(one.day.split('-')))}"  # day and month in either order
-        yield f"g{exact}/{given}"
-        for part in (father, family):
-            if part:
-                yield f"h{exact}/{part[:2]}"
-    for phone in one.phones:
-        yield f"i{phone}/{given[:2]}"
-    for paper in one.papers:
-        yield f"j{paper}"
+        month, day = int(one.day[:2]), int(one.day[3:])
+        exact = year * 10_000 + min(month, day) * 100 + max(month, day)  # in either order
+        found.update(_mixed(11, exact, name) for name in (given, father, family) if name)
+    return found
+
+
+def _mixed(kind: int, a: int, b: int) -> int:
+    """Return one number of several, the same on every computer."""
+    return ((kind * 0x9E3779B1 + a) * 0x85EBCA77 + b * 0xC2B2AE3D) & 0xFFFFFFFFFF
 
 
 @lru_cache(maxsize=1 << 15)
-def _bones(name: Name) -> str:
-    return "".join(names.skeleton(token) or token for token in name)
+def _number(name: Name) -> int:
+    """Return a number for a name's consonants, 0 for none."""
+    return _text_number("".join(names.skeleton(token) or token for token in name)) if name else 0
+
+
+def _text_number(text: str) -> int:
+    return zlib.crc32(text.encode())
 
 
 def compare(a: Features, b: Features) -> Match:
@@ -201,8 +204,8 @@ def _households(a: Household, b: Household) -> Match:
     if a.phones & b.phones:
         reasons.append("phone")
         weight += 4.0
-    if a.place and b.place and (near := likeness(a.place, b.place)) >= _BAR:
-        reasons.append("place" if near == 1 else "place_like")
+    if a.place and a.place == b.place:
+        reasons.append("place")
         weight += 1.5
     if a.head and b.head:
         heads = _persons(a.head, b.head)
@@ -340,14 +343,18 @@ def _name(doc: Mapping[str, Any], field: str) -> Name:
     return parts(value) if isinstance(value, str) else NOTHING
 
 
+def _place(home: Mapping[str, Any]) -> Name:
+    """Return where a household lives: a record of a place, else its address."""
+    return parts(str(home.get("location") or home.get("address") or ""))
+
+
 def _texts(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _tails(value: object) -> Iterator[str]:
-    """Yield phones' last nine digits: what spellings of one number share."""
-    for phone in _texts(value):
-        yield "".join(filter(str.isdigit, phone))[-9:]
+def _tails(value: object) -> frozenset[str]:
+    """Return phones' last nine digits: what spellings of one number share."""
+    return frozenset("".join(filter(str.isdigit, phone))[-9:] for phone in _texts(value)) if value else _NONE
 
 
 def _birth(doc: Mapping[str, Any]) -> tuple[int, str, int]:
@@ -360,6 +367,6 @@ def _birth(doc: Mapping[str, Any]) -> tuple[int, str, int]:
     except ValueError:
         return 0, "", 0
     day = date[5:10]
-    if len(day) != 5 or day in _HEAPED or precision in ("month", "year", "estimate"):
+    if not _DAY.fullmatch(day) or day in _HEAPED or precision in ("month", "year", "estimate"):
         day = ""
     return year, day, 2 if precision == "estimate" else 0

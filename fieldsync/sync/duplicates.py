@@ -95,17 +95,15 @@ def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None
         doc: dict[str, Any] = save.new_fields(node, tx, kind, changes)
         owner = doc.get(kind.belongs_to or "")
         found = linking.candidates(tx, type, doc, uuid.UUID(owner).bytes if isinstance(owner, str) else None)
-        records = {one.n: one.record for one in tx.linked([one.n for one in found])}
-        rows = tx.rows(records.values())
-        shower = Shower(node, tx)
-        shown = {n: shower.record(rows[record]) for n, record in records.items()}
-    return [
-        {
-            **{name: shown[n][name] for name in ("id", "code", "type", "unit", "fields")},
-            "score": match.score, "reasons": list(match.reasons),
-        }
-        for n, match in found
-    ]  # fmt: skip
+        rows = tx.rows([one.record for one in found])
+        return [
+            {
+                "id": uuid_text(one.record), "code": rows[one.record].code, "type": type, "unit": unit_of(tx, rows[one.record]),
+                "fields": {name: value for name, value in rows[one.record].doc.items() if not name.startswith("_")},
+                "score": one.match.score, "reasons": list(one.match.reasons),
+            }
+            for one in found
+        ]  # fmt: skip
 
 
 # --- what a person says -----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ Progress = Callable[[int, int | None, str], None]
 Opens = Callable[[], AbstractContextManager[Tx]]
 MOST = 60  # records in one block; a larger one says nothing
 _PART = 2_000
+_KEYED = 10_000  # records in one transaction: sorted, their keys touch each page once
 _COMPARED = 500  # in one transaction: others write meanwhile
 _HELD = 20_000  # records whose features are kept while many are compared
 
@@ -28,7 +29,7 @@ _HELD = 20_000  # records whose features are kept while many are compared
 class Candidate(NamedTuple):
     """A record that may be one with the one that is asked about."""
 
-    n: int
+    record: bytes
     match: Match
 
 
@@ -47,7 +48,7 @@ def catch_up(
     room = limit
     while keyed > 0 and room != 0:
         with writing() as tx:
-            numbers = tx.unkeyed(_PART if room is None else min(room, _PART))
+            numbers = tx.unkeyed(_KEYED if room is None else min(room, _KEYED))
             _put_blocks(tx, numbers)
         if not numbers:
             break
@@ -142,9 +143,9 @@ def candidates(tx: Tx, type: str, doc: Document, owner: bytes | None = None) -> 
     others = _others(tx, [new, *found])
     mine = _features(new, others)
     standing = (one for one in found if "_deleted" not in one.doc and "_same_as" not in one.doc)
-    matches = (Candidate(one.n, linkage.compare(mine, _features(one, others))) for one in standing)
+    matches = (Candidate(one.record, linkage.compare(mine, _features(one, others))) for one in standing)
     return sorted(
-        (one for one in matches if one.match.score >= linkage.LIKELY), key=lambda one: (-one.match.score, one.n)
+        (one for one in matches if one.match.score >= linkage.LIKELY), key=lambda one: (-one.match.score, one.record)
     )
 
 

@@ -26,7 +26,6 @@ WORDS = {
     "reason_swapped": "الأسماء مبدّلة",
     "reason_phone": "هاتف مشترك",
     "reason_place": "المكان نفسه",
-    "reason_place_like": "مكانان متشابهان",
     "reason_birth_date": "تاريخ الميلاد نفسه",
     "reason_birth_digit": "تاريخا الميلاد يختلفان برقم واحد",
     "reason_birth_swapped": "تاريخا الميلاد باليوم والشهر مبدّلين",

@@ -26,7 +26,6 @@ WORDS = {
     "reason_swapped": "names swapped",
     "reason_phone": "a phone in common",
     "reason_place": "the same place",
-    "reason_place_like": "places alike",
     "reason_birth_date": "the same birth date",
     "reason_birth_digit": "birth dates that differ in one figure",
     "reason_birth_swapped": "birth dates with day and month swapped",

@@ -1,0 +1,133 @@
+"""How well duplicates are found, and what that costs, on noisy persons in a real encrypted store.
+
+    python -m benchmarks.linkage 10000 100000
+
+Part A is what the weights were looked at on; part B, with other names and other noise, was held back. National numbers are
+withheld. Every figure comes through the program's own ways: import, `duplicates scan`, `duplicates list`, and the check at `add`.
+"""
+
+import csv
+import statistics
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from benchmarks import people
+from fieldsync.exchange import tabular
+from fieldsync.sync import duplicates, linking
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from tests import cast
+
+ASKED = 300
+
+
+def main() -> None:
+    """Print the table."""
+    print(
+        "| list | persons | true pairs | P | R | F1 | import | keys | of import | compare all | one arriving: median, p99 |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    for n in map(int, sys.argv[1:] or ["10000"]):
+        for part, seed, noise in (("A", 1, people.TUNED), ("B", 2, people.HELD)):
+            with tempfile.TemporaryDirectory(prefix="fieldsync-linkage-") as folder:
+                print(measured(Path(folder), part, n, seed, noise), flush=True)
+
+
+def measured(home: Path, part: str, n: int, seed: int, noise: people.Noise) -> str:
+    """Return a row of the table."""
+    cast.found_office(home / "hq")
+    hq = cast.open_node(home / "hq")
+    cast.join_directly(hq, home / "samar", "Samar", "supervisor", ["LAT"])
+    hq.close()
+    node = cast.open_node(home / "samar")
+    found = people.registrations(n, part=part, seed=seed, noise=noise)
+    started = time.perf_counter()
+    households, ids = imported(node, home, found)
+    import_took = time.perf_counter() - started
+    started = time.perf_counter()
+    linking.catch_up(node, compare=False)
+    keys_took = time.perf_counter() - started
+    started = time.perf_counter()
+    linking.catch_up(node, compare=True)
+    compare_took = time.perf_counter() - started
+    place = {record: at for at, record in enumerate(ids)}
+    pairs = {tuple(sorted((place[pair["a"]], place[pair["b"]]))) for pair in duplicates.items(node, type="person")}
+    truth = people.truth(found)
+    right = len(pairs & truth)
+    precision, recall = right / len(pairs), right / len(truth)
+    median, high = arriving(node, part, seed, noise, households)
+    node.close()
+    return (
+        f"| {part} | {len(found):,} | {len(truth):,} | {precision:.3f} | {recall:.3f} | "
+        f"{2 * precision * recall / (precision + recall):.3f} | {import_took:.1f} s | {keys_took:.1f} s | "
+        f"{keys_took / import_took:.0%} | {compare_took:.1f} s | {median:.2f} ms, {high:.2f} ms |"
+    )
+
+
+def imported(node: Node, home: Path, found: list[people.Person]) -> tuple[list[str], list[str]]:
+    """Import the households, and the persons into them; return the ids of both, each in the order of the list."""
+    homes = {one.household: one.place for one in found}
+    with (home / "households.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("family_name", "address"), *(("الأسرة", place) for place in homes.values())])
+    brought(node, home / "households.csv", "household")
+    households = dict(zip(homes, ids_of(node, "household"), strict=True))
+    fields = (
+        "given",
+        "father",
+        "grandfather",
+        "family",
+        "mother",
+        "sex",
+        "birth_date",
+        "birth_precision",
+        "phones",
+        "household",
+    )
+    with (home / "persons.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(fields)
+        for one in found:
+            doc, _ = people.document(one)
+            told: dict[str, Any] = {**doc, "phones": one.phone, "household": households[one.household]}
+            writer.writerow([told.get(name, "") for name in fields])
+    brought(node, home / "persons.csv", "person")
+    return list(households.values()), ids_of(node, "person")
+
+
+def brought(node: Node, path: Path, type: str) -> None:
+    """Import a file, of which every row must be taken."""
+    told = tabular.import_file(node, path, type)
+    assert not told["rejected"], told
+
+
+def ids_of(node: Node, type: str) -> list[str]:
+    """Return the ids of a type in the order of their making."""
+    from fieldsync.sync.read import uuid_text
+
+    with node.store.read() as tx:
+        return [uuid_text(record) for record in tx.ids(type)]
+
+
+def arriving(node: Node, part: str, seed: int, noise: people.Noise, households: list[str]) -> tuple[float, float]:
+    """Return median and 99th percentile, in milliseconds, of checking one new person against all."""
+    others = people.registrations(ASKED, part=part, seed=seed + 100, noise=noise)
+    times = []
+    for at, one in enumerate(others):
+        doc, _ = people.document(one)
+        fields = {name: value for name, value in doc.items() if name != "phones"} | {
+            "household": households[at % len(households)]
+        }
+        changes = Changes(set=fields, put={"phones": [one.phone]} if one.phone else {})
+        times.append(time.perf_counter())
+        duplicates.likely(node, "person", changes)
+    times.append(time.perf_counter())
+    took = sorted((end - start) * 1_000 for start, end in pairwise(times))
+    return statistics.median(took), took[int(len(took) * 0.99)]
+
+
+if __name__ == "__main__":
+    main()
