@@ -98,7 +98,7 @@ class _Hand:
             _meeting(node, self.tree.ports[server], line.port) as name,
         ):
             if cut:
-                setattr(line, self.chance.choice(["cut_up", "cut_down"]), self.chance.randrange(500, 12_000))
+                setattr(line, self.chance.choice(["cut_up", "cut_down"]), self.chance.randrange(300, 5_000))
             tally = Tally()
             try:
                 told = transport.sync(node, name, tally=tally)
