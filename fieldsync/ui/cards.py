@@ -102,13 +102,16 @@ class Cards(Terminal):
         field = kind.fields.get(name.partition("/")[0]) if kind else None
         if field is not None:
             return field.label.get(self.lang) or field.name
-        return self.phrase(f"field{name}") if name in _SYSTEM else name
+        system = name.partition("/")[0]
+        return self.phrase(f"field{system}") if system in _SYSTEM else name
 
     def shown(self, kind: Type | None, name: str, value: object) -> Shown:
         """A value as people read it: labels for choices, commas between a set's members, a log's entries one a line."""
         field = kind.fields.get(name.partition("/")[0]) if kind else None
         if value is None:
             return Shown("—")
+        if name.startswith(("_same_as", "_not_same")) and isinstance(value, str):
+            return self.named(value)
         if not isinstance(value, list):
             return self._word(field, value)
         if value and isinstance(value[0], dict):

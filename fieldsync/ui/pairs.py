@@ -68,9 +68,8 @@ def shown(out: Tables, node: Node, found: Json) -> None:
 
 def decided(out: Tables, node: Node, found: Json, said: str) -> None:
     """What was decided, in a line."""
-    kind = node.schema.types.get(found["a"]["type"])
     out.of(node)
-    out.say(said, a=out.heading(kind, found["a"]), b=out.heading(kind, found["b"]))
+    out.say(said, a=out.named(found["a"]["id"]), b=out.named(found["b"]["id"]))
 
 
 def candidates(out: Tables, node: Node, found: Sequence[Json]) -> None:
