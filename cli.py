@@ -23,6 +23,18 @@ TREE = Branch(
         "history": Leaf("laptop:history"),
         "remove": Leaf("laptop:remove"),
         "move": Leaf("moving:move"),
+        "household": Branch(
+            "What happens in families: reported by whoever hears of it, verified by a supervisor.",
+            None,
+            {
+                "birth": Leaf("households:birth"),
+                "death": Leaf("households:death"),
+                "move": Leaf("households:move"),
+                "marry": Leaf("households:marry"),
+                "split": Leaf("households:split"),
+                "verify": Leaf("households:verify"),
+            },
+        ),
         "sync": Leaf("laptop:sync"),
         "pack": Leaf("sticks:pack"),
         "unpack": Leaf("sticks:unpack"),

@@ -402,6 +402,12 @@ class BelongsTo(BadInput):
     code = "belongs_to"
 
 
+class SameBirth(MustDecide):
+    """A birth so near another verified one of the same family that it may be the same; facts: event, other."""
+
+    code = "same_birth"
+
+
 class OpenConflict(MustDecide):
     """A step that cannot be taken while its field is in conflict; facts: field."""
 

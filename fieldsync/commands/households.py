@@ -1,0 +1,159 @@
+"""What happens in families: births, deaths, moves, marriages, splits; reported, then verified."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync.commands import opened, tell
+from fieldsync.commands.laptop import Note
+
+Household = Annotated[
+    str, Argument(metavar="HOUSEHOLD", help="The family: its id, its code, or a beginning of either.")
+]
+Person = Annotated[str, Argument(metavar="PERSON", help="Whom it is about.")]
+On = Annotated[str | None, Option(metavar="YYYY-MM-DD", help="The day when it happened (default: today).")]
+Evidence = Annotated[str | None, Option(help="How it is known: document, witness, self or registry.")]
+
+
+def _report(
+    ctx: typer.Context,
+    kind: str,
+    household: str,
+    fields: dict[str, str | None],
+    *,
+    on: str | None,
+    evidence: str | None,
+    note: str | None,
+    members: Sequence[str] = (),
+) -> None:
+    from fieldsync.commands.changes import resolve
+    from fieldsync.sync import households, read
+
+    with opened(ctx) as node:
+        of_event = node.schema.type(households.EVENT)
+        given = fields | {"event_date": on, "evidence": evidence}
+        named = {name: resolve(node, of_event.field(name), value) for name, value in given.items() if value is not None}
+        event = households.report(node, kind, household, named, members=members, note=note)
+        found = read.show(node, event.hex())
+        tell(ctx, found, lambda out: out.saved(node, found))
+
+
+def birth(
+    ctx: typer.Context,
+    household: Household,
+    *,
+    name: Annotated[str, Option(help="The child's given name.")],
+    sex: Annotated[str, Option(help="f or m.")],
+    on: On = None,
+    mother: Annotated[str | None, Option(metavar="PERSON", help="The mother, where she is registered.")] = None,
+    evidence: Evidence = None,
+    note: Note = None,
+) -> None:
+    """Report a birth; the child is registered when it is verified.
+
+    Example: fieldsync household birth JBL-AK-42 --name ليلى --sex f --on 2026-11-02
+    """
+    fields = {"child_name": name, "child_sex": sex, "mother": mother}
+    _report(ctx, "birth", household, fields, on=on, evidence=evidence, note=note)
+
+
+def death(
+    ctx: typer.Context,
+    household: Household,
+    person: Person,
+    *,
+    on: On = None,
+    evidence: Evidence = None,
+    note: Note = None,
+) -> None:
+    """Report a death.
+
+    Example: fieldsync household death JBL-AK-42 JBL-AK-43 --on 2026-11-02 --evidence document
+    """
+    _report(ctx, "death", household, {"person": person}, on=on, evidence=evidence, note=note)
+
+
+def move(
+    ctx: typer.Context,
+    household: Household,
+    *,
+    to: Annotated[str, Option(metavar="PLACE", help="Where the family lives now: a place's name or code, or words.")],
+    from_: Annotated[
+        str | None, Option("--from", metavar="PLACE", help="Where it lived (default: as registered).")
+    ] = None,
+    on: On = None,
+    evidence: Evidence = None,
+    note: Note = None,
+) -> None:
+    """Report that a family moved to another place. If that is another unit's, `fieldsync move` hands it over as well.
+
+    Example: fieldsync household move JBL-AK-42 --to القرداحة --on 2026-11-02
+    """
+    from fieldsync.sync import read
+
+    if from_ is None:
+        with opened(ctx) as node:
+            from_ = read.show(node, household)["fields"].get("location")
+    _report(ctx, "move", household, {"from_location": from_, "to_location": to}, on=on, evidence=evidence, note=note)
+
+
+def marry(
+    ctx: typer.Context,
+    household: Household,
+    person: Person,
+    *,
+    into: Annotated[
+        str | None, Option(metavar="HOUSEHOLD", help="The family where he or she lives from now on.")
+    ] = None,
+    relation: Annotated[str | None, Option(help="What he or she is to the head there (default: spouse).")] = None,
+    on: On = None,
+    evidence: Evidence = None,
+    note: Note = None,
+) -> None:
+    """Report a marriage, and into which family.
+
+    Example: fieldsync household marry JBL-AK-42 JBL-AK-44 --into JBL-AK-90
+    """
+    fields = {"person": person, "other_household": into, "relation": relation}
+    _report(ctx, "marriage", household, fields, on=on, evidence=evidence, note=note)
+
+
+def split(
+    ctx: typer.Context,
+    household: Household,
+    members: Annotated[
+        list[str], Argument(metavar="PERSON...", help="Who forms the new family; the first is its head.")
+    ],
+    *,
+    on: On = None,
+    evidence: Evidence = None,
+    note: Note = None,
+) -> None:
+    """Report that some members form a family of their own, which is made when it is verified.
+
+    Example: fieldsync household split JBL-AK-42 JBL-AK-44 JBL-AK-45
+    """
+    _report(ctx, "split", household, {"person": members[0]}, on=on, evidence=evidence, note=note, members=members)
+
+
+def verify(
+    ctx: typer.Context,
+    event: Annotated[str, Argument(metavar="EVENT", help="A household event that was reported.")],
+    *,
+    anyway: Annotated[
+        bool, Option("--anyway", help="Although a birth of nearly the same day is verified: twins.")
+    ] = False,
+    note: Note = None,
+) -> None:
+    """Verify an event: memberships, the household where people live now and who is alive follow, in one save.
+
+    Example: fieldsync household verify JBL-AK-51
+    """
+    from fieldsync.sync import households, read
+
+    with opened(ctx) as node:
+        record = households.verify(node, event, anyway=anyway, note=note)
+        found = read.show(node, record.hex())
+        tell(ctx, found, lambda out: out.saved(node, found))
