@@ -20,7 +20,8 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.read import uuid_text
 
 EVENT = "household_event"
-_KEPT = {"birth": 2, "marriage": 1, "divorce": 1, "join": 1, "leave": 1, "split": 42, "merge": 41}  # codes kept for what the verification makes
+# codes kept for what the verification makes
+_KEPT = {"birth": 2, "marriage": 1, "divorce": 1, "join": 1, "leave": 1, "split": 42, "merge": 41}
 _SAME_BIRTH = 40  # days: two births that near in one family are one, or twins
 Changed = dict[bytes, dict[str, Value]]
 
@@ -293,7 +294,7 @@ class _Verification:
 
 def _typed(row: Row, type_: str) -> Row:
     if row.state.type != type_:
-        raise errors.IllegalValue(type=type_, field="_type", reason="wrong_type", to=[type_])
+        raise errors.IllegalValue(type=type_, field=type_, reason="wrong_type", to=[type_])
     return row
 
 
