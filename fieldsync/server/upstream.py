@@ -1,6 +1,7 @@
 """A branch: the server above it, the nightly sync with it, and the timer that starts that."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def server_above(node: Node) -> Server:
         id_ = tx.get(relay.UPSTREAM)
         found = next((server for server in tx.servers() if server.id == id_), None)
     if found is None:
-        raise errors.NotFound(what="server", name="upstream")
+        raise errors.NotFound(what="server", name="upstream", reason="upstream")
     return found
 
 
@@ -83,25 +84,46 @@ def schedule(node: Node, at: str, key_file: str) -> dict[str, Any]:
     if not key_file:
         raise errors.Usage(reason="key_file")
     server_above(node)
-    command = (
-        f"{shutil.which('fieldsync') or sys.executable + ' -m cli'} --home {node.home.resolve()} server upstream sync"
-    )
+    command = [*_program(), "--home", str(node.home.resolve()), "server", "upstream", "sync"]
+    key = str(Path(key_file).resolve())
     if Path("/run/systemd/system").is_dir():
-        return _timer(command, f"{int(hour):02}:{minute}", key_file)
-    return _cron(command, int(hour), int(minute), key_file)
+        return _timer(command, f"{int(hour):02}:{minute}", key)
+    return _cron(command, int(hour), int(minute), key)
 
 
-def _timer(command: str, at: str, key_file: str) -> dict[str, Any]:
+def _program() -> list[str]:
+    """How this program is started from anywhere."""
+    beside = Path(sys.executable).with_name("fieldsync")
+    return [str(beside)] if beside.is_file() else [sys.executable, "-m", "cli"]
+
+
+def service_text(command: list[str], key: str) -> str:
+    """Return the unit of one sync; in it `%` and `"` mean something, and words are parted by spaces."""
+
+    def word(text: str) -> str:
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+        return f'"{quoted}"'
+
+    start = " ".join(word(one).replace("$", "$$") for one in command)
+    return (
+        "[Unit]\nDescription=Fieldsync: sync with the server above\nWants=network-online.target\nAfter=network-online.target\n\n"
+        f"[Service]\nType=oneshot\nEnvironment={word(f'FIELDSYNC_KEY_FILE={key}')}\nExecStart={start}\n"
+    )
+
+
+def cron_line(command: list[str], hour: int, minute: int, key: str) -> str:
+    """Return the line of a crontab, in which a bare `%` ends the command."""
+    run = f"FIELDSYNC_KEY_FILE={shlex.quote(key)} {shlex.join(command)} --delay {DELAY_MINUTES}"
+    return f"{minute} {hour} * * * {run.replace('%', chr(92) + '%')} # {_NAME}"
+
+
+def _timer(command: list[str], at: str, key: str) -> dict[str, Any]:
     root = os.geteuid() == 0
     folder = Path("/etc/systemd/system") if root else Path.home() / ".config/systemd/user"
     folder.mkdir(parents=True, exist_ok=True)
     service = folder / f"{_NAME}.service"
     timer = folder / f"{_NAME}.timer"
-    service.write_text(
-        "[Unit]\nDescription=Fieldsync: sync with the server above\nWants=network-online.target\nAfter=network-online.target\n\n"
-        f"[Service]\nType=oneshot\nEnvironment=FIELDSYNC_KEY_FILE={Path(key_file).resolve()}\nExecStart={command}\n",
-        encoding="utf-8",
-    )
+    service.write_text(service_text(command, key), encoding="utf-8")
     timer.write_text(
         "[Unit]\nDescription=Fieldsync: every night\n\n"
         f"[Timer]\nOnCalendar=*-*-* {at}:00\nRandomizedDelaySec={DELAY_MINUTES}min\nPersistent=true\n\n"
@@ -112,11 +134,12 @@ def _timer(command: str, at: str, key_file: str) -> dict[str, Any]:
     subprocess.run([*control, "daemon-reload"], check=False, capture_output=True)  # noqa: S603 - our own words
     started = subprocess.run([*control, "enable", "--now", timer.name], check=False, capture_output=True)  # noqa: S603
     files = [str(service), str(timer)]
-    return {"at": at, "delay_minutes": DELAY_MINUTES, "files": files, "cron": None, "active": not started.returncode}
+    told = {"at": at, "delay_minutes": DELAY_MINUTES, "files": files, "cron": None}
+    return {**told, "active": not started.returncode, "user": not root}
 
 
-def _cron(command: str, hour: int, minute: int, key_file: str) -> dict[str, Any]:
-    line = f"{minute} {hour} * * * FIELDSYNC_KEY_FILE={Path(key_file).resolve()} {command} --delay {DELAY_MINUTES} # {_NAME}"
+def _cron(command: list[str], hour: int, minute: int, key: str) -> dict[str, Any]:
+    line = cron_line(command, hour, minute, key)
     active = False
     crontab = shutil.which("crontab")
     if crontab is not None:

@@ -103,7 +103,7 @@ def _above(node: Node, tx: Tx) -> tuple[Server, list[Server]]:
     if not node.is_laptop:
         servers.sort(key=lambda one: one.id != tx.get(relay.UPSTREAM))
     if not servers:
-        raise errors.NotFound(what="server", name=None if node.is_laptop else "upstream")
+        raise errors.NotFound(what="server", name=None)
     return servers[0], servers
 
 

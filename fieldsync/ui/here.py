@@ -38,7 +38,7 @@ class Here(Cards):
         if node.is_laptop:
             at = when(found["last_sync"]) if found["last_sync"] else self.phrase("never")
             self.line(INDENT + self.phrase("last_sync", at=at))
-        self._saves(found["commits"])
+        self._saves(found["commits"], server=not node.is_laptop)
         if found["refused"]:
             from fieldsync.ui import forms
 
@@ -50,7 +50,7 @@ class Here(Cards):
             INDENT + self.phrase("health", health=", ".join(self.phrase(f"health_{one}") for one in found["health"]))
         )
 
-    def _saves(self, told: Json) -> None:
+    def _saves(self, told: Json, *, server: bool) -> None:
         """How far all saves have come, in a line."""
         parts = [
             self.phrase("saves_received", n=one["commits"], server=self.safe(one["server"]))
@@ -59,7 +59,7 @@ class Here(Cards):
         ]
         parts += [self.phrase(f"saves_{one}", n=told[one]) for one in ("review", "settled", "refused") if told.get(one)]
         waiting = [self.phrase(f"saves_{one}", n=told[one]) for one in ("here", "in_bundle") if told[one]]
-        if parts:  # else what is unsent says it all
+        if parts or (waiting and server):  # of a laptop what is unsent says it all
             self.line(INDENT + self.phrase("saves", n=told["saved"]) + " " + "; ".join(waiting + parts))
 
     def clock(self, off_ms: int) -> str:

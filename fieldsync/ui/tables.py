@@ -128,10 +128,12 @@ class Tables(Here):
         else:
             self.say("scheduled_cron", **facts)
             self.line(told["cron"])
+        if told.get("user"):
+            self.say("scheduled_user")
         if not told["active"]:
-            self.say(
-                "not_active", how="crontab -e" if told["cron"] else "systemctl enable --now fieldsync-upstream.timer"
-            )
+            systemctl = "systemctl --user" if told.get("user") else "systemctl"
+            how = "crontab -e" if told["cron"] else f"{systemctl} enable --now fieldsync-upstream.timer"
+            self.say("not_active", how=how)
 
     def devices(self, found: Sequence[Json]) -> None:
         """A table of devices."""

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -124,3 +126,18 @@ def test_a_night_is_a_cron_line_where_there_is_no_systemd(tree: Tree, monkeypatc
     branch = open_node(tree.home / "branch")
     assert upstream.server_above(branch).name == "Office"
     branch.close()
+
+
+def test_odd_folders_are_written_as_cron_and_systemd_read_them() -> None:
+    """Spaces, quotes, percent signs and dollars in a path: a shell behind cron, and systemd's own rules, read the same words."""
+    command = ["/opt/my tools/fieldsync", "--home", '/srv/50% of $it\'s "own"', "server", "upstream", "sync"]
+    line = upstream.cron_line(command, 2, 5, "/etc/key file")
+    minute, hour, *_, run = line.split(" ", 5)
+    assert (minute, hour) == ("5", "2")
+    assert not re.search(r"(?<!\\)%", line)
+    words = shlex.split(run.replace("\\%", "%"), comments=True)
+    assert words == ["FIELDSYNC_KEY_FILE=/etc/key file", *command, "--delay", str(upstream.DELAY_MINUTES)]
+    text = upstream.service_text(command, "/etc/key file")
+    start = next(one for one in text.splitlines() if one.startswith("ExecStart=")).removeprefix("ExecStart=")
+    assert [one.replace("%%", "%").replace("$$", "$") for one in shlex.split(start)] == command
+    assert 'Environment="FIELDSYNC_KEY_FILE=/etc/key file"' in text

@@ -81,7 +81,7 @@ WORDS = {
     "attached": "صار هذا الخادوم فرعاً من {server} ({address}) لأجل {units}. تبدأ حروف أجهزته من {device}.",
     "scheduled": "كل ليلة الساعة {at}، متأخراً حتى {minutes} دقيقة بالمصادفة: {files}",
     "scheduled_cron": "كل ليلة الساعة {at}، متأخراً حتى {minutes} دقيقة بالمصادفة، بسطر cron هذا:",
-    "not_active": "تعذّر تشغيله من هنا: {how}",
+    "not_active": "تعذّر تشغيله من هنا؛ شغّله بنفسك: {how}",
     "n_unsent": "حفظات لم تُرسَل بعد: {n}",
     "all_sent": "كل شيء أُرسل",
     "n_conflicts": "سجلات فيها تعارض: {n}",

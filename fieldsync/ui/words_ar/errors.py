@@ -37,7 +37,7 @@ WORDS = {
     "usage.not_a_server": "هذا المجلد لحاسوب محمول وليس لخادوم.",
     "usage.not_a_server!": "أعطِ مجلد الخادوم: --home أو FIELDSYNC_HOME.",
     "usage.own_grants": "تُحدَّد صلاحيات الخادوم نفسه عند إنشائه.",
-    "usage.pack_for": "يحزم الخادوم لحاسوب محمول واحد.",
+    "usage.pack_for": "يحزم الخادوم لحاسوب محمول واحد أو لفرع واحد.",
     "usage.pack_for!": "قل لأيّها: fieldsync pack FILE --for DEVICE",
     "usage.own_device": "لا يمكن للخادوم أن يوقف نفسه.",
     "usage.not_headquarters": "تُغيَّر الاستمارات في المقرّ الرئيسي، ومنه يأخذها هذا الخادوم.",

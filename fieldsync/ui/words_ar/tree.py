@@ -16,5 +16,8 @@ WORDS = {
     "saves_settled": "{n} حُسم أمرها",
     "saves_refused": "{n} وُضعت جانباً",
     "unchecked": "بين الطرفين اختلاف، والحدّ المعطى لا يكفي لإصلاحه: تصلحه المزامنة التالية دون ‎--budget.",
+    "not_found.upstream": "ليس هذا الخادوم فرعاً لخادوم آخر.",
+    "not_found.upstream!": "اجعله فرعاً بدعوة بدور branch من الخادوم الأعلى: fieldsync server upstream set INVITE",
+    "scheduled_user": "هذا مؤقّت المستخدم نفسه: كي يعمل دون أن يكون أحد قد سجّل الدخول، مرة واحدة: loginctl enable-linger",
     "health_letters_twice": ("لجهازين الحروف نفسها، فقد تحمل سجلات الرمز نفسه؛ انظر فيهما: fieldsync server devices"),
 }

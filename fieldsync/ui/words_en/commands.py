@@ -81,7 +81,7 @@ WORDS = {
     "attached": "This server is now a branch of {server} ({address}), for {units}. Its devices' letters begin at {device}.",
     "scheduled": "Every night at {at}, up to {minutes} minutes later by chance: {files}",
     "scheduled_cron": "Every night at {at}, up to {minutes} minutes later by chance, by this cron line:",
-    "not_active": "It could not be switched on from here: {how}",
+    "not_active": "It could not be switched on from here. Do that yourself: {how}",
     "n_unsent": "{n} saves not sent yet",
     "all_sent": "everything is sent",
     "n_conflicts": "{n} records in conflict",

@@ -37,7 +37,7 @@ WORDS = {
     "usage.not_a_server": "This folder holds a laptop's store, not a server's.",
     "usage.not_a_server!": "Give the server's folder with --home or FIELDSYNC_HOME.",
     "usage.own_grants": "A server's own grants are set when it is made.",
-    "usage.pack_for": "A server packs for one laptop.",
+    "usage.pack_for": "A server packs for one laptop or branch.",
     "usage.pack_for!": "Say for which: fieldsync pack FILE --for DEVICE",
     "usage.own_device": "A server cannot lock itself out.",
     "usage.not_headquarters": "Forms are changed at headquarters; this server gets them from there.",

@@ -16,6 +16,9 @@ WORDS = {
     "saves_settled": "{n} settled",
     "saves_refused": "{n} kept aside",
     "unchecked": "The two sides differ, and the budget does not reach to make them equal: the next fieldsync sync without --budget does.",
+    "not_found.upstream": "This server is no branch of another one.",
+    "not_found.upstream!": "Make it one by an invite for the role branch, from the server above: fieldsync server upstream set INVITE",
+    "scheduled_user": "It is this user's own timer: so that it runs while nobody is logged in, once: loginctl enable-linger",
     "health_letters_twice": (
         "two devices have the same letters, so that records may have the same codes; look at them: fieldsync server devices"
     ),
