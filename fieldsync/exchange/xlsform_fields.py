@@ -1,21 +1,20 @@
 """The questions of an XLSForm as fields: groups are sections, repeats are types that belong to the one above them."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as filled
 from typing import Any, NamedTuple
 
 from fieldsync.exchange import xlsform_rules as rules
+from fieldsync.exchange.xlsform_names import code_of, language_of, name_of
 from fieldsync.exchange.xlsform_rules import Names, Untranslated
 from fieldsync.schema.cleaning import clean, plain_digits
-from fieldsync.schema.load import CODE, RESERVED_FIELDS, RESERVED_TYPES
+from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES
 from fieldsync.schema.model import MERGES
 from fieldsync.schema.text import NAME
 
 Table = dict[str, Any]
-_LONG = 46  # characters of a name
 _WORDS = 300  # characters of a label or a hint
 _TYPES = {
     "text": "text", "string": "text", "barcode": "text", "hidden": "text",
@@ -44,7 +43,6 @@ _OWN = {
     ),
     *("start-geopoint", "instanceName", "version", "entity", "attribute", "label"),
 }
-_ARABIC = re.compile("[\u0621-\u064a]")
 _MARKUP = re.compile(r"<[^<>]{0,200}>|\*\*|__|\$\{[^}]*\}")
 
 
@@ -108,7 +106,7 @@ class Form:
         self.notes.append(Note("survey", question.row, question.name, what, why))
 
     def _kind(self, wanted: str, label: object, owner: str = "") -> Kind:
-        name = _name(
+        name = name_of(
             wanted, {*self.kinds, *(one.removesuffix(".toml") for one in self.taken)} if owner else set(self.kinds)
         )
         while name in RESERVED_TYPES:
@@ -151,7 +149,7 @@ class Form:
     def _section(self, group: Table, kind: Kind, above: str) -> str:
         if not group.get("label"):
             return above
-        name = _name(str(group.get("name") or "part"), set(kind.sections))
+        name = name_of(str(group.get("name") or "part"), set(kind.sections))
         kind.sections[name] = self._label(group["label"], name)
         return name
 
@@ -179,7 +177,7 @@ class Form:
         bind = child["bind"] if isinstance(child.get("bind"), dict) else {}
         asked = str(child.get("record") or "").partition(".")
         wanted = (asked[2] if asked[0].strip() == kind.name else "") or str(bind.get("entities:saveto") or "") or raw
-        name = _name(wanted, {*kind.questions, *RESERVED_FIELDS})
+        name = name_of(wanted, {*kind.questions, *RESERVED_FIELDS})
         made: Table = {"type": _TYPES[type], "sensitivity": self._sensitivity(child, type), "section": section}
         question = Question(name, row, child, made, relevant)
         if child.get("record") and asked[0].strip() != kind.name:
@@ -222,21 +220,23 @@ class Form:
             return False
         known = {"name", "label", "media", "sms_option", "image", "audio", "video", "geometry"}
         marks = {
-            key: _name(key, set()) for one in found for key in one if key not in known and not key.startswith("__")
+            key: name_of(key, set()) for one in found for key in one if key not in known and not key.startswith("__")
         }
         for one in found:
             raw = str(one.get("name") or "")
-            code = _code(raw, set(question.choices))
+            code = code_of(raw, set(question.choices))
             question.codes.setdefault(raw, code)
             question.choices[code] = self._label(one.get("label"), raw)
             own = {
-                marks[key]: _code(str(one[key]), set()) for key in marks if isinstance(one.get(key), str | int | float)
+                marks[key]: code_of(str(one[key]), set())
+                for key in marks
+                if isinstance(one.get(key), str | int | float)
             }
             if child.get("choice_filter") and own:
                 question.choices[code] = {**question.choices[code], "marks": own}
         question.marks = marks
         question.list = f"{child.get('list_name') or ''}{' filtered' if child.get('choice_filter') else ''}"
-        question.list_name = _name(str(child.get("list_name") or question.name), set())
+        question.list_name = name_of(str(child.get("list_name") or question.name), set())
         if child["type"] == "select all that apply":
             question.field["merge"] = "set"
         return True
@@ -250,7 +250,7 @@ class Form:
             words = clean(_MARKUP.sub(" ", str(text or "")))[:_WORDS].strip()
             words = " ".join(words.split())
             if words:
-                key = _language(language if language not in ("", "default") else self._default, words)
+                key = language_of(language if language not in ("", "default") else self._default, words)
                 self._languages.add(key)
                 found.setdefault(key, words)
         first = found.get("en") or found.get("ar") or next(iter(found.values()), clean(instead)[:_WORDS])
@@ -346,41 +346,6 @@ class Form:
             made.get(key) not in (None, "", "optional") for key in ("required", "rule", "min", "max", "pattern", "past")
         )
         made.setdefault("merge", "review" if strict else "latest")
-
-
-def _name(text: str, taken: set[str] | frozenset[str]) -> str:
-    """A name as forms have them, of a text in any script; one that is not taken."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]+", "_", plain)).strip("_")
-    name = (name if name[:1].isalpha() else f"q_{name}")[:_LONG].strip("_") or "q"
-    made, number = name, 1
-    while made in taken or not NAME.fullmatch(made):
-        number += 1
-        made = f"{name[: _LONG - 5]}_{number}"
-    return made
-
-
-def _code(text: str, taken: set[str]) -> str:
-    plain = unicodedata.normalize("NFKD", plain_digits(text)).encode("ascii", "ignore").decode().lower()
-    code = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")[:_LONG] or "c"
-    made, number = code, 1
-    while made in taken or not CODE.fullmatch(made):
-        number += 1
-        made = f"{code[: _LONG - 5]}_{number}"
-    return made
-
-
-def _language(name: str, words: str) -> str:
-    """`en`, `ar`, or another language's name; of an unknown one what its letters say."""
-    code = re.search(r"\(([a-z]{2,3})\b[^)]*\)", name.lower())
-    if code:
-        return code[1]
-    spoken = name.casefold()
-    if spoken in ("ar", "arabic") or "arab" in spoken or "عرب" in spoken:
-        return "ar"
-    if spoken in ("en", "english") or "engl" in spoken:
-        return "en"
-    return name or ("ar" if _ARABIC.search(words) else "en")
 
 
 def _target(survey: Table) -> str:

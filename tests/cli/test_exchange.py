@@ -1,0 +1,53 @@
+"""Files in and out through the program itself: shapes, exit codes, and questions that scripts are not asked."""
+
+import json
+import sqlite3
+
+import openpyxl
+
+from tests.cli.conftest import World
+
+
+def test_a_workbook_in_and_all_formats_out(world: World) -> None:
+    """The contract's shape; the second time nothing changes; each format is written and can be opened."""
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for row in (["اسم العائلة", "Colour"], ["علي", "red"], ["حسن", "blue"]):
+        book.active.append(row)
+    book.save(world.folder / "f.xlsx")
+    path = str(world.folder / "f.xlsx")
+    refused = world.here("amal", "import", path, "--type", "household", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (3, "bad_file")
+    told = world.here("amal", "import", path, "--type", "household", "--map", "Colour=", "--json").json
+    assert {name: told[name] for name in ("added", "changed", "unchanged", "rejected", "file")} == {
+        "added": 2, "changed": 0, "unchanged": 0, "rejected": 0, "file": path,
+    }  # fmt: skip
+    again = world.here("amal", "import", path, "--type", "household", "--json")
+    assert (again.code, again.json["unchanged"]) == (0, 2)
+    for ending in ("csv", "xlsx", "jsonl", "sqlite", "hxl.csv", "hxl.xlsx"):
+        out = world.folder / f"out.{ending}"
+        done = world.here("amal", "export", "household", "--out", str(out), "--where", "family_name=علي", "--json")
+        assert (done.code, done.json["records"]) == (0, 1)
+    rows = sqlite3.connect(world.folder / "out.sqlite").execute("SELECT family_name FROM household").fetchall()
+    assert rows == [("علي",)]
+    assert world.here("amal", "export", "household", "--out", "x.csv", "--sensitive").code == 7
+
+
+def test_a_form_is_shown_or_written(world: World) -> None:
+    """Without a folder its text; with one its files, which `schema check` finds good; never over a file that is there."""
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.title = "survey"
+    for row in (["type", "name", "label", "relevant"], ["integer", "n", "كم؟", None], ["image", "p", "صورة", None]):
+        book.active.append(row)
+    path = str(world.folder / "count.xlsx")
+    book.save(path)
+    told = world.here("amal", "schema", "import", path, "--json").json
+    assert told["types"] == ["count"]
+    assert "[fields.n]" in told["files"]["count.toml"]
+    assert [(one["row"], one["name"]) for one in told["left"]] == [(3, "p")]
+    folder = str(world.folder / "forms")
+    for lang, code in (("en", 0), ("ar", 3)):
+        assert world.here("amal", "schema", "import", path, "--out", folder, "--lang", lang).code == code
+    assert json.loads(world.here("amal", "schema", "check", folder, "--json").out)["types"] == ["count"]
+    assert world.here("amal", "schema", "import", path, "--type", "Bad Name").code == 2
