@@ -21,6 +21,7 @@ Set = Annotated[
     list[str] | None, Option("--set", metavar="FIELD=VALUE", help="A field's value; members of a set with commas.")
 ]
 From = Annotated[str, Option("--from", metavar="FILE.json", help="A JSON object of fields; - reads standard input.")]
+Plain = Annotated[bool, Option("--plain", help="The form line by line, for screen readers.")]
 Note = Annotated[str | None, Option(help="Why, for whoever reads the history.")]
 
 
@@ -36,6 +37,7 @@ def add(
     anyway: Annotated[
         bool, Option("--anyway", help="Save without asking, even if it may be registered already.")
     ] = False,
+    plain: Plain = False,
 ) -> None:
     """Save a new record; without --set and --from on a terminal, a form asks. Who may be registered already is shown first.
 
@@ -45,7 +47,7 @@ def add(
 
     with opened(ctx) as node:
         if set_ is None and not from_:
-            _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open)
+            _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open, plain=plain)
             return
         changes = _wanted(node, type, {}, set_, from_).changes()
         found = _duplicates(ctx, node, type, changes)
@@ -67,6 +69,7 @@ def edit(
     count: Annotated[list[str] | None, Option(metavar="TALLY=+2", help="Count up or down.")] = None,
     say: Annotated[list[str] | None, Option(metavar="LOG=TEXT", help="Add an entry to a log.")] = None,
     note: Note = None,
+    plain: Plain = False,
 ) -> None:
     """Change only these fields; without any on a terminal, the form asks.
 
@@ -77,7 +80,7 @@ def edit(
 
     with opened(ctx) as node:
         if not (set_ or from_ or unset or put or drop or count or say):
-            _ask_edit(ctx, node, record, note)
+            _ask_edit(ctx, node, record, note, plain=plain)
             return
         found = read.show(node, record)
         wanted = _wanted(node, found["type"], found["fields"], set_, from_)
@@ -149,29 +152,34 @@ def _may_go_on(ctx: typer.Context, node: "Node", found: list[dict[str, Any]]) ->
 
 
 def _ask_new(
-    ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool
+    ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool, plain: bool
 ) -> None:
     """Ask for a new record in the form, again and again with `stay_open`."""
     from fieldsync.sync import save
 
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
-    from fieldsync.ui.prompts import Form
-
     node.may_write(unit or (node.units[0] if node.units else ""))
-    if node.schema.type(type).retired:
+    kind = node.schema.type(type)
+    if kind.retired:
         raise errors.RetiredType(type=type)
     while True:
-        changes = Form(tables(ctx), node, node.schema.type(type)).ask()
-        if changes is None:
-            return
-        if _may_go_on(ctx, node, _duplicates(ctx, node, type, changes)):
-            _tell_record(ctx, node, save.add(node, type, changes, unit=unit, note=note).hex())
+        if plain:
+            from fieldsync.ui.prompts import Form
+
+            changes = Form(tables(ctx), node, kind).ask()
+            if _may_go_on(ctx, node, _duplicates(ctx, node, type, changes)):
+                _tell_record(ctx, node, save.add(node, type, changes, unit=unit, note=note).hex())
+        else:
+            from fieldsync.ui import record_forms
+
+            saved = record_forms.run(record_forms.new_form(tables(ctx), node, kind, unit=unit, note=note))
+            _tell_record(ctx, node, saved.hex())
         if not stay_open:
             return
 
 
-def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> None:
+def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None, *, plain: bool) -> None:
     """Ask in the form, which remembers what it was opened on: what it did not change, it does not write."""
     from fieldsync.sync import find, save
 
@@ -180,13 +188,16 @@ def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> N
         node.may_write(*save.units_of(tx, row))
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
-    from fieldsync.ui.prompts import Form
+    if plain:
+        from fieldsync.ui.prompts import Form
 
-    form = Form(tables(ctx), node, node.schema.type(row.state.type), row.doc)
-    changes = form.ask()
-    if changes is not None:
+        changes = Form(tables(ctx), node, node.schema.type(row.state.type), row.doc).ask()
         save.edit(node, row.state.record.hex(), changes, note=note, based_on=row.state)
-        _tell_record(ctx, node, row.state.record.hex())
+    else:
+        from fieldsync.ui import record_forms
+
+        record_forms.run(record_forms.edit_form(tables(ctx), node, row, note=note))
+    _tell_record(ctx, node, row.state.record.hex())
 
 
 def show(

@@ -41,9 +41,9 @@ def review(
             raise errors.RoleRefused(role=node.role, needs=["supervisor", "admin"])
         _check_names(node, type_, field)
         if not plain:
-            from fieldsync.ui import review_screen
+            from fieldsync.ui import review_app
 
-            review_screen.run(tables(ctx), node, unit=unit, type=type_, field=field)
+            review_app.run(tables(ctx), node, unit=unit, type=type_, field=field)
             return
         from fieldsync.ui.review import Review
 

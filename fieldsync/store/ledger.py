@@ -31,6 +31,10 @@ class Ledger(Numbered):
         """Set one of the node's facts."""
         self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def forget(self, key: str) -> None:
+        """Have one of the node's facts no more."""
+        self.sql("DELETE FROM meta WHERE key = ?", (key,))
+
     def keep_schema(self, hash: bytes, schema: bytes) -> None:
         """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""
         self.sql("DELETE FROM schema_past WHERE hash = ?", (hash,))

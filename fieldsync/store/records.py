@@ -92,6 +92,7 @@ class Records(Channels, Search, Blocks):
             self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
             self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
+            self.sql("DELETE FROM meta WHERE key = ?", (f"draft {row.state.record.hex()}",))  # an unfinished edit of it
             self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
             self.unblock(row.n, row.state.type, row.doc)
         self.forget_same([row.state.record for row in rows])

@@ -17,6 +17,7 @@ from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
 from fieldsync.store.contract import Logged, Row, covers, home_unit
+from fieldsync.sync import drafts
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -75,22 +76,9 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
     for draft in drafts:
         seq += 1
         at = stamp.tick(at, now)
-        context_ = commit.contexts(draft.seen) if draft.seen else ()
-        commits.append(
-            Commit(
-                commit.FORMAT,
-                me,
-                seq,
-                at,
-                node.person,
-                draft.type,
-                draft.form,
-                draft.record,
-                draft.note,
-                draft.fields,
-                context_,
-            )
-        )
+        seen = commit.contexts(draft.seen) if draft.seen else ()
+        whose = draft.type, draft.form, draft.record, draft.note, draft.fields
+        commits.append(Commit(commit.FORMAT, me, seq, at, node.person, *whose, seen))
     bodies = [commit.encode(c) for c in commits]
     for one, body in zip(commits, bodies, strict=True):
         if len(body) > _SMALL:
@@ -117,18 +105,61 @@ def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
 # --- add --------------------------------------------------------------------------------------------------------------
 
 
+class New(NamedTuple):
+    """A record to be added; with an id of its own where others of the same save name it."""
+
+    type: str
+    changes: Changes
+    record: bytes | None = None
+
+
 def add(node: Node, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None) -> bytes:
     """Save a new record and return its id. UnknownType, UnknownField, IllegalValue, Incomplete, UnitRefused, RoleRefused."""
+    return add_all(node, [New(type, changes)], unit=unit, note=note)[0]
+
+
+def add_all(
+    node: Node,
+    wanted: Sequence[New],
+    *,
+    unit: str | None = None,
+    note: str | None = None,
+    unfinished: str | None = None,
+) -> list[bytes]:
+    """Save new records together, all of them or none, owners first; return their ids. Raises as `add` does.
+
+    `unfinished` is the name of the form's draft that they were, which is then forgotten.
+    """
+    made: list[Draft] = []
+    units: dict[bytes, str] = {}
     with node.store.write() as tx:
-        draft = draft_add(node, tx, type, changes, unit=unit, note=note)
-        commit_drafts(node, tx, [draft])
-    return draft.record
+        for one in wanted:
+            owner = node.schema.type(one.type).belongs_to
+            named = one.changes.set.get(owner) if owner else None
+            place = unit or (units.get(uuid.UUID(named).bytes) if isinstance(named, str) and is_id(named) else None)
+            draft = draft_add(node, tx, *one[:2], unit=place, note=note, record=one.record, after=len(made))
+            units[draft.record] = str(draft.fields["_unit"])
+            made.append(draft)
+        commit_drafts(node, tx, made)
+        drafts.drop(tx, unfinished)
+    return [one.record for one in made]
 
 
 def draft_add(
-    node: Node, tx: Tx, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None
+    node: Node,
+    tx: Tx,
+    type: str,
+    changes: Changes,
+    *,
+    unit: str | None = None,
+    note: str | None = None,
+    record: bytes | None = None,
+    after: int = 0,
 ) -> Draft:
-    """Return the draft of a new record, its unit that of its owner or the person's own; the same errors."""
+    """Return the draft of a new record, its unit that of its owner or the person's own; the same errors.
+
+    `record` is its id where others of the same save name it; `after` as many of these come before it.
+    """
     kind = node.schema.type(type)
     fields = new_fields(node, tx, kind, changes)
     unit = unit or _home_unit(node, tx, kind, fields)
@@ -136,8 +167,8 @@ def draft_add(
     fields["_unit"] = unit
     fields["_code"] = next_code(node, tx, unit)[0]
     _counts(node, kind, changes, fields, None)
-    _logs(node, tx, kind, changes, fields)
-    return Draft(node.new_id(), type, kind.version, dict(sorted(fields.items())), {}, _note(note))
+    _logs(node, tx, kind, changes, fields, after=after)
+    return Draft(record or node.new_id(), type, kind.version, dict(sorted(fields.items())), {}, _note(note))
 
 
 def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
@@ -195,7 +226,15 @@ def _members(kind: Type, name: str, members: Sequence[object], *, new: bool = Tr
 # --- edit -------------------------------------------------------------------------------------------------------------
 
 
-def edit(node: Node, ref: str, changes: Changes, *, note: str | None = None, based_on: State | None = None) -> bytes:
+def edit(
+    node: Node,
+    ref: str,
+    changes: Changes,
+    *,
+    note: str | None = None,
+    based_on: State | None = None,
+    unfinished: str | None = None,
+) -> bytes:
     """Save what a person changed of a record, and nothing else; return its id.
 
     `based_on` is the state that a form was filled from: values that are still the form's old ones are no change, and a
@@ -206,6 +245,7 @@ def edit(node: Node, ref: str, changes: Changes, *, note: str | None = None, bas
         draft = draft_change(node, tx, row, changes, note=note, based_on=based_on)
         if draft is not None:
             commit_drafts(node, tx, [draft])
+        drafts.drop(tx, unfinished)
     return row.state.record
 
 
@@ -304,15 +344,15 @@ def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
     return {name: value for name, value in fields.items() if not stale(name, value)}
 
 
-def _logs(node: Node, tx: Tx, kind: Type, changes: Changes, fields: Fields) -> None:
-    """Add log entries, each a register of its own named after the commit that it comes with."""
+def _logs(node: Node, tx: Tx, kind: Type, changes: Changes, fields: Fields, *, after: int = 0) -> None:
+    """Add log entries, each a register of its own named after the commit that it comes with, `after` others of the same save."""
     for name, text in changes.say.items():
         spec = kind.field(name)
         if spec.kind != "log":
             raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_log")
         device = tx.device(node.device)
         assert device is not None
-        fields[f"{name}/{node.device.hex()[:8]}-{device.head + 1}"] = validate.check_new_member(spec, text)
+        fields[f"{name}/{node.device.hex()[:8]}-{device.head + after + 1}"] = validate.check_new_member(spec, text)
 
 
 def remove(node: Node, ref: str, reason: str) -> bytes:

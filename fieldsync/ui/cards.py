@@ -9,6 +9,7 @@ from fieldsync.schema import validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.sync import read
 from fieldsync.sync.node import Node
+from fieldsync.ui import direction
 from fieldsync.ui.terminal import Terminal
 from fieldsync.ui.words import Shown
 
@@ -119,6 +120,10 @@ class Cards(Terminal):
             return Shown("".join(f"\n{INDENT * 2}{entry}" for entry in entries))
         return self.several(self._word(field, member) for member in value)
 
+    def plain_words(self, kind: Type, name: str, value: object) -> str:
+        """A value as it is written into a line where one can change it: without anything that keeps it apart."""
+        return direction.bare(self.shown(kind, name, value))
+
     def _word(self, field: Field | None, value: object) -> Shown:
         if isinstance(value, bool):
             return Shown(self.phrase("yes" if value else "no"))
@@ -179,6 +184,11 @@ class Cards(Terminal):
 def when(at: str) -> str:
     """A time of the contract's JSON as people read it here: local, to the minute, in ASCII digits."""
     return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def when_ms(at: int) -> str:
+    """A time in milliseconds since 1970 as people read it here."""
+    return datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def size(count: int) -> str:

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
@@ -201,9 +202,10 @@ class Choose(Dialog[str]):
             yield self.title_paper()
             yield self.keys_paper(*((key, word) for key, _, word in self._answers))
 
-    def on_key(self, event: object) -> None:
-        """Take the answer of that key."""
-        pressed = getattr(event, "key", "")
+    def on_key(self, event: Key) -> None:
+        """Take the answer of that key, and let nobody below have it."""
+        event.stop()
         for key, also, _ in self._answers:
-            if pressed in (key.lower(), also):
+            if event.key in (key.lower(), also):
                 self.dismiss(key)
+                return

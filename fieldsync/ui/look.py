@@ -20,4 +20,16 @@ ModalScreen { align: center middle; background: #0a0d10 60%; }
 .box .title { text-style: bold; }
 .box .keys { margin-top: 1; color: #8b98a8; }
 .box VerticalScroll { height: auto; max-height: 16; }
+#form { height: 1fr; scrollbar-size: 1 1; scrollbar-background: #12171c; scrollbar-color: #33404d; }
+#members { height: auto; }
+.section { margin-top: 1; }
+Question { height: auto; }
+Question .label { width: 30; padding: 0 0 0 2; }
+Question .members { width: auto; max-width: 30; min-width: 12; margin: 0 1 0 0; color: #93d39a; }
+Question Input, Question Input:focus { border: none; height: 1; padding: 0 1; width: 1fr; background: #1a2129; }
+Question Input:focus { background: #243140; }
+Question TextArea, Question TextArea:focus { border: none; height: 3; padding: 0 1; width: 1fr; background: #1a2129; }
+Question TextArea:focus { background: #243140; }
+.doing:focus { background: #243140; text-style: bold; }
+#foot { height: 6; background: #161c22; }
 """

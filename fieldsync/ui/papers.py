@@ -25,8 +25,10 @@ class Paper(Widget):
 
     def renew(self) -> None:
         """Have all of it written again."""
+        width, before = self._lines
         self._lines = (-1, [])
-        self.refresh(layout=True)
+        # placing everything anew is slow: only when it has become longer or shorter
+        self.refresh(layout=width < 0 or len(self.lines(width)) != len(before))
 
     def lines(self, width: int) -> list[Text]:
         """Return its lines at a width."""

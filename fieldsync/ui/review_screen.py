@@ -1,13 +1,12 @@
 """Deciding on a full screen: the queue, one question with all its sides next to each other, and a key for whatever may be done."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
-from textual import work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 from textual.events import Key
@@ -20,7 +19,7 @@ from fieldsync.sync import review as reviews
 from fieldsync.sync.history import history
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
-from fieldsync.ui import dialogs, look
+from fieldsync.ui import dialogs
 from fieldsync.ui.filling import refused
 from fieldsync.ui.matters import Matter, matter_of, rules, told_history
 from fieldsync.ui.narrowing import Narrowed, facets, words
@@ -177,6 +176,24 @@ class ReviewScreen(Screen[None]):
         ]  # fmt: skip
         return keys(self.pen, [(key, self.out.phrase(word)) for key, word in named], width, f"bold {ACCENT}", QUIET)
 
+    # --- one thing at a time ---
+
+    def _ask(self, flow: Callable[[], Awaitable[None]]) -> None:
+        """Go through questions; until their end no key counts here: what was typed ahead was meant for them."""
+
+        async def run() -> None:
+            try:
+                await flow()
+            finally:
+                self._busy = False
+
+        self._busy = True
+        self.run_worker(run())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - the library's
+        """Say whether a key counts here now."""
+        return not self._busy and self.is_current
+
     # --- moving ---
 
     def action_go(self, steps: int) -> None:
@@ -202,7 +219,7 @@ class ReviewScreen(Screen[None]):
     def on_key(self, event: Key) -> None:
         """A digit, in either script, takes that side."""
         digit = names.plain(event.character or "")
-        if len(digit) == 1 and digit.isdecimal() and self._matter is not None:
+        if len(digit) == 1 and digit.isdecimal() and self._matter is not None and self.check_action("take", ()):
             event.stop()
             if int(digit) < len(self._matter.sides):
                 self._take(int(digit))
@@ -261,9 +278,11 @@ class ReviewScreen(Screen[None]):
         self._said = Part(self.out.phrase("review_undone"), GOOD)
         self._open(last.taken[0][0])
 
-    @work
-    async def action_edit(self) -> None:
+    def action_edit(self) -> None:
         """Type another value, judged by the form while it is typed; choices are chosen."""
+        self._ask(self._edit_asked)
+
+    async def _edit_asked(self) -> None:
         matter = self._matter
         if matter is None or not matter.editable:
             return
@@ -273,9 +292,11 @@ class ReviewScreen(Screen[None]):
             shown = self.out.shown(matter.kind, matter.item["field"], value)
             self._decide([decision], [self._at], f"✓ {matter.title}: {shown}")
 
-    @work
-    async def action_note(self) -> None:
+    def action_note(self) -> None:
         """Write why, for whoever reads the history."""
+        self._ask(self._note_asked)
+
+    async def _note_asked(self) -> None:
         if self._matter is not None:
             title = self.out.phrase("review_note_title")
             note = await self.app.push_screen_wait(dialogs.Ask(self.pen, title, value=self._note))
@@ -285,19 +306,17 @@ class ReviewScreen(Screen[None]):
 
     # --- many at once ---
 
-    @work
-    async def action_alike(self) -> None:
+    def action_alike(self) -> None:
         """Decide all conflicts of this field by one rule, after looking at every record that this touches."""
-        if self._matter is None or self._busy:
+        self._ask(self._alike_asked)
+
+    async def _alike_asked(self) -> None:
+        if self._matter is None:
             return
         here = self._waiting[self._at]
         places = [i for i, one in enumerate(self._waiting) if (one.type, one.field) == (here.type, here.field)]
-        self._busy = True
-        try:
-            matters = await self._read([self._waiting[place] for place in places])
-        finally:
-            self._busy = False
-            self._say("")
+        matters = await self._read([self._waiting[place] for place in places])
+        self._say("")
         items = [matter.item for matter in matters if matter is not None]
         named = rules(self.out, items)
         title = self.out.phrase("review_alike", field=self._matter.title, n=f"{len(items):,}")
@@ -345,9 +364,11 @@ class ReviewScreen(Screen[None]):
 
     # --- the rest ---
 
-    @work
-    async def action_filter(self) -> None:
+    def action_filter(self) -> None:
         """Narrow the queue to a type, a field, or a unit; each with how many it leaves."""
+        self._ask(self._filter_asked)
+
+    async def _filter_asked(self) -> None:
         found = facets(self.node, self.out, self._narrowed)
         title = self.out.phrase("review_filter")
         chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in found]))
@@ -374,27 +395,3 @@ class ReviewScreen(Screen[None]):
     def action_quit(self) -> None:
         """Leave; what was decided is saved already."""
         self.app.exit()
-
-
-class ReviewApp(App[None]):
-    """`review` on a terminal."""
-
-    CSS = look.ALL
-    ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = []
-
-    def __init__(self, node: Node, out: Tables, narrowed: Narrowed | None = None) -> None:
-        super().__init__()
-        self.review = ReviewScreen(node, out, narrowed or Narrowed())
-
-    def get_default_screen(self) -> Screen[None]:
-        """Its only screen."""
-        return self.review
-
-
-def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
-    """Show the screen until somebody leaves it; say what came of it."""
-    out.of(node)
-    app = ReviewApp(node, out, Narrowed(unit, type, field))
-    app.run(mouse=False)
-    out.say("review_done", decided=app.review.decided, left=len(queue.waiting(node)))

@@ -1,5 +1,7 @@
 """The full screens as people meet them: the real command in tmux at 80 by 24, in both languages."""
 
+import time
+
 from tests.cli.conftest import World
 from tests.cli.tmux import terminal
 
@@ -73,3 +75,45 @@ def test_in_arabic_with_an_arabic_keyboard(world: World) -> None:
         screen.until("تقرّر: 1")
     assert world.json("samar", "show", code)["fields"]["location"] == "بانياس"
     assert world.json("samar", "history", code)[-1]["note"] == "اتصلنا بهم"
+
+
+def test_a_form_survives_a_power_cut(world: World) -> None:
+    """Half a form is typed and the program killed; the next `add` offers it, and saving it is an ordinary save."""
+    world.environment["FIELDSYNC_RTL"] = "plain"
+    with terminal(world) as screen:
+        screen.start(*world.command("amal", "add", "household"))
+        screen.until("New: Household")
+        screen.type("الأسعد")
+        screen.press("Enter", "Tab", "Tab")
+        screen.type("2099-01-01")
+        screen.until("✗ lies in the future")
+        screen.press(*["BSpace"] * 10)
+        screen.type("٢٠٢٦-٠١-٠٥")
+        screen.press("Enter")
+        time.sleep(1.5)  # a draft is kept every second
+        screen.kill()
+        screen.start(*world.command("amal", "add", "household"))
+        screen.until("2 answers")
+        screen.press("Enter")
+        screen.until("2026-01-05")
+        screen.press("C-s")
+        screen.until("Still missing: Head of family")
+    [made] = world.json("amal", "list", "household")
+    assert (made["fields"]["family_name"], made["fields"]["registered_on"]) == ("الأسعد", "2026-01-05")
+
+
+def test_a_form_in_arabic_left_with_what_was_typed(world: World) -> None:
+    """Esc asks what becomes of it; kept, it is said how one gets it back, and the exit code is that of leaving."""
+    world.environment["FIELDSYNC_RTL"] = "plain"
+    code = world.add("amal", "household", family_name="علي", location="جبلة")["code"]
+    with terminal(world) as screen:
+        screen.start(*world.command("amal", "--lang", "ar", "edit", code))
+        screen.until("تعديل: أسرة")
+        screen.press("Tab", "Tab")
+        screen.type("12")
+        screen.press("Escape")
+        screen.until("لم يُحفظ بعد")
+        screen.press("Enter")
+        screen.until("ما كتبتموه باقٍ")
+        screen.until("Pane is dead (status 130")
+    assert "family_book_no" not in world.json("amal", "show", code)["fields"]

@@ -121,7 +121,7 @@ class Talk:
 
 def test_the_form_asks_judges_and_goes_back(world: World) -> None:
     """Choices by number and by word, a wrong value refused at once, a condition that opens a question, a way back."""
-    talk = Talk(world, "amal", "add", "household")
+    talk = Talk(world, "amal", "add", "household", "--plain")
     talk.answer("Family name *: ", "123")
     talk.answer("✗ not written as it should be", "محمد أحمد")
     talk.answer("Head of family *: ", "")
@@ -161,7 +161,7 @@ def test_a_stale_form_reverts_nothing(world: World) -> None:
         world.json(who, "sync")
     world.json("basim", "edit", code, "--set", "address=الجديد")
     world.json("basim", "sync")
-    talk = Talk(world, "amal", "edit", code)
+    talk = Talk(world, "amal", "edit", code, "--plain")
     talk.until("Family name * [علي]: ")
     world.json("amal", "sync")
     talk._read = 0
@@ -174,7 +174,7 @@ def test_a_stale_form_reverts_nothing(world: World) -> None:
 
 def test_leaving_a_form_saves_nothing(world: World) -> None:
     """Ctrl-C is exit 130, without a word."""
-    talk = Talk(world, "amal", "add", "household", "--lang", "ar")
+    talk = Talk(world, "amal", "add", "household", "--plain", "--lang", "ar")
     talk.answer("اسم العائلة *: ", "علي")
     talk.until("رب الأسرة *: ")
     assert talk.interrupted() == 130

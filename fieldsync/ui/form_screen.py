@@ -1,0 +1,386 @@
+"""A form on a full screen: its questions in sections, judged while one types, those asked for that the answers call for."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.events import DescendantFocus, Key
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from fieldsync.sync.node import Node
+from fieldsync.ui.filling import Filling
+from fieldsync.ui.form_rows import Option, Question
+from fieldsync.ui.papers import Paper, keys
+from fieldsync.ui.pen import ACCENT, BAD, GOOD, QUIET, Part, Pen
+from fieldsync.ui.rosters import Member, Roster, asked_of_tie, new_member
+from fieldsync.ui.tables import Tables
+
+_OPTIONS = 5  # lines of what there is to choose
+_KEEP_EVERY = 1.0  # seconds between two looks whether a draft has changed
+
+
+@dataclass
+class Sheet:
+    """Questions of one record; `only` these fields, or all that are asked for."""
+
+    filling: Filling
+    only: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
+
+    def fields(self) -> list[str]:
+        """The fields that may ever be asked for, in the form's order."""
+        fields = sorted(
+            self.filling.kind.fields.values(), key=lambda field: field.type == "state"
+        )  # the state comes last
+        return [
+            field.name
+            for field in fields
+            if field.kind != "derived"
+            and not field.retired
+            and (field.type != "state" or not self.filling.new)
+            and (field.kind != "tally" or not self.filling.new)
+            and (self.only is None or field.name in self.only)
+            and field.name not in self.without
+        ]
+
+
+class Line(Paper, can_focus=True):
+    """A line that does something when Enter is pressed on it."""
+
+    def __init__(
+        self, pen: Pen, words: Callable[[], str], act: Callable[[], None], *, drop: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(self._written, classes="doing")
+        self._pen, self._words, self.act, self._drop = pen, words, act, drop
+
+    def _written(self, width: int) -> list[Text]:
+        return [self._pen.line([Part("  "), Part(self._words())], width)]
+
+    def on_key(self, event: Key) -> None:
+        """Delete takes a member out again."""
+        if event.key in ("delete", "backspace") and self._drop is not None:
+            event.stop()
+            self._drop()
+
+
+class FormScreen(Screen[bool]):
+    """One form; ends with True when it was saved or accepted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "down(1)", show=False, priority=True),
+        Binding("up", "down(-1)", show=False, priority=True),
+        Binding("enter", "enter", show=False, priority=True),
+        Binding("tab", "field(1)", show=False, priority=True),
+        Binding("shift+tab", "field(-1)", show=False, priority=True),
+        Binding("ctrl+s,f2", "save", show=False, priority=True),
+        Binding("escape", "leave", show=False),
+        Binding("ctrl+c", "break_off", show=False, priority=True),
+    ]
+
+    def __init__(
+        self, node: Node, out: Tables, title: str, sheets: Sequence[Sheet], *, roster: Roster | None = None
+    ) -> None:
+        super().__init__()
+        self.node, self.out, self.pen = node, out, Pen(out)
+        self.title_words = title
+        self.sheets = list(sheets)
+        self.roster = roster
+        self.members: list[Member] = []
+        self.questions = [
+            Question(self.pen, sheet.filling, sheet.filling.kind.fields[name])
+            for sheet in sheets
+            for name in sheet.fields()
+        ]
+        self._opening = False
+        self._missing: dict[int, frozenset[str]] = {}  # by sheet: what is still needed
+        self._option = -1
+        self._options: Sequence[Option] = ()
+        self._said: Part | None = None
+
+    # --- what is seen ---
+
+    def compose(self) -> ComposeResult:
+        """Head, questions with their sections, foot, keys."""
+        yield Paper(self._head, id="head")
+        with VerticalScroll(id="form", can_focus=False):
+            section: tuple[int, str] | None = None
+            for question in self.questions:
+                here = id(question.filling), question.field.section
+                if here != section:
+                    section = here
+                    yield Paper(self._section(question), classes="section")
+                yield question
+            yield VerticalScroll(id="members", can_focus=False)
+            yield Line(self.pen, lambda: self.out.phrase("form_done"), self._save)
+        yield Paper(self._foot, id="foot")
+        yield Paper(self._keys, id="keys")
+
+    def _section(self, question: Question) -> Callable[[int], list[Text]]:
+        kind = question.filling.kind
+        label = kind.sections.get(question.field.section, {}).get(self.out.lang) or kind.label.get(
+            self.out.lang, kind.name
+        )
+        return lambda width: [self.pen.line(label, width, style=f"bold {ACCENT}")]
+
+    def on_mount(self) -> None:
+        """Begin with the first question."""
+        self.show_members()
+        for question in self.questions:
+            question.renew()
+        self._answered()
+        first = next((one for one in self.questions if one.display), None)
+        if first is not None:
+            first.line.focus()
+
+    def ask_what_is_asked(self) -> None:
+        """Show the questions that the answers call for, and the sections that have any."""
+        asked = {(id(sheet.filling), name) for sheet in self.sheets for name in sheet.filling.asked()}
+        shown: dict[Widget, bool] = {}
+        section: Widget | None = None
+        for child in self.query_one("#form").children:
+            if isinstance(child, Question):
+                shown[child] = (id(child.filling), child.field.name) in asked
+                if section is not None and shown[child]:
+                    shown[section] = True
+            elif child.has_class("section"):
+                section = child
+                shown[child] = False
+        for widget, display in shown.items():
+            if widget.display is not display:
+                widget.display = display
+
+    def show_members(self) -> None:
+        """List the members, with a line to add one."""
+        place = self.query_one("#members")
+        place.remove_children()
+        place.display = self.roster is not None
+        if self.roster is None:
+            return
+        title = self.roster.being.plural.get(self.out.lang, self.roster.being.name)
+        place.mount(Paper(lambda width: [self.pen.line(title, width, style=f"bold {ACCENT}")], classes="section"))
+        for member in self.members:
+            place.mount(Line(self.pen, member.words, partial(self._open, member), drop=partial(self._drop, member)))
+        place.mount(Line(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._open, None)))
+
+    def _head(self, width: int) -> list[Text]:
+        parts = [Part(f" {self.title_words}", "bold")]
+        missing = sum(1 for one in self.questions if one.display and self._is_missing(one))
+        parts.append(Part("   " + self.out.phrase("form_missing", n=missing), QUIET) if missing else Part("   ✓", GOOD))
+        return [self.pen.line(parts, width)]
+
+    def _foot(self, width: int) -> list[Text]:
+        question = self._here()
+        said = self._said or (question.said() if question is not None else Part(""))
+        lines = self.pen.lines([Part(" "), said], width, most=2)
+        start = max(0, min(self._option - _OPTIONS // 2, len(self._options) - _OPTIONS))
+        for at, option in list(enumerate(self._options))[start : start + _OPTIONS]:
+            chosen = question is not None and question.field.kind == "set" and option.value in question.members
+            mark = "▸ " if at == self._option else "  "
+            parts = [
+                Part(f" {mark}", ACCENT),
+                Part("✓ " if chosen else "", GOOD),
+                Part(option.words, "bold" if at == self._option else ""),
+            ]
+            lines.append(self.pen.line(parts, width))
+        return (lines + [Text()] * (_OPTIONS + 1))[: _OPTIONS + 1]
+
+    def _keys(self, width: int) -> list[Text]:
+        pairs = [
+            ("Enter", "key_next"),
+            ("↑↓", "key_choose"),
+            ("Tab", "key_field"),
+            ("Ctrl-S", "key_save"),
+            ("Esc", "key_leave"),
+        ]
+        return keys(self.pen, [(key, self.out.phrase(word)) for key, word in pairs], width, f"bold {ACCENT}", QUIET)
+
+    def _here(self) -> Question | None:
+        focused = self.focused
+        return focused.parent if focused is not None and isinstance(focused.parent, Question) else None
+
+    def say(self, text: str, style: str = BAD) -> None:
+        """Say something at the foot until the next key."""
+        self._said = Part(text, style)
+        self.query_one("#foot", Paper).renew()
+
+    def _look(self) -> None:
+        """Bring the foot in line with the question that one is at."""
+        question = self._here()
+        self._options = question.options() if question is not None else ()
+        self._option = question.marked(self._options) if question is not None else -1
+        self._said = None
+        self.query_one("#foot", Paper).renew()
+
+    # --- answering ---
+
+    @on(DescendantFocus)
+    def came(self) -> None:
+        """Another question."""
+        self._look()
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def typed(self, event: Input.Changed | TextArea.Changed) -> None:
+        """Judge what is typed, and ask what follows from it."""
+        event.stop()
+        line = event.control
+        if isinstance(line.parent, Question):
+            line.parent.answer()
+            self._answered()
+            if line.parent is self._here():
+                self._look()
+
+    def _answered(self) -> None:
+        self._missing = {id(sheet.filling): frozenset(sheet.filling.missing()) for sheet in self.sheets}
+        self.ask_what_is_asked()
+        for question in self.questions:
+            question.need(question.field.required == "always" or self._is_missing(question))
+        self.query_one("#head", Paper).renew()
+
+    def _is_missing(self, question: Question) -> bool:
+        return question.field.name in self._missing.get(id(question.filling), ())
+
+    async def _caught_up(self) -> None:
+        """Wait until all that was typed has arrived: on a slow line letters and the keys behind them come in one piece.
+
+        The keys that leave a question come before the letters' own way through the question; so they wait for them.
+        """
+        node = self.focused
+        while node is not None:
+            done = asyncio.Event()
+            node.call_later(done.set)
+            await done.wait()
+            if node is self:
+                break
+            node = node.parent  # type: ignore[assignment]  # up to this screen all are widgets
+
+    async def action_enter(self) -> None:
+        """Take the marked answer, or what is typed, and go on; on a line that does something, do it."""
+        await self._caught_up()
+        question, focused = self._here(), self.focused
+        if isinstance(focused, Line):
+            focused.act()
+        elif isinstance(focused, TextArea):
+            focused.insert("\n")
+        elif question is not None:
+            if self._entered(question):
+                self.focus_next()
+            else:
+                self._look()
+        await self._caught_up()
+
+    def _entered(self, question: Question) -> bool:
+        """Take an answer; say whether that question is done."""
+        done = True
+        if 0 <= self._option < len(self._options):
+            done = question.choose(self._options[self._option])
+        elif question.take_member():
+            done = False
+        self._answered()
+        return done
+
+    async def action_field(self, steps: int) -> None:
+        """Go to the next question, or the one before."""
+        await self._caught_up()
+        if steps > 0:
+            self.focus_next()
+        else:
+            self.focus_previous()
+        await self._caught_up()
+
+    async def action_down(self, steps: int) -> None:
+        """Mark another answer where there are some, else go to another question."""
+        await self._caught_up()
+        if isinstance(self.focused, TextArea):
+            move = self.focused.action_cursor_down if steps > 0 else self.focused.action_cursor_up
+            move()
+            return
+        if self._options:
+            self._option = (
+                (self._option + steps) % len(self._options)
+                if self._option >= 0 or steps > 0
+                else len(self._options) - 1
+            )
+            self.query_one("#foot", Paper).renew()
+        else:
+            await self.action_field(steps)
+
+    def on_key(self, event: Key) -> None:
+        """Backspace in an empty line takes the last member of a set out."""
+        question = self._here()
+        if event.key == "backspace" and question is not None and question.drop_member():
+            self._answered()
+            self._look()
+
+    # --- members ---
+
+    def _open(self, member: Member | None) -> None:
+        if self.is_current and not self._opening:
+            self._opening = True
+            self.open_member(member)
+
+    @work
+    async def open_member(self, member: Member | None) -> None:
+        """Fill in a member, a new one or one of the list."""
+        if self.roster is None:
+            return
+        one = member or new_member(self.node, self.roster, self.out.lang)
+        title = self.roster.being.label.get(self.out.lang, self.roster.being.name)
+        sheets = [
+            Sheet(one.tie, frozenset(field.name for field in asked_of_tie(self.roster))),
+            Sheet(one.being, without=frozenset({str(self.roster.being.belongs_to)})),
+        ]
+        accepted = await self.app.push_screen_wait(FormScreen(self.node, self.out, title, sheets))
+        self._opening = False
+        if accepted and member is None:
+            self.members.append(one)
+        self.show_members()
+        self.call_after_refresh(self._to_adding)
+
+    def _to_adding(self) -> None:
+        list(self.query_one("#members").query(Line))[-1].focus()
+
+    def _drop(self, member: Member) -> None:
+        self.members.remove(member)
+        self.show_members()
+        self.call_after_refresh(self._to_adding)
+
+    # --- the end ---
+
+    def wrong(self) -> Question | None:
+        """The first question whose answer cannot be taken."""
+        return next((one for one in self.questions if one.display and one.wrong), None)
+
+    async def action_save(self) -> None:
+        """Accept the form, unless an answer is wrong: then go there."""
+        await self._caught_up()
+        self._save()
+
+    def _save(self) -> None:
+        wrong = self.wrong()
+        if wrong is not None:
+            wrong.line.focus()
+            self.call_after_refresh(lambda: self.say(f"✗ {wrong.wrong}"))
+            return
+        self.finish()
+
+    def finish(self) -> None:
+        """What follows when all is legal."""
+        self.dismiss(True)
+
+    def action_leave(self) -> None:
+        """Leave without accepting it."""
+        self.dismiss(False)
+
+    def action_break_off(self) -> None:
+        """Leave everything at once; the draft stays."""
+        self.app.exit(None)

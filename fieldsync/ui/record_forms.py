@@ -1,0 +1,50 @@
+"""The full-screen forms of `add` and `edit`: what they begin with, and what saving them means."""
+
+from fieldsync.schema.model import Type
+from fieldsync.store.contract import Row
+from fieldsync.sync import drafts, save
+from fieldsync.sync.node import Node
+from fieldsync.ui.filling import Filling
+from fieldsync.ui.record_screen import FormApp, RecordScreen
+from fieldsync.ui.rosters import all_new, roster_of
+from fieldsync.ui.tables import Tables
+
+
+def new_form(out: Tables, node: Node, kind: Type, *, unit: str | None, note: str | None) -> FormApp:
+    """Return the form of a new record; its members are saved with it."""
+    out.of(node)
+    draft, roster = drafts.key(kind.name), roster_of(node.schema, kind)
+
+    def keep(screen: RecordScreen) -> bytes:
+        changes = screen.sheets[0].filling.changes()
+        wanted = all_new(node, kind, changes, roster, screen.members)
+        return save.add_all(node, wanted, unit=unit, note=note, unfinished=draft)[0]
+
+    title = out.phrase("form_new", name=kind.label.get(out.lang, kind.name))
+    return FormApp(node, out, title, Filling(node, kind, out.lang), keep, draft=draft, roster=roster)
+
+
+def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp:
+    """Return the form of a record: what is not changed in it is not written."""
+    out.of(node)
+    kind = node.schema.type(row.state.type)
+    draft = drafts.key(kind.name, row.state.record)
+
+    def keep(screen: RecordScreen) -> bytes:
+        changes = screen.sheets[0].filling.changes()
+        return save.edit(node, row.state.record.hex(), changes, note=note, based_on=row.state, unfinished=draft)
+
+    name = " ".join(filter(None, (kind.label.get(out.lang, kind.name), row.code)))
+    return FormApp(
+        node, out, out.phrase("form_edit", name=name), Filling(node, kind, out.lang, row.doc), keep, draft=draft
+    )
+
+
+def run(app: FormApp) -> bytes:
+    """Show a form until it is saved; leaving it is KeyboardInterrupt."""
+    saved = app.run(mouse=False)
+    if saved is None:
+        if drafts.kept(app.node, app.draft) is not None:
+            app.out.say("draft_is_kept")
+        raise KeyboardInterrupt
+    return saved

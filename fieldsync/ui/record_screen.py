@@ -1,0 +1,154 @@
+"""The form of `add` and `edit` on a full screen: it keeps a draft, warns of what may be there already, and saves."""
+
+from collections.abc import Callable
+from typing import Any
+
+from textual import work
+from textual.app import App
+from textual.screen import Screen
+
+from fieldsync import errors
+from fieldsync.sync import drafts, duplicates
+from fieldsync.sync.node import Node
+from fieldsync.ui import form_drafts, look, pairs, words
+from fieldsync.ui.cards import when_ms
+from fieldsync.ui.dialogs import Agree, Choose
+from fieldsync.ui.filling import Filling
+from fieldsync.ui.form_screen import FormScreen, Sheet
+from fieldsync.ui.pen import QUIET, Part
+from fieldsync.ui.rosters import Roster
+from fieldsync.ui.tables import Tables
+
+_KEEP_EVERY = 1.0  # seconds between two looks whether a draft has changed
+
+
+class RecordScreen(FormScreen):
+    """The form of `add` and `edit`: keeps a draft, warns of duplicates, saves."""
+
+    def __init__(self, app: "FormApp") -> None:
+        filling = app.filling
+        super().__init__(app.node, app.out, app.title_words, [Sheet(filling)], roster=app.roster)
+        self._form = app
+        self._kept: Any = None
+
+    def on_mount(self) -> None:
+        """Begin, with a draft that was left if a person wants it."""
+        # the library calls the form's own on_mount besides
+        left = drafts.kept(self.node, self._form.draft)
+        self._kept = form_drafts.made(self)
+        self.set_interval(_KEEP_EVERY, self.keep)
+        if left is None:
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "Enter":
+                changed = form_drafts.take_up(self, left)
+                self._answered()
+                self.show_members()
+                if changed:
+                    self.say(self.out.phrase("draft_changed", fields=self.out.several(changed)))
+            elif answer == "n":
+                drafts.throw_away(self.node, self._form.draft)
+
+        title = self.out.phrase("draft_found", at=when_ms(left["at"]), n=form_drafts.count(left))
+        answers = [("Enter", "enter", "draft_take"), ("n", "ى", "draft_drop")]
+        self.app.push_screen(Choose(self.pen, title, answers), answered)
+
+    def keep(self) -> None:
+        """Keep the draft, if it is another than the one kept."""
+        now = form_drafts.made(self)
+        if now != self._kept:
+            self._kept = now
+            drafts.keep(self.node, self._form.draft, now)
+
+    def finish(self) -> None:
+        """What follows when all is legal."""
+        self._finish()
+
+    @work
+    async def _finish(self) -> None:
+        """Look for duplicates, then save; what is refused is said, and the form stays."""
+        try:
+            if not await self._form.may_go_on(self):
+                return
+            record = self._form.save(self)
+        except errors.FieldsyncError as fault:
+            message, hint = words.explain(fault, self.out.lang, self.node.schema)
+            self.say(f"✗ {message} {hint}")
+            return
+        self.app.exit(record)
+
+    def action_leave(self) -> None:
+        """Leave, with what was typed or without."""
+        self._leave()
+
+    @work
+    async def _leave(self) -> None:
+        """Leave: keep what was typed, or throw it away."""
+        if not (self.sheets[0].filling.touched or self.members):
+            drafts.throw_away(self.node, self._form.draft)
+            self.app.exit(None)
+            return
+        answers = [("Enter", "enter", "draft_keep"), ("x", "ء", "draft_drop"), ("Esc", "escape", "draft_go_on")]
+        answer = await self.app.push_screen_wait(Choose(self.pen, self.out.phrase("draft_leave"), answers))
+        if answer == "Enter":
+            self.keep()
+            self.app.exit(None)
+        elif answer == "x":
+            drafts.throw_away(self.node, self._form.draft)
+            self.app.exit(None)
+
+    def action_break_off(self) -> None:
+        """Leave at once; the draft stays."""
+        self.keep()
+        self.app.exit(None)
+
+
+Save = Callable[[RecordScreen], bytes]
+
+
+class FormApp(App[bytes | None]):
+    """`add` or `edit` on a terminal; ends with the id of what was saved, None when it was left."""
+
+    CSS = look.ALL
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(
+        self,
+        node: Node,
+        out: Tables,
+        title: str,
+        filling: Filling,
+        save: Save,
+        *,
+        draft: str,
+        roster: Roster | None = None,
+    ) -> None:
+        super().__init__()
+        self.node, self.out, self.title_words = node, out, title
+        self.filling, self.save, self.draft, self.roster = filling, save, draft, roster
+
+    def get_default_screen(self) -> Screen[bool]:
+        """The form."""
+        return RecordScreen(self)
+
+    async def may_go_on(self, screen: RecordScreen) -> bool:
+        """Ask whether it is to be saved where it, or a member of it, may be registered already."""
+        if not self.filling.new:
+            return True
+        wanted = [self.filling, *(member.being for member in screen.members)]
+        found = [
+            (filling, one)
+            for filling in wanted
+            for one in duplicates.likely(self.node, filling.kind.name, filling.changes())
+        ]
+        if not found:
+            return True
+        rows = []
+        for filling, one in found:
+            heading = self.out.heading(filling.kind, {**one, "unsent": False})
+            why = pairs.reasons(self.out, filling.kind, one["reasons"])
+            rows.append([Part(f"{heading}  ", "bold"), Part(f"{pairs.percent(one['score'])}  {why}", QUIET)])
+        title = self.out.phrase("pairs_candidates", n=len(rows))
+        question = Agree(screen.pen, title, rows, does="key_save_anyway")
+        return await self.push_screen_wait(question) is True

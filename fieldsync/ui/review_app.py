@@ -1,0 +1,38 @@
+"""`review` on a terminal: the screen, and what is said when somebody leaves it."""
+
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from fieldsync.sync import queue
+from fieldsync.sync.node import Node
+from fieldsync.ui import look
+from fieldsync.ui.narrowing import Narrowed
+from fieldsync.ui.review_screen import ReviewScreen
+from fieldsync.ui.tables import Tables
+
+
+class ReviewApp(App[None]):
+    """`review` on a terminal."""
+
+    CSS = look.ALL
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, node: Node, out: Tables, narrowed: Narrowed | None = None) -> None:
+        super().__init__()
+        self.review = ReviewScreen(node, out, narrowed or Narrowed())
+
+    def get_default_screen(self) -> Screen[None]:
+        """Its only screen."""
+        return self.review
+
+
+def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
+    """Show the screen until somebody leaves it; say what came of it."""
+    out.of(node)
+    app = ReviewApp(node, out, Narrowed(unit, type, field))
+    app.run(mouse=False)
+    out.say("review_done", decided=app.review.decided, left=len(queue.waiting(node)))

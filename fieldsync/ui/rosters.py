@@ -1,0 +1,106 @@
+"""Members of a household, asked for with it: found in the forms, not written into the program.
+
+A roster is a type that belongs to the one being added and names one record of a third that belongs to it, too: a membership with
+its person. Both are added in the same save.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fieldsync.schema.model import Field, Schema, Type
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes, New
+from fieldsync.ui.filling import Filling
+
+Json = dict[str, Any]
+
+
+class Roster(NamedTuple):
+    """What a member is: the type that ties it (a membership), the one that it is (a person), and the fields that name them."""
+
+    tie: Type
+    being: Type
+    to_owner: str  # the tie's field that names the household
+    to_being: str  # the tie's field that names the person
+
+
+def roster_of(schema: Schema, kind: Type) -> Roster | None:
+    """Return the roster of a type, if it has one."""
+    for tie in schema.types.values():
+        refs = [
+            field
+            for field in tie.fields.values()
+            if field.type == "ref" and field.required == "always" and field.merge == "once"
+        ]
+        if tie.retired or tie.belongs_to is None or len(refs) != 2:
+            continue
+        owner = tie.fields[tie.belongs_to]
+        (other,) = [field for field in refs if field.name != owner.name] or (None,)
+        if other is None or owner not in refs or owner.to != (kind.name,) or len(other.to) != 1:
+            continue
+        being = schema.types.get(other.to[0])
+        if being is not None and being.belongs_to is not None and kind.name in being.fields[being.belongs_to].to:
+            return Roster(tie, being, owner.name, other.name)
+    return None
+
+
+@dataclass
+class Member:
+    """One member as filled in: the tie and the being."""
+
+    tie: Filling
+    being: Filling
+
+    def words(self) -> str:
+        """What the list of members shows."""
+        kind, doc = self.being.kind, self.being.doc
+        name = " ".join(str(kind.fields[one].words(doc[one], self.being.lang)) for one in kind.title if doc.get(one))
+        told = [
+            field.words(self.tie.doc[field.name], self.tie.lang)
+            for field in self.tie.kind.fields.values()
+            if field.type == "choice" and self.tie.doc.get(field.name)
+        ]
+        return "  ·  ".join(filter(None, [name or "…", *told]))
+
+
+def new_member(node: Node, roster: Roster, lang: str) -> Member:
+    """Return a member to be filled in; a day from which it holds is today's until somebody says otherwise."""
+    member = Member(Filling(node, roster.tie, lang), Filling(node, roster.being, lang))
+    for field in asked_of_tie(roster):
+        if field.type == "date":
+            member.tie.give(field, node.today())
+    return member
+
+
+def asked_of_tie(roster: Roster) -> list[Field]:
+    """The tie's fields that a person answers for each member: what is needed, but the two records."""
+    return [
+        field
+        for field in roster.tie.fields.values()
+        if field.required == "always" and field.type not in ("ref", "state") and not field.retired
+    ]
+
+
+def all_new(node: Node, kind: Type, changes: Changes, roster: Roster | None, members: Sequence[Member]) -> list[New]:
+    """Return the records of one save: the owner, its members, and what ties them; who is its head is written in it."""
+    if roster is None or not members:
+        return [New(kind.name, changes)]
+    owner = node.new_id()
+    named, found = dict(changes.set), []
+    for member in members:
+        being = node.new_id()
+        person, tie = member.being.changes(), member.tie.changes()
+        person.set = {**person.set, str(roster.being.belongs_to): _text(owner)}
+        tie.set = {**tie.set, roster.to_owner: _text(owner), roster.to_being: _text(being)}
+        found += [New(roster.being.name, person, being), New(roster.tie.name, tie)]
+        for field in kind.fields.values():  # the relation `head` is what the field `head` names
+            if field.type == "ref" and roster.being.name in field.to and field.name in member.tie.doc.values():
+                named.setdefault(field.name, _text(being))
+    changes.set = named
+    return [New(kind.name, changes, owner), *found]
+
+
+def _text(record: bytes) -> str:
+    return str(uuid.UUID(bytes=record))

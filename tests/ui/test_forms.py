@@ -1,0 +1,405 @@
+"""Forms on a full screen, on real stores: what is asked, how it is judged, what is saved, and what a crash leaves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
+
+from fieldsync.core.commit import decode
+from fieldsync.sync import drafts, read, save
+from fieldsync.sync.find import find_row
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.ui import record_forms
+from fieldsync.ui.form_rows import Question
+from fieldsync.ui.form_screen import FormScreen
+from fieldsync.ui.record_screen import FormApp
+from fieldsync.ui.tables import Tables
+from tests.conftest import Cast
+from tests.directly import sync
+from tests.ui.screens import assert_looks, seen
+
+Pilots = Pilot[bytes | None]
+Steps = Callable[["Person"], Awaitable[None]]
+
+
+class Person:
+    """Somebody at a form."""
+
+    def __init__(self, pilot: Pilots) -> None:
+        self.pilot = pilot
+        self.app = pilot.app
+
+    @property
+    def screen(self) -> FormScreen:
+        found = self.app.screen
+        assert isinstance(found, FormScreen)
+        return found
+
+    def question(self, name: str) -> Question:
+        return next(one for one in self.screen.questions if one.field.name == name)
+
+    async def go(self, name: str) -> None:
+        """Go to a field."""
+        self.question(name).line.focus()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def type(self, name: str, text: str, *keys: str) -> None:
+        """Go to a field, type, press keys."""
+        await self.go(name)
+        await self.press(*text, *keys)
+
+    @property
+    def seen(self) -> str:
+        return seen(self.app)
+
+    @property
+    def asked(self) -> set[str]:
+        return {one.field.name for one in self.screen.questions if one.display}
+
+
+def fill(app: FormApp, steps: Steps, *, size: tuple[int, int] = (80, 24)) -> bytes | None:
+    """Open a form and do what a person does; return what was saved."""
+
+    async def run() -> None:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await steps(Person(pilot))
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+
+    asyncio.run(run())
+    return app.return_value
+
+
+def new(node: Node, type: str, *, lang: str = "en") -> FormApp:
+    return record_forms.new_form(Tables(lang), node, node.schema.type(type), unit=None, note=None)
+
+
+def edit(node: Node, record: bytes) -> FormApp:
+    with node.store.read() as tx:
+        row = find_row(tx, record.hex())
+    return record_forms.edit_form(Tables("en"), node, row, note=None)
+
+
+def fields_of(node: Node, record: bytes | None) -> Any:
+    assert record is not None
+    return read.show(node, record.hex())["fields"]
+
+
+def written(node: Node, record: bytes) -> list[str]:
+    """The fields that the newest save of a record wrote."""
+    with node.store.read() as tx:
+        last = tx.commits_of(record)[-1]
+    assert last.body is not None
+    return sorted(decode(last.body).fields)
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_a_form_looks_like_this(people: Cast, lang: str) -> None:
+    """Sections, what is needed, choices under the question that one is at."""
+
+    async def steps(person: Person) -> None:
+        assert_looks(person.app, f"form-{lang}")
+        await person.type("family_name", "حسن")
+        await person.go("displacement")
+        await person.press("down", "down")
+        assert_looks(person.app, f"form-choices-{lang}")
+
+    fill(new(people.amal, "household", lang=lang), steps)
+
+
+def test_a_family_is_registered(people: Cast) -> None:
+    """Digits of both scripts, choices by typing in both languages, a set, a condition that opens a question, what is missing."""
+
+    async def steps(person: Person) -> None:
+        await person.type("family_name", "محمد أحمد", "enter")
+        await person.type("registered_on", "٢٠٢٦-٠١-٠٥", "enter")
+        await person.type("location", "جبلة", "enter")
+        await person.type("phones", "0944123456", "enter")
+        await person.press(*"٠٩٣٣١١١٢٢٢", "enter")
+        await person.type("displacement", "نازح", "enter")
+        await person.type("groups", "orph", "enter")
+        await person.type("housing", "ten", "enter")
+        assert "income_currency" not in person.asked
+        await person.type("income_monthly", "450000")
+        assert "income_currency" in person.asked
+        await person.type("income_currency", "syr", "enter")
+        assert "still needed: 1" in person.seen
+        await person.press("ctrl+s")
+
+    record = fill(new(people.amal, "household"), steps)
+    fields = fields_of(people.amal, record)
+    assert {name: fields[name] for name in ("family_name", "registered_on", "location", "phones", "displacement", "housing", "income_currency")} == {
+        "family_name": "محمد أحمد", "registered_on": "2026-01-05", "location": "جبلة", "phones": ["+963933111222", "+963944123456"],
+        "displacement": "idp", "housing": "tent", "income_currency": "syp",
+    }  # fmt: skip
+    assert len(fields["groups"]) == 1
+
+
+def test_what_is_wrong_is_said_while_it_is_typed(people: Cast) -> None:
+    """In the schema's words; such a form is not saved, and the cursor goes where the mistake is."""
+
+    async def steps(person: Person) -> None:
+        await person.type("family_name", "علي")
+        await person.type("registered_on", "2099-01-01")
+        assert "✗ lies in the future" in person.seen
+        await person.go("family_name")
+        await person.press("ctrl+s")
+        await person.pilot.pause()
+        assert person.screen._here() is person.question("registered_on")
+        assert "✗ lies in the future" in person.seen
+        await person.type("displacement", "re")
+        assert "choose one of these" in person.seen
+        await person.type("gps", "99 99")
+        assert "✗" in person.seen
+        assert read.list_records(people.amal, "household") == []
+
+    assert fill(new(people.amal, "household"), steps) is None
+
+
+def test_an_answer_that_is_no_longer_asked_for_is_not_saved(people: Cast) -> None:
+    """Skip conditions are live, and what was typed behind one that closed again does not count."""
+
+    async def steps(person: Person) -> None:
+        await person.type("family_name", "علي")
+        await person.type("income_monthly", "450000")
+        await person.type("income_currency", "syr", "enter")
+        await person.go("income_monthly")
+        await person.press(*["backspace"] * 6)
+        assert "income_currency" not in person.asked
+        await person.press("ctrl+s")
+
+    fields = fields_of(people.amal, fill(new(people.amal, "household"), steps))
+    assert set(fields) <= {"state", "family_name"}
+
+
+def test_only_what_was_changed_is_written(people: Cast) -> None:
+    """An edit's form shows what is there; one field is changed, one member of a set dropped, one added; nothing else is in the save."""
+    amal = people.amal
+    first = Changes(
+        set={"family_name": "علي", "location": "جبلة", "displacement": "idp"},
+        put={"phones": ["0944123456", "0944123457"]},
+    )
+    record = save.add(amal, "household", first)
+
+    async def steps(person: Person) -> None:
+        assert person.question("family_name").text == "علي"
+        await person.type("location", "", *["backspace"] * 4)
+        await person.press(*"حمص")
+        await person.go("phones")
+        await person.press("backspace")
+        await person.press(*"0933111222", "enter", "ctrl+s")
+
+    fill(edit(amal, record), steps)
+    assert written(amal, record) == ["location", "phones/+963933111222", "phones/+963944123457"]
+    assert fields_of(amal, record)["displacement"] == "idp"
+
+    async def nothing(person: Person) -> None:
+        await person.press("ctrl+s")
+
+    fill(edit(amal, record), nothing)
+    assert written(amal, record) == ["location", "phones/+963933111222", "phones/+963944123457"]
+
+
+def test_a_stale_form_reverts_nothing(people: Cast) -> None:
+    """While Amal's form stands open, a sync brings Basim's address; her saving keeps it."""
+    amal, basim = people.amal, people.basim
+    record = save.add(amal, "household", Changes(set={"family_name": "علي", "address": "القديم"}))
+    for node in (amal, basim):
+        sync(node, people.hq)
+    people.clock.tick(60_000)
+    save.edit(basim, record.hex(), Changes(set={"address": "الجديد"}))
+    sync(basim, people.hq)
+
+    async def steps(person: Person) -> None:
+        sync(amal, people.hq)
+        await person.type("family_book_no", "12-34")
+        await person.press("ctrl+s")
+
+    fill(edit(amal, record), steps)
+    assert fields_of(amal, record)["address"] == "الجديد"
+    assert written(amal, record) == ["family_book_no"]
+
+
+def test_a_family_with_its_members_in_one_save(people: Cast) -> None:
+    """Two persons and what ties them; whoever is the head is the family's head; all of it or nothing."""
+
+    async def member(person: Person, given: str, relation: str) -> None:
+        await person.press("enter")
+        await person.pilot.pause()
+        await person.type("relation", relation, "enter")
+        await person.type("given", given)
+        await person.press("ctrl+s")
+        await person.pilot.pause()
+
+    async def steps(person: Person) -> None:
+        await person.type("family_name", "علي")
+        person.screen._to_adding()
+        await person.press()
+        await member(person, "سمير", "head")
+        await member(person, "هدى", "spouse")
+        assert_looks(person.app, "form-members")
+        await person.press("ctrl+s")
+
+    amal = people.amal
+    record = fill(new(amal, "household"), steps)
+    persons = read.list_records(amal, "person")
+    ties = read.list_records(amal, "membership")
+    family = read.show(amal, record.hex()) if record else {}
+    head = next(one for one in persons if one["fields"]["given"] == "سمير")
+    assert {one["fields"]["given"] for one in persons} == {"سمير", "هدى"}
+    assert {one["fields"]["household"] for one in (*persons, *ties)} == {family["id"]}
+    assert {(one["fields"]["person"], one["fields"]["relation"]) for one in ties} == {
+        (one["id"], "head" if one is head else "spouse") for one in persons
+    }
+    assert family["fields"]["head"] == head["id"]
+    assert {one["unit"] for one in (*persons, *ties)} == {family["unit"]}
+    assert len({one["created"]["by"] for one in persons}) == 1
+    sync(amal, people.hq)
+    assert not read.status(amal)["refused"]
+
+
+def test_a_draft_is_offered_again(people: Cast) -> None:
+    """What was typed is in the store a second later: taken up again whole, or thrown away; saving forgets it."""
+    amal = people.amal
+
+    async def breaks_off(person: Person) -> None:
+        await person.type("family_name", "علي")
+        await person.type("displacement", "نازح", "enter")
+        await person.type("registered_on", "2026-")
+        await person.pilot.pause(1.2)
+        assert drafts.kept(amal, "draft household") is not None
+
+    fill(new(amal, "household"), breaks_off)
+
+    async def looks_and_leaves(person: Person) -> None:
+        assert "3 answers" in person.seen
+        await person.press("enter")
+        await person.pilot.pause()
+        assert person.question("family_name").text == "علي"
+        assert person.question("registered_on").text == "2026-"
+        await person.type("registered_on", "01-05")
+        await person.press("escape", "enter")
+
+    assert fill(new(amal, "household"), looks_and_leaves) is None
+
+    async def saves(person: Person) -> None:
+        await person.press("enter")
+        await person.pilot.pause()
+        await person.press("ctrl+s")
+
+    fields = fields_of(amal, fill(new(amal, "household"), saves))
+    assert (fields["family_name"], fields["displacement"], fields["registered_on"]) == ("علي", "idp", "2026-01-05")
+    assert drafts.kept(amal, "draft household") is None
+
+
+def test_an_old_draft_of_an_edit_reverts_nothing(people: Cast) -> None:
+    """What others changed since is not taken from the draft; the person is told which field."""
+    amal = people.amal
+    record = save.add(amal, "household", Changes(set={"family_name": "علي", "address": "القديم"}))
+
+    async def breaks_off(person: Person) -> None:
+        await person.type("address", " شارع")
+        await person.type("family_book_no", "12")
+        await person.press("ctrl+c")
+
+    fill(edit(amal, record), breaks_off)
+    people.clock.tick(60_000)
+    save.edit(amal, record.hex(), Changes(set={"address": "الجديد"}))
+
+    async def takes_it_up(person: Person) -> None:
+        await person.press("enter")
+        await person.pilot.pause()
+        assert "Changed by others meanwhile" in person.seen
+        assert person.question("address").text == "الجديد"
+        await person.press("ctrl+s")
+
+    fill(edit(amal, record), takes_it_up)
+    assert written(amal, record) == ["family_book_no"]
+
+
+def test_a_draft_is_thrown_away(people: Cast) -> None:
+    """On leaving, or when it is offered."""
+    amal = people.amal
+
+    async def throws(person: Person) -> None:
+        await person.type("family_name", "علي")
+        await person.press("escape", "x")
+
+    assert fill(new(amal, "household"), throws) is None
+    assert drafts.kept(amal, "draft household") is None
+
+
+def test_a_draft_is_noise_without_the_passphrase(people: Cast) -> None:
+    """It is in the encrypted store and nowhere else."""
+    drafts.keep(people.amal, "draft household", {"answers": {"family_name": "ALHASANSECRET"}})
+    people.amal.store.tidy()
+    for file in people.amal.home.rglob("*"):
+        assert not file.is_file() or b"ALHASANSECRET" not in file.read_bytes()
+
+
+def test_a_record_is_referred_to_by_a_part_of_its_name(people: Cast) -> None:
+    """Typing finds it in any spelling; choosing takes its id; its heading stands in the line."""
+    amal = people.amal
+    family = save.add(amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
+
+    async def steps(person: Person) -> None:
+        await person.type("given", "هدى")
+        await person.type("household", "اسعد")
+        assert "الأسعد" in person.seen
+        await person.press("enter", "ctrl+s")
+
+    app = new(amal, "person")
+    record = fill(app, steps)
+    assert fields_of(amal, record)["household"].replace("-", "") == family.hex()
+
+
+def test_who_may_be_registered_already_is_shown_before_saving(people: Cast) -> None:
+    """Under another spelling; one can go back to the form, or save all the same."""
+    amal = people.amal
+    told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04", "mother": "هدى علي"}
+    save.add(amal, "person", Changes(set=told))
+
+    async def steps(person: Person) -> None:
+        for name, text in (told | {"given": "محمّد", "father": "احمد"}).items():
+            person.question(name).put(text)
+            person.question(name).answer()
+        await person.press("ctrl+s")
+        await person.pilot.pause()
+        assert "May be registered already (1)" in person.seen
+        await person.press("escape")
+        await person.pilot.pause()
+        assert len(read.list_records(amal, "person")) == 1
+        await person.press("ctrl+s")
+        await person.pilot.pause()
+        await person.press("enter")
+
+    assert fill(new(amal, "person"), steps) is not None
+    assert len(read.list_records(amal, "person")) == 2
+
+
+async def _look(person: Person) -> None:
+    await person.press("tab")
+    assert max(map(cell_len, person.seen.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("type", ["person", "assessment", "referral", "event"])
+def test_long_forms_open(people: Cast, type: str) -> None:
+    """Every question fits 80 by 24."""
+    fill(new(people.amal, type), _look)
+
+
+@pytest.mark.long
+def test_every_form_opens(people: Cast) -> None:
+    """Each type of the schema, in both languages."""
+    for at, (name, kind) in enumerate(people.amal.schema.types.items()):
+        if not kind.retired:
+            fill(new(people.amal, name, lang="ar" if at % 2 else "en"), _look)
