@@ -60,10 +60,12 @@ def _take(filling: Filling, draft: Json) -> list[str]:
         field = filling.kind.fields.get(name)
         if field is None:
             continue
+        label = field.label.get(filling.lang) or name
+        if name in draft["was"] and draft["was"][name] != filling.before.get(name):
+            left.append(label)
+            continue
         try:
-            if name in draft["was"] and draft["was"][name] != filling.before.get(name):
-                raise errors.IllegalValue(field=name, reason="changed")
             filling.give(field, value)
         except errors.FieldsyncError:
-            left.append(field.label.get(filling.lang) or name)
+            left.append(label)
     return left
