@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.events import DescendantFocus, Key
 from textual.screen import Screen
 from textual.widget import Widget
@@ -119,7 +119,7 @@ class FormScreen(Screen[bool]):
                     section = here
                     yield Paper(self._section(question), classes="section")
                 yield question
-            yield VerticalScroll(id="members", can_focus=False)
+            yield Vertical(id="members")
             yield Line(self.pen, lambda: self.out.phrase("form_done"), self._save)
         yield Paper(self._foot, id="foot")
         yield Paper(self._keys, id="keys")
@@ -347,7 +347,9 @@ class FormScreen(Screen[bool]):
         self.call_after_refresh(self._to_adding)
 
     def _to_adding(self) -> None:
-        list(self.query_one("#members").query(Line))[-1].focus()
+        line = list(self.query_one("#members").query(Line))[-1]
+        line.focus()
+        self.call_after_refresh(line.scroll_visible, animate=False)  # it may have been placed only now
 
     def _drop(self, member: Member) -> None:
         self.members.remove(member)

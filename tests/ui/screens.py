@@ -9,13 +9,15 @@ from typing import Any
 
 from textual.app import App
 
+_BAR = dict.fromkeys(map(ord, "▁▂▃▄▅▆▇█"), " ")  # a scroll bar: as long as the form, which others add to
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
 def seen(app: App[Any]) -> str:
     """Return the screen's text, a line a row."""
     rows = ("".join(segment.text for segment in strip).rstrip() for strip in app.screen._compositor.render_strips())
-    return "\n".join(rows) + "\n"
+    text = "\n".join(rows).translate(_BAR)
+    return "\n".join(map(str.rstrip, text.split("\n"))) + "\n"
 
 
 def assert_looks(app: App[Any], name: str) -> None:
