@@ -257,7 +257,7 @@ def test_a_family_with_its_members_in_one_save(people: Cast) -> None:
         await person.press()
         await member(person, "سمير", "head")
         await member(person, "هدى", "spouse")
-        await person.until(lambda: "هدى" in person.seen and "✓ Save" in person.seen)
+        await person.until(lambda: "هدى" in person.seen and "＋ Add a member" in person.seen)
         assert_looks(person.app, "form-members")
         await person.press("ctrl+s")
 
