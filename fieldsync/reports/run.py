@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core import stamp
+from fieldsync.core import linkage, stamp
 from fieldsync.reports import files, period
 from fieldsync.reports.files import Report
 from fieldsync.reports.period import Period
@@ -95,6 +95,10 @@ def count(node: Node, report: Report, asked: Period, unit: str | None, seconds: 
         figures.fill("period", ("name", "since", "until"), asked.spans())
         if "sync_device" in report.sql:
             figures.fill("sync_device", _DEVICES, _devices(node, unit))
+        if "suspect" in report.sql:  # pairs that may be one, both ways round
+            with node.store.read() as tx:
+                pairs = [pair[:2] for pair in tx.open_pairs(linkage.LIKELY)]
+            figures.fill("suspect", ("a", "b"), [*pairs, *((b, a) for a, b in pairs)])
         facts = {
             "since": asked.since, "until": asked.until, "as_at": asked.as_at, "month": asked.name, "today": asked.today,
             "unit": unit, "year": asked.name[:4],

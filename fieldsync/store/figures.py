@@ -71,22 +71,17 @@ class Figures:
                 sql("INSERT INTO scope VALUES (?, ?)", (n, own))
 
     def _identity(self) -> None:
-        """Say for each record that gave way, or that others gave way to, which one stays."""
+        """Say for each record that gave way which one it stands for; among those that are here, if the one that stays is not."""
         sql = self._connection.execute
-        marks = ",".join("?" * len(_MERGING))
-        found = sql(
-            "SELECT id, unhex(json_extract(doc, '$._same_as'), '-') FROM record "
-            f'WHERE type IN ({marks}) AND instr(doc, \'"_same_as":"\')',
-            _MERGING,
-        ).fetchall()
-        given = {record: other for record, other in found if other is not None}
         sql("CREATE TEMP TABLE identity (id BLOB PRIMARY KEY, one BLOB NOT NULL) WITHOUT ROWID")
-        here = {other for other in given.values() if sql("SELECT 1 FROM record WHERE id = ?", (other,)).fetchone()}
-        for record in given:
-            one = _staying(record, given, here)
-            if one != record:
-                sql("INSERT INTO identity VALUES (?, ?)", (record, one))
-        self._merged = bool(given)
+        sql(
+            "INSERT OR IGNORE INTO identity SELECT unhex(s.record, '-'), coalesce("
+            "(SELECT id FROM record WHERE id = unhex(s.root, '-')), "
+            "(SELECT min(r.id) FROM same AS o JOIN record AS r ON r.id = unhex(o.record, '-') WHERE o.root = s.root)) AS one "
+            "FROM same AS s WHERE one IS NOT NULL"
+        )
+        sql("DELETE FROM identity WHERE id = one")
+        self._merged = sql("SELECT 1 FROM identity LIMIT 1").fetchone() is not None
 
     def _make(self, view: View) -> None:
         columns = []
@@ -173,14 +168,3 @@ class Figures:
             return int(sqlcipher.SQLITE_DENY)
 
         return answer
-
-
-def _staying(record: bytes, given: Mapping[bytes, bytes], here: set[bytes]) -> bytes:
-    """Follow a record to the one that stays: of several that gave way to each other, the oldest; never to one not here."""
-    path = [record]
-    while path[-1] in given and given[path[-1]] in here:
-        following = given[path[-1]]
-        if following in path:
-            return min(path[path.index(following) :])
-        path.append(following)
-    return path[-1]

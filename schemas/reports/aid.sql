@@ -16,7 +16,7 @@ mark = { en = "Double", ar = "ازدواج", kind = "word", leaves = false }
 [words]
 double = { en = "double: several providers", ar = "مزدوج: أكثر من جهة" }
 exclusive = { en = "double: programmes exclude each other", ar = "مزدوج: برنامجان لا يجتمعان" }
-twin = { en = "near: same family booklet", ar = "محتمل: دفتر العائلة نفسه" }
+twin = { en = "near: may be one household", ar = "محتمل: قد تكونان أسرة واحدة" }
 review = { en = "near: in review", ar = "محتمل: قيد المراجعة" }
 ok = { en = "—", ar = "—" }
 */
@@ -37,9 +37,13 @@ WITH
   excluded (id) AS MATERIALIZED (
     SELECT a.id FROM programmed AS a JOIN programmed AS b ON b.household = a.household AND b.month = a.month
     WHERE (a.programme, b.programme) IN (SELECT one, other FROM apart) OR (b.programme, a.programme) IN (SELECT one, other FROM apart)),
-  twins AS MATERIALIZED (
-    SELECT a.id, g.kind, g.month FROM home AS a JOIN home AS b ON b.book = a.book AND b.id <> a.id
-    JOIN given AS g ON g.household = b.id WHERE a.book IS NOT NULL)
+  -- households that may be one: of the same booklet, or with members of whom that is suspected
+  near (one, other) AS MATERIALIZED (
+    SELECT a.id, b.id FROM home AS a JOIN home AS b ON b.book = a.book AND b.id <> a.id WHERE a.book IS NOT NULL
+    UNION SELECT coalesce(p.household, suspect.a), coalesce(q.household, suspect.b)
+      FROM suspect LEFT JOIN person AS p ON p.id = suspect.a LEFT JOIN person AS q ON q.id = suspect.b),
+  twins (household, kind, month) AS MATERIALIZED (
+    SELECT near.one, given.kind, given.month FROM near JOIN given ON given.household = near.other WHERE near.one <> near.other)
 SELECT h.code AS household, g.kind, g.month, coalesce(o.name_ar, '') AS provider, count(*) AS times,
   CASE
     WHEN (g.household, g.kind, g.month) IN (SELECT * FROM doubled) THEN 'double'

@@ -56,6 +56,7 @@ WITH
     SELECT 'consent', NULL, coalesce(p.code, c.code), c.expires_on, c.in_review, CAST(julianday(:as_at) - julianday(c.expires_on) AS INTEGER)
       FROM consent AS c LEFT JOIN person AS p ON p.id = c.subject
       WHERE c.state = 'given' AND c.expires_on <= date(:as_at, '+30 days'))
-SELECT coalesce(w.name, CASE typeof(l.worker) WHEN 'text' THEN l.worker END, '') AS worker, l.what, l.record, l.due, l.days, l.in_review
-FROM all_late AS l LEFT JOIN worker AS w ON w.id = l.worker
-ORDER BY worker = '', worker, l.due, l.what, l.record
+SELECT worker, what, record, due, days, in_review FROM (
+  SELECT coalesce(w.name, CASE typeof(l.worker) WHEN 'text' THEN l.worker END, '') AS worker, l.what, l.record, l.due, l.days, l.in_review
+  FROM all_late AS l LEFT JOIN worker AS w ON w.id = l.worker)
+ORDER BY worker = '', worker, due, what, record
