@@ -17,7 +17,7 @@ from uuid import UUID
 
 from fieldsync.core.state import Base, State
 from fieldsync.crypto.slots import Slots
-from fieldsync.reports import files, run
+from fieldsync.reports import files, run, sheets
 from fieldsync.schema import load
 from fieldsync.server import office
 from fieldsync.sync import node as nodes
@@ -183,6 +183,9 @@ def main() -> None:
         node = nodes.open_node(home, lambda slots: Slots.open_keyfile(slots, SECRET))
         if fresh:
             fill(node, given.households)
+        started = time.perf_counter()
+        sheets.catch_up(node, files.find(home, "monthly"))
+        print(f"sheets made or caught up in {time.perf_counter() - started:.1f} s")
         print(f"{'report':14} {'month':>8} {'year':>8} {'rows':>8}")
         for name, report in files.available(home).items():
             seconds, rows = [], 0

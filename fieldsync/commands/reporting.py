@@ -8,7 +8,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import opened, settings_of, tables, tell, write_json
+from fieldsync.commands import bar, opened, settings_of, tables, tell, write_json
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
@@ -57,7 +57,8 @@ def report(
         asked = period.named(month, year, node.today())
         if share and asked.over and chosen.header.issued:
             run.issue(node, asked, unit, [chosen.name])
-        document = run.make(node, name, month=month, year=year, unit=unit)
+        with bar(ctx) as progress:
+            document = run.make(node, name, month=month, year=year, unit=unit, progress=progress)
         if share or (chosen.header.sealed and format_ in ("csv", "xlsx")):
             document = hide.leaving(chosen, document)
         settings = settings_of(ctx)

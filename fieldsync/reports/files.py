@@ -88,11 +88,15 @@ class Report(msgspec.Struct, frozen=True):
         return [name for name, column in self.header.columns.items() if column.kind == "count"]
 
 
-def available(home: Path) -> dict[str, Report]:
-    """Return all reports by name, in their order; ReportFault for a file that is none."""
+def available(home: Path, *, usable: bool = False) -> dict[str, Report]:
+    """Return all reports by name, in their order; ReportFault for a file that is none, unless only `usable` ones are wanted."""
     found = {path.stem: _read(path, own=False) for path in sorted(_shipped().glob("*.sql"))}
     for path in sorted((home / FOLDER).glob("*.sql")) if (home / FOLDER).is_dir() else ():
-        found[path.stem] = _read(path, own=True)
+        try:
+            found[path.stem] = _read(path, own=True)
+        except errors.BadInput:
+            if not usable:
+                raise
     return dict(sorted(found.items(), key=lambda one: (one[1].header.number, one[0])))
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import linkage, stamp
-from fieldsync.reports import files, period
+from fieldsync.reports import files, period, sheets
 from fieldsync.reports.files import Report
 from fieldsync.reports.period import Period
+from fieldsync.reports.sheets import Progress
 from fieldsync.schema.model import Schema, Type
 from fieldsync.store.contract import home_unit
 from fieldsync.store.figures import SECONDS, View
@@ -35,13 +36,14 @@ def make(
     year: str | None = None,
     unit: str | None = None,
     seconds: float = SECONDS,
+    progress: Progress | None = None,
 ) -> Json:
     """Return a report's document: its rows as issued where they were, else as they are. NoReport, Usage, NotFound, ReportFault."""
     report = files.find(node.home, name)
     asked = period.named(month, year, node.today())
     if unit is not None:
         _known(node, unit)
-    now = count(node, report, asked, unit, seconds)
+    now = count(node, report, asked, unit, seconds, progress)
     with node.store.read() as tx:
         issued = tx.issue(report.name, asked.name, unit or "")
         if issued is not None:
@@ -88,9 +90,16 @@ def _known(node: Node, unit: str) -> None:
 # --- counting ---------------------------------------------------------------------------------------------------------
 
 
-def count(node: Node, report: Report, asked: Period, unit: str | None, seconds: float = SECONDS) -> list[Json]:
+def count(
+    node: Node,
+    report: Report,
+    asked: Period,
+    unit: str | None,
+    seconds: float = SECONDS,
+    progress: Progress | None = None,
+) -> list[Json]:
     """Return a report's rows as they are now."""
-    figures = node.store.figures(views(node.schema), unit)
+    figures = node.store.figures(views(node.schema), unit, sheets=sheets.catch_up(node, report, progress))
     try:
         figures.fill("period", ("name", "since", "until"), asked.spans())
         if "sync_device" in report.sql:

@@ -15,6 +15,8 @@ from sqlcipher3 import dbapi2 as sqlcipher
 from fieldsync import errors
 from fieldsync.store import vault
 from fieldsync.store.contract import BELOW, home_unit
+from fieldsync.store.numbers import Numbers
+from fieldsync.store.sheets import Sheets
 from fieldsync.store.vault import guarded
 
 MOST_ROWS = 100_000
@@ -44,13 +46,16 @@ class View(NamedTuple):
 class Figures:
     """A reading connection to the store's file, with the views of a scope; closed when the report is made."""
 
-    def __init__(self, path: Path, key: bytes, views: Iterable[View], unit: str | None) -> None:
+    def __init__(
+        self, path: Path, key: bytes, views: Iterable[View], unit: str | None, *, sheets: bool = False
+    ) -> None:
         self._views = {view.name: view for view in views}
         self._connection = vault.connect(path, key, cache_kib=_CACHE_KIB)
         self._unit = unit
         self._until = 0.0
         with guarded():
             self._connection.execute("BEGIN")
+            self._sheets = Sheets(self._connection, Numbers()).sheets() if sheets else {}
             self._scope(unit)
             self._identity()
             for view in self._views.values():
@@ -84,23 +89,30 @@ class Figures:
         self._merged = sql("SELECT 1 FROM identity LIMIT 1").fetchone() is not None
 
     def _make(self, view: View) -> None:
+        sheet = view.name in self._sheets
         columns = []
         for field in view.fields:
-            value = f"json_extract(doc, '$.{field}')"
+            if sheet and field not in self._sheets[view.name]:
+                continue
+            value = f"[{field}]" if sheet else f"json_extract(doc, '$.{field}')"
             if field in view.refs:
                 # a value that is no id (a name in words, a set of ids) stays as it is
-                value = f"coalesce(unhex({value}, '-'), {value})"
+                value = value if sheet else f"coalesce(unhex({value}, '-'), {value})"
                 if self._merged:
                     value = f"coalesce((SELECT one FROM temp.identity AS i WHERE i.id = {value}), {value})"
             columns.append(f", {value} AS [{field}]")
-        gone = " AND id NOT IN (SELECT id FROM temp.identity)" if self._merged and view.name in _MERGING else ""
-        inside = "" if view.below else " WHERE own"
-        here = f" AND channel IN (SELECT n FROM temp.scope{inside})" if self._unit is not None else ""
+        table = f"[sheet/{view.name}]" if sheet else "record"
+        conditions = ["1"] if sheet else [f"type = '{view.name}'", "json_extract(doc, '$._deleted') IS NULL"]
+        if self._unit is not None:
+            inside = "" if view.below else " WHERE own"
+            conditions.append(f"channel IN (SELECT n FROM temp.scope{inside})")
+        if self._merged and view.name in _MERGING:
+            conditions.append("id NOT IN (SELECT id FROM temp.identity)")
+        review = "in_review" if sheet else "conflicts IS NOT NULL AS in_review"
         self._connection.execute(
             f"CREATE TEMP VIEW [{view.name}] AS SELECT id, code, "
-            f"(SELECT replace(unit, '{BELOW}', '') FROM main.channel WHERE n = record.channel) AS unit, "
-            f"conflicts IS NOT NULL AS in_review{''.join(columns)} FROM main.record WHERE type = '{view.name}' "
-            f"AND json_extract(doc, '$._deleted') IS NULL{here}{gone}",
+            f"(SELECT replace(unit, '{BELOW}', '') FROM main.channel AS c WHERE c.n = t.channel) AS unit, {review}{''.join(columns)} "
+            f"FROM main.{table} AS t WHERE {' AND '.join(conditions)}"
         )
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -156,7 +168,9 @@ class Figures:
             if action == sqlcipher.SQLITE_FUNCTION:
                 return not _UNSAFE.search(str(second).lower())
             if action == sqlcipher.SQLITE_READ and database == "main" and first not in _TABLES_OF_JSON:
-                return within in self._views and (not second or second in _LIVING.get(first or "", ()))
+                if within not in self._views:
+                    return False
+                return not second or first == f"sheet/{within}" or second in _LIVING.get(first or "", ())
             if action == sqlcipher.SQLITE_READ and first in self._views and not sealed:
                 return second not in self._views[first].sealed
             return True

@@ -14,6 +14,7 @@ from fieldsync.store.issues import Issues
 from fieldsync.store.ledger import Ledger
 from fieldsync.store.numbers import Numbers
 from fieldsync.store.records import Records
+from fieldsync.store.sheets import Sheets
 
 if TYPE_CHECKING:
     from fieldsync.store.figures import Figures, View
@@ -23,7 +24,7 @@ _MANY_NEW = 8_192  # commits
 _READER_CACHE_KIB = 8 * 1024
 
 
-class Tx(Records, Ledger, Bundles, Heirs, Homes, Issues):
+class Tx(Records, Ledger, Bundles, Heirs, Homes, Issues, Sheets):
     """What can be asked and told within one transaction."""
 
 
@@ -105,11 +106,14 @@ class SqliteStore:
                 connection.execute("ROLLBACK")
                 self._idle.append(connection)
 
-    def figures(self, views: "Iterable[View]", unit: str | None) -> "Figures":
-        """Return a reading connection of its own for reports, to be closed; of a unit and those below it, or of all."""
+    def figures(self, views: "Iterable[View]", unit: str | None, *, sheets: bool) -> "Figures":
+        """Return a reading connection of its own for reports, to be closed; of a unit and those below it, or of all.
+
+        With `sheets` it reads them where there are any.
+        """
         from fieldsync.store.figures import Figures
 
-        return Figures(self.path, self._key, views, unit)
+        return Figures(self.path, self._key, views, unit, sheets=sheets)
 
     def tidy(self) -> None:
         """Do what was put off: sweep, gather, fold the write-ahead log into the file (readers and writers go on meanwhile)."""

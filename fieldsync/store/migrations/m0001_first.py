@@ -96,6 +96,8 @@ TABLES = (
     """CREATE TABLE bundle_part (
         device INTEGER NOT NULL, number INTEGER NOT NULL, after INTEGER NOT NULL, last INTEGER NOT NULL,
         PRIMARY KEY (device, number)) WITHOUT ROWID""",
+    # up to which arrival of a channel the reports' sheets are
+    "CREATE TABLE sheet_cursor (channel INTEGER PRIMARY KEY, arrival INTEGER NOT NULL)",
     # reports of a month (or year) as they were issued, once and for all
     """CREATE TABLE issue (
         report TEXT NOT NULL, period TEXT NOT NULL, unit TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL,

@@ -1,6 +1,7 @@
 """Reports: the figures, how far they reach, what their marks mean."""
 
 WORDS = {
+    "bar_figures": "Gathering figures",
     "column_report": "Report",
     "report_own": "your own",
     "report_empty": "Nothing to count here.",

@@ -1,0 +1,94 @@
+"""A server reads its figures from sheets that it keeps; they never say anything else than the records do."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.reports import files, run, sheets
+from fieldsync.reports.period import Period
+from fieldsync.sync import moving, save
+from fieldsync.sync.node import Node
+from tests import cast
+from tests.cast import JBL, QRD
+from tests.conftest import Cast
+from tests.reports.desk import Desk
+from tests.scale import examples
+
+SHOWN = ("coverage", "quality", "changes")
+STEPS = st.lists(
+    st.tuples(st.sampled_from(("person", "home", "edit", "move", "remove", "merge", "look", "report")), st.integers(0, 30)),
+    min_size=8, max_size=16,
+)  # fmt: skip
+
+
+def plainly(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]:
+    """Count a report from the records themselves."""
+    report, asked = files.find(node.home, name), Period("2026-10", node.today())
+    figures = node.store.figures(run.views(node.schema), unit, sheets=False)
+    figures.fill("period", ("name", "since", "until"), asked.spans())
+    facts = {"since": asked.since, "until": asked.until, "as_at": asked.as_at}
+    columns, rows = figures.ask(report.sql, facts, name=name, sealed=False)
+    figures.close()
+    return [tuple(row[columns.index(column)] for column in report.header.columns) for row in rows]
+
+
+def by_sheets(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]:
+    """Count it as the command does."""
+    rows = run.count(node, files.find(node.home, name), Period("2026-10", node.today()), unit)
+    assert sheets.catch_up(node, files.find(node.home, name))
+    return [tuple(value for column, value in row.items() if column != run.OPEN) for row in rows]
+
+
+def same(node: Node) -> None:
+    """Compare both ways, for all and for one unit; shares are rounded by one of them."""
+    for name in SHOWN:
+        for unit in (None, QRD):
+            plain = [
+                tuple(round(v, 1) if isinstance(v, float) else v for v in row) for row in plainly(node, name, unit)
+            ]
+            assert by_sheets(node, name, unit) == plain
+
+
+@given(STEPS)
+@examples(3)
+def test_sheets_follow_whatever_happens(
+    cast_template: object, tmp_path_factory: object, steps: list[tuple[str, int]]
+) -> None:
+    """Records added, edited, moved, withdrawn and merged in any order, the figures looked at in between."""
+    home = tmp_path_factory.mktemp("sheets")
+    cast.copy_cast(cast_template, home)
+    node = cast.open_node(home / "hq", cast.Clock())
+    desk = Desk(node)
+    homes = [desk.add("household", JBL, family_name="الحسن")]
+    people: list[str] = []
+    for what, number in steps:
+        home_, person = homes[number % len(homes)], people[number % len(people)] if people else None
+        if what == "home":
+            homes.append(desk.add("household", (JBL, QRD)[number % 2], family_name="العلي", registered_on="2020-01-01"))
+        elif what == "person":
+            people.append(desk.add("person", given="مريم", sex="fm"[number % 2], household=home_))
+        elif what == "edit" and person:
+            desk.edit(person, birth_date=f"{1990 + number}-01-01", household=home_)
+        elif what == "move":
+            moving.move(node, home_, (JBL, QRD)[number % 2])
+        elif what == "remove" and person:
+            _withdrawn(node, person)
+        elif what == "merge" and person and person != people[0]:
+            desk.merge(person, people[0])
+        elif what == "look":
+            same(node)
+    same(node)
+    node.close()
+
+
+def _withdrawn(node: Node, person: str) -> None:
+    try:
+        save.remove(node, person, "خطأ")
+    except errors.FieldsyncError:
+        return  # withdrawn before
+
+
+def test_a_laptop_keeps_none(people: Cast) -> None:
+    """It reads its records: its store is small, and what leaves its units leaves nothing behind."""
+    assert not sheets.catch_up(people.amal, files.find(people.amal.home, "coverage"))
+    assert sheets.catch_up(people.hq, files.find(people.hq.home, "coverage"))
