@@ -1,5 +1,6 @@
 """Old client with newer forms, and the reverse: what one side does not know is kept or clearly refused; nothing is dropped."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,8 @@ HOUSEHOLD = "household.toml"
 def newer(texts: dict[str, str]) -> dict[str, str]:
     """Return forms in which a household's `location` is a `village`, and an answer more may be given."""
     text = texts[HOUSEHOLD].replace("version = 1", "version = 2", 1).replace("[fields.location]", "[fields.village]")
-    text = text.replace('"location"', '"village"')
+    for key in ("title", "search"):
+        text = re.sub(rf'^({key} = .*)"location"', r'\1"village"', text, flags=re.MULTILINE)
     head, rest = text.split("\n[fields.", 1)
     return texts | {HOUSEHOLD: f'{head}\n[renamed]\nlocation = "village"\n\n[fields.{rest}'}
 

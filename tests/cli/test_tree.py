@@ -21,18 +21,22 @@ def _names(branch: Branch, above: str = "") -> list[str]:
     found = []
     for name, node in branch.commands.items():
         whole = f"{above}{name}"
-        found.append(whole)
         if isinstance(node, Branch):
             found += _names(node, whole + " ")
+        if not isinstance(node, Branch) or node.default is not None:
+            found.append(whole)
     return found
 
 
+NAMES = sorted(_names(TREE))  # all that does something by itself
+
+
 def test_all_commands_are_there() -> None:
-    """What the contract and the issues ask for."""
-    assert set(_names(TREE)) - {"schema", "server", "server upstream"} == ASKED
+    """What scripts and people rely on; there may be more."""
+    assert set(NAMES) >= ASKED
 
 
-@pytest.mark.parametrize("name", sorted(ASKED))
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_has_help_with_an_example(world: World, name: str) -> None:
     """--help works without a store, and shows an example that begins with the command."""
     said = world.here("nobody", *name.split(), "--help")

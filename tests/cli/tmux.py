@@ -72,7 +72,19 @@ class Terminal:
     def kill(self) -> None:
         """End what runs as a power cut does."""
         os.kill(int(self._run("display-message", "-p", "#{pane_pid}")), signal.SIGKILL)
-        self.until("Pane is dead")
+        self.ended()
+
+    def ended(self) -> int | None:
+        """Wait until what runs has ended; return its exit code, None if it was killed."""
+        deadline = time.monotonic() + SECONDS
+        while True:  # a pane is called dead before tmux has asked how it ended
+            status, _, signalled = self._run(
+                "display-message", "-p", "#{pane_dead_status}|#{pane_dead_signal}"
+            ).partition("|")
+            if status or signalled.strip():
+                return int(status) if status else None
+            assert time.monotonic() < deadline, self.seen()
+            time.sleep(0.05)
 
     def close(self) -> None:
         """End it all."""

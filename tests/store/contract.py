@@ -201,11 +201,9 @@ class StoreContract:
         with store.write() as tx:
             tx.add_invite(b"id", b"hash", "هدى", [Grant("LAT", "supervisor")], 99)
             assert tx.invite(b"id") == (b"hash", "هدى", (Grant("LAT", "supervisor"),), 99, None)
-            assert [tx.use_invite(b"id", 5), tx.use_invite(b"id", 6), tx.use_invite(b"other", 6)] == [
-                True,
-                False,
-                False,
-            ]
+            for id, at, device in ((b"id", 5, DEVICES[0]), (b"id", 6, DEVICES[1]), (b"other", 6, DEVICES[0])):
+                tx.use_invite(id, at, device)
+            assert tx.invite(b"id") == (b"hash", "هدى", (Grant("LAT", "supervisor"),), 99, DEVICES[0])
             assert tx.invite(b"other") is None
 
     def test_how_far_one_is_with_a_server_is_remembered(self, store: Store) -> None:
