@@ -28,6 +28,10 @@ _TABLES_OF_JSON = {"json_each", "json_tree"}
 _MERGING = ("person", "household")  # what duplicates are merged of
 _ALLOWED = {sqlcipher.SQLITE_SELECT, sqlcipher.SQLITE_FUNCTION, sqlcipher.SQLITE_READ, 33}  # 33: a recursive WITH
 _UNSAFE = re.compile("load_extension|fts3|sqlcipher|writefile|readfile|edit")
+# strings and quoted names, or a comment: in SQL that is as good as a space
+_PART = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|(--[^\n]*|/\*.*?(?:\*/|\Z))""", re.DOTALL
+)
 # a WITH's query of that name
 _SHADOW = r"""["'`\[]?\b(NAME)\b["'`\]]?\s*(\([^()]*\)\s*)?\bAS\s*(?:NOT\s+)?(?:MATERIALIZED\s*)?\("""
 _FAULT = re.compile(r"no such (?:table|column|function): (?:main\.|temp\.)?(\S+)|near \"([^\"]*)\"")
@@ -126,7 +130,8 @@ class Figures:
         self, sql: str, facts: Mapping[str, object], *, name: str, sealed: bool, seconds: float = SECONDS
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Return a report's columns and rows. ReportFault: SQL that is wrong, asks for what it may not, or takes too long."""
-        shadow = re.search(_SHADOW.replace("NAME", "|".join(self._views)), sql, re.IGNORECASE)
+        plain = _PART.sub(lambda part: " " if part[1] else re.sub("[()]", "", part[0]), sql)
+        shadow = re.search(_SHADOW.replace("NAME", "|".join(self._views)), plain, re.IGNORECASE)
         if shadow:  # a WITH of a view's name would be taken for the view itself
             raise errors.ReportFault(report=name, reason="view_name", what=shadow[1])
         self._until = time.monotonic() + seconds
@@ -138,7 +143,7 @@ class Figures:
             cursor = self._connection.execute(sql, dict(facts))
             rows = cursor.fetchmany(MOST_ROWS + 1)
             columns = [str(one[0]) for one in cursor.description or ()]
-        except sqlcipher.Error as fault:
+        except (sqlcipher.Error, sqlcipher.Warning) as fault:  # a second statement is a Warning
             if "interrupted" in str(fault):
                 raise errors.ReportFault(report=name, reason="slow", seconds=round(seconds)) from fault
             if denied or "prohibited" in str(fault):

@@ -1,0 +1,117 @@
+"""An office's own report: one file more; it reads what the views show, and nothing else. Files of reports hold no formula."""
+
+import io
+
+import openpyxl
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import report_files
+from fieldsync.reports import files, run
+from tests.cast import JBL
+from tests.conftest import Cast
+from tests.reports.desk import Desk
+
+HEADER = """/*
+label = { en = "Ours", ar = "لنا" }
+MORE
+[columns]
+name = { en = "Name", ar = "الاسم", kind = "text" }
+n = { en = "N", ar = "عدد", kind = "count" }
+*/
+"""
+TRICKS = {
+    "the private key": "SELECT value AS name, 1 AS n FROM meta",
+    "the private key, by its schema": "SELECT value AS name, 1 AS n FROM main.meta",
+    "the log": "SELECT body AS name, 1 AS n FROM commit_log",
+    "raw documents": "SELECT doc AS name, 1 AS n FROM record",
+    "a with that calls itself a view": "WITH person AS (SELECT value FROM meta) SELECT value AS name, 1 AS n FROM person",
+    "a quoted one": 'WITH "person" (value) AS MATERIALIZED (SELECT value FROM meta) SELECT value AS name, 1 AS n FROM person',
+    "one behind a comment": "WITH person/**/AS/**/(SELECT value FROM meta) SELECT value AS name, 1 AS n FROM person",
+    "one with a comment for columns": "WITH person/*x*/(value)/*y*/AS/*z*/(SELECT value FROM meta) SELECT value AS name, 1 AS n FROM person",
+    "raw documents, by a with behind comments": "WITH person/**/AS/**/(SELECT doc FROM record) SELECT doc AS name, 1 AS n FROM person",
+    "the same between strings that look like comments": (
+        "WITH x AS (SELECT '/*' AS a), person/**/AS (SELECT doc FROM record) SELECT doc AS name, 1 AS n FROM person, x WHERE a <> '*/'"
+    ),
+    "the same with a bracket in a column's name": (
+        'WITH person ("a)") AS (SELECT doc FROM record) SELECT "a)" AS name, 1 AS n FROM person'
+    ),
+    "another file": "ATTACH 'x.db' AS x",
+    "writing": "DELETE FROM record",
+    "a pragma": "PRAGMA writable_schema = 1",
+    "two statements": "SELECT 1 AS name, 1 AS n; SELECT 2",
+    "an extension": "SELECT load_extension('x') AS name, 1 AS n",
+    "a sealed field": "SELECT reason AS name, 1 AS n FROM referral",
+    "a sealed field of a sheet": "SELECT account AS name, count(*) AS n FROM violation_report GROUP BY account",
+}
+
+
+def ours(people: Cast, query: str, more: str = "") -> None:
+    """Put a report of the office's own beside its store."""
+    folder = people.hq.home / files.FOLDER
+    folder.mkdir(exist_ok=True)
+    (folder / "ours.sql").write_text(HEADER.replace("MORE", more) + query, encoding="utf-8")
+
+
+def test_one_file_more_is_a_report(people: Cast) -> None:
+    """It is listed, run, and counted anew when records come, by sheets as ours are."""
+    ours(people, "SELECT family_name AS name, count(*) AS n FROM household GROUP BY 1")
+    desk = Desk(people.hq)
+    desk.add("household", JBL, family_name="الحسن")
+    assert files.available(people.hq.home)["ours"].own
+    assert [(row["name"], row["n"]) for row in desk.report("ours")["rows"]] == [("الحسن", 1)]
+    desk.add("household", JBL, family_name="الحسن")
+    assert [(row["name"], row["n"]) for row in desk.report("ours")["rows"]] == [("الحسن", 2)]
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.parametrize("who", ["hq", "amal"])
+def test_a_report_reads_nothing_but_the_views(people: Cast, trick: str, who: str) -> None:
+    """Keys, the log, raw documents, sealed fields and writing are refused in one clear line, on servers and laptops."""
+    ours(people, TRICKS[trick])
+    node = getattr(people, who)
+    report = files.find(people.hq.home, "ours")
+    with pytest.raises(errors.ReportFault):
+        run.count(node, report, run.period.named("2026-10", None, node.today()), None)
+
+
+def test_a_sealed_report_may_count_by_sealed_fields(people: Cast) -> None:
+    """It says so in its header."""
+    ours(people, "SELECT 'all' AS name, count(reason) AS n FROM referral", more="sealed = true")
+    assert Desk(people.hq).figures("ours", "n") == {"all": 0}
+
+
+def test_what_never_ends_is_stopped(people: Cast) -> None:
+    """By its time, not by anybody's patience."""
+    ours(
+        people,
+        "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT 'x' AS name, count(*) AS n FROM c",
+    )
+    with pytest.raises(errors.ReportFault) as told:
+        run.make(people.hq, "ours", month="2026-10", seconds=0.2)
+    assert told.value.facts["reason"] == "slow"
+
+
+def test_hostile_names_stay_text_in_files(people: Cast) -> None:
+    """A name that is a formula is text in CSV and XLSX, and control characters are written out."""
+    names = ['=HYPERLINK("http://x")', "+1+1", "@SUM(A1)", "-2+3"]
+    desk = Desk(people.hq)
+    made = [desk.add("organisation", "LAT", name_ar=f"جمعية {n}", kind="charity") for n in names]
+    assert made
+    values = " UNION ALL SELECT ".join("'" + name.replace("'", "''") + "', 1" for name in [*names, "a\x1b[2Jb"])
+    ours(
+        people,
+        f"SELECT column1 AS name, column2 AS n FROM (SELECT {values.replace(', 1', ' AS column1, 1 AS column2', 1)})",
+    )
+    report = files.find(people.hq.home, "ours")
+    document = desk.report("ours")
+    rows = list(report_files.table(report, people.hq.schema, document, "ar"))
+
+    text = report_files.csv_bytes(rows).decode("utf-8-sig")
+    assert not [line for line in text.splitlines() if line.lstrip('"')[:1] in "=+@-"]
+    sheet = openpyxl.load_workbook(io.BytesIO(report_files.xlsx_bytes(rows, "ours", rtl=True))).active
+    cells = [sheet.cell(row, 1) for row in range(2, sheet.max_row + 1)]
+    assert [cell.data_type for cell in cells] == ["s"] * len(cells)
+    assert [cell.value for cell in cells][:4] == names
+    assert cells[4].value == "a⟨U+001B⟩[2Jb"
+    assert sheet.sheet_view.rightToLeft
