@@ -1,7 +1,7 @@
 """Reports on a terminal: a table that fits, small pictures where they say more, and how far the figures reach."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fieldsync.reports import hide
 from fieldsync.reports.files import NUMBERS, Report
@@ -10,10 +10,13 @@ from fieldsync.reports.run import OPEN
 from fieldsync.schema.model import Schema
 from fieldsync.ui.cards import Cards, when
 
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
 Json = dict[str, Any]
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _BAR = 10  # cells
-_WIDE = 60  # below that a terminal has no room for pictures
+_ANY = 1_000  # cells: wider than any table
 
 
 def listed(out: Cards, reports: Mapping[str, Report]) -> None:
@@ -47,12 +50,25 @@ def shown(out: Cards, report: Report, schema: Schema, document: Json, limit: int
 
 
 def _table(out: Cards, report: Report, schema: Schema, document: Json, rows: Sequence[Json]) -> None:
+    pictures = out.tty and _drawn(out)
+    made = _made(out, report, schema, document, rows, pictures=pictures)
+    # words are read, pictures looked at: these go first where there is no room for both
+    if (
+        pictures
+        and out.console.measure(made, options=out.console.options.update(width=_ANY)).maximum > out.console.width
+    ):
+        made = _made(out, report, schema, document, rows, pictures=False)
+    out.console.print(made)
+
+
+def _made(
+    out: Cards, report: Report, schema: Schema, document: Json, rows: Sequence[Json], *, pictures: bool
+) -> "RichTable":
     from rich import box
     from rich.table import Table
 
     columns = report.header.columns
     names = [one["name"] for one in document["columns"] if columns[one["name"]].screen]
-    pictures = out.tty and out.console.width >= _WIDE and _drawn(out)
     names = [name for name in names if columns[name].kind != "trend" or pictures]
     made = Table(
         box=box.SIMPLE_HEAD if out.tty else None,
@@ -82,7 +98,7 @@ def _table(out: Cards, report: Report, schema: Schema, document: Json, rows: Seq
         if barred:
             cells.append(bar(row[barred] or 0, top))
         made.add_row(*cells)
-    out.console.print(made)
+    return made
 
 
 def _cell(out: Cards, report: Report, schema: Schema, row: Json, name: str) -> object:
