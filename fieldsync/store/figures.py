@@ -25,7 +25,6 @@ _CACHE_KIB = 96 * 1024
 _STEPS = 20_000  # of SQLite's machine, between two looks at the clock
 _LIVING = {"record": {"id", "code", "type", "channel", "conflicts", "doc"}, "channel": {"n", "unit"}}
 _TABLES_OF_JSON = {"json_each", "json_tree"}
-_MERGING = ("person", "household")  # what duplicates are merged of
 _ALLOWED = {sqlcipher.SQLITE_SELECT, sqlcipher.SQLITE_FUNCTION, sqlcipher.SQLITE_READ, 33}  # 33: a recursive WITH
 _UNSAFE = re.compile("load_extension|fts3|sqlcipher|writefile|readfile|edit")
 # strings and quoted names, or a comment: in SQL that is as good as a space
@@ -90,7 +89,8 @@ class Figures:
             "FROM same AS s WHERE one IS NOT NULL"
         )
         sql("DELETE FROM identity WHERE id = one")
-        self._merged = sql("SELECT 1 FROM identity LIMIT 1").fetchone() is not None
+        merged = "SELECT DISTINCT r.type FROM identity AS i JOIN record AS r ON r.id = i.id"
+        self._merged = frozenset(name for (name,) in sql(merged))  # the types among whose records some gave way
 
     def _make(self, view: View) -> None:
         sheet = view.name in self._sheets
@@ -110,7 +110,7 @@ class Figures:
         if self._unit is not None:
             inside = "" if view.below else " WHERE own"
             conditions.append(f"channel IN (SELECT n FROM temp.scope{inside})")
-        if self._merged and view.name in _MERGING:
+        if view.name in self._merged:
             conditions.append("id NOT IN (SELECT id FROM temp.identity)")
         review = "in_review" if sheet else "conflicts IS NOT NULL AS in_review"
         self._connection.execute(
