@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer import Option
@@ -51,10 +51,13 @@ class Story:
         self.environment = known | {KEY_FILE: str(key), "FIELDSYNC_LANG": lang, "PYTHONUTF8": "1"}
         self.listen = f"127.0.0.1:{self.port()}"
 
-    def port(self) -> int:
-        """Return a port that nobody listens on."""
+    def port(self, wanted: int = 0) -> int:
+        """Return a port that nobody listens on: the one wanted, if it is free."""
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                return self.port()
             return int(probe.getsockname()[1])
 
     def run(self, who: str, *words: str, code: int = 0) -> Any:
@@ -122,11 +125,27 @@ def households() -> Path:
 def demo(
     ctx: typer.Context,
     tree: Annotated[bool, Option("--tree", help="Branches, a move, a cut line and a USB stick instead.")] = False,
+    office: Annotated[
+        str | None,
+        Option("--office", metavar="DIR", help="Build an invented office that stays, to try all commands on."),
+    ] = None,
 ) -> None:
     """Tell the whole story in half a minute: offline work, a conflict, a supervisor's decision, equal stores.
 
+    With --office it tells nothing, and builds an office with eight laptops and a year of work in a new folder instead.
+
     Example: fieldsync demo
     """
+    if office is not None:
+        from fieldsync.commands import example_office
+
+        if tree:
+            raise errors.Usage(reason="tree_or_office")
+        try:
+            example_office.build(ctx, Path(office).absolute())
+        except _NotAsToldError as fault:
+            _say_fault(ctx, fault)
+        return
     settings = settings_of(ctx)
     out = tables(ctx)
     step = 0
@@ -152,17 +171,21 @@ def demo(
             else:
                 told = _tell(story, tell)
         except _NotAsToldError as fault:
-            if settings.json:
-                write_json({"ok": False, "fault": str(fault)})
-            else:
-                out.say("demo_bad", fault=fault)
-            raise typer.Exit(1) from fault
+            _say_fault(ctx, fault)
     seconds = round(time.monotonic() - started, 1)
     if settings.json:
         write_json({"ok": True, "seconds": seconds, **told})
     else:
         out.costs(told["costs"])
         out.say("demo_end", seconds=seconds)
+
+
+def _say_fault(ctx: typer.Context, fault: _NotAsToldError) -> NoReturn:
+    if settings_of(ctx).json:
+        write_json({"ok": False, "fault": str(fault)})
+    else:
+        tables(ctx).say("demo_bad", fault=fault)
+    raise typer.Exit(1) from fault
 
 
 def _tell(story: Story, tell: Any) -> dict[str, Any]:
