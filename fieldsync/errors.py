@@ -11,7 +11,7 @@ FieldsyncError                      exit  status
 │                                                 NoReport
 ├── NoContact                         6     503   Unreachable, CutOff, Busy
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
-│                                                 BadSignature, StoreExists
+│                                                 BadSignature, StoreExists, ConsentNeeded
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
 │                                                 OtherDictionary, BadBundle
 ├── MustDecide                        9     409   OpenConflict
@@ -324,6 +324,12 @@ class UnitRefused(Refused):
     """The unit is not one of this device's; facts: unit."""
 
     code = "unit_refused"
+
+
+class ConsentNeeded(Refused):
+    """What would be shared has no consent that covers it; `reason` says what is wrong with it."""
+
+    code = "consent_needed"
 
 
 class StoreExists(Refused):

@@ -5,7 +5,7 @@ made it, with `values`, the fields whose register is exactly that write, and `fi
 A set's member is the register `field/member`; while only the base wrote it, it stands in the list `values[field]`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple
@@ -163,6 +163,20 @@ def _merge_bases(ours: State, theirs: State) -> tuple[State, set[str]]:
     joined = {name: join(mine.get(name, EMPTY), other.get(name, EMPTY)) for name in mine.keys() | other.keys()}
     changed = {name for name, register in joined.items() if register != mine.get(name, EMPTY)}
     return fold(ours.record, ours.type, base, joined.items()), changed
+
+
+def project(state: State, fields: Container[str]) -> State:
+    """Return of a state what a unit gets that these fields are shared with: their registers.
+
+    It has no base: what one base wrote is all there or none of it, and here more of it may be shared later. But a record
+    of that unit's own (`_unit` is among the fields) keeps the base that it has over there.
+    """
+    if "_unit" in fields:
+        values = {name: value for name, value in state.values.items() if name in fields}
+        kept = {name: register for name, register in state.fields.items() if field_of(name) in fields}
+        return State(state.record, state.type, state.base, values, kept)
+    kept = {name: register for name, register in registers(state).items() if field_of(name) in fields}
+    return State(state.record, state.type, None, {}, kept)
 
 
 def dots(state: State) -> set[Dot]:

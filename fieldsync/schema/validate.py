@@ -3,7 +3,7 @@
 A record may be saved before it is complete; what is missing keeps it in its first state.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 from typing import NoReturn
 
@@ -112,12 +112,14 @@ def check(
     *,
     sets: Iterable[str] = (),
     deciding: bool = False,
+    unseen: Container[str] = (),
 ) -> dict[str, object]:
     """The stored values of changes to plain fields; None in either means that the field is emptied.
 
     `doc` is what the record shows ({} for a new one), with the set members and log entries of the
     same save already in it; `sets` are those that this save changes. A decision in review (`deciding`) may write a `once` field again and
-    take any state. Raises UnknownField, IllegalValue, IllegalStep or Incomplete.
+    take any state. `unseen` are fields that are not shown here: nobody can say that they lack.
+    Raises UnknownField, IllegalValue, IllegalStep or Incomplete.
     """
     plan = _plan(kind)
     makers = plan.makers
@@ -142,7 +144,7 @@ def check(
         error.facts["type"] = kind.name
         raise
     if kind.lifecycle is not None and not deciding:
-        _check_step(kind, kind.lifecycle, new, doc, today)
+        _check_step(kind, kind.lifecycle, new, doc, today, unseen)
     return new
 
 
@@ -309,7 +311,9 @@ def _check_rules(kind: Type, plan: _Plan, changed: Iterable[str], after: Doc, to
             raise errors.IllegalValue(field=owner, reason="rule", rule=rule.text)
 
 
-def _check_step(kind: Type, lifecycle: Lifecycle, new: Mapping[str, object], doc: Doc, today: str) -> None:
+def _check_step(
+    kind: Type, lifecycle: Lifecycle, new: Mapping[str, object], doc: Doc, today: str, unseen: Container[str]
+) -> None:
     old = doc.get(STATE)
     before = old if isinstance(old, str) else None
     state = new.get(STATE, before)
@@ -326,6 +330,6 @@ def _check_step(kind: Type, lifecycle: Lifecycle, new: Mapping[str, object], doc
         wanted = [name for name in kind.fields if name in plan.when]
     else:
         wanted = [name for name, value in new.items() if value is None]
-    lacking = [name for name in wanted if _needed(kind, plan, name, full, today)]
+    lacking = [name for name in wanted if name not in unseen and _needed(kind, plan, name, full, today)]
     if lacking:
         raise errors.Incomplete(type=kind.name, fields=lacking)

@@ -100,7 +100,8 @@ class Channels(Reading):
         query = (
             "SELECT record.id, record.term FROM channel_entry AS e JOIN record ON record.n = e.record "
             "WHERE e.channel = ?1 AND record.channel = e.channel AND record.arrival = e.arrival UNION ALL "
-            "SELECT id, term FROM channel_also AS a JOIN record ON record.n = a.record WHERE a.channel = ?1 ORDER BY id"
+            "SELECT id, term FROM channel_also AS a JOIN record ON record.n = a.record WHERE a.channel = ?1 UNION ALL "
+            "SELECT id, s.term FROM share AS s JOIN record ON record.n = s.record WHERE s.channel = ?1 ORDER BY id"
         )
         return ((row[0], row[1] & _MASK) for row in self.sql(query, (channel,)))
 

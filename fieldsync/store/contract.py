@@ -13,6 +13,8 @@ from fieldsync.core.state import Base, State
 from fieldsync.crypto.chain import body_hash
 
 Document = dict[str, Any]
+PARTNER = "partner"
+SHARED = "/~"  # at the end of a channel's name; no unit ends so
 NOWHERE_ELSE: Mapping[int, int] = MappingProxyType({})
 
 
@@ -151,19 +153,34 @@ def sees(grants: tuple[Grant, ...], channel: str) -> bool:
     if covers(grants, channel) is not None:
         return True
     above = channel.removesuffix("*")
-    return channel.endswith(BELOW) and any(f"{grant.unit}/".startswith(above) for grant in grants)
+    return channel.endswith(BELOW) and any(
+        f"{grant.unit}/".startswith(above) and grant.role != PARTNER for grant in grants
+    )
 
 
 def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
-    """Return the first grant whose unit is this one or above it."""
+    """Return the first grant whose unit is this one or above it; a partner's opens what was shared with its unit, and nothing else."""
+    shared = unit.endswith(SHARED)
     for grant in grants:
-        if unit == grant.unit or unit.startswith(grant.unit + "/"):
+        if (unit == grant.unit or unit.startswith(grant.unit + "/")) and (grant.role == PARTNER) is shared:
             return grant
     return None
 
 
+def named(channel: str) -> str:
+    """Return the unit that people know a channel by, whatever of that unit it carries."""
+    return home_unit(channel).removesuffix(SHARED)
+
+
+def shared_with(unit: str) -> str:
+    """Return the channel of what was shared with a unit."""
+    return unit + SHARED
+
+
 __all__ = [
     "BELOW",
+    "PARTNER",
+    "SHARED",
     "Base",
     "Channel",
     "Device",
@@ -177,5 +194,7 @@ __all__ = [
     "Value",
     "covers",
     "home_unit",
+    "named",
     "sees",
+    "shared_with",
 ]

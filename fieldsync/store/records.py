@@ -4,17 +4,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fieldsync.core.state import term
-from fieldsync.store.channels import Channels, Places, signed
+from fieldsync.store.channels import Places, signed
 from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
 from fieldsync.store.linked import Blocks
 from fieldsync.store.reading import COLUMNS
 from fieldsync.store.rowcodec import dump_json, encode_registers
 from fieldsync.store.search import Search
+from fieldsync.store.shares import Shares
 
 _PLAIN = "n, id, type, channel, arrival, term, code, registers, doc"
 
 
-class Records(Channels, Search, Blocks):
+class Records(Shares, Search, Blocks):
     """A transaction's records."""
 
     def save(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
@@ -89,6 +90,7 @@ class Records(Channels, Search, Blocks):
             if row.also:
                 row.also = NOWHERE_ELSE
                 self.set_also(row)
+            self.unshare(row.n)
             self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
             self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))

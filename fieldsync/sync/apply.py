@@ -13,6 +13,7 @@ from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, presen
 from fieldsync.core.state import State, dots, field_of, merge, register_of
 from fieldsync.store import Tx
 from fieldsync.store.contract import BELOW, NOWHERE_ELSE, Row, home_unit
+from fieldsync.sync import sharing
 from fieldsync.sync.rules import Rules, TypeRules
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
@@ -81,6 +82,8 @@ def apply(
     _place(tx, rules, touched, unit)
     tx.save(touched)
     rows = {record: row for record, (row, _) in touched.items()}
+    if not index:
+        sharing.update(tx, rules, rows)
     if index:
         tx.unsearched(rows[record].n for record in searched)
     if linked:
@@ -227,7 +230,7 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
     """Give every touched row its channel, and move what belongs to a record that moved or has just arrived."""
     owners = set()
     for row, _ in touched.values():
-        row.owner = _owner(row, rules)
+        row.owner = owner_of(row, rules)
         if row.owner is not None and row.owner not in touched:
             owners.add(row.owner)
     elsewhere = tx.channels_of(owners) if owners else {}
@@ -281,7 +284,8 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
 _DEEPEST = 8  # household → person → case → follow-up, and room
 
 
-def _owner(row: Row, rules: Rules) -> bytes | None:
+def owner_of(row: Row, rules: Rules) -> bytes | None:
+    """Return the id of the record that a record belongs to, as its document names it."""
     field = rules.of(row.state.type).belongs_to
     value = row.doc.get(field) if field is not None else None
     try:

@@ -7,13 +7,14 @@ import msgspec
 
 from fieldsync.core.state import State
 from fieldsync.store import Tx
-from fieldsync.store.contract import BELOW, Channel, Grant, Row
+from fieldsync.store.contract import BELOW, Channel, Grant, Row, sees
 
 
 def visible(tx: Tx, grants: tuple[Grant, ...]) -> list[Channel]:
     """Return the channels that grants open, by unit."""
     above = {"/".join(parts[:n]) for grant in grants if (parts := grant.unit.split("/")) for n in range(1, len(parts))}
-    return tx.channels_in([grant.unit for grant in grants], [unit + BELOW for unit in above])
+    found = tx.channels_in([grant.unit for grant in grants], [unit + BELOW for unit in above])
+    return [channel for channel in found if sees(grants, channel.unit)]
 
 
 def lacking(tx: Tx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:

@@ -10,7 +10,7 @@ from fieldsync.core.state import State
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
-from fieldsync.sync import aside
+from fieldsync.sync import aside, sharing
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node, write_schema
 from fieldsync.sync.permit import AHEAD
@@ -35,6 +35,7 @@ def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
     node.renew(tx)
     tx.put(AHEAD, 0)
     if not node.is_laptop:
+        sharing.again(tx, rules)
         aside.again(node, tx)
     return changed
 

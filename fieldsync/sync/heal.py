@@ -10,6 +10,7 @@ from fieldsync import errors
 from fieldsync.core.commit import state_of
 from fieldsync.core.state import State, canonical, halves, merge
 from fieldsync.store import Tx
+from fieldsync.store.contract import SHARED
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.sync.relay import UPSTREAM
@@ -140,10 +141,11 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
     if damaged:
         _mend(node, damaged)
     with node.store.read() as tx:
-        units = {channel.n: channel.unit for channel in tx.channels()}
-        known = tx.rows(ask.want)
-        found = [row for row in known.values() if ask.unit in map(units.get, row.channels)]
-        gone = tuple(record for record, row in known.items() if ask.unit not in map(units.get, row.channels))
+        number = next((channel.n for channel in tx.channels() if channel.unit == ask.unit), 0)
+        # of what is not shared with a partner, nothing may tell whether there is such a record
+        known = tx.shared(number, ask.want) if ask.unit.endswith(SHARED) else tx.rows(ask.want)
+        found = [row for row in known.values() if number in row.channels]
+        gone = tuple(record for record, row in known.items() if number not in row.channels)
     if gone:
         yield codec.pack(Kind.STATES, messages.encode(messages.States(ask.unit, 0, rows.pack_states([]), gone)))
     yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec)

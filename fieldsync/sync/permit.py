@@ -17,9 +17,10 @@ from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
-from fieldsync.store.contract import BELOW, Device, Row, covers, home_unit
-from fieldsync.sync import past
+from fieldsync.store.contract import BELOW, PARTNER, Device, Row, covers
+from fieldsync.sync import past, sharing
 from fieldsync.sync.node import DECIDERS, WRITERS
+from fieldsync.sync.permit_sharing import JUDGED_WITH, ShareChecks
 from fieldsync.sync.relay import UPSTREAM
 from fieldsync.sync.rules import Rules
 
@@ -27,15 +28,11 @@ AHEAD = "ahead"  # set when values of newer forms than ours were taken, as they 
 UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
 
 
-class Permit:
+class Permit(ShareChecks):
     """Judges one device's commits against what it was granted and what the records are."""
 
     def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
-        self._tx = tx
-        self._rules = rules
-        self._device = device
-        self._known = known
-        self._units = cache(lambda n: home_unit(tx.channel(n).unit))
+        super().__init__(tx, rules, device, known)
         self._head = cache(tx.head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
         self._written: dict[
@@ -53,6 +50,9 @@ class Permit:
                 return errors.Revoked()
             if commit.author != self._device.person and not branch:
                 return errors.IllegalValue(type=commit.type, field="_author", reason="system")
+            if any(grant.role == PARTNER for grant in self._device.grants):
+                self._check_partner(commit)
+                return None
             unit = self._unit(commit)
             grant = covers(self._device.grants, unit)
             if (
@@ -63,7 +63,7 @@ class Permit:
                 return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
             if grant is None:
                 return errors.UnitRefused(unit=unit)
-            if (grant.role not in WRITERS and not branch) or grant.role == "partner":
+            if grant.role not in WRITERS and not branch:
                 return errors.RoleRefused(role=grant.role, needs=list(WRITERS))
             self._check_type(commit)
             self._check_seen(commit)
@@ -74,7 +74,10 @@ class Permit:
             self._check_place(commit)
             if grant.role not in DECIDERS and not branch and (said or self._decides(commit)):
                 return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
+            self._check_share(commit)
             self._made.setdefault(commit.record, (unit, commit.type))
+            if commit.type in JUDGED_WITH:
+                self._said.setdefault(commit.record, []).append(commit)
         except errors.FieldsyncError as objection:
             self.waits = self.waits or isinstance(objection, errors.UnknownType | errors.UnknownField)
             return objection
@@ -150,6 +153,23 @@ class Permit:
                     row = self._tx.rows([record])[record]
                     if self._here(row) is None and self._left(row) is None:
                         raise errors.UnitRefused(unit=self._units(channel))
+
+    def _check_partner(self, commit: Commit) -> None:
+        """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""
+        row = self._known.get(commit.record)
+        made = self._made.get(commit.record)
+        sharing.check_partner(commit.type, commit.fields, new=row is None and made is None)
+        if row is None and made is None:
+            self._check_delivery(commit)
+        elif row is not None and not self._shared_once(row):
+            raise errors.NoRecord(ref=commit.record.hex())
+        self._check_type(commit)
+        self._check_seen(commit)
+        if self._check_fields(commit) or self._decides(commit):
+            raise errors.RoleRefused(role=PARTNER, needs=list(DECIDERS))
+        self._check_steps(commit, PARTNER)
+        if row is None:
+            self._made.setdefault(commit.record, (str(commit.fields.get("_unit")), commit.type))
 
     def _decides(self, commit: Commit) -> bool:
         row = self._known.get(commit.record)
@@ -301,7 +321,8 @@ def _check_member(commit: Commit, spec: Field, name: str, value: object) -> None
 
 def _check_system(commit: Commit, name: str, value: object) -> None:
     check = _SYSTEM.get(name) or _SYSTEM.get(field_of(name) + "/")
-    if check is None or not check(value):
+    whole = isinstance(value, list) and "_code" not in commit.fields  # a set as a list is a first commit's only
+    if check is None or whole or not check(value):
         raise errors.IllegalValue(type=commit.type, field=name, reason="system")
 
 
@@ -339,5 +360,8 @@ _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_same_as": lambda value: value is None or _is_id(value),
     "_not_same/": lambda value: isinstance(value, bool),
     "_shared/": lambda value: isinstance(value, bool),
+    "_shared": lambda value: isinstance(value, list) and all(map(_is_unit, value)),
+    "_shares/": lambda value: isinstance(value, bool),
+    "_shares": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
     DECIDED + "/": lambda value: value is None or (isinstance(value, dict) and _are_heads(value.get("heads"))),
 }

@@ -14,7 +14,7 @@ from fieldsync.core.state import field_of, latest, registers
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, Server, home_unit
+from fieldsync.store.contract import Row, Server, named
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 
@@ -35,7 +35,7 @@ class Shower:
         self._node = node
         self._today = node.today()
         self._tx = tx
-        self._units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
+        self._units = {channel.n: named(channel.unit) for channel in tx.channels()}
         self._unsent = tx.unsent_records(node.device, acknowledged(node, tx)) if node.is_laptop else set()
 
     def record(self, row: Row) -> Json:

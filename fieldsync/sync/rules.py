@@ -31,6 +31,7 @@ _SYSTEM = {
     "_same_as": FieldRule("plain", Policy("review")),
     "_not_same": FieldRule("set", Policy("set")),
     "_shared": FieldRule("set", Policy("set")),
+    "_shares": FieldRule("set", Policy("set")),
 }
 _UNKNOWN = FieldRule("plain", Policy("review"))
 _UNKNOWN_MEMBERS = FieldRule("set", Policy("set"))

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 from fieldsync import errors
@@ -16,8 +17,8 @@ from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
-from fieldsync.store.contract import Logged, Row, covers, home_unit
-from fieldsync.sync import drafts
+from fieldsync.store.contract import PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
+from fieldsync.sync import drafts, sharing
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -163,9 +164,12 @@ def draft_add(
     kind = node.schema.type(type)
     fields = new_fields(node, tx, kind, changes)
     unit = unit or _home_unit(node, tx, kind, fields)
-    steps.check(kind, fields, {}, node.may_write(unit).role)
+    grant = node.may_write(unit, shared_with(unit))
+    steps.check(kind, fields, {}, grant.role)
     fields["_unit"] = unit
     fields["_code"] = next_code(node, tx, unit)[0]
+    if grant.role == PARTNER:
+        sharing.check_partner(type, fields, new=True)
     _counts(node, kind, changes, fields, None)
     _logs(node, tx, kind, changes, fields, after=after)
     return Draft(record or node.new_id(), type, kind.version, dict(sorted(fields.items())), {}, _note(note))
@@ -200,7 +204,7 @@ def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
     row = tx.rows([owner]).get(owner)
     if row is None:
         return None
-    units = units_of(tx, row)
+    units = [unit.removesuffix(SHARED) for unit in units_of(tx, row)]
     return next((unit for unit in units if covers(node.grants, unit)), units[0])
 
 
@@ -250,14 +254,27 @@ def edit(
 
 
 def draft_change(
-    node: Node, tx: Tx, row: Row, changes: Changes, *, note: str | None = None, based_on: State | None = None
+    node: Node,
+    tx: Tx,
+    row: Row,
+    changes: Changes,
+    *,
+    system: Mapping[str, Value] = MappingProxyType({}),
+    note: str | None = None,
+    based_on: State | None = None,
 ) -> Draft | None:
-    """Return the draft of what a person changed of a record, None where that is nothing; the same errors."""
+    """Return the draft of what a person changed of a record, None where that is nothing; the same errors.
+
+    `system` are registers of the program's own that change with it.
+    """
     grant = node.may_write(*units_of(tx, row))
     kind = node.schema.type(row.state.type)
     fields = _edited(node, tx, row, kind, changes, based_on)
     steps.check(kind, fields, row.doc, grant.role)
     _logs(node, tx, kind, changes, fields)
+    fields |= system
+    if grant.role == PARTNER:
+        sharing.check_partner(kind.name, fields, new=False)
     return draft_edit(node, row, kind, fields, note=note, based_on=based_on) if fields else None
 
 
@@ -297,7 +314,8 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     state = row.state
     wanted = {**changes.set, **dict.fromkeys(changes.unset)}
     sets = {name: _after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
-    checked = validate.check(kind, wanted, {**row.doc, **sets}, node.today(), sets=sets)
+    unseen = sharing.unseen(kind) if node.role == PARTNER else ()
+    checked = validate.check(kind, wanted, {**row.doc, **sets}, node.today(), sets=sets, unseen=unseen)
     _check_references(tx, kind, checked)
     old = row.doc if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
     fields: Fields = {name: as_json(value) for name, value in checked.items() if not names.same(value, old.get(name))}
@@ -359,7 +377,8 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
     """Delete a record, with a reason and what was seen of it: a write that was not seen keeps it, and a person looks."""
     with node.store.write() as tx:
         row = find_row(tx, ref)
-        node.may_write(*units_of(tx, row))
+        if node.may_write(*units_of(tx, row)).role == PARTNER:
+            raise errors.RoleRefused(role=PARTNER, needs=["caseworker", "supervisor"])
         if not reason.strip():
             raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
         kind = node.schema.type(row.state.type)

@@ -13,7 +13,7 @@ from fieldsync.core import commit as commits
 from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
-from fieldsync.store.contract import Channel, Device, Logged, Row, sees
+from fieldsync.store.contract import PARTNER, Channel, Device, Logged, Row, sees
 from fieldsync.sync import aside, budgets, clocks, epochs, hints, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
@@ -256,7 +256,9 @@ class Serving:
             device = tx.device(self.device.id)
             assert device is not None
             channels = visible(tx, device.grants) if not self.hello.where else []
-            named = tuple(tx.named_devices(self.hello.devices))
+            partner = any(grant.role == PARTNER for grant in device.grants)
+            # who works here is none of a partner's business
+            named = () if partner else tuple(tx.named_devices(self.hello.devices))
             judged = tx.judged(self.hello.refused, self.device.id)
             receipts = tuple(
                 (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
@@ -265,7 +267,9 @@ class Serving:
             self._forms = tx.get(FORMS)
             texts = _newer(tx, self._forms, self.hello.schema)
             noted = tuple(tx.clock_notes(self.hello.clocks))
-            pairs, elsewhere = (0, ()) if self.hello.where else hints.hints(tx, device, channels, self.hello.pairs)
+            pairs, elsewhere = (
+                (0, ()) if self.hello.where or partner else hints.hints(tx, device, channels, self.hello.pairs)
+            )
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)

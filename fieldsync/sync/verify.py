@@ -5,7 +5,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit, state_of
-from fieldsync.core.state import State, canonical, merge, register_of, term
+from fieldsync.core.state import State, canonical, merge, project, register_of, term
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Row
@@ -69,6 +69,9 @@ def _records(node: Node, tx: Tx, counted: dict[str, int], say: Progress) -> Iter
         for n in row.channels:
             count, digest = digests.get(n, (0, 0))
             digests[n] = count + 1, (digest + own) & _MASK
+        for n, share in tx.shares_of(row.n).items() if tx.sharing else ():
+            count, digest = digests.get(n, (0, 0))
+            digests[n] = count + 1, (digest + term(project(row.state, share.fields))) & _MASK
         place = {"record": row.state.record.hex(), "code": row.code}
         if own != row.old_term & _MASK:
             yield {"what": "term", **place}

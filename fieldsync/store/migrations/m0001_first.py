@@ -36,6 +36,16 @@ TABLES = (
     """CREATE TABLE channel_also (
         record INTEGER NOT NULL, channel INTEGER NOT NULL, arrival INTEGER NOT NULL,
         PRIMARY KEY (record, channel)) WITHOUT ROWID""",
+    # what of a record is in the channel of a unit that it was shared with, and what it adds to that channel's digest
+    """CREATE TABLE share (
+        channel INTEGER NOT NULL, record INTEGER NOT NULL, arrival INTEGER NOT NULL, term INTEGER NOT NULL,
+        fields TEXT NOT NULL, PRIMARY KEY (channel, record)) WITHOUT ROWID""",
+    "CREATE INDEX share_by_record ON share (record)",
+    # by which record (a referral, say) which fields of which are shared there; channel 0: the sharing depends on that record
+    """CREATE TABLE share_part (
+        source BLOB NOT NULL, record BLOB NOT NULL, channel INTEGER NOT NULL, fields TEXT NOT NULL,
+        PRIMARY KEY (source, record, channel)) WITHOUT ROWID""",
+    "CREATE INDEX share_part_by_record ON share_part (record)",
     # what was taken off this node because it left its units, until a person was told
     "CREATE TABLE departed (record BLOB PRIMARY KEY, code TEXT, type TEXT NOT NULL, unit TEXT) WITHOUT ROWID",
     # with row numbers: a commit's bytes would not fit the cell of an index

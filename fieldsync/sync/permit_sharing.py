@@ -1,0 +1,85 @@
+"""What a server checks of commits that share something, and of a partner's: the part of a permit that looks at other records."""
+
+from functools import cache
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.core.commit import Commit, state_of
+from fieldsync.core.state import field_of, merge
+from fieldsync.store import Tx
+from fieldsync.store.contract import SHARED, Device, Document, Row, covers, home_unit, shared_with
+from fieldsync.sync import sharing
+from fieldsync.sync.apply import owner_of, settle_row
+from fieldsync.sync.rules import Rules
+
+JUDGED_WITH = (sharing.REFERRAL, sharing.CONSENT, sharing.ORGANISATION, "person")
+"""Types that may have to be looked at as this batch leaves them."""
+
+
+class ShareChecks:
+    """One device's commits, as far as sharing goes; `waits`: whether the last objection may fall when more comes."""
+
+    def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
+        self._tx = tx
+        self._rules = rules
+        self._device = device
+        self._known = known
+        self._units = cache(lambda n: home_unit(tx.channel(n).unit))
+        self._said: dict[bytes, list[Commit]] = {}  # of the records that sharing depends on, in this batch
+        self.waits = False
+
+    def _check_share(self, commit: Commit) -> None:
+        """What is shared needs a consent that stands as far as is known here, or a supervisor's reason to do without."""
+        if commit.type != sharing.REFERRAL:
+            if any(field_of(name) in (sharing.WITH, sharing.FIELDS) for name in commit.fields):
+                raise errors.IllegalValue(type=commit.type, field=sharing.WITH, reason="system")
+            return
+        if not sharing.asks_consent(commit.type, commit.fields):
+            return
+        doc = self._as_it_will_be(commit.record, commit)
+        if doc.get(sharing.WITH):
+            reason = sharing.why_not(self._document, doc, sharing.day_of(stamp.milliseconds(commit.stamp)))
+            if reason is not None:
+                self.waits = reason == "unknown"
+                raise errors.ConsentNeeded(reason=reason)
+
+    def _document(self, record: bytes | None) -> Row | None:
+        """Return a record as it is with what this batch says of it."""
+        if record is None:
+            return None
+        said = self._said.get(record)
+        row = self._known.get(record) or self._tx.rows([record]).get(record)
+        return row if said is None else self._settled(row, said)
+
+    def _settled(self, row: Row | None, commits: list[Commit]) -> Row:
+        state = row.state if row is not None else None
+        for one in commits:
+            state = state_of(one) if state is None else merge(state, state_of(one))[0]
+        assert state is not None
+        settled = Row(0, state, {}, {})
+        settle_row(settled, self._rules.of(state.type), None)
+        settled.owner = owner_of(settled, self._rules)
+        return settled
+
+    def _as_it_will_be(self, record: bytes, commit: Commit) -> Document:
+        return self._settled(self._known.get(record), [*self._said.get(record, ()), commit]).doc
+
+    def _check_delivery(self, commit: Commit) -> None:
+        """What a partner delivers is for somebody whom a referral to its own unit is about."""
+        unit = str(commit.fields.get("_unit"))
+        if covers(self._device.grants, shared_with(unit)) is None:
+            raise errors.UnitRefused(unit=unit)
+        referral, person = (sharing.ref(commit.fields, name) for name in ("referral", "person"))
+        found = self._tx.rows([one for one in (referral, person) if one is not None])
+        for one in (referral, person):
+            row = found.get(one or b"")
+            if row is None or not self._shared_once(row, unit):
+                raise errors.NoRecord(ref=(one or commit.record).hex())
+
+    def _shared_once(self, row: Row, unit: str | None = None) -> bool:
+        """Say whether a record is, or was, shared with a unit of the device's: an answer given meanwhile is kept."""
+        channels = {*self._tx.shares_of(row.n), *self._tx.channels_left(row.n)}
+        names = [self._units(n) for n in channels]
+        if row.state.type == sharing.SERVICE:
+            names.append(shared_with(str(row.doc.get("_unit"))))  # its own, whatever has become of the referral
+        return any(covers(self._device.grants, one) and unit in (None, one.removesuffix(SHARED)) for one in names)

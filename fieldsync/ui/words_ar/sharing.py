@@ -1,0 +1,28 @@
+"""الإحالات والموافقات وما يُشارك مع الجهات الشريكة."""
+
+WORDS = {
+    "consent_needed": "لا موافقة على مشاركة هذا؛ لم يُرسل.",
+    "consent_needed!": "انظر `fieldsync consent list PERSON`؛ اطلب موافقة، أو اطلب من المشرف الإحالة بـ --override REASON.",
+    "consent_needed.missing": "لا موافقة من هذا الشخص على إحالته؛ لم يُرسل شيء.",
+    "consent_needed.missing!": "سجّلها بـ `fieldsync add consent`، أو اطلب من المشرف الإحالة بـ --override REASON.",
+    "consent_needed.withdrawn": "سحب هذا الشخص موافقته؛ لم يُرسل شيء، ولا يجوز أن يُشارك المزيد.",
+    "consent_needed.withdrawn!": "لا يغيّر ذلك إلا موافقة جديدة: fieldsync add consent",
+    "consent_needed.refused": "رفض هذا الشخص إحالته؛ لم يُرسل شيء.",
+    "consent_needed.refused!": "لا يغيّر ذلك إلا موافقة جديدة: fieldsync add consent",
+    "consent_needed.expired": "انتهت مدة الموافقة؛ لم يُرسل شيء.",
+    "consent_needed.expired!": "اسأل من جديد وسجّل الموافقة: fieldsync add consent",
+    "consent_needed.organisation": "لا تذكر الموافقة هذه الجهة؛ لم يُرسل شيء.",
+    "consent_needed.organisation!": "اسأل من جديد وسجّل الجهة في share_with.",
+    "consent_needed.person": "الموافقة لشخص آخر؛ لم يُرسل شيء.",
+    "consent_needed.person!": "اذكر موافقة هذا الشخص أو أحد أفراد أسرته: --consent RECORD",
+    "consent_needed.purpose": "الموافقة لغرض آخر؛ لم يُرسل شيء.",
+    "consent_needed.purpose!": "يلزم أن يكون غرضها الإحالة.",
+    "consent_needed.withheld": "تحجب الموافقة حقلاً مما سيُشارك؛ لم يُرسل شيء.",
+    "consent_needed.withheld!": "لا تذكر ذلك الحقل في --share.",
+    "consent_needed.unknown": "لم تصل الموافقة أو الجهة إلى هنا بعد؛ الإحالة تنتظر.",
+    "consent_needed.unknown!": "زامن ثم أعد المحاولة.",
+    "consent_needed.agreement": "انتهى الاتفاق مع هذه الجهة؛ لم يُرسل شيء.",
+    "consent_needed.agreement!": "المكتب يجدّده: agreement_until في سجل الجهة.",
+    "consent_needed.other_unit": "العاملون في هذه الجهة في وحدة أخرى؛ لم يُرسل شيء.",
+    "consent_needed.other_unit!": "المكتب يحدّد partner_unit في سجل الجهة.",
+}

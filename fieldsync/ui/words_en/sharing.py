@@ -1,0 +1,28 @@
+"""Referrals, consent and what is shared with partners."""
+
+WORDS = {
+    "consent_needed": "There is no consent for sharing this; it was not sent.",
+    "consent_needed!": "See `fieldsync consent list PERSON`; ask for a consent, or ask a supervisor to refer with --override REASON.",
+    "consent_needed.missing": "There is no consent of this person to be referred; nothing was sent.",
+    "consent_needed.missing!": "Write one down with `fieldsync add consent`, or ask a supervisor to refer with --override REASON.",
+    "consent_needed.withdrawn": "This person has withdrawn their consent; nothing was sent, and nothing more may be shared.",
+    "consent_needed.withdrawn!": "Only a new consent changes that: fieldsync add consent",
+    "consent_needed.refused": "This person has refused to be referred; nothing was sent.",
+    "consent_needed.refused!": "Only a new consent changes that: fieldsync add consent",
+    "consent_needed.expired": "The consent has run out; nothing was sent.",
+    "consent_needed.expired!": "Ask again and write it down: fieldsync add consent",
+    "consent_needed.organisation": "The consent does not name this organisation; nothing was sent.",
+    "consent_needed.organisation!": "Ask again and write it down with the organisation in share_with.",
+    "consent_needed.person": "The consent is another person's; nothing was sent.",
+    "consent_needed.person!": "Name a consent of the person or of somebody in the household: --consent RECORD",
+    "consent_needed.purpose": "The consent is for something else; nothing was sent.",
+    "consent_needed.purpose!": "It takes one whose purpose is referral.",
+    "consent_needed.withheld": "The consent withholds a field that would be shared; nothing was sent.",
+    "consent_needed.withheld!": "Leave that field out of --share.",
+    "consent_needed.unknown": "The consent or the organisation has not come here yet; it waits.",
+    "consent_needed.unknown!": "Sync, then do it again.",
+    "consent_needed.agreement": "The agreement with this organisation has run out; nothing was sent.",
+    "consent_needed.agreement!": "The office renews it: agreement_until in the organisation's record.",
+    "consent_needed.other_unit": "The organisation's people work in another unit; nothing was sent.",
+    "consent_needed.other_unit!": "The office sets partner_unit in the organisation's record.",
+}
