@@ -6,6 +6,7 @@ All of it goes through the saves that commands use, on the laptops' own stores; 
 import datetime as dt
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from fieldsync.sync import cases, households, save
@@ -32,7 +33,8 @@ class Work:
         self.nodes = nodes
         self.chance = random.Random(seed)  # noqa: S311 - invented people, the same every time
         self.now = wall_clock()
-        self.today = dt.date.fromisoformat(next(iter(nodes.values())).today())
+        # two hours ago, or where clocks are put back some of the year's dates would be tomorrow's by a clock set back
+        self.today = dt.datetime.fromtimestamp(self.now / 1000 - 7_200).astimezone().date()
         self.homes: dict[str, list[tuple[str, list[str]]]] = {name: [] for name in WRITERS}
         self.cases: dict[str, list[str]] = {name: [] for name in WRITERS}
         self.aid: dict[str, list[str]] = {name: [] for name in WRITERS}
@@ -225,7 +227,7 @@ class Work:
             self.back(days)
 
     def _statement(self, name: str, day: str) -> None:
-        asked = {"requested_by": self.chance.choice(self.charities), "issued_by": self.office}
+        asked: dict[str, Any] = {"requested_by": self.chance.choice(self.charities), "issued_by": self.office}
         made = self.add(name, "statement", about=self._person(name), purpose="need", **asked)
         self.edit(name, made, state="drafted", body="الأسرة مسجلة لدينا وبحاجة إلى المساعدة", issued_on=day)
         if self.chance.random() < 0.8:

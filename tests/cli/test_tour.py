@@ -1,5 +1,8 @@
 """docs/tour.md, walked: every command that it shows runs on the example office, in order, and says what the tour says."""
 
+import contextlib
+import datetime as dt
+import io
 import re
 import shlex
 from collections.abc import Iterator
@@ -8,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fieldsync.ui.tables import Tables
 from tests.cast import ROOT
 from tests.cli.conftest import World
 
@@ -21,19 +25,37 @@ class Tour:
     def __init__(self, folder: Path) -> None:
         self.world = World(folder, 9)
         self.world.environment["FIELDSYNC_LANG"] = "en"
-        self.told = self.world.run("nobody", "demo", "--office", "office", "--json").json
+        said = self.world.run("nobody", "demo", "--office", "office", "--json")
+        assert said.code == 0, said
+        self.told = said.json
         self.world.environment["FIELDSYNC_KEY_FILE"] = self.told["key"]
         self.variables: dict[str, str] = {}
         self.who = ""
 
-    def run(self, *words: str) -> str:
-        """Run a command as whoever the newcomer is."""
-        who, rest = self.who, [re.sub(r"\$(\w+)", lambda found: self.variables[found[1]], word) for word in words]
-        if rest[0] == "--home":
-            who, rest = rest[1], rest[2:]
-        said = self.world.here(who, *rest)
-        assert said.code == 0, (words, said)
+    def walk(self, line: str) -> str:
+        """Do what a line of the page says, and return what it prints."""
+        if line.startswith("export "):
+            name, _, value = line.removeprefix("export ").partition("=")
+            self.who = value if name == "FIELDSYNC_HOME" else self.who
+            assert name in (*self.variables, "FIELDSYNC_HOME", "FIELDSYNC_KEY_FILE")
+            return ""
+        words = [re.sub(r"\$(\w+)", lambda found: self.variables[found[1]], word) for word in shlex.split(line)]
+        assert words[0] == "fieldsync"
+        if words[1] == "demo":  # built already, and its words are drawn from what it told
+            return self.built()
+        if "run" in words:
+            self.serve()
+            return ""
+        said = self.world.here(self.who, *words[1:])
+        assert said.code == 0, (line, said)
         return said.out + said.err
+
+    def built(self) -> str:
+        """Return what the demo tells people, from what it told."""
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            Tables("en", "").office(self.told)
+        return out.getvalue()
 
     def serve(self) -> None:
         """Start the server as the demo said."""
@@ -68,3 +90,29 @@ def test_the_office_looks_like_one(tour: Tour) -> None:
     assert {one["what"] for one in waits} >= {"visit", "answer"}, {one["what"] for one in waits}
     assert tour.world.here("nobody", "demo", "--office", told["office"]).code == 3  # never into what is there
     assert tour.world.here("nobody", "demo", "--office", "x", "--tree").code == 2
+
+
+def test_the_tour_is_walked(tour: Tour) -> None:
+    """The page's commands do what it says, one after the other; each line that stands below a block is printed, in that order."""
+    today = dt.datetime.now(dt.UTC).date()
+    first = today.replace(day=1)
+    tour.variables = {
+        "TODAY": today.isoformat(),
+        "THIS_MONTH": f"{first:%Y-%m}",
+        "LAST_MONTH": f"{first - dt.timedelta(days=1):%Y-%m}",
+        "IN_TWO_MONTHS": (today + dt.timedelta(days=60)).isoformat(),
+    }
+    printed, walked = "", 0
+    for kind, block in _BLOCK.findall(TOUR.read_text(encoding="utf-8")):
+        if kind == "sh":
+            printed = ""
+            for line in block.splitlines():
+                printed += tour.walk(line)
+                walked += line.startswith("fieldsync ")
+        else:
+            at = 0
+            for line in block.splitlines():
+                found = printed.find(line, at)
+                assert found >= 0, (line, printed)
+                at = found + len(line)
+    assert walked > 50
