@@ -178,7 +178,8 @@ class Tables(Here):
 
     def office(self, told: Json) -> None:
         """The example office: who is there, what waits, and how to go on."""
-        self.say("office_built", seconds=told["seconds"], folder=told["office"])
+        self.say("office_built", seconds=told["seconds"])
+        self.line(f"  {told['office']}")
         self.say("office_people")
         rows: list[list[object]] = [
             [one["home"], one["person"], self.phrase(f"role_{one['role']}"), one["unit"]] for one in told["people"]

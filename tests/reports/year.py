@@ -291,7 +291,7 @@ class Year:
         """Let people write about the same thing without knowing of each other, and say what is true."""
         mine = [self.statement("amal", "issued", "2025-05-05") for _ in range(4)]
         self._corner("rima", self.again, "2024-02-02", "paused")
-        self.save("rima", [self.visit("rima", person=self.people["rima"][1][0], corner=self.corners["rima"].pop())])
+        self.save("rima", [self.visit("rima", person=self.people["rima"][2][0], corner=self.corners["rima"].pop())])
         twice, other = (
             self.event(name, "workshop", self.charities[5], self.charities[5:7], "2025-07-07")
             for name in ("amal", "basim")
