@@ -135,6 +135,7 @@ def _built(made: _Office, progress: Any) -> dict[str, Any]:
             work.right()
             made.sync(*writers)
         work.disagree()
+        work.elsewhere()
         work.right()
         for _ in range(2):
             made.sync(*writers, *_OFFICE)

@@ -300,6 +300,37 @@ class Work:
             households.report(self.nodes["rima"], "birth", home, fields)
         self._again()
 
+    def elsewhere(self) -> None:
+        """A home for children and a training centre, with who lives and learns there; loans that were asked for."""
+        self.back(120)
+        place: dict[str, Any] = {"operator": self.charities[2], "location": "الحفة", "capacity": 12}
+        homes = (("دار الأمل", "children"), ("مركز التدريب المهني", "vocational_centre"))
+        new = [New("institution", Changes(set={"name_ar": name, "kind": kind, **place})) for name, kind in homes]
+        home, centre = self.save("samar", new, "LAT/HFA")
+        posts = {"institution": home, "post": "أخصائي نفسي", "needed": 3, "filled": 1}
+        self.save("samar", [New("institution_post", Changes(set=posts))])
+        dates: dict[str, Any] = {"starts_on": self.ago(120), "ends_on": self.ago(30), "seats": 12}
+        course = self.add("omar", "course", title_ar="الخياطة", trade="sewing", centre=centre, **dates)
+        for n, (_, (head, *others)) in enumerate(self.homes["omar"][:6]):
+            trainee = self.add("omar", "training_enrolment", person=head, course=course)
+            for state in ("accepted", "attending"):
+                self.edit("omar", trainee, state=state)
+            if n < 4:
+                self.edit("omar", trainee, state="completed", result="pass")
+            if others:
+                self.add(
+                    "omar", "placement", person=others[-1], institution=home, basis="family", from_date=self.ago(120)
+                )
+        loan: dict[str, Any] = {
+            "sector": "craft",
+            "finance": "soft_loan",
+            "fund": self.fund,
+            "amount": 2_000_000,
+            "amount_currency": "syp",
+        }
+        for _, (head, *_) in self.homes["omar"][6:9]:
+            self.add("omar", "microproject", person=head, **loan)
+
     def _again(self) -> None:
         """Families of Jableh that moved to Haffa, and were registered there as if they were new."""
         node, other = self.nodes["amal"], self.nodes["hala"]

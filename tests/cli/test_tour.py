@@ -86,6 +86,21 @@ def test_the_office_looks_like_one(tour: Tour) -> None:
     for home in (*(one["home"] for one in told["people"]), str(Path(told["office"]) / "hq")):
         assert tour.world.json(home, "check")["ok"]
         assert tour.world.json(home, "status")["unsent"] == 0
+    year = dt.datetime.now(dt.UTC).date().year
+    for report in (
+        "aid",
+        "cases",
+        "changes",
+        "coverage",
+        "institutions",
+        "livelihood",
+        "monthly",
+        "overdue",
+        "quality",
+    ):
+        made = [tour.world.json("office/hq", "report", report, "--year", str(one)) for one in (year, year - 1)]
+        cells = [value for one in made for row in one["rows"] for value in row.values()]
+        assert any(isinstance(value, int) and value for value in cells), report
     waits = tour.world.json("office/amal", "agenda", "--overdue")
     assert {one["what"] for one in waits} >= {"visit", "answer"}, {one["what"] for one in waits}
     assert tour.world.here("nobody", "demo", "--office", told["office"]).code == 3  # never into what is there
