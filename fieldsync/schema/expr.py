@@ -10,15 +10,14 @@
 
 Nothing is known of an empty field: arithmetic with it is empty, an order comparison is false, and
 it equals only another empty one (or ''). Dates are text and compare as text; one less another is days,
-and days may be added to one. More functions are in schema/functions.py.
+and days may be added to one. More functions are in schema/functions.py, those over other records in schema/related.py.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
-from fieldsync.schema import functions
+from fieldsync.schema import arithmetic, functions, related
 from fieldsync.schema.functions import number
 
 Doc = Mapping[str, object]
@@ -27,12 +26,11 @@ Node = Callable[[Doc, str], object]
 MAX_LENGTH = 4000
 MAX_TOKENS = 400
 MAX_DEPTH = 24
-MAX_NUMBER = 10**100
 MAX_DIGITS = 30
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<field>\$\{[a-z][a-z0-9_]*\})"
-    r"|(?P<word>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>!=|<=|>=|[=<>+*(),-]))"
+    r"|(?P<path>[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*)|(?P<word>[A-Za-z][A-Za-z0-9_]*)|(?P<sign>!=|<=|>=|[=<>+*(),-]))"
 )
 _WORDS = {"and", "or", "div", "mod"}
 _COMPARE = {"=", "!=", "<", "<=", ">", ">="}
@@ -65,9 +63,17 @@ class ExpressionError(ValueError):
 class Expr:
     """A compiled expression: the fields it names, the answers it expects of them, its value."""
 
-    def __init__(self, text: str, node: Node, names: frozenset[str], answers: frozenset[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        text: str,
+        node: Node,
+        names: frozenset[str],
+        answers: frozenset[tuple[str, str]],
+        asks: tuple[related.Ask, ...] = (),
+    ) -> None:
         self.text = text
         self.names = names
+        self.asks = asks  # what it asks of other records
         self.answers = answers  # (field, code) pairs that are compared, to find misspelt codes
         self._node = node
 
@@ -84,7 +90,7 @@ def compile(text: str) -> Expr:
     """The expression of a text; raises ExpressionError."""
     parser = _Parser(text)
     node = parser.whole()
-    return Expr(text, node, frozenset(parser.names), frozenset(parser.answers))
+    return Expr(text, node, frozenset(parser.names), frozenset(parser.answers), tuple(parser.asks))
 
 
 def truth(value: object) -> bool:
@@ -126,54 +132,6 @@ def _total(values: list[object]) -> int | float | None:
     return sum(known) if known else None
 
 
-def _calculate(sign: str, left: object, right: object) -> int | float | str | None:
-    a, b = number(left), number(right)
-    if a is None or b is None or (sign in ("div", "mod") and b == 0):
-        return functions.shifted(sign, left, right) if isinstance(left, str) else None
-    result: int | float
-    try:
-        match sign:
-            case "+":
-                result = a + b
-            case "-":
-                result = a - b
-            case "*":
-                result = a * b
-            case "div":
-                result = a / b
-            case _:
-                result = math.fmod(a, b)
-    except OverflowError:
-        return None
-    # An endless product of products would grow without bound as an integer.
-    return result if math.isfinite(result) and abs(result) < MAX_NUMBER else None
-
-
-def _equal(left: object, right: object) -> bool:
-    left, right = (None if side == "" else side for side in (left, right))
-    if left is None or right is None:
-        return left is right
-    if isinstance(left, str) and isinstance(right, str):
-        return left == right
-    a, b = number(left), number(right)
-    return a == b if a is not None and b is not None else left == right
-
-
-def _ordered(sign: str, left: object, right: object) -> bool:
-    a, b = number(left), number(right)
-    low: int | float | str
-    high: int | float | str
-    if a is not None and b is not None:
-        low, high = a, b
-    elif isinstance(left, str) and isinstance(right, str) and left and right:
-        low, high = left, right
-    else:
-        return False
-    if sign in (">", ">="):
-        low, high = high, low
-    return bool(low < high) or (sign in ("<=", ">=") and low == high)  # type: ignore[operator]
-
-
 class _Parser:
     """Recursive descent over the tokens, making closures."""
 
@@ -182,6 +140,7 @@ class _Parser:
             raise ExpressionError("too_long", MAX_LENGTH)
         self.names: set[str] = set()
         self.answers: set[tuple[str, str]] = set()
+        self.asks: list[related.Ask] = []
         self._tokens = _tokens(text)
         self._next = 0
         self._depth = 0
@@ -239,10 +198,10 @@ class _Parser:
         right = self._sum()
         self._note_answer(self._tokens[start:middle], self._tokens[middle + 1 : self._next])
         if sign == "=":
-            return lambda doc, today: _equal(left(doc, today), right(doc, today))
+            return lambda doc, today: arithmetic.equal(left(doc, today), right(doc, today))
         if sign == "!=":
-            return lambda doc, today: not _equal(left(doc, today), right(doc, today))
-        return lambda doc, today: _ordered(sign, left(doc, today), right(doc, today))
+            return lambda doc, today: not arithmetic.equal(left(doc, today), right(doc, today))
+        return lambda doc, today: arithmetic.ordered(sign, left(doc, today), right(doc, today))
 
     def _sum(self) -> Node:
         node = self._product()
@@ -290,6 +249,8 @@ class _Parser:
         raise self._fault("unexpected")
 
     def _call(self, name: str) -> Node:
+        if self._over_others(name):
+            return self._related(name)
         if name not in _FUNCTIONS and name not in functions.FUNCTIONS:
             raise self._fault("unknown_function")
         self._next += 2
@@ -308,6 +269,39 @@ class _Parser:
         if name == "selected":
             self._note_answer(*(self._tokens[begin:end] for begin, end in spans))
         return _function(name, given)
+
+    def _over_others(self, name: str) -> bool:
+        """`count(TYPE where …)` is told from `count(field)` by its `where` or its point."""
+        after = self._tokens[self._next + 3][1] if self._next + 3 < len(self._tokens) else ""
+        path = self._tokens[min(self._next + 2, len(self._tokens) - 1)][0] == "path"
+        return name in related.FUNCTIONS and (name != "count" or path or after == "where")
+
+    def _related(self, name: str) -> Node:
+        self._next += 2
+        kind, target = self._peek()
+        if kind != "path" and (name, kind) != ("count", "word"):
+            raise self._fault("arguments")
+        self._next += 1
+        of, _, field = target.partition(".")
+        by, where, outer = "", None, (self.names, self.answers, self.asks)
+        self.names, self.answers, self.asks = set(), set(), []
+        if name == "newest":
+            self._need_word("by")
+            by = self._peek()[1]
+            self._next += 1
+        if name != "of" and self._take("where"):
+            where = self._any()
+        if self.asks:
+            raise self._fault("too_deep")
+        self._need(")")
+        ask = related.Ask(name, of, field, by, frozenset(self.names), frozenset(self.answers))
+        self.names, self.answers, self.asks = outer
+        self.asks.append(ask)
+        return related.node(ask, lambda doc, today: where is None or truth(where(doc, today)))
+
+    def _need_word(self, word: str) -> None:
+        if self._peek()[0] != "word" or not self._take(word):
+            raise self._fault("unexpected")
 
     def _note_answer(self, left: list["_Token"], right: list["_Token"]) -> None:
         for one, other in ((left, right), (right, left)):
@@ -342,7 +336,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _arithmetic(sign: str, left: Node, right: Node) -> Node:
-    return lambda doc, today: _calculate(sign, left(doc, today), right(doc, today))
+    return lambda doc, today: arithmetic.calculate(sign, left(doc, today), right(doc, today))
 
 
 def _fits(name: str, count: int) -> bool:

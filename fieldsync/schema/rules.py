@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.schema import expr
+from fieldsync.schema import expr, related
 from fieldsync.schema.model import MERGES, TYPES, Field, Type
 
 ROLES = ("caseworker", "supervisor", "admin", "partner")  # who writes records
@@ -41,7 +41,7 @@ def check(kind: Type, types: Mapping[str, Type], report: Report) -> None:
     """Report every breach of a type whose keys were read already."""
     for field in kind.fields.values():
         _check_field(kind, field, types, report)
-        _check_expressions(kind, field, report)
+        _check_expressions(kind, field, types, report)
     _check_lifecycle(kind, report)
     _check_owner(kind, types, report)
     _check_due(kind, types, report)
@@ -161,10 +161,45 @@ def _check_limits(field: Field, report: Report) -> None:
         report((*path, "pattern"), "bad_pattern")
 
 
-def _check_expressions(kind: Type, field: Field, report: Report) -> None:
+def _check_expressions(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
     for key in EXPRESSIONS:
         if text := getattr(field, key):
             _check_expression(kind, ("fields", field.name, key), text, report)
+            _check_asks(kind, ("fields", field.name, key), text, types, report)
+
+
+def _check_asks(kind: Type, path: tuple[str, ...], text: str, types: Mapping[str, Type], report: Report) -> None:
+    """Only formulas ask other records, and of fields that these have."""
+    try:
+        asks = expr.compile(text).asks
+    except expr.ExpressionError:
+        return  # reported already
+    if asks and path[-1] != "formula":
+        report(path, "bad_expression", reason="unknown_function", at=text.index(asks[0].function))
+        return
+    for ask in asks:
+        if ask.function == "of":
+            ref = kind.fields.get(ask.of)
+            if ref is None or not ref.to:
+                report(path, "unknown_field", field=ask.of, known=[f.name for f in kind.fields.values() if f.to])
+                continue
+            others = [types[name] for name in ref.to if name in types]
+        elif ask.of not in types:
+            report(path, "unknown_type", type=ask.of, known=sorted(types))
+            continue
+        else:
+            others = [types[ask.of]]
+            if related.link(others[0], kind.name) is None:
+                mine = sorted(one.name for one in types.values() if related.link(one, kind.name))
+                report(path, "unknown_type", type=ask.of, known=mine)
+        known = {name for other in others for name in other.fields}  # one of several types may lack what others have
+        for name in sorted({*ask.names, ask.field, ask.by} - {""} - known):
+            report(path, "unknown_field", field=name, known=sorted(known))
+        for other in others:
+            for name, code in sorted(ask.answers):
+                codes = other.fields[name].codes if name in other.fields else ()
+                if codes and code not in codes:
+                    report(path, "unknown_choice", field=name, choice=code, known=list(codes))
 
 
 def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: Report) -> None:

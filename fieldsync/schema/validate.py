@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from fieldsync import errors
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.schema import expr, papers
+from fieldsync.schema import expr, papers, related
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.values import Normaliser, normaliser
 
@@ -192,12 +192,14 @@ def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
     ]
 
 
-def derive(kind: Type, doc: Doc, today: str) -> dict[str, object]:
-    """The derived fields that follow from the record alone; those unknown for now are left out.
+def derive(kind: Type, doc: Doc, today: str, finder: related.Finder | None = None) -> dict[str, object]:
+    """The derived fields that follow from the record, and with a finder from others; those unknown for now are left out.
 
     One may rest on another that stands above it in the form.
     """
     found: dict[str, object] = {}
+    if finder is not None:
+        doc = {**doc, related.FINDER: finder}
     for name, formula in _plan(kind).formulas.items():
         value = formula.value({**doc, **found} if found else doc, today)
         if value not in (None, ""):

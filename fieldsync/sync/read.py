@@ -17,6 +17,7 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Row, Server, named
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
+from fieldsync.sync.related import Finder
 
 Json = dict[str, Any]
 Progress = Callable[[int, int | None, str], None]
@@ -47,7 +48,7 @@ class Shower:
             if self._tx.roots:  # what names a record that gave way means the one that stays
                 fields = {name: self._standing(kind, name, value) for name, value in fields.items()}
             fields = {name: fields[name] for name in kind.fields if name in fields} | fields
-            fields |= validate.derive(kind, doc, self._today)
+            fields |= validate.derive(kind, fields, self._today, Finder(self._node, self._tx, row))
         last = latest(state)
         made = state.base or last
         record = uuid_text(state.record)

@@ -1,0 +1,63 @@
+"""Other records for formulas (schema/related.py), read when somebody looks; sync never asks."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+
+from fieldsync.schema import related, validate
+from fieldsync.schema.model import Type
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row
+from fieldsync.sync.node import Node
+
+MAX_DEPTH = 3  # a grade rests on an inspection, which rests on its scores
+
+
+class Finder:
+    """The other records of one row, those of records that gave way to it among them."""
+
+    def __init__(self, node: Node, tx: Tx, row: Row, depth: int = MAX_DEPTH) -> None:
+        self._node, self._tx, self._row, self._depth = node, tx, row, depth
+        self._owned: list[Row] | None = None
+
+    def children(self, type: str) -> Iterable[Mapping[str, object]]:
+        """Return those of a type that belong to this record, oldest first."""
+        me = self._row.state
+        other = self._node.schema.types.get(type)
+        field = None if other is None else related.link(other, me.type)
+        if other is None or field is None:
+            return []
+        if field != other.belongs_to:  # found by its owner at once, by another reference among all of its type
+            rows = list(self._tx.select(type=type, named={field: str(uuid.UUID(bytes=me.record))}))
+        else:
+            rows = [row for row in self._belonging() if row.state.type == type]
+        return [self._whole(row) for row in rows if not row.doc.keys() & {"_deleted", "_same_as"}]
+
+    def _belonging(self) -> list[Row]:
+        if self._owned is None:
+            me = str(uuid.UUID(bytes=self._row.state.record))
+            mine = [uuid.UUID(gave).bytes for gave, stays in self._tx.roots.items() if stays == me]
+            owned = self._tx.owned_by({self._row.state.record, *mine})
+            self._owned = sorted(self._tx.rows(owned).values(), key=lambda row: row.state.record)
+        return self._owned
+
+    def named(self, ref: object) -> Mapping[str, object] | None:
+        """Return the record of an id, if this device has it."""
+        try:
+            record = uuid.UUID(self._tx.roots.get(str(ref), str(ref))).bytes
+        except ValueError:
+            return None  # words where no record is known
+        row = self._tx.rows([record]).get(record)
+        return None if row is None or "_deleted" in row.doc else self._whole(row)
+
+    def _whole(self, row: Row) -> dict[str, object]:
+        """A record as it is shown: references name who stays, derived values are there."""
+        kind = self._node.schema.types.get(row.state.type)
+        if kind is None:
+            return dict(row.doc)
+        doc = {name: self._standing(kind, name, value) for name, value in row.doc.items()}
+        deeper = Finder(self._node, self._tx, row, self._depth - 1) if self._depth > 1 else None
+        return doc | validate.derive(kind, doc, self._node.today(), deeper)
+
+    def _standing(self, kind: Type, name: str, value: object) -> object:
+        spec = kind.fields.get(name)
+        return self._tx.roots.get(value, value) if spec is not None and spec.to and isinstance(value, str) else value
