@@ -78,6 +78,24 @@ TREE = Branch(
                 "transfer": Leaf("cases:transfer"),
             },
         ),
+        "refer": Leaf("referring:refer"),
+        "referral": Branch(
+            "What was referred to other organisations: answered, delivered, taken back, still open.",
+            "referring:list_referrals",
+            {
+                "list": Leaf("referring:list_referrals"),
+                "accept": Leaf("referring:accept"),
+                "decline": Leaf("referring:decline"),
+                "deliver": Leaf("referring:deliver"),
+                "complete": Leaf("referring:complete"),
+                "withdraw": Leaf("referring:withdraw"),
+            },
+        ),
+        "consent": Branch(
+            "What may be shared of whom, and what was.",
+            None,
+            {"list": Leaf("referring:list_shared"), "withdraw": Leaf("referring:withdraw_consent")},
+        ),
         "agenda": Leaf("cases:agenda"),
         "caseload": Leaf("cases:caseload"),
         "duplicates": Branch(

@@ -12,7 +12,7 @@ from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle, trusts_all
 from fieldsync.core.state import State, dots, field_of, merge, register_of
 from fieldsync.store import Tx
-from fieldsync.store.contract import BELOW, NOWHERE_ELSE, Row, home_unit
+from fieldsync.store.contract import BELOW, NOWHERE_ELSE, SHARED, Row, home_unit
 from fieldsync.sync import sharing
 from fieldsync.sync.rules import Rules, TypeRules
 
@@ -258,6 +258,8 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
             return number(unit), ()
         if unit is None and tx.left and top.channel == tx.left:
             return tx.left, ()  # what is written to it here follows it; only the server above brings it back
+        if unit is not None and unit.endswith(SHARED):
+            return number(unit), ()  # it has no unit here, or is of the one that it is shared with
         if rules.of(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
             return number(unit), ()  # a type that is news here: it stays where it came by
         end = BELOW if rules.of(top.state.type).below else ""

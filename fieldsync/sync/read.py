@@ -14,7 +14,7 @@ from fieldsync.core.state import field_of, latest, registers
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, Server, named
+from fieldsync.store.contract import PARTNER, Row, Server, named
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.related import Finder
@@ -35,6 +35,7 @@ class Shower:
     def __init__(self, node: Node, tx: Tx) -> None:
         self._node = node
         self._today = node.today()
+        self._partner = node.role == PARTNER
         self._tx = tx
         self._units = {channel.n: named(channel.unit) for channel in tx.channels()}
         self._unsent = tx.unsent_records(node.device, acknowledged(node, tx)) if node.is_laptop else set()
@@ -48,7 +49,8 @@ class Shower:
             if self._tx.roots:  # what names a record that gave way means the one that stays
                 fields = {name: self._standing(kind, name, value) for name, value in fields.items()}
             fields = {name: fields[name] for name in kind.fields if name in fields} | fields
-            fields |= validate.derive(kind, fields, self._today, Finder(self._node, self._tx, row))
+            if not self._partner:  # it is not shown all that these come from
+                fields |= validate.derive(kind, fields, self._today, Finder(self._node, self._tx, row))
         last = latest(state)
         made = state.base or last
         record = uuid_text(state.record)

@@ -13,6 +13,7 @@ from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 from fieldsync.sync import sharing
+from fieldsync.sync.agenda import People
 from fieldsync.sync.find import find_row
 from fieldsync.sync.moving import check_unit
 from fieldsync.sync.node import Node
@@ -43,9 +44,9 @@ def refer(
 ) -> bytes:
     """Refer a person or household (or the person of a case) to a unit of another organisation; return the referral's id.
 
-    What goes along: the referral, and of whom it is about the names, or the fields in `share`. ConsentNeeded, NoRecord,
-    IllegalValue, UnknownField, UnitRefused, RoleRefused. It is saved as a draft and then sent: should a server know of a
-    withdrawal that is news here, the draft is what remains.
+    What goes along: the referral, what the organisation is called, and of whom it is about the names, or the fields in
+    `share`. ConsentNeeded, NoRecord, IllegalValue, UnknownField, UnitRefused, RoleRefused. It is saved as a draft and then
+    sent: should a server know of a withdrawal that is news here, the draft is what remains.
     """
     check_unit(unit)
     with node.store.write() as tx:
@@ -61,7 +62,7 @@ def refer(
             "reason": reason,
             "override_reason": override,
         }
-        shares = sorted(set(_shares(node, tx, row, share)))
+        shares = sorted({*_shares(node, tx, row, share), f"{ORGANISATION}.name_ar"})
         if override is None:
             doc = fields | {WITH: [unit], FIELDS: shares}
             fields["consent"] = _consent(node, tx, doc, row, consent)
@@ -159,6 +160,25 @@ def answer(node: Node, ref_: str, state: str, *, why: str | None = None, note: s
     return row.state.record
 
 
+def deliver(
+    node: Node, ref_: str, service: str, *, on: str | None = None, outcome: str = "given", note: str | None = None
+) -> bytes:
+    """Save a service that was given for a referral; return its id. NoRecord, IllegalValue, UnitRefused, RoleRefused."""
+    with node.store.write() as tx:
+        row = _referral(tx, ref_)
+        given = {
+            "person": row.doc.get("person"),
+            "service_type": service,
+            "provider": row.doc.get("to_org"),
+            "given_on": on or node.today(),
+            "referral": uuid_text(row.state.record),
+            "outcome": outcome,
+        }
+        draft = draft_add(node, tx, sharing.SERVICE, Changes(set=given), note=note)
+        commit_drafts(node, tx, [draft])
+    return draft.record
+
+
 def withdraw(node: Node, ref_: str, *, note: str | None = None) -> bytes:
     """Take a referral back: it leaves its partner. What was done stays done, and is shared no longer."""
     with node.store.write() as tx:
@@ -189,9 +209,9 @@ def _referral(tx: Tx, ref_: str) -> Row:
 
 
 def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) -> list[Json]:
-    """Return referrals, those that are overdue first and of these the oldest: records with `shared_with`, `due`, `overdue`."""
+    """Return referrals, those that are overdue first and of these the oldest: records with `about`, `shared_with`, `due`, `overdue`."""
     with node.store.read() as tx:
-        shower, today = Shower(node, tx), node.today()
+        shower, people, today = Shower(node, tx), People(node, tx), node.today()
         found = []
         for row in tx.select(type=REFERRAL, unit=unit, deleted=False):
             state = row.doc.get("state")
@@ -200,6 +220,7 @@ def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) 
                 continue
             due = _due(row)
             named = {
+                "about": None if (about := people.named(row.doc.get("person"))) is None else people.title(about),
                 "shared_with": list(row.doc.get(WITH, ())),
                 "due": due,
                 "overdue": open_ and due is not None and due < today,

@@ -89,6 +89,8 @@ def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[Part, set[str]]:
     shares = [str(member).partition(".") for member in row.doc.get(FIELDS, ())]
     for channel in map(tx.channel_number, map(shared_with, units)):
         parts[row.state.record, channel] = set(OF_REFERRAL)
+        for record, _ in about[:1]:  # whom it is about is there by their id at least, for what is delivered
+            parts[record, channel] = set()
         for record, type in about:
             named = {rules.of(type).present(field) for of, _, field in shares if of == type}
             if named:

@@ -7,7 +7,8 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field, Type
-from fieldsync.sync import read
+from fieldsync.store.contract import PARTNER
+from fieldsync.sync import read, sharing
 from fieldsync.sync.node import Node
 from fieldsync.ui import direction
 from fieldsync.ui.terminal import Terminal
@@ -16,7 +17,7 @@ from fieldsync.ui.words import Shown
 Json = dict[str, Any]
 _UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
 INDENT = "  "
-_SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_not_same", "_shared")
+_SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_not_same", "_shared", "_shares")
 
 
 class Cards(Terminal):
@@ -68,7 +69,8 @@ class Cards(Terminal):
             return
         if "duplicates" in found:
             self.say("pairs_saved", n=len(found["duplicates"]))
-        missing = validate.missing(kind, found["fields"], node.today())
+        unseen = sharing.unseen(kind) if node.role == PARTNER else ()
+        missing = [name for name in validate.missing(kind, found["fields"], node.today()) if name not in unseen]
         if missing:
             self.say("still_missing", fields=self.several(self.label(kind, name) for name in missing))
         for odd in validate.warnings(kind, found["fields"], node.today()):
@@ -142,7 +144,9 @@ class Cards(Terminal):
         if self._node is None or found is None:
             return self.safe(record)
         kind = self._node.schema.types.get(found["type"])
-        return Shown(" ".join((found["code"] or record, *self._titles(kind, found))))
+        titles = self._titles(kind, found)  # a partner has names, and no codes
+        code = found["code"] or ("" if titles else record)
+        return Shown(" ".join(part for part in (code, *titles) if part))
 
     def _titles(self, kind: Type | None, found: Json) -> list[Shown]:
         fields = found["fields"]

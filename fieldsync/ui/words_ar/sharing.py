@@ -1,6 +1,7 @@
 """الإحالات والموافقات وما يُشارك مع الجهات الشريكة."""
 
 WORDS = {
+    "field_shares": "الحقول المشتركة",
     "consent_needed": "لا موافقة على مشاركة هذا؛ لم يُرسل.",
     "consent_needed!": "انظر `fieldsync consent list PERSON`؛ اطلب موافقة، أو اطلب من المشرف الإحالة بـ --override REASON.",
     "consent_needed.missing": "لا موافقة من هذا الشخص على إحالته؛ لم يُرسل شيء.",
@@ -25,4 +26,21 @@ WORDS = {
     "consent_needed.agreement!": "المكتب يجدّده: agreement_until في سجل الجهة.",
     "consent_needed.other_unit": "العاملون في هذه الجهة في وحدة أخرى؛ لم يُرسل شيء.",
     "consent_needed.other_unit!": "المكتب يحدّد partner_unit في سجل الجهة.",
+    "referrals_empty": "لا توجد إحالات كهذه.",
+    "referral_due": "الموعد",
+    "referral_late": "متأخرة",
+    "referral_late_": "التأخر",
+    "referral_state": "الحالة",
+    "referral_whom": "المُحال",
+    "referral_to": "إلى",
+    "referral_code": "الرمز",
+    "referrals_sum": "عدد الإحالات: {n}، منها متأخرة: {late}.",
+    "shared_nothing": "لم يُشارك شيء من هذا السجل قط.",
+    "shared_override": "دونها، بقرار من المشرف",
+    "shared_no_more": "لم يعد مشتركاً",
+    "shared_since": "منذ",
+    "shared_unit": "مع",
+    "shared_fields": "الحقول",
+    "shared_consent": "الموافقة",
+    "shared_code": "الإحالة",
 }

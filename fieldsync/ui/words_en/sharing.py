@@ -1,6 +1,7 @@
 """Referrals, consent and what is shared with partners."""
 
 WORDS = {
+    "field_shares": "Fields shared",
     "consent_needed": "There is no consent for sharing this; it was not sent.",
     "consent_needed!": "See `fieldsync consent list PERSON`; ask for a consent, or ask a supervisor to refer with --override REASON.",
     "consent_needed.missing": "There is no consent of this person to be referred; nothing was sent.",
@@ -25,4 +26,21 @@ WORDS = {
     "consent_needed.agreement!": "The office renews it: agreement_until in the organisation's record.",
     "consent_needed.other_unit": "The organisation's people work in another unit; nothing was sent.",
     "consent_needed.other_unit!": "The office sets partner_unit in the organisation's record.",
+    "referrals_empty": "There are no such referrals.",
+    "referral_due": "Due",
+    "referral_late": "late",
+    "referral_late_": "Late",
+    "referral_state": "State",
+    "referral_whom": "Whom",
+    "referral_to": "To",
+    "referral_code": "Code",
+    "referrals_sum": "{n} referrals, {late} of them overdue.",
+    "shared_nothing": "Nothing of this record was ever shared.",
+    "shared_override": "without, by a supervisor",
+    "shared_no_more": "no more shared",
+    "shared_since": "Since",
+    "shared_unit": "With",
+    "shared_fields": "Fields",
+    "shared_consent": "Consent",
+    "shared_code": "Referral",
 }
