@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fieldsync import errors
 from fieldsync.core.state import field_of, project, registers
 from fieldsync.store.contract import SHARED
-from fieldsync.sync import heal, read, referrals, review, save, sharing, verify
+from fieldsync.sync import heal, read, referrals, review, save, sharing, sticks, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import uuid_text
 from fieldsync.sync.save import Changes
@@ -131,6 +131,32 @@ def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> N
     assert read.show(nodes["huda"], uuid_text(who))["fields"]["given"] == "ليلى سمير"
 
 
+@pytest.mark.parametrize("way", ["stick", "budget"])
+def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: str) -> None:
+    """By stick and by a sync that may cost little a partner gets the same, and its answer goes up."""
+    _, who = stage.family(nodes["amal"], JBL)
+    stage.consent(nodes["amal"], who, ALBIR)
+    referral = stage.refer(nodes["amal"], who, ALBIR)
+    sync(nodes, "amal")
+    huda, hq, file = nodes["huda"], nodes["hq"], tmp_path / "stick.fsb"
+    for state in ("accepted", "done"):
+        if way == "budget":
+            directly.sync(huda, hq, budget=8_000)
+        else:
+            sticks.pack(huda, file)
+            sticks.unpack(hq, file)
+            with hq.store.read() as tx:
+                device = tx.device(huda.device)
+            assert device is not None
+            sticks.reply(hq, file, device)
+            sticks.unpack(huda, file)
+        assert shared(nodes)["person"] == {"given"}
+        assert b"Kassab" not in stage.raw(huda)
+        referrals.answer(huda, uuid_text(referral), state)
+    sync(nodes, "huda", "amal")
+    assert read.show(nodes["amal"], uuid_text(referral))["fields"]["state"] == "done"
+
+
 @pytest.mark.parametrize("how", ["referral", "consent", "person"])
 def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str) -> None:
     """A withdrawn referral, a withdrawn consent, a deleted record: it leaves, once what the partner wrote is acknowledged."""
@@ -243,6 +269,17 @@ def test_an_override_is_a_supervisor_s(nodes: dict[str, Node]) -> None:
     referral = stage.refer(nodes["samar"], who, ALBIR, override="in danger")
     sync(nodes, "samar", "huda")
     assert referral in stage.held(nodes["huda"])
+    amal = nodes["amal"]
+    forged = amal.new_id()
+    said = {"person": uuid_text(who), "kind": "charity_help", "from_org": "x", "to_org": ALBIR, "services": ["other"], "urgency": "routine", "reason": "x"}  # fmt: skip
+    write_raw(amal, "referral", forged, {**said, "_unit": JBL, "_code": save_code(amal), "state": "sent", "override_reason": "x", "_shared": [ALBIR]})  # fmt: skip
+    bare = amal.new_id()
+    write_raw(amal, "referral", bare, {**said, "_unit": JBL, "_code": save_code(amal), "state": "draft"})
+    write_raw(amal, "referral", bare, {"state": "sent", f"_shared/{ALBIR}": True})
+    directly.sync(amal, nodes["hq"])
+    assert [one["code"] for one in read.status(amal)["refused"]] == ["role_refused", "consent_needed"]
+    sync(nodes, "huda")
+    assert stage.held(nodes["huda"]).keys().isdisjoint({forged, bare})
 
 
 @pytest.mark.parametrize("first", ["given", "withdrawn"])
@@ -264,6 +301,12 @@ def test_withdrawn_beats_given(nodes: dict[str, Node], clock: Clock, first: str)
 
 
 # --- a partner that wants more ----------------------------------------------------------------------------------------
+
+
+def save_code(node: Node) -> str:
+    """Return the next code of a laptop."""
+    with node.store.write() as tx:
+        return save.next_code(node, tx, JBL)[0]
 
 
 def write_raw(node: Node, type: str, record: bytes, fields: dict[str, Any], seen: Any = ()) -> None:
