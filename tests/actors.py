@@ -41,7 +41,7 @@ def work(home: str, seed: str, steps: str) -> None:
         with node.store.read() as tx:
             me = tx.device(node.device)
         assert me is not None
-        print("saved", me.head, flush=True)
+        print(f"saved {me.head}", flush=True)  # in one piece: it may be killed between two
     node.close()
 
 

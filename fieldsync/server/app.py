@@ -22,7 +22,7 @@ from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
 from fieldsync.server.metrics import Metrics
-from fieldsync.server.turns import Turns
+from fieldsync.server.turns import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, sees
 from fieldsync.sync import heal, hints, past, relay, renew
@@ -41,6 +41,7 @@ MOST_WAITING = 4  # frames that are read ahead of the store
 MOST_AT_ONCE = 16 * 1024  # bytes of an answer that are made by turn
 MOST_ANSWERING = 2  # longer answers that are made at the same moment
 TIDY_SECONDS = 2
+TIDY_ANYHOW = 60  # seconds after which the store is tidied although many still come
 _TAG = 8
 
 
@@ -166,7 +167,10 @@ class App:
             await self._take(serving, frames)
         self.metrics.synced(serving.kept, serving.refused)
         task = BackgroundTask(self._after, started) if serving.kept else None
-        start, more = await self._turns.take(lambda tx: serving.begin(tx, MOST_AT_ONCE), ahead=True)
+        turns = self._turns
+        start, more = await turns.take(
+            lambda tx: serving.begin(tx, MOST_AT_ONCE, compare=not turns.crowded), ahead=True
+        )
         if more is None:
             return Response(start, headers={NONCE_HEADER: b64(nonce)}, background=task)
         return self._streamed(itertools.chain([start], _gathered(more)), nonce, task)
@@ -209,10 +213,14 @@ class App:
             self._tidying = asyncio.create_task(self._tidy())
 
     async def _tidy(self) -> None:
-        """Compare what has arrived, and tidy the store, once it has had a while for those who come together."""
+        """Compare what has arrived, and tidy the store, once those who come together have had their turns."""
         try:
-            await asyncio.sleep(TIDY_SECONDS)
-            await run_in_threadpool(hints.compare_arrivals, self.node, hints.AFTERWARDS)
+            for _ in range(TIDY_ANYHOW // TIDY_SECONDS):
+                await asyncio.sleep(TIDY_SECONDS)
+                if self._turns.at_rest:
+                    break
+            while await self._turns.take(lambda tx: hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
+                pass  # a turn for each few: who comes meanwhile is served between them
             await run_in_threadpool(self.node.store.tidy)
         finally:
             self._tidying = None

@@ -1,5 +1,7 @@
 """Serving in the foreground: TLS with the server's own certificate, one process, a clean stop on SIGTERM."""
 
+import asyncio.sslproto
+import gc
 import os
 import signal
 import socket
@@ -19,6 +21,8 @@ from fieldsync.sync.node import Node
 
 STOP_SECONDS = 20
 MOST_CONNECTIONS = 2_000  # those above are told 503, and laptops come again later
+LINE_BUFFER = 32 * 1024  # asyncio would hold 256 KiB for each line, whatever comes
+GARBAGE = 50_000, 20, 50  # as a thousand requests at once are no garbage, they are looked through less often
 
 
 class _Announcing(uvicorn.Server):
@@ -47,6 +51,7 @@ class _Announcing(uvicorn.Server):
 def run(node: Node, host: str, port: int) -> None:
     """Serve until told to stop; Unreachable when the address is taken."""
     open_many()
+    asyncio.sslproto.SSLProtocol.max_size = LINE_BUFFER
     app = App(node)
     with node.store.read() as tx:
         certificate, private = tx.get("certificate"), tx.get("certificate_key")
@@ -65,6 +70,8 @@ def run(node: Node, host: str, port: int) -> None:
             timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
         config.load()
+    gc.set_threshold(*GARBAGE)
+    gc.freeze()  # what is there by now stays
     try:
         _Announcing(config).run()
     except SystemExit as stopped:

@@ -27,6 +27,7 @@ class Turns:
         self._waiting: deque[_Turn] = deque()
         self._working: asyncio.Task[None] | None = None
         self._thread = CapacityLimiter(1)
+        self.crowded = False  # whether others' work is done together with the one at hand, or waits behind it
 
     async def take(self, work: Callable[[Tx], _T], weight: int = 1, *, ahead: bool = False) -> _T:
         """Have this done, and return what it returned; it raises what it raised, and then nothing of it is there.
@@ -41,6 +42,11 @@ class Turns:
             self._working = asyncio.create_task(self._work())
         return await future
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nobody's work is being done or waits."""
+        return self._working is None
+
     def _next(self) -> list[_Turn]:
         """Return those whose work is done together now."""
         turns, weight = list[_Turn](), 0
@@ -48,6 +54,7 @@ class Turns:
             while queue and (not turns or weight + queue[0][1] <= MOST_TOGETHER):
                 turns.append(queue.popleft())
                 weight += turns[-1][1]
+        self.crowded = len(turns) > 1 or bool(self._waiting)
         return turns
 
     async def _work(self) -> None:

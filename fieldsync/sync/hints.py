@@ -5,6 +5,7 @@ other record, not even that it is one only. Pairs themselves do not travel: who 
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from fieldsync.core import linkage
 from fieldsync.store import Tx
@@ -12,15 +13,15 @@ from fieldsync.store.contract import Channel, Device
 from fieldsync.sync import linking
 from fieldsync.sync.node import Node
 
-AT_ONCE = 256  # arriving records that are compared before the answer
-AFTERWARDS = 4_096  # and when it has gone
+AT_ONCE = 256  # arriving records that are compared in one transaction
 _MOST = 500  # hints in one answer
 _TOLD = frozenset(("caseworker", "supervisor", "admin"))
 
 
-def compare_arrivals(node: Node, most: int = AT_ONCE, opens: linking.Opens | None = None) -> None:
-    """Compare what has arrived; the rest waits for the next time. `opens`: the transaction, where there is one already."""
-    linking.catch_up(node, compare=True, limit=most, opens=opens)
+def compare_arrivals(node: Node, tx: Tx) -> bool:
+    """Compare what has arrived; return whether there is more, which waits for the next time."""
+    linking.catch_up(node, compare=True, limit=AT_ONCE, opens=lambda: nullcontext(tx))
+    return any(tx.unlinked_counts())
 
 
 def hints(tx: Tx, device: Device, channels: Sequence[Channel], after: int) -> tuple[int, tuple[bytes, ...]]:

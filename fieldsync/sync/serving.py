@@ -226,10 +226,10 @@ class Serving:
             if written is not None and written.channel is not None:
                 self._echoes[written.channel].add(max(written.arrivals.values()))
 
-    def begin(self, tx: Tx, size: int) -> tuple[bytes, Iterator[bytes] | None]:
+    def begin(self, tx: Tx, size: int, *, compare: bool = True) -> tuple[bytes, Iterator[bytes] | None]:
         """Return the answer's beginning, of about this size, made in a transaction, and the rest if there is one."""
         self.reading = self.writing = lambda: nullcontext(tx)
-        frames, held = self.answer(), bytearray()
+        frames, held = self.answer(compare=compare), bytearray()
         try:
             for frame in frames:
                 held += frame
@@ -239,14 +239,18 @@ class Serving:
             self.reading, self.writing = self._own_transactions()
         return bytes(held), None
 
-    def answer(self, *, by_stick: bool = False) -> Iterator[bytes]:
-        """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands."""
+    def answer(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
+        """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands.
+
+        What came is compared with the register before, unless others wait: then pairs are told by the next answer.
+        """
         node = self.node
         if self._cursors is None:
             with self.writing() as tx:
                 self.meet(tx)
-        if self.kept:
-            hints.compare_arrivals(node, opens=self.writing)
+        if self.kept and compare:
+            with self.writing() as tx:
+                hints.compare_arrivals(node, tx)
         with self.reading() as tx:
             branch = tx.get(relay.UPSTREAM) is not None
         if branch and not (self.hello.where or self.hello.budget or by_stick):
