@@ -1,0 +1,27 @@
+"""A withdrawn consent beats a given one, whatever the clocks say."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync.core.register import Head, Register
+from fieldsync.core.settle import settle
+from fieldsync.schema import load
+from fieldsync.sync.rules import Rules
+
+_rule = Rules(load.load_texts(load.shipped())).of("consent").of("state")
+_heads = st.lists(
+    st.tuples(st.sampled_from(["given", "refused", "withdrawn", "expired"]), st.integers(0, 2**62)), min_size=1, max_size=5
+)  # fmt: skip
+
+
+@given(_heads)
+def test_withdrawn_beats_all(said: list[tuple[str, int]]) -> None:
+    """Among concurrent values, at any times, in any order: withdrawn if anybody withdrew it, given only if nobody said otherwise."""
+    heads = tuple(Head(bytes([n]) * 16, 1, at, "x", state) for n, (state, at) in enumerate(said))
+    settled = settle(Register(heads, {head.device: 1 for head in heads}), _rule.policy)
+    states = {state for state, _ in said}
+    assert not settled.look or "withdrawn" not in states
+    if "withdrawn" in states:
+        assert settled.value == "withdrawn"
+    elif settled.value == "given":
+        assert states == {"given"}
