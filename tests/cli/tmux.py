@@ -42,8 +42,8 @@ class Terminal:
         return str(made.stdout)
 
     def start(self, *command: str) -> None:
-        """Run a command in place of what ran before."""
-        self._run("respawn-pane", "-k", *command)
+        """Run a command in place of what ran before; how it ended is said at the end (tmux does not always know it)."""
+        self._run("respawn-pane", "-k", "sh", "-c", '"$@"; echo "ended with $?"', "sh", *command)
 
     def seen(self) -> str:
         """The screen as it is."""
@@ -71,20 +71,10 @@ class Terminal:
 
     def kill(self) -> None:
         """End what runs as a power cut does."""
-        os.kill(int(self._run("display-message", "-p", "#{pane_pid}")), signal.SIGKILL)
-        self.ended()
-
-    def ended(self) -> int | None:
-        """Wait until what runs has ended; return its exit code, None if it was killed."""
-        deadline = time.monotonic() + SECONDS
-        while True:  # a pane is called dead before tmux has asked how it ended
-            status, _, signalled = self._run(
-                "display-message", "-p", "#{pane_dead_status}|#{pane_dead_signal}"
-            ).partition("|")
-            if status or signalled.strip():
-                return int(status) if status else None
-            assert time.monotonic() < deadline, self.seen()
-            time.sleep(0.05)
+        shell = self._run("display-message", "-p", "#{pane_pid}").strip()
+        (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text(encoding="ascii").split()
+        os.kill(int(child), signal.SIGKILL)
+        self.until("ended with 137")
 
     def close(self) -> None:
         """End it all."""
