@@ -22,6 +22,7 @@ from fieldsync.exchange.rejects import Batch, Outcome, Words, rejected
 from fieldsync.exchange.sheets import Row, open_sheet
 from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field, Type
+from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row as Stored
 from fieldsync.sync import find, save
@@ -332,7 +333,7 @@ class _Importer:
         owner = self._kind.belongs_to
         if owner in fields:
             value = values[fields.index(owner)][i]
-            unit = save.home_of(self._node, self._tx, uuid.UUID(value).bytes) if value is not None else None
+            unit = save.home_of(self._node, self._tx, uuid.UUID(value).bytes) if is_id(value) else None
             if unit is not None:
                 if not self._finder.allowed(unit):
                     batch.fault(i, owner, {"reason": "unit"})

@@ -116,6 +116,8 @@ def _faults(old: Type, past: Iterable[Type], new: Type) -> Iterator[_Found]:
         yield ("belongs_to",), "owner_changed", {"field": old.belongs_to}
     if old.below != new.below:
         yield ("below",), "below_changed", {}
+    if old.above != new.above:
+        yield ("above",), "above_changed", {}
     for form in (old, *past):
         yield from _lost(form, new)
     for name, field in old.fields.items():

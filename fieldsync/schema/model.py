@@ -154,6 +154,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """A record type. `belongs_to` names the ref field whose target owns the record (None: a root).
 
     Records of a type that is `below` go to everybody at or below their unit, not above it only.
+    Those of a type that is `above` go only to those above the unit of the record that they belong to.
     `title` are the fields that name a record in a list, `search` those found by words, `renamed`
     old field names and what they are called now.
     """
@@ -165,6 +166,7 @@ class Type(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     fields: dict[str, Field]
     belongs_to: str | None = None
     below: bool = False
+    above: bool = False
     lifecycle: Lifecycle | None = None
     title: tuple[str, ...] = ()
     search: tuple[str, ...] = ()

@@ -279,11 +279,13 @@ def _check_states(lifecycle: Lifecycle, report: Report) -> None:
 
 def _check_owner(kind: Type, types: Mapping[str, Type], report: Report) -> None:
     if kind.belongs_to is None:
+        if kind.above:
+            report(("above",), "above_whom")
         return
     if kind.below:
         report(("below",), "below_and_belongs")
     owner = kind.fields.get(kind.belongs_to)
-    if owner is None or owner.type != "ref" or owner.kind != "plain" or owner.or_text:
+    if owner is None or owner.type != "ref" or owner.kind != "plain" or (owner.or_text and not kind.above):
         report(("belongs_to",), "not_a_ref", field=kind.belongs_to)
         return
     for name in owner.to:
@@ -299,4 +301,6 @@ def _check_owner(kind: Type, types: Mapping[str, Type], report: Report) -> None:
         above = types.get(name)
         if name not in seen and above and above.belongs_to in above.fields:
             ahead.extend(above.fields[str(above.belongs_to)].to)
+            if kind.above and above.above:
+                report(("above",), "above_whom")
         seen.add(name)

@@ -141,21 +141,39 @@ class Server(NamedTuple):
 
 
 BELOW = "/*"  # ends the name of the channel with what a unit keeps for everybody below it
+ABOVE = "/^"  # and of that with what is about a unit, and only for those above it
+_TOPMOST = frozenset({"supervisor", "admin", "branch"})
+"""Who has what is about the topmost unit, as nobody is above it."""
 
 
 def home_unit(channel: str) -> str:
-    """Return the unit whose records a channel carries: `LAT` for its own and for those it keeps for all below."""
-    return channel.removesuffix(BELOW)
+    """Return the unit whose records a channel carries: `LAT` for its own, for those it keeps for all below, and for those above."""
+    return channel.removesuffix(BELOW).removesuffix(ABOVE)
+
+
+def top_of(unit: str) -> str:
+    """Return the topmost unit that a unit is in."""
+    return unit.partition("/")[0]
 
 
 def sees(grants: tuple[Grant, ...], channel: str) -> bool:
     """Say whether grants open a channel: a unit's at or above which they are, and what units above them keep for all below."""
+    if channel.endswith(ABOVE):
+        return _from_above(grants, channel.removesuffix(ABOVE))
     if covers(grants, channel) is not None:
         return True
     above = channel.removesuffix("*")
     return channel.endswith(BELOW) and any(
         f"{grant.unit}/".startswith(above) and grant.role != PARTNER for grant in grants
     )
+
+
+def _from_above(grants: tuple[Grant, ...], unit: str) -> bool:
+    """Who has any role in the unit or below it has none of this, whatever else they may see."""
+    if "/" not in unit:
+        return any(grant.unit == unit and grant.role in _TOPMOST for grant in grants)
+    inside = any(f"{grant.unit}/".startswith(f"{unit}/") for grant in grants)
+    return not inside and any(unit.startswith(f"{grant.unit}/") and grant.role != PARTNER for grant in grants)
 
 
 def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
@@ -178,6 +196,7 @@ def shared_with(unit: str) -> str:
 
 
 __all__ = [
+    "ABOVE",
     "BELOW",
     "PARTNER",
     "SHARED",
@@ -197,4 +216,5 @@ __all__ = [
     "named",
     "sees",
     "shared_with",
+    "top_of",
 ]

@@ -14,7 +14,7 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
 from fieldsync.store import vault
-from fieldsync.store.contract import BELOW, home_unit
+from fieldsync.store.contract import ABOVE, BELOW, home_unit
 from fieldsync.store.numbers import Numbers
 from fieldsync.store.sheets import Sheets
 from fieldsync.store.vault import guarded
@@ -115,7 +115,8 @@ class Figures:
         review = "in_review" if sheet else "conflicts IS NOT NULL AS in_review"
         self._connection.execute(
             f"CREATE TEMP VIEW [{view.name}] AS SELECT id, code, "
-            f"(SELECT replace(unit, '{BELOW}', '') FROM main.channel AS c WHERE c.n = t.channel) AS unit, {review}{''.join(columns)} "
+            f"(SELECT replace(replace(unit, '{BELOW}', ''), '{ABOVE}', '') FROM main.channel AS c WHERE c.n = t.channel) AS unit, "
+            f"{review}{''.join(columns)} "
             f"FROM main.{table} AS t WHERE {' AND '.join(conditions)}"
         )
 

@@ -12,7 +12,7 @@ from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle, trusts_all
 from fieldsync.core.state import State, dots, field_of, merge, register_of
 from fieldsync.store import Tx
-from fieldsync.store.contract import BELOW, NOWHERE_ELSE, SHARED, Row, home_unit
+from fieldsync.store.contract import ABOVE, BELOW, LEFT, NOWHERE_ELSE, SHARED, Row, home_unit, top_of
 from fieldsync.sync import sharing
 from fieldsync.sync.rules import Rules, TypeRules
 
@@ -270,10 +270,22 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
         # two moved it to two places: it is in both, until somebody settles that
         return shown, [number(head.value + end) for head in candidates(register) if isinstance(head.value, str)]
 
+    raised = {}  # records that only those above may have, and what belongs to them: once their owners have their places
+    for record, (row, _) in touched.items():
+        lifted = _lifted(row, touched, rules)
+        if lifted is None:
+            row.channel, others = place(row)
+            row.also = dict.fromkeys(set(others) - {row.channel}, 0) if others else NOWHERE_ELSE
+        else:
+            raised[record] = lifted
+    for record, lifted in raised.items():
+        row = touched[record][0]
+        row.also = NOWHERE_ELSE
+        if unit is None and tx.left and lifted.channel == tx.left:
+            continue
+        row.channel = _above(tx, rules, lifted, touched, elsewhere, also, unit)
     moved = []
     for row, _ in touched.values():
-        row.channel, others = place(row)
-        row.also = dict.fromkeys(set(others) - {row.channel}, 0) if others else NOWHERE_ELSE
         elsewhere_now = row.channel != row.old_channel or row.also.keys() != row.old_also.keys()
         if elsewhere_now and row.state.type in rules.owners:
             moved.append(row.state.record)
@@ -281,6 +293,40 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
     if followers:
         touched.update({record: (row, set()) for record, row in tx.rows(followers).items()})
         _place(tx, rules, touched, unit)
+
+
+def _lifted(row: Row, touched: Touched, rules: Rules) -> Row | None:
+    """Return the record itself, or that among what it belongs to, which only those above may have."""
+    for _ in range(_DEEPEST):
+        if rules.of(row.state.type).above:
+            return row
+        if row.owner is None or row.owner not in touched:
+            return None
+        row = touched[row.owner][0]
+    return None
+
+
+def _above(
+    tx: Tx,
+    rules: Rules,
+    row: Row,
+    touched: Touched,
+    elsewhere: Mapping[bytes, int],
+    also: Mapping[bytes, Mapping[int, int]],
+    unit: str | None,
+) -> int:
+    """Return the channel of a record that is for those above its owner; where there is any doubt who these are, the topmost."""
+    named = register_of(row.state, rules.of(row.state.type).belongs_to or "")
+    if len(named.heads) == 1 and row.owner is not None:
+        owner = touched[row.owner][0] if row.owner in touched else None
+        channel = elsewhere.get(row.owner) if owner is None else owner.channel
+        several = also.get(row.owner) if owner is None else owner.also
+        if channel is not None and not several:
+            name = tx.channel(channel).unit
+            return channel if name == LEFT else tx.channel_number(home_unit(name) + ABOVE)
+    if unit is not None and unit.endswith((ABOVE, SHARED)):
+        return tx.channel_number(unit)
+    return tx.channel_number(top_of(str(row.doc.get("_unit") or unit or NOWHERE)) + ABOVE)
 
 
 _DEEPEST = 8  # household → person → case → follow-up, and room

@@ -17,7 +17,7 @@ from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
-from fieldsync.store.contract import BELOW, PARTNER, Device, Row, covers
+from fieldsync.store.contract import ABOVE, BELOW, PARTNER, Device, Row, covers
 from fieldsync.sync import past, sharing
 from fieldsync.sync.node import DECIDERS, WRITERS
 from fieldsync.sync.permit_sharing import JUDGED_WITH, ShareChecks
@@ -128,7 +128,7 @@ class Permit(ShareChecks):
             raise errors.IllegalValue(type=commit.type, field="_type", reason="system")
 
     def _known_unit(self, unit: str) -> bool:
-        return self._tx.has_unit(unit) or self._tx.has_unit(unit + BELOW)
+        return self._tx.has_unit(unit) or self._tx.has_unit(unit + BELOW) or self._tx.has_unit(unit + ABOVE)
 
     def _check_place(self, commit: Commit) -> None:
         """A record may be moved to any unit that there is, and hung onto (or said to be) another only where its device may write.
@@ -147,7 +147,8 @@ class Permit(ShareChecks):
         fields = commit.fields
         named = [fields.get(self._rules.of(commit.type).belongs_to or ""), fields.get("_same_as")]
         named += [name.partition("/")[2] for name in fields if field_of(name) == "_not_same"]
-        for owner in (one for one in named if isinstance(one, str)):
+        above = self._rules.of(commit.type).above  # whom it belongs to may be words there
+        for owner in (one for one in named if isinstance(one, str) and (not above or _is_id(one))):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
                 if covers(self._device.grants, self._units(channel)) is None:
                     row = self._tx.rows([record])[record]

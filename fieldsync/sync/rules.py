@@ -45,6 +45,7 @@ class TypeRules:
         self.type = type
         self.belongs_to = None if type is None else type.belongs_to
         self.below = type is not None and type.below
+        self.above = type is not None and type.above
         self.search = () if type is None else type.search
         self.searched = frozenset(self.search)
         self.linked = linkage.FIELDS.get(name, frozenset[str]())

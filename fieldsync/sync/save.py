@@ -192,7 +192,7 @@ def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
 def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
     """A record that belongs to another starts in its owner's unit, any other in the person's own."""
     owner = fields.get(kind.belongs_to) if kind.belongs_to else None
-    if isinstance(owner, str):
+    if isinstance(owner, str) and is_id(owner):
         found = home_of(node, tx, uuid.UUID(owner).bytes)
         if found is not None:
             return found

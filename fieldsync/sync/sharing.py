@@ -133,12 +133,16 @@ def _of_service(tx: Tx, row: Row) -> dict[Part, set[str]]:
 
 def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
     """Yield (record, type) of what a referral is about: its person or household, what that belongs to, and the organisations."""
-    for field in _ABOUT:
-        record = ref(row.doc, field)
+    kind = rules.of(REFERRAL).type
+    for field in _ABOUT if kind is not None else ():
+        record, allowed = ref(row.doc, field), kind.fields[field].to if kind is not None else ()
         for _ in range(_DEEPEST):
             if record is None:
                 break
             found = tx.rows([record]).get(record)
+            if found is not None and allowed and found.state.type not in allowed:
+                break  # whatever a referral says that it is about: of nothing else is anything shared
+            allowed = ()
             yield record, "" if found is None else found.state.type
             belongs_to = None if found is None else rules.of(found.state.type).belongs_to
             record = ref(found.doc, belongs_to) if found is not None and belongs_to is not None else None

@@ -197,6 +197,23 @@ def test_records_cannot_belong_to_each_other_in_a_circle() -> None:
     assert [(fault["code"], fault["line"]) for fault in gone] == [("unknown_type", 8)]
 
 
+def test_what_is_for_those_above_says_above_whom() -> None:
+    """It belongs to somebody, by words if need be, and not to what is for those above itself."""
+    above = OWNER.replace('belongs_to = "owner"', 'above = true\nbelongs_to = "owner"')
+    in_words = above.replace('merge = "review"', 'or_text = true\nmerge = "review"')
+    root = VISIT.replace('title = ["place"]', 'title = ["place"]\nabove = true', 1)
+    assert load.load_texts(
+        {"choices.toml": CHOICES, "visit.toml": VISIT, "one.toml": in_words.replace("TARGET", "visit")}
+    )
+    twice = faults(
+        choices=CHOICES, visit=VISIT, two=above.replace("TARGET", "visit"), one=above.replace("TARGET", "two")
+    )
+    assert [(fault["code"], fault["key"]) for fault in twice] == [("above_whom", "above")]
+    assert [fault["code"] for fault in faults(choices=CHOICES, visit=root)] == ["above_whom"]
+    plain = OWNER.replace("TARGET", "visit").replace('merge = "review"', 'or_text = true\nmerge = "review"')
+    assert [fault["code"] for fault in faults(choices=CHOICES, visit=VISIT, one=plain)] == ["not_a_ref"]
+
+
 def test_folders_that_hold_no_schema_are_told_apart(tmp_path: Path) -> None:
     """Nothing there, or a file that is no text."""
     with pytest.raises(errors.BadFile):

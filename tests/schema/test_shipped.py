@@ -20,7 +20,7 @@ def lifecycle(name: str) -> Lifecycle:
     return found
 
 
-ROOTS = {"access_note", "corner", "event", "feedback", "household", "institution", "violation_report", "volunteer_duty"}
+ROOTS = {"access_note", "corner", "event", "feedback", "household", "institution", "volunteer_duty"}
 REFERENCE = {"course", "location", "office", "organisation", "programme", "worker"}
 
 
@@ -38,10 +38,11 @@ def test_everything_finds_its_unit_through_a_root() -> None:
 
 
 def test_what_is_about_a_violation_never_belongs_to_those_whom_it_is_about() -> None:
-    """Reports and complaints stay where they were taken down."""
-    for name in ("violation_report", "feedback"):
-        assert SCHEMA.type(name).belongs_to is None
-    assert SCHEMA.type("violation_report").field("reporter").sensitivity == 4
+    """A report goes to those above the institution, a complaint stays where it was taken down."""
+    assert {name for name, kind in SCHEMA.types.items() if kind.above} == {"violation_report"}
+    assert SCHEMA.type("feedback").belongs_to is None
+    for field in ("reporter", "reporter_phone"):
+        assert SCHEMA.type("violation_report").field(field).sensitivity == 4
 
 
 def test_every_word_is_there_in_arabic_and_english() -> None:
