@@ -2,6 +2,7 @@
 
 import math
 import re
+from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
@@ -114,6 +115,17 @@ def _extreme(pick: Callable[[list[int | float]], int | float]) -> Function:
     return extreme
 
 
+def _plus_months(given: Sequence[Value]) -> Value:
+    """The same day so many months later, or that month's last: as instalments fall due."""
+    found, step = day(given[0]), number(given[1])
+    if found is None or step is None or not math.isfinite(step):
+        return None
+    year, month = divmod(found.year * 12 + found.month - 1 + math.trunc(step), 12)
+    if not date.min.year <= year <= date.max.year:
+        return None
+    return str(date(year, month + 1, min(found.day, monthrange(year, month + 1)[1])))
+
+
 # name → (how many arguments at least, at most, what it does)
 FUNCTIONS: dict[str, tuple[int, int, Function]] = {
     "abs": (1, 1, lambda given: None if (found := number(given[0])) is None else abs(found)),
@@ -126,6 +138,7 @@ FUNCTIONS: dict[str, tuple[int, int, Function]] = {
     "max": (1, 50, _extreme(max)),
     "min": (1, 50, _extreme(min)),
     "number": (1, 1, lambda given: number(given[0])),
+    "plus_months": (2, 2, _plus_months),
     "regex": (2, 2, _regex),
     "round": (1, 2, _round),
     "starts_with": (2, 2, lambda given: text(given[0]).startswith(text(given[1]))),

@@ -207,6 +207,12 @@ def derive(kind: Type, doc: Doc, today: str, finder: related.Finder | None = Non
     return found
 
 
+def asks_others(kind: Type, name: str) -> bool:
+    """Say whether a derived field rests on other records, by itself or by another that it rests on."""
+    formula = _plan(kind).formulas.get(name)
+    return formula is not None and (bool(formula.asks) or any(asks_others(kind, one) for one in formula.names - {name}))
+
+
 def offered(kind: Type, field: Field, doc: Doc, today: str) -> list[Choice]:
     """The choices that may be given beside the other answers, in the form's order."""
     offer = _plan(kind).offers.get(field.name)

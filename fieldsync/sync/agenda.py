@@ -10,9 +10,10 @@ from fieldsync.schema import expr, validate
 from fieldsync.schema.model import Due, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, covers
+from fieldsync.store.contract import Row, covers, home_unit
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import uuid_text
+from fieldsync.sync.related import Finder
 
 Json = dict[str, Any]
 WEEK = 7  # days
@@ -51,10 +52,16 @@ class People:
         return self.row(uuid.UUID(value).bytes) if isinstance(value, str) and is_id(value) else None
 
     def title(self, row: Row) -> str:
-        """Return what a record is called: the words of its title's fields, codes of choices as they are."""
+        """Return what a record is called: the words of its title's fields, what these name by its own; choices name nothing."""
         kind = self._node.schema.types.get(row.state.type)
-        parts = [row.doc.get(name) for name in kind.title] if kind else []
-        return " ".join(str(part) for part in parts if part is not None and not is_id(str(part)))
+        fields = [kind.fields[name] for name in kind.title if name in row.doc] if kind else []
+        parts = [self._called(row.doc[field.name]) for field in fields if field.type not in ("choice", "bool")]
+        return " ".join(part for part in parts if part)
+
+    def _called(self, value: object) -> str:
+        text = str(value)
+        named = self.named(text)
+        return self.title(named) if named is not None else "" if is_id(text) else text
 
     def worker(self, value: object) -> str | None:
         """Return the name of a worker: the record's, or the words that stand for one."""
@@ -94,7 +101,7 @@ def due(
     last = until or (datetime.date.fromisoformat(today) + datetime.timedelta(WEEK)).isoformat()
     found: list[Json] = []
     with node.store.read() as tx:
-        units = {channel.n: channel.unit for channel in tx.channels()}
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         people = People(node, tx)
         lines = [line for kind in node.schema.types.values() if kind.due for line in _lines(node, tx, kind, last, unit)]
         people.fetch(line.row.owner for line in lines if line.row.owner is not None)
@@ -124,9 +131,12 @@ def due(
 def _lines(node: Node, tx: Tx, kind: Type, last: str, unit: str | None) -> Iterator[_Line]:
     today = node.today()
     known = [(name, one, expr.compile(one.on), expr.compile(one.when)) for name, one in kind.due.items()]
-    derives = any(kind.fields[name].kind == "derived" for *_, on, when in known for name in on.names | when.names)
+    named = {name for *_, on, when in known for name in on.names | when.names}
+    derives = any(kind.fields[name].kind == "derived" for name in named)
+    asks = derives and any(validate.asks_others(kind, name) for name in named)
     for row in tx.select(type=kind.name, deleted=False, unit=unit):
-        doc = {**row.doc, **validate.derive(kind, row.doc, today)} if derives else row.doc
+        finder = Finder(node, tx, row) if asks else None
+        doc = {**row.doc, **validate.derive(kind, row.doc, today, finder)} if derives else row.doc
         for name, one, on, when in known:
             if when.holds(doc, today):
                 day = on.value(doc, today)

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, cast
 
 import msgspec
@@ -16,6 +17,7 @@ from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import PARTNER, Row, Server, named
 from fieldsync.sync.find import find_row
+from fieldsync.sync.find import named as find_named
 from fieldsync.sync.node import Node
 from fieldsync.sync.related import Finder
 
@@ -138,13 +140,29 @@ def list_records(
 ) -> list[Json]:
     """Return records of a type that have all these values; a limit of 0 means all. UnknownType, UnknownField."""
     kind = node.schema.type(type)
-    conditions = selection(kind, where or {})
+    kept: dict[str, str] = {}
+    derived: dict[str, object] = {}
+    with node.store.read() as tx:
+        asked = {
+            name: wanted if name == "unit" else str(find_named(tx, node.schema, kind.field(name), wanted))
+            for name, wanted in (where or {}).items()
+        }
+    for name, wanted in asked.items():
+        if name != "unit" and kind.field(name).kind == "derived":
+            derived[name] = validate.normaliser(kind.field(name))(wanted)
+        else:
+            kept[name] = wanted
+    conditions = selection(kind, kept)
     if sort:
         kind.field(sort.lstrip("-"))
     with node.store.read() as tx:
         shower = Shower(node, tx)
-        rows = tx.select(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=limit or -1)
-        return [shower.record(row) for row in rows]
+        few = -1 if derived else limit or -1
+        rows = tx.select(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=few)
+        found: Iterator[Json] = map(shower.record, rows)
+        if derived:  # worked out when somebody looks, so no store can select by it
+            found = (one for one in found if all(one["fields"].get(name) == value for name, value in derived.items()))
+        return list(islice(found, limit or None))
 
 
 def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from fieldsync.schema.model import Type
+from fieldsync.schema.model import Field, Type
+from fieldsync.sync import listed
 from fieldsync.sync.node import Node
 from fieldsync.ui.cards import INDENT, when
 from fieldsync.ui.here import Here
@@ -26,8 +27,9 @@ class Tables(Here):
             return
         one_type = len({record["type"] for record in found}) == 1
         kind = node.schema.types.get(found[0]["type"]) if one_type else None
-        changed = self.phrase("column_changed"), _changed
-        latin: list[_Column] = [changed, (self.phrase("column_unit"), lambda one: one["unit"]), ("", self._marks)]
+        more = self._of_type(node, kind, found) if kind else []
+        latin: list[_Column] = [] if more else [(self.phrase("column_changed"), _changed)]
+        latin.append((self.phrase("column_unit"), lambda one: one["unit"]))
         columns: list[_Column] = [(self.phrase("column_code"), lambda one: one["code"] or one["id"][:8])]
         if not one_type:
             columns.append((self.phrase("column_type"), lambda one: one["type"]))
@@ -35,18 +37,33 @@ class Tables(Here):
             label = self.label(kind, name) if name else self.phrase("column_name")
             columns += [(label, partial(self._title, node, name)), *latin[:1]]
             latin = latin[1:]
-        columns += latin
+        columns += [*more, *latin, ("", self._marks)]
         self.table([name for name, _ in columns], [[value(record) for _, value in columns] for record in found])
         if limit and len(found) == limit:
             self.say("more_exist", limit=limit)
+
+    def _of_type(self, node: Node, kind: Type, found: Sequence[Json]) -> list[_Column]:
+        """What tells records of one type apart beside their title: whom each is about, and how far it has come."""
+        columns: list[_Column] = []
+        if kind.belongs_to:
+            whom = listed.about(node, [record["id"] for record in found])
+            columns.append((self.phrase("agenda_about"), lambda one: whom.get(one["id"])))
+        if kind.lifecycle is not None and "state" in kind.fields:
+            columns.append((self.label(kind, "state"), partial(self._title, node, "state")))
+        return columns
 
     def _title(self, node: Node, name: str, record: Json) -> str:
         kind = node.schema.types.get(record["type"])
         names = [name] if name else list(kind.title if kind else ())
         fields = record["fields"]
+        given = [(kind.fields[n], fields[n]) for n in names if kind and fields.get(n) is not None]
         return " ".join(
-            str(kind.fields[n].words(fields[n], self.lang)) for n in names if kind and fields.get(n) is not None
+            listed.called(node, str(value)) if field.type == "ref" else self._plain(field, value)
+            for field, value in given
         )
+
+    def _plain(self, field: Field, value: object) -> str:
+        return self.phrase("yes" if value else "no") if isinstance(value, bool) else field.words(value, self.lang)
 
     def _marks(self, record: Json) -> str:
         marks = [self.phrase("in_conflict_n", n=len(record["conflicts"]))] if record["conflicts"] else []

@@ -1,0 +1,31 @@
+"""What a list says of other records than its own: whom each is about, and what those are called that it names."""
+
+import uuid
+from collections.abc import Sequence
+
+from fieldsync.schema.values import is_id
+from fieldsync.sync.agenda import People
+from fieldsync.sync.node import Node
+from fieldsync.sync.read import uuid_text
+
+
+def about(node: Node, records: Sequence[str]) -> dict[str, str]:
+    """Return, by record id, what the person, family or other record is called that each of these is about."""
+    with node.store.read() as tx:
+        people = People(node, tx)
+        rows = tx.rows([uuid.UUID(record).bytes for record in records])
+        people.fetch(row.owner for row in rows.values() if row.owner is not None)
+        found = {record: people.about(row) for record, row in rows.items()}
+        return {
+            uuid_text(record): people.title(row) or row.code or "" for record, row in found.items() if row is not None
+        }
+
+
+def called(node: Node, value: str) -> str:
+    """Return what a reference's value stands for: a record's title, or else its code; words, and what is not here, as they are."""
+    if not is_id(value):
+        return value
+    with node.store.read() as tx:
+        people = People(node, tx)
+        row = people.named(value)
+        return value if row is None else people.title(row) or row.code or value
