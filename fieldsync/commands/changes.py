@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
+from fieldsync.schema.cleaning import plain_digits
 from fieldsync.schema.model import Field, Type
 from fieldsync.sync import find
 from fieldsync.sync.node import Node
@@ -16,6 +17,7 @@ from fieldsync.sync.save import Changes
 
 _SEPARATORS = re.compile("[,،;؛\n]")  # between the members of a set; both scripts' commas
 _STEP = re.compile(r"[+-]?\d{1,9}", re.ASCII)
+_TODAY = {"today", "اليوم"}
 _LARGEST = 4 * 1024 * 1024
 
 
@@ -69,6 +71,8 @@ class Wanted:
             self._drop[name] = [one for one in now if one not in kept]
         elif field.kind == "log" and isinstance(value, str):
             self._say[name] = value
+        elif field.kind == "tally" and not self._doc:  # a new record's count begins
+            self.count(name, str(value))
         else:
             self._set[name] = self._named(field, value)
 
@@ -93,13 +97,31 @@ class Wanted:
 
     def count(self, name: str, step: str) -> None:
         """Count a tally up (+2) or down (-1); IllegalValue."""
-        if not _STEP.fullmatch(step.strip()):
+        plain = plain_digits(step).strip()
+        if not _STEP.fullmatch(plain):
             raise errors.IllegalValue(type=self._kind.name, field=name, reason="not_whole")
-        self._count[name] = self._count.get(name, 0) + int(step)
+        self._count[name] = self._count.get(name, 0) + int(plain)
 
     def say(self, name: str, text: str) -> None:
         """Add an entry to a log."""
         self._say[name] = text
+
+    def more(
+        self, unset: Iterable[str], put: Iterable[str], drop: Iterable[str], count: Iterable[str], say: Iterable[str]
+    ) -> None:
+        """Do what a command's further words say."""
+        for name in unset:
+            self.empty(name)
+        for name, members in pairs(put).items():
+            self.put(name, members)
+        for name, members in pairs(drop).items():
+            self.drop(name, members)
+        for name, steps in pairs(count).items():
+            for step in steps:
+                self.count(name, step)
+        for name, texts in pairs(say).items():
+            for text in texts:
+                self.say(name, text)
 
     def changes(self) -> Changes:
         """Return all of it."""
@@ -119,7 +141,9 @@ def members_of(value: object) -> list[object]:
 
 
 def resolve(node: Node, field: Field, value: object) -> object:
-    """Return the id that a reference's value stands for (a code, or the beginning of either); others as they are."""
+    """Return the id that a reference's value stands for (a code, or the beginning of either), and the date of today; others as they are."""
+    if field.type == "date" and isinstance(value, str) and value.strip().casefold() in _TODAY:
+        return node.today()
     if field.type != "ref":
         return value
     with node.store.read() as tx:

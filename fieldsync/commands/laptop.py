@@ -30,6 +30,12 @@ def add(
     type: Kind,
     *,
     set_: Set = None,
+    row: Annotated[
+        list[str] | None,
+        Option(
+            metavar="FIELD=VALUE;…", help="One of several new records: what is its own, beside what --set says of all."
+        ),
+    ] = None,
     from_: From = "",
     unit: Annotated[str | None, Option(help="The unit that the record belongs to (default: yours).")] = None,
     note: Note = None,
@@ -46,6 +52,14 @@ def add(
     from fieldsync.sync import save
 
     with opened(ctx) as node:
+        if row:
+            from fieldsync.commands import many
+
+            many.add(
+                ctx, node, type, row, lambda words: _wanted(node, type, {}, [*(set_ or ()), *words], from_).changes(),
+                unit=unit, note=note, anyway=anyway,
+            )  # fmt: skip
+            return
         if set_ is None and not from_:
             _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open, plain=plain)
             return
@@ -59,7 +73,9 @@ def add(
 
 def edit(
     ctx: typer.Context,
-    record: Record,
+    record: Annotated[
+        list[str], Argument(metavar="RECORD", help="Its id, its code, or a beginning of either; or several.")
+    ],
     *,
     set_: Set = None,
     from_: From = "",
@@ -71,33 +87,28 @@ def edit(
     note: Note = None,
     plain: Plain = False,
 ) -> None:
-    """Change only these fields; without any on a terminal, the form asks.
+    """Change only these fields, of one record or of several in one save; without any on a terminal, the form asks.
 
     Example: fieldsync edit JBL-AK-42 --set location=اللاذقية --put needs=food --note "moved"
     """
-    from fieldsync.commands.changes import pairs
-    from fieldsync.sync import read, save
+    from fieldsync.commands import many
+
+    def changes(found: dict[str, Any]) -> Any:
+        wanted = _wanted(node, found["type"], found["fields"], set_, from_)
+        wanted.more(unset or (), put or (), drop or (), count or (), say or ())
+        return wanted.changes()
 
     with opened(ctx) as node:
         if not (set_ or from_ or unset or put or drop or count or say):
-            _ask_edit(ctx, node, record, note, plain=plain)
+            if len(record) > 1:
+                raise errors.Usage(reason="no_changes")
+            _ask_edit(ctx, node, record[0], note, plain=plain)
             return
-        found = read.show(node, record)
-        wanted = _wanted(node, found["type"], found["fields"], set_, from_)
-        for name in unset or ():
-            wanted.empty(name)
-        for name, members in pairs(put or ()).items():
-            wanted.put(name, members)
-        for name, members in pairs(drop or ()).items():
-            wanted.drop(name, members)
-        for name, steps in pairs(count or ()).items():
-            for step in steps:
-                wanted.count(name, step)
-        for name, texts in pairs(say or ()).items():
-            for text in texts:
-                wanted.say(name, text)
-        save.edit(node, found["id"], wanted.changes(), note=note)
-        _tell_record(ctx, node, found["id"])
+        saved = many.edit(node, record, changes, note=note)
+        if len(saved) == 1:
+            _tell_record(ctx, node, saved[0])
+        else:
+            many.told(ctx, node, saved)
 
 
 def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None, from_: str) -> Any:

@@ -17,6 +17,7 @@ from fieldsync.sync.related import Finder
 
 Json = dict[str, Any]
 WEEK = 7  # days
+_NAMES = {"text", "note", "ref", "phone"}  # types of fields that name something
 
 
 class _Line(NamedTuple):
@@ -52,11 +53,16 @@ class People:
         return self.row(uuid.UUID(value).bytes) if isinstance(value, str) and is_id(value) else None
 
     def title(self, row: Row) -> str:
-        """Return what a record is called: the words of its title's fields, what these name by its own; choices name nothing."""
+        """Return what a record is called: the words of its title, what these name by its own; a date only where there is no name."""
         kind = self._node.schema.types.get(row.state.type)
         fields = [kind.fields[name] for name in kind.title if name in row.doc] if kind else []
-        parts = [self._called(row.doc[field.name]) for field in fields if field.type not in ("choice", "bool")]
-        return " ".join(part for part in parts if part)
+        for named in (_NAMES, {"date"}):
+            parts = [
+                self._called(row.doc[field.name]) for field in fields if field.type in named and field.kind == "plain"
+            ]
+            if any(parts):
+                return " ".join(part for part in parts if part)
+        return ""
 
     def _called(self, value: object) -> str:
         text = str(value)

@@ -182,11 +182,16 @@ def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
     sets: Fields = {}
     for name, members in changes.put.items():
         sets[name] = sorted({str(m) for m in _members(kind, name, members)})
-    fields = validate.check(kind, dict(changes.set), sets, node.today(), sets=sets)
+    fields = validate.check(kind, dict(changes.set), {**sets, **_said(changes)}, node.today(), sets=sets)
     if kind.lifecycle is not None and fields.get("state") is None and "state" in kind.fields:
         fields["state"] = kind.lifecycle.initial
     _check_references(tx, kind, fields)
     return {name: as_json(value) for name, value in {**sets, **fields}.items() if value not in (None, [])}
+
+
+def _said(changes: Changes) -> dict[str, object]:
+    """Return what this very save adds to logs: a step that asks for an entry may be taken with it."""
+    return {name: [text] for name, text in changes.say.items()}
 
 
 def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
@@ -315,7 +320,8 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     wanted = {**changes.set, **dict.fromkeys(changes.unset)}
     sets = {name: _after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
     unseen = sharing.unseen(kind) if node.role == PARTNER else ()
-    checked = validate.check(kind, wanted, {**row.doc, **sets}, node.today(), sets=sets, unseen=unseen)
+    known = {**row.doc, **_said(changes), **sets}
+    checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
     _check_references(tx, kind, checked)
     old = row.doc if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
     fields: Fields = {name: as_json(value) for name, value in checked.items() if not names.same(value, old.get(name))}

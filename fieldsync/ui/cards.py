@@ -74,10 +74,24 @@ class Cards(Terminal):
         if missing:
             self.say("still_missing", fields=self.several(self.label(kind, name) for name in missing))
         for odd in validate.warnings(kind, found["fields"], node.today()):
+            hint = kind.fields[odd["field"]].hint.get(self.lang)
+            if odd["reason"] == "warn" and hint:
+                self.say("odd_hint", field=self.label(kind, odd["field"]), hint=hint)
+                continue
             self.say(
                 f"odd_{odd['reason']}" if odd["reason"] in ("warn", "coarse") else "odd",
                 field=self.label(kind, odd["field"]),
             )
+
+    def lacking(self, node: Node, found: Iterable[Json]) -> None:
+        """What some of several records still lack."""
+        lacks = {}
+        for one in found:
+            kind = node.schema.types.get(one["type"])
+            for name in validate.missing(kind, one["fields"], node.today()) if kind else ():
+                lacks[name] = self.label(kind, name)
+        if lacks:
+            self.say("still_missing", fields=self.several(lacks.values()))
 
     def removed(self, node: Node, found: Json) -> None:
         """One line: it is gone from the lists."""

@@ -29,7 +29,8 @@ class Tables(Here):
         kind = node.schema.types.get(found[0]["type"]) if one_type else None
         more = self._of_type(node, kind, found) if kind else []
         latin: list[_Column] = [] if more else [(self.phrase("column_changed"), _changed)]
-        latin.append((self.phrase("column_unit"), lambda one: one["unit"]))
+        if not more or len({record["unit"] for record in found}) > 1:
+            latin.append((self.phrase("column_unit"), lambda one: one["unit"]))
         columns: list[_Column] = [(self.phrase("column_code"), lambda one: one["code"] or one["id"][:8])]
         if not one_type:
             columns.append((self.phrase("column_type"), lambda one: one["type"]))
@@ -38,7 +39,9 @@ class Tables(Here):
             columns += [(label, partial(self._title, node, name)), *latin[:1]]
             latin = latin[1:]
         columns += [*more, *latin, ("", self._marks)]
-        self.table([name for name, _ in columns], [[value(record) for _, value in columns] for record in found])
+        self.table(
+            [name for name, _ in columns], [[value(record) for _, value in columns] for record in found], whole=1
+        )
         if limit and len(found) == limit:
             self.say("more_exist", limit=limit)
 

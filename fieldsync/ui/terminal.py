@@ -93,15 +93,18 @@ class Terminal:
             options["width"] = _PIPE_WIDTH
         return Console(**options)
 
-    def table(self, columns: list[str], rows: list[list[object]]) -> None:
-        """Write a table; in a pipe without lines and colours."""
+    def table(self, columns: list[str], rows: list[list[object]], *, whole: int = 0) -> None:
+        """Write a table; in a pipe without lines and colours. The first columns, so many, are never cut: codes are to be typed."""
         from rich import box
         from rich.table import Table
 
         frame = box.SIMPLE_HEAD if self.tty else None
         made = Table(box=frame, show_edge=False, pad_edge=False, header_style="bold" if self.tty else "")
-        for name in columns:
-            made.add_column(self.cell(name), overflow="ellipsis" if self.tty else "fold", no_wrap=True)
+        for at, name in enumerate(columns):
+            widest = max((len(str(row[at] or "")) for row in rows), default=0) if at < whole else None
+            made.add_column(
+                self.cell(name), overflow="ellipsis" if self.tty else "fold", no_wrap=True, min_width=widest
+            )
         for row in rows:
             made.add_row(*(self.cell("" if value is None else value) for value in row))
         self.console.print(made)

@@ -34,6 +34,13 @@ def phrase(key: str, lang: str, **facts: object) -> str:
 
 def explain(error: errors.FieldsyncError, lang: str, schema: Schema | None = None) -> tuple[str, str]:
     """Return an error's message and hint, one line each (the hint may be empty); with a schema fields go by labels."""
+    message, hint = _explained(error, lang, schema)
+    if "which" in error.facts:  # of several that were to be saved together
+        message = _filled(catalogue(lang)["which"], {"which": error.facts["which"]}) + message
+    return message, hint
+
+
+def _explained(error: errors.FieldsyncError, lang: str, schema: Schema | None) -> tuple[str, str]:
     words = catalogue(lang)
     facts = labelled(error.facts, lang, schema)
     reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
