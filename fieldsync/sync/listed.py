@@ -1,7 +1,7 @@
 """What a list says of other records than its own: whom each is about, and what those are called that it names."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fieldsync.schema.values import is_id
 from fieldsync.sync.agenda import People
@@ -21,11 +21,11 @@ def about(node: Node, records: Sequence[str]) -> dict[str, str]:
         }
 
 
-def called(node: Node, value: str) -> str:
-    """Return what a reference's value stands for: a record's title, or else its code; words, and what is not here, as they are."""
-    if not is_id(value):
-        return value
+def called(node: Node, values: Iterable[str]) -> dict[str, str]:
+    """Return what references stand for: a record's title, or else its code; words, and what is not here, are left out."""
+    ids = {value: uuid.UUID(value).bytes for value in values if is_id(value)}
     with node.store.read() as tx:
         people = People(node, tx)
-        row = people.named(value)
-        return value if row is None else people.title(row) or row.code or value
+        people.fetch(ids.values())
+        rows = {value: people.row(record) for value, record in ids.items()}
+        return {value: people.title(row) or row.code or value for value, row in rows.items() if row is not None}

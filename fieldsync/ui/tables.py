@@ -1,7 +1,8 @@
 """Pictures of what commands found, for people: cards for one record, tables for many, a line where a line is enough."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from fieldsync.schema.model import Field, Type
@@ -18,6 +19,8 @@ _Column = tuple[str, Callable[[Json], object]]
 class Tables(Here):
     """The terminal with all that can be drawn on it."""
 
+    _called: Mapping[str, str] = MappingProxyType({})  # what the references of a list stand for
+
     # --- many ---
 
     def records(self, node: Node, found: Sequence[Json], *, limit: int) -> None:
@@ -25,6 +28,7 @@ class Tables(Here):
         if not found:
             self.say("none_found")
             return
+        self._called = listed.called(node, _references(node, found))
         one_type = len({record["type"] for record in found}) == 1
         kind = node.schema.types.get(found[0]["type"]) if one_type else None
         more = self._of_type(node, kind, found) if kind else []
@@ -61,7 +65,7 @@ class Tables(Here):
         fields = record["fields"]
         given = [(kind.fields[n], fields[n]) for n in names if kind and fields.get(n) is not None]
         return " ".join(
-            listed.called(node, str(value)) if field.type == "ref" else self._plain(field, value)
+            self._called.get(str(value), str(value)) if field.type == "ref" else self._plain(field, value)
             for field, value in given
         )
 
@@ -263,3 +267,11 @@ def _changed(record: Json) -> str:
 def in_time(heads: Iterable[Json]) -> list[Json]:
     """Heads in the order in which they were written."""
     return sorted(heads, key=lambda head: (head["at"], head["device"], head["seq"]))
+
+
+def _references(node: Node, found: Sequence[Json]) -> Iterator[str]:
+    for record in found:
+        kind = node.schema.types.get(record["type"])
+        for name in kind.title if kind else ():
+            if kind and kind.fields[name].type == "ref" and name in record["fields"]:
+                yield str(record["fields"][name])

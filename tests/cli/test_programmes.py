@@ -97,6 +97,10 @@ def test_insurance_and_safety_nets(world: World) -> None:
     assert "Enrolled" in lists
     everybody = next(row for row in rows(world, "coverage") if (row["by"], row["value"]) == ("sex", "f"))
     assert (everybody["need"], everybody["reached"], everybody["f"]) == (1, 1, 1)
+    told = {(row["figure"], row["value"]): row["n"] for row in rows(world, "programmes")}
+    assert [
+        told[one] for one in (("uninsured", None), ("applied", None), ("refused", None), ("enrolled", "معاش شهري"))
+    ] == [1, 2, 1, 1]
     (got,) = rows(world, "aid")
     assert (got["kind"], got["n"] if "n" in got else 1) == ("cash", 1)
 
@@ -282,6 +286,8 @@ def test_volunteers(world: World) -> None:
         world.json(who, "sync")
     assert world.json("samar", "show", duty)["fields"]["hours"] == 20
     assert due(world, "amal") == ["end"]
+    told = figures(world, "programmes", "n")
+    assert (told["on_duty"], told["hours"], told["begun"]) == (1, 20, int(day(-30)[:7] == MONTH))
     world.json("amal", "edit", duty, "--set", f"to_date={day(-40)}", code=3)
     world.json("amal", "edit", duty, "--count", "hours=many", code=3)
     assert "Rami" in world.here("amal", "list", "volunteer_duty").out
@@ -400,6 +406,8 @@ def test_events(world: World) -> None:
     told = figures(world, "monthly", "this", who="amal")
     assert (told["joint"], told["workshops"], told["charities"]) == (1, 1, 2)
     assert len(world.json("amal", "list", "participation", "--where", f"event={event}")) == 2
+    told = figures(world, "programmes", "n", who="amal")
+    assert [told[name] for name in ("held", "attended", "took_part", "recommended", "carried_out")] == [1, 28, 2, 2, 1]
     assert [one["code"] for one in world.json("amal", "list", "recommendation", "--where", "done=yes")] == [
         first["code"]
     ]
