@@ -98,6 +98,7 @@ TREE = Branch(
         ),
         "agenda": Leaf("cases:agenda"),
         "caseload": Leaf("cases:caseload"),
+        "eligible": Leaf("programmes:eligible"),
         "duplicates": Branch(
             "Records that may be one: find them, compare them, say whether they are.",
             "pairs:duplicates",

@@ -105,6 +105,61 @@ def test_insurance_and_safety_nets(world: World) -> None:
     assert (got["kind"], got["n"] if "n" in got else 1) == ("cash", 1)
 
 
+def test_whom_a_programme_is_for(world: World) -> None:
+    """Each programme's own rule is asked of a person, their family or its members; what is not known is said, nothing is decided."""
+    family = world.json("samar", "add", "household", "--set", "family_name=الحسن", "--set", "groups=low_income")["code"]
+    woman = world.add("samar", "person", given="ليلى", household=family, sex="f", birth_date="1990-03-02")["code"]
+    boy = world.add("samar", "person", given="علي", household=family, sex="m", birth_date="2015-03-02")["code"]
+
+    def programme(code: str, rule: str, kind: str = "safety_net", **more: str) -> str:
+        fields = {
+            "programme_code": code,
+            "name_ar": code,
+            "kind": kind,
+            "target_groups": "low_income",
+            "eligibility": rule,
+        }
+        made = world.add("samar", "programme", **{name: value for name, value in (fields | more).items() if value})
+        return str(made["code"])
+
+    net = programme("NET", "income_monthly < 500000")
+    programme("GRP", "")
+    programme("KID", "age(birth_date) < 18 and selected(groups, 'low_income')", "kafala")
+    programme("FND", "count(insurance_membership where status = 'active') > 0", "insurance", exclusive_with=net)
+    programme("BAD", "income_monthly <")
+    programme("WHO", "shoe_size > 40")
+
+    def told(who: str) -> dict[str, tuple[str, list[str]]]:
+        return {
+            one["code"]: (one["answer"], one["who"] or one["lacks"]) for one in world.json("samar", "eligible", who)
+        }
+
+    assert told(family) == {
+        "GRP": ("yes", []), "KID": ("yes", [boy]), "NET": ("unknown", ["income_monthly"]), "FND": ("no", []),
+        "BAD": ("faulty", []), "WHO": ("faulty", []),
+    }  # fmt: skip
+    world.json("samar", "edit", family, "--set", "income_monthly=300000", "--set", "income_currency=SYP")
+    world.add("samar", "insurance_membership", person=woman, branch="health", status="active")
+    assert told(woman) == {
+        "FND": ("yes", []), "GRP": ("yes", []), "NET": ("yes", []), "KID": ("no", []), "BAD": ("faulty", []), "WHO": ("faulty", []),
+    }  # fmt: skip
+    world.add("samar", "enrolment", holder=family, programme=net, applied_on="today")
+    by_code = {one["code"]: one for one in world.json("samar", "eligible", woman)}
+    assert (by_code["NET"]["enrolled"], by_code["FND"]["excluded_by"], by_code["FND"]["contributory"]) == (
+        "applied",
+        "NET",
+        True,
+    )
+    said = world.here("samar", "eligible", family, "--lang", "ar").out
+    assert all(word in said for word in ("يستحق", boy, "مقدّم طلب", "لا يجتمع مع NET", "شرطه معطوب"))
+    world.json("samar", "eligible", net, code=errors.IllegalValue.exit)
+    world.json("samar", "eligible", "JBL-B-99", code=errors.NoRecord.exit)
+    assert (
+        "no programmes here"
+        in world.here("amal", "eligible", world.add("amal", "household", family_name="x")["code"]).out
+    )
+
+
 def test_a_home_for_children(world: World) -> None:
     """Who lives there, which posts lack, an inspection from its plan to the grade, and what must be put right until when."""
     home = world.json("samar", "add", "institution", "--unit", "LAT/JBL", "--set", "name_ar=دار الأمل", "--set", "kind=children",

@@ -1,0 +1,34 @@
+"""Programmes: whom they are for."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Argument
+
+from fieldsync.commands import opened, tell
+
+if TYPE_CHECKING:
+    from fieldsync.ui.tables import Tables
+
+
+def eligible(
+    ctx: typer.Context,
+    record: Annotated[
+        str, Argument(metavar="RECORD", help="A person or a household: an id, a code, or a beginning of either.")
+    ],
+) -> None:
+    """Show which programmes a person or family fits, by each programme's own rule; deciding is a supervisor's step.
+
+    Example: fieldsync eligible JBL-AK-42
+    """
+    from fieldsync.sync import eligibility
+
+    with opened(ctx) as node:
+        found = eligibility.eligible(node, record)
+
+        def picture(out: "Tables") -> None:
+            from fieldsync.ui import programmes
+
+            programmes.eligible(out, node, found)
+
+        tell(ctx, found, picture)

@@ -1,0 +1,17 @@
+"""البرامج ولمن هي."""
+
+WORDS = {
+    "eligible_none": "لا برامج هنا. يضيفها المشرف: fieldsync add programme",
+    "eligible_code": "الرمز",
+    "eligible_name": "البرنامج",
+    "eligible_kind": "النوع",
+    "eligible_answer": "يستحق",
+    "eligible_why": "ملاحظة",
+    "eligible_yes": "نعم",
+    "eligible_no": "لا",
+    "eligible_unknown": "غير معروف",
+    "eligible_faulty": "شرطه معطوب",
+    "eligible_lacks": "ينقص: {fields}",
+    "eligible_excluded": "لا يجتمع مع {code}",
+    "eligible_contributory": "قائم على الاشتراكات",
+}
