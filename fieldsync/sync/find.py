@@ -45,13 +45,14 @@ def named(tx: Tx, schema: Schema, field: Field, value: object) -> object:
     """Return the id of the record that a reference's words name, what is an id or no words as it is; NoRecord, Ambiguous.
 
     Where the field takes words too, they stay words unless they are a whole code, or the name of the one record of those
-    that everybody has at hand: a place, an organisation.
+    that everybody has at hand (a place, an organisation) or whose names are open to all (an institution, an event).
     """
     if field.type != "ref" or not isinstance(value, str) or not value.strip() or _ID.fullmatch(value.strip()):
         return value
     if not field.or_text or codes.parse(value) is not None:
         return str(uuid.UUID(bytes=find_id(tx, value)))
     known = (schema.types[name] for name in field.to if name in schema.types)
-    lists = [(kind.name, kind.title[0]) for kind in known if kind.below and kind.title]
+    titled = [kind for kind in known if kind.title]
+    lists = [(k.name, k.title[0]) for k in titled if k.below or k.fields[k.title[0]].sensitivity == 0]
     rows = [row for name, title in lists for row in tx.select(type=name, equal={title: value.strip()}, limit=2)]
     return str(uuid.UUID(bytes=rows[0].state.record)) if len(rows) == 1 else value

@@ -25,7 +25,11 @@ def agenda(out: Tables, node: Node, found: list[Json]) -> None:
             else ""
         )
         rows.append([one["due"], late, label.get(out.lang, one["what"]), one["about"], one["code"], one["worker"]])
-    out.table([out.phrase(f"agenda_{name}") for name in ("due", "late", "what", "about", "code", "worker")], rows)
+    out.table(
+        [out.phrase(f"agenda_{name}") for name in ("due", "late", "what", "about", "code", "worker")],
+        rows,
+        whole={0, 1, 4},
+    )
     late_ones = sum(one["days"] > 0 for one in found)
     out.say("agenda_sum", n=len(found), late=late_ones)
 

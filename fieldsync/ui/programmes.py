@@ -22,7 +22,7 @@ def eligible(out: Tables, node: Node, found: list[Json]) -> None:
         rows.append(
             [one["code"], one["name"], kind, out.phrase(f"eligible_{one['answer']}"), _why(out, node, one, states)]
         )
-    out.table([out.phrase(f"eligible_{name}") for name in ("code", "name", "kind", "answer", "why")], rows, whole=1)
+    out.table([out.phrase(f"eligible_{name}") for name in ("code", "name", "kind", "answer", "why")], rows, whole={0})
 
 
 def _why(out: Tables, node: Node, one: Json, states: Any) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fieldsync.store.contract import PARTNER
+from fieldsync.sync import listed
 from fieldsync.sync.node import Node
 from fieldsync.ui.tables import Tables
 
@@ -16,17 +17,21 @@ def referrals(out: Tables, node: Node, found: list[Json]) -> None:
         return
     kind = node.schema.type("referral")
     out.of(node)
+    called = listed.called(node, (str(one["fields"].get("to_org")) for one in found))
     rows: list[list[object]] = []
     for one in found:
         fields = one["fields"]
+        to_org = str(fields.get("to_org") or "—")
         late = out.phrase("referral_late") if one["overdue"] else ""
-        to = ", ".join(one["shared_with"]) or (
-            one["unit"] if node.role == PARTNER else out.shown(kind, "to_org", fields.get("to_org"))
-        )
+        to = ", ".join(one["shared_with"]) or (one["unit"] if node.role == PARTNER else called.get(to_org, to_org))
         rows.append([
             one["code"] or one["id"], one["due"] or "—", late, out.shown(kind, "state", fields.get("state")), one["about"] or "—", to,
         ])  # fmt: skip
-    out.table([out.phrase(f"referral_{name}") for name in ("code", "due", "late_", "state", "whom", "to")], rows)
+    out.table(
+        [out.phrase(f"referral_{name}") for name in ("code", "due", "late_", "state", "whom", "to")],
+        rows,
+        whole={0, 1, 2},
+    )
     out.say("referrals_sum", n=len(found), late=sum(one["overdue"] for one in found))
 
 
@@ -45,7 +50,9 @@ def shared(out: Tables, node: Node, found: list[Json]) -> None:
             _label(out, node, field) for field in one["fields"] if not field.startswith("organisation.")
         )
         rows.append([one["code"] or one["referral"], one["since"], one["unit"], fields, under])
-    out.table([out.phrase(f"shared_{name}") for name in ("code", "since", "unit", "fields", "consent")], rows)
+    out.table(
+        [out.phrase(f"shared_{name}") for name in ("code", "since", "unit", "fields", "consent")], rows, whole={0, 1}
+    )
 
 
 def _label(out: Tables, node: Node, field: str) -> str:

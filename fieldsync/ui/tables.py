@@ -44,7 +44,7 @@ class Tables(Here):
             latin = latin[1:]
         columns += [*more, *latin, ("", self._marks)]
         self.table(
-            [name for name, _ in columns], [[value(record) for _, value in columns] for record in found], whole=1
+            [name for name, _ in columns], [[value(record) for _, value in columns] for record in found], whole={0}
         )
         if limit and len(found) == limit:
             self.say("more_exist", limit=limit)
@@ -94,7 +94,7 @@ class Tables(Here):
                 [item["code"] or item["record"][:8], self.label(kind, item["field"]), when(item["since"]), values]
             )
         columns = ("column_code", "column_field", "column_since", "column_values")
-        self.table([self.phrase(column) for column in columns], rows)
+        self.table([self.phrase(column) for column in columns], rows, whole={0})
 
     def conflicts(self, node: Node, found: Sequence[Json]) -> None:
         """A record's conflicts: the value they started from, and each head with who, where, when."""

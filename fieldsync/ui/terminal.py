@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Collection
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -93,15 +94,15 @@ class Terminal:
             options["width"] = _PIPE_WIDTH
         return Console(**options)
 
-    def table(self, columns: list[str], rows: list[list[object]], *, whole: int = 0) -> None:
-        """Write a table; in a pipe without lines and colours. The first columns, so many, are never cut: codes are to be typed."""
+    def table(self, columns: list[str], rows: list[list[object]], *, whole: Collection[int] = ()) -> None:
+        """Write a table; in a pipe without lines and colours. Columns in `whole` are never cut: codes are to be typed."""
         from rich import box
         from rich.table import Table
 
         frame = box.SIMPLE_HEAD if self.tty else None
         made = Table(box=frame, show_edge=False, pad_edge=False, header_style="bold" if self.tty else "")
         for at, name in enumerate(columns):
-            widest = max((len(str(row[at] or "")) for row in rows), default=0) if at < whole else None
+            widest = max((len(str(row[at] or "")) for row in rows), default=0) if at in whole else None
             made.add_column(
                 self.cell(name), overflow="ellipsis" if self.tty else "fold", no_wrap=True, min_width=widest
             )

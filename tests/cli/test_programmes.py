@@ -351,11 +351,11 @@ def test_volunteers(world: World) -> None:
 def test_a_violation_report(world: World) -> None:
     """Amal takes it down and lets go of it; Samar triages, has it investigated and acts; the home's figures show it, the list does not tell."""
     world.start()
-    home = world.json("samar", "add", "institution", "--unit", "LAT/JBL", "--set", "name_ar=دار الأمل", "--set", "kind=children",
-        "--set", "operator=جمعية", "--set", "location=جبلة", "--set", "capacity=9")["code"]  # fmt: skip
+    world.json("samar", "add", "institution", "--unit", "LAT/JBL", "--set", "name_ar=دار الأمل", "--set", "kind=children",
+        "--set", "operator=جمعية", "--set", "location=جبلة", "--set", "capacity=9")  # fmt: skip
     for who in ("samar", "amal"):
         world.json(who, "sync")
-    said = {"institution": home, "seen_on": day(-2), "kinds": "violence,neglect", "severity": "high", "reporter_kind": "staff",
+    said = {"institution": "دار الأمل", "seen_on": day(-2), "kinds": "violence,neglect", "severity": "high", "reporter_kind": "staff",
         "reporter": "مها الشاهدة", "reporter_phone": "0955667788", "account": "رأت ذلك"}  # fmt: skip
     report = world.add("amal", "violation_report", **said)["code"]
     step(world, "amal", report, "acted", code=errors.IllegalStep.exit)

@@ -69,7 +69,7 @@ WORDS = {
     "illegal_step.new!": "Leave the state out, and change it once the record is complete.",
     "nothing_to_approve": "{code} asks for no approval that could be meant; nothing was changed.",
     "nothing_to_approve!": "It asks for: {asked}. Name one with --plan or --closure.",
-    "incomplete": "Needed before the first state can be left: {fields}; nothing was changed.",
+    "incomplete": "Needed before this step can be taken: {fields}; nothing was changed.",
     "incomplete!": "Fill these in, then change the state.",
     "bad_rows": "{count} rows of {file} are not acceptable; none was imported.",
     "bad_rows!": "They are listed with their reasons in {rejected}; correct them and import again.",
