@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from fieldsync import errors
-from fieldsync.commands import bar, settings_of, tell
+from fieldsync.commands import bar, example_programmes, settings_of, tell
 from fieldsync.commands.demo import Story, together
 from fieldsync.commands.example_work import QUARTERS, Work
 from fieldsync.crypto.slots import Slots
@@ -136,6 +136,7 @@ def _built(made: _Office, progress: Any) -> dict[str, Any]:
             made.sync(*writers)
         work.disagree()
         work.elsewhere()
+        example_programmes.run(work)
         work.right()
         for _ in range(2):
             made.sync(*writers, *_OFFICE)

@@ -96,6 +96,7 @@ def test_the_office_looks_like_one(tour: Tour) -> None:
         "livelihood",
         "monthly",
         "overdue",
+        "programmes",
         "quality",
     ):
         made = [tour.world.json("office/hq", "report", report, "--year", str(one)) for one in (year, year - 1)]

@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fieldsync import errors
 from fieldsync.exchange import export
+from fieldsync.reports import run
 from fieldsync.store.contract import ABOVE, Grant, covers, home_unit, sees
-from fieldsync.sync import history, moving, read, referrals, review, save, sticks, verify
+from fieldsync.sync import heal, history, moving, read, referrals, review, save, sticks, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import uuid_text
 from fieldsync.sync.save import Changes
@@ -235,6 +236,26 @@ def test_two_who_name_different_homes_keep_it_from_both(nodes: dict[str, Node]) 
     sync(nodes, "samar", "amal", *OPERATORS)
     assert unit_of(hq, told) == unit_of(nodes["amal"], told) == HOME + ABOVE
     nobody_there_knows(nodes)
+
+
+def test_asking_for_it_tells_nothing(nodes: dict[str, Node]) -> None:
+    """A healing question about a report, in a channel that the home's people do see, says no more than that it is not there."""
+    told = report(nodes["amal"], None)
+    home = institution(nodes["samar"])
+    sync(nodes, "amal", "samar")
+    save.edit(nodes["samar"], uuid_text(told), Changes(set={"institution": uuid_text(home)}))
+    sync(nodes, "samar", "dalia")
+    talk = directly.Direct(nodes["dalia"], nodes["hq"])
+    for unit in (HOME, "LAT/*"):
+        frames = heal.answer(nodes["hq"], heal.Ask(unit, (), (told,)), talk.client.codec)
+        answer = b"".join(talk.client.codec.unpack(frame[0], frame[directly.HEAD :])[1] for frame in frames)
+        assert NAME.encode() not in answer
+        assert NUMBER.encode() not in answer
+    assert not sees(nodes["dalia"].grants, HOME + ABOVE)  # and to ask in its own channel is refused
+    (row,) = run.make(nodes["dalia"], "institutions")["rows"]
+    assert (row["name"], row["reports"], row["open"]) == ("دار الأمل", 0, 0)
+    (row,) = run.make(nodes["samar"], "institutions")["rows"]
+    assert row["reports"] == 1
 
 
 def test_a_referral_cannot_carry_it_to_a_partner(nodes: dict[str, Node]) -> None:
