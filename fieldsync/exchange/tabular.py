@@ -20,7 +20,7 @@ from fieldsync.exchange.known import Known
 from fieldsync.exchange.mapping import ID, UNIT, Column
 from fieldsync.exchange.rejects import Batch, Outcome, Words, rejected
 from fieldsync.exchange.sheets import Row, open_sheet
-from fieldsync.schema import steps, validate
+from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
@@ -120,7 +120,7 @@ class _Importer:
         self._columns: list[Column] = []
         self._memory: dict[str, Memory] = {}
         self._past = frozenset(one.name for one in kind.fields.values() if one.past)
-        self._ruled = bool(steps.guarded(kind)) or any(one.rule for one in kind.fields.values())
+        self._ruled = bool(steps.guarded(kind)) or any(one.rule or one.over for one in kind.fields.values())
         self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
         self._quoted = quoted
         self._faulty = faulty
@@ -343,6 +343,7 @@ class _Importer:
     def _check_new(self, fields: dict[str, Any]) -> None:
         plain, sets = self._parted(fields)
         steps.check(self._kind, validate.check(self._kind, plain, sets, self._today), {}, self._role)
+        asked.check(self._node.schema, self._kind, plain)
 
     def _parted(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         sets = {n: v for n, v in fields.items() if self._kind.fields[n].kind == "set"}
@@ -362,6 +363,7 @@ class _Importer:
         if plain:
             checked = validate.check(self._kind, plain, row.doc, self._today)
             steps.check(self._kind, checked, row.doc, self._role)
+            asked.check(self._node.schema, self._kind, checked)
             changes |= {n: v for n, v in checked.items() if not names.same(v, row.doc.get(n))}  # type: ignore[misc]  # JSON values
         for name, wanted in sets.items():
             now = set(row.doc.get(name) or ())

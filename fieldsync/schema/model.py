@@ -90,6 +90,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     choices: tuple[Choice, ...] = ()
     to: tuple[str, ...] = ()
     or_text: bool = False
+    over: tuple[str, ...] = ()  # of a note: it is a rule over the fields of these types
     by: dict[str, tuple[str, ...]] = {}
     forks: tuple[tuple[str, str], ...] = ()
     min: int | float | str | None = None

@@ -90,6 +90,7 @@ def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Re
         ("pattern", field.type in ("text", "note")),
         ("when", field.required == "when"),
         ("or_text", field.type == "ref"),
+        ("over", field.type in ("text", "note") and field.kind == "plain"),
         ("forks", field.merge == "furthest" and field.type == "choice"),
         ("by", field.kind == "plain" and field.merge != "server"),
     ):
@@ -112,9 +113,10 @@ def _check_references(kind: Type, field: Field, types: Mapping[str, Type], repor
     path = ("fields", field.name)
     if field.section and field.section not in kind.sections:
         report((*path, "section"), "unknown_section", known=list(kind.sections))
-    for target in field.to:
-        if target not in types:
-            report((*path, "to"), "unknown_type", type=target, known=sorted(types))
+    for key, targets in (("to", field.to), ("over", field.over)):
+        for target in targets:
+            if target not in types:
+                report((*path, key), "unknown_type", type=target, known=sorted(types))
 
 
 def _check_steps(field: Field, report: Report) -> None:

@@ -2,7 +2,7 @@
 
 import datetime
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fieldsync.core import names
@@ -137,17 +137,20 @@ def due(
 def _lines(node: Node, tx: Tx, kind: Type, last: str, unit: str | None) -> Iterator[_Line]:
     today = node.today()
     known = [(name, one, expr.compile(one.on), expr.compile(one.when)) for name, one in kind.due.items()]
-    named = {name for *_, on, when in known for name in on.names | when.names}
-    derives = any(kind.fields[name].kind == "derived" for name in named)
-    asks = derives and any(validate.asks_others(kind, name) for name in named)
+    derived = {name for name, field in kind.fields.items() if field.kind == "derived"}
+    asks = any(validate.asks_others(kind, name) for *_, on, when in known for name in (on.names | when.names) & derived)
     for row in tx.select(type=kind.name, deleted=False, unit=unit):
-        finder = Finder(node, tx, row) if asks else None
-        doc = {**row.doc, **validate.derive(kind, row.doc, today, finder)} if derives else row.doc
+        doc: Mapping[str, object] | None = None
         for name, one, on, when in known:
-            if when.holds(doc, today):
-                day = on.value(doc, today)
-                if isinstance(day, str) and day <= last:
-                    yield _Line(row, one, name, day)
+            if derived.isdisjoint(when.names) and not when.holds(row.doc, today):
+                continue  # most are done with: nothing has to be worked out for them
+            if doc is None and not derived.isdisjoint(on.names | when.names):
+                finder = Finder(node, tx, row) if asks else None
+                doc = {**row.doc, **validate.derive(kind, row.doc, today, finder)}
+            full = row.doc if doc is None else doc
+            day = on.value(full, today) if when.holds(full, today) else None
+            if isinstance(day, str) and day <= last:
+                yield _Line(row, one, name, day)
 
 
 def _whose(people: People, line: _Line) -> str | None:

@@ -13,7 +13,7 @@ from fieldsync.core.register import EMPTY, Head, Register, Value, context
 from fieldsync.core.settle import counted, present, settle
 from fieldsync.core.state import State, dots, field_of, register_of, registers
 from fieldsync.crypto import chain
-from fieldsync.schema import steps, validate
+from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
@@ -186,6 +186,7 @@ def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
     if kind.lifecycle is not None and fields.get("state") is None and "state" in kind.fields:
         fields["state"] = kind.lifecycle.initial
     _check_references(tx, kind, fields)
+    asked.check(node.schema, kind, fields)
     return {name: as_json(value) for name, value in {**sets, **fields}.items() if value not in (None, [])}
 
 
@@ -323,6 +324,7 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     known = {**row.doc, **_said(changes), **sets}
     checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
     _check_references(tx, kind, checked)
+    asked.check(node.schema, kind, checked)
     old = row.doc if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
     fields: Fields = {name: as_json(value) for name, value in checked.items() if not names.same(value, old.get(name))}
     for put, dropped in ((True, changes.drop), (False, changes.put)):

@@ -123,6 +123,8 @@ def test_a_compiled_schema_comes_back_the_same() -> None:
         ('section = "main"', "past = true", ("key_does_not_fit", 24, "fields.place.past")),
         ('section = "main"', 'to = ["visit"]', ("key_does_not_fit", 24, "fields.place.to")),
         ('section = "main"', 'pattern = "("', ("bad_pattern", 24, "fields.place.pattern")),
+        ('section = "main"', 'over = ["nothing"]', ("unknown_type", 24, "fields.place.over")),
+        ('relevant = "not(empty(place))"', 'over = ["visit"]', ("key_does_not_fit", 32, "fields.sex.over")),
         ('section = "main"', "min = 9\nmax = 3", ("min_over_max", 24, "fields.place.min")),
         ('section = "main"', 'formula = "1"', ("key_does_not_fit", 24, "fields.place.formula")),
         ('section = "main"', 'required = "when"', ("missing_key", 20, "fields.place")),

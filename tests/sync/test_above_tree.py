@@ -40,7 +40,7 @@ def play(tree: Tree, steps: Sequence[Any], homes: list[bytes], reports: list[byt
                 save.edit(node, uuid_text(one), Changes(set={"seen_on": f"2026-10-0{more[1]}"}))
         elif what == "move":
             moving.move(node, uuid_text(homes[more[0]]), more[1])
-        elif what == "sync" and name != more[0]:
+        elif what == "sync" and name != more[0] and ABOVE.get(name, more[0]) == more[0]:  # a branch has one server
             tree.sync(name, more[0])
 
 

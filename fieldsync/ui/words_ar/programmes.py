@@ -1,6 +1,8 @@
 """البرامج ولمن هي."""
 
 WORDS = {
+    "because.no_rule": "ليس هذا شرطاً صحيحاً: تتعذر قراءته عند الحرف {at}",
+    "because.rule_field": "يسأل الشرط عن حقول غير موجودة: {unknown}",
     "eligible_none": "لا برامج هنا. يضيفها المشرف: fieldsync add programme",
     "eligible_code": "الرمز",
     "eligible_name": "البرنامج",
