@@ -4,7 +4,9 @@ import datetime as dt
 from typing import Any
 
 from fieldsync import errors
+from tests.cast import open_node
 from tests.cli.conftest import World
+from tests.sync.test_above import everything
 
 TODAY = dt.datetime.now(dt.UTC).date()
 MONTH = f"{TODAY:%Y-%m}"
@@ -393,6 +395,47 @@ def test_a_violation_report(world: World) -> None:
     assert "955667788" not in out.read_text(encoding="utf-8")
     world.json("amal", "sync")
     assert rows(world, "institutions", who="amal")[0]["reports"] == 0
+
+
+def test_the_operator_of_a_home_learns_nothing_of_a_report(world: World) -> None:
+    """Whatever its people ask of the program, on a caseworker's laptop there or a partner's: no name, no number, no report."""
+    world.start()
+    world.json("dalia", "join", world.invite("Dalia", "caseworker", "LAT/JBL/DAR"))
+    world.json("huda", "join", world.invite("Huda", "partner", "LAT/ALBIR"))
+    world.json("samar", "add", "institution", "--unit", "LAT/JBL/DAR", "--set", "name_ar=دار الأمل", "--set", "kind=children",
+        "--set", "operator=LAT/ALBIR", "--set", "location=جبلة", "--set", "capacity=9")  # fmt: skip
+    for who in ("samar", "amal", "dalia", "huda"):
+        world.json(who, "sync")
+    report = world.add("amal", "violation_report", institution="دار الأمل", seen_on="today", kinds="violence", severity="high",
+        reporter_kind="family", reporter="بشير الزيتوني", reporter_phone="0955667788", account="قال بشير الزيتوني")["code"]  # fmt: skip
+    world.json("amal", "sync")
+    assert (
+        world.json("amal", "show", report)["fields"]["reporter"] == "بشير الزيتوني"
+    )  # Jableh is above the home: hers to follow up
+    world.json("samar", "sync")
+    world.json("samar", "edit", report, "--set", f"seen_on={day(-1)}")
+    world.json("amal", "edit", report, "--set", f"seen_on={day(-2)}", "--say", "account=بشير الزيتوني 0955667788")
+    for who in ("samar", "amal", "samar", "dalia", "huda", "dalia"):
+        world.json(who, "sync")
+    assert [one["code"] for one in world.json("samar", "review", "list")] == [report]
+    for who in ("dalia", "huda"):
+        out = world.folder / f"{who}.csv"
+        for code, *words in (
+            (5, "show", report), (5, "history", report), (0, "list", "violation_report"), (0, "find", "بشير"), (0, "find", "0955667788"),
+            (0, "review", "list"), (0, "agenda", "--everybody"), (0, "duplicates", "list"), (0, "report", "institutions"),
+            (0, "status"), (5, "edit", report, "--set", "severity=low"), (5, "remove", report, "--reason", "x"),
+        ):  # fmt: skip
+            said = world.here(who, *words)
+            assert said.code == code or who == "huda", (who, words, said)
+            assert not any(secret in said.out + said.err for secret in ("بشير", "955667788")), (who, words)
+        world.here(who, "export", "violation_report", "--out", str(out))
+        assert not out.exists() or "بشير" not in out.read_text(encoding="utf-8")
+        node = open_node(world.folder / who)
+        held = everything(node)
+        node.close()
+        assert not any(secret.encode() in held for secret in ("بشير", "الزيتوني", "955667788")), who
+    assert rows(world, "institutions", who="dalia")[0]["reports"] == 0
+    assert rows(world, "institutions")[0]["reports"] == int(day(-1)[:7] == MONTH)
 
 
 def test_an_outreach_corner(world: World) -> None:

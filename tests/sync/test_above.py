@@ -238,6 +238,24 @@ def test_two_who_name_different_homes_keep_it_from_both(nodes: dict[str, Node]) 
     nobody_there_knows(nodes)
 
 
+def test_a_home_that_is_in_two_units_keeps_it_from_both(nodes: dict[str, Node]) -> None:
+    """While two disagree where the home is, its reports are at the top, and come back when that is settled."""
+    home = institution(nodes["samar"])
+    told = report(nodes["samar"], home)
+    sync(nodes, "samar", "dalia", "amal")
+    moving.move(nodes["samar"], uuid_text(home), JBL)
+    moving.move(nodes["hq"], uuid_text(home), QRD)
+    sync(nodes, "samar", "amal", "basim", *OPERATORS)
+    assert unit_of(nodes["hq"], told) == unit_of(nodes["samar"], told) == "LAT" + ABOVE
+    for name in ("amal", "basim", *OPERATORS):
+        assert told not in cast.rows(nodes[name])
+    (item,) = review.items(nodes["samar"])
+    review.take(nodes["samar"], item["record"], "_unit", value=HOME)
+    sync(nodes, "samar", "amal", "basim", *OPERATORS)
+    assert unit_of(nodes["hq"], told) == unit_of(nodes["amal"], told) == HOME + ABOVE
+    nobody_there_knows(nodes)
+
+
 def test_asking_for_it_tells_nothing(nodes: dict[str, Node]) -> None:
     """A healing question about a report, in a channel that the home's people do see, says no more than that it is not there."""
     told = report(nodes["amal"], None)
