@@ -287,6 +287,12 @@ class Revoked(Refused):
     code = "revoked"
 
 
+class SaidAgain(Refused):
+    """A commit of a copied device: the server above has it in another device's name."""
+
+    code = "said_again"
+
+
 class UnknownDevice(Refused):
     """The server does not know this device."""
 

@@ -51,6 +51,7 @@ class Renewal:
         self.old, self.after, self.new = old, after, new
         self._seqs = seqs
         self._part = old.hex()
+        self._names = self._part, new.hex()
 
     def seq(self, seq: int) -> int:
         """Return the new number of a commit (of one that was erased: of the last before it, or 0)."""
@@ -69,6 +70,12 @@ class Renewal:
         if entry and entry[1] == self._part[:8] and int(entry[2]) > self.after:
             return f"{field}/{self.new.hex()[:8]}-{self.seq(int(entry[2]))}"
         return name
+
+    def is_own(self, name: str) -> bool:
+        """Say whether a register is the old or new device's alone: a part of a tally, an entry of a log."""
+        part = name.partition("/")[2]
+        entry = _ENTRY.fullmatch(part)
+        return any(part == one or (entry is not None and entry[1] == one[:8]) for one in self._names)
 
     def is_tally(self, name: str) -> bool:
         """Say whether a register is the old device's part of a tally."""

@@ -1,5 +1,7 @@
 """Copies and restores: a device that goes on as another, cursors that count for nothing any more, clocks known to be off."""
 
+from collections.abc import Iterable
+
 from fieldsync.store.numbers import Numbered
 
 _COMMIT_ABOUT = ("commit_about", "commit_about_new")
@@ -19,6 +21,31 @@ class Heirs(Numbered):
         """Return the device that this one goes on for, if it is a copy."""
         row = self.sql("SELECT copy_of FROM device WHERE id = ?", (device,)).fetchone()
         return row[0] if row else None
+
+    def copies_of(self, device: bytes) -> list[bytes]:
+        """Return the devices that go on for this one."""
+        return [row[0] for row in self.sql("SELECT id FROM device WHERE copy_of = ? ORDER BY n", (device,))]
+
+    def part(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
+        """Remember the chain (seq, hash) of a history that is not in the log, said again as the heir's."""
+        n = self.device_number(device)
+        self.many("INSERT OR IGNORE INTO parted VALUES (?,?,?,?)", [(n, heir, seq, link) for seq, link in links])
+
+    def parted(self, device: bytes) -> list[tuple[bytes, int, int, bytes]]:
+        """Return (heir, the last commit that is in the log, too, the last one of its own, chain there) of a device's other histories."""
+        found = self.sql(
+            "SELECT heir, min(seq), max(seq), chain FROM parted WHERE device = ? GROUP BY heir ORDER BY max(seq)",
+            (self.device_number(device),),
+        )
+        return [tuple(row) for row in found]
+
+    def links_at(self, device: bytes, seq: int) -> dict[bytes, bytes | None]:
+        """Return the chain hashes that are known at a place of a device's histories: that in the log (None), an heir's."""
+        n = self.device_number(device)
+        known: dict[bytes, bytes | None] = {
+            row[1]: row[0] for row in self.sql("SELECT heir, chain FROM parted WHERE device = ? AND seq = ?", (n, seq))
+        }
+        return known | dict.fromkeys(self.heads_at(device, [seq]).values())
 
     def cut_back(self, device: bytes, head: int, chain: bytes) -> None:
         """Take a device's commits behind `head` out of the log: they were written anew as another's."""

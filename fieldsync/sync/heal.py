@@ -121,13 +121,23 @@ class Healer:
         with self.node.store.write() as tx:
             unsent = self._unsent(tx)
             healed = set(batch) - unsent
-            purged = tx.rows(self._gone & healed if self._join else healed)
+            purged = tx.rows(self._gone & healed | self._same(tx, fetched) if self._join else healed)
             if not self.node.is_laptop:  # its laptops are to hear of it
                 tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge(purged.values())
             states = [state for state in fetched if state.record not in unsent]
             applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
         self.healed += len(purged.keys() | applied.rows.keys()) if self._join else len(healed)
+
+    @staticmethod
+    def _same(tx: Tx, fetched: list[State]) -> set[bytes]:
+        """Return the records of which the server has all registers, and another base: a copied device's and its heir's, say."""
+        rows = tx.rows(state.record for state in fetched)
+        ours = {state.record: rows[state.record].state for state in fetched if state.record in rows}
+        return {
+            one.record for one in fetched
+            if one.record in ours and canonical(merge(ours[one.record], one)[0]) == canonical(one)
+        }  # fmt: skip
 
 
 def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:

@@ -39,12 +39,13 @@ class Permit(ShareChecks):
             tuple[bytes, str], Value
         ] = {}  # values that this batch wrote and the records do not show yet
         self._branch = tx.get(UPSTREAM) is not None
+        self._by_server = any(grant.role == "branch" for grant in device.grants)
         self.waits = False  # whether the last objection may fall when more comes
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit may not be applied, or None."""
         self.waits = False
-        branch = any(grant.role == "branch" for grant in self._device.grants)
+        branch = self._by_server
         try:
             if self._device.state == "revoked":
                 return errors.Revoked()
@@ -114,12 +115,17 @@ class Permit(ShareChecks):
         for names, pairs in commit.context:
             for device, seq in pairs:
                 held = self._head(device)
-                if seq <= held or device == commit.device:
+                if seq <= held or device == commit.device or self._over(device):
                     continue
                 # what came from another server as a state is known by the registers that say so
                 if row is None or any(register_of(row.state, name).seen.get(device, 0) < seq for name in names):
                     self.waits = True
                     raise errors.Gap(device=device.hex(), need=held + 1)
+
+    def _over(self, device: bytes) -> bool:
+        """Say whether a device is a copied one: of what was seen of it elsewhere, nothing more may come."""
+        known = self._tx.device(device)
+        return known is not None and known.state == "forked"
 
     def _check_type(self, commit: Commit) -> None:
         row = self._known.get(commit.record)
@@ -241,7 +247,7 @@ class Permit(ShareChecks):
                 _check_system(commit, name, value)
                 decision = decision or field_of(name) in _DECISIONS
             elif not newer:
-                _check_member(commit, kind.field(field_of(name)), name, value)
+                _check_member(commit, kind.field(field_of(name)), name, value, by_server=self._by_server)
         return decision
 
     def _check_steps(self, commit: Commit, role: str) -> None:
@@ -301,8 +307,11 @@ def _id(commit: Commit, owner: str) -> bytes:
         raise errors.IllegalValue(type=commit.type, field="_owner", reason="not_ref") from fault
 
 
-def _check_member(commit: Commit, spec: Field, name: str, value: object) -> None:
-    """A set in a first commit is a list of members; otherwise sets, tallies and logs have a register for each part."""
+def _check_member(commit: Commit, spec: Field, name: str, value: object, *, by_server: bool) -> None:
+    """A set in a first commit is a list of members; otherwise sets, tallies and logs have a register for each part.
+
+    A server also says again the parts of devices that were copied.
+    """
     part = name.partition("/")[2]
     if spec.kind == "set" and isinstance(value, list) and not part:
         sound = (
@@ -313,9 +322,10 @@ def _check_member(commit: Commit, spec: Field, name: str, value: object) -> None
     elif spec.kind == "set":
         sound = isinstance(value, bool) and validate.check_member(spec, part) == part
     elif spec.kind == "tally":
-        sound = part == commit.device.hex() and type(value) is int
+        sound = (part == commit.device.hex() or by_server) and type(value) is int
     else:
-        sound = spec.kind == "log" and part.startswith(commit.device.hex()[:8]) and isinstance(value, str)
+        own = part.startswith(commit.device.hex()[:8]) or by_server
+        sound = spec.kind == "log" and own and isinstance(value, str)
     if not sound:
         raise errors.IllegalValue(type=commit.type, field=spec.name, reason="not_normal")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
@@ -95,6 +96,12 @@ def above(tx: Tx) -> _Above:
     servers = tx.servers()
     ages = tx.ages(server.id for server in servers)
     return tuple((one.id, one.name, one.address, one.pin, ages.get(one.id, "")) for one in servers)
+
+
+def told_above(tx: Tx, server: bytes) -> _Above:
+    """Return the servers above one, as it told of them."""
+    told = tx.get(Told(server).servers)
+    return () if told is None else msgspec.msgpack.decode(told, type=_Above)
 
 
 def servers_hash(told: bytes) -> bytes:
@@ -251,6 +258,11 @@ def take_down(client: "Client", peer: Peer) -> None:
             held = [c.chain[:8] for c in tx.commits(device, head - 1, 1)] if head else [link]
             if device != node.device and held == [link]:
                 tx.acknowledge(server, device, head, now)
+        for device, after, last, link in peer.parted:
+            if device != node.device and [c.chain[:8] for c in tx.commits(device, last - 1, 1)] == [link]:
+                tx.acknowledge(server, device, last, now)
+                for seq in range(after + 1, last + 1):
+                    tx.judge_as(device, seq, errors.SaidAgain.code, "{}")
         for device, seq, code, facts in peer.refused:
             tx.judge_as(device, seq, code, facts)
         if peer.judged:
@@ -292,11 +304,16 @@ def parts_down(
     mark = _mark(tx, branch)
     news = _enrolments(tx, hello.devices)
     devices = tx.devices()
-    heads = [
-        (d.id, d.head, (d.chain or b"")[:8])
-        for d in devices
-        if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
+    asked = [
+        d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
     ]
+    heads = [(d.id, d.head, (d.chain or b"")[:8]) for d in asked]
+    parted = tuple(
+        (d.id, after, last, link[:8])
+        for d in asked
+        if d.state != "enrolled"
+        for _, after, last, link in tx.parted(d.id)
+    )
     refused = tx.judged(hello.judged)
     receipts = tx.receipts_since(hello.passed)
     for start in range(0, len(news), _PART):
@@ -304,6 +321,8 @@ def parts_down(
         yield Peer(tuple(one for _, one in part), part[-1][0])
     for start in range(0, len(heads), _PART):
         yield Peer(heads=tuple(heads[start : start + _PART]))
+    if parted:
+        yield Peer(parted=parted)
     for start in range(0, len(refused), _PART):
         some = refused[start : start + _PART]
         yield Peer(refused=tuple((d, seq, code, facts) for _, d, seq, code, facts in some), judged=some[-1][0])

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fieldsync import errors
 from fieldsync.core import codes, commit
-from fieldsync.core.renewal import Kept, Renewal, kept
+from fieldsync.core.renewal import Renewal
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, Logged
+from fieldsync.sync import parted, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.sync.relay import Told, next_letters
@@ -104,11 +105,13 @@ def renew(talk: Talk) -> dict[str, Any]:
         high = min((seq for seq in seqs if seq > low), default=low + 1)
     with node.store.write() as tx:
         after, private = _shared(tx, node, talk.server.id, low), tx.get(_RENEWING)
+        known_above = {one for one, *_ in relay.told_above(tx, talk.server.id)}
+        elsewhere = [seq for one, seq, _ in tx.receipts(node.device) if seq > low and one not in known_above]
         first = tx.heads_at(node.device, [after + 1]).get(after + 1)
         fresh = DeviceKey.generate() if first is None else node.key.heir(first)
         key = fresh if private is None else DeviceKey.from_bytes(private)
         tx.put(_RENEWING, key.to_bytes())
-    answer = _ask(talk, key, [])
+    answer = _ask(talk, key, [low, max(elsewhere)] if elsewhere else [])
     with node.store.write() as tx:
         told = _take_over(node, tx, key, answer.letters, after)
         tx.put(RESTORED, 1 if told["carried"] else None)
@@ -145,7 +148,9 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     assert me is not None
     left = [c.commit() for c in tx.commits(old, after) if c.body is not None]
     renewal = Renewal(old, after, key.device, [one.seq for one in left])
-    shared = {record: _kept(tx, old, record, after) for record in dict.fromkeys(one.record for one in left)}
+    shared = {
+        record: parted.said_before(tx, old, record, after) for record in dict.fromkeys(one.record for one in left)
+    }
     renamed: dict[bytes, tuple[str, str]] = {}
     for one in left:
         code = one.fields.get("_code")
@@ -185,18 +190,14 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     return {"device": letters, "carried": len(made), "codes": dict(renamed.values())}
 
 
-def _kept(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
-    mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after and c.body is not None]
-    return kept(c.commit() for c in sorted(mine, key=lambda c: c.seq))
-
-
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
 def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
     """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked.
 
-    One that brings no key only asks for the last shared commit.
+    One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
+    this one is to hear of, will speak of what it has seen by numbers that are others' here.
     """
     signed = message(old.id, asked.key)
     if old.key is None or not verify(old.key, signed, asked.by_old):
@@ -221,9 +222,12 @@ def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
             tx.succeed(old.id, new)
             for recipient in tx.ages([old.id]).values():
                 tx.set_age(new, recipient)  # the copy has the store's identity, too
-        return letters, _common(tx, old, asked)
+        common = _common(tx, old, asked)
+        if any(seq > common for seq, _ in asked.probes):
+            parted.say_ours_again(node, tx, known, common)
+        return letters, common
 
 
 def _common(tx: Tx, old: Device, asked: RenewRequest) -> int:
-    held = tx.heads_at(old.id, [seq for seq, _ in asked.probes])
-    return max((seq for seq, link in asked.probes if held.get(seq, b"")[:_SHORT] == link), default=0)
+    held = {seq: {known[:_SHORT] for known in tx.links_at(old.id, seq)} for seq, _ in asked.probes}
+    return max((seq for seq, link in asked.probes if link in held[seq]), default=0)

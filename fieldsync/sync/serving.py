@@ -14,7 +14,7 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import PARTNER, Channel, Device, Logged, Row, sees
-from fieldsync.sync import aside, budgets, clocks, epochs, hints, relay
+from fieldsync.sync import aside, budgets, clocks, epochs, hints, parted, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import FORMS, Node
@@ -50,6 +50,9 @@ class Serving:
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self.relays = any(grant.role == "branch" for grant in device.grants)
         self._carried: set[bytes] = set()  # other devices whose commits came
+        self._parted: dict[bytes, dict[bytes, bytes]] = defaultdict(
+            dict
+        )  # and records of which heirs say again that they made them
         self.new_conflicts = 0
         self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
@@ -115,11 +118,13 @@ class Serving:
         fresh: dict[bytes, list[commits.Commit]] = {}
         for batch in batches:
             if batch.commits:
-                fresh.setdefault(batch.commits[0].device, []).extend(self._keep(tx, batch))
+                kept = self._keep(tx, batch)
+                if kept:
+                    fresh.setdefault(kept[0].device, []).extend(kept)
         notes = [note for batch in batches if batch.peer is not None for note in batch.peer.clocks]
         if notes:
             clocks.hear(tx, self.node, notes)
-        if not any(fresh.values()):
+        if not fresh and not self._parted:
             return
         tx.tell_hello(self.device.id, messages.encode(self.hello))
         for author, written in fresh.items():
@@ -128,6 +133,9 @@ class Serving:
             clocks.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
             for start in range(0, len(written), _SLICE):
                 self._judge(tx, device, written[start : start + _SLICE])
+        for old, made in self._parted.items():
+            parted.cover(self.node, tx, old, made)
+        self._parted.clear()
         aside.again(self.node, tx)
 
     def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
@@ -158,18 +166,17 @@ class Serving:
         elif forked:
             raise errors.Forked(device=device.id.hex(), seq=device.head)
         first = batch.commits[0].seq
-        if first > device.head + 1:
-            if forked:
-                return []  # another copy's: that one goes on as a device of its own
+        if first > device.head + 1 and not forked:
             raise errors.Gap(device=device.id.hex(), need=device.head + 1)
+        if device.state != "enrolled" and (first > device.head + 1 or tx.parted(device.id)):
+            return self._keep_parted(tx, device, batch)
         again = min(device.head + 1 - first, len(batch.commits))
         if again:
             held = [logged.hash for logged in tx.commits(device.id, first - 1, again)]
             for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
                 if one != chain.body_hash(body):
                     if carried:  # one device's two histories must not stop its branch
-                        self._found_forked(tx, device, batch)
-                        return []
+                        return self._keep_parted(tx, device, batch)
                     raise errors.Forked(device=device.id.hex(), seq=first + i)
         fresh = batch.commits[again:]
         if not fresh:
@@ -186,13 +193,12 @@ class Serving:
         self.kept += len(logged)
         return fresh
 
-    def _found_forked(self, tx: Tx, device: Device, batch: "Batch") -> None:
-        """Take nothing more from a device that signed two histories; only its own seal is proof of that."""
-        first = batch.commits[0].seq
-        start = tx.heads_at(device.id, [first - 1]).get(first - 1, chain.first(device.id))
-        link = chain.extend(start, batch.bodies)[-1][1]
-        if device.key is not None and chain.check_seal(device.key, batch.commits[-1].seq, link, batch.seal):
-            tx.set_device_state(device.id, "forked")
+    def _keep_parted(self, tx: Tx, device: Device, batch: "Batch") -> list[commits.Commit]:
+        """Take what a device signed besides the history that is in the log."""
+        taken = parted.take(self.node, tx, device, batch.commits, batch.seal)
+        self.kept += len(taken.commits)
+        self._parted[device.id].update(taken.made)
+        return taken.commits
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""

@@ -61,8 +61,8 @@ class Up:
             if carried.device == self._device.id or not self._relays:
                 raise errors.BadBundle(reason="unknown_sender")
             return  # a device that this server does not accept from the branch: nothing of it is taken
-        if held.state == "forked" and held.id != self._device.id:
-            return  # as on the line: what fits its chain is taken, and nothing else
+        if held.id != self._device.id and held.state == "forked":
+            return  # as on the line: what goes on from anything known is taken, and nothing else
         if carried.after > held.head:
             raise _lacking(self._manifest, carried.device, held.head + 1)
         with self._node.store.read() as tx:
@@ -107,7 +107,8 @@ class Up:
         held = self._held.get(device)
         if held is None:
             return
-        if at < held.head <= last and links[held.head - first][1] != held.chain and held.state != "forked":
+        own = device == self._device.id  # one device's two histories must not stop its branch: parted.py
+        if own and at < held.head <= last and links[held.head - first][1] != held.chain:
             raise errors.Forked(device=device.hex(), seq=held.head)
         if held.key is None or not chain.check_seal(held.key, last, links[-1][1], batch.seal):
             raise errors.ChainBroken(device=device.hex(), seq=first)

@@ -102,7 +102,8 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     `devices` up to `told` in the sender's order, `heads` (device, head, chain) of the commits that it holds, `refused` (device,
     seq, code, facts) up to `judged`, `receipts` (number, device, server, seq, milliseconds) from further up; `clocks` (device,
     first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off. `mark`: the epoch of the branch's store,
-    and up to which of its enrolments and clock notes this tells; coming down, how far they were taken.
+    and up to which of its enrolments and clock notes this tells; coming down, how far they were taken. `parted` (device, after,
+    last, chain) of commits that bear numbers of others: those behind `after`, up to the one with that chain, were said again.
     """
 
     devices: tuple[Enrolment, ...] = ()
@@ -113,6 +114,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     receipts: tuple[tuple[Count, bytes, bytes, Count, Count], ...] = ()
     clocks: tuple[tuple[bytes, Count, Count, int], ...] = ()
     mark: tuple[bytes, Count, Count] | None = None
+    parted: tuple[tuple[bytes, Count, Count, bytes], ...] = ()
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):
@@ -198,7 +200,8 @@ class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
 class RenewRequest(msgspec.Struct, array_like=True, frozen=True):
     """A copied store asks to go on as a device of its own: the new public key, signed by the old key and by the new.
 
-    `probes` are (seq, first 8 bytes of the chain hash there) of the old device's commits, as the copy has them.
+    `probes` are (seq, first 8 bytes of the chain hash there) of the old device's commits, as the copy has them; with a key: the
+    last shared one and the last that another server has.
     """
 
     key: bytes

@@ -90,6 +90,10 @@ TABLES = (
     """CREATE TABLE receipt (
         server BLOB NOT NULL, device INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, arrival INTEGER NOT NULL,
         PRIMARY KEY (server, device)) WITHOUT ROWID""",
+    # the chain of what a device signed besides the commits in the log: said again as the heir's, from behind its first row on
+    """CREATE TABLE parted (
+        device INTEGER NOT NULL, heir BLOB NOT NULL, seq INTEGER NOT NULL, chain BLOB NOT NULL,
+        PRIMARY KEY (device, heir, seq)) WITHOUT ROWID""",
     # commits that a clock known to be off has stamped; numbers are never given out twice
     """CREATE TABLE clock_off (
         n INTEGER PRIMARY KEY AUTOINCREMENT, device BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,

@@ -154,6 +154,8 @@ WORDS = {
     "refused": "The server does not allow this.",
     "revoked": "This device was locked out by your office; nothing was sent or fetched.",
     "revoked!": "Ask your office for a new invite.",
+    "said_again": "The laptop that saved this was copied; the same stands under another device's letters.",
+    "said_again!": "Nothing is to be done: the record shows it.",
     "revoked.bundle": "The device that packed this bundle was locked out; nothing was taken.",
     "revoked.bundle!": "Keep the file and tell whoever administers your office.",
     "revoked.packing": "This device was locked out; nothing was packed for it.",

@@ -1,0 +1,225 @@
+"""A device that signed two histories, at two servers that had not met: where they meet, both must stand.
+
+Two commits of it bear one number then, and whoever has seen "number 7" has seen one of them. So the history that comes
+second is said again as the commits of an heir, whose key this server makes; and of the first, what stands in the same
+records is said again in this server's own name. The numbers in question stand nowhere any more, and so hide nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+import msgspec
+
+from fieldsync.core import codes, commit
+from fieldsync.core.commit import Commit, contexts, state_of
+from fieldsync.core.register import Dot, Head, Register, context
+from fieldsync.core.renewal import Kept, Renewal, kept
+from fieldsync.core.state import Base, registers
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.store import Tx
+from fieldsync.store.contract import Device, Grant, Logged, covers
+from fieldsync.sync import relay
+from fieldsync.sync.apply import apply
+from fieldsync.sync.node import Node
+
+_Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
+
+
+class Taken(NamedTuple):
+    """An heir's commits that are new; and which heir made records that the copied device had made."""
+
+    commits: list[Commit]
+    made: dict[bytes, bytes]
+
+
+def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> Taken:
+    """Say again what a branch brings of a device's other history. When it is judged, `cover` is to follow.
+
+    Only the device's own seal is proof that it is the device's. What does not go on from anything known is not taken.
+    """
+    found = _proved(tx, device, batch, seal)
+    if found is None:
+        return Taken([], {})
+    at, start, links = found
+    after, owner, same = batch[0].seq - 1, at, 0
+    for i, (_, link) in enumerate(links):
+        known = tx.links_at(device.id, batch[i].seq)
+        if link not in known:
+            break
+        after, owner, same, start = batch[i].seq, known[link], i + 1, link
+    tail, links = batch[same:], links[same:]
+    if not tail:
+        return Taken([], {})
+    begun = {heir: common for heir, common, _, _ in tx.parted(device.id)}
+    last = {heir: end for heir, _, end, _ in tx.parted(device.id)}
+    made: dict[bytes, bytes] = {}
+    say_ours_again(node, tx, device, after if owner is None else begun[owner], {one.record for one in tail})
+    if owner is None or last[owner] != after or node.key.heir(_first(tx, device, owner)).device != owner:
+        n, itself = _matched(tx, device, tail, links, after, start)
+        made |= {one.record: itself for one in tail[:n] if "_code" in one.fields}
+        if n:
+            tail, links, after, start = tail[n:], links[n:], after + n, links[n - 1][1]
+        if not tail:
+            return Taken([], made)
+        owner = _heir(node, tx, device, links[0][1])
+        tx.part(device.id, owner, [(after, start)])
+    tx.part(device.id, owner, [(one.seq, link) for one, (_, link) in zip(tail, links, strict=True)])
+    made |= {one.record: owner for one in tail if "_code" in one.fields}
+    return Taken(_say_again(node, tx, device, owner, begun.get(owner, after), tail), made)
+
+
+def _proved(tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> tuple[bytes | None, bytes, _Links] | None:
+    """Return the history that a batch goes on from, the chain there, and the chain's links, if the seal is the device's."""
+    bodies = list(map(commit.encode, batch))
+    before = batch[0].seq - 1
+    starts = tx.links_at(device.id, before) if before else {chain.first(device.id): None}
+    for start, owner in starts.items():
+        links = chain.extend(start, bodies)
+        if device.key is not None and chain.check_seal(device.key, batch[-1].seq, links[-1][1], seal):
+            return owner, start, links
+    return None
+
+
+def _first(tx: Tx, device: Device, heir: bytes) -> bytes:
+    """Return the chain behind the first commit that is the heir's alone: its key is made from it."""
+    after = next(after for one, after, _, _ in tx.parted(device.id) if one == heir)
+    return next(link for link, one in tx.links_at(device.id, after + 1).items() if one == heir)
+
+
+def _matched(
+    tx: Tx, device: Device, tail: Sequence[Commit], links: _Links, after: int, start: bytes
+) -> tuple[int, bytes]:
+    """Return how much of it a copy of the device has said again itself, and its heir; remember that."""
+    known = {heir for heir, *_ in tx.parted(device.id)}
+    for heir in tx.copies_of(device.id):
+        pairs = zip(tx.commits(heir, 0), tail, strict=False) if heir not in known else ()
+        n = sum(1 for _ in takewhile(lambda two: (two[0].stamp, two[0].record) == (two[1].stamp, two[1].record), pairs))
+        if n:
+            tx.part(
+                device.id,
+                heir,
+                [(after, start), *((c.seq, link) for c, (_, link) in zip(tail[:n], links[:n], strict=True))],
+            )
+            return n, heir
+    return 0, b""
+
+
+def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
+    """Return what a device's commits up to one have written of a record."""
+    mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after and c.body is not None]
+    return kept(c.commit() for c in sorted(mine, key=lambda c: c.seq))
+
+
+def _heir(node: Node, tx: Tx, device: Device, link: bytes) -> bytes:
+    """Enrol the heir of a history that begins with this chain hash; nobody goes on as it, and it may do what the device could."""
+    key = node.key.heir(link)
+    known = tx.device(key.device)
+    if known is None or known.key is None:
+        own = relay.grants(tx) if tx.get(relay.UPSTREAM) is not None else None
+        grants: Sequence[Grant] = [one for one in device.grants if own is None or covers(own, one.unit) is not None]
+        letters, _ = relay.next_letters(tx)
+        tx.enrol(key.device, key.public, letters, device.person or "", grants, node.clock(), chain.first(key.device))
+        tx.succeed(device.id, key.device)
+        for one in (device.id, key.device):
+            tx.set_device_state(one, "revoked" if device.state == "revoked" else "forked")
+    return key.device
+
+
+def say_ours_again(node: Node, tx: Tx, device: Device, after: int, records: Iterable[bytes] | None = None) -> None:
+    """Say again in this server's name what the device's commits behind `after` have left standing (in these records)."""
+    if records is None:
+        records = dict.fromkeys(one.record for one in tx.commits(device.id, after))
+
+    def standing(head: Head, base: Base | None) -> bool:
+        # of a record made behind it the other history knows nothing
+        return (
+            head.device == device.id
+            and head.seq > after
+            and (base is None or base.seq <= after or base.device != device.id)
+        )
+
+    _say(node, tx, records, standing, {})
+
+
+def cover(node: Node, tx: Tx, old: bytes, made: Mapping[bytes, bytes]) -> None:
+    """Say again what the commits by which heirs (by record) made records have left standing: these could not say that they cover the old.
+
+    So whoever holds a record as the copied device made it holds it once.
+    """
+    heirs = set(made.values())
+    last = max([tx.head(old), *(last for _, _, last, _ in tx.parted(old))])
+    _say(
+        node,
+        tx,
+        made,
+        lambda head, base: base is not None and head.dot == base.dot and head.device in heirs,
+        {old: last},
+    )
+
+
+def _say(
+    node: Node, tx: Tx, records: Iterable[bytes], wanted: Callable[[Head, Base | None], bool], over: Mapping[bytes, int]
+) -> None:
+    """Say again, as their authors' and at their time, the values of wanted heads, which had seen what they had, and what is `over`."""
+    me = tx.device(node.device)
+    assert me is not None
+    made: list[Commit] = []
+    for row in tx.rows(records).values():
+        standing: dict[Dot, dict[str, tuple[Head, Register]]] = {}
+        for name, register in sorted(registers(row.state).items()):
+            for head in register.heads:
+                if wanted(head, row.state.base):
+                    standing.setdefault(head.dot, {})[name] = head, register
+        for _, found in sorted(standing.items()):
+            said, _ = next(iter(found.values()))
+            seen = {n: {**context(r, me.id, head, decides=False), **over} for n, (head, r) in found.items()}
+            made.append(Commit(
+                commit.FORMAT, me.id, me.head + len(made) + 1, said.stamp, said.author, row.state.type,
+                node.schema.type(row.state.type).version, row.state.record, None,
+                {name: head.value for name, (head, _) in found.items()}, contexts(seen),
+            ))  # fmt: skip
+    if made:
+        _log(tx, me, made)
+        apply(tx, node.rules, list(map(state_of, made)), index=node.is_laptop)
+
+
+def _say_again(node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail: Sequence[Commit]) -> list[Commit]:
+    """Log the heir's commits in place of the device's behind `after`, under the heir's seal."""
+    me = tx.device(heir)
+    assert me is not None
+    assert me.letters is not None
+    end = tail[-1].seq
+    renewal = Renewal(device.id, after, heir, range(after + 1, end + 1))
+    shared = {record: said_before(tx, device.id, record, after) for record in {one.record for one in tail}}
+    made = []
+    for one in tail:
+        code, fresh = one.fields.get("_code"), None
+        parts = codes.split(code) if isinstance(code, str) else None
+        if parts is not None:  # the other history may have given out the same one
+            fresh = codes.make(str(one.fields.get("_unit") or parts[0]), me.letters, one.seq - after)
+        again = renewal.commit(one, shared[one.record], fresh)
+        # the numbers that it stands for are over: who holds one of them lets it go for this
+        over = {device.id: max(device.head, end)}
+        seen = {name: {**dict(pairs), **over} for names, pairs in again.context for name in names}
+        if "_code" not in again.fields:  # else it makes the record, and has seen nothing
+            seen = {name: over for name in again.fields if not renewal.is_own(name)} | seen
+        made.append(msgspec.structs.replace(again, context=contexts(seen)))
+    _log(tx, me, made, node.key.heir(_first(tx, device, heir)))
+    return made
+
+
+def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None = None) -> None:
+    assert device.chain is not None
+    bodies = list(map(commit.encode, made))
+    links = chain.extend(device.chain, bodies)
+    seal = None if key is None else chain.seal(key, made[-1].seq, links[-1][1])
+    tx.append(
+        device.id,
+        [
+            Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
+            for c, body, link in zip(made, bodies, links, strict=True)
+        ],
+        seal,
+    )
