@@ -179,6 +179,19 @@ def project(state: State, fields: Container[str]) -> State:
     return State(state.record, state.type, None, {}, kept)
 
 
+def without(state: State, over: Mapping[bytes, int]) -> State:
+    """Return a state without the heads that devices wrote behind a number of theirs."""
+    if not any(device in over and seq > over[device] for device, seq in dots(state)):
+        return state
+    kept: list[tuple[str, Register]] = []
+    for name, register in registers(state).items():
+        heads = tuple(head for head in register.heads if head.seq <= over.get(head.device, head.seq))
+        if heads:
+            kept.append((name, Register(heads, {d: min(seq, over.get(d, seq)) for d, seq in register.seen.items()})))
+    base = state.base if state.base is None or state.base.seq <= over.get(state.base.device, state.base.seq) else None
+    return fold(state.record, state.type, base, kept)
+
+
 def dots(state: State) -> set[Dot]:
     """Return the dots of all heads."""
     found = {head.dot for register in state.fields.values() for head in register.heads}

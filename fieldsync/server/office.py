@@ -127,7 +127,7 @@ def devices(node: Node) -> list[dict[str, Any]]:
     with node.store.read() as tx:
         found = [device for device in tx.devices() if device.state != "known"]
         letters = {device.id: device.letters for device in found}
-        return [_shown(device) | {"copy_of": letters.get(tx.copy_of(device.id) or b"")} for device in found]
+        return [_shown(device) | {"copy_of": letters.get(device.copy_of or b"")} for device in found]
 
 
 def _shown(device: Device) -> dict[str, Any]:

@@ -98,6 +98,8 @@ class Device(msgspec.Struct, frozen=True):
     seen: int | None
     changed: int = 0  # when its enrolment last changed, milliseconds
     arrival: int = 0  # where it stands in this node's order of such changes
+    copy_of: bytes | None = None  # the copied device that it goes on for
+    copied_after: int | None = None  # behind which of that one's commits, if a server said them again
 
 
 class Logged(NamedTuple):

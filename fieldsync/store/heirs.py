@@ -15,16 +15,21 @@ class Heirs(Numbered):
         self.sql(
             "UPDATE device SET state = 'forked', arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (old,)
         )
-        self.sql("UPDATE device SET copy_of = ? WHERE id = ?", (old, new))
+        self.set_copy(new, old)
 
-    def copy_of(self, device: bytes) -> bytes | None:
-        """Return the device that this one goes on for, if it is a copy."""
-        row = self.sql("SELECT copy_of FROM device WHERE id = ?", (device,)).fetchone()
-        return row[0] if row else None
+    def set_copy(self, device: bytes, of: bytes, after: int | None = None) -> None:
+        """Say that a device goes on for a copied one, behind one of its commits if a server says them again."""
+        self.sql("UPDATE device SET copy_of = ?, copied_after = ? WHERE id = ?", (of, after, device))
 
-    def copies_of(self, device: bytes) -> list[bytes]:
-        """Return the devices that go on for this one."""
-        return [row[0] for row in self.sql("SELECT id FROM device WHERE copy_of = ? ORDER BY n", (device,))]
+    def family(self, device: bytes) -> set[bytes]:
+        """Return the devices that go on for this one, those that it goes on for, and so on, and itself."""
+        found = self.sql(
+            "WITH RECURSIVE family(id) AS (SELECT ?1 "
+            "UNION SELECT copy_of FROM family JOIN device USING (id) WHERE copy_of IS NOT NULL "
+            "UNION SELECT device.id FROM family JOIN device ON copy_of = family.id) SELECT id FROM family",
+            (device,),
+        )
+        return {row[0] for row in found}
 
     def part(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
         """Remember the chain (seq, hash) of a history that is not in the log, said again as the heir's."""

@@ -10,7 +10,9 @@ from fieldsync.store.contract import Device, Grant, Logged, Server
 from fieldsync.store.numbers import Numbered
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
-_DEVICE = "n, id, letters, person, key, grants, state, head, chain, enrolled, seen, changed, arrival"
+_DEVICE = (
+    "n, id, letters, person, key, grants, state, head, chain, enrolled, seen, changed, arrival, copy_of, copied_after"
+)
 _NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
 _MOST_NEW = 32_768

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FILE = "store.db"
 _MANY_NEW = 8_192  # commits
 _READER_CACHE_KIB = 8 * 1024
+_LOOKS = 3  # for damage, where one finds some
 
 
 class Tx(Records, Ledger, Bundles, Heirs, Homes, Issues, Sheets):
@@ -138,5 +139,9 @@ class SqliteStore:
     def damage(self) -> list[str]:
         """Return what SQLCipher and SQLite find wrong with the file: nothing, if all is well."""
         with self._lock, vault.guarded():
-            found = [str(row[0]) for row in self._writer.execute("PRAGMA cipher_integrity_check")]
+            looks = (list(self._writer.execute("PRAGMA cipher_integrity_check")) for _ in range(_LOOKS))
+            found = [str(row[0]) for row in next(looks)]
+            # it reads past SQLite, so a page that another process just writes looks torn
+            for again in looks if found else ():
+                found = [one for one in found if (one,) in again]
             return found + [row[0] for row in self._writer.execute("PRAGMA integrity_check") if row[0] != "ok"]

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 
 from fieldsync import errors
 from fieldsync.core.commit import state_of
-from fieldsync.core.state import State, canonical, halves, merge
+from fieldsync.core.state import State, canonical, halves, merge, without
 from fieldsync.store import Tx
 from fieldsync.store.contract import SHARED
+from fieldsync.sync import parted
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.sync.relay import UPSTREAM
@@ -75,6 +76,7 @@ class Healer:
         self._differing: list[bytes] = []
         self._fetched: list[State] = []
         self._gone: set[bytes] = set()
+        self._over: dict[bytes, int] = {}
 
     def asks(self) -> Iterator[Ask]:
         """Yield questions; take the answer to each before the next."""
@@ -101,6 +103,7 @@ class Healer:
                 raise errors.BadFrame(reason="unexpected kind")
 
     def _found(self, found: Found) -> None:
+        self._over.update(found.over)
         for theirs in found.ranges:
             mine = self._terms.range(theirs.low, theirs.high)
             if (mine.count, mine.digest) != (theirs.count, theirs.digest):
@@ -121,29 +124,40 @@ class Healer:
         with self.node.store.write() as tx:
             unsent = self._unsent(tx)
             healed = set(batch) - unsent
-            purged = tx.rows(self._gone & healed | self._same(tx, fetched) if self._join else healed)
+            ours = self._rid_of_copied(tx, fetched) if self._join else {}
+            purged = tx.rows(healed & (self._gone | ours.keys()) if self._join else healed)
             if not self.node.is_laptop:  # its laptops are to hear of it
                 tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge(purged.values())
+            fetched += [state for state in ours.values() if state is not None]
             states = [state for state in fetched if state.record not in unsent]
             applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
         self.healed += len(purged.keys() | applied.rows.keys()) if self._join else len(healed)
 
-    @staticmethod
-    def _same(tx: Tx, fetched: list[State]) -> set[bytes]:
-        """Return the records of which the server has all registers, and another base: a copied device's and its heir's, say."""
-        rows = tx.rows(state.record for state in fetched)
-        ours = {state.record: rows[state.record].state for state in fetched if state.record in rows}
-        return {
-            one.record for one in fetched
-            if one.record in ours and canonical(merge(ours[one.record], one)[0]) == canonical(one)
-        }  # fmt: skip
+    def _rid_of_copied(self, tx: Tx, fetched: list[State]) -> dict[bytes, State | None]:
+        """Return what is to stay of our own of the records in which a copied device's numbers stand that count no more.
+
+        None where the server has all of ours, and another base: as the copied device made it here, and its heir there.
+        """
+        found: dict[bytes, State | None] = {}
+        rows = tx.rows(dict.fromkeys(state.record for state in fetched))
+        for theirs in fetched:
+            ours = rows[theirs.record].state if theirs.record in rows else theirs
+            left = without(ours, self._over)
+            if left != ours:
+                found[theirs.record] = left
+            elif ours.base != theirs.base and canonical(merge(ours, theirs)[0]) == canonical(theirs):
+                found[theirs.record] = None
+        return found
 
 
 def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
     """Yield the server's answer to a question about a channel that the asking device may see."""
     with node.store.read() as tx:
         parts = list(_compared(Terms(tx, ask.unit), ask))
+        over = parted.over(tx)
+    if over:
+        parts.append(Found(ask.unit, over=tuple(over.items())))
     for part in parts:
         yield codec.pack(Kind.FOUND, messages.encode(part))
     with node.store.read() as tx:

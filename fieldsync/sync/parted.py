@@ -5,9 +5,8 @@ second is said again as the commits of an heir, whose key this server makes; and
 records is said again in this server's own name. The numbers in question stand nowhere any more, and so hide nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import takewhile
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -15,7 +14,7 @@ from fieldsync.core import codes, commit
 from fieldsync.core.commit import Commit, contexts, state_of
 from fieldsync.core.register import Dot, Head, Register, context
 from fieldsync.core.renewal import Kept, Renewal, kept
-from fieldsync.core.state import Base, registers
+from fieldsync.core.state import Base, field_of, registers
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store import Tx
@@ -27,21 +26,14 @@ from fieldsync.sync.node import Node
 _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
 
 
-class Taken(NamedTuple):
-    """An heir's commits that are new; and which heir made records that the copied device had made."""
-
-    commits: list[Commit]
-    made: dict[bytes, bytes]
-
-
-def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> Taken:
+def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> list[Commit]:
     """Say again what a branch brings of a device's other history. When it is judged, `cover` is to follow.
 
     Only the device's own seal is proof that it is the device's. What does not go on from anything known is not taken.
     """
     found = _proved(tx, device, batch, seal)
     if found is None:
-        return Taken([], {})
+        return []
     at, start, links = found
     after, owner, same = batch[0].seq - 1, at, 0
     for i, (_, link) in enumerate(links):
@@ -51,23 +43,15 @@ def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: byte
         after, owner, same, start = batch[i].seq, known[link], i + 1, link
     tail, links = batch[same:], links[same:]
     if not tail:
-        return Taken([], {})
+        return []
     begun = {heir: common for heir, common, _, _ in tx.parted(device.id)}
     last = {heir: end for heir, _, end, _ in tx.parted(device.id)}
-    made: dict[bytes, bytes] = {}
     say_ours_again(node, tx, device, after if owner is None else begun[owner], {one.record for one in tail})
     if owner is None or last[owner] != after or node.key.heir(_first(tx, device, owner)).device != owner:
-        n, itself = _matched(tx, device, tail, links, after, start)
-        made |= {one.record: itself for one in tail[:n] if "_code" in one.fields}
-        if n:
-            tail, links, after, start = tail[n:], links[n:], after + n, links[n - 1][1]
-        if not tail:
-            return Taken([], made)
-        owner = _heir(node, tx, device, links[0][1])
+        owner = _heir(node, tx, device, after, links[0][1])
         tx.part(device.id, owner, [(after, start)])
     tx.part(device.id, owner, [(one.seq, link) for one, (_, link) in zip(tail, links, strict=True)])
-    made |= {one.record: owner for one in tail if "_code" in one.fields}
-    return Taken(_say_again(node, tx, device, owner, begun.get(owner, after), tail), made)
+    return _say_again(node, tx, device, owner, begun.get(owner, after), tail)
 
 
 def _proved(tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> tuple[bytes | None, bytes, _Links] | None:
@@ -88,22 +72,31 @@ def _first(tx: Tx, device: Device, heir: bytes) -> bytes:
     return next(link for link, one in tx.links_at(device.id, after + 1).items() if one == heir)
 
 
-def _matched(
-    tx: Tx, device: Device, tail: Sequence[Commit], links: _Links, after: int, start: bytes
-) -> tuple[int, bytes]:
-    """Return how much of it a copy of the device has said again itself, and its heir; remember that."""
-    known = {heir for heir, *_ in tx.parted(device.id)}
-    for heir in tx.copies_of(device.id):
-        pairs = zip(tx.commits(heir, 0), tail, strict=False) if heir not in known else ()
-        n = sum(1 for _ in takewhile(lambda two: (two[0].stamp, two[0].record) == (two[1].stamp, two[1].record), pairs))
-        if n:
-            tx.part(
-                device.id,
-                heir,
-                [(after, start), *((c.seq, link) for c, (_, link) in zip(tail[:n], links[:n], strict=True))],
-            )
-            return n, heir
-    return 0, b""
+def may_repeat(tx: Tx, device: Device, *, by_server: bool) -> set[bytes]:
+    """Return the devices whose commits one's may say again: a copy's family; for a server's own, who goes on for copied ones."""
+    if by_server:
+        return {one.id for one in tx.devices() if one.copy_of is not None}
+    return tx.family(device.id) - {device.id} if device.state == "forked" or device.copy_of is not None else set()
+
+
+def said_again(tx: Tx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
+    """Say whether one of these devices has said this already: two servers may say one work again."""
+    mine = _gist(today(commit))
+    return any(
+        one.body is not None and one.stamp == commit.stamp and mine <= _gist(today(one.commit()))
+        for one in tx.commits_of(commit.record)
+        if one.device in others
+    )
+
+
+def _gist(commit: Commit) -> Counter[tuple[str, str]]:
+    """Return what a commit says apart from what its heir says in other words: codes, parts of its own, dots."""
+    told = []
+    for name, value in commit.fields.items():
+        bound = name == "_code" or isinstance(value, dict) or ("/" in name and type(value) is int)
+        own = "/" in name and not isinstance(value, bool)
+        told.append((field_of(name) if own else name, "" if bound else repr(value)))
+    return Counter(told)
 
 
 def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
@@ -112,7 +105,7 @@ def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
     return kept(c.commit() for c in sorted(mine, key=lambda c: c.seq))
 
 
-def _heir(node: Node, tx: Tx, device: Device, link: bytes) -> bytes:
+def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
     """Enrol the heir of a history that begins with this chain hash; nobody goes on as it, and it may do what the device could."""
     key = node.key.heir(link)
     known = tx.device(key.device)
@@ -122,6 +115,7 @@ def _heir(node: Node, tx: Tx, device: Device, link: bytes) -> bytes:
         letters, _ = relay.next_letters(tx)
         tx.enrol(key.device, key.public, letters, device.person or "", grants, node.clock(), chain.first(key.device))
         tx.succeed(device.id, key.device)
+        tx.set_copy(key.device, device.id, after)
         for one in (device.id, key.device):
             tx.set_device_state(one, "revoked" if device.state == "revoked" else "forked")
     return key.device
@@ -143,17 +137,26 @@ def say_ours_again(node: Node, tx: Tx, device: Device, after: int, records: Iter
     _say(node, tx, records, standing, {})
 
 
-def cover(node: Node, tx: Tx, old: bytes, made: Mapping[bytes, bytes]) -> None:
-    """Say again what the commits by which heirs (by record) made records have left standing: these could not say that they cover the old.
+def over(tx: Tx) -> dict[bytes, int]:
+    """Return copied devices, and behind which of their commits a number may be two commits'."""
+    found: dict[bytes, int] = {}
+    for device in tx.devices():
+        if device.copy_of is not None and device.copied_after is not None:
+            found[device.copy_of] = min(device.copied_after, found.get(device.copy_of, device.copied_after))
+    return found
+
+
+def cover(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
+    """Say again what heirs' commits that made records have left standing: these could not say that they cover the old ones.
 
     So whoever holds a record as the copied device made it holds it once.
     """
-    heirs = set(made.values())
+    heirs = tx.family(old) - {old}
     last = max([tx.head(old), *(last for _, _, last, _ in tx.parted(old))])
     _say(
         node,
         tx,
-        made,
+        records,
         lambda head, base: base is not None and head.dot == base.dot and head.device in heirs,
         {old: last},
     )

@@ -18,7 +18,7 @@ from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
 from fieldsync.store.contract import ABOVE, BELOW, PARTNER, Device, Row, covers
-from fieldsync.sync import past, sharing
+from fieldsync.sync import parted, past, sharing
 from fieldsync.sync.node import DECIDERS, WRITERS
 from fieldsync.sync.permit_sharing import JUDGED_WITH, ShareChecks
 from fieldsync.sync.relay import UPSTREAM
@@ -39,7 +39,9 @@ class Permit(ShareChecks):
             tuple[bytes, str], Value
         ] = {}  # values that this batch wrote and the records do not show yet
         self._branch = tx.get(UPSTREAM) is not None
-        self._by_server = any(grant.role == "branch" for grant in device.grants)
+        by_server = any(grant.role == "branch" for grant in device.grants)
+        self._family = parted.may_repeat(tx, device, by_server=by_server)
+        self._by_server = by_server
         self.waits = False  # whether the last objection may fall when more comes
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
@@ -49,6 +51,8 @@ class Permit(ShareChecks):
         try:
             if self._device.state == "revoked":
                 return errors.Revoked()
+            if self._family and parted.said_again(self._tx, self._family, commit, self._rules.of(commit.type).today):
+                return errors.SaidAgain()
             if commit.author != self._device.person and not branch:
                 return errors.IllegalValue(type=commit.type, field="_author", reason="system")
             if any(grant.role == PARTNER for grant in self._device.grants):

@@ -129,7 +129,7 @@ def _enrolments(tx: Tx, after: int) -> list[tuple[int, Enrolment]]:
             d.arrival,
             Enrolment(
                 d.id, d.key, d.letters or "", d.person or "", tuple((g.unit, g.role) for g in d.grants), d.state,
-                d.enrolled or 0, d.changed,
+                d.enrolled or 0, d.changed, d.copy_of or b"", d.copied_after,
             ),
         )
         for d in sorted(tx.devices(), key=lambda d: d.arrival)
@@ -145,6 +145,8 @@ def _take(tx: Tx, said: Enrolment) -> None:
     known = tx.device(said.device)
     if known is None or known.key is None:
         tx.enrol(said.device, said.key, said.letters, said.person, told, said.enrolled, chain.first(said.device))
+        if said.copy_of:
+            tx.set_copy(said.device, said.copy_of, said.copied_after)
         if said.state != "enrolled" or said.changed != said.enrolled:
             tx.set_enrolment(said.device, said.person, told, said.state, said.changed)
         return
@@ -188,8 +190,8 @@ def carried(tx: Tx, node: "Node", server: bytes) -> list[Device]:
     return [device for device in tx.devices() if device.head and device.id not in (node.device, server)]
 
 
-def frames_up(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
-    """Yield what is news of devices and clocks, and the commits of other devices, as they were sealed.
+def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    """Yield what is news of devices, and the commits of copied ones, as they were sealed: others may name what only we have of them.
 
     `after`: how far the server holds a device's commits, where that is not what it has acknowledged.
     """
@@ -197,21 +199,39 @@ def frames_up(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
     told = Told(server)
     with node.store.read() as tx:
         enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
-        news, notes = _enrolments(tx, enrolled), tx.clock_notes(noted)
+        news = _enrolments(tx, enrolled)
         epoch = tx.get(EPOCH)
-        todo = [(d.id, after.get(d.id, tx.acknowledged(server, d.id))) for d in carried(tx, node, server)]
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]
         enrolled = part[-1][0]
         peer = Peer(tuple(one for _, one in part), mark=(epoch, enrolled, noted))
         yield client.codec.pack(Kind.PEER, messages.encode(peer))
-    for device, since in todo:
-        yield from _sealed(client, device, since)
+    yield from _sealed_of(client, after, copied=True)
+
+
+def frames_last(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    """Yield the commits of the other devices, and what is news of clocks."""
+    yield from _sealed_of(client, after, copied=False)
+    node = client.node
+    told = Told(client.server.id)
+    with node.store.read() as tx:
+        enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
+        notes = tx.clock_notes(noted)
+        epoch = tx.get(EPOCH)
     for start in range(0, len(notes), _PART):  # last: by then the server knows what they are about
         some = notes[start : start + _PART]
         noted = some[-1][0]
         clocks = tuple((device, first, last, ahead) for _, device, first, last, ahead in some)
         yield client.codec.pack(Kind.PEER, messages.encode(Peer(clocks=clocks, mark=(epoch, enrolled, noted))))
+
+
+def _sealed_of(client: "Client", after: Mapping[bytes, int], *, copied: bool) -> Iterator[bytes]:
+    node, server = client.node, client.server.id
+    with node.store.read() as tx:
+        devices = [d.id for d in carried(tx, node, server) if (d.state == "forked" and d.copy_of is None) is copied]
+        todo = [(device, after.get(device, tx.acknowledged(server, device))) for device in devices]
+    for device, since in todo:
+        yield from _sealed(client, device, since)
 
 
 def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:

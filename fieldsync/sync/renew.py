@@ -213,7 +213,7 @@ def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
         if known is None or known.state not in ("enrolled", "forked") or new == old.id:
             raise errors.Revoked
         if now is not None and now.key is not None:
-            if tx.copy_of(new) != old.id or now.letters is None:
+            if now.copy_of != old.id or now.letters is None:
                 raise errors.Revoked
             letters = now.letters
         else:

@@ -50,9 +50,7 @@ class Serving:
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self.relays = any(grant.role == "branch" for grant in device.grants)
         self._carried: set[bytes] = set()  # other devices whose commits came
-        self._parted: dict[bytes, dict[bytes, bytes]] = defaultdict(
-            dict
-        )  # and records of which heirs say again that they made them
+        self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
         self.new_conflicts = 0
         self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
@@ -133,8 +131,8 @@ class Serving:
             clocks.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
             for start in range(0, len(written), _SLICE):
                 self._judge(tx, device, written[start : start + _SLICE])
-        for old, made in self._parted.items():
-            parted.cover(self.node, tx, old, made)
+        for old, records in self._parted.items():
+            parted.cover(self.node, tx, old, records)
         self._parted.clear()
         aside.again(self.node, tx)
 
@@ -195,10 +193,10 @@ class Serving:
 
     def _keep_parted(self, tx: Tx, device: Device, batch: "Batch") -> list[commits.Commit]:
         """Take what a device signed besides the history that is in the log."""
-        taken = parted.take(self.node, tx, device, batch.commits, batch.seal)
-        self.kept += len(taken.commits)
-        self._parted[device.id].update(taken.made)
-        return taken.commits
+        made = parted.take(self.node, tx, device, batch.commits, batch.seal)
+        self.kept += len(made)
+        self._parted[device.id].update(one.record for one in made if "_code" in one.fields)
+        return made
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""

@@ -123,6 +123,8 @@ class Client:
         self.sent.clear()
         with node.store.read() as tx:
             after = since.get(node.device, tx.acknowledged(self.server.id, node.device))
+        if self.branch:
+            yield from relay.frames_first(self, since)
         while True:
             with node.store.read() as tx:
                 logged = list(tx.commits(node.device, after, sizer.rows))
@@ -140,7 +142,7 @@ class Client:
             self.count_up(logged)
             yield frame
         if self.branch:
-            yield from relay.frames_up(self, since)
+            yield from relay.frames_last(self, since)
 
     def count_up(self, logged: Sequence[Logged]) -> None:
         """Count what goes up, for the person who waits and for a bundle's manifest."""

@@ -94,6 +94,8 @@ class Enrolment(msgspec.Struct, array_like=True, frozen=True):
     state: str
     enrolled: Count
     changed: Count
+    copy_of: bytes = b""  # the copied device that it goes on for
+    copied_after: Count | None = None  # behind which of that one's commits, if a server said them again
 
 
 class Peer(msgspec.Struct, array_like=True, frozen=True):
@@ -167,6 +169,9 @@ class Found(msgspec.Struct, array_like=True, frozen=True):
     ranges: tuple[Range, ...] = ()
     records: tuple[tuple[bytes, int], ...] = ()
     within: tuple[Range, ...] = ()  # the short ranges that `records` lists
+    over: tuple[
+        tuple[bytes, Count], ...
+    ] = ()  # copied devices, and behind which of their commits a number may be two commits'
 
 
 class JoinRequest(msgspec.Struct, array_like=True, frozen=True):

@@ -15,7 +15,7 @@ TABLES = (
         state TEXT NOT NULL DEFAULT 'known', head INTEGER NOT NULL DEFAULT 0, chain BLOB,
         nonce INTEGER NOT NULL DEFAULT 0, enrolled INTEGER, seen INTEGER,
         changed INTEGER NOT NULL DEFAULT 0, arrival INTEGER NOT NULL DEFAULT 0, former TEXT NOT NULL DEFAULT '[]',
-        copy_of BLOB)""",
+        copy_of BLOB, copied_after INTEGER)""",
     "CREATE TABLE author (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     """CREATE TABLE channel (
         n INTEGER PRIMARY KEY, unit TEXT NOT NULL UNIQUE, arrival INTEGER NOT NULL DEFAULT 0,
