@@ -240,11 +240,16 @@ def list_records(
 
     Example: fieldsync list household --where location=جبلة --limit 0
     """
-    from fieldsync.commands.changes import pairs
+    from fieldsync.commands.changes import pairs, resolve
     from fieldsync.sync import read
 
-    conditions = {name: values[-1] for name, values in pairs(where or ()).items()}
+    wanted = {name: values[-1] for name, values in pairs(where or ()).items()}
     with opened(ctx) as node:
+        kind = node.schema.type(type)
+        conditions = {
+            name: value if name == "unit" else str(resolve(node, kind.field(name), value))
+            for name, value in wanted.items()
+        }
         found = read.list_records(node, type, where=conditions, limit=limit, sort=sort)
         tell(ctx, found, lambda out: out.records(node, found, limit=limit))
 

@@ -17,7 +17,6 @@ from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import PARTNER, Row, Server, named
 from fieldsync.sync.find import find_row
-from fieldsync.sync.find import named as find_named
 from fieldsync.sync.node import Node
 from fieldsync.sync.related import Finder
 
@@ -142,17 +141,16 @@ def list_records(
     kind = node.schema.type(type)
     kept: dict[str, str] = {}
     derived: dict[str, object] = {}
-    with node.store.read() as tx:
-        asked = {
-            name: wanted if name == "unit" else str(find_named(tx, node.schema, kind.field(name), wanted))
-            for name, wanted in (where or {}).items()
-        }
-    for name, wanted in asked.items():
-        if name != "unit" and kind.field(name).kind == "derived":
-            derived[name] = validate.normaliser(kind.field(name))(wanted)
-        else:
-            kept[name] = wanted
-    conditions = selection(kind, kept)
+    try:
+        for name, wanted in (where or {}).items():
+            if name != "unit" and kind.field(name).kind == "derived":
+                derived[name] = validate.normaliser(kind.field(name))(wanted)
+            else:
+                kept[name] = wanted
+        conditions = selection(kind, kept)
+    except errors.IllegalValue as error:
+        error.facts.setdefault("type", type)
+        raise
     if sort:
         kind.field(sort.lstrip("-"))
     with node.store.read() as tx:

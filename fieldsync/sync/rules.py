@@ -122,6 +122,19 @@ class Rules:
         return any(kind.renamed for kind in self.schema.types.values())
 
     @cached_property
+    def raised(self) -> frozenset[str]:
+        """The types whose records are for those above only: by themselves, or as what they belong to is."""
+        types, found = self.schema.types, set[str]()
+        while more := {
+            name
+            for name, kind in types.items()
+            if name not in found
+            and (kind.above or (kind.belongs_to and not found.isdisjoint(kind.fields[kind.belongs_to].to)))
+        }:
+            found |= more
+        return frozenset(found)
+
+    @cached_property
     def owners(self) -> frozenset[str]:
         """The types that other types belong to."""
         refs = [t.fields[t.belongs_to] for t in self.schema.types.values() if t.belongs_to is not None]

@@ -17,7 +17,7 @@ from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
-from fieldsync.store.contract import PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
+from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
 from fieldsync.sync import drafts, sharing
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.find import find_row
@@ -407,9 +407,13 @@ def unit_of(tx: Tx, row: Row) -> str:
 
 
 def units_of(tx: Tx, row: Row) -> list[str]:
-    """Return the units from which a record may be changed: those that it is in, and those that it left: an edit follows it."""
-    channels = dict.fromkeys([*row.channels, *tx.channels_left(row.n)])
-    return [home_unit(tx.channel(n).unit) for n in channels]
+    """Return the units from which a record may be changed: those that it is in, and those that it left: an edit follows it.
+
+    What is for those above may still be changed here by who made it, until it has been sent.
+    """
+    names = [tx.channel(n).unit for n in dict.fromkeys([*row.channels, *tx.channels_left(row.n)])]
+    made = row.doc.get("_unit") if any(name.endswith(ABOVE) for name in names) else None
+    return [home_unit(name) for name in names] + ([made] if isinstance(made, str) else [])
 
 
 def shown_head(node: Node, state: State, name: str) -> Head | None:

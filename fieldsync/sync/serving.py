@@ -13,7 +13,7 @@ from fieldsync.core import commit as commits
 from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
-from fieldsync.store.contract import PARTNER, Channel, Device, Logged, Row, sees
+from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
 from fieldsync.sync import aside, budgets, clocks, epochs, hints, parted, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
@@ -219,12 +219,13 @@ class Serving:
             if made is None or state.record in held or state.base is None or not isinstance(unit, str):
                 continue
             # made in a unit that it is not in, as its family or itself has moved: where its author has it, it is told to leave
-            if unit not in numbers:
-                numbers[unit] = tx.channel_number(unit)
-            if numbers[unit] not in made.channels:
-                tx.tell_gone(numbers[unit], made.n)
-                if made.owner is not None:
-                    more.add(state.record)
+            for name in (unit, unit + ABOVE) if state.type in self.node.rules.raised else (unit,):
+                if name not in numbers:
+                    numbers[name] = tx.channel_number(name)
+                if numbers[name] not in made.channels:
+                    tx.tell_gone(numbers[name], made.n)
+                    if made.owner is not None:
+                        more.add(state.record)
         for record in {state.record for state in states} - more:
             written = applied.rows.get(record)
             if written is not None and written.channel is not None:

@@ -82,4 +82,7 @@ def test_a_list_shows_whole_codes_on_a_narrow_screen(world: World) -> None:
     assert [one["code"] for one in world.json("amal", "list", "temporary_job", "--where", "days=1")] == [job]
     assert world.json("amal", "list", "temporary_job", "--where", "days=2") == []
     assert [one["code"] for one in world.json("amal", "list", "person", "--where", f"household={family}")] == [who]
+    assert [one["code"] for one in world.json("amal", "list", "temporary_job", "--where", "from_date=اليوم")] == [job]
     world.json("amal", "list", "person", "--where", "household=JBL-B-99", code=5)
+    said = world.here("amal", "list", "person", "--where", "sex=x", "--lang", "ar")
+    assert "ذكر" in said.err

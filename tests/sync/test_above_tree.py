@@ -44,6 +44,34 @@ def play(tree: Tree, steps: Sequence[Any], homes: list[bytes], reports: list[byt
             tree.sync(name, more[0])
 
 
+def test_one_whose_home_has_moved_meanwhile_is_left_with_nobody() -> None:
+    """Amal, above the home as far as she knew, lets go of her report, and so does her branch."""
+    tree = Tree()
+    try:
+        homes = [institution(tree.nodes["dima"], unit) for unit in UNITS]
+        tree.settle()
+        play(tree, [("report", "amal", 1), ("move", "dima", 1, "LAT/QRD"), ("sync", "dima", "hq", None)], homes, [])
+        assert not any(tree.settle())
+        check(tree)
+        for name in ("amal", "jbl", "qrd", "samar"):
+            assert not [one for one in rows(tree.nodes[name]).values() if one.state.type == "violation_report"]
+    finally:
+        tree.close()
+
+
+def test_who_made_one_may_add_to_it_until_it_is_sent() -> None:
+    """Samar in Qardaha names no home that she knows: it is for the top, and hers until she syncs."""
+    tree = Tree()
+    try:
+        reports: list[bytes] = []
+        play(tree, [("report", "samar", 3), ("add to", "samar", 0, 4), ("sync", "samar", "qrd", None)], [], reports)
+        play(tree, [("sync", "qrd", "hq", None), ("sync", "dima", "hq", None)], [], reports)
+        assert rows(tree.nodes["dima"])[reports[0]].doc["seen_on"] == "2026-10-04"
+        assert reports[0] not in rows(tree.nodes["samar"])
+    finally:
+        tree.close()
+
+
 @settings(max_examples=6 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=30))
 def test_a_report_passes_a_branch_and_stays_with_those_above(steps: list[Any]) -> None:
