@@ -122,7 +122,12 @@ class _Hand:
             if self.chance.random() < LOST:
                 self.count["bundles lost"] += 1
                 return
-            sticks.unpack(above, up)
+            try:
+                sticks.unpack(above, up)
+            except errors.Gap:  # it goes on behind what went to the headquarters by line
+                self.count["bundles packed again"] += 1
+                sticks.pack(node, up, again=True)
+                sticks.unpack(above, up)
             with above.store.read() as tx:
                 device = tx.device(node.device)
             assert device is not None

@@ -45,8 +45,8 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     """Pack what is new for the servers above; the contract's `pack`. NotFound, NoRecipient, BadFile, DiskFull.
 
     A laptop packs its own commits, a branch those of all its devices in the frames that they sealed, and what it tells of them.
-    It goes on behind the last bundle packed; all that is not acknowledged is packed `again` when that is asked for, when
-    nothing is new since, or when a file is replaced that may be such a bundle.
+    It goes on behind the last bundle packed; all that is not acknowledged is packed `again` when nothing is new since, or when a
+    file is replaced that may be such a bundle. When it is asked for, all that any server that can read it has not acknowledged.
     """
     with node.store.read() as tx:
         server, servers = _above(node, tx)
@@ -57,7 +57,8 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         assert me is not None
         devices = {one.id: one for one in (me, *(relay.carried(tx, node, server.id) if not node.is_laptop else ()))}
         before = tx.parts_packed()
-        acknowledged = {id_: tx.acknowledged(server.id, id_) for id_ in devices}
+        asked = [one.id for one in servers if one.id in ages] if again else [server.id]
+        acknowledged = {id_: min(tx.acknowledged(one, id_) for one in asked) for id_ in devices}
         packed = {id_: _packed(devices[id_], after, before) for id_, after in acknowledged.items()}
         new = any(one.head > packed[id_] for id_, one in devices.items())
         goes_on = new and not again and not os.path.exists(file)  # noqa: PTH110 - never raises

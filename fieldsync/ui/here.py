@@ -94,7 +94,9 @@ class Here(Cards):
         if told.get("elsewhere"):
             self.say("pairs_elsewhere", n=told["elsewhere"])
         moving.left(self, told.get("left", ()))
-        if told["digest"] == "healed":
+        if (
+            told["digest"] == "healed" and not told["refused"]
+        ):  # what was kept aside was taken back here: that is no fault
             self.say("healed")
         if told["digest"] == "unchecked" and not told.get("partial"):
             self.say("unchecked")

@@ -272,6 +272,24 @@ def test_a_laptop_s_bundle_can_be_read_by_the_servers_above(tree: Tree, tmp_path
     assert sticks.unpack(tree.nodes["jbl"], tmp_path / "up.age")["up"] == {"commits": 1}
 
 
+def test_a_bundle_behind_what_went_elsewhere_is_packed_again(tree: Tree, tmp_path: Path) -> None:
+    """Amal saved at headquarters by line; her next stick goes to the branch, which has not met headquarters since."""
+    family(tree, "amal")
+    tree.settle()
+    amal, jbl = tree.nodes["amal"], tree.nodes["jbl"]
+    save.add(amal, "household", Changes(set={"location": "بانياس"}))
+    tree.clock.tick(1000)
+    tree.sync("amal", "hq")
+    save.add(amal, "household", Changes(set={"location": "جبلة"}))
+    sticks.pack(amal, tmp_path / "up.age")
+    with pytest.raises(errors.Gap):
+        sticks.unpack(jbl, tmp_path / "up.age")
+    sticks.pack(amal, tmp_path / "again.age", again=True)
+    assert sticks.unpack(jbl, tmp_path / "again.age")["up"] == {"commits": 2}
+    assert not any(tree.settle())
+    check(tree)
+
+
 # --- any order --------------------------------------------------------------------------------------------------------
 
 _branches = st.sampled_from(("jbl", "qrd"))

@@ -106,7 +106,7 @@ WORDS = {
     "gap": "The server lacks earlier commits of this device; nothing is lost here.",
     "gap!": "Sync again: it sends them once more.",
     "gap.bundle": "This bundle goes on behind commit {need}, which never came here; nothing was changed.",
-    "gap.bundle!": "Unpack it where its earlier ones were taken, or have the laptop pack or sync again.",
+    "gap.bundle!": "Unpack it where its earlier ones were taken, or pack it once more: fieldsync pack --again",
     "needs_bundle": "This needs bundle {number} first; nothing was changed.",
     "needs_bundle!": "Unpack bundle {number}, then this one. If it is lost: fieldsync pack FILE --again, where it came from.",
     "locked": "The store is locked.",
