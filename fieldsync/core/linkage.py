@@ -139,36 +139,36 @@ def _household_keys(one: Household) -> set[int]:
 
 def _person_keys(one: Person) -> set[int]:
     given, father, grandfather = _number(one.given[:1]), _number(one.father[:1]), _number(one.grandfather[:1])
-    family, mother = _number(one.family[:2]), _number(one.mother[:1])
-    year = one.year
-    found = {_mixed(1, phone, given) for phone in map(_text_number, one.phones)}
-    found.update(_mixed(2, paper, 0) for paper in map(_text_number, one.papers))
+    family, year = _number(one.family[:2]), one.year
+    found = {_mixed(1, _text_number(phone), given) for phone in one.phones}
+    for paper in one.papers:
+        found.add(_mixed(2, _text_number(paper), 0))
     if given and father:
         either = given + father  # in whichever order they were written
         if family:
             found.add(_mixed(3, either, family))
         if year:
-            found.update((_mixed(4, either, year // 2), _mixed(4, either, (year + 1) // 2)))
-        if mother:
-            found.add(_mixed(6, given * 3 + father, mother))
+            found.add(_mixed(4, either, year // 2))
+            found.add(_mixed(4, either, (year + 1) // 2))
     if given and family:
         found.add(_mixed(7, given, family))
         if year:
             found.add(_mixed(8, given + family * 3, year // 3))  # where a name and a family alone are too many
     if father and grandfather and family:
         found.add(_mixed(9, father * 3 + grandfather, family))
-    if given and mother and year:
-        found.add(_mixed(10, given * 3 + mother, year // 3))
     if one.day:
         month, day = int(one.day[:2]), int(one.day[3:])
         exact = year * 10_000 + min(month, day) * 100 + max(month, day)  # in either order
-        found.update(_mixed(11, exact, name) for name in (given, father, family) if name)
+        for name in (given, father, family):
+            if name:
+                found.add(_mixed(11, exact, name))
     return found
 
 
 def _mixed(kind: int, a: int, b: int) -> int:
     """Return one number of several, the same on every computer."""
-    return ((kind * 0x9E3779B1 + a) * 0x85EBCA77 + b * 0xC2B2AE3D) & 0xFFFFFFFFFF
+    mixed = (kind * 0x9E3779B1 + a) * 0x85EBCA77 + b * 0xC2B2AE3D
+    return (mixed ^ mixed >> 32) & 0xFFFFFFFF
 
 
 @lru_cache(maxsize=1 << 15)

@@ -21,6 +21,14 @@ _LINKED = (
 _SHOWN = "json_extract({0}.doc, '$._deleted') IS NULL AND json_extract({0}.doc, '$._same_as') IS NULL"
 
 
+_RECORD = 0x7FFFFFFF  # a block's member: 32 bits of the block's key, 31 of the record's number
+
+
+def member(key: int, n: int) -> int:
+    """Return the number under which a record stands in a block."""
+    return key << 31 | n
+
+
 class Linked(NamedTuple):
     """What of a record is compared: its number, id, type and document, and its owner's id."""
 
@@ -88,19 +96,24 @@ class Blocks(Numbered):
         )
         return {record: load_json(doc) for record, doc in found}
 
-    def put_blocks(self, numbers: Sequence[int], blocks: Iterable[tuple[int, int]]) -> None:
-        """Put records into blocks (key, record); they are to be compared from now on."""
-        self.many("INSERT OR IGNORE INTO block VALUES (?,?)", sorted(blocks))
-        self.many("INSERT OR IGNORE INTO unpaired VALUES (?)", [(n,) for n in numbers])
-        self.many("DELETE FROM unkeyed WHERE n = ?", [(n,) for n in numbers])
+    def put_blocks(self, numbers: Sequence[int], members: list[int]) -> None:
+        """Put the next `unkeyed` records into blocks (`member`); they are to be compared from now on."""
+        members.sort()  # each page of the table is touched once
+        self.many("INSERT OR IGNORE INTO block VALUES (?)", zip(members))
+        last = max(numbers, default=0)
+        self.sql("INSERT OR IGNORE INTO unpaired SELECT n FROM unkeyed WHERE n <= ?", (last,))
+        self.sql("DELETE FROM unkeyed WHERE n <= ?", (last,))
 
     def blocks(self, keys: Iterable[int], most: int) -> set[int]:
         """Return the records in these blocks; one of more than `most` says nothing, and is passed over."""
         found: set[int] = set()
         for key in keys:
-            members = self.sql("SELECT record FROM block WHERE key = ? LIMIT ?", (key, most + 1)).fetchall()
+            first = member(key, 0)
+            members = self.sql(
+                "SELECT member FROM block WHERE member BETWEEN ? AND ? LIMIT ?", (first, first | _RECORD, most + 1)
+            ).fetchall()
             if len(members) <= most:
-                found.update(row[0] for row in members)
+                found.update(row[0] & _RECORD for row in members)
         return found
 
     def unblock(self, n: int, type: str, doc: Document) -> None:
@@ -109,7 +122,7 @@ class Blocks(Numbered):
             self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
         if type in linkage.FIELDS:
             keys = linkage.keys(linkage.features(type, doc))
-            self.many("DELETE FROM block WHERE key = ? AND record = ?", [(key, n) for key in keys])
+            self.many("DELETE FROM block WHERE member = ?", [(member(key, n),) for key in keys])
             self.drop_pairs([n])
 
     # --- pairs ---

@@ -14,14 +14,14 @@ from fieldsync.core import linkage
 from fieldsync.core.linkage import Features, Match
 from fieldsync.store import Tx
 from fieldsync.store.contract import Document
-from fieldsync.store.linked import Linked
+from fieldsync.store.linked import Linked, member
 from fieldsync.sync.node import Node
 
 Progress = Callable[[int, int | None, str], None]
 Opens = Callable[[], AbstractContextManager[Tx]]
 MOST = 60  # records in one block; a larger one says nothing
 _PART = 2_000
-_KEYED = 10_000  # records in one transaction: sorted, their keys touch each page once
+_KEYED = 25_000  # records in one transaction: sorted, their keys touch each page once
 _COMPARED = 500  # in one transaction: others write meanwhile
 _HELD = 20_000  # records whose features are kept while many are compared
 
@@ -71,8 +71,11 @@ def catch_up(
 
 
 def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
-    blocks = [(key, one.n) for one in tx.linked(numbers) for key in linkage.keys(linkage.features(one.type, one.doc))]
-    tx.put_blocks(numbers, blocks)
+    members: list[int] = []
+    for start in range(0, len(numbers), _PART):
+        for one in tx.linked(numbers[start : start + _PART]):
+            members += [member(key, one.n) for key in linkage.keys(linkage.features(one.type, one.doc))]
+    tx.put_blocks(numbers, members)
 
 
 def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "Comparing") -> None:

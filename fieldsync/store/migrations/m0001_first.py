@@ -63,7 +63,8 @@ TABLES = (
     "CREATE TABLE unsearched (n INTEGER PRIMARY KEY)",
     # who may be one with whom: the blocks that candidates meet in, which records are to be put there or compared (caught up
     # like full text), the pairs found; then what people said: who gave way to whom (and for whom each stands), who are two
-    "CREATE TABLE block (key INTEGER, record INTEGER, PRIMARY KEY (key, record)) WITHOUT ROWID",
+    # (a block's member is one number, the block's times 2^31 plus the record's: the cheapest table that there is)
+    "CREATE TABLE block (member INTEGER PRIMARY KEY)",
     "CREATE TABLE unkeyed (n INTEGER PRIMARY KEY)",
     "CREATE TABLE unpaired (n INTEGER PRIMARY KEY)",
     """CREATE TABLE pair (
