@@ -1,6 +1,10 @@
 """Branches without a line: what their laptops brought goes up by stick as it was signed, and all that comes down by line comes by stick."""
 
+import os
+import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,8 @@ from fieldsync.sync import history, read, review, save, sticks, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import directly
-from tests.cast import join_directly, open_node, rows
+from tests.cast import SECRET, join_directly, open_node, rows
+from tests.offices import ROOT
 from tests.scale import SCALE
 from tests.sync.test_sticks import contents
 from tests.tree import ABOVE, HOME, Tree, check
@@ -287,6 +292,35 @@ def test_a_bundle_behind_what_went_elsewhere_is_packed_again(tree: Tree, tmp_pat
     sticks.pack(amal, tmp_path / "again.age", again=True)
     assert sticks.unpack(jbl, tmp_path / "again.age")["up"] == {"commits": 2}
     assert not any(tree.settle())
+    check(tree)
+
+
+def test_unpacking_is_killed_again_and_again(tree: Tree, tmp_path: Path) -> None:
+    """The real command, killed with kill -9 wherever it is: unpacked once more, everything is there once."""
+    for name in LAPTOPS[:2]:
+        for _ in range(30):
+            save.add(tree.nodes[name], "household", Changes(set={"location": "جبلة"}))
+        tree.sync(name, "jbl")
+    sticks.pack(tree.nodes["jbl"], tmp_path / "up.age")
+    tree.nodes["hq"].close()
+    (tmp_path / "key").write_bytes(SECRET)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FIELDSYNC_KEY_FILE": str(tmp_path / "key")}
+    words = [sys.executable, "-m", "cli", "--home", str(tree.home / "hq"), "unpack", str(tmp_path / "up.age"), "--json"]
+    chance, killed = random.Random(7), 0
+    for _ in range(8):
+        process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            process.wait(chance.uniform(0.1, 0.9))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        process.communicate()
+    subprocess.run(words, env=environment, check=True, capture_output=True)
+    tree.nodes["hq"] = open_node(tree.home / "hq", tree.clock)
+    assert killed
+    assert len(rows(tree.nodes["hq"])) == 60
+    assert verify.check(tree.nodes["hq"])["faults"] == []
+    tree.settle()
     check(tree)
 
 
