@@ -7,7 +7,7 @@ from fieldsync import errors
 from fieldsync.core.settle import candidates
 from fieldsync.core.state import register_of
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, covers
+from fieldsync.store.contract import ABOVE, Row, covers, home_unit
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import UNIT
@@ -63,13 +63,17 @@ def plan(node: Node, ref: str, unit: str) -> dict[str, Any]:
 def left(node: Node) -> list[dict[str, Any]]:
     """Return what left this node since it was last asked, and is not back, owners first: {"record", "code", "type", "unit"} each.
 
-    `unit` is where it went, where this node knows it: it sent it there itself, or was there before.
+    `unit` is where it went, where this node knows it: it sent it there itself, or was there before; with `above`, to those above it.
     """
     with node.store.write(durable=False) as tx:
         found = tx.departed()
         tx.forget_departed()
     found.sort(key=lambda one: node.rules.of(one.type).belongs_to is not None)
-    return [{"record": uuid_text(one.record), "code": one.code, "type": one.type, "unit": one.unit} for one in found]
+    return [
+        {"record": uuid_text(one.record), "code": one.code, "type": one.type, "unit": one.unit and home_unit(one.unit)}
+        | ({"above": True} if one.unit and one.unit.endswith(ABOVE) else {})
+        for one in found
+    ]
 
 
 def _movable(node: Node, tx: Tx, ref: str, unit: str) -> Row:

@@ -36,7 +36,10 @@ def left(out: "Cards", found: Sequence[Mapping[str, Any]]) -> None:
     """Say in one line what has left this laptop."""
     if not found:
         return
-    named = [(one["code"] or one["record"], one["unit"]) for one in found[:_NAMED]]
-    shown = [f"{code} → {unit}" if unit else code for code, unit in named]
+    shown = []
+    for one in found[:_NAMED]:
+        code, unit = one["code"] or one["record"], one["unit"]
+        to = out.phrase("left_above", unit=unit) if one.get("above") else unit
+        shown.append(f"{code} → {to}" if to else code)
     more = ["…"] if len(found) > _NAMED else []
     out.say("left", n=len(found), records=out.several([*shown, *more]))

@@ -370,7 +370,7 @@ def test_a_violation_report(world: World) -> None:
     report = world.add("amal", "violation_report", **said)["code"]
     step(world, "amal", report, "acted", code=errors.IllegalStep.exit)
     sent = world.here("amal", "sync")
-    assert report in sent.out  # it has left, she is told
+    assert f"{report} → those above LAT/JBL." in sent.out  # it has left, she is told where to
     world.json("amal", "show", report, code=errors.NoRecord.exit)
     world.json("samar", "sync")
     assert due(world, "samar") == ["triage"]

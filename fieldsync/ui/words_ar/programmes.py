@@ -1,6 +1,7 @@
 """البرامج ولمن هي."""
 
 WORDS = {
+    "left_above": "من هم فوق {unit}",
     "because.no_rule": "ليس هذا شرطاً صحيحاً: تتعذر قراءته عند الحرف {at}",
     "because.rule_field": "يسأل الشرط عن حقول غير موجودة: {unknown}",
     "eligible_none": "لا برامج هنا. يضيفها المشرف: fieldsync add programme",

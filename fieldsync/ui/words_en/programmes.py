@@ -1,6 +1,7 @@
 """Programmes and whom they are for."""
 
 WORDS = {
+    "left_above": "those above {unit}",
     "because.no_rule": "this is no rule: it cannot be read at character {at}",
     "because.rule_field": "the rule asks for fields that there are not: {unknown}",
     "eligible_none": "There are no programmes here. A supervisor adds them: fieldsync add programme",
