@@ -166,16 +166,25 @@ class Blocks(Numbered):
     def pairs_across(
         self, after: int, channels: Iterable[int], least: float, most: int
     ) -> tuple[int, tuple[bytes, ...]]:
-        """Return how far pairs go (0: no further than `after`), and the records of these channels paired with others' since."""
-        last = int(self.sql("SELECT coalesce(max(n), 0) FROM pair").fetchone()[0])
+        """Return how far pairs go (0: no further than `after`), and the records of these channels paired with others' since.
+
+        A server above that said so of a record here says it of one that nobody here sees.
+        """
+        last = int(
+            self.sql(
+                "SELECT max(coalesce(max(n), 0), (SELECT coalesce(max(n), 0) FROM elsewhere)) FROM pair"
+            ).fetchone()[0]
+        )
         if last <= after:
             return 0, ()
         mine = dump_json(list(channels)).decode()
         found = self.sql(
             "SELECT pair.n, a.id, b.id, a.channel IN (SELECT value FROM json_each(?)), b.channel IN (SELECT value FROM json_each(?)) "
             "FROM pair JOIN record a ON a.n = pair.a JOIN record b ON b.n = pair.b "
-            f"WHERE pair.n > ? AND pair.score >= ? AND {_SHOWN.format('a')} AND {_SHOWN.format('b')} ORDER BY pair.n",
-            (mine, mine, after, least),
+            f"WHERE pair.n > ? AND pair.score >= ? AND {_SHOWN.format('a')} AND {_SHOWN.format('b')} "
+            "UNION ALL SELECT elsewhere.n, r.id, NULL, 1, 0 FROM elsewhere JOIN record r ON r.id = elsewhere.record "
+            f"WHERE elsewhere.n > ? AND r.channel IN (SELECT value FROM json_each(?)) AND {_SHOWN.format('r')} ORDER BY 1",
+            (mine, mine, after, least, after, mine),
         )
         records: dict[bytes, None] = {}
         for n, a, b, sees_a, sees_b in found:
@@ -187,12 +196,19 @@ class Blocks(Numbered):
 
     def note_elsewhere(self, records: Iterable[bytes]) -> int:
         """Keep what a server said of records that are here; return how many are news."""
-        before = self.connection.total_changes
-        self.many(
-            "INSERT OR IGNORE INTO elsewhere SELECT id FROM record WHERE id = ?", [(record,) for record in records]
-        )
+        news = [record for record in self.rows_here(records) if record not in self.elsewhere]
+        for record in news:
+            n = self.sql("INSERT INTO pair (a, b, score, reasons) VALUES (0, 0, 0, '[]')").lastrowid
+            self.sql("DELETE FROM pair WHERE n = ?", (n,))  # its number is never given again
+            self.sql("INSERT INTO elsewhere VALUES (?,?)", (record, n))
         self.__dict__.pop("elsewhere", None)
-        return int(self.connection.total_changes - before)
+        return len(news)
+
+    def rows_here(self, records: Iterable[bytes]) -> list[bytes]:
+        """Return which of these records are here."""
+        wanted = dump_json([record.hex() for record in records]).decode()
+        found = self.sql("SELECT id FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,))
+        return [row[0] for row in found]
 
     @cached_property
     def apart(self) -> set[frozenset[bytes]]:

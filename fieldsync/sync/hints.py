@@ -2,6 +2,7 @@
 
 A server holds what no laptop does, so each record that arrives is compared here with the whole register. Nothing is said of the
 other record, not even that it is one only. Pairs themselves do not travel: who holds both records finds the pair by itself.
+A branch hears it from the server above like a laptop, and hands it on.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from fieldsync.sync.node import Node
 
 AT_ONCE = 256  # arriving records that are compared in one transaction
 _MOST = 500  # hints in one answer
-_TOLD = frozenset(("caseworker", "supervisor", "admin"))
+_TOLD = frozenset(("caseworker", "supervisor", "admin", "branch"))
 
 
 def compare_arrivals(node: Node, tx: Tx) -> bool:

@@ -74,8 +74,8 @@ TABLES = (
     "CREATE TABLE same (record TEXT PRIMARY KEY, other TEXT NOT NULL, root TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX same_root ON same (root)",
     "CREATE TABLE apart (a BLOB NOT NULL, b BLOB NOT NULL, PRIMARY KEY (a, b)) WITHOUT ROWID",
-    # records of which a server said that they may be registered elsewhere, too
-    "CREATE TABLE elsewhere (record BLOB PRIMARY KEY) WITHOUT ROWID",
+    # records of which a server said that they may be registered elsewhere, too; n counts on where pair's n is
+    "CREATE TABLE elsewhere (record BLOB PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID",
     # commits that were verified and kept, but not applied; "" is one that was applied after all; some wait for others
     """CREATE TABLE refusal (
         device INTEGER NOT NULL, seq INTEGER NOT NULL, reason TEXT NOT NULL, facts TEXT NOT NULL,

@@ -1,0 +1,62 @@
+"""One person registered at two branches: the caseworkers hear that theirs may be elsewhere too, whoever may see both sees the pair."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fieldsync.sync import duplicates, read
+from tests.cast import rows
+from tests.sync.test_duplicates import AGAIN, AHMAD, person
+from tests.tree import Tree
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """Set up three branches, one below another."""
+    made = Tree()
+    yield made
+    made.close()
+
+
+def told(tree: Tree, name: str, record: str) -> bool:
+    """Say whether a laptop knows that a record may be registered elsewhere, too."""
+    return "elsewhere" in read.show(tree.nodes[name], record)
+
+
+def test_what_only_the_headquarters_can_know_reaches_the_laptop_through_its_branches(tree: Tree) -> None:
+    """Two branches hold one of the two each; both laptops are told, the one below two branches too, and nothing of the other."""
+    far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(tree.nodes["samar"], "LAT/QRD", AGAIN)
+    tree.settle()
+    assert told(tree, "rima", far)
+    assert told(tree, "samar", near)
+    assert [len(rows(tree.nodes[name])) for name in ("rima", "samar", "old", "qrd")] == [1, 1, 1, 1]
+    assert all(duplicates.items(tree.nodes[name]) == [] for name in ("rima", "samar", "old", "qrd", "jbl"))
+    again = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD | {"given": "سلمى", "birth_date": "2001-03-03"})
+    tree.settle()
+    assert not told(tree, "rima", again)  # it is told of what is so, not of all
+
+
+def test_who_may_see_both_sees_the_pair(tree: Tree) -> None:
+    """A pair across branches is in the queue of the supervisor above both, and its decision ends what the caseworkers were told."""
+    far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(tree.nodes["samar"], "LAT/QRD", AGAIN)
+    tree.settle()
+    dima = tree.nodes["dima"]
+    (pair,) = duplicates.items(dima)
+    assert {pair["a"], pair["b"]} == {far, near}
+    duplicates.merge(dima, far, near)
+    tree.settle()
+    assert duplicates.items(dima) == []
+    assert not told(tree, "samar", near)
+    assert read.show(tree.nodes["samar"], near)["same_as"] == far
+
+
+def test_a_pair_within_a_branch_is_told_below_it(tree: Tree) -> None:
+    """A branch that holds both compares them itself: who sees both sees the pair, who sees one is told."""
+    far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(tree.nodes["amal"], "LAT/JBL", AGAIN)
+    for name, server in (("amal", "jbl"), ("rima", "old"), ("old", "jbl"), ("old", "jbl"), ("rima", "old")):
+        tree.sync(name, server)  # the headquarters has heard of neither
+    assert told(tree, "rima", far)
+    tree.sync("amal", "jbl")
+    (pair,) = duplicates.items(tree.nodes["amal"])
+    assert {pair["a"], pair["b"]} == {far, near}
+    assert not told(tree, "amal", near)
