@@ -267,7 +267,7 @@ def grow(folder: Path, branches: int, laptops: int, rounds: int) -> tuple[Counte
         figures = {
             "set up": planted - began, "rounds": played - planted, "settling": time.perf_counter() - played,
             "differing before": before, "differing": differing(tree), "settling rounds": settling, "records": tx.count(),
-            "conflicts": tx.in_conflict(),
+            "conflicts": tx.in_conflict(), "aside": sum(len(tx.refusals(one.id)) for one in tx.devices()),
         }  # fmt: skip
     hq.close()
     return total, figures
@@ -285,7 +285,8 @@ def table(total: Counter[str], figures: dict[str, float], branches: int, laptops
         ("cuts, partitions", f"{total['cuts']}, {total['partitions']}"),
         ("bundles, lost, before their turn", f"{total['bundles']}, {total['bundles lost']}, {total['bundles before their turn']}"),
         ("bytes both ways, TLS and sticks included", f"{total['bytes']:,} ({total['bytes'] / max(total['edits'], 1):,.0f} an edit)"),
-        ("commits refused, channels healed", f"{total['refused']}, {total['healed']}"),
+        ("commits that waited for others, kept aside at the end", f"{total['refused']}, {figures['aside']}"),
+        ("channels healed", f"{total['healed']}"),
         ("channels that differed when the lines held again", f"{figures['differing before']:.0f}"),
         ("rounds until all hops were equal (up, up again, down)", f"{figures['settling rounds']:.0f}"),
         ("channels that differ at the end, over all hops", f"{figures['differing']:.0f}"),
