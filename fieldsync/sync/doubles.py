@@ -17,7 +17,7 @@ from fieldsync.schema import expr
 from fieldsync.schema.model import Double, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
-from fieldsync.store.contract import Grant, Row, covers
+from fieldsync.store.contract import Grant, Row, covers, home_unit
 from fieldsync.sync import duplicates, save
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -103,7 +103,7 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
     """
     found: list[Json] = []
     with node.store.read() as tx:
-        units = {channel.n: channel.unit for channel in tx.channels()}
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         for kind in node.schema.types.values():
             if not kind.doubles or type not in (None, kind.name):
                 continue

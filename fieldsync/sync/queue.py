@@ -8,7 +8,7 @@ from fieldsync.core.settle import candidates
 from fieldsync.core.state import dots, field_of, register_of, registers
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import Tx
-from fieldsync.store.contract import Grant, Row, covers
+from fieldsync.store.contract import Grant, Row, covers, home_unit
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, Shower, heads_of
 from fieldsync.sync.review import item_of
@@ -33,7 +33,7 @@ def waiting(node: Node, *, unit: str | None = None, type: str | None = None, fie
     wanted = (Grant(unit, ""),) if unit is not None else ()
     found = []
     with node.store.read() as tx:
-        units = {channel.n: channel.unit for channel in tx.channels()}
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         for record, kind, channels, arrival, code, conflicts in tx.open_conflicts():
             places = [units[n] for n in channels]
             if (type is not None and kind != type) or (wanted and not any(covers(wanted, place) for place in places)):

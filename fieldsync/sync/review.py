@@ -10,7 +10,7 @@ from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
 from fieldsync.core.state import register_of
 from fieldsync.schema import validate
 from fieldsync.store import Tx
-from fieldsync.store.contract import Grant, Row, covers
+from fieldsync.store.contract import Grant, Row, covers, home_unit
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, heads_of, uuid_text
@@ -44,7 +44,7 @@ def _items(node: Node, tx: Tx, row: Row) -> Iterator[Json]:
 
 def item_of(node: Node, tx: Tx, row: Row, field: str) -> Json:
     """Return one of a record's open conflicts."""
-    units = [tx.channel(n).unit for n in row.channels]
+    units = [home_unit(tx.channel(n).unit) for n in row.channels]
     unit = next((unit for unit in units if covers(node.grants, unit)), units[0])
     heads = _heads(row, field)
     stamps = sorted(head.stamp for head in heads)

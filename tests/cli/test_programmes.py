@@ -417,7 +417,7 @@ def test_the_operator_of_a_home_learns_nothing_of_a_report(world: World) -> None
     world.json("amal", "edit", report, "--set", f"seen_on={day(-2)}", "--say", "account=بشير الزيتوني 0955667788")
     for who in ("samar", "amal", "samar", "dalia", "huda", "dalia"):
         world.json(who, "sync")
-    assert [one["code"] for one in world.json("samar", "review", "list")] == [report]
+    assert [(one["code"], one["unit"]) for one in world.json("samar", "review", "list")] == [(report, "LAT/JBL/DAR")]
     for who in ("dalia", "huda"):
         out = world.folder / f"{who}.csv"
         for code, *words in (
