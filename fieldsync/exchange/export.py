@@ -64,9 +64,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
         nonlocal done
         with node.store.read() as tx:
             shower = read.Shower(node, tx)
-            for row in tx.select(type=kind.name, **found):
-                if "_deleted" in row.doc or row.doc.get("_same_as") is not None:
-                    continue
+            for row in tx.select(type=kind.name, deleted=False, standing=True, **found):
                 done += 1
                 if progress is not None and done % _STEP == 0:
                     progress(done, total, "writing")

@@ -21,6 +21,11 @@ _LINKED = (
 _SHOWN = "json_extract({0}.doc, '$._deleted') IS NULL AND json_extract({0}.doc, '$._same_as') IS NULL"
 
 
+# those that gave way to one that is not here
+DEPUTIES = (
+    "FROM same AS o JOIN record AS r ON r.id = unhex(o.record, '-') "
+    "WHERE NOT EXISTS (SELECT 1 FROM record AS stays WHERE stays.id = unhex(o.root, '-')) GROUP BY o.root"
+)
 _RECORD = 0x7FFFFFFF  # a block's member: 32 bits of the block's key, 31 of the record's number
 
 
@@ -228,6 +233,12 @@ class Blocks(Numbered):
         """The records (UUIDs) that gave way, and the one that each stands for now."""
         return dict(self.sql("SELECT record, root FROM same"))
 
+    @cached_property
+    def stands(self) -> Mapping[str, str]:
+        """Like `roots`; for one that is not here stands the oldest of those that are here and gave way to it."""
+        deputies = dict(self.sql(f"SELECT o.root, min(o.record) {DEPUTIES}"))
+        return {record: deputies.get(root, root) for record, root in self.roots.items()} | deputies
+
     def set_same(self, changes: Mapping[str, object]) -> None:
         """Keep which record each of these (UUIDs) gave way to; None: to none."""
         known = dict(self.sql("SELECT record, other FROM same"))
@@ -239,7 +250,8 @@ class Blocks(Numbered):
         self.many(
             "INSERT INTO same VALUES (?,?,?)", [(one, other, _root(one, wanted)) for one, other in wanted.items()]
         )
-        self.__dict__.pop("roots", None)
+        for known_before in ("roots", "stands"):
+            self.__dict__.pop(known_before, None)
 
     @cached_property
     def elsewhere(self) -> set[bytes]:

@@ -9,6 +9,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core.register import Value
 from fieldsync.store.contract import Row
+from fieldsync.store.linked import DEPUTIES
 from fieldsync.store.rowcodec import decode_row, dump_json
 from fieldsync.store.several import Several
 
@@ -63,7 +64,7 @@ class Reading(Several):
 
         `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs)
         that references name or name by one that gave way to them; fields' names come from the schema. `standing`: only those
-        that gave way to none.
+        that gave way to none that is here.
         """
         conditions, values = ["1"], list[object]()
 
@@ -96,7 +97,7 @@ class Reading(Several):
             others = f"(SELECT record FROM same WHERE root = {root} UNION SELECT {root} UNION SELECT ?)"
             demand(f"json_extract(doc, '$.{field}') IN {others}", *(record,) * 5)
         if standing:
-            demand("json_extract(doc, '$._same_as') IS NULL")
+            demand(f"(json_extract(doc, '$._same_as') IS NULL OR id IN (SELECT min(r.id) {DEPUTIES}))")
         field = sort.removeprefix("-")
         order = f"json_extract(doc, '$.{field}') {'DESC' if sort.startswith('-') else 'ASC'}, n" if field else "n"
         query = f"SELECT {READ} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"

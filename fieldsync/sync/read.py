@@ -78,7 +78,7 @@ class Shower:
 
     def _standing(self, kind: Type, name: str, value: Any) -> Any:
         spec = kind.fields.get(name)
-        return self._tx.roots.get(value, value) if spec is not None and spec.to and isinstance(value, str) else value
+        return self._tx.stands.get(value, value) if spec is not None and spec.to and isinstance(value, str) else value
 
 
 def server_named(tx: Tx, name: str | None) -> Server:

@@ -1,10 +1,16 @@
 """One person registered at two branches: the caseworkers hear that theirs may be elsewhere too, whoever may see both sees the pair."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fieldsync.sync import duplicates, read
+from fieldsync.exchange.export import export
+from fieldsync.sync import duplicates, read, save
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
 from tests.cast import rows
 from tests.sync.test_duplicates import AGAIN, AHMAD, person
 from tests.tree import Tree
@@ -60,3 +66,31 @@ def test_a_pair_within_a_branch_is_told_below_it(tree: Tree) -> None:
     (pair,) = duplicates.items(tree.nodes["amal"])
     assert {pair["a"], pair["b"]} == {far, near}
     assert not told(tree, "amal", near)
+
+
+def test_a_merged_person_counts_once_and_is_missed_nowhere(tree: Tree, tmp_path: Path) -> None:
+    """Lists and files have the one that stays where it may be seen, else the one that is there; what names either names that one."""
+    samar, dima = tree.nodes["samar"], tree.nodes["dima"]
+    far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(samar, "LAT/QRD", AGAIN)
+    home = read.uuid_text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit="LAT/QRD"))
+    stay = {"household": home, "person": near, "relation": "head", "from_date": "2020-01-01"}
+    save.add(samar, "membership", Changes(set=stay))
+    tree.settle()
+    duplicates.merge(dima, far, near)
+    tree.settle()
+    for name, stands in (("dima", far), ("hq", far), ("rima", far), ("samar", near), ("qrd", near)):
+        node = tree.nodes[name]
+        assert [one["id"] for one in read.list_records(node, "person")] == [stands]
+        assert [one["id"] for one in exported(node, "person", tmp_path)] == [stands]
+        assert [one["person"] for one in exported(node, "membership", tmp_path)] == ([] if name == "rima" else [stands])
+    duplicates.split(dima, far, near)
+    tree.settle()
+    assert {one["id"] for one in exported(dima, "person", tmp_path)} == {far, near}
+    assert [one["person"] for one in exported(dima, "membership", tmp_path)] == [near]
+
+
+def exported(node: Node, type: str, folder: Path) -> list[dict[str, Any]]:
+    """Export to JSON lines; return the lines."""
+    export(node, type, folder / "out.jsonl")
+    lines = (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    return [one | one.get("fields", {}) for one in map(json.loads, lines)]
