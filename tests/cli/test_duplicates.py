@@ -1,0 +1,135 @@
+"""One person registered twice, through the program itself: the warning, the queue, and what people say of it."""
+
+import pytest
+
+from tests.cast import JBL, QRD
+from tests.cli.conftest import World
+
+AHMAD = {"given": "أحمد", "father": "محمد", "family": "الحسن", "mother": "فاطمة", "birth_date": "1990-05-12"}
+AGAIN = {**AHMAD, "given": "Ahmad", "father": "Mohamed", "family": "Al-Hassan"}
+
+
+def words(fields: dict[str, str]) -> list[str]:
+    """The words that set these fields."""
+    return [word for name, value in fields.items() for word in ("--set", f"{name}={value}")]
+
+
+def two(world: World, *, other_unit: str = JBL) -> tuple[str, str]:
+    """Let a supervisor hold one person twice; return both ids."""
+    first = world.json("samar", "add", "person", "--unit", JBL, *words(AHMAD))
+    second = world.json("samar", "add", "person", "--unit", other_unit, *words(AGAIN))
+    return first["id"], second["id"]
+
+
+def test_a_script_is_told_and_the_record_is_saved(world: World) -> None:
+    """`add --set` asks nobody: it saves, and its document and its picture say who may be registered already, and why."""
+    known = world.json("amal", "add", "person", *words(AHMAD))
+    assert "duplicates" not in known
+    told = world.json("amal", "add", "person", *words(AGAIN))
+    (found,) = told["duplicates"]
+    assert (found["id"], found["code"]) == (known["id"], known["code"])
+    assert found["score"] > 0.5
+    assert {"birth_date", "given_spelt"} <= set(found["reasons"])
+    shown = {lang: world.here("amal", "--lang", lang, "add", "person", *words(AGAIN)) for lang in ("en", "ar")}
+    assert "may be registered already (2)" in shown["en"].out
+    assert "قد يكون مسجلاً من قبل" in shown["ar"].out
+    other = world.json("amal", "add", "person", *words({**AHMAD, "given": "سامر", "birth_date": "1994-02-20"}))
+    assert "duplicates" not in other  # a brother is none
+
+
+def test_reasons_are_told_in_words_of_either_language(world: World) -> None:
+    """`list` and `show` say why, in the reader's language, never in codes."""
+    a, b = two(world)
+    (pair,) = world.json("samar", "duplicates", "list")
+    assert {pair["a"], pair["b"]} == {a, b}
+    assert set(pair) >= {"a", "b", "score", "reasons"}
+    for lang, why in (("en", "the same birth date"), ("ar", "تاريخ")):
+        for command in (("list",), ("show", a, b)):
+            said = world.here("samar", "--lang", lang, "duplicates", *command)
+            assert (said.code, why in said.out) == (0, True), said
+            assert "birth_date" not in said.out
+            assert "_spelt" not in said.out
+    shown = world.json("samar", "duplicates", "show", a, b)
+    assert (shown["same"], shown["not_same"], shown["score"]) == (False, False, pair["score"])
+    assert world.json("samar", "duplicates", "list", "--type", "household") == []
+    assert world.json("samar", "duplicates", "list", "--unit", QRD) == []
+    assert world.json("samar", "duplicates", "scan")["pairs"] == 1
+
+
+@pytest.mark.parametrize("command", ["show", "merge", "split", "not-same"])
+def test_wrong_words_change_nothing(world: World, command: str) -> None:
+    """No such record, two of different types, one named twice, one word too few: a clear error each, and nothing is written."""
+    a, b = two(world)
+    home = world.json("samar", "add", "household", "--unit", JBL, *words({"family_name": "الحسن"}))["id"]
+    before = world.json("samar", "status")["unsent"]
+    assert world.json("samar", "duplicates", command, a, "ffffffff", code=5)["error"]["code"] == "no_record"
+    assert world.json("samar", "duplicates", command, a, home, code=3)["error"]["code"] == "two_types"
+    assert world.here("samar", "duplicates", command, a).code == 2
+    if command != "show":
+        assert world.json("samar", "duplicates", command, a, a, code=3)["error"]["code"] == "already_one"
+    if command == "split":
+        assert world.json("samar", "duplicates", command, a, b, code=3)["error"]["code"] == "not_one"
+    assert world.json("samar", "duplicates", "list", "--type", "nonsense", code=3)["error"]["code"] == "unknown_type"
+    assert world.json("samar", "status")["unsent"] == before
+    assert len(world.json("samar", "duplicates", "list")) == 1
+
+
+def test_only_supervisors_decide(world: World) -> None:
+    """A caseworker sees what is on the laptop anyway, and decides nothing."""
+    a = world.json("amal", "add", "person", *words(AHMAD))["id"]
+    b = world.json("amal", "add", "person", *words(AGAIN))["id"]
+    for command in ("merge", "not-same", "split"):
+        told = world.json("amal", "duplicates", command, a, b, code=7)
+        assert told["error"]["code"] == "role_refused"
+    assert "same_as" not in world.json("amal", "show", b)
+
+
+def test_a_caseworker_learns_no_more_than_that_there_may_be_another(world: World) -> None:
+    """The other is in a unit that is not hers: no word of who, where or what, on any page; the supervisor sees both."""
+    hidden = world.json("basim", "add", "person", "--unit", QRD, *words(AGAIN))
+    world.start()
+    world.json("basim", "sync")
+    mine = world.json("amal", "add", "person", *words(AHMAD))
+    assert "duplicates" not in mine
+    told = world.json("amal", "sync")
+    assert told["elsewhere"] == 1
+    pages = [
+        world.here("amal", *page) for page in (("show", mine["id"]), ("duplicates", "list"), ("history", mine["id"]))
+    ]
+    assert "May already be registered elsewhere; a supervisor has been asked." in pages[0].out
+    for page in (*pages, world.here("amal", "show", mine["id"], "--json"), world.here("amal", "find", "Ahmad")):
+        assert hidden["id"] not in page.out
+        assert hidden["code"] not in page.out
+        assert "Al-Hassan" not in page.out
+        assert QRD not in page.out
+    assert world.here("amal", "duplicates", "show", mine["id"], hidden["id"]).code == 5
+    world.json("samar", "sync")
+    assert len(world.json("samar", "duplicates", "list")) == 1
+
+
+def test_two_who_decide_differently_are_a_conflict_and_a_merge_is_split_months_later(world: World) -> None:
+    """One merges, one says that they are two: review has both, and takes either; what was added to the merged one meanwhile stays."""
+    a, b = two(world, other_unit=QRD)
+    world.start()
+    world.json("huda", "join", world.invite("Huda", "supervisor", "LAT"))
+    world.json("samar", "sync")
+    world.json("huda", "sync")
+    world.json("samar", "duplicates", "merge", a, b, "--note", "same booklet")
+    world.json("huda", "duplicates", "not-same", a, b, "--note", "cousins")
+    for who in ("samar", "huda", "samar"):
+        world.json(who, "sync")
+    for who in ("samar", "huda"):
+        (open_one,) = world.json(who, "review", "list")
+        assert (open_one["record"], open_one["field"]) == (b, "_same_as")
+    world.json("huda", "review", "take", b, "_same_as", "--value", a)
+    for who in ("huda", "samar"):
+        world.json(who, "sync")
+        assert world.json(who, "review", "list") == []
+        assert world.json(who, "show", b)["same_as"] == a
+    case = world.json("samar", "add", "case", *words({"person": b}))["id"]  # B's own, while it stands for A
+    assert world.json("samar", "show", case)["fields"]["person"] == a
+    assert world.json("samar", "duplicates", "split", a, b)["same"] is False
+    for who in ("samar", "huda"):
+        world.json(who, "sync")
+        assert world.json(who, "show", case)["fields"]["person"] == b
+        assert {one["id"] for one in world.json(who, "list", "person")} == {a, b}
