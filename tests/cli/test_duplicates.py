@@ -4,6 +4,7 @@ import pytest
 
 from tests.cast import JBL, QRD
 from tests.cli.conftest import World
+from tests.cli.test_screen import Talk
 
 AHMAD = {"given": "أحمد", "father": "محمد", "family": "الحسن", "mother": "فاطمة", "birth_date": "1990-05-12"}
 AGAIN = {**AHMAD, "given": "Ahmad", "father": "Mohamed", "family": "Al-Hassan"}
@@ -133,3 +134,28 @@ def test_two_who_decide_differently_are_a_conflict_and_a_merge_is_split_months_l
         world.json(who, "sync")
         assert world.json(who, "show", case)["fields"]["person"] == b
         assert {one["id"] for one in world.json(who, "list", "person")} == {a, b}
+
+
+@pytest.mark.parametrize(
+    ("lang", "no", "yes", "asked", "why", "warned"),
+    [
+        ("en", "n", "y", ("Family name *: ", "Head of family *: ", "Family booklet no.: ", "First registered *: "),
+         "the same family booklet", "Save it all the same? (y/n)"),
+        ("ar", "ل", "ن", ("اسم العائلة *: ", "رب الأسرة *: ", "رقم دفتر العائلة: ", "*: "),
+         "دفتر", "هل يُحفظ رغم ذلك؟ (ن/ل)"),
+    ],
+)  # fmt: skip
+def test_plain_prompts_warn_before_they_save(
+    world: World, lang: str, no: str, yes: str, asked: tuple[str, ...], why: str, warned: str
+) -> None:
+    """A family of the same booklet: who it may be and why, before anything is saved; no leaves nothing, yes saves."""
+    known = world.add("amal", "household", family_name="الحسن", family_book_no="12-34")
+    for answer, kept in ((no, 1), (yes, 2)):
+        talk = Talk(world, "amal", "add", "household", "--plain", "--lang", lang)
+        for prompt, given in zip(asked, ("الحسن", "", "١٢-٣٤", "."), strict=True):
+            talk.answer(prompt, given)
+        shown = talk.answer(warned, answer)
+        assert known["code"] in shown
+        assert why in shown
+        assert talk.end() == 0
+        assert len(world.json("amal", "list", "household")) == kept
