@@ -70,6 +70,7 @@ _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "min": (int, float, dt.date),
     "max": (int, float, dt.date),
     "pattern": str,
+    "year": str,
     "past": bool,
     "country": str,
     "hxl": str,
@@ -295,7 +296,7 @@ def _field(
         key: table[key]
         for key in ("required", "when", "relevant", "rule", "warn", "formula", "filter", "section")
         if key in table
-    } | {key: table[key] for key in ("pattern", "past", "country", "hxl", "retired", "or_text") if key in table}
+    } | {key: table[key] for key in ("pattern", "year", "past", "country", "hxl", "retired", "or_text") if key in table}
     return Field(
         name=name,
         type=table.get("type", ""),

@@ -96,6 +96,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     min: int | float | str | None = None
     max: int | float | str | None = None
     pattern: str = ""
+    year: str = ""  # of a server's numbers: the date field whose year they run through
     past: bool = False  # a date that may not lie in the future
     country: str = "SY"  # whose numbers a phone without +… is one of
     hxl: str = ""  # its hashtag in exports for other organisations

@@ -93,6 +93,7 @@ def _check_field(kind: Type, field: Field, types: Mapping[str, Type], report: Re
         ("over", field.type in ("text", "note") and field.kind == "plain"),
         ("forks", field.merge == "furthest" and field.type == "choice"),
         ("by", field.kind == "plain" and field.merge != "server"),
+        ("year", field.merge == "server"),
     ):
         if getattr(field, key) and not fits:
             report((*path, key), "key_does_not_fit", type=field.type, merge=field.merge)
@@ -113,6 +114,9 @@ def _check_references(kind: Type, field: Field, types: Mapping[str, Type], repor
     path = ("fields", field.name)
     if field.section and field.section not in kind.sections:
         report((*path, "section"), "unknown_section", known=list(kind.sections))
+    dates = [one.name for one in kind.fields.values() if one.type == "date"]
+    if field.year and field.year not in dates:
+        report((*path, "year"), "unknown_value", value=field.year, known=dates)
     for key, targets in (("to", field.to), ("over", field.over)):
         for target in targets:
             if target not in types:

@@ -2,6 +2,7 @@
 
 from fieldsync.core.commit import decode, state_of
 from fieldsync.store import Tx
+from fieldsync.sync import serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import Permit
@@ -29,5 +30,6 @@ def _device_again(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> bool:
             accepted.append(state_of(commit))
         elif not permit.waits:
             tx.refuse(author, commit.seq, reason)
-    apply(tx, node.rules, accepted, index=node.is_laptop, known=known)
+    applied = apply(tx, node.rules, accepted, index=node.is_laptop, known=known)
+    serials.give(node, tx, applied.rows.values())
     return bool(accepted)

@@ -13,6 +13,7 @@ from fieldsync.wire.messages import Hello
 EPOCH = "epoch"
 _BEGUN = "epoch_begun"
 _SIZE = 8
+_SERIALS_SKIPPED = 50
 _SKIPPED = 50, 10  # letters that a restored server leaves out, as it may have given them: the top one, and a branch
 # what a laptop says of itself is no proof: a false one costs all others one full answer, and not more often than this
 _SELDOM_MS = 60 * 60 * 1000
@@ -33,6 +34,7 @@ def restored(tx: Tx, now: int) -> bytes:
     """Begin a new epoch after a restore: who joined since the backup is not known here, and their letters are not given again."""
     skipped = _SKIPPED[tx.get("upstream") is not None]
     tx.put("lettered", int(tx.get("lettered") or 0) + skipped)
+    tx.skip_serials(_SERIALS_SKIPPED)
     return begin(tx, now)
 
 

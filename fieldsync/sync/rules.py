@@ -1,6 +1,6 @@
 """What the schema says about registers, made ready: how each field settles, who owns a record, what is searched."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from fieldsync.core.commit import Commit
 from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
 from fieldsync.schema import steps, upgrade
-from fieldsync.schema.model import Schema, Type
+from fieldsync.schema.model import Field, Schema, Type
 from fieldsync.schema.values import Normaliser, normaliser
 
 Document = dict[str, Any]
@@ -120,6 +120,15 @@ class Rules:
     def renames(self) -> bool:
         """Whether any field ever had another name."""
         return any(kind.renamed for kind in self.schema.types.values())
+
+    @cached_property
+    def numbered(self) -> Mapping[str, Sequence[Field]]:
+        """The fields by type whose numbers servers give."""
+        of_type = {
+            name: [field for field in kind.fields.values() if field.merge == "server" and not field.retired]
+            for name, kind in self.schema.types.items()
+        }
+        return {name: fields for name, fields in of_type.items() if fields}
 
     @cached_property
     def raised(self) -> frozenset[str]:

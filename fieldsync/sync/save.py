@@ -93,7 +93,12 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
         ],
     )
     tx.put("last", at)
-    return apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
+    applied = apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
+    if not node.is_laptop:
+        from fieldsync.sync import serials
+
+        serials.give(node, tx, applied.rows.values())
+    return applied
 
 
 def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:

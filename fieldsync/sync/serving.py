@@ -14,7 +14,7 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
-from fieldsync.sync import aside, budgets, clocks, epochs, hints, parted, relay
+from fieldsync.sync import aside, budgets, clocks, epochs, hints, parted, relay, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import FORMS, Node
@@ -230,6 +230,7 @@ class Serving:
             written = applied.rows.get(record)
             if written is not None and written.channel is not None:
                 self._echoes[written.channel].add(max(written.arrivals.values()))
+        serials.give(self.node, tx, applied.rows.values())
 
     def begin(self, tx: Tx, size: int, *, compare: bool = True) -> tuple[bytes, Iterator[bytes] | None]:
         """Return the answer's beginning, of about this size, made in a transaction, and the rest if there is one."""

@@ -17,7 +17,7 @@ from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Logged, Server, sees
-from fieldsync.sync import aside, budgets, clocks, epochs, forms, hints, letting_go, relay
+from fieldsync.sync import aside, budgets, clocks, epochs, forms, hints, letting_go, relay, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, visible
 from fieldsync.sync.node import Node
@@ -276,6 +276,7 @@ class Client:
                 tx.mixed(self.server.id, others=True)
             if not node.is_laptop:
                 aside.again(node, tx)
+                serials.give(node, tx, applied.rows.values())
         self.tally.states += len(states)
         self.tally.new_conflicts += applied.new_conflicts
         self._progress("down", self.tally.states)
