@@ -74,7 +74,7 @@ def add(
 def edit(
     ctx: typer.Context,
     record: Annotated[
-        list[str], Argument(metavar="RECORD", help="Its id, its code, or a beginning of either; or several.")
+        list[str], Argument(metavar="RECORD…", help="Its id, its code, or a beginning of either; or several.")
     ],
     *,
     set_: Set = None,

@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Any
 
 from fieldsync.schema.model import Field, Type
-from fieldsync.sync import listed
 from fieldsync.sync.node import Node
 from fieldsync.ui.cards import INDENT, when
 from fieldsync.ui.here import Here
@@ -28,6 +27,8 @@ class Tables(Here):
         if not found:
             self.say("none_found")
             return
+        from fieldsync.sync import listed
+
         self._called = listed.called(node, _references(node, found))
         one_type = len({record["type"] for record in found}) == 1
         kind = node.schema.types.get(found[0]["type"]) if one_type else None
@@ -51,6 +52,8 @@ class Tables(Here):
 
     def _of_type(self, node: Node, kind: Type, found: Sequence[Json]) -> list[_Column]:
         """What tells records of one type apart beside their title: whom each is about, and how far it has come."""
+        from fieldsync.sync import listed
+
         columns: list[_Column] = []
         if kind.belongs_to:
             whom = listed.about(node, [record["id"] for record in found])
