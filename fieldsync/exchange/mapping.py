@@ -83,7 +83,9 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
             raise errors.BadFile(file=file, reason="twice", field=name)
         found.append(column)
     if odd:
-        raise errors.BadFile(file=file, reason="header", columns=odd, proposals=proposals(odd, kind))
+        likely = proposals(odd, kind)
+        reason = "header" if likely else "header_unlike"
+        raise errors.BadFile(file=file, reason=reason, columns=odd, proposals=likely)
     # a set's own column beside one for each of its members repeats them
     split = {one.name for one in found if one.member}
     return [one for one in found if one.member or one.name not in split]

@@ -18,6 +18,7 @@ def test_a_workbook_in_and_all_formats_out(world: World) -> None:
     path = str(world.folder / "f.xlsx")
     refused = world.here("amal", "import", path, "--type", "household", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (3, "bad_file")
+    assert "Perhaps" not in refused.json["error"]["hint"]  # no field is called anything like it
     told = world.here("amal", "import", path, "--type", "household", "--map", "Colour=", "--json").json
     assert {name: told[name] for name in ("added", "changed", "unchanged", "rejected", "file")} == {
         "added": 2, "changed": 0, "unchanged": 0, "rejected": 0, "file": path,

@@ -254,7 +254,9 @@ def test_hostile_headers_and_cells(people: Cast, tmp_path: Path) -> None:
     ):
         with pytest.raises(errors.BadFile) as caught:
             tabular.import_file(people.amal, _book(tmp_path, [["family_name", header], ["علي", "x"]]), "household")
-        assert caught.value.facts["reason"] == "header"
+        like = ["{family_name}=family_name"] if header == "{family_name}" else []
+        assert caught.value.facts["proposals"] == like
+        assert caught.value.facts["reason"] == ("header" if like else "header_unlike")
     path = _book(tmp_path, [["family_name"], ["secret " * 4_000]])
     with pytest.raises(errors.BadRows) as refused:
         tabular.import_file(people.amal, path, "household")

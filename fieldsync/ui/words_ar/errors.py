@@ -83,6 +83,8 @@ WORDS = {
     "bad_file.empty": "{file} فارغ؛ لم يُستورد شيء.",
     "bad_file.header": "في {file} أعمدة لا تخصّ أي حقل: {columns}؛ لم يُستورد شيء.",
     "bad_file.header!": "عرّفها بـ --map COLUMN=FIELD أو اتركها بـ --map COLUMN=  لعلّها: {proposals}",
+    "bad_file.header_unlike": "في {file} أعمدة لا تخصّ أي حقل: {columns}؛ لم يُستورد شيء.",
+    "bad_file.header_unlike!": "عرّفها بـ --map COLUMN=FIELD أو اتركها بـ --map COLUMN=",
     "bad_file.no_column": "ليس في {file} عمود {column}؛ لم يُستورد شيء.",
     "bad_file.no_column!": "أعمدته: {columns}.",
     "bad_file.twice": "في {file} عمودان للحقل {field}؛ لم يُستورد شيء.",

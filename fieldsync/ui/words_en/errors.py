@@ -85,6 +85,8 @@ WORDS = {
     "bad_file.header!": (
         "Say what they are with --map COLUMN=FIELD, or leave them out with --map COLUMN=  Perhaps: {proposals}"
     ),
+    "bad_file.header_unlike": "{file} has columns that belong to no field: {columns}; nothing was imported.",
+    "bad_file.header_unlike!": "Say what they are with --map COLUMN=FIELD, or leave them out with --map COLUMN=",
     "bad_file.no_column": "{file} has no column {column}; nothing was imported.",
     "bad_file.no_column!": "Its columns: {columns}.",
     "bad_file.json_line": "{file} is no readable JSON in line {line}; nothing was imported.",
