@@ -481,6 +481,10 @@ def test_statements(world: World) -> None:
     step(world, "amal", asked, "void", code=errors.RoleRefused.exit)
     step(world, "amal", asked, "answered")
     assert figures(world, "monthly", "this", who="amal")["statements"] == 1
+    world.start()
+    world.json("amal", "sync")
+    assert str(TODAY.year) in world.json("amal", "show", asked)["fields"]["serial"]  # the server's, nobody types it
+    world.json("amal", "edit", asked, "--set", "serial=7", code=3)
     listed = world.here("amal", "list", "statement").out
     assert "Need" in listed
     assert "ليلى الحسن" in listed
