@@ -32,6 +32,17 @@ def pairs(words: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+def columns(words: Iterable[str]) -> dict[str, str]:
+    """Return {column: field} of words COLUMN=FIELD; a column's name may have a `=` itself. Usage where one has none."""
+    found: dict[str, str] = {}
+    for word in words:
+        column, equals, field = word.rpartition("=")
+        if not equals or not column.strip():
+            raise errors.Usage(reason="column")
+        found[column.strip()] = field.strip()
+    return found
+
+
 def read_object(name: str) -> dict[str, Any]:
     """Return the JSON object of a file, or of standard input for `-`; BadFile."""
     shown = "-" if name == "-" else Path(name).name

@@ -33,12 +33,12 @@ def import_file(
 
     Example: fieldsync import households.xlsx --type household --map "Family=family_name" --dry-run
     """
-    from fieldsync.commands.changes import pairs
+    from fieldsync.commands import changes
     from fieldsync.exchange import heads, tabular
     from fieldsync.ui import columns, words
 
     settings = settings_of(ctx)
-    given = {name: values[-1].strip() for name, values in pairs(map_ or ()).items()}
+    given = changes.columns(map_ or ())
     path = Path(file)
     with opened(ctx) as node:
         if at_terminal() and not settings.json and not yes:

@@ -19,6 +19,8 @@ def test_a_workbook_in_and_all_formats_out(world: World) -> None:
     refused = world.here("amal", "import", path, "--type", "household", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (3, "bad_file")
     assert "Perhaps" not in refused.json["error"]["hint"]  # no field is called anything like it
+    wrong = world.here("amal", "import", path, "--type", "household", "--map", "Colour", "--json")
+    assert (wrong.code, wrong.json["error"]["hint"].count("--map")) == (2, 2)
     told = world.here("amal", "import", path, "--type", "household", "--map", "Colour=", "--json").json
     assert {name: told[name] for name in ("added", "changed", "unchanged", "rejected", "file")} == {
         "added": 2, "changed": 0, "unchanged": 0, "rejected": 0, "file": path,
@@ -52,3 +54,10 @@ def test_a_form_is_shown_or_written(world: World) -> None:
         assert world.here("amal", "schema", "import", path, "--out", folder, "--lang", lang).code == code
     assert json.loads(world.here("amal", "schema", "check", folder, "--json").out)["types"] == ["count"]
     assert world.here("amal", "schema", "import", path, "--type", "Bad Name").code == 2
+
+
+def test_a_column_may_have_an_equals_sign(world: World) -> None:
+    """What follows the last one is the field."""
+    (world.folder / "f.csv").write_text("a=b,family_name\nجبلة,علي\n", encoding="utf-8")
+    told = world.here("amal", "import", "f.csv", "--type", "household", "--map", "a=b=location", "--json").json
+    assert (told["added"], told["columns"]["a=b"]) == (1, "location")

@@ -18,6 +18,8 @@ WORDS = {
     "usage.rtl": "لا يوجد اتجاه كتابة بهذا الاسم.",
     "usage.rtl!": "اختر واحدًا من: {known}.",
     "usage.no_value": "الخيار {option} يحتاج إلى قيمة.",
+    "usage.column": "يُعرَّف العمود بحقله هكذا: --map COLUMN=FIELD.",
+    "usage.column!": 'مثلاً: --map "Family=family_name"؛ و--map COLUMN= يترك العمود.',
     "usage.pair": "يُكتب التغيير هكذا: FIELD=VALUE.",
     "usage.pair!": "مثلاً: --set location=جبلة",
     "usage.no_changes": "لم يُعطَ شيء لتغييره، ولا توجد شاشة للسؤال.",

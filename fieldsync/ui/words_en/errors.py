@@ -18,6 +18,8 @@ WORDS = {
     "usage.rtl": "There is no such direction.",
     "usage.rtl!": "Give one of: {known}.",
     "usage.no_value": "{option} needs a value.",
+    "usage.column": "A column is said to be a field's with --map COLUMN=FIELD.",
+    "usage.column!": 'For example: --map "Family=family_name"; --map COLUMN= leaves a column out.',
     "usage.pair": "A change is written FIELD=VALUE.",
     "usage.pair!": "For example: --set location=جبلة",
     "usage.no_changes": "Nothing to change was given, and there is no terminal to ask on.",
