@@ -16,6 +16,7 @@ _DEVICE = (
 _NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
 _MOST_NEW = 32_768
+_MOST_FACTS = 4_096  # characters
 _SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
@@ -206,6 +207,8 @@ class Ledger(Numbered):
         self._judged(device, seq, "", "{}", False)
 
     def _judged(self, device: bytes, seq: int, reason: str, facts: str, waits: bool) -> None:
+        if len(facts) > _MOST_FACTS:  # a hostile name of a field, say: it is to fit a frame with others
+            facts = "{}"
         self.sql(
             "INSERT OR REPLACE INTO refusal SELECT ?, ?, ?, ?, coalesce(max(arrival), 0) + 1, ? FROM refusal",
             (self.device_number(device), seq, reason, facts, waits),

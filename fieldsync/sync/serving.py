@@ -14,7 +14,7 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
-from fieldsync.sync import aside, budgets, clocks, epochs, hints, parted, relay, serials
+from fieldsync.sync import acking, aside, budgets, clocks, epochs, hints, parted, relay, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import FORMS, Node
@@ -283,22 +283,25 @@ class Serving:
         other = grants_hash(device.grants) != self.hello.grants
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
-        last = judged[-1][0] if judged else 0
         servers = above if relay.servers_hash(messages.encode(above)) != self.hello.servers else None
         epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
-            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, last, receipts, servers, texts, epoch, noted,
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers, texts, epoch, noted,
             pairs, elsewhere,
         )  # fmt: skip
-        told = self.codec.pack(Kind.ACK, messages.encode(ack))
-        yield told
+        told = 0
+        for frame in acking.frames(self.codec, ack, [arrival for arrival, *_ in judged]):
+            told += len(frame)
+            yield frame
+            if self.hello.budget:
+                break  # the next sync goes on from there
         if self.relays:
             with self.reading() as tx:
                 parts = list(relay.parts_down(tx, node, self.device.id, self.hello, self._carried, by_stick=by_stick))
             for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
         if self.hello.budget:
-            yield from budgets.answer(self, channels, self.hello.budget - len(told))
+            yield from budgets.answer(self, channels, self.hello.budget - told)
         else:
             yield from self.whole(channels)
 

@@ -191,6 +191,10 @@ class Client:
                 self._end(told.message)
 
     def _acknowledged(self, ack: messages.Ack) -> None:
+        if ack.again:
+            with self.node.store.write() as tx:
+                self._listed(tx, ack)
+            return
         node, now = self.node, self.node.clock()
         self.acked = self.tally.acked = ack.head
         self.tally.clock_off = now - ack.now
@@ -207,36 +211,42 @@ class Client:
             tx.set_server(self.server.id, unsure=False)
             tx.put(f"told {self.server.id.hex()}", ack.now)  # an older reply, in a bundle say, brings no older grants
             tx.put("last", clocks.sane(tx.get("last"), now, self.tally.clock_off))
-            if ack.clocks:
-                clocks.learn(tx, node, ack.clocks)
-                self._told.put(tx, "clocks", ack.clocks[-1][0])
-            if ack.pairs:
-                self.tally.elsewhere += hints.learn(tx, ack.elsewhere)
-                self._told.put(tx, "pairs", ack.pairs)
-            for seq, code, facts in ack.refused:
-                if code:
-                    tx.refuse(node.device, seq, refusal(code, facts))
-                else:
-                    tx.accept(node.device, seq)
-            if ack.refusals:
-                self._told.put(tx, "refused", ack.refusals)
-            for number, device, letters, person in ack.devices:
-                tx.name_device(device, letters, person)
-                if not self.branch:  # a branch gets them whole, in a frame of their own
-                    self._told.put(tx, "devices", number)
+            self._listed(tx, ack)
             if ack.servers is not None:
                 relay.learn(tx, self._told, ack.servers)
-            for number, server, seq, at in ack.receipts:
-                tx.acknowledge(server, node.device, seq, at)
-                self._told.put(tx, "receipts", number)
             if ack.grants is not None:
                 tx.put(relay.GRANTS if self.branch else "grants", msgspec.json.encode(ack.grants).decode())
         if ack.schema:
             self._take_over(ack.schema)
-        self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         if ack.grants is not None:
             node.reload()
             self.grants = granted(ack.grants)
+
+    def _listed(self, tx: Tx, ack: messages.Ack) -> None:
+        """Take what an acknowledgement lists, and how far it goes."""
+        node = self.node
+        if ack.clocks:
+            clocks.learn(tx, node, ack.clocks)
+            self._told.put(tx, "clocks", ack.clocks[-1][0])
+        if ack.elsewhere or ack.pairs:
+            self.tally.elsewhere += hints.learn(tx, ack.elsewhere)
+        if ack.pairs:
+            self._told.put(tx, "pairs", ack.pairs)
+        for seq, code, facts in ack.refused:
+            if code:
+                tx.refuse(node.device, seq, refusal(code, facts))
+            else:
+                tx.accept(node.device, seq)
+        self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
+        if ack.refusals:
+            self._told.put(tx, "refused", ack.refusals)
+        for number, device, letters, person in ack.devices:
+            tx.name_device(device, letters, person)
+            if not self.branch:  # a branch gets them whole, in a frame of their own
+                self._told.put(tx, "devices", number)
+        for number, server, seq, at in ack.receipts:
+            tx.acknowledge(server, node.device, seq, at)
+            self._told.put(tx, "receipts", number)
 
     def _take_over(self, texts: dict[str, str]) -> None:
         """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""

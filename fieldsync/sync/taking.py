@@ -191,11 +191,15 @@ class Down:
 
     def look(self, kind: Kind, payload: bytes) -> None:
         """Prove that a frame is what it should be at its place."""
-        if self._end is not None or (self._ack is None) is not (kind is Kind.ACK):
+        ack = messages.decode(messages.Ack, payload) if kind is Kind.ACK else None
+        if self._end is not None or (self._ack is None) is not (ack is not None and not ack.again):
             raise errors.BadBundle(reason="content")
         match kind:
+            case Kind.ACK if self._ack is not None:
+                pass  # it goes on from the one that was proved
             case Kind.ACK:
-                self._ack = messages.decode(messages.Ack, payload)
+                assert ack is not None
+                self._ack = ack
                 with self._node.store.read() as tx:
                     me = tx.device(self._node.device)
                     assert me is not None
@@ -224,7 +228,7 @@ class Down:
         """Apply a frame, or what of it is news: since it was packed there may have been a sync."""
         match kind:
             case Kind.ACK:
-                self._acknowledged()
+                self._acknowledged(messages.decode(messages.Ack, payload))
             case Kind.PEER:
                 if not self._older:
                     self._client.take(self._client.read(kind, payload))
@@ -235,9 +239,11 @@ class Down:
                 fresh = tuple(one for one in self._end.channels if one.unit not in self._past | self._held)
                 self._client.take(Told(messages.End(fresh)))
 
-    def _acknowledged(self) -> None:
-        ack = self._ack
-        assert ack is not None
+    def _acknowledged(self, ack: messages.Ack) -> None:
+        if ack.again:
+            if not self._older:
+                self._client.take(Told(ack))
+            return
         self._older = ack.now < self._told
         if ack.head < self._acked and ack.now <= self._told:
             return  # an older answer; a newer one that holds less comes from a server restored from a backup

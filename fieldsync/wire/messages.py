@@ -81,6 +81,7 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     clocks: tuple[tuple[Count, bytes, Count, Count, int], ...] = ()
     pairs: Count = 0  # how far `elsewhere` goes
     elsewhere: tuple[bytes, ...] = ()  # records of its own that may be one with some that it may not see
+    again: bool = False  # whether this only goes on with the lists of the one before it
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):

@@ -1,12 +1,17 @@
 """Records and saves that are larger than a frame: they pass in parts, or are refused at the keyboard; none blocks a line."""
 
+import hashlib
 import random
+from pathlib import Path
 
 import pytest
 
 from fieldsync import errors
+from fieldsync.core import codes
 from fieldsync.core.state import canonical
-from fieldsync.sync import save
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.sync import save, sticks, verify
 from fieldsync.sync.save import Changes
 from tests import directly
 from tests.cast import rows
@@ -46,3 +51,30 @@ def test_a_save_that_fits_no_frame_is_refused_at_the_keyboard(people: Cast) -> N
     assert rows(people.amal)[bytes.fromhex(case)].doc == row.doc
     save.edit(people.amal, case, Changes(say={"notes": story(1, 19_000)}))
     assert directly.sync(people.amal, people.hq).commits == 1
+
+
+def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Path) -> None:
+    """Three thousand devices to be named, three thousand saves kept aside: by line and by stick, in one sync, and told once."""
+    with people.hq.store.write() as tx:
+        for i in range(3_000):
+            key = DeviceKey.from_bytes(hashlib.sha256(b"%d" % i).digest())
+            tx.enrol(key.device, key.public, codes.letters(5_000 + i), f"P {i}", [], 1, chain.first(key.device))
+    home = save.add(people.amal, "household", Changes(set={"location": "x"}))
+    drafts = [save.Draft(home, "household", 1, {f"_role{story(i, 40)}": "admin"}, {}) for i in range(3_000)]
+    with people.amal.store.write() as tx:
+        save.commit_drafts(people.amal, tx, drafts)
+    assert directly.sync(people.amal, people.hq).refused == 3_000
+    assert directly.sync(people.amal, people.hq).refused == 0
+    with people.amal.store.read() as tx:
+        assert len(tx.refusals(people.amal.device)) == 3_000
+    sticks.pack(people.basim, tmp_path / "up.age")
+    sticks.unpack(people.hq, tmp_path / "up.age")
+    with people.hq.store.read() as tx:
+        device = tx.device(people.basim.device)
+    assert device is not None
+    sticks.reply(people.hq, tmp_path / "down.age", device)
+    sticks.unpack(people.basim, tmp_path / "down.age")
+    for node in (people.amal, people.basim):
+        with node.store.read() as tx:
+            assert sum(one.person is not None and one.person.startswith("P ") for one in tx.devices()) == 3_000
+    assert verify.check(people.hq)["faults"] == []
