@@ -24,6 +24,7 @@ from fieldsync.sync import node as nodes
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 
+OTHER = b"\x07" * 16
 SECRET = b"a key file's bytes, 32 of them.."
 UNITS = [f"LAT/{name}" for name in ("JBL", "QRD", "HAF", "LTK")]
 MONTH, YEAR = "2026-10", "2026"
@@ -146,7 +147,7 @@ def records(households: int, dice: random.Random) -> Iterator[tuple[str, str, st
 
 
 def fill(node: Node, households: int, told: Callable[[str], None] = print) -> int:
-    """Put the office into a store; return how many records it has."""
+    """Put the office into a store, as another device had made it; return how many records it has."""
     made, seq = 0, 0
     started = time.perf_counter()
     part: dict[str, list[State]] = {}
@@ -154,13 +155,13 @@ def fill(node: Node, households: int, told: Callable[[str], None] = print) -> in
         for record, type_, unit, values in records(households, random.Random(7)):
             seq += 1
             values["_unit"], values["_code"] = unit, f"{unit[4:] or 'LAT'}-BM-{seq}"
-            base = Base(node.device, seq, (1_700_000_000_000 + seq) << 16, "Bench")
+            base = Base(OTHER, seq, (1_700_000_000_000 + seq) << 16, "Bench")
             part.setdefault(unit, []).append(State(UUID(record).bytes, type_, base, values, {}))
             made += 1
             if len(part[unit]) == PART:
-                apply(tx, node.rules, part.pop(unit), unit=unit, index=False)
+                apply(tx, node.rules, part.pop(unit), unit=unit, index=node.is_laptop)
         for unit, states in part.items():
-            apply(tx, node.rules, states, unit=unit, index=False)
+            apply(tx, node.rules, states, unit=unit, index=node.is_laptop)
     node.store.tidy()
     told(f"{made:,} records made in {time.perf_counter() - started:.0f} s")
     return made

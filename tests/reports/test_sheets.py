@@ -1,5 +1,6 @@
 """A server reads its figures from sheets that it keeps; they never say anything else than the records do."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,48 @@ def test_sheets_follow_whatever_happens(
         elif what == "look":
             same(node)
     same(node)
+    node.close()
+
+
+@given(STEPS, st.integers(1, 4), st.integers(0, 40))
+@examples(3)
+def test_work_goes_on_while_sheets_are_made(
+    cast_template: object, tmp_path_factory: object, steps: list[tuple[str, int]], size: int, killed: int
+) -> None:
+    """Records change between any two slices of a sheet, and whoever makes it is killed once: the figures are right all the same."""
+    home = tmp_path_factory.mktemp("slices")
+    cast.copy_cast(cast_template, home)
+    node = cast.open_node(home / "hq", cast.Clock())
+    desk = Desk(node)
+    homes = [desk.add("household", (JBL, QRD)[n % 2], family_name="الحسن") for n in range(5)]
+    people = [desk.add("person", given="مريم", sex="f", household=homes[n]) for n in range(5)]
+    todo, slices = list(steps), []
+
+    def meanwhile(done: int, total: int | None, what: str) -> None:
+        slices.append((done, total, what))
+        if len(slices) == killed:
+            raise KeyboardInterrupt
+        if not todo:
+            return
+        step, number = todo.pop()
+        if step in ("home", "person"):
+            people.append(desk.add("person", given="سلمى", sex="m", household=homes[number % 5]))
+        elif step == "remove":
+            _withdrawn(node, people[number % len(people)])
+        elif step == "move":
+            moving.move(node, homes[number % 5], (JBL, QRD)[number % 2])
+        else:
+            desk.edit(people[number % len(people)], birth_date=f"{1990 + number}-01-01")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fieldsync.store.sheets._SLICE", size)
+        report = files.find(node.home, "coverage")
+        try:
+            sheets.catch_up(node, report, meanwhile)
+        except KeyboardInterrupt:
+            sheets.catch_up(node, report, meanwhile)
+        assert len(slices) > 5
+        same(node)
     node.close()
 
 
