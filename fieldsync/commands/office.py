@@ -104,6 +104,7 @@ def list_types(ctx: typer.Context) -> None:
                 "retired": t.retired,
                 "fields": len(t.fields),
                 "belongs_to": t.belongs_to,
+                "owners": list(t.fields[t.belongs_to].to) if t.belongs_to else [],
             }
             for t in node.schema.types.values()
         ]

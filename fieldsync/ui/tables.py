@@ -224,7 +224,10 @@ class Tables(Here):
     # --- forms ---
 
     def types(self, found: Sequence[Json]) -> None:
-        """A table of record types."""
+        """The record types: on a terminal as a tree of what belongs to what, in two columns; in a pipe as a table."""
+        if self.tty:
+            self._tree_of(found)
+            return
         columns = ("column_type", "column_label", "column_version", "column_fields")
         version = {True: self.phrase("form_is_retired"), False: ""}
         rows: list[list[object]] = [
@@ -232,6 +235,32 @@ class Tables(Here):
             for t in found
         ]
         self.table([self.phrase(name) for name in columns], rows)
+
+    def _tree_of(self, found: Sequence[Json]) -> None:
+        below: dict[str | None, list[Json]] = {}
+        for one in found:
+            below.setdefault(next(iter(one["owners"]), None), []).append(one)
+        lines: list[tuple[str, str]] = []
+
+        def branch(owner: str | None, depth: int) -> None:
+            for one in sorted(
+                below.get(owner, ()), key=lambda one: (owner is None and one["type"] not in below, one["type"])
+            ):
+                mark = (
+                    self.phrase("form_is_retired")
+                    if one["retired"]
+                    else f"v{one['version']}"
+                    if one["version"] > 1
+                    else ""
+                )
+                lines.append(("\u00a0\u00a0" * depth + one["type"], f"{one['label'].get(self.lang)} {mark}".strip()))
+                branch(one["type"], depth + 1)
+
+        branch(None, 0)
+        half = (len(lines) + 1) // 2
+        beside = [*lines[half:], *[("", "")] * (2 * half - len(lines))]
+        rows: list[list[object]] = [[*left, *right] for left, right in zip(lines[:half], beside, strict=True)]
+        self.table(["", "", "", ""], rows, whole=(0, 2), headed=False)
 
     def fields(self, kind: Type) -> None:
         """A table of a type's fields, under its name and version."""
@@ -242,21 +271,26 @@ class Tables(Here):
             version=kind.version,
             retired=retired if kind.retired else "",
         )
-        rows: list[list[object]] = []
-        for field in kind.fields.values():
-            choices = " ".join(field.codes[:8]) + (" …" if len(field.codes) > 8 else "")
-            rows.append(
-                [
-                    field.name,
-                    field.label.get(self.lang),
-                    field.type,
-                    field.merge,
-                    retired if field.retired else field.required,
-                    choices,
-                ]
-            )
-        names = ("column_field", "column_label", "column_type", "column_merge", "column_needed", "column_choices")
-        self.table([self.phrase(name) for name in names], rows)
+        rows: list[list[object]] = [
+            [
+                field.name,
+                field.label.get(self.lang),
+                field.type,
+                field.merge,
+                retired if field.retired else field.required,
+                *(() if self.tty else (" ".join(field.codes),)),
+            ]
+            for field in kind.fields.values()
+        ]
+        names = ["column_field", "column_label", "column_type", "column_merge", "column_needed", "column_choices"]
+        self.table([self.phrase(name) for name in names[: 5 if self.tty else 6]], rows, whole=(0, 2, 3, 4))
+        if self.tty:  # they would not fit beside the rest
+            chosen: list[list[object]] = [
+                [field.name if choice is field.choices[0] else "", choice.code, choice.label.get(self.lang)]
+                for field in kind.fields.values()
+                for choice in field.choices
+            ]
+            self.table(["", *[self.phrase(name) for name in ("column_choices", "column_label")]], chosen, whole=(0, 1))
 
     def folder_good(self, told: Json) -> None:
         """One line."""

@@ -94,13 +94,18 @@ class Terminal:
             options["width"] = _PIPE_WIDTH
         return Console(**options)
 
-    def table(self, columns: list[str], rows: list[list[object]], *, whole: Collection[int] = ()) -> None:
+    def table(
+        self, columns: list[str], rows: list[list[object]], *, whole: Collection[int] = (), headed: bool = True
+    ) -> None:
         """Write a table; in a pipe without lines and colours. Columns in `whole` are never cut: codes are to be typed."""
         from rich import box
         from rich.table import Table
 
         frame = box.SIMPLE_HEAD if self.tty else None
-        made = Table(box=frame, show_edge=False, pad_edge=False, header_style="bold" if self.tty else "")
+        made = Table(
+            box=frame if headed else None, show_header=headed, show_edge=False, pad_edge=False,
+            header_style="bold" if self.tty else "",
+        )  # fmt: skip
         for at, name in enumerate(columns):
             widest = max((len(str(row[at] or "")) for row in rows), default=0) if at in whole else None
             made.add_column(
