@@ -40,7 +40,7 @@ WITH
       WHERE period >= substr(:since, 1, 7) AND period < substr(:until, 1, 7) AND state IN ('issued', 'received')),
   -- what a household gets reaches all who live in it
   somebody AS MATERIALIZED (
-    SELECT p.id, h.location, h.groups AS home_groups, p.groups, coalesce(p.sex, 'unknown') AS sex,
+    SELECT h.location, h.groups AS home_groups, p.groups, coalesce(p.sex, 'unknown') AS sex,
       CASE
         WHEN p.birth_date IS NULL THEN 'unknown'
         WHEN p.birth_date > date(:as_at, '-6 years') THEN 'a00'
@@ -63,15 +63,15 @@ WITH
     SELECT sex, age, disability, location, count(*) AS need, sum(reached) AS reached,
       sum(reached AND sex = 'f') AS f, sum(reached AND sex = 'm') AS m, sum(in_review) AS in_review
     FROM somebody GROUP BY 1, 2, 3, 4),
-  grouped AS MATERIALIZED (
-    SELECT one.value AS value, count(*) AS need, sum(reached) AS reached, sum(reached AND sex = 'f') AS f,
+  -- those with the same groups are counted once for all of these
+  alike AS MATERIALIZED (
+    SELECT home_groups, groups, count(*) AS need, sum(reached) AS reached, sum(reached AND sex = 'f') AS f,
       sum(reached AND sex = 'm') AS m, sum(in_review) AS in_review
-    FROM (
-      SELECT DISTINCT s.id, g.value, s.reached, s.sex, s.in_review FROM (
-        SELECT id, groups AS list, reached, sex, in_review FROM somebody WHERE groups <> '[]'
-        UNION ALL SELECT id, home_groups, reached, sex, in_review FROM somebody WHERE home_groups <> '[]') AS s,
-        json_each(s.list) AS g) AS one
-    GROUP BY 1),
+    FROM somebody WHERE home_groups <> '[]' OR groups <> '[]' GROUP BY 1, 2),
+  grouped AS (
+    SELECT one.value, a.* FROM alike AS a, json_each(a.home_groups) AS one
+    UNION ALL SELECT one.value, a.* FROM alike AS a, json_each(a.groups) AS one
+      WHERE a.home_groups IS NULL OR one.value NOT IN (SELECT value FROM json_each(a.home_groups))),
   long (at, by, value, need, reached, f, m, in_review) AS (
     SELECT 1, 'sex', sex, need, reached, f, m, in_review FROM cell
     UNION ALL SELECT 2, 'age', age, need, reached, f, m, in_review FROM cell
