@@ -82,9 +82,10 @@ def make(
 
 def _known(node: Node, unit: str) -> None:
     with node.store.read() as tx:
-        known = {home_unit(channel.unit) for channel in tx.channels()} | set(node.units)
-    if not any(one == unit or one.startswith(f"{unit}/") or unit.startswith(f"{one}/") for one in known):
-        raise errors.NotFound(what=f"unit {unit}")
+        granted = {grant.unit for device in tx.devices() for grant in device.grants}
+        known = {home_unit(channel.unit) for channel in tx.channels()} | set(node.units) | granted
+    if not any(one == unit or one.startswith(f"{unit}/") for one in known):  # zeros would pass for figures
+        raise errors.NotFound(reason="unit", unit=unit, known=sorted(known))
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------

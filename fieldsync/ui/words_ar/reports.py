@@ -17,6 +17,8 @@ WORDS = {
     "reports_issued": "صدر عن {period}: {reports}. وما يصل لاحقا يظهر على شكل +n.",
     "reports_already": "صدر من قبل عن {period} وبقي كما هو: {reports}.",
     "no_report": "لا يوجد تقرير {report}.",
+    "not_found.unit": "لا توجد هنا وحدة {unit}.",
+    "not_found.unit!": "اختاروا واحدة من: {known}، أو وحدة فوقها.",
     "no_report!": "اختاروا واحدا من: {known}.",
     "report_fault": "لا يمكن استخدام التقرير {report} كما هو؛ ولم يتغير شيء.",
     "report_fault!": "تشرح docs/reports.md كيف يُكتب تقرير.",

@@ -17,6 +17,8 @@ WORDS = {
     "reports_issued": "Issued for {period}: {reports}. Later arrivals will show as +n.",
     "reports_already": "Issued before, and left as they are, for {period}: {reports}.",
     "no_report": "There is no report {report}.",
+    "not_found.unit": "There is no unit {unit} here.",
+    "not_found.unit!": "Give one of: {known}; or one above them.",
     "no_report!": "Give one of: {known}.",
     "report_fault": "The report {report} cannot be used as it is; nothing was changed.",
     "report_fault!": "docs/reports.md tells how to write one.",
