@@ -45,17 +45,23 @@ def report(
         new = save.new_fields(node, tx, type_, save.Changes(set=given, put=put))
         steps.check(type_, new, {}, grant.role)
         unit = save.unit_of(tx, home)
-        reserved = save.next_code(node, tx, unit, count=1 + _KEPT.get(kind, 0))
-        new |= {"_unit": unit, "_code": reserved[0]}
-        if len(reserved) > 1:
-            new["new_code"] = reserved[1]
-        event = node.new_id()
-        drafts = [save.Draft(event, EVENT, type_.version, dict(sorted(new.items())), {}, note)]
-        if kind == "birth":
-            of_home = node.schema.type("household")
-            drafts.append(save.draft_edit(node, home, of_home, {"last_birth": uuid_text(event)}, note=note))
-        save.commit_drafts(node, tx, drafts)
-    return event
+        new |= {"_unit": unit, "_code": save.next_code(node, tx, unit)[0]}
+        draft = save.Draft(node.new_id(), EVENT, type_.version, new, {}, note)
+        save.commit_drafts(node, tx, completed(node, tx, draft))
+    return draft.record
+
+
+def completed(node: Node, tx: Tx, event: save.Draft) -> list[save.Draft]:
+    """Return an event with the codes that are kept for what follows from it, and what its family is told at once."""
+    kind, home = str(event.fields.get("kind")), _id(event.fields.get("household"))
+    if kind in _KEPT:
+        event.fields["new_code"] = save.next_code(node, tx, str(event.fields["_unit"]), count=_KEPT[kind])[0]
+    drafts = [event._replace(fields=dict(sorted(event.fields.items())))]
+    row = tx.rows([home]).get(home) if home is not None and kind == "birth" else None
+    if row is not None:  # two who report one birth write it both, and so it is noticed
+        told: dict[str, Value] = {"last_birth": uuid_text(event.record)}
+        drafts.append(save.draft_edit(node, row, node.schema.type("household"), told, note=event.note))
+    return drafts
 
 
 def verify(node: Node, ref: str, *, anyway: bool = False, note: str | None = None) -> bytes:

@@ -145,10 +145,19 @@ def add_all(
             place = unit or (units.get(uuid.UUID(named).bytes) if isinstance(named, str) and is_id(named) else None)
             draft = draft_add(node, tx, *one[:2], unit=place, note=note, record=one.record, after=len(made))
             units[draft.record] = str(draft.fields["_unit"])
-            made.append(draft)
+            made += completed(node, tx, draft)
         commit_drafts(node, tx, made)
         drafts.drop(tx, unfinished)
     return [one.record for one in made]
+
+
+def completed(node: Node, tx: Tx, draft: Draft) -> list[Draft]:
+    """Return a new record with what is to be written beside it."""
+    if draft.type != "household_event":
+        return [draft]
+    from fieldsync.sync import households  # it saves by what is here
+
+    return households.completed(node, tx, draft)
 
 
 def draft_add(

@@ -209,3 +209,27 @@ def test_every_other_event_is_verified_too(office: Office, family: Family, kind:
     else:
         assert len(members(amal, other.home)) == 2
     assert canonical(rows(amal)[event].state) == canonical(rows(office["hq"])[event].state)
+
+
+def test_an_event_added_plainly_is_as_good_as_a_reported_one(office: Office, family: Family) -> None:
+    """By `add` or a form: codes are kept for the child, and another's report of a birth nearby is noticed."""
+    amal = office["amal"]
+    event = save.add(
+        amal,
+        "household_event",
+        Changes(
+            set={
+                "household": text(family.home), "kind": "birth", "event_date": DAY, "child_name": "نور", "child_sex": "f",
+                "evidence": "document",
+            }
+        ),
+    )  # fmt: skip
+    assert rows(amal)[family.home].doc["last_birth"] == text(event)
+    assert rows(amal)[event].doc["new_code"].startswith("JBL-")
+    office.sync("amal")
+    office.sync("samar")
+    for name in ("samar", "hq"):
+        households.verify(office[name], event.hex(), anyway=True)
+    office.sync("samar")
+    born = [row for row in rows(office["hq"]).values() if row.doc.get("given") == "نور"]
+    assert [(row.code, list(row.conflicts)) for row in born] == [(rows(amal)[event].doc["new_code"], [])]

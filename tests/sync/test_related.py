@@ -40,6 +40,16 @@ def test_a_family_is_as_large_as_its_open_memberships(people: Cast) -> None:
     assert shown(amal, family)["size"] == 1
 
 
+def test_a_family_without_memberships_is_as_large_as_its_living_persons(people: Cast) -> None:
+    """Two of one name are two; who died is not counted."""
+    amal = people.amal
+    family = add(amal, "household", family_name="الحسن")
+    persons = [add(amal, "person", given="علي", family="الحسن", sex="m", household=family) for _ in range(3)]
+    assert shown(amal, family)["size"] == 3
+    save.edit(amal, persons[0], Changes(set={"alive": "dead"}))
+    assert shown(amal, family)["size"] == 2
+
+
 def test_a_merged_familys_members_are_one_familys(people: Cast) -> None:
     """The one that stays has the members of both, and a person who was entered twice once."""
     amal = people.amal
