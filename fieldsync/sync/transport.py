@@ -169,6 +169,8 @@ def sync(
     started = node.clock()
     with node.store.read() as tx:
         chosen = read.server_named(tx, server)
+        if not node.is_laptop and chosen.id != tx.get(relay.UPSTREAM):
+            raise errors.Usage(reason="not_above", server=chosen.name)
         sent_before = tx.acknowledged(chosen.id, node.device)
     tally = tally or Tally()
     tally.acked = tally.sent_before = sent_before

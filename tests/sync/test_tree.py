@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fieldsync import errors
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import office
-from fieldsync.sync import copies, save, verify
+from fieldsync.sync import copies, save, transport, verify
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
 from tests import directly
@@ -191,6 +192,18 @@ def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
         assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
         with tree.nodes["jbl"].store.read() as tx:  # nothing of what was said there is gone
             assert [c.seq for c in tx.commits(old, 0)] == [1, 2]
+    finally:
+        tree.close()
+
+
+def test_a_branch_syncs_with_the_server_right_above_it_only() -> None:
+    """It knows those further up, for its laptops; over the head of the one between it would bring what that one has not judged."""
+    tree = Tree()
+    try:
+        tree.settle()
+        with pytest.raises(errors.Usage) as refused:
+            transport.sync(tree.nodes["old"], "Office")
+        assert refused.value.facts["reason"] == "not_above"
     finally:
         tree.close()
 

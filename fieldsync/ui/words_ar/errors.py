@@ -38,6 +38,8 @@ WORDS = {
     "usage.key_file!": "اجعل FIELDSYNC_KEY_FILE يشير إلى الملف الذي يفتح مخزن هذا الخادوم كما تفعل خدمته.",
     "usage.not_a_server": "هذا المجلد لحاسوب محمول وليس لخادوم.",
     "usage.not_a_server!": "أعطِ مجلد الخادوم: --home أو FIELDSYNC_HOME.",
+    "usage.not_above": "يتزامن الفرع مع الخادوم الذي فوقه مباشرة فقط، لا مع {server}؛ لم يُرسل شيء.",
+    "usage.not_above!": "مزامنته الليلية: fieldsync server upstream sync",
     "usage.own_grants": "تُحدَّد صلاحيات الخادوم نفسه عند إنشائه.",
     "usage.pack_for": "يحزم الخادوم لحاسوب محمول واحد أو لفرع واحد.",
     "usage.pack_for!": "قل لأيّها: fieldsync pack FILE --for DEVICE",

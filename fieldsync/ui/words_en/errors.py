@@ -38,6 +38,8 @@ WORDS = {
     "usage.key_file!": "Set FIELDSYNC_KEY_FILE to the file that opens this server's store, as its service does.",
     "usage.not_a_server": "This folder holds a laptop's store, not a server's.",
     "usage.not_a_server!": "Give the server's folder with --home or FIELDSYNC_HOME.",
+    "usage.not_above": "A branch syncs with the server right above it only, not with {server}; nothing was sent.",
+    "usage.not_above!": "Its nightly sync: fieldsync server upstream sync",
     "usage.own_grants": "A server's own grants are set when it is made.",
     "usage.pack_for": "A server packs for one laptop or branch.",
     "usage.pack_for!": "Say for which: fieldsync pack FILE --for DEVICE",
