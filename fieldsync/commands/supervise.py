@@ -1,16 +1,18 @@
 """What supervisors do: look at conflicts, decide, decide many, take back."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, opened, settings_of, tables, tell
+from fieldsync.commands import at_terminal, bar, opened, settings_of, tables, tell
 from fieldsync.commands.laptop import Note, Record
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
+    from fieldsync.sync.queue import Waiting
 
 Unit = Annotated[str | None, Option(metavar="UNIT", help="Only in this unit and below it.")]
 Type = Annotated[str | None, Option("--type", metavar="TYPE", help="Only records of this type.")]
@@ -43,11 +45,21 @@ def review(
         if not plain:
             from fieldsync.ui import review_app
 
-            review_app.run(tables(ctx), node, unit=unit, type=type_, field=field)
+            review_app.run(tables(ctx), node, _pairs(ctx, node, unit, type_), unit=unit, type=type_, field=field)
             return
         from fieldsync.ui.review import Review
 
         Review(tables(ctx), node, reviews.items(node, unit=unit, type=type_, field=field)).run()
+        waiting = Counter(one.kind for one in _pairs(ctx, node, unit, type_))
+        for kind, n in waiting.items():
+            tables(ctx).say(f"review_plain_{kind}", n=n)
+
+
+def _pairs(ctx: typer.Context, node: "Node", unit: str | None, type_: str | None) -> "list[Waiting]":
+    from fieldsync.sync import queue
+
+    with bar(ctx) as progress:
+        return queue.pairs(node, unit=unit, type=type_, progress=progress)
 
 
 def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field: Field = None) -> None:

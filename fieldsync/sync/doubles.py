@@ -182,3 +182,13 @@ def drop(node: Node, ref: str, reason: str) -> bytes:
         fields: dict[str, Value] = {"state": CANCELLED}
         return save.edit(node, row.state.record.hex(), Changes(set=fields), note=reason)
     return save.remove(node, row.state.record.hex(), reason)
+
+
+def take_back(node: Node, ref: str, before: str | None, *, note: str | None = None) -> None:
+    """Take it back that a record was the one too many: it is there again, in the state that it was in. RoleRefused."""
+    with node.store.write() as tx:
+        row = find_row(tx, ref)
+        node.may_decide(unit_of(tx, row))
+        fields: dict[str, Value] = {"_deleted": None} if "_deleted" in row.doc else {"state": before}
+        kind = node.schema.type(row.state.type)
+        save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, note=note, decides=True)])

@@ -82,6 +82,12 @@ def item(node: Node, a: str, b: str) -> Json:
         }  # fmt: skip
 
 
+def shown(node: Node, ref: str) -> Json:
+    """Return a record as it is, not as what it may stand for."""
+    with node.store.read() as tx:
+        return Shower(node, tx).record(find_row(tx, ref))
+
+
 def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None = None) -> list[Json]:
     """Return the records here that a new one may be a duplicate of, the likeliest first: to be shown before it is saved.
 
@@ -152,6 +158,15 @@ def not_same(node: Node, a: str, b: str, *, note: str | None = None) -> None:
         rows = {row.state.record: row for row in (one, other)}
         said: tuple[tuple[Row, Row], ...] = ((one, other), (other, one))
         _write(node, tx, rows, {row.state.record: {_not(second): True} for row, second in said}, note)
+
+
+def maybe_same(node: Node, a: str, b: str, *, note: str | None = None) -> None:
+    """Take it back that two records are two: they may be one again. RoleRefused, UnitRefused."""
+    with node.store.write() as tx:
+        one, other = _decidable(node, tx, a, b)
+        rows = {row.state.record: row for row in (one, other)}
+        said: tuple[tuple[Row, Row], ...] = ((one, other), (other, one))
+        _write(node, tx, rows, {row.state.record: {_not(second): False} for row, second in said}, note)
 
 
 def _write(

@@ -9,11 +9,15 @@ from fieldsync.core.state import dots, field_of, register_of, registers
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Row, covers, home_unit
-from fieldsync.sync.node import Node
+from fieldsync.sync import doubles, duplicates
+from fieldsync.sync.linking import Progress
+from fieldsync.sync.node import DECIDERS, Node
 from fieldsync.sync.read import Json, Shower, heads_of
 from fieldsync.sync.review import item_of
 
+CONFLICT, DUPLICATE, OVERLAP = "conflict", "duplicate", "overlap"
 _PROTECTED = 4  # the highest sensitivity
+_OVERLAPS, _PAIRS = 2, 3  # where pairs stand in the queue: after what is protected, and where records are
 
 
 class Waiting(NamedTuple):
@@ -26,6 +30,8 @@ class Waiting(NamedTuple):
     type: str
     code: str | None
     unit: str
+    kind: str = CONFLICT
+    other: bytes = b""  # of a pair, the second record
 
 
 def waiting(node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None) -> list[Waiting]:
@@ -45,6 +51,24 @@ def waiting(node: Node, *, unit: str | None = None, type: str | None = None, fie
                 if field in (None, name)
             ]
     return sorted(found, key=lambda one: one[:4])
+
+
+def pairs(
+    node: Node, *, unit: str | None = None, type: str | None = None, progress: Progress | None = None
+) -> list[Waiting]:
+    """Return what a household has twice, and the records that may be one, as far as this person may decide on both of them."""
+    decides = tuple(grant for grant in node.grants if grant.role in DECIDERS)
+    found = []
+    for one in doubles.items(node, unit=unit, type=type):
+        a, b = (bytes.fromhex(str(one[side]["record"]).replace("-", "")) for side in ("a", "b"))
+        if covers(decides, one["unit"]) is not None:
+            found.append(Waiting(_OVERLAPS, 0, a, one["rule"], one["type"], one["a"]["code"], one["unit"], OVERLAP, b))
+    for one in duplicates.items(node, unit=unit, type=type, progress=progress):
+        a, b = (bytes.fromhex(str(one[side]).replace("-", "")) for side in ("a", "b"))
+        if all(covers(decides, one[place]) is not None for place in ("a_unit", "b_unit")):
+            less = round((1 - one["score"]) * 1_000)  # the likeliest first
+            found.append(Waiting(_PAIRS, less, a, DUPLICATE, one["type"], one["a_code"], one["a_unit"], DUPLICATE, b))
+    return found
 
 
 def _rank(schema: Schema, kind: str, field: str) -> int:

@@ -28,6 +28,14 @@ class Side:
     value: list[Part]
     source: list[list[Part]] = field(default_factory=list)
     decision: reviews.Decision | None = None
+    act: Callable[[str | None], Callable[[], object]] | None = (
+        None  # or what it does, with a note; it returns how to undo it
+    )
+
+    @property
+    def takes(self) -> bool:
+        """Whether it can be taken."""
+        return self.decision is not None or self.act is not None
 
 
 @dataclass

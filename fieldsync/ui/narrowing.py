@@ -17,6 +17,11 @@ class Narrowed:
     type: str | None = None
     field: str | None = None
 
+    def has(self, one: queue.Waiting) -> bool:
+        """Say whether a pair belongs to it."""
+        inside = self.unit is None or f"{one.unit}/".startswith(f"{self.unit}/")
+        return inside and self.type in (None, one.type) and self.field is None
+
     @property
     def anything(self) -> bool:
         """Whether it is narrowed at all."""

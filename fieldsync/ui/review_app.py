@@ -1,5 +1,6 @@
 """`review` on a terminal: the screen, and what is said when somebody leaves it."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import App
@@ -21,18 +22,22 @@ class ReviewApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, node: Node, out: Tables, narrowed: Narrowed | None = None) -> None:
+    def __init__(
+        self, node: Node, out: Tables, narrowed: Narrowed | None = None, pairs: Sequence[queue.Waiting] = ()
+    ) -> None:
         super().__init__()
-        self.review = ReviewScreen(node, out, narrowed or Narrowed())
+        self.review = ReviewScreen(node, out, narrowed or Narrowed(), pairs)
 
     def get_default_screen(self) -> Screen[None]:
         """Its only screen."""
         return self.review
 
 
-def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
+def run(
+    out: Tables, node: Node, pairs: Sequence[queue.Waiting], *, unit: str | None, type: str | None, field: str | None
+) -> None:
     """Show the screen until somebody leaves it; say what came of it."""
     out.of(node)
-    app = ReviewApp(node, out, Narrowed(unit, type, field))
+    app = ReviewApp(node, out, Narrowed(unit, type, field), pairs)
     app.run(mouse=False)
-    out.say("review_done", decided=app.review.decided, left=len(queue.waiting(node)))
+    out.say("review_done", decided=app.review.decided, left=len(queue.waiting(node)) + len(app.review.pairs))

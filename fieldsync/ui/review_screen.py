@@ -24,6 +24,7 @@ from fieldsync.ui.filling import refused
 from fieldsync.ui.matters import Matter, matter_of, rules, told_history
 from fieldsync.ui.narrowing import Narrowed, facets, words
 from fieldsync.ui.other_value import ask_value
+from fieldsync.ui.pair_matters import matter_of_pair
 from fieldsync.ui.papers import Paper, Rows, keys
 from fieldsync.ui.pen import ACCENT, BAD, GOOD, QUIET, WARN, Part, Pen
 from fieldsync.ui.sides import draw_about, draw_sides
@@ -38,6 +39,7 @@ class Done:
 
     taken: list[tuple[int, Waiting]]
     decided: list[tuple[str, str]]  # record, field
+    undo: Callable[[], object] | None = None  # of a pair
 
 
 class ReviewScreen(Screen[None]):
@@ -68,11 +70,11 @@ class ReviewScreen(Screen[None]):
         )
     ]
 
-    def __init__(self, node: Node, out: Tables, narrowed: Narrowed) -> None:
+    def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[Waiting] = ()) -> None:
         super().__init__()
         self.node, self.out, self.pen = node, out, Pen(out)
-        self._narrowed = narrowed
-        self._waiting: list[Waiting] = queue.waiting(node, **vars(narrowed))
+        self.pairs = list(pairs)
+        self._narrow(narrowed)
         self._matter: Matter | None = None
         self._side = 1
         self._note = ""
@@ -80,6 +82,11 @@ class ReviewScreen(Screen[None]):
         self.decided = 0
         self._said: Part = Part("")
         self._busy = False
+
+    def _narrow(self, narrowed: Narrowed) -> None:
+        self._narrowed = narrowed
+        conflicts = queue.waiting(self.node, **vars(narrowed))
+        self._waiting = sorted([*conflicts, *filter(narrowed.has, self.pairs)], key=lambda one: one[:4])
 
     # --- what is seen ---
 
@@ -109,7 +116,8 @@ class ReviewScreen(Screen[None]):
         rows.show(len(self._waiting), at)
         self._matter = None
         while self._waiting and self._matter is None:
-            self._matter = matter_of(self.node, self.out, self._waiting[rows.at])
+            one = self._waiting[rows.at]
+            self._matter = (matter_of if one.kind == queue.CONFLICT else matter_of_pair)(self.node, self.out, one)
             if self._matter is None:
                 del self._waiting[rows.at]
                 rows.show(len(self._waiting), rows.at)
@@ -142,7 +150,7 @@ class ReviewScreen(Screen[None]):
         kind = self.node.schema.types.get(one.type)
         name = kind.label.get(self.out.lang, one.type) if kind is not None else one.type
         code = (one.code or one.record.hex()[:8]).ljust(14)
-        label = self.out.label(kind, one.field)
+        label = self.out.label(kind, one.field) if one.kind == queue.CONFLICT else self.out.phrase(f"queue_{one.kind}")
         style = "bold" if chosen else QUIET
         mark = ("◂ " if self.pen.mirrored else "▸ ") if chosen else "  "
         parts = [Part(mark, ACCENT), Part(code, style), Part(" "), Part(label, style)]
@@ -230,11 +238,20 @@ class ReviewScreen(Screen[None]):
 
     def _take(self, side: int) -> None:
         matter = self._matter
-        decision = matter.sides[side].decision if matter is not None and side < len(matter.sides) else None
-        if decision is None or matter is None:
+        if matter is None or side >= len(matter.sides):
             return
-        told = "".join(part.text for part in matter.sides[side].value)
-        self._decide([decision], [self._at], f"✓ {matter.title}: {told}")
+        taken = matter.sides[side]
+        if taken.decision is not None:
+            told = "".join(part.text for part in taken.value)
+            self._decide([taken.decision], [self._at], f"✓ {matter.title}: {told}")
+        elif taken.act is not None:
+            try:
+                undo = taken.act(self._note or None)
+            except errors.FieldsyncError as fault:
+                self._refused(fault)
+                return
+            self.pairs.remove(self._waiting[self._at])
+            self._decided([], [self._at], f"✓ {matter.title}: {taken.name}", undo=undo)
 
     def _decide(self, decisions: Sequence[reviews.Decision], places: Sequence[int], told: str) -> None:
         try:
@@ -244,13 +261,20 @@ class ReviewScreen(Screen[None]):
             return
         self._decided(decisions, places, told)
 
-    def _decided(self, decisions: Sequence[reviews.Decision], places: Sequence[int], told: str) -> None:
+    def _decided(
+        self,
+        decisions: Sequence[reviews.Decision],
+        places: Sequence[int],
+        told: str,
+        *,
+        undo: Callable[[], object] | None = None,
+    ) -> None:
         at = self._at
         taken = [(place, self._waiting[place]) for place in places]
         gone = set(places)
         self._waiting = [one for place, one in enumerate(self._waiting) if place not in gone]
-        self._done.append(Done(taken, [(one.record, one.field) for one in decisions]))
-        self.decided += len(decisions)
+        self._done.append(Done(taken, [(one.record, one.field) for one in decisions], undo))
+        self.decided += len(places)
         self._note = ""
         self._said = Part(told, GOOD)
         self._open(at - sum(place < at for place in places))
@@ -267,14 +291,19 @@ class ReviewScreen(Screen[None]):
             return
         last = self._done[-1]
         try:
-            reviews.undo_all(self.node, last.decided)
+            if last.undo is not None:
+                last.undo()
+            else:
+                reviews.undo_all(self.node, last.decided)
         except errors.FieldsyncError as fault:
             self._refused(fault)
             return
         self._done.pop()
         for place, one in last.taken:  # in the order in which they stood
             self._waiting.insert(place, one)
-        self.decided -= len(last.decided)
+            if one.kind != queue.CONFLICT:
+                self.pairs.append(one)
+        self.decided -= len(last.taken)
         self._said = Part(self.out.phrase("review_undone"), GOOD)
         self._open(last.taken[0][0])
 
@@ -314,7 +343,14 @@ class ReviewScreen(Screen[None]):
         if self._matter is None:
             return
         here = self._waiting[self._at]
-        places = [i for i, one in enumerate(self._waiting) if (one.type, one.field) == (here.type, here.field)]
+        if here.kind != queue.CONFLICT:
+            self._say(self.out.phrase("review_pairs_singly"), WARN)
+            return
+        places = [
+            i
+            for i, one in enumerate(self._waiting)
+            if (one.type, one.field, one.kind) == (here.type, here.field, here.kind)
+        ]
         matters = await self._read([self._waiting[place] for place in places])
         self._say("")
         items = [matter.item for matter in matters if matter is not None]
@@ -373,8 +409,7 @@ class ReviewScreen(Screen[None]):
         title = self.out.phrase("review_filter")
         chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in found]))
         if chosen is not None:
-            self._narrowed = found[chosen][1]
-            self._waiting = queue.waiting(self.node, **vars(self._narrowed))
+            self._narrow(found[chosen][1])
             self._done.clear()  # places in the queue are others now
             self._said = Part("")
             self._open(0)

@@ -45,7 +45,7 @@ def _inside(pen: Pen, side: Side, width: int) -> list[Text]:
 def _box(pen: Pen, number: int, side: Side, inside: list[Text], high: int, width: int, *, chosen: bool) -> list[Text]:
     frame = _CHOSEN if chosen else _FRAME
     rule, corners, wall = ("━", "┏┓┗┛", "┃") if chosen else ("─", "╭╮╰╯", "│")
-    title = [Part(f"{number} " if side.decision is not None else "", f"bold {ACCENT}"), Part(side.name, "bold")]
+    title = [Part(f"{number} " if side.takes else "", f"bold {ACCENT}"), Part(side.name, "bold")]
     named = pen.piece(title, width - 6)
     rest = Text(rule * (width - 5 - named.cell_len), frame)
     left, right = Text(corners[0], frame), Text(corners[1], frame)

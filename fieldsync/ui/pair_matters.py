@@ -1,0 +1,121 @@
+"""Two records as one question: are they one person, is one of them one aid too many? Made for the screen of `review`."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from fieldsync.schema.model import Type
+from fieldsync.sync import doubles, duplicates
+from fieldsync.sync.node import Node
+from fieldsync.sync.queue import DUPLICATE, Waiting
+from fieldsync.ui import pairs
+from fieldsync.ui.cards import when
+from fieldsync.ui.matters import Matter, Side
+from fieldsync.ui.pen import QUIET, Part, marked
+from fieldsync.ui.tables import Tables
+
+Item = dict[str, Any]
+_MOST = 8  # fields of a side; those that differ come first, the rest is in the history
+
+
+def matter_of_pair(node: Node, out: Tables, one: Waiting) -> Matter | None:
+    """Return the question that two records are; None where it was settled meanwhile."""
+    return (_duplicate if one.kind == DUPLICATE else _overlap)(node, out, one)
+
+
+def _duplicate(node: Node, out: Tables, one: Waiting) -> Matter | None:
+    a, b = one.record.hex(), one.other.hex()
+    item = duplicates.item(node, a, b)
+    if item["same"] or item["not_same"]:
+        return None
+    kind = node.schema.types.get(one.type)
+    out.of(node)
+    first, second = item["a"], item["b"]
+    title = out.phrase("queue_duplicate")
+    two = Side(
+        out.phrase("pair_two"), [Part(out.phrase("pair_two_means"))], act=_undoable(
+            partial(duplicates.not_same, node, a, b), partial(duplicates.maybe_same, node, a, b)
+        ),
+    )  # fmt: skip
+    sides = [two]
+    for here, other, (stays, gives) in ((first, second, (a, b)), (second, first, (b, a))):
+        act = _undoable(partial(duplicates.merge, node, stays, gives), partial(duplicates.split, node, stays, gives))
+        name = out.phrase("pair_stays", code=here["code"] or here["id"][:8])
+        sides.append(Side(name, [Part(out.title(kind, here), "bold")], _lines(out, kind, here, other), act=act))
+    return _matter(
+        out, kind, one, first, title, f"{pairs.percent(item['score'])}  {_why(out, kind, item)}", sides, second
+    )
+
+
+def _why(out: Tables, kind: Type | None, item: Item) -> str:
+    return str(pairs.reasons(out, kind, item["reasons"]))
+
+
+def _overlap(node: Node, out: Tables, one: Waiting) -> Matter | None:
+    a, b = one.record.hex(), one.other.hex()
+    found = next((hit for hit in doubles.of(node, a) if hit["record"].replace("-", "") == b), None)
+    if found is None:
+        return None
+    kind = node.schema.types[one.type]
+    out.of(node)
+    first, second = (duplicates.shown(node, ref) for ref in (a, b))
+    both = Side(
+        out.phrase("pair_both"), [Part(out.phrase("pair_both_means"))], act=_undoable(
+            partial(doubles.both_right, node, a, b), partial(duplicates.maybe_same, node, a, b)
+        ),
+    )  # fmt: skip
+    sides = [both]
+    for here, other, gone in ((first, second, b), (second, first, a)):
+        name = out.phrase("pair_stays", code=here["code"] or here["id"][:8])
+        sides.append(
+            Side(
+                name,
+                [Part(out.title(kind, here), "bold")],
+                _lines(out, kind, here, other),
+                act=_dropping(node, out, gone),
+            )
+        )
+    label = str(kind.doubles[found["rule"]].label.get(out.lang) or found["rule"])
+    return _matter(out, kind, one, first, label, out.phrase("review_why_overlap"), sides, second)
+
+
+def _matter(
+    out: Tables, kind: Type | None, one: Waiting, a: Item, title: str, why: str, sides: list[Side], b: Item
+) -> Matter:
+    derived = {field.name for field in kind.fields.values() if field.kind == "derived"} if kind is not None else set()
+    alike = [name for name, value in a["fields"].items() if b["fields"].get(name) == value and name not in derived]
+    return Matter(
+        record=a["id"], heading=f"{out.heading(kind, a)}  ~  {b['code'] or b['id'][:8]}", name=out.title(kind, a), title=title,
+        why=why, sides=sides, about=[(out.label(kind, name), out.shown(kind, name, a["fields"][name]), False) for name in alike],
+        item={"record": a["id"], "field": one.kind, "heads": [], "base": None, "code": a["code"]}, kind=kind, editable=False,
+    )  # fmt: skip
+
+
+def _lines(out: Tables, kind: Type | None, here: Item, other: Item) -> list[list[Part]]:
+    """Where and when a record is from, and what it says that the other one does not; the words that differ are marked."""
+    lines = [[Part("  ".join(filter(None, (here["code"], here["unit"]))), QUIET)]]
+    if here["updated"]:
+        lines.append([Part(f"{here['updated']['by']}  {when(here['updated']['at'])}", QUIET)])
+    told = [name for name in here["fields"] if here["fields"][name] != other["fields"].get(name)]
+    for name in told[:_MOST]:
+        mine, its = (out.shown(kind, name, one["fields"].get(name)) for one in (here, other))
+        value = marked(its, mine) if other["fields"].get(name) is not None else [Part(mine)]
+        lines.append([Part(out.label(kind, name) + ": ", QUIET), *value])
+    return lines
+
+
+def _undoable(do: Callable[..., object], undo: Callable[[], object]) -> Callable[[str | None], Callable[[], object]]:
+    def act(note: str | None) -> Callable[[], object]:
+        do(note=note)
+        return undo
+
+    return act
+
+
+def _dropping(node: Node, out: Tables, ref: str) -> Callable[[str | None], Callable[[], object]]:
+    def act(note: str | None) -> Callable[[], object]:
+        before = duplicates.shown(node, ref)["fields"].get("state")
+        doubles.drop(node, ref, note or out.phrase("pair_too_many"))
+        return partial(doubles.take_back, node, ref, before)
+
+    return act

@@ -1,0 +1,118 @@
+"""Pairs in the review screen: records that may be one, and what a household has twice; decided and taken back by keys."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from fieldsync.sync import doubles, duplicates, queue, read, save
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.ui.review_app import ReviewApp
+from fieldsync.ui.review_screen import ReviewScreen
+from fieldsync.ui.tables import Tables
+from tests.cast import JBL, rows
+from tests.conftest import Cast
+from tests.directly import sync
+from tests.sync.test_duplicates import AGAIN, AHMAD, person
+from tests.ui.screens import assert_looks, seen
+
+
+@pytest.fixture
+def samar(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Node:
+    """A supervisor's laptop: one man registered twice by two caseworkers, one family given food twice."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    home = read.uuid_text(save.add(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
+    person(people.amal, JBL, AHMAD, household=home)
+    people.clock.tick(60_000)
+    person(people.basim, JBL, AGAIN)
+    for node, provider in ((people.amal, "جمعية البر"), (people.basim, "الهلال الأحمر")):
+        sync(people.amal, people.hq)
+        sync(people.basim, people.hq)
+        fields = {"kind": "food", "period": "2026-10", "quantity": 1, "recipient": home, "provider": provider}
+        save.add(node, "benefit", Changes(set=fields), unit=JBL)
+        people.clock.tick(60_000)
+    for node in people.laptops * 2:
+        sync(node, people.hq)
+    return people.samar
+
+
+def play(node: Node, steps: Callable[[Pilot[None], ReviewScreen], Awaitable[None]], lang: str = "en") -> ReviewApp:
+    """Open the screen on a node and do what a person does."""
+    out = Tables(lang)
+    out.of(node)
+
+    async def run() -> ReviewApp:
+        app = ReviewApp(node, out, pairs=queue.pairs(node))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            await steps(pilot, app.review)
+        return app
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_how_pairs_look(samar: Node, lang: str) -> None:
+    """The two side by side, what differs marked, and why one is asked; no detail is asked of memory."""
+
+    async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
+        assert_looks(pilot.app, f"pair-overlap-{lang}")
+        await pilot.press("down")
+        assert_looks(pilot.app, f"pair-duplicate-{lang}")
+        assert "⚠" not in seen(pilot.app)
+        assert review.decided == 0
+
+    play(samar, steps, lang)
+
+
+def test_a_merge_by_a_key_and_its_undo(samar: Node) -> None:
+    """The second one stays; taken back, they are a question again; then they are two, and nobody is asked again."""
+    (pair,) = duplicates.items(samar)
+
+    async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
+        await pilot.press("down", "2")
+        assert duplicates.item(samar, pair["a"], pair["b"])["same"]
+        kept = duplicates.shown(samar, pair["a"])
+        assert kept["id"] == pair["a"]
+        await pilot.press("u")
+        assert not duplicates.item(samar, pair["a"], pair["b"])["same"]
+        assert review.decided == 0
+        await pilot.press("0")
+        assert duplicates.item(samar, pair["a"], pair["b"])["not_same"]
+        await pilot.press("u")
+        assert [one["a"] for one in duplicates.items(samar)] == [pair["a"]]
+        await pilot.press("0")
+
+    assert play(samar, steps).review.decided == 1
+    assert duplicates.items(samar) == []
+
+
+def test_the_one_too_many_is_cancelled_by_a_key_and_comes_back(samar: Node) -> None:
+    """The first stays, the second goes; taken back, both are there as they were."""
+    (pair,) = doubles.items(samar)
+    before = {record: row.doc for record, row in rows(samar).items() if row.state.type == "benefit"}
+
+    async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
+        await pilot.press("1")
+        assert doubles.items(samar) == []
+        gone = rows(samar)[bytes.fromhex(pair["b"]["record"].replace("-", ""))].doc
+        assert gone.get("state") == "cancelled" or "_deleted" in gone
+        await pilot.press("u")
+        after = {record: rows(samar)[record].doc for record in before}
+        assert {r: {k: v for k, v in doc.items() if k != "_decided"} for r, doc in after.items()} == before
+        assert len(doubles.items(samar)) == 1
+        await pilot.press("0")
+        assert doubles.items(samar) == []
+        assert review.decided == 1
+
+    play(samar, steps)
+
+
+def test_pairs_are_not_for_whoever_may_not_decide_on_both(people: Cast, samar: Node) -> None:
+    """A caseworker's queue has none."""
+    assert queue.pairs(people.amal) == []
+    assert [one.kind for one in queue.pairs(samar)] == [queue.OVERLAP, queue.DUPLICATE]
