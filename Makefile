@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 N ?= 100000
 
-.PHONY: demo test test-long lint bench docs lock clean
+.PHONY: demo test test-long lint bench docs words lock clean
 
 demo: $(READY)
 	$(BIN)/fieldsync demo
@@ -27,6 +27,10 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m docs.generate
+
+# every English sentence into fieldsync/locale/*/LC_MESSAGES/fieldsync.po, and these into .mo; names what waits for a translator
+words: $(READY)
+	$(BIN)/python -m docs.words
 
 # the environment: exactly the pinned versions, and this checkout in it
 $(READY): requirements.lock pyproject.toml

@@ -3,15 +3,15 @@
 import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from fieldsync import errors
-from fieldsync.commands import Settings
+from fieldsync.commands import Settings, helping
 
 EVERYWHERE = (
     "Everywhere, before or after the command's name: --json, --home DIR, --lang ar|en, --rtl auto|logical|visual|plain, "
@@ -39,38 +39,53 @@ def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
     """Return what runs a command line's words and returns the exit code; the words' faults are Usage."""
 
     def run(words: list[str], settings: Settings) -> int:
-        group = _command("fieldsync", tree)
+        group = command("fieldsync", tree, settings)
         try:
             code = group.main(args=words, prog_name="fieldsync", standalone_mode=False, obj=settings)
         except typer.Abort:
             raise KeyboardInterrupt from None
         except SystemExit:  # how typer leaves when nobody reads its output any more
             raise BrokenPipeError from None
+        except helping.NoArgsIsHelpError as fault:
+            if settings.json:
+                raise helping.usage(fault) from fault
+            sys.stderr.write(fault.message + "\n")
+            return errors.Usage.exit
         except typer.TyperException as fault:
-            raise errors.Usage(reason="words", message=fault.format_message(), command=_path(fault)) from fault
+            raise helping.usage(fault) from fault
         return code if isinstance(code, int) else 0
 
     return run
 
 
-def _path(fault: BaseException) -> str:
-    return str(getattr(getattr(fault, "ctx", None), "command_path", "fieldsync"))
+def command(name: str, node: Leaf | Branch, settings: Settings) -> Any:
+    """Return a command or a group, its help in the language that the settings speak."""
+    made = _leaf(name, node) if isinstance(node, Leaf) else _branch(name, node, settings)
+    made.lang, made.rtl = settings.language, settings.rtl
+    helping.translate(made, settings.language)
+    return made
 
 
-def _command(name: str, node: Leaf | Branch) -> Any:
-    plain = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
-    if isinstance(node, Leaf):
-        app = typer.Typer(**plain)  # type: ignore[arg-type]  # one set of options for both kinds
-        app.command(name, epilog=EVERYWHERE)(_function(node.function))
-        return typer.main.get_command(app)
+_PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
+
+
+def _leaf(name: str, node: Leaf) -> Any:
+    app = typer.Typer(**_PLAIN)
+    app.command(name, epilog=EVERYWHERE, cls=helping.Command)(_function(node.function))
+    return typer.main.get_command(app)
+
+
+def _branch(name: str, node: Branch, settings: Settings) -> Any:
     default = node.default
-    options = {"cls": _Group, "invoke_without_command": default is not None, "no_args_is_help": default is None}
     text = node.help if default is None else f"{node.help}\n\n{_example(_function(default))}"
-    app = typer.Typer(name=name, help=text, epilog=EVERYWHERE, **plain, **options)  # type: ignore[arg-type]  # as above
+    app = typer.Typer(
+        name=name, help=text, epilog=EVERYWHERE, cls=_Group, invoke_without_command=default is not None,
+        no_args_is_help=default is None, **_PLAIN,
+    )  # fmt: skip
     app.callback()(_alone(_function(default)) if default else _nothing)
     group = typer.main.get_group(app)
     assert isinstance(group, _Group)
-    group.branch = node
+    group.branch, group.settings = node, settings
     return group
 
 
@@ -99,14 +114,15 @@ def _function(name: str) -> Callable[..., Any]:
     return found
 
 
-class _Group(TyperGroup):
+class _Group(helping.Group):
     """A group whose commands are made when they are asked for."""
 
     branch: Branch
+    settings: Settings
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
         return list(self.branch.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
         node = self.branch.commands.get(cmd_name)
-        return None if node is None else _command(cmd_name, node)
+        return None if node is None else command(cmd_name, node, self.settings)

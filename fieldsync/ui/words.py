@@ -1,12 +1,15 @@
 """Words for people, in English and Arabic: errors by their code with their facts filled in, and what commands say.
 
-An error says what happened and what was kept; its hint says what to do next. The catalogues are the packages words_en and words_ar.
+An error says what happened and what was kept; its hint says what to do next. English stands in the package words_en and in the
+commands' own help; other languages are gettext catalogues in fieldsync/locale (`make words` keeps them).
 """
 
+import gettext
 import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fieldsync import errors
@@ -14,17 +17,48 @@ from fieldsync.core import safetext
 from fieldsync.schema.model import Field, Schema
 
 Catalogue = Mapping[str, str]
+EXAMPLE = "Example: "  # how the last paragraph of a command's help begins
+HELP = "help"  # the context of what is said about commands
+LOCALE = Path(__file__).parents[1] / "locale"
 _LONGEST = 12  # of a list of choices; more of them help nobody in one line
 
 
 @cache
 def catalogue(lang: str) -> Catalogue:
-    """Return a language's words by key, from all modules of its package."""
-    package = importlib.import_module(f"fieldsync.ui.words_{lang}")
+    """Return a language's words by key."""
+    if lang != "en":
+        said = _translations(lang)
+        return {key: said.pgettext(key, text) for key, text in catalogue("en").items()}
+    package = importlib.import_module("fieldsync.ui.words_en")
     modules = (
         importlib.import_module(f"{package.__name__}.{found.name}") for found in pkgutil.iter_modules(package.__path__)
     )
     return {key: text for module in modules for key, text in module.WORDS.items()}
+
+
+@cache
+def _translations(lang: str) -> gettext.NullTranslations:
+    return gettext.translation("fieldsync", LOCALE, [lang], fallback=True)
+
+
+def paragraphs(text: str) -> list[str]:
+    """Return the sentences of a command's help, each of which is translated by itself; an example is none."""
+    parts = (" ".join(part.split()) for part in text.split("\n\n"))
+    return [part for part in parts if part and not part.startswith(EXAMPLE)]
+
+
+def helped(text: str, lang: str) -> str:
+    """Return a command's help in a language."""
+    if lang == "en" or not text:
+        return text
+    said = _translations(lang)
+    told = [
+        f"{phrase('help_example', lang)}: {part.removeprefix(EXAMPLE)}"
+        if part.startswith(EXAMPLE)
+        else said.pgettext(HELP, " ".join(part.split()))
+        for part in text.split("\n\n")
+    ]
+    return "\n\n".join(told)
 
 
 def phrase(key: str, lang: str, **facts: object) -> str:

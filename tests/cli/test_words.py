@@ -24,8 +24,8 @@ def _kinds(kind: type[errors.FieldsyncError]) -> list[type[errors.FieldsyncError
 
 def test_both_languages_say_the_same() -> None:
     """The same keys, each with the same facts; what is in Arabic has Arabic letters."""
-    assert ENGLISH.keys() == ARABIC.keys()
     assert [key for key in ENGLISH if _facts(ENGLISH[key]) != _facts(ARABIC[key])] == []
+    # a sentence without a translation is shown in English: CONTRIBUTING.md tells how words are added
     silent = [key for key, text in ARABIC.items() if not re.search("[\u0621-\u064a]", re.sub(r"\{\w+\}", "", text))]
     assert set(silent) <= {"in_conflict_n"}
 

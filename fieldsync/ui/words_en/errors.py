@@ -11,8 +11,6 @@ WORDS = {
     "unexpected.store busy!": "Wait until it has finished, then do it again.",
     "usage": "The command is not complete, or its words are off.",
     "usage!": "See: fieldsync --help",
-    "usage.words": "{message}",
-    "usage.words!": "See: {command} --help",
     "usage.lang": "There is no such language here.",
     "usage.lang!": "Give one of: {known}.",
     "usage.rtl": "There is no such direction.",
