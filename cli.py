@@ -11,7 +11,7 @@ from fieldsync.commands.tree import Branch, Leaf, grow
 
 TREE = Branch(
     "Offline-first records for people who work where there is no signal.",
-    "laptop:status",
+    "standing:standing",
     {
         "status": Leaf("laptop:status"),
         "join": Leaf("joining:join"),

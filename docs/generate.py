@@ -1,4 +1,4 @@
-"""Writes the documentation that code knows better than people: docs/cli.md, and the worked examples on docs/formats' pages.
+"""Writes the documentation that code knows better than people: docs/cli.md in both languages, and the worked examples on docs/formats' pages.
 
 An example stands between `<!-- example: NAME -->` and `<!-- end -->`; NAME is one of docs/examples.py.
 """
@@ -15,10 +15,11 @@ from docs.examples import EXAMPLES
 
 HERE = Path(__file__).parent
 _MARKED = re.compile(r"(<!-- example: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_INTRODUCTION = """\
+_INTRODUCTION = {
+    "en": """\
 # Commands
 
-Made by `make docs` from the commands' own help; a test compares the two.
+Made by `make docs` from the commands' own help; a test compares the two. [بالعربية](cli.ar.md).
 
 Every command takes these, before or after its name:
 
@@ -27,6 +28,7 @@ Every command takes these, before or after its name:
 | `--home DIR` | `FIELDSYNC_HOME` | the folder of this node's store; without it the platform's folder for data |
 | `--passphrase-file FILE` | `FIELDSYNC_PASSPHRASE` | what opens the store; without either a prompt asks. `FIELDSYNC_KEY_FILE` names a key file (32 bytes or more) |
 | `--lang ar\\|en` | `FIELDSYNC_LANG` | the language; without it that of the locale |
+| `--rtl auto\\|logical\\|visual\\|plain` | `FIELDSYNC_RTL` | how Arabic is written on this terminal; see `fieldsync doctor rtl` |
 | `--json` | | one JSON document on standard output, also for an error: `{"error": {"code", "message", "hint", "facts"}}` |
 
 A record is named by its id, its code, or any unique beginning of either (four characters at least).
@@ -43,7 +45,38 @@ A record is named by its id, its code, or any unique beginning of either (four c
 | 7 | refused: role, unit, revoked, invite |
 | 8 | damaged or tampered with |
 | 9 | a person must decide first |
-"""
+""",
+    "ar": """\
+# الأوامر
+
+تصنع هذه الصفحة `make docs` من شرح الأوامر نفسها، ويقارن اختبارٌ بينهما. [In English](cli.md).
+
+يقبل كل أمر ما يلي، قبل اسمه أو بعده:
+
+| الخيار | أو المتغيّر | المعنى |
+|---|---|---|
+| `--home DIR` | `FIELDSYNC_HOME` | مجلد مخزن هذه العقدة؛ وبدونه مجلد البيانات المعتاد في النظام |
+| `--passphrase-file FILE` | `FIELDSYNC_PASSPHRASE` | ما يفتح المخزن؛ وبدونهما يُسأل عنه. ويسمّي `FIELDSYNC_KEY_FILE` ملف مفتاح (32 بايتاً أو أكثر) |
+| `--lang ar\\|en` | `FIELDSYNC_LANG` | اللغة؛ وبدونه لغة النظام |
+| `--rtl auto\\|logical\\|visual\\|plain` | `FIELDSYNC_RTL` | كيف تُكتب العربية على هذه الطرفية؛ انظر `fieldsync doctor rtl` |
+| `--json` | | مستند JSON واحد على الخرج القياسي، وكذلك عند الخطأ: `{"error": {"code", "message", "hint", "facts"}}` |
+
+يُسمّى السجلّ بمعرّفه أو برمزه أو بأي أول منهما لا يدل على غيره (أربعة أحرف على الأقل).
+
+| رمز الخروج | المعنى |
+|---|---|
+| 0 | تمّ |
+| 1 | خلل عندنا أو في الجهاز |
+| 2 | كلمات الأمر غير صحيحة |
+| 3 | مُدخل غير صالح |
+| 4 | مقفل، أو عبارة السر خاطئة |
+| 5 | لا يوجد شيء كهذا |
+| 6 | لا اتصال بالخادوم |
+| 7 | مرفوض: الدور أو الوحدة أو الإلغاء أو الدعوة |
+| 8 | تالف أو متلاعَب به |
+| 9 | يجب أن يقرر شخص أولاً |
+""",
+}
 
 
 def paths() -> list[tuple[str, ...]]:
@@ -60,7 +93,7 @@ def paths() -> list[tuple[str, ...]]:
     return list(walk(TREE, ()))
 
 
-def help_of(words: tuple[str, ...]) -> str:
+def help_of(words: tuple[str, ...], lang: str = "en") -> str:
     """Return what `fieldsync WORDS --help` prints, whatever terminal and language this runs in."""
     from cli import TREE
     from fieldsync.commands import Settings
@@ -68,7 +101,7 @@ def help_of(words: tuple[str, ...]) -> str:
 
     said = io.StringIO()
     before = dict(os.environ)
-    os.environ.update({"COLUMNS": "100", "NO_COLOR": "1", "FIELDSYNC_LANG": "en", "TERM": "dumb"})
+    os.environ.update({"COLUMNS": "100", "NO_COLOR": "1", "FIELDSYNC_LANG": lang, "TERM": "dumb"})
     try:
         with contextlib.redirect_stdout(said):
             grow(TREE)([*words, "--help"], Settings())
@@ -78,10 +111,10 @@ def help_of(words: tuple[str, ...]) -> str:
     return re.sub(r"[ \t]+$", "", said.getvalue(), flags=re.MULTILINE).strip()
 
 
-def cli_page() -> str:
-    """Return docs/cli.md."""
-    sections = [f"## fieldsync {' '.join(words)}\n\n```text\n{help_of(words)}\n```\n" for words in paths()]
-    return "\n".join([_INTRODUCTION, *sections])
+def cli_page(lang: str) -> str:
+    """Return docs/cli.md, or that of another language."""
+    sections = [f"## fieldsync {' '.join(words)}\n\n```text\n{help_of(words, lang)}\n```\n" for words in paths()]
+    return "\n".join([_INTRODUCTION[lang], *sections])
 
 
 def with_examples(page: str) -> str:
@@ -92,7 +125,7 @@ def with_examples(page: str) -> str:
 def pages() -> dict[Path, str]:
     """Return every page that is made or has parts that are, as it should be."""
     made = {page: with_examples(page.read_text("utf-8")) for page in sorted((HERE / "formats").glob("*.md"))}
-    return {HERE / "cli.md": cli_page(), **made}
+    return {HERE / "cli.md": cli_page("en"), HERE / "cli.ar.md": cli_page("ar"), **made}
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def test_every_example_stands_on_a_page(made):
     shown = {name for text in made.values() for name in re.findall(r"<!-- example: ([a-z-]+) -->", text)}
     assert shown == set(generate.EXAMPLES)
     bare = {page.stem for page, text in made.items() if "<!-- example: " not in text}
-    assert bare == {"cli", "schema"}
+    assert bare == {"cli", "cli.ar", "schema"}
 
 
 def test_every_command_is_documented_with_an_example(made):
@@ -47,6 +47,18 @@ def test_every_command_is_documented_with_an_example(made):
         name for name, shown in sections.items() if "Example: fieldsync" not in shown and "Commands:" not in shown
     ]
     assert without == []
+
+
+def test_both_languages_document_the_same_commands(made):
+    """The Arabic page has the same commands and options as the English one, and no English sentence."""
+    english, arabic = made[generate.HERE / "cli.md"], made[generate.HERE / "cli.ar.md"]
+    assert re.findall(r"^## .*", english, re.MULTILINE) == re.findall(r"^## .*", arabic, re.MULTILINE)
+    options = re.compile(r"^(?:Options|الخيارات):\n((?:  .*\n)+)", re.MULTILINE)
+    named = [re.findall(r"^  (--[a-z-]+)", "".join(options.findall(page)), re.MULTILINE) for page in (english, arabic)]
+    assert len(named[0]) > 200
+    assert named[0] == named[1]
+    typed = re.compile(r"`[^`]*`|^ {2,}fieldsync .*(?:\n {4}.*)*|\.\w+", re.MULTILINE)
+    assert re.findall(r"(?:\b[a-z]{2,} ){3,}", typed.sub("", arabic)) == []
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -72,7 +84,7 @@ def _headings(page: Path) -> set[str]:
 def test_commands_on_the_pages_are_real():
     """What the README and the pages tell people to type exists, with these options."""
     known = set(generate.paths())
-    typed = [line for page in PAGES if page.name != "cli.md" for line in _commands(page)]
+    typed = [line for page in PAGES if page.name not in {"cli.md", "cli.ar.md"} for line in _commands(page)]
     assert len(typed) > 15
     for line in typed:
         words = [word for word in shlex.split(line, comments=True) if word != "&"][1:]

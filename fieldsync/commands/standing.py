@@ -1,0 +1,43 @@
+"""Where one stands: what `fieldsync` alone says."""
+
+from typing import Any
+
+import typer
+
+from fieldsync.commands import opened, settings_of, tell
+
+DECIDERS = frozenset({"supervisor", "admin"})
+
+
+def standing(ctx: typer.Context) -> None:
+    """Show where one stands: what is due, unsent and in conflict, the last sync, and what to do next.
+
+    Example: fieldsync
+    """
+    from fieldsync.commands import syncing
+    from fieldsync.sync import agenda
+    from fieldsync.ui import standing as pictures
+
+    if not (settings_of(ctx).folder / "slots.json").exists():
+        found: dict[str, Any] = {"store": None, "next": ["join", "demo"]}
+        tell(ctx, found, lambda out: pictures.begin(out, str(settings_of(ctx).folder)))
+        return
+    with opened(ctx) as node:
+        told = syncing.status(node)
+        due = agenda.due(node, until=node.today()) if node.is_laptop else []
+        names = ("device", "person", "role", "units", "unsent", "conflicts", "last_sync")
+        found = {name: told[name] for name in names}
+        found |= {"due": len(due), "late": sum(one["days"] > 0 for one in due), "aside": len(told["refused"])}
+        found["next"] = _next(found, laptop=node.is_laptop)
+        tell(ctx, found, lambda out: pictures.stands(out, found, laptop=node.is_laptop))
+
+
+def _next(found: dict[str, Any], *, laptop: bool) -> list[str]:
+    """Return what to do, the most urgent first."""
+    wanted = {
+        "status": found["aside"],
+        "review": found["conflicts"] and found["role"] in DECIDERS,
+        "agenda": found["due"],
+        "sync": laptop and (found["unsent"] or not found["last_sync"]),
+    }
+    return [name for name, there in wanted.items() if there] or ["add" if laptop else "devices"]

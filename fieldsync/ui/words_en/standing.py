@@ -1,0 +1,18 @@
+"""What `fieldsync` alone says."""
+
+WORDS = {
+    "stands_empty": "This computer has no store yet (looked for in {folder}).",
+    "stands_due": "due today: {n}, late: {late}",
+    "stands_no_due": "nothing is due today",
+    "stands_aside": "saves that the server kept aside: {n}",
+    "stands_next": "Next:",
+    "stands_next_join": "with an invite from your office",
+    "stands_next_demo": "to see how it works, without an invite",
+    "stands_next_status": "see what was kept aside, and why",
+    "stands_next_review": "decide the conflicts",
+    "stands_next_agenda": "see what is due",
+    "stands_next_sync": "send and fetch, as soon as there is a line",
+    "stands_next_add": "register a family",
+    "stands_next_devices": "see who is enrolled",
+    "stands_help": "all commands",
+}

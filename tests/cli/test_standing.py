@@ -1,0 +1,44 @@
+"""`fieldsync` alone says where one stands, and what comes next."""
+
+from tests.cli.conftest import World
+
+
+def test_without_a_store_it_says_how_to_begin(world: World) -> None:
+    """A fresh computer: an invite or the demo, in both languages, and that is no error."""
+    said = world.here("nobody")
+    assert (said.code, said.err) == (0, "")
+    assert "fieldsync join INVITE" in said.out
+    assert "بدعوة من مكتبك: fieldsync join INVITE" in world.here("nobody", "--lang", "ar").out
+    assert world.json("nobody") == {"store": None, "next": ["join", "demo"]}
+
+
+def test_what_is_unsent_is_said_until_it_is_sent(world: World) -> None:
+    """A new record waits for a sync; after it the next thing is the next family."""
+    world.start()
+    world.json("amal", "sync")
+    before = world.json("amal")
+    assert (before["unsent"], before["next"]) == (0, ["add"])
+    world.json("amal", "add", "household", "--set", "family_name=أحمد")
+    told = world.json("amal")
+    assert (told["unsent"], told["next"]) == (1, ["sync"])
+    said = world.here("amal").out
+    assert "1 saves not sent yet" in said
+    assert "fieldsync sync" in said
+    world.json("amal", "sync")
+    assert world.json("amal")["next"] == ["add"]
+
+
+def test_a_supervisor_is_sent_to_the_review_and_a_caseworker_is_not(world: World) -> None:
+    """A conflict is decided by those who may."""
+    world.start()
+    code = world.json("amal", "add", "household", "--set", "family_name=أحمد")["code"]
+    for who in ("amal", "basim", "samar"):
+        world.json(who, "sync")
+    for who, name in (("amal", "خليل"), ("basim", "حداد")):
+        world.json(who, "edit", code, "--set", f"family_name={name}")
+    for who in ("amal", "basim", "amal", "samar"):
+        world.json(who, "sync")
+    assert world.json("samar")["next"] == ["review"]
+    told = world.json("amal")
+    assert told["conflicts"] == 1
+    assert "review" not in told["next"]
