@@ -78,20 +78,25 @@ class Ledger(Numbered):
         """Give a device other letters: those that the server above has for this one."""
         self.sql(f"UPDATE device SET letters = ?, arrival = {_NEXT} WHERE id = ?", (letters, device))
 
-    def name_device(self, device: bytes, letters: str, person: str) -> None:
-        """Remember the name of a device that is enrolled elsewhere."""
+    def name_device(self, device: bytes, letters: str, person: str, units: Sequence[str] = ()) -> None:
+        """Remember the name of a device that is enrolled elsewhere, and for which units it works."""
         self.device_number(device)
         self.sql(
             f"UPDATE device SET letters = ?, person = ?, arrival = {_NEXT} WHERE id = ? AND letters IS NULL",
             (letters, person, device),
         )
+        grants = msgspec.json.encode(
+            [Grant(unit, "") for unit in units]
+        ).decode()  # what it may do is the servers' to know
+        self.sql("UPDATE device SET grants = ? WHERE id = ? AND key IS NULL", (grants, device))
 
-    def named_devices(self, after: int) -> list[tuple[int, bytes, str, str]]:
-        """Return (arrival, id, letters, person) of the devices that have a name and changed since an arrival."""
-        query = (
-            "SELECT arrival, id, letters, person FROM device WHERE arrival > ? AND letters IS NOT NULL ORDER BY arrival"
+    def named_devices(self, after: int) -> list[tuple[int, bytes, str, str, tuple[str, ...]]]:
+        """Return (arrival, id, letters, person, units) of the devices that have a name and changed since an arrival."""
+        found = self.sql(
+            "SELECT arrival, id, letters, person, grants FROM device WHERE arrival > ? AND letters IS NOT NULL ORDER BY arrival",
+            (after,),
         )
-        return [tuple(row) for row in self.sql(query, (after,))]
+        return [(*row, tuple(grant.unit for grant in _grants(grants or "[]"))) for *row, grants in found]
 
     def set_grants(self, device: bytes, grants: Sequence[Grant], at: int) -> None:
         """Change what a device may do, since a moment (milliseconds); units that it may not see any more are its former ones."""

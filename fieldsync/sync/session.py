@@ -240,8 +240,8 @@ class Client:
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         if ack.refusals:
             self._told.put(tx, "refused", ack.refusals)
-        for number, device, letters, person in ack.devices:
-            tx.name_device(device, letters, person)
+        for number, device, letters, person, units in ack.devices:
+            tx.name_device(device, letters, person, units)
             if not self.branch:  # a branch gets them whole, in a frame of their own
                 self._told.put(tx, "devices", number)
         for number, server, seq, at in ack.receipts:

@@ -69,7 +69,8 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     chain: bytes
     refused: tuple[tuple[int, str, str], ...] = ()
     grants: tuple[tuple[str, str], ...] | None = None  # when they are others than the hello's
-    devices: tuple[tuple[int, bytes, str, str], ...] = ()  # (number, id, letters, person) of those enrolled since
+    # (number, id, letters, person, units) of those enrolled since
+    devices: tuple[tuple[int, bytes, str, str, tuple[str, ...]], ...] = ()
     refusals: Count = 0  # how far `refused` goes
     receipts: tuple[tuple[Count, bytes, Count, Count], ...] = ()  # (number, server, seq, milliseconds) from further up
     servers: tuple[tuple[bytes, str, str, bytes, str], ...] | None = (
