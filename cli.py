@@ -203,14 +203,14 @@ def _where(fault: BaseException) -> str:
 
 
 def _say(error: errors.FieldsyncError, settings: commands.Settings) -> int:
-    from fieldsync.ui import words
+    from fieldsync.ui import terminal, words
 
     message, hint = words.explain(error, settings.language, settings.schema)
     if settings.json:
         told = {"code": error.code, "message": message, "hint": hint, "facts": error.facts}
         commands.write_json({"error": told})
     else:
-        sys.stderr.write("\n".join(line for line in (message, hint) if line) + "\n")
+        terminal.aside("\n".join(line for line in (message, hint) if line), settings.language, settings.rtl)
     return error.exit
 
 

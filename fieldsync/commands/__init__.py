@@ -175,7 +175,7 @@ def bar(ctx: typer.Context) -> "Bar":
     from fieldsync.ui.terminal import Bar
 
     settings = settings_of(ctx)
-    return Bar(settings.language, quiet=settings.json)
+    return Bar(settings.language, settings.rtl, quiet=settings.json)
 
 
 def at_terminal() -> bool:

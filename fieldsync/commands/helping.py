@@ -46,7 +46,7 @@ class Formatter(HelpFormatter):
     def write_heading(self, heading: str) -> None:
         """Write a heading in the person's language."""
         said = words.phrase(f"help_{heading.lower()}", self.lang) + ":"
-        self.write(f"{'':>{self.current_indent}}{direction.alone(said, self.form, rtl=self.lang == 'ar')}\n")
+        self.write(direction.written(f"{'':>{self.current_indent}}{said}", self.form, rtl=self.lang == "ar") + "\n")
 
     def write_text(self, text: str) -> None:
         """Write paragraphs; what is to be typed stands on lines of its own, in its own direction."""
@@ -59,7 +59,8 @@ class Formatter(HelpFormatter):
             said, _, typed = part.partition(": fieldsync ")
             lines = self._sentence(said + (":" if typed else ""), self.width - self.current_indent)
             if typed:
-                lines += wrap_text("fieldsync " + typed, self.width - 4, subsequent_indent="  ").splitlines()
+                shown = wrap_text("fieldsync " + typed, self.width - 4, subsequent_indent="  ").splitlines()
+                lines += [direction.written(line, self.form, rtl=False) for line in shown]
             parts.append("\n".join(inset + line for line in lines))
         self.write("\n\n".join(parts) + "\n")
 

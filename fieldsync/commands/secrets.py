@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from pathlib import Path
 
 from fieldsync import errors
@@ -93,25 +92,23 @@ def change(settings: Settings, new_file: str) -> dict[str, object]:
 
 def new_passphrase(lang: str) -> str:
     """Ask for a new passphrase until it was typed twice the same. NoSecret."""
+    from fieldsync.ui import terminal, words
+
     while True:
         first = _asked("passphrase_new", lang)
         if first and first == _asked("passphrase_again", lang):
             return first
-        sys.stderr.write(_phrase("passphrase_differ", lang) + "\n")
+        terminal.aside(words.phrase("passphrase_differ", lang), lang)
 
 
 def _asked(what: str, lang: str) -> str:
     from getpass import getpass
 
+    from fieldsync.ui import terminal, words
+
     if not at_terminal():
         raise errors.NoSecret
-    return getpass(_phrase(what, lang) + " ")
-
-
-def _phrase(what: str, lang: str) -> str:
-    from fieldsync.ui import words
-
-    return words.phrase(what, lang)
+    return getpass(terminal.beside(words.phrase(what, lang), lang) + " ")
 
 
 def _first_line(path: Path) -> str:

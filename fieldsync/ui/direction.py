@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 
 FORMS = ("isolates", "marks", "visual", "plain")
 CHOICES = ("auto", "logical", "visual", "plain")  # what a person may ask for: `logical` is isolates or marks
-_LEFT, _FIRST, _END, _MARK = "\u2066", "\u2068", "\u2069", "\u200e"  # isolates and their end, left-to-right mark
-_CONTROLS = {ord(sign): None for sign in (_LEFT, _FIRST, _END, _MARK)}
+# isolates and their end, left-to-right mark
+_LEFT, _RIGHT, _FIRST, _END, _MARK = "\u2066", "\u2067", "\u2068", "\u2069", "\u200e"
+_CONTROLS = {ord(sign): None for sign in (_LEFT, _RIGHT, _FIRST, _END, _MARK)}
 _VTE_WITH_ISOLATES = 5_800
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # a date, a code, a unit or a phone: the bidi rules would turn round what hyphens and slashes join
-_NUMBERED = re.compile(r"\+?[0-9A-Za-z]+(?:[-/:.,@_+ ]{1,3}[0-9A-Za-z]+)*")
+_NUMBERED = re.compile(
+    r"(?<!\S)--[a-z][a-z-]*(?:[ =][0-9A-Za-z]+)?"  # an option and its value: what is to be typed
+    r"|\+?[0-9A-Za-z]+(?:[-/:.,@_+ ]{1,3}[0-9A-Za-z]+)*"
+)
 _COMBINING = re.compile("([\u064b-\u065f\u0670]+)([^\u064b-\u065f\u0670])")
+_ARABIC_FIRST = re.compile(
+    "^\u2068(?=[\u0590-\u08ff])([^\u2066-\u2069]*)\u2069"
+)  # kept apart at the beginning of an Arabic line
+_BRACKETS = ("()", "[]", "{}", "«»")
 _REMEMBERED = "terminals.json"
 
 
@@ -131,6 +139,8 @@ def bare(text: str) -> str:
 def alone(line: str, form: str, *, rtl: bool) -> str:
     """Return a line, cut already, that stands beside others on a screen: written as it is to be, and kept to itself."""
     shown = written(line, form, rtl=rtl)
+    if form == "isolates" and rtl and _RIGHT in shown:
+        return shown if line.startswith(" ") else shown.removeprefix(" ")  # it is kept to itself by that
     return shown if form == "visual" else apart(shown, form)
 
 
@@ -138,14 +148,26 @@ def written(text: str, form: str, *, rtl: bool) -> str:
     """Return a whole line as it is to be written; `rtl` where it is an Arabic one. Dates, codes and phones stay as they are."""
     if form in {"plain", "marks"} or not _RIGHT_TO_LEFT.search(text):
         return text
-    kept = _NUMBERED.sub(lambda found: f"{_LEFT}{found[0]}{_END}" if _is_joined(found[0]) else found[0], text)
+    inset = text[: len(text) - len(text.lstrip(" "))]
+    kept = _NUMBERED.sub(
+        lambda found: f"{_LEFT}{found[0]}{_END}" if _is_joined(found[0]) else found[0], text[len(inset) :]
+    )
     if form == "isolates":
-        return kept
-    return _turned(joined(kept), rtl=rtl)
+        return _told(inset, kept) if rtl else inset + kept
+    return inset + _turned(joined(kept), rtl=rtl)
+
+
+def _told(inset: str, line: str) -> str:
+    """Say that a line is an Arabic one: such terminals take all for left-to-right ones.
+
+    What says so belongs to the cell before it, so that there has to be one, and only one sign fits there.
+    """
+    line = _ARABIC_FIRST.sub(r"\1", line)
+    return f"{inset or ' '}{_RIGHT}{' ' if line.startswith((_LEFT, _FIRST)) else ''}{line}{_END}"
 
 
 def _is_joined(text: str) -> bool:
-    return not text.isalnum() and any(map(str.isdecimal, text))
+    return text.startswith("--") or (not text.isalnum() and any(map(str.isdecimal, text)))
 
 
 def joined(text: str) -> str:
@@ -160,7 +182,25 @@ def _turned(text: str, *, rtl: bool | None) -> str:
         return text
     base = {True: "R", False: "L", None: None}[rtl]
     shown = bare(str(turner[1](text, base_dir=base)))
-    return _COMBINING.sub(r"\2\1", shown)  # a mark follows its letter on every terminal
+    return _paired(_COMBINING.sub(r"\2\1", shown))  # a mark follows its letter on every terminal
+
+
+def _paired(shown: str) -> str:
+    """Return turned text whose brackets embrace again: the library turns their order round, not themselves."""
+    signs = list(shown)
+    for first, last in _BRACKETS:
+        opened, turned = 0, []
+        for at, sign in enumerate(shown):
+            if sign == first and turned:
+                before = turned.pop()
+                signs[before], signs[at] = first, last
+            elif sign == first:
+                opened += 1
+            elif sign == last and opened:
+                opened -= 1
+            elif sign == last:
+                turned.append(at)
+    return "".join(signs)
 
 
 def lines(text: str, form: str, width: int, *, rtl: bool) -> list[str]:

@@ -26,6 +26,23 @@ _PIPE_WIDTH = 1_000  # nobody's lines are wrapped in a pipe
 _PATIENCE = 1.0  # seconds before a bar appears
 
 
+def beside(text: str, lang: str, rtl: str = "") -> str:
+    """Return lines for standard error or a question on it, written as the terminal there wants Arabic."""
+    if not sys.stderr.isatty():
+        return text
+    form = direction.form_for(os.environ, tty=True, asked=rtl)
+    width = shutil.get_terminal_size().columns
+    parts = (direction.lines(part, form, width, rtl=lang == "ar") for part in text.split("\n"))
+    return "\n".join(line for part in parts for line in part)
+
+
+def aside(text: str, lang: str, rtl: str = "") -> None:
+    """Write lines to standard error, beside what a command gives."""
+    encoding = sys.stderr.encoding or "utf-8"
+    sys.stderr.write(beside(text, lang, rtl).encode(encoding, "replace").decode(encoding) + "\n")
+    sys.stderr.flush()
+
+
 class Terminal:
     """What is said to people: on standard output, in their language."""
 
@@ -119,8 +136,9 @@ class Terminal:
 class Bar:
     """A progress bar on standard error: only on a terminal, only after a second, gone when it is done."""
 
-    def __init__(self, lang: str, *, quiet: bool = False) -> None:
+    def __init__(self, lang: str, rtl: str = "", *, quiet: bool = False) -> None:
         self._lang = lang
+        self._rtl = rtl
         self._quiet = quiet
         self._away = False
         self._tty = sys.stderr.isatty()
@@ -147,6 +165,7 @@ class Bar:
             self._tasks[what] = self._progress.add_task("", total=total)
         label = words.phrase(f"bar_{what}", self._lang)
         shown = label if total else f"{label} {done:,}"
+        shown = beside(shown, self._lang, self._rtl)
         self._progress.update(self._tasks[what], completed=done, total=total, description=shown)
 
     def waiting(self, now: Any) -> None:
@@ -171,11 +190,9 @@ class Bar:
             return
         text = words.phrase(key, self._lang, **facts)
         if self._progress is not None:
-            self._progress.console.print(text, markup=False, highlight=False)
+            self._progress.console.print(beside(text, self._lang, self._rtl), markup=False, highlight=False)
         else:
-            encoding = sys.stderr.encoding or "utf-8"
-            sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-            sys.stderr.flush()
+            aside(text, self._lang, self._rtl)
 
     def _start(self) -> "Progress":
         from rich import progress as parts

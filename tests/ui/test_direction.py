@@ -51,6 +51,23 @@ def test_a_mark_stays_behind_its_letter() -> None:
     assert unicodedata.combining(shown[-1])  # the first letter's damma: the line ends with it at the right
 
 
+@pytest.mark.parametrize("pair", ["()", "[]", "«»"])
+def test_brackets_embrace_what_they_embraced(pair: str) -> None:
+    """Seen from the left, a bracket opens before it closes, whether Arabic or Latin is inside."""
+    for inside in ("محمد", "abc", "محمد 2026-11-02"):
+        shown = direction.written(f"الاسم {pair[0]}{inside}{pair[1]} جبلة", "visual", rtl=True)
+        assert shown.index(pair[0]) < shown.index(pair[1])
+
+
+def test_an_option_stays_as_it_is_typed() -> None:
+    """Its dashes stand before it, in every form."""
+    line = "الكل مع --limit 0."
+    assert "--limit 0" in direction.written(line, "visual", rtl=True)
+    shown = get_display(direction.written(line, "isolates", rtl=True), base_dir="L").translate(_CONTROLS)
+    assert "--limit 0" in shown
+    assert shown.strip().startswith(".")  # an Arabic line, though the terminal takes it for another
+
+
 @pytest.mark.parametrize("width", [8, 12, 20, 60])
 def test_long_text_is_cut_before_it_is_turned(width: int) -> None:
     """The first words of a paragraph stand in its first line, and no line is wider than the screen."""
