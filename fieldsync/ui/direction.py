@@ -35,7 +35,7 @@ _COMBINING = re.compile("([\u064b-\u065f\u0670]+)([^\u064b-\u065f\u0670])")
 _ARABIC_FIRST = re.compile(
     "^\u2068(?=[\u0590-\u08ff])([^\u2066-\u2069]*)\u2069"
 )  # kept apart at the beginning of an Arabic line
-_BRACKETS = ("()", "[]", "{}", "«»")
+_BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"))
 _REMEMBERED = "terminals.json"
 
 
@@ -138,10 +138,13 @@ def bare(text: str) -> str:
 
 def alone(line: str, form: str, *, rtl: bool) -> str:
     """Return a line, cut already, that stands beside others on a screen: written as it is to be, and kept to itself."""
-    shown = written(line, form, rtl=rtl)
-    if form == "isolates" and rtl and _RIGHT in shown:
-        return shown if line.startswith(" ") else shown.removeprefix(" ")  # it is kept to itself by that
-    return shown if form == "visual" else apart(shown, form)
+    if not rtl or form not in {"visual", "isolates"} or not _RIGHT_TO_LEFT.search(line):
+        shown = written(line, form, rtl=rtl)
+        return shown if form == "visual" else apart(shown, form)
+    kept = _kept(line)
+    if form == "visual":
+        return _turned(joined(kept), rtl=True)
+    return _RIGHT + _ARABIC_FIRST.sub(r"\1", kept) + _END
 
 
 def written(text: str, form: str, *, rtl: bool) -> str:
@@ -149,12 +152,15 @@ def written(text: str, form: str, *, rtl: bool) -> str:
     if form in {"plain", "marks"} or not _RIGHT_TO_LEFT.search(text):
         return text
     inset = text[: len(text) - len(text.lstrip(" "))]
-    kept = _NUMBERED.sub(
-        lambda found: f"{_LEFT}{found[0]}{_END}" if _is_joined(found[0]) else found[0], text[len(inset) :]
-    )
+    kept = _kept(text[len(inset) :])
     if form == "isolates":
         return _told(inset, kept) if rtl else inset + kept
     return inset + _turned(joined(kept), rtl=rtl)
+
+
+def _kept(text: str) -> str:
+    """Return text whose dates, codes, phones and options are kept as they are."""
+    return _NUMBERED.sub(lambda found: f"{_LEFT}{found[0]}{_END}" if _is_joined(found[0]) else found[0], text)
 
 
 def _told(inset: str, line: str) -> str:
@@ -189,7 +195,8 @@ def _paired(shown: str) -> str:
     """Return turned text whose brackets embrace again: the library turns their order round, not themselves."""
     signs = list(shown)
     for first, last in _BRACKETS:
-        opened, turned = 0, []
+        opened = 0
+        turned: list[int] = []
         for at, sign in enumerate(shown):
             if sign == first and turned:
                 before = turned.pop()
