@@ -139,7 +139,7 @@ _step = st.one_of(
 )
 
 
-@settings(max_examples=20 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(tuple(_SERVERS)), st.lists(_step, max_size=25))
 def test_whatever_the_order_nothing_is_lost_or_doubled(one: str, steps: list[Any]) -> None:
     """Notes, counts and records of both copies are there once, and both values of a field that both wrote."""

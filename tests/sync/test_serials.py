@@ -106,7 +106,7 @@ _step = st.one_of(
 )
 
 
-@settings(max_examples=15 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_step, max_size=25))
 def test_no_number_is_missing_or_given_twice(steps: list[Any]) -> None:
     """Whatever the order, the cuts and the server: from 1 on, each once, per office and year."""
