@@ -77,8 +77,10 @@ def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
             yield from _rights(folder)
             with node.store.read() as tx:
                 servers = tx.servers()
-            for server in servers:
-                yield from _server(server)
+            asked = [one for server in servers for one in _server(server)]
+            yield from asked
+            if not any(one["check"] == "clock" or one["state"] == "bad" for one in asked):
+                yield _own_clock(max((one.synced or 0 for one in servers), default=0))
             if not servers and node.is_laptop:
                 yield _finding("server", "warn", reason="none")
     except errors.NoStore:
@@ -91,6 +93,18 @@ def _rights(folder: Path) -> Iterator[Finding]:
     """Others who use this computer must not even see the store's noise, where the system knows such rights."""
     if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) & 0o077:
         yield _finding("rights", "warn", folder=str(folder))
+
+
+def _own_clock(synced: int) -> Finding:
+    """Nobody tells what time it is: at least it is not before the last sync."""
+    from fieldsync.core import stamp
+    from fieldsync.sync.node import wall_clock
+
+    now = wall_clock()
+    shown = stamp.text(now << stamp.COUNTER_BITS)[:16].replace("T", " ")
+    if now < synced - stamp.TOLERANCE_MS:
+        return _finding("clock", "bad", exit=errors.BadInput.exit, reason="back", now=shown)
+    return _finding("clock", "good", reason="alone", now=shown)
 
 
 def _server(server: "Server") -> Iterator[Finding]:

@@ -82,7 +82,9 @@ def _explained(error: errors.FieldsyncError, lang: str, schema: Schema | None) -
         facts["because"] = because(facts, lang)
     if isinstance(error, errors.SchemaFaults):
         faults: Any = error.facts.get("faults", ())
-        return _filled(words[error.code], facts), "\n".join(_fault(fault, words) for fault in faults)
+        return _filled(words[error.code], facts), "\n".join(
+            [*(_fault(fault, words) for fault in faults), words[f"{error.code}!"]]
+        )
     for code in (f"{error.code}.{reason}", *(kind.code for kind in type(error).__mro__ if hasattr(kind, "code"))):
         if code in words:
             return _filled(words[code], facts), _filled(words.get(code + "!", words.get(error.code + "!", "")), facts)

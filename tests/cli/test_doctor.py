@@ -30,9 +30,25 @@ def test_no_line_is_no_fault(world: World) -> None:
     """A server out of reach is told, with what to do; the exit code stays 0, as work goes on without it."""
     found = world.json("amal", "doctor")
     assert states(found)["server"] == "warn"
+    clock = next(one for one in found if one["check"] == "clock")
+    assert (clock["state"], clock["facts"]["reason"]) == ("good", "alone")
     said = world.here("amal", "doctor", "--lang", "ar")
     assert said.code == 0
     assert "لا اتصال به" in said.out
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+def test_a_clock_that_went_back_is_found_without_a_line(world: World) -> None:
+    """After a flat battery it is 2023 again: before the last sync, which no server is needed to see."""
+    world.start()
+    world.json("amal", "sync")
+    world.stop()
+    done = subprocess.run(
+        ["faketime", "-f", "-3y", *world.command("amal", "doctor", "--json")],
+        env=world.environment, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    clock = next(one for one in msgspec.json.decode(done.stdout) if one["check"] == "clock")
+    assert (done.returncode, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "back")
 
 
 def test_another_server_in_its_place_gets_nothing(world: World, tmp_path: Path) -> None:

@@ -40,6 +40,26 @@ def test_every_error_has_words_of_its_own(kind: type[errors.FieldsyncError], lan
     assert "\n" not in message + hint
 
 
+_KEPT = re.compile(
+    r"nothing|none was|not taken|not sent|was not used|\bkept\b|\bsafe\b|\blost\b|left as it is|it waits|the record shows"
+)
+
+
+def test_every_error_says_what_was_kept_and_what_comes_next() -> None:
+    """Whatever went wrong: a hint tells what to do, and where something could have been changed, it says what was not."""
+    kinds = {kind.code: kind for kind in _kinds(errors.FieldsyncError)}
+    keys = [key for key in ENGLISH if key.partition(".")[0].rstrip("!") in kinds and not key.endswith("!")]
+    assert len(keys) > 150
+    assert [key for key in keys if f"{key}!" not in ENGLISH and f"{key.partition('.')[0]}!" not in ENGLISH] == []
+    # who asked for what is not there, mistyped, or read a report has changed nothing, and knows
+    looked = {code for code, kind in kinds.items() if issubclass(kind, errors.NotFound | errors.Usage)} | {
+        "report_fault"
+    }
+    told = {key: ENGLISH[key] + ENGLISH.get(f"{key}!", ENGLISH.get(f"{key.partition('.')[0]}!", "")) for key in keys}
+    silent = [key for key in keys if key.partition(".")[0] not in looked and not _KEPT.search(told[key])]
+    assert silent == []
+
+
 def test_every_key_that_is_said_is_there() -> None:
     """Keys in the source stand in the catalogue, and reasons that the code gives have words."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in Path(ROOT, "fieldsync").rglob("*.py"))

@@ -39,10 +39,10 @@ WORDS = {
     "reason_book_other": "different family booklets",
     "reason_head": "the same head of family",
     "reason_head_other": "different heads of family",
-    "two_types": "These two are of different types: {types}.",
+    "two_types": "These two are of different types: {types}; nothing was changed.",
     "two_types!": "Only records of one type can be one.",
-    "already_one": "These two are one already.",
+    "already_one": "These two are one already; nothing was changed.",
     "already_one!": "fieldsync duplicates split A B parts two that were merged.",
-    "not_one": "These two were not merged.",
+    "not_one": "These two were not merged; nothing was changed.",
     "not_one!": "fieldsync duplicates show A B says what is known of them.",
 }
