@@ -17,7 +17,10 @@ from fieldsync.sync.review import item_of
 
 CONFLICT, DUPLICATE, OVERLAP = "conflict", "duplicate", "overlap"
 _PROTECTED = 4  # the highest sensitivity
-_OVERLAPS, _PAIRS = 2, 3  # where pairs stand in the queue: after what is protected, and where records are
+_OVERLAPS, _PAIRS = (
+    2,
+    6,
+)  # where pairs stand in the queue: what is given twice soon, what may be one after all conflicts
 
 
 class Waiting(NamedTuple):
