@@ -19,9 +19,9 @@ from fieldsync.sync import review as reviews
 from fieldsync.sync.history import history
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
-from fieldsync.ui import dialogs
+from fieldsync.ui import alike, dialogs
 from fieldsync.ui.filling import refused
-from fieldsync.ui.matters import Matter, matter_of, rules, told_history
+from fieldsync.ui.matters import Matter, matter_of, told_history
 from fieldsync.ui.narrowing import Narrowed, facets, words
 from fieldsync.ui.other_value import ask_value
 from fieldsync.ui.pair_matters import matter_of_pair
@@ -29,8 +29,6 @@ from fieldsync.ui.papers import Paper, Rows, keys
 from fieldsync.ui.pen import ACCENT, BAD, GOOD, QUIET, WARN, Part, Pen
 from fieldsync.ui.sides import draw_about, draw_sides
 from fieldsync.ui.tables import Tables
-
-_PART = 100  # conflicts read between two looks at the keyboard
 
 
 @dataclass
@@ -342,61 +340,19 @@ class ReviewScreen(Screen[None]):
     async def _alike_asked(self) -> None:
         if self._matter is None:
             return
-        here = self._waiting[self._at]
-        if here.kind != queue.CONFLICT:
+        if self._waiting[self._at].kind != queue.CONFLICT:
             self._say(self.out.phrase("review_pairs_singly"), WARN)
             return
-        places = [
-            i
-            for i, one in enumerate(self._waiting)
-            if (one.type, one.field, one.kind) == (here.type, here.field, here.kind)
-        ]
-        matters = await self._read([self._waiting[place] for place in places])
-        self._say("")
-        items = [matter.item for matter in matters if matter is not None]
-        named = rules(self.out, items)
-        title = self.out.phrase("review_alike", field=self._matter.title, n=f"{len(items):,}")
-        chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in named]))
-        if chosen is None:
+        many = await alike.chosen(self.app, self.node, self.out, self.pen, self._waiting, self._at, self._say)
+        if many is None:
             return
-        said, rule = named[chosen]
-        rows, decisions, touched = [], [], []
-        for place, matter in zip(places, matters, strict=True):
-            head = rule(matter.item) if matter is not None else None
-            if matter is None or head is None:
-                continue
-            side = next(
-                one for one in matter.sides if one.decision and one.decision.head == f"{head['device']}:{head['seq']}"
-            )
-            assert side.decision is not None
-            decisions.append(side.decision)
-            touched.append(place)
-            was = self.out.shown(matter.kind, matter.item["field"], matter.item["base"])
-            code = matter.item["code"] or matter.record[:8]
-            rows.append(
-                [Part(f"{code}  ", "bold"), Part(f"{was} → ", QUIET), *side.value, Part(f"   {matter.name}", QUIET)]
-            )
-        if not rows:
+        self._say(self.out.phrase("review_deciding"), WARN)
+        try:
+            await asyncio.to_thread(reviews.take_all, self.node, many.decisions, note=self._note)
+        except errors.FieldsyncError as fault:
+            self._refused(fault)
             return
-        title = self.out.phrase("review_preview", rule=said, n=f"{len(rows):,}", out=f"{len(items) - len(rows):,}")
-        if await self.app.push_screen_wait(dialogs.Agree(self.pen, title, rows, does="key_decide_all")):
-            self._say(self.out.phrase("review_deciding"), WARN)
-            try:
-                await asyncio.to_thread(reviews.take_all, self.node, decisions, note=self._note)
-            except errors.FieldsyncError as fault:
-                self._refused(fault)
-                return
-            self._decided(decisions, touched, self.out.phrase("review_bulk", n=f"{len(rows):,}"))
-
-    async def _read(self, entries: Sequence[Waiting]) -> list[Matter | None]:
-        """Read many questions without the keyboard waiting."""
-        found: list[Matter | None] = []
-        for start in range(0, len(entries), _PART):
-            found += [matter_of(self.node, self.out, one) for one in entries[start : start + _PART]]
-            if len(entries) > _PART:
-                self._say(self.out.phrase("review_reading", n=f"{len(found):,}", total=f"{len(entries):,}"), QUIET)
-            await asyncio.sleep(0)
-        return found
+        self._decided(many.decisions, many.places, self.out.phrase("review_bulk", n=f"{len(many.places):,}"))
 
     # --- the rest ---
 
