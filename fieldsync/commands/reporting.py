@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from fieldsync import errors
 from fieldsync.commands import bar, opened, settings_of, tables, tell, write_json
+from fieldsync.schema.cleaning import plain_digits
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
@@ -44,6 +45,7 @@ def report(
 
     if format_ not in _FORMATS:
         raise errors.Usage(reason="report_format", known=list(_FORMATS))
+    month, year = (None if one is None else plain_digits(one) for one in (month, year))
     with opened(ctx) as node:
         if list_:
             _list(ctx, node.home)

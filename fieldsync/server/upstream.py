@@ -12,6 +12,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.crypto import age
+from fieldsync.schema.cleaning import plain_digits
 from fieldsync.store.contract import Grant, Server, covers
 from fieldsync.sync import forms, joining, relay
 from fieldsync.sync.invites import Invite
@@ -78,6 +79,7 @@ def schedule(node: Node, at: str, key_file: str) -> dict[str, Any]:
 
     A systemd timer where systemd runs (the user's own, unless root), a cron line elsewhere. Usage.
     """
+    at = plain_digits(at)
     hour, _, minute = at.partition(":")
     if not (hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60 and len(minute) == 2):
         raise errors.Usage(reason="time_of_day")

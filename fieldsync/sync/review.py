@@ -9,6 +9,7 @@ from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
 from fieldsync.core.state import register_of
 from fieldsync.schema import validate
+from fieldsync.schema.cleaning import plain_digits
 from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Row, covers, home_unit
 from fieldsync.sync.find import find_row
@@ -147,7 +148,7 @@ def may_decide_somewhere(node: Node) -> bool:
 
 
 def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
-    device, _, seq = wanted.rpartition(":")
+    device, _, seq = plain_digits(wanted).rpartition(":")
     for one in heads:
         known = tx.device(one.device)
         letters = known.letters if known is not None else None

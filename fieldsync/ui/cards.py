@@ -57,9 +57,8 @@ class Cards(Terminal):
             for head in heads:
                 source = f"{head['device']}:{head['seq']}"
                 value = self.shown(kind, name, head["value"])
-                self.line(
-                    f"{INDENT}{self.safe(name)} = {value}  [{source}  {self.safe(head['by'])}  {when(head['at'])}]"
-                )
+                known = f"{self.safe(self.label(kind, name))} ({self.safe(name)})"
+                self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head['by'])}  {when(head['at'])}]")
 
     def saved(self, node: Node, found: Json) -> None:
         """The record as it is now, what is still missing, and what looks odd."""

@@ -168,10 +168,10 @@ class Tables(Here):
             [
                 d["device"],
                 d["person"],
-                d["role"],
+                self.phrase(f"role_{d['role']}") if d["role"] else "",
                 ", ".join(d["units"]),
                 when(d["seen"]) if d["seen"] else "",
-                d["state"],
+                self.phrase(f"device_{d['state']}"),
             ]
             for d in found
         ]
