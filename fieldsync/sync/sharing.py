@@ -99,11 +99,14 @@ def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[Part, set[str]]:
 
 
 def stands(tx: Tx, doc: Document) -> bool:
-    """Say whether a referral is one that its partner has: sent, not taken back, and its consent not either.
+    """Say whether a referral is one that its partner has: sent, not taken back, its consent not either, its person not deleted.
 
     Time plays no part in it, or two servers would differ: what was shared before a consent expired stays shared.
     """
-    return doc.get("state") in SHOWN and "_deleted" not in doc and why_not(partial(_row, tx), doc, None) is None
+    if doc.get("state") not in SHOWN or "_deleted" in doc:
+        return False
+    about = _row(tx, ref(doc, "person"))
+    return (about is None or "_deleted" not in about.doc) and why_not(partial(_row, tx), doc, None) is None
 
 
 def _behind_consent(tx: Tx, doc: Document) -> Iterator[bytes]:

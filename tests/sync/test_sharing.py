@@ -157,9 +157,9 @@ def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: s
     assert read.show(nodes["amal"], uuid_text(referral))["fields"]["state"] == "done"
 
 
-@pytest.mark.parametrize("how", ["referral", "consent", "person"])
+@pytest.mark.parametrize("how", ["referral", "consent", "deleted", "person"])
 def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str) -> None:
-    """A withdrawn referral, a withdrawn consent, a deleted record: it leaves, once what the partner wrote is acknowledged."""
+    """A withdrawn referral, a withdrawn consent, a deleted referral or person: it leaves, once what the partner wrote is acknowledged."""
     who, consent, referral = referred(nodes)
     referrals.answer(nodes["huda"], uuid_text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
@@ -168,7 +168,8 @@ def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str)
     elif how == "consent":
         referrals.withdraw_consent(nodes["amal"], uuid_text(consent))
     else:
-        save.remove(nodes["amal"], uuid_text(referral), "entered twice")
+        removed = {"deleted": referral, "person": who}[how]
+        save.remove(nodes["amal"], uuid_text(removed), "entered twice")
     sync(nodes, "amal")
     tally = directly.sync(nodes["huda"], nodes["hq"])
     assert tally.refused == 0
@@ -465,7 +466,8 @@ class Sharing(RuleBasedStateMachine):
             row = everything[record]
             consent = everything[sharing.ref(row.doc, "consent") or b""]
             shown = row.doc["state"] in ("sent", "accepted", "in_progress", "done")
-            if shown and consent.doc["state"] == "given" and unit in row.doc.get("_shared", ()):
+            there = "_deleted" not in everything[sharing.ref(row.doc, "person") or b""].doc
+            if shown and there and consent.doc["state"] == "given" and unit in row.doc.get("_shared", ()):
                 live.add(uuid_text(record))
                 wanted[record] = set(sharing.OF_REFERRAL)
                 for field, type in (("person", "person"), ("to_org", "organisation")):
@@ -529,6 +531,12 @@ class Sharing(RuleBasedStateMachine):
         """A referral is withdrawn."""
         which = self.referrals[n % len(self.referrals)]
         self._quietly(lambda: referrals.withdraw(self.nodes[name], uuid_text(which)))
+
+    @precondition(lambda self: len(self.people) > 1)
+    @rule(name=st.sampled_from(["amal", "basim"]))
+    def remove(self, name: str) -> None:
+        """The person who was registered first is deleted."""
+        self._quietly(lambda: save.remove(self.nodes[name], uuid_text(self.people[0][1]), "entered twice"))
 
     @rule()
     def settle(self) -> None:
