@@ -150,6 +150,7 @@ TREE = Branch(
             },
         ),
         "demo": Leaf("demo:demo"),
+        "completion": Leaf("completion:completion"),
     },
 )
 

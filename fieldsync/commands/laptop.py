@@ -7,7 +7,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, opened, settings_of, tables, tell
+from fieldsync.commands import at_terminal, bar, completion, opened, settings_of, tables, tell
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Record = Annotated[
     str, Argument(metavar="RECORD", help="Its id, its code, or a beginning of either (4 characters or more).")
 ]
-Kind = Annotated[str, Argument(metavar="TYPE", help="A record type, such as household.")]
+Kind = Annotated[
+    str, Argument(metavar="TYPE", help="A record type, such as household.", autocompletion=completion.types)
+]
 Set = Annotated[
     list[str] | None, Option("--set", metavar="FIELD=VALUE", help="A field's value; members of a set with commas.")
 ]

@@ -3,15 +3,17 @@
 import functools
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import typer
+from typer._completion_classes import completion_init
 
 from fieldsync import errors
-from fieldsync.commands import Settings, helping
+from fieldsync.commands import Settings, completion, helping
 
 EVERYWHERE = (
     "Everywhere, before or after the command's name: --json, --home DIR, --lang ar|en, --rtl auto|logical|visual|plain, "
@@ -40,11 +42,17 @@ def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
 
     def run(words: list[str], settings: Settings) -> int:
         group = command("fieldsync", tree, settings)
+        if completion.VARIABLE in os.environ:  # a shell asks what may come next
+            completion_init()
         try:
             code = group.main(args=words, prog_name="fieldsync", standalone_mode=False, obj=settings)
         except typer.Abort:
             raise KeyboardInterrupt from None
-        except SystemExit:  # how typer leaves when nobody reads its output any more
+        except (
+            SystemExit
+        ):  # how it ends when it has told a shell, and how typer leaves when nobody reads its output any more
+            if completion.VARIABLE in os.environ:
+                return 0
             raise BrokenPipeError from None
         except helping.NoArgsIsHelpError as fault:
             if settings.json:

@@ -31,6 +31,8 @@ WORDS = {
     "usage.number!": "Give it in digits. See how it is written: {command} --help",
     "usage.number_from": "{given} takes a number, {least} or more; nothing was done.",
     "usage.number_from!": "Give it in digits. See how it is written: {command} --help",
+    "usage.shell": "There is no completion for {given}; nothing was done.",
+    "usage.shell!": "Give one of: {known}.",
     "usage.words!": "See how it is written: {command} --help",
     "usage.words": "{message}; nothing was done.",
 }

@@ -1,0 +1,37 @@
+"""Completion: what a shell fills in when a person presses Tab. Nothing is opened for it, so no passphrase is asked."""
+
+from typing import Annotated
+
+import typer
+from typer import Argument
+
+from fieldsync import errors
+from fieldsync.commands import settings_of, tell
+
+SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
+VARIABLE = "_FIELDSYNC_COMPLETE"  # what the script sets when it asks
+
+
+def completion(
+    ctx: typer.Context, shell: Annotated[str, Argument(metavar="SHELL", help="bash, zsh, fish, powershell or pwsh.")]
+) -> None:
+    """Write a script with which a shell completes commands, options and record types: for its start-up file.
+
+    Example: fieldsync completion bash >> ~/.bashrc
+    """
+    from typer._completion_shared import get_completion_script
+
+    if shell not in SHELLS:
+        raise errors.Usage(reason="shell", given=shell, known=list(SHELLS))
+    script = get_completion_script(prog_name="fieldsync", complete_var=VARIABLE, shell=shell)
+    if settings_of(ctx).json:
+        tell(ctx, {"shell": shell, "script": script}, lambda _out: None)
+    else:
+        typer.echo(script)
+
+
+def types(incomplete: str) -> list[str]:
+    """Return the shipped record types that begin so: what a store's own forms add is behind its passphrase."""
+    from fieldsync.schema import load
+
+    return sorted(name for name in load.load_texts(load.shipped()).types if name.startswith(incomplete))

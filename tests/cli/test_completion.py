@@ -1,0 +1,35 @@
+"""A shell that asks is told what may come next: commands, options, record types; no store is opened for it."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.cast import ROOT
+from tests.cli.conftest import World
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("sho", "show"), ("review ta", "take"), ("list househo", "household"), ("list household --li", "--limit")],
+)
+def test_what_may_come_next_is_offered(world: World, typed: str, offered: str) -> None:
+    """As bash asks: the words so far, and which of them is being typed."""
+    words = ["fieldsync", *typed.split()]
+    asked = {"_FIELDSYNC_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    said = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py")], env=world.environment | asked, capture_output=True, text=True, check=True, timeout=30
+    )  # fmt: skip
+    assert offered in said.stdout.split()
+    assert said.stderr == ""
+
+
+def test_the_script_is_one_that_bash_reads(world: World) -> None:
+    """It defines a function and hands it to bash; a shell that nobody knows is refused."""
+    script = world.here("nobody", "completion", "bash").out
+    assert "complete " in script
+    bash = shutil.which("bash")
+    assert bash is not None
+    subprocess.run([bash, "-n", "-c", script], check=True)
+    assert world.here("nobody", "completion", "tcsh").code == 2
