@@ -1,0 +1,33 @@
+"""Files have the values that rest on other records, as people see them."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+
+from fieldsync.exchange import export
+from fieldsync.sync import read, save
+from fieldsync.sync.save import Changes
+from tests.conftest import Cast
+
+
+def test_a_file_has_the_size_of_each_family(people: Cast, tmp_path: Path) -> None:
+    """Counted by hand: two who live, of three; one; and nothing where nobody was counted. In each kind of file."""
+    amal = people.amal
+    sizes: dict[str, int | None] = {}
+    for given, expected in ((["علي", "سلمى", "ليث"], 2), (["أمل"], 1), ([], None)):
+        home = read.uuid_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
+        persons = [save.add(amal, "person", Changes(set={"given": name, "household": home})) for name in given]
+        if len(persons) > 1:
+            save.edit(amal, read.uuid_text(persons[0]), Changes(set={"alive": "dead"}))
+        sizes[home] = expected
+
+    for name in ("out.csv", "out.jsonl", "out.sqlite"):
+        export.export(amal, "household", tmp_path / name)
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert {row["id"]: int(row["size"]) if row["size"] else None for row in csv.DictReader(file)} == sizes
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {line["id"]: line["fields"].get("size") for line in lines} == sizes
+    db = sqlite3.connect(tmp_path / "out.sqlite")
+    assert dict(db.execute("SELECT id, size FROM household")) == sizes
+    db.close()
