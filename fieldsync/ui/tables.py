@@ -253,7 +253,10 @@ class Tables(Here):
                     if one["version"] > 1
                     else ""
                 )
-                lines.append(("\u00a0\u00a0" * depth + one["type"], f"{one['label'].get(self.lang)} {mark}".strip()))
+                label = one["label"].get(self.lang) or ""
+                if label.casefold().replace("-", " ") == one["type"].replace("_", " "):
+                    label = ""  # it says what the name says, and others need the room
+                lines.append(("\u00a0\u00a0" * depth + one["type"], f"{label} {mark}".strip()))
                 branch(one["type"], depth + 1)
 
         branch(None, 0)
