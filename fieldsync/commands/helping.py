@@ -1,6 +1,5 @@
 """Help in the person's language, in the direction that the terminal wants, and what is said of words that no command knows."""
 
-import difflib
 import os
 import re
 import sys
@@ -118,6 +117,8 @@ class Group(_Speaking, TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that is meant; Usage names those that are like it."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.7)
             reason = "like_command" if near else "no_command"
             raise errors.Usage(reason=reason, given=args[0], perhaps=near, command=ctx.command_path)

@@ -109,9 +109,9 @@ class Cards(Terminal):
             parts.append(self.phrase("unsent"))
         return Shown("  ".join(part for part in parts if part))
 
-    def title(self, kind: Type | None, found: Json) -> str:
+    def title(self, kind: Type | None, found: Json) -> Shown:
         """What a record is called, without its code."""
-        return " ".join(self._titles(kind, found))
+        return Shown(" ".join(self._titles(kind, found)))
 
     def label(self, kind: Type | None, name: str) -> str:
         """What a field is called in the person's language."""

@@ -13,6 +13,7 @@ from fieldsync.ui.cards import when
 from fieldsync.ui.matters import Matter, Side
 from fieldsync.ui.pen import QUIET, Part, marked
 from fieldsync.ui.tables import Tables
+from fieldsync.ui.words import Shown
 
 Item = dict[str, Any]
 _MOST = 8  # fields of a side; those that differ come first, the rest is in the history
@@ -84,8 +85,9 @@ def _matter(
 ) -> Matter:
     derived = {field.name for field in kind.fields.values() if field.kind == "derived"} if kind is not None else set()
     alike = [name for name, value in a["fields"].items() if b["fields"].get(name) == value and name not in derived]
+    heading = Shown(f"{out.heading(kind, a)}  ~  {out.safe(b['code'] or b['id'][:8])}")
     return Matter(
-        record=a["id"], heading=f"{out.heading(kind, a)}  ~  {b['code'] or b['id'][:8]}", name=out.title(kind, a), title=title,
+        record=a["id"], heading=heading, name=out.title(kind, a), title=title,
         why=why, sides=sides, about=[(out.label(kind, name), out.shown(kind, name, a["fields"][name]), False) for name in alike],
         item={"record": a["id"], "field": one.kind, "heads": [], "base": None, "code": a["code"]}, kind=kind, editable=False,
     )  # fmt: skip
