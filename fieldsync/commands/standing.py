@@ -25,9 +25,7 @@ def standing(ctx: typer.Context) -> None:
     with opened(ctx) as node:
         told = syncing.status(node)
         due = agenda.due(node, until=node.today()) if node.is_laptop else []
-        names = ("device", "person", "role", "units", "unsent", "conflicts", "last_sync")
-        found = {name: told[name] for name in names}
-        found |= {"due": len(due), "late": sum(one["days"] > 0 for one in due), "aside": len(told["refused"])}
+        found = told | {"due": len(due), "late": sum(one["days"] > 0 for one in due), "aside": len(told["refused"])}
         found["next"] = _next(found, laptop=node.is_laptop)
         tell(ctx, found, lambda out: pictures.stands(out, found, laptop=node.is_laptop))
 
