@@ -250,4 +250,4 @@ class Cell:
 
         kept = Text(self._text, style=self._style, no_wrap=True)
         kept.truncate(options.max_width, overflow="ellipsis")
-        yield Text(_turned(kept.plain, rtl=None), style=self._style, no_wrap=True, overflow="crop")
+        yield Text(_turned(_kept(kept.plain), rtl=None), style=self._style, no_wrap=True, overflow="crop")

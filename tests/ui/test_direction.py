@@ -1,5 +1,6 @@
 """What is written is what a bidi terminal, or one that knows nothing of it, then shows in the right order."""
 
+import io
 import re
 import unicodedata
 
@@ -106,3 +107,11 @@ def test_a_title_is_made_safe_once() -> None:
     assert "علي" in title
     assert out.safe(title) == title
     assert "2068" not in out.phrase("removed", record=title)
+
+
+@pytest.mark.parametrize("kept", ["2026-01-05", "+963944158621", "--limit 0"])
+def test_a_cell_keeps_dates_and_phones(kept: str) -> None:
+    """A table's cell that we turn has them as they are typed, behind Arabic words, too."""
+    out = io.StringIO()
+    Console(file=out, width=60).print(direction.Cell(f"زيارة {kept}"))
+    assert kept in out.getvalue()
