@@ -151,6 +151,7 @@ def _view(kind: Type) -> View:
         kind.name,
         [field.name for field in fields],
         frozenset(field.name for field in fields if field.type == "ref"),
+        frozenset(field.name for field in fields if field.type == "ref" and field.kind == "set"),
         frozenset(field.name for field in fields if field.sensitivity >= _SEALED),
         kind.below,
     )

@@ -36,12 +36,22 @@ _SHADOW = r"""["'`\[]?\b(NAME)\b["'`\]]?\s*(\([^()]*\)\s*)?\bAS\s*(?:NOT\s+)?(?:
 _FAULT = re.compile(r"no such (?:table|column|function): (?:main\.|temp\.)?(\S+)|near \"([^\"]*)\"")
 
 
+# whom a value refers to, where some gave way; each of several (a JSON list of ids) once
+_ONE = "coalesce((SELECT one FROM temp.identity AS i WHERE i.id = {value}), {value})"
+_EACH = (
+    "(SELECT json_group_array(DISTINCT iif(unhex(j.value, '-') IS NULL, j.value, lower(hex("
+    + _ONE.format(value="unhex(j.value, '-')")
+    + ")))) FROM json_each({value}) AS j)"
+)
+
+
 class View(NamedTuple):
     """A record type as reports see it: its plain fields, those that refer to records, those nobody needs to count by."""
 
     name: str
     fields: Sequence[str]
     refs: frozenset[str]
+    lists: frozenset[str]  # those that refer to several
     sealed: frozenset[str]  # fields of the highest sensitivity
     below: bool  # whether its records stand for all units below theirs, too
 
@@ -101,10 +111,10 @@ class Figures:
                 continue
             value = f"[{field}]" if sheet else f"json_extract(doc, '$.{field}')"
             if field in view.refs:
-                # a value that is no id (a name in words, a set of ids) stays as it is
+                # a value that is no id (a name in words) stays as it is
                 value = value if sheet else f"coalesce(unhex({value}, '-'), {value})"
                 if self._merged:
-                    value = f"coalesce((SELECT one FROM temp.identity AS i WHERE i.id = {value}), {value})"
+                    value = (_EACH if field in view.lists else _ONE).format(value=value)
             columns.append(f", {value} AS [{field}]")
         table = f"[sheet/{view.name}]" if sheet else "record"
         conditions = ["1"] if sheet else [f"type = '{view.name}'", "json_extract(doc, '$._deleted') IS NULL"]

@@ -67,6 +67,29 @@ def month(people: Cast) -> Month:
     return Month(people)
 
 
+@pytest.mark.parametrize("sheets", [False, True])
+def test_one_charity_entered_twice_makes_no_joint_event(month: Month, *, sheets: bool) -> None:
+    """Among the partners are a charity and the record that gave way to it: one partner, and one charity of the month."""
+    hq = month.hq
+    again = hq.add("organisation", "LAT", name_ar="جمعية البرّ", kind="charity")
+    event = {"held_on": "2026-10-12", "host": month.fund, "kind": "initiative"}
+    hq.add("event", "LAT", partners=[month.bir, again], **event)
+    hq.add("event", "LAT", partners=[month.wafa, again], **event)
+    hq.add("event", "LAT", kind="workshop", held_on="2026-10-12", host=month.fund)
+    if sheets:
+        hq.report("monthly")
+
+    def counted() -> tuple[int, int]:
+        rows = {row["figure"]: row["this"] for row in hq.report("monthly")["rows"]}
+        return rows["joint"], rows["charities"]
+
+    assert counted() == (2, 3)
+    hq.merge(again, month.bir)
+    assert counted() == (1, 2)
+    hq.merge(again, None)
+    assert counted() == (2, 3)
+
+
 def test_every_row_of_a_month_counted_by_hand(month: Month) -> None:
     """Each figure of the table is what one counts on paper, for this month, the one before, the year and a year ago."""
     hq, amal, samar = month.hq, month.amal, month.samar
