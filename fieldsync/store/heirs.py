@@ -65,10 +65,6 @@ class Heirs(Numbered):
         self.sql("DELETE FROM refusal WHERE device = ? AND seq > ?", (n, head))
         self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (head, chain, n))
 
-    def skip_serials(self, count: int) -> None:
-        """Leave out numbers that this store's later life may have given."""
-        self.sql("UPDATE meta SET value = value + ? WHERE key LIKE 'serial %'", (count,))
-
     def restart_cursors(self, server: bytes) -> None:
         """Ask a server for everything again."""
         self.sql("DELETE FROM cursor WHERE server = ?", (server,))

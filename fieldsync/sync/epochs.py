@@ -4,16 +4,17 @@
 had more from it than it has: an arrival, or an acknowledgement.
 """
 
+from fieldsync.core import codes
 from fieldsync.crypto.keys import token
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device
 from fieldsync.sync.node import Node
 from fieldsync.wire.messages import Hello
 
-EPOCH = "epoch"
+EPOCH, SERIES = "epoch", "serial_series"
 _BEGUN = "epoch_begun"
 _SIZE = 8
-_SERIALS_SKIPPED = 50
+_THREE_LETTERS = range(24 + 24**2, 24 + 24**2 + 24**3)
 _SKIPPED = 50, 10  # letters that a restored server leaves out, as it may have given them: the top one, and a branch
 # what a laptop says of itself is no proof: a false one costs all others one full answer, and not more often than this
 _SELDOM_MS = 60 * 60 * 1000
@@ -34,8 +35,10 @@ def restored(tx: Tx, now: int) -> bytes:
     """Begin a new epoch after a restore: who joined since the backup is not known here, and their letters are not given again."""
     skipped = _SKIPPED[tx.get("upstream") is not None]
     tx.put("lettered", int(tx.get("lettered") or 0) + skipped)
-    tx.skip_serials(_SERIALS_SKIPPED)
-    return begin(tx, now)
+    epoch = begin(tx, now)
+    # three letters: what was numbered since the backup is not known, so numbers go on in a series that was never begun
+    tx.put(SERIES, codes.letters(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)]))
+    return epoch
 
 
 def meet(node: Node, tx: Tx, device: Device, hello: Hello) -> tuple[bytes, bool]:

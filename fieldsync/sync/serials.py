@@ -2,7 +2,7 @@
 
 The lowest server whose units a record is in gives the number, in the transaction in which it learns that one is due, as a
 commit of its own that travels like any other. So no two servers count for one office, and no number is given and lost.
-A server restored from a backup may have given more than it knows: it leaves fifty out, and goes on behind them.
+A server restored from a backup may have given more than it knows: it begins a series of its own, `LAT-JBL-2026-QTX-1`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from fieldsync.schema import validate
 from fieldsync.schema.model import Field
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row, home_unit
-from fieldsync.sync import relay, save
+from fieldsync.sync import epochs, relay, save
 from fieldsync.sync.node import Node
 
 
@@ -64,7 +64,8 @@ def _due(node: Node, row: Row, field: Field) -> bool:
 def _next(node: Node, tx: Tx, row: Row, field: Field, office: str) -> str:
     """Take the next number of the office's year: that of the date which the field names, or this one."""
     year = str(row.doc.get(field.year) or node.today())[:4]
-    key = f"serial {row.state.type}.{field.name} {office} {year}"
+    series = "-".join(filter(None, (office.replace("/", "-"), year, tx.get(epochs.SERIES))))
+    key = f"serial {row.state.type}.{field.name} {series}"
     number = int(tx.get(key) or 0) + 1
     tx.put(key, number)
-    return f"{office.replace('/', '-')}-{year}-{number}"
+    return f"{series}-{number}"

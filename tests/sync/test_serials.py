@@ -73,26 +73,31 @@ def test_a_branch_numbers_what_is_its_own_and_headquarters_the_rest() -> None:
         tree.close()
 
 
-def test_a_restored_server_gives_no_number_twice() -> None:
-    """The branch's backup is of before it gave the second: the third is not called so again."""
+@pytest.mark.parametrize(("day", "since"), [("2026-03-01", 1), ("2025-05-01", 1), ("2026-03-01", 60)])
+def test_a_restored_server_gives_no_number_twice(day: str, since: int) -> None:
+    """Whatever the branch gave after its backup, in a series that this knows or not: another statement is never called so."""
     tree = Tree()
     try:
         home = save.add(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
         issue(tree, "amal", statement(tree, "amal", home))
         tree.settle()
         copies.backup(tree.nodes["jbl"], tree.home / "jbl.backup")
-        second = statement(tree, "amal", home)
-        issue(tree, "amal", second)
+        papers = [statement(tree, "amal", home, day) for _ in range(since)]
+        for one in papers:
+            issue(tree, "amal", one)
         tree.sync("amal", "jbl")
-        printed = rows(tree.nodes["jbl"])[second].doc["serial"]
-        tree.nodes["jbl"].close()
-        copies.restore(tree.home / "jbl.backup", tree.home / "again", unlock)
-        tree.nodes["jbl"] = open_node(tree.home / "again", tree.clock)
-        third = statement(tree, "basim", home)
-        issue(tree, "basim", third)
-        tree.sync("basim", "jbl")
-        given_ = rows(tree.nodes["jbl"])[third].doc["serial"]
-        assert (printed, given_) == ("LAT-JBL-2026-2", "LAT-JBL-2026-52")
+        printed = {one: rows(tree.nodes["jbl"])[one].doc["serial"] for one in papers}
+        restored = []
+        for again in ("again", "once more"):  # from the same backup twice
+            tree.nodes["jbl"].close()
+            copies.restore(tree.home / "jbl.backup", tree.home / again, unlock)
+            tree.nodes["jbl"] = open_node(tree.home / again, tree.clock)
+            after = statement(tree, "basim", home, day)
+            issue(tree, "basim", after)
+            tree.sync("basim", "jbl")
+            restored.append(rows(tree.nodes["jbl"])[after].doc["serial"])
+        assert len({*printed.values(), *restored}) == since + 2
+        assert all(re.fullmatch(rf"LAT-JBL-{day[:4]}-[A-Z]{{3}}-[12]", serial) for serial in restored)
     finally:
         tree.close()
 
