@@ -139,9 +139,13 @@ class SqliteStore:
     def damage(self) -> list[str]:
         """Return what SQLCipher and SQLite find wrong with the file: nothing, if all is well."""
         with self._lock, vault.guarded():
-            looks = (list(self._writer.execute("PRAGMA cipher_integrity_check")) for _ in range(_LOOKS))
-            found = [str(row[0]) for row in next(looks)]
-            # it reads past SQLite, so a page that another process just writes looks torn
-            for again in looks if found else ():
-                found = [one for one in found if (one,) in again]
-            return found + [row[0] for row in self._writer.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            found = self._torn()
+            for _ in range(_LOOKS - 1 if found else 0):
+                # it reads past SQLite: a page that another process just writes looks torn, one that only the log has yet, empty
+                self._writer.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+                found &= self._torn()
+            return sorted(found) + [row[0] for row in self._writer.execute("PRAGMA integrity_check") if row[0] != "ok"]
+
+    def _torn(self) -> set[str]:
+        """Return what SQLCipher says of the file's pages whose seal does not fit."""
+        return {str(row[0]) for row in self._writer.execute("PRAGMA cipher_integrity_check")}

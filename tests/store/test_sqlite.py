@@ -87,6 +87,20 @@ def test_a_full_disk_is_a_clear_error_and_changes_nothing(people: Cast) -> None:
     assert node.store.damage() == []
 
 
+def test_pages_that_only_the_log_has_yet_are_no_damage(people: Cast) -> None:
+    """A checkpoint stops where somebody still reads: the file has holes where pages were written again since."""
+    node, other = people.amal, open_node(people.home / "amal", people.clock)
+    added = [save.add(node, "household", Changes(set={"address": "x" * 900})) for _ in range(200)]
+    with other.store.read() as tx:
+        assert tx.count() == 200
+        for record in added[:20]:
+            save.edit(node, record.hex(), Changes(set={"address": "y" * 900}))
+        node.store._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    assert other.store._writer.execute("PRAGMA cipher_integrity_check").fetchall()
+    assert node.store.damage() == []
+    other.close()
+
+
 def test_two_processes_may_have_one_store_open(people: Cast) -> None:
     """A save in one is there for the other; both give out numbers that do not clash."""
     other = open_node(people.home / "amal", people.clock)
