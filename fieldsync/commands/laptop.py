@@ -133,7 +133,7 @@ def _tell_record(ctx: typer.Context, node: "Node", ref: str, duplicates: Sequenc
         found["duplicates"] = [{name: one[name] for name in ("id", "code", "score", "reasons")} for one in duplicates]
     overlaps = doubles.of(node, found["id"])
     if overlaps:
-        found["overlaps"] = [{name: one[name] for name in ("record", "code", "rule", "by", "at")} for one in overlaps]
+        found["overlaps"] = doubles.brief(overlaps)
 
     def picture(out: "Tables") -> None:
         out.saved(node, found)

@@ -92,19 +92,19 @@ def edit(node: Node, refs: Sequence[str], changes: Callable[[Json], Changes], *,
 def told(ctx: typer.Context, node: Node, records: Sequence[str]) -> None:
     """Tell what became of several records: a list, and what they have one too many."""
     found = [read.show(node, record) for record in records]
+    overlaps = {one["id"]: hits for one in found if (hits := doubles.of(node, one["id"]))}
     for one in found:
-        overlaps = doubles.of(node, one["id"])
-        if overlaps:
-            one["overlaps"] = [{name: it[name] for name in ("record", "code", "rule", "by", "at")} for it in overlaps]
+        if one["id"] in overlaps:
+            one["overlaps"] = doubles.brief(overlaps[one["id"]])
 
     def picture(out: "Tables") -> None:
         out.records(node, found, limit=0)
         out.lacking(node, found)
         for one in found:
-            if "overlaps" in one:
+            if one["id"] in overlaps:
                 from fieldsync.ui import overlaps as pictures
 
-                pictures.warned(out, node, one["type"], doubles.of(node, one["id"]))
+                pictures.warned(out, node, one["type"], overlaps[one["id"]])
         out.say("many_saved", n=len(found))
 
     tell(ctx, found, picture)

@@ -6,8 +6,6 @@ import typer
 
 from fieldsync.commands import opened, settings_of, tell
 
-DECIDERS = frozenset({"supervisor", "admin"})
-
 
 def standing(ctx: typer.Context) -> None:
     """Show where one stands: what is due, unsent and in conflict, the last sync, and what to do next.
@@ -32,6 +30,8 @@ def standing(ctx: typer.Context) -> None:
 
 def _next(found: dict[str, Any], *, laptop: bool) -> list[str]:
     """Return what to do, the most urgent first."""
+    from fieldsync.sync.node import DECIDERS
+
     wanted = {
         "status": found["aside"],
         "review": found["conflicts"] and found["role"] in DECIDERS,

@@ -12,7 +12,7 @@ from fieldsync.reports.files import Report
 from fieldsync.reports.period import Period
 from fieldsync.reports.sheets import Progress
 from fieldsync.schema.model import Schema, Type
-from fieldsync.store.contract import home_unit
+from fieldsync.store.contract import home_unit, within
 from fieldsync.store.figures import SECONDS, View
 from fieldsync.store.issues import Issue
 from fieldsync.sync import review
@@ -84,7 +84,7 @@ def _known(node: Node, unit: str) -> None:
     with node.store.read() as tx:
         granted = {grant.unit for device in tx.devices() for grant in device.grants}
         known = {home_unit(channel.unit) for channel in tx.channels()} | set(node.units) | granted
-    if not any(one == unit or one.startswith(f"{unit}/") for one in known):  # zeros would pass for figures
+    if not any(within(one, unit) for one in known):  # zeros would pass for figures
         raise errors.NotFound(reason="unit", unit=unit, known=sorted(known))
 
 
@@ -175,7 +175,7 @@ def as_of(node: Node, unit: str | None) -> list[Json]:
     return [
         {"unit": name, "at": None if at is None else stamp.text(at << stamp.COUNTER_BITS)}
         for name, at in sorted(last.items())
-        if unit is None or name == unit or name.startswith(f"{unit}/") or unit.startswith(f"{name}/")
+        if unit is None or within(name, unit) or unit.startswith(f"{name}/")
     ]
 
 
@@ -191,7 +191,7 @@ def _devices(node: Node, unit: str | None) -> Iterable[list[object]]:
         off = {device: amount for _, device, _, _, amount in tx.clock_notes(0)}
         for device in tx.devices():
             units = [grant.unit for grant in device.grants]
-            inside = unit is None or any(one == unit or one.startswith(f"{unit}/") for one in units)
+            inside = unit is None or any(within(one, unit) for one in units)
             if device.id == node.device or device.enrolled is None or not inside:
                 continue
             name = device.letters or device.id.hex()

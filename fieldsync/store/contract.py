@@ -1,6 +1,6 @@
 """What a store holds, as the rest of the program sees it: rows, entries, devices. No SQL and no file here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -116,6 +116,16 @@ class Logged(NamedTuple):
     chain: bytes
     seal: bytes | None = None
 
+    @classmethod
+    def of(
+        cls, commits: Iterable[Commit], bodies: Iterable[bytes], links: Iterable[tuple[bytes, bytes]]
+    ) -> list["Logged"]:
+        """Return commits with their bytes and their places in the chain (crypto/chain.extend), as the log has them."""
+        return [
+            cls(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
+            for c, body, link in zip(commits, bodies, links, strict=True)
+        ]
+
     def commit(self) -> Commit:
         """Return the commit; StoreDamaged where its bytes are not those that were hashed.
 
@@ -158,6 +168,11 @@ def top_of(unit: str) -> str:
     return unit.partition("/")[0]
 
 
+def within(unit: str, whole: str) -> bool:
+    """Say whether a unit is another one, or below it."""
+    return unit == whole or unit.startswith(whole + "/")
+
+
 def sees(grants: tuple[Grant, ...], channel: str) -> bool:
     """Say whether grants open a channel: a unit's at or above which they are, and what units above them keep for all below."""
     if channel.endswith(ABOVE):
@@ -174,7 +189,7 @@ def _from_above(grants: tuple[Grant, ...], unit: str) -> bool:
     """Who has any role in the unit or below it has none of this, whatever else they may see."""
     if "/" not in unit:
         return any(grant.unit == unit and grant.role in _TOPMOST for grant in grants)
-    inside = any(f"{grant.unit}/".startswith(f"{unit}/") for grant in grants)
+    inside = any(within(grant.unit, unit) for grant in grants)
     return not inside and any(unit.startswith(f"{grant.unit}/") and grant.role != PARTNER for grant in grants)
 
 

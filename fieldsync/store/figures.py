@@ -14,7 +14,7 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
 from fieldsync.store import vault
-from fieldsync.store.contract import ABOVE, BELOW, home_unit
+from fieldsync.store.contract import ABOVE, BELOW, home_unit, within
 from fieldsync.store.numbers import Numbers
 from fieldsync.store.sheets import Sheets
 from fieldsync.store.vault import guarded
@@ -84,7 +84,7 @@ class Figures:
         sql("CREATE TEMP TABLE scope (n INTEGER PRIMARY KEY, own INTEGER)")
         for n, channel in sql("SELECT n, unit FROM channel").fetchall():
             name = home_unit(channel)
-            own = unit is None or name == unit or name.startswith(f"{unit}/")
+            own = unit is None or within(name, unit)
             if own or (unit is not None and unit.startswith(f"{name}/")):
                 sql("INSERT INTO scope VALUES (?, ?)", (n, own))
 

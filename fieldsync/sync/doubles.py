@@ -166,6 +166,11 @@ def of(node: Node, ref: str) -> list[Json]:
         return [{"rule": rule, **_side(node, rows[one.id])} for rule, one in hits]
 
 
+def brief(found: Iterable[Json]) -> list[Json]:
+    """Return what `of` found without the records' fields."""
+    return [{name: one[name] for name in ("record", "code", "rule", "by", "at")} for one in found]
+
+
 def both_right(node: Node, a: str, b: str, *, note: str | None = None) -> None:
     """Say that two are no doubles, so that nobody is asked again. RoleRefused, UnitRefused, TwoTypes."""
     duplicates.not_same(node, a, b, note=note)

@@ -15,7 +15,7 @@ from fieldsync.core.register import Value
 from fieldsync.core.settle import present
 from fieldsync.core.state import register_of
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Row, within
 from fieldsync.sync import linking, save
 from fieldsync.sync.find import find_row
 from fieldsync.sync.linking import Progress
@@ -63,11 +63,7 @@ def items(
             }
             for a, b, score, reasons in pairs
         ]  # fmt: skip
-    return [one for one in found if unit is None or any(_within(str(one[side]), unit) for side in ("a_unit", "b_unit"))]
-
-
-def _within(unit: str, wanted: str) -> bool:
-    return unit == wanted or unit.startswith(wanted + "/")
+    return [one for one in found if unit is None or any(within(str(one[side]), unit) for side in ("a_unit", "b_unit"))]
 
 
 def item(node: Node, a: str, b: str) -> Json:

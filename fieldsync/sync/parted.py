@@ -44,8 +44,9 @@ def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: byte
     tail, links = batch[same:], links[same:]
     if not tail:
         return []
-    begun = {heir: common for heir, common, _, _ in tx.parted(device.id)}
-    last = {heir: end for heir, _, end, _ in tx.parted(device.id)}
+    others = tx.parted(device.id)
+    begun = {heir: common for heir, common, _, _ in others}
+    last = {heir: end for heir, _, end, _ in others}
     say_ours_again(node, tx, device, after if owner is None else begun[owner], {one.record for one in tail})
     if owner is None or last[owner] != after or node.key.heir(_first(tx, device, owner)).device != owner:
         owner = _heir(node, tx, device, after, links[0][1])
@@ -220,9 +221,6 @@ def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None =
     seal = None if key is None else chain.seal(key, made[-1].seq, links[-1][1])
     tx.append(
         device.id,
-        [
-            Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
-            for c, body, link in zip(made, bodies, links, strict=True)
-        ],
+        Logged.of(made, bodies, links),
         seal,
     )

@@ -172,10 +172,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     links = chain.extend(chain.first(key.device), bodies := list(map(commit.encode, made)))
     tx.append(
         key.device,
-        [
-            Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
-            for c, body, link in zip(made, bodies, links, strict=True)
-        ],
+        Logged.of(made, bodies, links),
     )
     tx.purge(rows.values())
     for unit in dict.fromkeys(unit for unit, _ in states):

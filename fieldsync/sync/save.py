@@ -87,10 +87,7 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
     links = chain.extend(device.chain, bodies)
     tx.append(
         me,
-        [
-            Logged(me, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
-            for c, body, link in zip(commits, bodies, links, strict=True)
-        ],
+        Logged.of(commits, bodies, links),
     )
     tx.put("last", at)
     applied = apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)

@@ -12,7 +12,7 @@ from fieldsync.core.state import register_of
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, home_unit
+from fieldsync.store.contract import Row, home_unit, within
 from fieldsync.sync import epochs, relay, save
 from fieldsync.sync.node import Node
 
@@ -30,7 +30,7 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
         if row.channel is None or row.also or "_deleted" in row.doc or "_unit" in row.conflicts:
             continue  # in two units as long as nobody has settled where it is
         unit = home_unit(tx.channel(row.channel).unit)
-        if not (office is None or _within(unit, office)) or any(_within(unit, one) for one in lower):
+        if not (office is None or within(unit, office)) or any(within(unit, one) for one in lower):
             continue
         kind = node.schema.type(row.state.type)
         place = office or node.grants[0].unit
@@ -48,11 +48,7 @@ def _lower(node: Node, tx: Tx, office: str | None) -> Sequence[str]:
     """Return the units of the branches below this server."""
     branches = (one for one in tx.devices() if one.id != node.device and one.state == "enrolled")
     units = (grant.unit for one in branches for grant in one.grants if grant.role == "branch")
-    return [unit for unit in units if office is None or (_within(unit, office) and unit != office)]
-
-
-def _within(unit: str, whole: str) -> bool:
-    return f"{unit}/".startswith(f"{whole}/")
+    return [unit for unit in units if office is None or (within(unit, office) and unit != office)]
 
 
 def _due(node: Node, row: Row, field: Field) -> bool:

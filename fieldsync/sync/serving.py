@@ -183,10 +183,7 @@ class Serving:
         links = chain.extend(device.chain, bodies)
         if device.key is None or not chain.check_seal(device.key, fresh[-1].seq, links[-1][1], batch.seal):
             raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
-        logged = [
-            Logged(c.device, c.seq, c.stamp, c.author, c.record, c.note, body, *link)
-            for c, body, link in zip(fresh, bodies, links, strict=True)
-        ]
+        logged = Logged.of(fresh, bodies, links)
         tx.append(device.id, logged, batch.seal)
         self.kept += len(logged)
         return fresh

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from fieldsync.store.contract import within
 from fieldsync.sync import queue
 from fieldsync.sync.node import Node
 from fieldsync.ui.tables import Tables
@@ -19,7 +20,7 @@ class Narrowed:
 
     def has(self, one: queue.Waiting) -> bool:
         """Say whether a pair belongs to it."""
-        inside = self.unit is None or f"{one.unit}/".startswith(f"{self.unit}/")
+        inside = self.unit is None or within(one.unit, self.unit)
         return inside and self.type in (None, one.type) and self.field is None
 
     @property
