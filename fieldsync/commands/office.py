@@ -87,7 +87,7 @@ def export(
     with opened(ctx) as node:
         with bar(ctx) as progress:
             told = exporting.export(node, type, Path(out), wish, progress=progress)
-        tell(ctx, told, lambda screen: screen.exported(told))
+        tell(ctx, told, lambda screen: screen.exported(node, told))
 
 
 def list_types(ctx: typer.Context) -> None:

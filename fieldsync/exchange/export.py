@@ -37,7 +37,7 @@ class Wish:
 
 
 def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progress: Progress | None = None) -> Json:
-    """Write all records of a type; the file's name says how. Returns {"file", "records", "left_out"}.
+    """Write all records of a type; the file's name says how. Returns {"file", "types", "records", "left_out"}.
 
     A SQLite file takes several types, with commas, or all that have records. Usage, BadFile, UnknownType, UnknownField,
     RoleRefused.
@@ -86,7 +86,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
         for one in kind.fields.values()
         if one.sensitivity >= SENSITIVE and (kind.name, one.name) not in kept
     ]
-    return {"file": str(out), "records": done, "left_out": left_out}
+    return {"file": str(out), "types": names, "records": done, "left_out": left_out}
 
 
 def _written(out: Path, write: Callable[[Path], None]) -> None:

@@ -113,6 +113,11 @@ class Cards(Terminal):
         """What a record is called, without its code."""
         return Shown(" ".join(self._titles(kind, found)))
 
+    def type_label(self, node: Node, name: str) -> str:
+        """What a record type is called in the person's language."""
+        kind = node.schema.types.get(name)
+        return kind.label.get(self.lang) or name if kind is not None else name
+
     def label(self, kind: Type | None, name: str) -> str:
         """What a field is called in the person's language."""
         field = kind.fields.get(name.partition("/")[0]) if kind else None

@@ -53,7 +53,7 @@ def imported(out: Cards, told: Json) -> None:
         out.say("form_left")
         columns = [out.phrase(f"form_left_{name}") for name in ("place", "name", "what", "why")]
         rows: list[list[object]] = [
-            [f"{one['sheet']} {one['row'] or ''}".strip(), one["name"], one["what"], _why(out, one["why"])]
+            [f"{one['sheet']} {one['row'] or ''}".strip(), one["name"], _what(out, one["what"]), _why(out, one)]
             for one in told["left"]
         ]
         out.table(columns, rows)
@@ -61,19 +61,13 @@ def imported(out: Cards, told: Json) -> None:
         out.say("form_written", types=told["types"], out=told["out"])
 
 
-def _why(out: Cards, why: str) -> str:
-    reason, _, what = why.partition(" ")
-    return out.phrase(f"form_why_{reason}", what=what) if reason in _REASONS else why
+def _what(out: Cards, what: str) -> str:
+    """What of a question was left: the question itself, or a column of its sheet, by the column's name."""
+    key = f"form_what_{what}"
+    return out.phrase(key) if key in words.catalogue("en") else what
 
 
-_REASONS = {
-    "function",
-    "path",
-    "unknown",
-    "unreadable",
-    "default",
-    "repeat",
-    "no_choices",
-    "other_type",
-    "unknown_value",
-}
+def _why(out: Cards, one: Json) -> str:
+    reason, _, what = one["why"].partition(" ") if one["what"] != "language" else ("language", "", one["why"])
+    key = f"form_why_{reason}"
+    return out.phrase(key, what=what) if key in words.catalogue("en") else out.phrase("form_why_unfit", what=reason)

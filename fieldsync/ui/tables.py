@@ -38,7 +38,7 @@ class Tables(Here):
             latin.append((self.phrase("column_unit"), lambda one: one["unit"]))
         columns: list[_Column] = [(self.phrase("column_code"), lambda one: one["code"] or one["id"][:8])]
         if not one_type:
-            columns.append((self.phrase("column_type"), lambda one: one["type"]))
+            columns.append((self.phrase("column_type"), lambda one: self.type_label(node, one["type"])))
         for name in kind.title if kind else ("",):
             label = self.label(kind, name) if name else self.phrase("column_name")
             columns += [(label, partial(self._title, node, name)), *latin[:1]]
@@ -182,12 +182,18 @@ class Tables(Here):
         """One line."""
         self.say("would_import" if dry_run else "imported", **{k: told[k] for k in ("added", "changed", "unchanged")})
 
-    def exported(self, told: Json) -> None:
+    def exported(self, node: Node, told: Json) -> None:
         """One line, and a warning where what was written is open to anybody."""
         self.say("exported", n=told["records"], file=told["file"])
         if told["left_out"]:
-            self.say("export_left_out", fields=told["left_out"])
+            self.say("export_left_out", fields=[self._left_out(node, told["types"], one) for one in told["left_out"]])
         self.say("export_open")
+
+    def _left_out(self, node: Node, types: Sequence[str], name: str) -> str:
+        """The label of a field that was left out; of several types, with its type's."""
+        type, _, field = name.rpartition(".")
+        label = self.label(node.schema.types[type or types[0]], field)
+        return f"{self.type_label(node, type)}: {label}" if type else label
 
     def costs(self, costs: Sequence[Json]) -> None:
         """What each sync of the demo cost."""

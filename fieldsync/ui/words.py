@@ -99,8 +99,10 @@ def _fault(fault: Mapping[str, object], words: Catalogue) -> str:
 
 def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
     """Return facts with labels in place of the names of fields, choices and states, where the schema has them."""
-    made = dict(facts)
+    made = dict(facts) | _roles(facts, lang)
     kind = schema.types.get(str(facts.get("type"))) if schema is not None else None
+    if "type" in facts:
+        made["type_label"] = facts["type"] if kind is None else kind.label.get(lang, kind.name)
     if kind is None:
         return made
     named = kind.fields.get(str(facts.get("field")))
@@ -116,6 +118,17 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
     if isinstance(allowed, list) and state is not None:
         made |= {name: state.words(facts[name], lang) for name in ("old", "new") if facts.get(name) is not None}
         made["allowed"] = [f"{state.words(one, lang)} ({one})" for one in allowed]
+    return made
+
+
+def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:
+    """What may name roles: the one that somebody has, and those that it takes."""
+    known = catalogue(lang)
+    made: dict[str, object] = {}
+    if "role" in facts:
+        made["role"] = [known.get(f"role_{one}", one) for one in str(facts["role"]).split(", ")]
+    if isinstance(facts.get("needs"), list):
+        made["needs"] = [known.get(f"role_{one}", one) for one in facts["needs"]]
     return made
 
 

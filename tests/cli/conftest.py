@@ -70,21 +70,24 @@ class World:
         )  # fmt: skip
         return Said(done.stdout, done.stderr, done.returncode)
 
-    def here(self, who: str, *words: str, screen: bool = False) -> Said:
+    def here(self, who: str, *words: str, screen: bool = False, typed: str = "") -> Said:
         """Run a command in this process: the same from the words on, without an interpreter's start.
 
-        With `screen`, it writes as on a terminal that knows no colours.
+        With `screen`, it writes as on a terminal that knows no colours; with `typed`, it reads that from one, too.
         """
-        kind = _Screen if screen else io.TextIOWrapper
+        kind = _Screen if screen or typed else io.TextIOWrapper
         out, err = (kind(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-        before, place = dict(os.environ), Path.cwd()
+        before, place, stdin = dict(os.environ), Path.cwd(), sys.stdin
         os.environ.clear()
         os.environ.update(self.environment)
         os.chdir(self.folder)
+        if typed:
+            sys.stdin = _Screen(io.BytesIO(typed.encode()), encoding="utf-8")
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = cli.run(["--home", str(self.folder / who), *words])
         finally:
+            sys.stdin = stdin
             os.chdir(place)
             os.environ.clear()
             os.environ.update(before)
