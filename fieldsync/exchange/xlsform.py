@@ -46,7 +46,7 @@ def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | Non
         form.walk()
         form.rules()
     except RecursionError as fault:
-        raise errors.BadFile(file=path.name, reason="form_refused", why="nested too deeply") from fault
+        raise errors.BadFile(file=path.name, reason="form_deep") from fault
     if not any(kind.questions for kind in form.kinds.values()):
         raise errors.BadFile(file=path.name, reason="form_empty")
     title = str(survey.get("title") or path.stem)
@@ -114,7 +114,7 @@ def _checked(path: Path, form: Form, comment: str) -> dict[str, str]:
                 raise errors.BadFile(file=path.name, reason="form_refused", why=why) from faulty
         else:
             return texts
-    raise errors.BadFile(file=path.name, reason="form_refused", why="too many faults")
+    raise errors.BadFile(file=path.name, reason="form_faulty")
 
 
 def _mended(form: Form, fault: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from fieldsync.schema.model import Field, Type
 from fieldsync.store.contract import PARTNER
 from fieldsync.sync import read, sharing
 from fieldsync.sync.node import Node
-from fieldsync.ui import direction
+from fieldsync.ui import direction, words
 from fieldsync.ui.terminal import Terminal
 from fieldsync.ui.words import Shown
 
@@ -98,7 +98,7 @@ class Cards(Terminal):
 
     def several(self, parts: Iterable[object]) -> Shown:
         """Several words in one line, with the language's comma."""
-        return Shown(("، " if self.lang == "ar" else ", ").join(map(self.safe, parts)))
+        return Shown(words.comma(self.lang).join(map(self.safe, parts)))
 
     def heading(self, kind: Type | None, found: Json) -> Shown:
         """What names a record: its code, its title, type and unit, and whether it waits to be sent."""

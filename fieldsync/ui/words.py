@@ -63,38 +63,40 @@ def helped(text: str, lang: str) -> str:
 
 def phrase(key: str, lang: str, **facts: object) -> str:
     """Return what is said under a key, with its facts filled in."""
-    return _filled(catalogue(lang)[key], facts)
+    return _filled(catalogue(lang)[key], facts, lang)
 
 
 def explain(error: errors.FieldsyncError, lang: str, schema: Schema | None = None) -> tuple[str, str]:
     """Return an error's message and hint, one line each (the hint may be empty); with a schema fields go by labels."""
     message, hint = _explained(error, lang, schema)
     if "which" in error.facts:  # of several that were to be saved together
-        message = _filled(catalogue(lang)["which"], {"which": error.facts["which"]}) + message
+        message = _filled(catalogue(lang)["which"], {"which": error.facts["which"]}, lang) + message
     return message, hint
 
 
 def _explained(error: errors.FieldsyncError, lang: str, schema: Schema | None) -> tuple[str, str]:
     words = catalogue(lang)
     facts = labelled(error.facts, lang, schema)
+    if isinstance(error, errors.TooLarge | errors.BadVersion | errors.NotFound | errors.StoreDamaged):
+        facts |= {name: words.get(f"thing_{facts[name]}", facts[name]) for name in ("what", "part") if name in facts}
     reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
     if "{because}" in words.get(error.code, ""):
         facts["because"] = because(facts, lang)
     if isinstance(error, errors.SchemaFaults):
         faults: Any = error.facts.get("faults", ())
-        return _filled(words[error.code], facts), "\n".join(
-            [*(_fault(fault, words) for fault in faults), words[f"{error.code}!"]]
-        )
+        told = [_fault(fault, words, lang) for fault in faults]
+        return _filled(words[error.code], facts, lang), "\n".join([*told, words[f"{error.code}!"]])
     for code in (f"{error.code}.{reason}", *(kind.code for kind in type(error).__mro__ if hasattr(kind, "code"))):
         if code in words:
-            return _filled(words[code], facts), _filled(words.get(code + "!", words.get(error.code + "!", "")), facts)
-    return _filled(words["error"], facts | {"code": error.code}), ""
+            hint = words.get(code + "!", words.get(error.code + "!", ""))
+            return _filled(words[code], facts, lang), _filled(hint, facts, lang)
+    return _filled(words["error"], facts | {"code": error.code}, lang), ""
 
 
-def _fault(fault: Mapping[str, object], words: Catalogue) -> str:
+def _fault(fault: Mapping[str, object], words: Catalogue, lang: str) -> str:
     """Return a fault of a form with its file and line, and what to do about it."""
     text = words.get(f"form_fault.{fault.get('code')}", words["form_fault"])
-    return _filled(f"{{file}}:{{line}}: {text}", dict(fault))
+    return _filled(f"{{file}}:{{line}}: {text}", dict(fault), lang)
 
 
 def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
@@ -127,8 +129,9 @@ def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     made: dict[str, object] = {}
     if "role" in facts:
         made["role"] = [known.get(f"role_{one}", one) for one in str(facts["role"]).split(", ")]
-    if isinstance(facts.get("needs"), list):
-        made["needs"] = [known.get(f"role_{one}", one) for one in facts["needs"]]
+    needs = facts.get("needs")
+    if isinstance(needs, list):
+        made["needs"] = [known.get(f"role_{one}", one) for one in needs]
     return made
 
 
@@ -140,7 +143,7 @@ def _label(field: Field, lang: str) -> str:
 def because(facts: Mapping[str, object], lang: str) -> str:
     """Return why a value is not legal, from the facts of an IllegalValue: the words behind the field's name."""
     words = catalogue(lang)
-    return _filled(words.get(f"because.{facts.get('reason')}", words["because"]), facts)
+    return _filled(words.get(f"because.{facts.get('reason')}", words["because"]), facts, lang)
 
 
 class Shown(str):
@@ -156,14 +159,18 @@ class _Facts(dict[str, object]):
         return "…"
 
 
-def _filled(text: str, facts: Mapping[str, object]) -> str:
-    return text.format_map(_Facts({name: _shown(value) for name, value in facts.items()}))
+def comma(lang: str) -> str:
+    """Return what stands between the parts of a list."""
+    return "، " if lang == "ar" else ", "
 
 
-def _shown(value: Any) -> str:
+def _filled(text: str, facts: Mapping[str, object], lang: str) -> str:
+    return text.format_map(_Facts({name: _shown(value, lang) for name, value in facts.items()}))
+
+
+def _shown(value: Any, lang: str) -> str:
     if isinstance(value, Shown):
         return value
     if isinstance(value, list | tuple):
-        shown = ", ".join(map(_shown, value[:_LONGEST]))
-        return shown + ", …" if len(value) > _LONGEST else shown
+        return comma(lang).join([*(_shown(one, lang) for one in value[:_LONGEST]), *["…"] * (len(value) > _LONGEST)])
     return "—" if value is None else safetext.show(str(value))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import TREE
 from fieldsync import errors
 from fieldsync.schema import load
 from fieldsync.ui import words
@@ -40,24 +41,66 @@ def test_every_error_has_words_of_its_own(kind: type[errors.FieldsyncError], lan
     assert "\n" not in message + hint
 
 
-_KEPT = re.compile(
-    r"nothing|none was|not taken|not sent|was not used|\bkept\b|\bsafe\b|\blost\b|left as it is|it waits|the record shows"
-)
+_KEPT = {
+    "en": re.compile(
+        r"nothing|none was|not taken|not sent|was not used|\bkept\b|\bsafe\b|\blost\b|left as it is|it waits|the record shows"
+    ),
+    "ar": re.compile(
+        "لم ي.* (شيء|أي صف)|لم تؤخذ|لم تستعمل|لم يرسل|لم يضع|لا يضيع|محفوظ|ترك كما هو|تنتظر|السجل يعرضه|سليم"
+    ),
+}
 
 
-def test_every_error_says_what_was_kept_and_what_comes_next() -> None:
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_every_error_says_what_was_kept_and_what_comes_next(lang: str) -> None:
     """Whatever went wrong: a hint tells what to do, and where something could have been changed, it says what was not."""
+    said = {key: re.sub("[\u064b-\u0652]", "", text) for key, text in words.catalogue(lang).items()}
     kinds = {kind.code: kind for kind in _kinds(errors.FieldsyncError)}
-    keys = [key for key in ENGLISH if key.partition(".")[0].rstrip("!") in kinds and not key.endswith("!")]
+    keys = [key for key in said if key.partition(".")[0].rstrip("!") in kinds and not key.endswith("!")]
+    hints = {key: said.get(f"{key}!", said.get(f"{key.partition('.')[0]}!", "")) for key in keys}
     assert len(keys) > 150
-    assert [key for key in keys if f"{key}!" not in ENGLISH and f"{key.partition('.')[0]}!" not in ENGLISH] == []
+    assert [key for key, hint in hints.items() if not hint] == []
     # who asked for what is not there, mistyped, or read a report has changed nothing, and knows
     looked = {code for code, kind in kinds.items() if issubclass(kind, errors.NotFound | errors.Usage)} | {
         "report_fault"
     }
-    told = {key: ENGLISH[key] + ENGLISH.get(f"{key}!", ENGLISH.get(f"{key.partition('.')[0]}!", "")) for key in keys}
-    silent = [key for key in keys if key.partition(".")[0] not in looked and not _KEPT.search(told[key])]
+    silent = [
+        key for key in keys if key.partition(".")[0] not in looked and not _KEPT[lang].search(said[key] + hints[key])
+    ]
     assert silent == []
+
+
+# what a command is called and how it is written is the same in both languages
+_TO_TYPE = re.compile(
+    rf"fieldsync (?:{'|'.join(TREE.commands)})\b|--[a-z-]+|FIELDSYNC_[A-Z_]+|\.(?:csv|xlsx|xls|jsonl|sqlite)\b"
+)
+
+
+def test_both_languages_tell_the_same_things_to_type() -> None:
+    """A hint that names a command, an option or a kind of file names it in Arabic, too."""
+    lacking = {
+        key: missing
+        for key, text in ENGLISH.items()
+        if (missing := [part for part in _TO_TYPE.findall(text) if part not in ARABIC[key]])
+    }
+    assert lacking == {}
+
+
+def test_what_an_error_is_about_is_a_word_of_the_language() -> None:
+    """Whatever the source calls too large, of another version, damaged or not there has a word for people."""
+    source = "\n".join(path.read_text(encoding="utf-8") for path in Path(ROOT, "fieldsync").rglob("*.py"))
+    about = set(re.findall(r'(?:TooLarge|BadVersion|NotFound|StoreDamaged)\((?:what|part)="([a-z_]+)"', source))
+    assert len(about) > 10
+    assert {one for one in about if f"thing_{one}" not in ENGLISH} == set()
+    message, _ = words.explain(errors.TooLarge(what="frame", limit=65_536), "ar")
+    assert message == "أكبر من المسموح (دفعة من البيانات، الحد الأعلى 65536)؛ لم يتغيّر شيء."
+
+
+def test_lists_have_the_comma_of_the_language() -> None:
+    """Roles that a step takes are named in words, with the commas of their script."""
+    refused = errors.RoleRefused(role="caseworker", needs=["supervisor", "admin"])
+    assert words.explain(refused, "ar")[1] == "يلزم له: مشرف، مدير النظام."
+    assert words.explain(refused, "en")[1] == "It takes: supervisor, administrator."
 
 
 def test_every_key_that_is_said_is_there() -> None:

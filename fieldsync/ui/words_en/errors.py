@@ -106,7 +106,7 @@ WORDS = {
     "bad_file.no_schema": "{file} has no forms in it (*.toml); nothing was changed.",
     "bad_frame": "What came over the line is not what it should be; nothing of it was kept.",
     "bad_frame!": "Sync again; if it happens twice, tell your office.",
-    "too_large": "The {what} is larger than is allowed ({limit}); nothing was changed.",
+    "too_large": "Larger than is allowed ({what}, at most {limit}); nothing was changed.",
     "gap": "The server lacks earlier commits of this device; nothing is lost here.",
     "gap!": "Sync again: it sends them once more.",
     "gap.bundle": "This bundle goes on behind commit {need}, which never came here; nothing was changed.",
