@@ -43,7 +43,7 @@ TREE = Branch(
         "restore": Leaf("copies:restore"),
         "passphrase": Leaf("laptop:passphrase"),
         "doctor": Branch(
-            "Look whether this computer is fit for the work: store, disk, servers, clock, terminal, versions.",
+            "Look whether this computer is fit for the work: store, disk, servers, clock, network, terminal, versions.",
             "doctor:doctor",
             {"rtl": Leaf("doctor:rtl")},
         ),

@@ -1,13 +1,18 @@
-"""Is this computer fit for the work: store, disk, servers, clock, terminal, versions; and which way Arabic reads right here."""
+"""Is this computer fit for the work: store, disk, servers, clock, network, terminal, versions; and which way Arabic reads right here."""
 
+import contextlib
+import datetime as dt
+import ipaddress
 import os
 import platform
 import shutil
+import socket
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -21,10 +26,14 @@ Finding = dict[str, Any]
 _LITTLE_ROOM = 500 * 1024 * 1024  # bytes
 _NO_ROOM = 20 * 1024 * 1024
 _COLUMNS, _ROWS = 80, 24
+_ANYWHERE = (
+    "192.0.2.1",
+    "2001:db8::1",
+)  # addresses that are nobody's (RFC 5737, RFC 3849): only the way there is looked up
 
 
 def doctor(ctx: typer.Context) -> None:
-    """Look whether this computer is fit for the work: store, disk, servers, clock, terminal, versions.
+    """Look whether this computer is fit for the work: store, disk, servers, clock, network, terminal, versions.
 
     Changes nothing, and sends nothing but a greeting to the servers that it knows. The exit code is that of the worst fault.
 
@@ -70,7 +79,10 @@ def _disk(folder: Path) -> Iterator[Finding]:
 
 
 def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
+    """The store with the servers that it knows; where none tells the time, or there is no store, what can be said without."""
     folder = settings_of(ctx).folder
+    asked: list[Finding] = []
+    servers: list[Server] = []
     try:
         with opened(ctx) as node:
             yield _finding("store", "good", kind=node.kind, device=node.letters, person=node.person, org=node.org)
@@ -79,14 +91,16 @@ def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
                 servers = tx.servers()
             asked = [one for server in servers for one in _server(server)]
             yield from asked
-            if not any(one["check"] == "clock" or one["state"] == "bad" for one in asked):
-                yield _own_clock(max((one.synced or 0 for one in servers), default=0))
             if not servers and node.is_laptop:
                 yield _finding("server", "warn", reason="none")
     except errors.NoStore:
         yield _finding("store", "warn", reason="none", folder=str(folder))
     except errors.FieldsyncError as fault:
         yield _finding("store", "bad", exit=fault.exit, reason=fault.code)
+    if not any(one["check"] == "clock" or one["state"] == "bad" for one in asked):
+        yield _own_clock(max((one.synced or 0 for one in servers), default=0))
+    if not any(one["state"] == "good" for one in asked):
+        yield _network([server.address for server in servers])
 
 
 def _rights(folder: Path) -> Iterator[Finding]:
@@ -96,7 +110,7 @@ def _rights(folder: Path) -> Iterator[Finding]:
 
 
 def _own_clock(synced: int) -> Finding:
-    """Nobody tells what time it is: at least it is not before the last sync."""
+    """Nobody tells what time it is: at least it is not before the last sync, nor before what runs here was made."""
     from fieldsync.core import stamp
     from fieldsync.sync.node import wall_clock
 
@@ -104,7 +118,37 @@ def _own_clock(synced: int) -> Finding:
     shown = stamp.text(now << stamp.COUNTER_BITS)[:16].replace("T", " ")
     if now < synced - stamp.TOLERANCE_MS:
         return _finding("clock", "bad", exit=errors.BadInput.exit, reason="back", now=shown)
+    made = _made()
+    if made is not None and now < made.timestamp() * 1_000:
+        return _finding("clock", "bad", exit=errors.BadInput.exit, reason="early", now=shown, made=f"{made:%Y-%m-%d}")
     return _finding("clock", "good", reason="alone", now=shown)
+
+
+def _made() -> dt.datetime | None:
+    """When the Python that runs this was built: no right clock can be before."""
+    with contextlib.suppress(ValueError):
+        return dt.datetime.strptime(platform.python_build()[1], "%b %d %Y %H:%M:%S").replace(tzinfo=dt.UTC)
+    return None
+
+
+def _network(servers: Sequence[str]) -> Finding:
+    """Is there a way to the servers, or to anywhere, by this computer's own knowledge: a datagram's socket sends nothing by connecting."""
+    hosts = [host for address in servers if (host := urlsplit(address).hostname) and _is_number(host)]
+    for host in (*hosts, *_ANYWHERE):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, 9))
+            return _finding("network", "good")
+    return _finding("network", "warn")
+
+
+def _is_number(host: str) -> bool:
+    """A name would have to be asked for."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _server(server: "Server") -> Iterator[Finding]:

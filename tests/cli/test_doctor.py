@@ -1,6 +1,8 @@
 """`doctor` finds what is not well, says what to do, and changes nothing."""
 
+import errno
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -49,6 +51,36 @@ def test_a_clock_that_went_back_is_found_without_a_line(world: World) -> None:
     )  # fmt: skip
     clock = next(one for one in msgspec.json.decode(done.stdout) if one["check"] == "clock")
     assert (done.returncode, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "back")
+
+
+def test_without_a_store_all_else_is_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before one joins: versions, disk, clock, and whether there is a network at all; the same where the store stays locked."""
+    found = world.json("nobody", "doctor")
+    assert list(states(found)) == ["versions", "disk", "store", "clock", "network"]
+    assert states(found)["clock"] == "good"
+    (world.folder / "key").write_bytes(b"another key file, of 32 bytes...")
+    locked = world.json("amal", "doctor", code=errors.WrongPassphrase.exit)
+    assert list(states(locked)) == ["versions", "disk", "store", "clock", "network"]
+
+    def connect(self: socket.socket, address: object) -> None:
+        raise OSError(errno.ENETUNREACH, address, self)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)  # a laptop without a cable
+    assert states(world.json("nobody", "doctor"))["network"] == "warn"
+    assert "غير متصل بأي شبكة" in world.here("nobody", "doctor", "--lang", "ar").out
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: None)
+    assert states(world.json("nobody", "doctor"))["network"] == "good"
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+def test_a_clock_of_long_ago_is_found_before_joining(world: World) -> None:
+    """Without a store or a server: it is earlier than what runs here was made."""
+    done = subprocess.run(
+        ["faketime", "-f", "-20y", *world.command("nobody", "doctor", "--json")],
+        env=world.environment, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    clock = next(one for one in msgspec.json.decode(done.stdout) if one["check"] == "clock")
+    assert (done.returncode, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "early")
 
 
 def test_another_server_in_its_place_gets_nothing(world: World, tmp_path: Path) -> None:
