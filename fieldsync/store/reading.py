@@ -62,9 +62,9 @@ class Reading(Several):
     ) -> Iterator[Row]:
         """Yield the rows that are all of what is given, in the order of their making or by a field (`-field`: falling).
 
-        `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs)
-        that references name or name by one that gave way to them; fields' names come from the schema. `standing`: only those
-        that gave way to none that is here.
+        `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs) that references name; both
+        find what names one that gave way to them, too. Fields' names come from the schema. `standing`: only those that gave
+        way to none that is here.
         """
         conditions, values = ["1"], list[object]()
 
@@ -90,12 +90,12 @@ class Reading(Several):
             demand("json_extract(doc, '$._deleted') IS NULL")
         for field, value in equal.items():
             demand(f"json_extract(doc, '$.{field}') IS ?", value)
+        root = "coalesce((SELECT root FROM same WHERE record = ?), ?)"
+        one = f"(SELECT record FROM same WHERE root = {root} UNION SELECT {root} UNION SELECT ?)"
         for field, member in members.items():
-            demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value = ?)", member)
+            demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value IN {one})", *(member,) * 5)
         for field, record in named.items():
-            root = "coalesce((SELECT root FROM same WHERE record = ?), ?)"
-            others = f"(SELECT record FROM same WHERE root = {root} UNION SELECT {root} UNION SELECT ?)"
-            demand(f"json_extract(doc, '$.{field}') IN {others}", *(record,) * 5)
+            demand(f"json_extract(doc, '$.{field}') IN {one}", *(record,) * 5)
         if standing:
             demand(f"(json_extract(doc, '$._same_as') IS NULL OR id IN (SELECT min(r.id) {DEPUTIES}))")
         field = sort.removeprefix("-")

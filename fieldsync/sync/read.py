@@ -18,7 +18,7 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import PARTNER, Row, Server, named
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
-from fieldsync.sync.related import Finder
+from fieldsync.sync.related import Finder, standing
 
 Json = dict[str, Any]
 Progress = Callable[[int, int | None, str], None]
@@ -48,7 +48,7 @@ class Shower:
         kind = self._node.schema.types.get(state.type)
         if kind is not None:
             if self._tx.roots:  # what names a record that gave way means the one that stays
-                fields = {name: self._standing(kind, name, value) for name, value in fields.items()}
+                fields = {name: standing(kind, name, value, self._tx.stands) for name, value in fields.items()}
             fields = {name: fields[name] for name in kind.fields if name in fields} | fields
             if not self._partner:  # it is not shown all that these come from
                 fields |= validate.derive(kind, fields, self._today, Finder(self._node, self._tx, row))
@@ -75,10 +75,6 @@ class Shower:
         if state.record in self._tx.elsewhere and not doc.keys() & {"_same_as", "_not_same"}:  # nobody has answered
             found["elsewhere"] = True
         return found
-
-    def _standing(self, kind: Type, name: str, value: Any) -> Any:
-        spec = kind.fields.get(name)
-        return self._tx.stands.get(value, value) if spec is not None and spec.to and isinstance(value, str) else value
 
 
 def server_named(tx: Tx, name: str | None) -> Server:

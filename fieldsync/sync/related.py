@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from fieldsync.schema import related, validate
 from fieldsync.schema.model import Type
@@ -10,6 +11,16 @@ from fieldsync.store.contract import Row
 from fieldsync.sync.node import Node
 
 MAX_DEPTH = 3  # a grade rests on an inspection, which rests on its scores
+
+
+def standing(kind: Type, name: str, value: Any, stands: Mapping[str, str]) -> Any:
+    """Return a field's value with the records that stand for those it names; of several that are one, one."""
+    spec = kind.fields.get(name)
+    if spec is None or not spec.to:
+        return value
+    if isinstance(value, list):
+        return list(dict.fromkeys(stands.get(one, one) for one in value))
+    return stands.get(value, value) if isinstance(value, str) else value
 
 
 class Finder:
@@ -54,10 +65,6 @@ class Finder:
         kind = self._node.schema.types.get(row.state.type)
         if kind is None:
             return dict(row.doc)
-        doc = {name: self._standing(kind, name, value) for name, value in row.doc.items()}
+        doc = {name: standing(kind, name, value, self._tx.roots) for name, value in row.doc.items()}
         deeper = Finder(self._node, self._tx, row, self._depth - 1) if self._depth > 1 else None
         return doc | validate.derive(kind, doc, self._node.today(), deeper)
-
-    def _standing(self, kind: Type, name: str, value: object) -> object:
-        spec = kind.fields.get(name)
-        return self._tx.roots.get(value, value) if spec is not None and spec.to and isinstance(value, str) else value

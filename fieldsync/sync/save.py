@@ -10,7 +10,7 @@ from fieldsync import errors
 from fieldsync.core import codes, commit, names, stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import EMPTY, Head, Register, Value, context
-from fieldsync.core.settle import counted, present, settle
+from fieldsync.core.settle import present, settle
 from fieldsync.core.state import State, dots, field_of, register_of, registers
 from fieldsync.crypto import chain
 from fieldsync.schema import asked, steps, validate
@@ -18,7 +18,7 @@ from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
 from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
-from fieldsync.sync import drafts, sharing
+from fieldsync.sync import drafts, several, sharing
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -181,8 +181,8 @@ def draft_add(
     fields["_code"] = next_code(node, tx, unit)[0]
     if grant.role == PARTNER:
         sharing.check_partner(type, fields, new=True)
-    _counts(node, kind, changes, fields, None)
-    _logs(node, tx, kind, changes, fields, after=after)
+    several.counts(node, kind, changes, fields, None)
+    several.logs(node, tx, kind, changes, fields, after=after)
     return Draft(record or node.new_id(), type, kind.version, dict(sorted(fields.items())), {}, _note(note))
 
 
@@ -192,7 +192,7 @@ def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
         raise errors.RetiredType(type=kind.name)
     sets: Fields = {}
     for name, members in changes.put.items():
-        sets[name] = sorted({str(m) for m in _members(kind, name, members)})
+        sets[name] = sorted({str(m) for m in several.checked(kind, name, members)})
     fields = validate.check(kind, dict(changes.set), {**sets, **_said(changes)}, node.today(), sets=sets)
     if kind.lifecycle is not None and fields.get("state") is None and "state" in kind.fields:
         fields["state"] = kind.lifecycle.initial
@@ -234,14 +234,6 @@ def _check_references(tx: Tx, kind: Type, fields: Mapping[str, object]) -> None:
         row = tx.rows([uuid.UUID(value).bytes]).get(uuid.UUID(value).bytes)
         if row is not None and row.state.type not in spec.to:
             raise errors.IllegalValue(type=kind.name, field=name, reason="wrong_type", to=list(spec.to))
-
-
-def _members(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
-    spec = kind.field(name)
-    if spec.kind != "set":
-        raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_set")
-    check = validate.check_new_member if new else validate.check_member
-    return [check(spec, member) for member in members]
 
 
 # --- edit -------------------------------------------------------------------------------------------------------------
@@ -288,7 +280,7 @@ def draft_change(
     kind = node.schema.type(row.state.type)
     fields = _edited(node, tx, row, kind, changes, based_on)
     steps.check(kind, fields, row.doc, grant.role)
-    _logs(node, tx, kind, changes, fields)
+    several.logs(node, tx, kind, changes, fields)
     fields |= system
     if grant.role == PARTNER:
         sharing.check_partner(kind.name, fields, new=False)
@@ -329,8 +321,9 @@ def _third(state: State, register: Register, me: bytes, shown: Head | None) -> b
 
 def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on: State | None) -> Fields:
     state = row.state
+    changes = several.dropped_whole(tx, kind, row, changes)
     wanted = {**changes.set, **dict.fromkeys(changes.unset)}
-    sets = {name: _after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
+    sets = {name: several.after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
     unseen = sharing.unseen(kind) if node.role == PARTNER else ()
     known = {**row.doc, **_said(changes), **sets}
     checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
@@ -340,31 +333,12 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     fields: Fields = {name: as_json(value) for name, value in checked.items() if not names.same(value, old.get(name))}
     for put, dropped in ((True, changes.drop), (False, changes.put)):
         for name, members in dropped.items():
-            for member in _members(kind, name, members, new=not put):
+            for member in several.checked(kind, name, members, new=not put):
                 register = register_of(state, f"{name}/{member}")
                 if present(register) is put:
                     fields[f"{name}/{member}"] = not put
-    _counts(node, kind, changes, fields, state)
+    several.counts(node, kind, changes, fields, state)
     return fields
-
-
-def _after(kind: Type, name: str, row: Row, changes: Changes) -> list[str]:
-    """What a set holds after a save."""
-    put, drop = (
-        {str(m) for m in _members(kind, name, some.get(name, ()), new=False)} for some in (changes.put, changes.drop)
-    )
-    return sorted({*(row.doc.get(name) or ()), *put} - drop)
-
-
-def _counts(node: Node, kind: Type, changes: Changes, fields: Fields, state: State | None) -> None:
-    """Add to tallies: each device counts in a register of its own."""
-    for name, step in changes.count.items():
-        spec = kind.field(name)
-        if spec.kind != "tally":
-            raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_tally")
-        mine = f"{name}/{node.device.hex()}"
-        if validate.check_new_member(spec, step):
-            fields[mine] = int(step) + (counted(register_of(state, mine)) if state is not None else 0)
 
 
 def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
@@ -379,17 +353,6 @@ def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
         return name in mine and names.same(mine[name], value) and head is not None and head.device != node.device
 
     return {name: value for name, value in fields.items() if not stale(name, value)}
-
-
-def _logs(node: Node, tx: Tx, kind: Type, changes: Changes, fields: Fields, *, after: int = 0) -> None:
-    """Add log entries, each a register of its own named after the commit that it comes with, `after` others of the same save."""
-    for name, text in changes.say.items():
-        spec = kind.field(name)
-        if spec.kind != "log":
-            raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_log")
-        device = tx.device(node.device)
-        assert device is not None
-        fields[f"{name}/{node.device.hex()[:8]}-{device.head + after + 1}"] = validate.check_new_member(spec, text)
 
 
 def remove(node: Node, ref: str, reason: str) -> bytes:

@@ -129,6 +129,29 @@ def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
     assert "merged" not in after[a]
 
 
+def test_a_set_names_what_is_one_once(people: Cast) -> None:
+    """Two records of one charity among an event's partners are one: shown once, found by either, and dropped together."""
+    samar = people.samar
+    a, b, c = (
+        read.uuid_text(save.add(samar, "organisation", Changes(set={"name_ar": name, "kind": "charity"})))
+        for name in ("جمعية البر", "جمعيه البر", "جمعية الإحسان")
+    )
+    said = {"title_ar": "ورشة", "kind": "workshop", "held_on": "2026-03-01", "host": a}
+    event = save.add(samar, "event", Changes(set=said, put={"partners": [a, b]})).hex()
+    assert read.show(samar, event)["fields"]["joint"] is True
+    duplicates.merge(samar, a, b)
+    shown = read.show(samar, event)["fields"]
+    assert (shown["partners"], shown["joint"]) == ([a], False)
+    for either in (a, b):
+        assert [one["id"] for one in read.list_records(samar, "event", where={"partners": either})] == [
+            read.uuid_text(bytes.fromhex(event))
+        ]
+    save.edit(samar, event, Changes(put={"partners": [c]}, drop={"partners": [a]}))
+    assert read.show(samar, event)["fields"]["partners"] == [c]
+    duplicates.split(samar, a, b)
+    assert read.show(samar, event)["fields"]["partners"] == [c]
+
+
 def test_not_the_same_is_remembered(people: Cast) -> None:
     """Nobody is asked again, on no node; a merge later says otherwise, and both decisions are in the history."""
     samar = people.samar
