@@ -35,7 +35,8 @@ WITH
       sum(open AND state IN ('identified', 'registered', 'assessed')) AS early,
       sum(open AND state IN ('planned', 'in_service', 'monitoring')) AS served, sum(open AND state IN ('closing', 'closed')) AS ending,
       sum(opened_on >= :since AND opened_on < :until) AS new,
-      sum(state = 'closed' AND closed_on >= :since AND closed_on < :until) AS closed, sum(open AND in_review) AS in_review
+      sum(state = 'closed' AND closed_on >= :since AND closed_on < :until) AS closed, 
+      sum((open OR opened_on >= :since OR closed_on >= :since) AND in_review) AS in_review
     FROM kept GROUP BY 1),
   team AS (SELECT supervisor AS id, count(*) AS n FROM worker WHERE coalesce(active, 1) AND supervisor IS NOT NULL GROUP BY 1),
   everyone (id) AS (SELECT worker FROM per UNION SELECT id FROM team)

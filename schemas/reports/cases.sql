@@ -101,51 +101,51 @@ WITH
       date(opened_on, CASE risk WHEN 'emergency' THEN '+1 day' WHEN 'high' THEN '+3 days' WHEN 'medium' THEN '+7 days' ELSE '+14 days' END) AS due
     FROM [case] WHERE state <> 'duplicate'),
   first AS MATERIALIZED (
-    SELECT [case] AS id, min(done_on) AS done_on FROM assessment WHERE state NOT IN ('draft', 'returned') GROUP BY 1),
+    SELECT [case] AS id, min(done_on) AS done_on, max(in_review) AS in_review FROM assessment WHERE state NOT IN ('draft', 'returned') GROUP BY 1),
   -- cases whose assessment was due in the period
   due AS MATERIALIZED (
-    SELECT kept.id, kept.opened_on, kept.due, first.done_on FROM kept LEFT JOIN first ON first.id = kept.id
+    SELECT kept.due, first.done_on, kept.in_review OR coalesce(first.in_review, 0) AS in_review FROM kept LEFT JOIN first ON first.id = kept.id
     WHERE kept.due >= :since AND kept.due < :until AND kept.due <= :as_at),
   delay AS MATERIALIZED (
-    SELECT julianday(first.done_on) - julianday(kept.opened_on) AS days FROM kept JOIN first ON first.id = kept.id WHERE kept.opened),
+    SELECT julianday(first.done_on) - julianday(kept.opened_on) AS days, kept.in_review OR first.in_review AS in_review FROM kept JOIN first ON first.id = kept.id WHERE kept.opened),
   sent AS MATERIALIZED (
-    SELECT id, state, julianday(answered_on) - julianday(sent_on) AS days FROM referral
+    SELECT id, state, julianday(answered_on) - julianday(sent_on) AS days, in_review FROM referral
     WHERE sent_on >= :since AND sent_on < :until AND state <> 'draft'),
   given AS MATERIALIZED (
     SELECT service_type, in_review FROM service WHERE given_on >= :since AND given_on < :until AND outcome IN ('given', 'partly')),
-  visits (n) AS (SELECT count(*) FROM follow_up WHERE state = 'done' AND done_on >= :since AND done_on < :until),
+  visits (n, in_review) AS (SELECT count(*), sum(in_review) FROM follow_up WHERE state = 'done' AND done_on >= :since AND done_on < :until),
   planned AS MATERIALIZED (
-    SELECT state IN ('approved', 'active', 'completed') AS approved FROM plan
+    SELECT state IN ('approved', 'active', 'completed') AS approved, in_review FROM plan
     WHERE starts_on >= :since AND starts_on < :until AND state <> 'draft'),
   progress AS MATERIALIZED (
-    SELECT coalesce(i.progress, 'none') AS progress FROM plan_item AS i WHERE i.due_on >= :since AND i.due_on < :until),
+    SELECT coalesce(i.progress, 'none') AS progress, i.in_review FROM plan_item AS i WHERE i.due_on >= :since AND i.due_on < :until),
   answer AS MATERIALIZED (
-    SELECT satisfied FROM feedback WHERE satisfied IS NOT NULL AND given_on >= :since AND given_on < :until),
+    SELECT satisfied, in_review FROM feedback WHERE satisfied IS NOT NULL AND given_on >= :since AND given_on < :until),
   active (n) AS (SELECT nullif(sum(open OR closed), 0) FROM kept),
   line (at, figure, value, n, whole, average, in_review) AS (
     SELECT 1, 'opened', 'total', coalesce(sum(opened), 0), NULL, NULL, sum(in_review AND opened) FROM kept
-    UNION ALL SELECT 2, 'opened', case_type, sum(opened), (SELECT sum(opened) FROM kept), NULL, 0 FROM kept WHERE opened GROUP BY 3
-    UNION ALL SELECT 3, 'risk', coalesce(risk, 'unknown'), sum(opened), (SELECT sum(opened) FROM kept), NULL, 0 FROM kept WHERE opened GROUP BY 3
-    UNION ALL SELECT 4, 'found', coalesce(found_by, 'unknown'), sum(opened), (SELECT sum(opened) FROM kept), NULL, 0 FROM kept WHERE opened GROUP BY 3
+    UNION ALL SELECT 2, 'opened', case_type, sum(opened), (SELECT sum(opened) FROM kept), NULL, sum(in_review) FROM kept WHERE opened GROUP BY 3
+    UNION ALL SELECT 3, 'risk', coalesce(risk, 'unknown'), sum(opened), (SELECT sum(opened) FROM kept), NULL, sum(in_review) FROM kept WHERE opened GROUP BY 3
+    UNION ALL SELECT 4, 'found', coalesce(found_by, 'unknown'), sum(opened), (SELECT sum(opened) FROM kept), NULL, sum(in_review) FROM kept WHERE opened GROUP BY 3
     UNION ALL SELECT 5, 'open', 'total', coalesce(sum(open), 0), NULL, NULL, sum(in_review AND open) FROM kept
     UNION ALL SELECT 6, 'closed', 'total', coalesce(sum(closed), 0), coalesce(sum(open OR closed), 0), NULL, sum(in_review AND closed) FROM kept
-    UNION ALL SELECT 7, 'reason', coalesce(closure_reason, 'unknown'), count(*), (SELECT sum(closed) FROM kept), NULL, 0 FROM kept WHERE closed GROUP BY 3
+    UNION ALL SELECT 7, 'reason', coalesce(closure_reason, 'unknown'), count(*), (SELECT sum(closed) FROM kept), NULL, sum(in_review) FROM kept WHERE closed GROUP BY 3
     UNION ALL SELECT 8, 'to_close',
       CASE WHEN days <= 30 THEN 'c030' WHEN days <= 90 THEN 'c090' WHEN days <= 180 THEN 'c180' ELSE 'c999' END,
-      count(*), (SELECT sum(closed) FROM kept), avg(days), 0
-      FROM (SELECT julianday(closed_on) - julianday(opened_on) AS days FROM kept WHERE closed) GROUP BY 3
+      count(*), (SELECT sum(closed) FROM kept), avg(days), sum(in_review)
+      FROM (SELECT julianday(closed_on) - julianday(opened_on) AS days, in_review FROM kept WHERE closed) GROUP BY 3
     UNION ALL SELECT 9, 'assess_delay',
       CASE WHEN days <= 3 THEN 'd03' WHEN days <= 5 THEN 'd05' WHEN days <= 14 THEN 'd14' WHEN days <= 30 THEN 'd30' WHEN days <= 90 THEN 'd90' ELSE 'more' END,
-      count(*), (SELECT count(*) FROM delay), avg(days), 0 FROM delay GROUP BY 3
-    UNION ALL SELECT 10, 'assessed', 'total', coalesce(sum(done_on <= due), 0), count(*), NULL, 0 FROM due
-    UNION ALL SELECT 11, 'plans', 'total', coalesce(sum(approved), 0), count(*), NULL, 0 FROM planned
-    UNION ALL SELECT 12, 'follow_ups', 'total', visits.n, NULL, 1.0 * visits.n / active.n, 0 FROM visits, active
-    UNION ALL SELECT 13, 'referrals', 'total', count(*), NULL, 1.0 * count(*) / (SELECT n FROM active), 0 FROM sent
-    UNION ALL SELECT 14, 'accepted', 'total', coalesce(sum(state IN ('accepted', 'in_progress', 'done')), 0), count(*), NULL, 0 FROM sent
-    UNION ALL SELECT 15, 'done', 'total', coalesce(sum(state = 'done'), 0), count(*), NULL, 0 FROM sent
-    UNION ALL SELECT 16, 'answered', 'total', count(days), count(*), avg(days), 0 FROM sent
+      count(*), (SELECT count(*) FROM delay), avg(days), sum(in_review) FROM delay GROUP BY 3
+    UNION ALL SELECT 10, 'assessed', 'total', coalesce(sum(done_on <= due), 0), count(*), NULL, sum(in_review) FROM due
+    UNION ALL SELECT 11, 'plans', 'total', coalesce(sum(approved), 0), count(*), NULL, sum(in_review) FROM planned
+    UNION ALL SELECT 12, 'follow_ups', 'total', visits.n, NULL, 1.0 * visits.n / active.n, visits.in_review FROM visits, active
+    UNION ALL SELECT 13, 'referrals', 'total', count(*), NULL, 1.0 * count(*) / (SELECT n FROM active), sum(in_review) FROM sent
+    UNION ALL SELECT 14, 'accepted', 'total', coalesce(sum(state IN ('accepted', 'in_progress', 'done')), 0), count(*), NULL, sum(in_review) FROM sent
+    UNION ALL SELECT 15, 'done', 'total', coalesce(sum(state = 'done'), 0), count(*), NULL, sum(in_review) FROM sent
+    UNION ALL SELECT 16, 'answered', 'total', count(days), count(*), avg(days), sum(in_review) FROM sent
     UNION ALL SELECT 17, 'service', service_type, count(*), (SELECT count(*) FROM given), NULL, sum(in_review) FROM given GROUP BY 3
-    UNION ALL SELECT 18, 'goals', progress, count(*), (SELECT count(*) FROM progress), NULL, 0 FROM progress GROUP BY 3
-    UNION ALL SELECT 19, 'satisfied', satisfied, count(*), (SELECT count(*) FROM answer), NULL, 0 FROM answer GROUP BY 3)
+    UNION ALL SELECT 18, 'goals', progress, count(*), (SELECT count(*) FROM progress), NULL, sum(in_review) FROM progress GROUP BY 3
+    UNION ALL SELECT 19, 'satisfied', satisfied, count(*), (SELECT count(*) FROM answer), NULL, sum(in_review) FROM answer GROUP BY 3)
 SELECT figure, value, n, whole, 100.0 * n / nullif(whole, 0) AS share, round(average, 1) AS average, in_review
 FROM line ORDER BY at, CASE WHEN at IN (8, 9) THEN value END, n DESC, value

@@ -29,7 +29,7 @@ LEFT JOIN location AS b ON b.id = c.to_location AND c.kind = 'move'
 GROUP BY c.kind, 2, 3
 UNION ALL
 SELECT 'households', '', '', count(DISTINCT household) FILTER (WHERE state = 'verified'),
-  count(DISTINCT household) FILTER (WHERE household NOT IN (SELECT household FROM changed WHERE state = 'verified')), 0, 20
+  count(DISTINCT household) FILTER (WHERE household NOT IN (SELECT household FROM changed WHERE state = 'verified')), sum(in_review), 20
 FROM changed
 UNION ALL
 SELECT 'stale', '', '', count(*), 0, sum(in_review), 21 FROM household

@@ -33,11 +33,13 @@ a60 = { en = "60+", ar = "60+" }
 */
 WITH
   home AS MATERIALIZED (
-    SELECT id, location, groups FROM household WHERE state NOT IN ('inactive', 'merged', 'dissolved')),
-  got (id) AS MATERIALIZED (
-    SELECT person FROM service WHERE given_on >= :since AND given_on < :until AND outcome IN ('given', 'partly')
-    UNION SELECT recipient FROM benefit
+    SELECT id, location, groups, in_review FROM household WHERE state NOT IN ('inactive', 'merged', 'dissolved')),
+  given (id, in_review) AS MATERIALIZED (
+    SELECT person, in_review FROM service WHERE given_on >= :since AND given_on < :until AND outcome IN ('given', 'partly')
+    UNION ALL SELECT recipient, in_review FROM benefit
       WHERE period >= substr(:since, 1, 7) AND period < substr(:until, 1, 7) AND state IN ('issued', 'received')),
+  got AS MATERIALIZED (SELECT DISTINCT id FROM given),
+  disputed AS MATERIALIZED (SELECT id FROM given WHERE in_review),
   -- what a household gets reaches all who live in it
   somebody AS MATERIALIZED (
     SELECT h.location, h.groups AS home_groups, p.groups, coalesce(p.sex, 'unknown') AS sex,
@@ -56,7 +58,7 @@ WITH
         ELSE 'no'
       END AS disability,
       p.id IN (SELECT id FROM got) OR h.id IN (SELECT id FROM got) AS reached,
-      p.in_review
+      p.in_review OR h.in_review OR p.id IN (SELECT id FROM disputed) OR h.id IN (SELECT id FROM disputed) AS in_review
     FROM person AS p JOIN home AS h ON h.id = p.household
     WHERE p.alive IS NULL OR p.alive = 'alive'),
   cell AS MATERIALIZED (

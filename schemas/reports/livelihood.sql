@@ -35,11 +35,11 @@ WITH
     SELECT id, person, amount, finance, state, disbursed_on, instalment, first_due_on, jobs, in_review FROM microproject
     WHERE disbursed_on IS NOT NULL AND disbursed_on < :until),
   paid AS MATERIALIZED (
-    SELECT project, sum(amount) AS amount, sum(CASE WHEN paid_on >= :since THEN amount ELSE 0 END) AS now
+    SELECT project, sum(amount) AS amount, sum(CASE WHEN paid_on >= :since THEN amount ELSE 0 END) AS now, sum(in_review) AS in_review
     FROM repayment WHERE paid_on < :until GROUP BY 1),
   -- the day on which the first instalment that was not paid fell due
   behind AS MATERIALIZED (
-    SELECT person, lent.in_review, julianday(:as_at) - julianday(
+    SELECT person, lent.in_review + coalesce(paid.in_review, 0) AS in_review, julianday(:as_at) - julianday(
       date(first_due_on, '+' || CAST(coalesce(paid.amount, 0) / instalment AS INTEGER) || ' months')) AS days
     FROM lent LEFT JOIN paid ON paid.project = lent.id
     WHERE finance = 'soft_loan' AND instalment > 0 AND coalesce(paid.amount, 0) < lent.amount AND state NOT IN ('completed', 'written_off')),
@@ -54,7 +54,7 @@ WITH
     UNION ALL SELECT 'employed_3', person, NULL, in_review FROM trained WHERE employed_on <= date(ends_on, '+3 months') AND employed_on < :until
     UNION ALL SELECT 'employed_6', person, NULL, in_review FROM trained WHERE employed_on <= date(ends_on, '+6 months') AND employed_on < :until
     UNION ALL SELECT 'lent', person, amount, in_review FROM lent WHERE disbursed_on >= :since
-    UNION ALL SELECT 'repaid', lent.person, paid.now, 0 FROM paid JOIN lent ON lent.id = paid.project WHERE paid.now <> 0
+    UNION ALL SELECT 'repaid', lent.person, paid.now, lent.in_review + paid.in_review FROM paid JOIN lent ON lent.id = paid.project WHERE paid.now <> 0
     UNION ALL SELECT 'arrears_30', person, 1, in_review FROM behind WHERE days >= 30 AND days < 60
     UNION ALL SELECT 'arrears_60', person, 1, in_review FROM behind WHERE days >= 60 AND days < 90
     UNION ALL SELECT 'arrears_90', person, 1, in_review FROM behind WHERE days >= 90

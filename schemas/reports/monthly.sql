@@ -55,14 +55,14 @@ WITH
     FROM corner_visit AS v LEFT JOIN corner AS c ON c.id = v.corner
     WHERE v.served_on >= (SELECT min(since) FROM period)),
   -- whatever a charity had a part in, by the day on which it had it
-  part (day, org) AS (
-    SELECT issued_on, requested_by FROM statement WHERE state IN ('issued', 'answered')
-    UNION ALL SELECT found_on, found_by FROM taaffuf_finding
-    UNION ALL SELECT sent_on, to_org FROM sent
-    UNION ALL SELECT held_on, host FROM event
-    UNION ALL SELECT event.held_on, unhex(value, '-') FROM event, json_each(event.partners)
-    UNION ALL SELECT activated_on, host FROM corner WHERE state <> 'planned'
-    UNION ALL SELECT served_on, host FROM visit),
+  part (day, org, in_review) AS (
+    SELECT issued_on, requested_by, in_review FROM statement WHERE state IN ('issued', 'answered')
+    UNION ALL SELECT found_on, found_by, in_review FROM taaffuf_finding
+    UNION ALL SELECT sent_on, to_org, in_review FROM sent
+    UNION ALL SELECT held_on, host, in_review FROM event
+    UNION ALL SELECT event.held_on, unhex(value, '-'), event.in_review FROM event, json_each(event.partners)
+    UNION ALL SELECT activated_on, host, in_review FROM corner WHERE state <> 'planned'
+    UNION ALL SELECT served_on, host, in_review FROM visit),
   -- each counts its distinct ids, and `n` for those without one
   fact (figure, day, id, n, sex, in_review) AS (
     SELECT 'statements', issued_on, id, 0, NULL, in_review FROM statement WHERE state IN ('issued', 'answered')
@@ -86,8 +86,8 @@ WITH
     UNION ALL SELECT 'served_f', served_on, person, unnamed, NULL, in_review FROM visit WHERE sex = 'f'
     UNION ALL SELECT 'served_m', served_on, person, unnamed, NULL, in_review FROM visit WHERE sex = 'm'
     UNION ALL SELECT 'served_unnamed', served_on, NULL, unnamed, NULL, in_review FROM visit WHERE unnamed > 0
-    UNION ALL SELECT 'researchers', served_on, researcher, 0, NULL, 0 FROM visit
-    UNION ALL SELECT 'charities', day, org, 0, NULL, 0 FROM part
+    UNION ALL SELECT 'researchers', served_on, researcher, 0, NULL, in_review FROM visit
+    UNION ALL SELECT 'charities', day, org, 0, NULL, in_review FROM part
       WHERE org IN (SELECT id FROM organisation WHERE kind = 'charity')),
   counted AS MATERIALIZED (
     SELECT fact.figure, period.name AS span, count(DISTINCT fact.id) + sum(fact.n) AS n,

@@ -27,25 +27,31 @@ WITH
   home AS MATERIALIZED (
     SELECT id, nullif(phones, '[]') AS phones, head, size_stated, nullif(family_book_no, '') AS book, in_review FROM household
     WHERE state NOT IN ('merged', 'dissolved')),
-  living AS MATERIALIZED (SELECT household, count(*) AS n, max(phones IS NOT NULL) AS phone FROM one WHERE household IS NOT NULL GROUP BY 1),
-  followed AS MATERIALIZED (SELECT DISTINCT person FROM [case] WHERE state NOT IN ('closed', 'transferred', 'duplicate')),
+  living AS MATERIALIZED (SELECT household, count(*) AS n, max(phones IS NOT NULL) AS phone, max(in_review) AS in_review FROM one WHERE household IS NOT NULL GROUP BY 1),
+  followed AS MATERIALIZED (
+    SELECT person, max(in_review) AS in_review FROM [case] WHERE state NOT IN ('closed', 'transferred', 'duplicate') GROUP BY 1),
   agreed AS MATERIALIZED (SELECT DISTINCT subject FROM consent WHERE state = 'given' AND coalesce(expires_on, :as_at) >= :as_at),
   papers AS MATERIALIZED (
     SELECT substr(value, 1, instr(value || ':', ':') + 3 + instr(substr(value, instr(value || ':', ':') + 4) || ':', ':') - 1) AS paper,
-      count(DISTINCT one.id) AS n FROM one, json_each(one.ids) GROUP BY 1),
+      count(DISTINCT one.id) AS n, max(one.in_review) AS in_review FROM one, json_each(one.ids) GROUP BY 1),
   totals AS MATERIALIZED (SELECT (SELECT count(*) FROM one) AS people, (SELECT count(*) FROM home) AS homes),
   line (at, what, n, whole, in_review) AS (
     SELECT 1, 'no_paper', coalesce(sum(ids IS NULL), 0), count(*), sum(ids IS NULL AND in_review) FROM one
-    UNION ALL SELECT 2, 'heaped', coalesce(sum(substr(birth_date, 6) IN ('01-01', '07-01')), 0), count(birth_date), 0 FROM one
-    UNION ALL SELECT 3, 'no_birth', coalesce(sum(birth_date IS NULL), 0), count(*), 0 FROM one
-    UNION ALL SELECT 4, 'no_phone', coalesce(sum(home.phones IS NULL AND coalesce(living.phone, 0) = 0), 0), count(*), 0
+    UNION ALL SELECT 2, 'heaped', coalesce(sum(substr(birth_date, 6) IN ('01-01', '07-01')), 0), count(birth_date),
+      sum(substr(birth_date, 6) IN ('01-01', '07-01') AND in_review) FROM one
+    UNION ALL SELECT 3, 'no_birth', coalesce(sum(birth_date IS NULL), 0), count(*), sum(birth_date IS NULL AND in_review) FROM one
+    UNION ALL SELECT 4, 'no_phone', coalesce(sum(home.phones IS NULL AND coalesce(living.phone, 0) = 0), 0), count(*),
+      sum(home.phones IS NULL AND coalesce(living.phone, 0) = 0 AND (home.in_review OR coalesce(living.in_review, 0)))
       FROM home LEFT JOIN living ON living.household = home.id
-    UNION ALL SELECT 5, 'no_head', coalesce(sum(head IS NULL), 0), count(*), 0 FROM home
-    UNION ALL SELECT 6, 'size', coalesce(sum(size_stated <> coalesce(living.n, 0)), 0), count(size_stated), 0
+    UNION ALL SELECT 5, 'no_head', coalesce(sum(head IS NULL), 0), count(*), sum(head IS NULL AND in_review) FROM home
+    UNION ALL SELECT 6, 'size', coalesce(sum(size_stated <> coalesce(living.n, 0)), 0), count(size_stated),
+      sum(size_stated <> coalesce(living.n, 0) AND (home.in_review OR coalesce(living.in_review, 0)))
       FROM home LEFT JOIN living ON living.household = home.id
-    UNION ALL SELECT 7, 'no_consent', coalesce(sum(person NOT IN (SELECT subject FROM agreed)), 0), count(*), 0 FROM followed
-    UNION ALL SELECT 8, 'same_paper', coalesce(sum(n > 1), 0), count(*), 0 FROM papers
-    UNION ALL SELECT 9, 'same_book', coalesce(sum(n > 1), 0), count(*), 0 FROM (SELECT count(*) AS n FROM home WHERE book IS NOT NULL GROUP BY book)
-    UNION ALL SELECT 10, 'two_homes', coalesce(sum(n > 1), 0), count(*), 0
-      FROM (SELECT count(DISTINCT household) AS n FROM membership WHERE to_date IS NULL GROUP BY person))
+    UNION ALL SELECT 7, 'no_consent', coalesce(sum(person NOT IN (SELECT subject FROM agreed)), 0), count(*),
+      sum(person NOT IN (SELECT subject FROM agreed) AND in_review) FROM followed
+    UNION ALL SELECT 8, 'same_paper', coalesce(sum(n > 1), 0), count(*), sum(n > 1 AND in_review) FROM papers
+    UNION ALL SELECT 9, 'same_book', coalesce(sum(n > 1), 0), count(*), sum(n > 1 AND in_review)
+      FROM (SELECT count(*) AS n, max(in_review) AS in_review FROM home WHERE book IS NOT NULL GROUP BY book)
+    UNION ALL SELECT 10, 'two_homes', coalesce(sum(n > 1), 0), count(*), sum(n > 1 AND in_review)
+      FROM (SELECT count(DISTINCT household) AS n, max(in_review) AS in_review FROM membership WHERE to_date IS NULL GROUP BY person))
 SELECT what, n, whole, 100.0 * n / nullif(whole, 0) AS share, in_review FROM line ORDER BY at

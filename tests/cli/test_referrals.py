@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from tests.cast import ROOT
 from tests.cli.conftest import World
 
 ALBIR = "LAT/ALBIR"
+REPORTS = sorted(one.stem for one in (ROOT / "schemas" / "reports").glob("*.sql"))
+CHARITY = ("charity_sent", "charity_accepted", "charity_done")
+ANSWERED = ("referrals", "accepted", "done", "answered", "service")
 
 
 def person(world: World) -> dict[str, Any]:
@@ -53,6 +57,12 @@ def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
     for name in ("huda", "amal"):
         assert world.json(name, "sync")["digest"] == "equal"
     assert world.json("amal", "referral", "list", "--unanswered") == []
+    told = {
+        name: world.json("huda", "report", name, "--year", given["fields"]["given_on"][:4])["rows"] for name in REPORTS
+    }
+    assert {row["figure"]: row["this"] for row in told["monthly"] if row["this"]} == dict.fromkeys(CHARITY, 1)
+    assert {row["figure"]: row["n"] for row in told["cases"] if row["n"]} == dict.fromkeys(ANSWERED, 1)
+    assert told["caseload"] == told["coverage"] == told["overdue"] == []  # nothing of what she was not given
     assert world.json("amal", "show", service["id"])["fields"]["referral"] == referral["id"]
     world.json("samar", "sync")
     withdrawn = world.json("samar", "consent", "withdraw", given["code"])

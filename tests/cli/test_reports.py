@@ -105,6 +105,26 @@ def test_a_month_is_frozen_and_what_comes_late_is_beside_it(world: World) -> Non
     assert "LAT/JBL" in said
 
 
+def test_a_line_is_provisional_until_somebody_settles(world: World) -> None:
+    """Two disagree on a family: its lines are marked on the screen and in JSON, and no longer when that is settled."""
+    _worked(world)
+    world.start()
+    world.here("samar", "sync")
+    home = world.json("samar", "list", "household")[0]["code"]
+    for who, name in (("amal", "درويشي"), ("samar", "الدرويش")):
+        world.json(who, "edit", home, "--set", f"family_name={name}")
+    for who in ("amal", "samar"):
+        world.json(who, "sync")
+    words = ["report", "quality"]
+    assert {row["what"]: row.get("in_review") for row in world.json("hq", *words)["rows"]}["no_head"] == 1
+    assert "~ provisional" in world.here("hq", *words, screen=True).out
+    assert "~ أرقام أولية" in world.here("hq", "--lang", "ar", "--rtl", "logical", *words, screen=True).out
+    world.json("samar", "review", "take", home, "family_name", "--value", "درويش")
+    world.json("samar", "sync")
+    assert not any(row.get("in_review") for row in world.json("hq", *words)["rows"])
+    assert "provisional" not in world.here("hq", *words, screen=True).out
+
+
 def test_small_numbers_do_not_leave(world: World) -> None:
     """Shared, a count of three is hidden in the table and in the file; inside the office it is shown."""
     _worked(world)

@@ -5,12 +5,16 @@ import datetime as dt
 import io
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fieldsync.crypto.slots import Slots
+from fieldsync.reports import run
+from fieldsync.sync import node as nodes
 from fieldsync.ui.tables import Tables
 from tests.cast import ROOT
 from tests.cli.conftest import World
@@ -106,6 +110,28 @@ def test_the_office_looks_like_one(tour: Tour) -> None:
     assert {one["what"] for one in waits} >= {"visit", "answer"}, {one["what"] for one in waits}
     assert tour.world.here("nobody", "demo", "--office", told["office"]).code == 3  # never into what is there
     assert tour.world.here("nobody", "demo", "--office", "x", "--tree").code == 2
+
+
+COUNTED = {
+    "monthly": "this", "aid": "times", "coverage": "need", "changes": "verified", "overdue": "days", "caseload": "open", "cases": "n",
+    "livelihood": "people", "institutions": "residents", "programmes": "n", "quality": "n",
+}  # fmt: skip
+
+
+def test_every_line_is_provisional_where_what_it_counts_is_in_review(tour: Tour, tmp_path: Path) -> None:
+    """With every record in review, no figure of any report stands there as if it were settled."""
+    shutil.copytree(Path(tour.told["office"]) / "hq", tmp_path / "hq")
+    secret = Path(tour.told["key"]).read_bytes()
+    node = nodes.open_node(tmp_path / "hq", lambda slots: Slots.open_keyfile(slots, secret))
+    with node.store.write() as tx:
+        tx.sql("UPDATE record SET conflicts = '{}' WHERE conflicts IS NULL")
+        tx.drop_sheets()
+    this = dt.datetime.now(dt.UTC).year
+    for report, counted in COUNTED.items():
+        rows = [row for year in (this - 1, this) for row in run.make(node, report, year=str(year))["rows"]]
+        assert [row for row in rows if (row[counted] or 0) > 0 and not row.get("in_review")] == [], report
+        assert any(row.get("in_review") for row in rows), report
+    node.close()
 
 
 def test_the_tour_is_walked(tour: Tour) -> None:
