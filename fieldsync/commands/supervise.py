@@ -1,6 +1,5 @@
 """What supervisors do: look at conflicts, decide, decide many, take back."""
 
-from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,6 @@ from fieldsync.commands.laptop import Note, Record
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
-    from fieldsync.sync.queue import Waiting
 
 Unit = Annotated[str | None, Option(metavar="UNIT", help="Only in this unit and below it.")]
 Type = Annotated[str | None, Option("--type", metavar="TYPE", help="Only records of this type.")]
@@ -38,28 +36,22 @@ def review(
     if settings_of(ctx).json or not at_terminal():
         list_items(ctx, unit, type_, field)
         return
-    with opened(ctx) as node:
+    with opened(ctx, shared=True) as node:  # pairs are looked for while the screen reads on
         if not reviews.may_decide_somewhere(node):
             raise errors.RoleRefused(role=node.role, needs=["supervisor", "admin"])
         _check_names(node, type_, field)
         if not plain:
             from fieldsync.ui import review_app
 
-            review_app.run(tables(ctx), node, _pairs(ctx, node, unit, type_), unit=unit, type=type_, field=field)
+            review_app.run(tables(ctx), node, unit=unit, type=type_, field=field)
             return
+        from fieldsync.sync import queue
+        from fieldsync.ui.narrowing import Narrowed
         from fieldsync.ui.review import Review
 
-        Review(tables(ctx), node, reviews.items(node, unit=unit, type=type_, field=field)).run()
-        waiting = Counter(one.kind for one in _pairs(ctx, node, unit, type_))
-        for kind, n in waiting.items():
-            tables(ctx).say(f"review_plain_{kind}", n=n)
-
-
-def _pairs(ctx: typer.Context, node: "Node", unit: str | None, type_: str | None) -> "list[Waiting]":
-    from fieldsync.sync import queue
-
-    with bar(ctx) as progress:
-        return queue.pairs(node, unit=unit, type=type_, progress=progress)
+        with bar(ctx) as progress:
+            pairs = queue.pairs(node, progress=progress)
+        Review(tables(ctx), node, Narrowed(unit, type_, field), pairs).run()
 
 
 def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field: Field = None) -> None:
@@ -162,7 +154,8 @@ def bulk(
                 reviews.Decision(item["record"], item["field"], _name(head))
                 for item, head in zip(items, chosen, strict=True)
             ]
-            reviews.take_all(node, decisions, note=note)
+            with bar(ctx) as progress:
+                reviews.take_all(node, decisions, note=note, progress=progress)
         told = {
             "decided": 0 if dry_run else len(items),
             "dry_run": dry_run,

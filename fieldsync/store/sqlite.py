@@ -107,6 +107,11 @@ class SqliteStore:
                 connection.execute("ROLLBACK")
                 self._idle.append(connection)
 
+    def version(self) -> int:
+        """Return a number that changes whenever another process has written; what is written here does not change it."""
+        with self._lock, vault.guarded():
+            return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
+
     def figures(self, views: "Iterable[View]", unit: str | None, *, sheets: bool) -> "Figures":
         """Return a reading connection of its own for reports, to be closed; of a unit and those below it, or of all.
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fieldsync.core.register import Head
-from fieldsync.core.settle import candidates
-from fieldsync.core.state import dots, field_of, register_of, registers
+from fieldsync.core.state import dots, field_of, registers
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Row, covers, home_unit
@@ -13,7 +12,7 @@ from fieldsync.sync import doubles, duplicates
 from fieldsync.sync.linking import Progress
 from fieldsync.sync.node import DECIDERS, Node
 from fieldsync.sync.read import Json, Shower, heads_of
-from fieldsync.sync.review import item_of
+from fieldsync.sync.review import chosen_from, item_of
 
 CONFLICT, DUPLICATE, OVERLAP = "conflict", "duplicate", "overlap"
 _PROTECTED = 4  # the highest sensitivity
@@ -93,7 +92,7 @@ def detail(node: Node, one: Waiting) -> Json | None:
         if row is None or one.field not in row.conflicts:
             return None
         item = item_of(node, tx, row, one.field)
-        heads = candidates(register_of(row.state, one.field))
+        heads = chosen_from(row, one.field)
         item["heads"] = [told | _source(tx, head) for told, head in zip(item["heads"], heads, strict=True)]
         item["heads"].sort(key=lambda head: (head["at"], head["device"], head["seq"]))
         item["about"] = Shower(node, tx).record(row)

@@ -1,7 +1,8 @@
 """Review: what machines cannot settle, decided by a person who may. A decision is an ordinary commit that covers all heads."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from fieldsync import errors
 from fieldsync.core import stamp
@@ -17,7 +18,10 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, heads_of, uuid_text
 from fieldsync.sync.save import Draft, all_seen, commit_drafts, draft_edit, units_of
 
+T = TypeVar("T")
 Missing = object()
+Progress = Callable[[int, int | None, str], None]
+_PART = 250  # decisions between two words of how far it has got
 
 
 def items(node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None) -> list[Json]:
@@ -47,7 +51,7 @@ def item_of(node: Node, tx: Tx, row: Row, field: str) -> Json:
     """Return one of a record's open conflicts."""
     units = [home_unit(tx.channel(n).unit) for n in row.channels]
     unit = next((unit for unit in units if covers(node.grants, unit)), units[0])
-    heads = _heads(row, field)
+    heads = chosen_from(row, field)
     stamps = sorted(head.stamp for head in heads)
     return {
         "record": uuid_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
@@ -57,12 +61,13 @@ def item_of(node: Node, tx: Tx, row: Row, field: str) -> Json:
 
 
 class Decision(NamedTuple):
-    """What is decided of a conflict: one of its heads (`DEVICE:SEQ`), or another value."""
+    """What is decided of a conflict: one of its heads (`DEVICE:SEQ`), or another value; `seen` are the heads that were looked at."""
 
     record: str
     field: str
     head: str | None = None
     value: Any = Missing
+    seen: frozenset[str] = frozenset()
 
 
 def take(
@@ -72,13 +77,58 @@ def take(
     return take_all(node, [Decision(ref, field, head, value)], note=note)[0]
 
 
-def take_all(node: Node, decisions: Sequence[Decision], *, note: str | None = None) -> list[bytes]:
+def take_all(
+    node: Node, decisions: Sequence[Decision], *, note: str | None = None, progress: Progress | None = None
+) -> list[bytes]:
     """Decide many conflicts in one save, all of them or none; return the records. Raises as `take` does."""
+    records: list[bytes] = []
     with node.store.write() as tx:
-        rows = [find_row(tx, one.record) for one in decisions]
-        drafts = [_decided(node, tx, row, one, note) for row, one in zip(rows, decisions, strict=True)]
-        commit_drafts(node, tx, drafts)
-    return [row.state.record for row in rows]
+        for part in _parts(decisions, progress):
+            rows = [find_row(tx, one.record) for one in part]
+            drafts = [_decided(node, tx, row, one, note) for row, one in zip(rows, part, strict=True)]
+            commit_drafts(node, tx, drafts)
+            records += [row.state.record for row in rows]
+    return records
+
+
+def take_open(
+    node: Node, decisions: Sequence[Decision], *, note: str | None = None, progress: Progress | None = None
+) -> list[Decision]:
+    """Decide in one save those that are still as they were looked at; return the others, left alone. Raises as `take` does.
+
+    Nobody decides over a value that a sync has brought meanwhile, nor a second time over what somebody else has settled.
+    """
+    past: list[Decision] = []
+    with node.store.write() as tx:
+        for part in _parts(decisions, progress):
+            rows = tx.rows(uuid.UUID(one.record).bytes for one in part)
+            drafts = []
+            for one in part:
+                row = rows.get(uuid.UUID(one.record).bytes)
+                if (
+                    row is None
+                    or one.field not in row.conflicts
+                    or names_of(heads_of(tx, chosen_from(row, one.field))) != one.seen
+                ):
+                    past.append(one)
+                else:
+                    drafts.append(_decided(node, tx, row, one, note))
+            if drafts:
+                commit_drafts(node, tx, drafts)
+    return past
+
+
+def names_of(heads: Sequence[Json]) -> frozenset[str]:
+    """Return the names (`DEVICE:SEQ`) of heads in the contract's shape."""
+    return frozenset(f"{head['device']}:{head['seq']}" for head in heads)
+
+
+def _parts(several: Sequence[T], progress: Progress | None) -> Iterator[Sequence[T]]:
+    """Yield a long list in parts, and say how far it has got: `progress(done, total, "deciding")`."""
+    for start in range(0, len(several), _PART):
+        yield several[start : start + _PART]
+        if progress is not None:
+            progress(min(start + _PART, len(several)), len(several), "deciding")
 
 
 def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -> Draft:
@@ -86,7 +136,7 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
     node.may_decide(*units_of(tx, row))
     if field not in row.conflicts:
         raise errors.NoConflict(field=field)
-    heads = _heads(row, field)
+    heads = chosen_from(row, field)
     kind = node.schema.type(row.state.type)
     chosen: Value
     if wanted.head is not None:
@@ -109,13 +159,18 @@ def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
     return undo_all(node, [(ref, field)], note=note)[0]
 
 
-def undo_all(node: Node, decided: Sequence[tuple[str, str]], *, note: str | None = None) -> list[bytes]:
+def undo_all(
+    node: Node, decided: Sequence[tuple[str, str]], *, note: str | None = None, progress: Progress | None = None
+) -> list[bytes]:
     """Take many decisions back in one save, all of them or none; return the records. Raises as `undo` does."""
+    records: list[bytes] = []
     with node.store.write() as tx:
-        rows = [find_row(tx, ref) for ref, _ in decided]
-        drafts = [_undone(node, tx, row, field, note) for row, (_, field) in zip(rows, decided, strict=True)]
-        commit_drafts(node, tx, drafts)
-    return [row.state.record for row in rows]
+        for part in _parts(decided, progress):
+            rows = [find_row(tx, ref) for ref, _ in part]
+            drafts = [_undone(node, tx, row, field, note) for row, (_, field) in zip(rows, part, strict=True)]
+            commit_drafts(node, tx, drafts)
+            records += [row.state.record for row in rows]
+    return records
 
 
 def _undone(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft:
@@ -133,7 +188,7 @@ def _undone(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft
     return draft_edit(node, row, kind, fields, note=note, decides=True)
 
 
-def _heads(row: Row, field: str) -> tuple[Head, ...]:
+def chosen_from(row: Row, field: str) -> tuple[Head, ...]:
     """Return what is to be chosen from: a field's heads, and beside a merge that somebody called the two not the same."""
     heads = candidates(register_of(row.state, field))
     if field != "_same_as":

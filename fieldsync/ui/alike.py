@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from textual.app import App
 
@@ -15,62 +15,51 @@ from fieldsync.ui.pen import QUIET, Part, Pen
 from fieldsync.ui.tables import Tables
 
 _PART = 100  # conflicts read between two looks at the keyboard
-Say = Callable[[str, str], None]
-
-
-class Many(NamedTuple):
-    """What is to be decided, and where in the queue each of it stands."""
-
-    decisions: list[reviews.Decision]
-    places: list[int]
+Progress = Callable[[int, int | None, str], None]
 
 
 async def chosen(
-    app: App[Any], node: Node, out: Tables, pen: Pen, waiting: Sequence[Waiting], at: int, say: Say
-) -> Many | None:
+    app: App[Any], node: Node, out: Tables, pen: Pen, waiting: Sequence[Waiting], at: int, progress: Progress
+) -> list[tuple[Waiting, reviews.Decision]]:
     """Ask by which rule the conflicts of one field are decided, show all that follows, and return it if that is agreed to."""
     here = waiting[at]
-    places = [
-        i for i, one in enumerate(waiting) if (one.type, one.field, one.kind) == (here.type, here.field, here.kind)
-    ]
-    matters = await _read(node, out, [waiting[place] for place in places], say)
-    say("", QUIET)
+    several = [one for one in waiting if (one.type, one.field, one.kind) == (here.type, here.field, here.kind)]
+    matters = await _read(node, out, several, progress)
     items = [matter.item for matter in matters if matter is not None]
     named = rules(out, items)
     field = next((matter.title for matter in matters if matter is not None), "")
     title = out.phrase("review_alike", field=field, n=f"{len(items):,}")
     picked = await app.push_screen_wait(dialogs.Pick(pen, title, [told for told, _ in named]))
     if picked is None:
-        return None
+        return []
     said, rule = named[picked]
-    many, rows = Many([], []), []
-    for place, matter in zip(places, matters, strict=True):
+    many, rows = [], []
+    for one, matter in zip(several, matters, strict=True):
         head = rule(matter.item) if matter is not None else None
         if matter is None or head is None:
             continue
         wanted = f"{head['device']}:{head['seq']}"
-        side = next(one for one in matter.sides if one.decision is not None and one.decision.head == wanted)
+        side = next(side for side in matter.sides if side.decision is not None and side.decision.head == wanted)
         assert side.decision is not None
-        many.decisions.append(side.decision)
-        many.places.append(place)
+        many.append((one, side.decision))
         was = out.shown(matter.kind, matter.item["field"], matter.item["base"])
         code = matter.item["code"] or matter.record[:8]
         rows.append(
             [Part(f"{code}  ", "bold"), Part(f"{was} → ", QUIET), *side.value, Part(f"   {matter.name}", QUIET)]
         )
     if not rows:
-        return None
+        return []
     title = out.phrase("review_preview", rule=said, n=f"{len(rows):,}", out=f"{len(items) - len(rows):,}")
     agreed = await app.push_screen_wait(dialogs.Agree(pen, title, rows, does="key_decide_all"))
-    return many if agreed else None
+    return many if agreed else []
 
 
-async def _read(node: Node, out: Tables, entries: Sequence[Waiting], say: Say) -> list[Matter | None]:
+async def _read(node: Node, out: Tables, entries: Sequence[Waiting], progress: Progress) -> list[Matter | None]:
     """Read many questions without the keyboard waiting."""
     found: list[Matter | None] = []
     for start in range(0, len(entries), _PART):
         found += [matter_of(node, out, one) for one in entries[start : start + _PART]]
         if len(entries) > _PART:
-            say(out.phrase("review_reading", n=f"{len(found):,}", total=f"{len(entries):,}"), QUIET)
+            progress(len(found), len(entries), "reading")
         await asyncio.sleep(0)
     return found

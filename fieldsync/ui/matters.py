@@ -53,6 +53,11 @@ class Matter:
     kind: Type | None
     editable: bool = True
 
+    @property
+    def seen(self) -> frozenset[str]:
+        """The names of the values that stand against each other."""
+        return reviews.names_of(self.item["heads"])
+
 
 def matter_of(node: Node, out: Here, one: Waiting) -> Matter | None:
     """Return what is to be decided about a conflict; None where it is open no more."""
@@ -97,14 +102,16 @@ def _plain(out: Here, kind: Type | None, item: Item) -> list[Side]:
     """How it was, and each value that stands against another."""
     name, base = item["field"], item["base"]
     was = out.shown(kind, name, base)
-    first = None if base is None else reviews.Decision(item["record"], name, value=base)
+    seen = reviews.names_of(item["heads"])
+    first = None if base is None else reviews.Decision(item["record"], name, value=base, seen=seen)
     sides = [Side(out.phrase("was"), [Part(was)], decision=first)]
     for head in item["heads"]:
         shown = out.shown(kind, name, head["value"])
         value = [Part(shown)] if base is None else marked(was, shown)
         if head["value"] is None:
             value = [Part(out.phrase("review_emptied"), QUIET)]
-        sides.append(Side(head["by"], value, _source(out, head), reviews.Decision(item["record"], name, _name(head))))
+        decision = reviews.Decision(item["record"], name, _name(head), seen=seen)
+        sides.append(Side(head["by"], value, _source(out, head), decision))
     return sides
 
 
@@ -118,7 +125,8 @@ def _deletion(out: Here, kind: Type | None, item: Item) -> list[Side]:
     edits = edits[:_MOST_EDITS] + ([[Part(out.phrase("review_more", n=more), QUIET)]] if more > 0 else [])
     by = sorted({(edit["by"], when(edit["at"])) for edit in item["meanwhile"]})
     sources = [[Part(f"{person}  {at}", QUIET)] for person, at in by[:_MOST_EDITS]]
-    stays = reviews.Decision(item["record"], "_deleted", value=None)
+    seen = reviews.names_of(item["heads"])
+    stays = reviews.Decision(item["record"], "_deleted", value=None, seen=seen)
     sides = [Side(out.phrase("review_stays"), [Part(out.phrase("review_edited"), GOOD)], [*edits, *sources], stays)]
     for head in item["heads"]:
         if head["value"] is not None:
@@ -127,7 +135,7 @@ def _deletion(out: Here, kind: Type | None, item: Item) -> list[Side]:
                 Part(" "),
                 Part(out.shown(kind, "_deleted", head["value"])),
             ]
-            decision = reviews.Decision(item["record"], "_deleted", _name(head))
+            decision = reviews.Decision(item["record"], "_deleted", _name(head), seen=seen)
             sides.append(Side(head["by"], value, _source(out, head), decision))
     return sides
 

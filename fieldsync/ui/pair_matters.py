@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from fieldsync import errors
 from fieldsync.schema.model import Type
 from fieldsync.sync import doubles, duplicates
 from fieldsync.sync.node import Node
@@ -26,8 +27,12 @@ def matter_of_pair(node: Node, out: Tables, one: Waiting) -> Matter | None:
 
 def _duplicate(node: Node, out: Tables, one: Waiting) -> Matter | None:
     a, b = one.record.hex(), one.other.hex()
-    item = duplicates.item(node, a, b)
-    if item["same"] or item["not_same"]:
+    try:
+        item = duplicates.item(node, a, b)
+    except errors.NotFound:  # a sync has taken one of the two away
+        return None
+    gave_way = any(side["deleted"] or "same_as" in side for side in (item["a"], item["b"]))
+    if item["same"] or item["not_same"] or gave_way:
         return None
     kind = node.schema.types.get(one.type)
     out.of(node)
@@ -54,12 +59,15 @@ def _why(out: Tables, kind: Type | None, item: Item) -> str:
 
 def _overlap(node: Node, out: Tables, one: Waiting) -> Matter | None:
     a, b = one.record.hex(), one.other.hex()
-    found = next((hit for hit in doubles.of(node, a) if hit["record"].replace("-", "") == b), None)
+    try:
+        found = next((hit for hit in doubles.of(node, a) if hit["record"].replace("-", "") == b), None)
+        first, second = (duplicates.shown(node, ref) for ref in (a, b))
+    except errors.NotFound:  # a sync has taken one of the two away
+        return None
     if found is None:
         return None
     kind = node.schema.types[one.type]
     out.of(node)
-    first, second = (duplicates.shown(node, ref) for ref in (a, b))
     both = Side(
         out.phrase("pair_both"), [Part(out.phrase("pair_both_means"))], act=_undoable(
             partial(doubles.both_right, node, a, b), partial(duplicates.maybe_same, node, a, b)

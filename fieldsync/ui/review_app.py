@@ -9,9 +9,10 @@ from textual.screen import Screen
 
 from fieldsync.sync import queue
 from fieldsync.sync.node import Node
+from fieldsync.sync.queue import Waiting
 from fieldsync.ui import look
 from fieldsync.ui.narrowing import Narrowed
-from fieldsync.ui.review_screen import ReviewScreen
+from fieldsync.ui.review_screen import Looks, ReviewScreen
 from fieldsync.ui.tables import Tables
 
 
@@ -23,21 +24,24 @@ class ReviewApp(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
-        self, node: Node, out: Tables, narrowed: Narrowed | None = None, pairs: Sequence[queue.Waiting] = ()
+        self,
+        node: Node,
+        out: Tables,
+        narrowed: Narrowed | None = None,
+        pairs: Sequence[Waiting] = (),
+        looks: Looks | None = None,
     ) -> None:
         super().__init__()
-        self.review = ReviewScreen(node, out, narrowed or Narrowed(), pairs)
+        self.review = ReviewScreen(node, out, narrowed or Narrowed(), pairs, looks)
 
     def get_default_screen(self) -> Screen[None]:
         """Its only screen."""
         return self.review
 
 
-def run(
-    out: Tables, node: Node, pairs: Sequence[queue.Waiting], *, unit: str | None, type: str | None, field: str | None
-) -> None:
+def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
     """Show the screen until somebody leaves it; say what came of it."""
     out.of(node)
-    app = ReviewApp(node, out, Narrowed(unit, type, field), pairs)
+    app = ReviewApp(node, out, Narrowed(unit, type, field), looks=lambda progress: queue.pairs(node, progress=progress))
     app.run(mouse=False)
-    out.say("review_done", decided=app.review.decided, left=len(queue.waiting(node)) + len(app.review.pairs))
+    out.say("review_done", decided=app.review.walk.decided, left=app.review.walk.left())

@@ -2,45 +2,40 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, TypeVar
 
-from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.events import Key
-from textual.screen import Screen
 
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.sync import queue
 from fieldsync.sync import review as reviews
 from fieldsync.sync.history import history
+from fieldsync.sync.linking import Progress
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
 from fieldsync.ui import alike, dialogs
 from fieldsync.ui.filling import refused
-from fieldsync.ui.matters import Matter, matter_of, told_history
-from fieldsync.ui.narrowing import Narrowed, facets, words
+from fieldsync.ui.matters import told_history
+from fieldsync.ui.narrowing import Narrowed, facets
 from fieldsync.ui.other_value import ask_value
-from fieldsync.ui.pair_matters import matter_of_pair
-from fieldsync.ui.papers import Paper, Rows, keys
-from fieldsync.ui.pen import ACCENT, BAD, GOOD, QUIET, WARN, Part, Pen
-from fieldsync.ui.sides import draw_about, draw_sides
+from fieldsync.ui.papers import Paper, Rows
+from fieldsync.ui.pen import BAD, GOOD, WARN, Part
+from fieldsync.ui.review_drawn import Drawn
 from fieldsync.ui.tables import Tables
+from fieldsync.ui.walk import same
+
+T = TypeVar("T")
+_EVERY = 2.0  # seconds between two looks whether another process has written
+_MANY = 50  # decisions that are taken back while a bar shows how far it has got
+
+Looks = Callable[[Progress], Sequence[Waiting]]
 
 
-@dataclass
-class Done:
-    """What was decided last, and where it stood in the queue."""
-
-    taken: list[tuple[int, Waiting]]
-    decided: list[tuple[str, str]]  # record, field
-    undo: Callable[[], object] | None = None  # of a pair
-
-
-class ReviewScreen(Screen[None]):
+class ReviewScreen(Drawn):
     """The one screen of `review`."""
 
     AUTO_FOCUS = None
@@ -68,119 +63,34 @@ class ReviewScreen(Screen[None]):
         )
     ]
 
-    def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[Waiting] = ()) -> None:
-        super().__init__()
-        self.node, self.out, self.pen = node, out, Pen(out)
-        self.pairs = list(pairs)
-        self._narrow(narrowed)
-        self._matter: Matter | None = None
-        self._side = 1
-        self._note = ""
-        self._done: list[Done] = []
-        self.decided = 0
-        self._said: Part = Part("")
+    def __init__(
+        self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[Waiting] = (), looks: Looks | None = None
+    ) -> None:
+        """`looks` finds the pairs, after the first question is on the screen; without it they are those given."""
+        super().__init__(node, out, narrowed, pairs)
         self._busy = False
+        self._looks = looks
+        self._leaving = False
 
-    def _narrow(self, narrowed: Narrowed) -> None:
-        self._narrowed = narrowed
-        conflicts = queue.waiting(self.node, **vars(narrowed))
-        self._waiting = sorted([*conflicts, *filter(narrowed.has, self.pairs)], key=lambda one: one[:4])
-
-    # --- what is seen ---
-
-    def compose(self) -> ComposeResult:
-        """Head, queue, question, last word, keys."""
-        yield Paper(self._head, id="head")
-        with Container(id="body"):
-            yield Rows(self._row, id="queue", centred=True)
-            with VerticalScroll(id="matter", can_focus=False):
-                yield Paper(self._question, id="question")
-                yield Paper(self._sides, id="sides")
-                yield Paper(self._about, id="about")
-        yield Paper(self._last_word, id="said")
-        yield Paper(self._keys, id="keys")
+    # --- one question ---
 
     def on_mount(self) -> None:
         """Begin with the most urgent."""
         self._open(0)
-
-    @property
-    def _at(self) -> int:
-        return self.query_one("#queue", Rows).at
+        self.call_after_refresh(self._look_for_pairs)
+        self.set_interval(_EVERY, self._look)
 
     def _open(self, at: int) -> None:
-        """Show the question at a place; one that others have settled meanwhile falls out of the queue."""
-        rows = self.query_one("#queue", Rows)
-        rows.show(len(self._waiting), at)
-        self._matter = None
-        while self._waiting and self._matter is None:
-            one = self._waiting[rows.at]
-            self._matter = (matter_of if one.kind == queue.CONFLICT else matter_of_pair)(self.node, self.out, one)
-            if self._matter is None:
-                del self._waiting[rows.at]
-                rows.show(len(self._waiting), rows.at)
+        """Show the question at a place; one that others have settled meanwhile falls out of the queue, which is said."""
+        at, self._matter = self.walk.open(at)
+        self.query_one("#queue", Rows).show(len(self.walk.waiting), at)
+        gone = self.walk.told_gone()
+        if gone:
+            self._note = ""
+            self._said = [Part(gone, WARN), Part("   "), *self._said]
         self._side = min(1, len(self._matter.sides) - 1) if self._matter is not None else 0
         self.query_one("#matter", VerticalScroll).scroll_home(animate=False)
         self._renew()
-
-    def _renew(self) -> None:
-        for paper in self.query(Paper):
-            paper.renew()
-        self.query_one("#queue", Rows).refresh()
-
-    def _say(self, text: str, style: str = GOOD) -> None:
-        self._said = Part(text, style)
-        self.query_one("#said", Paper).renew()
-
-    def _head(self, width: int) -> list[Text]:
-        total = len(self._waiting)
-        place = self.out.phrase("review_place", n=f"{self._at + 1:,}", total=f"{total:,}") if total else "0"
-        parts = [Part(" " + self.out.phrase("review_title"), "bold"), Part(f"   {place}", ACCENT)]
-        if self.decided:
-            parts.append(Part("   " + self.out.phrase("review_decided", n=f"{self.decided:,}"), GOOD))
-        shown = words(self.node, self.out, self._narrowed, self._waiting)
-        if shown:
-            parts.append(Part(f"   ⧩ {shown}", WARN))
-        return [self.pen.line(parts, width)]
-
-    def _row(self, index: int, width: int, chosen: bool) -> Text:
-        one = self._waiting[index]
-        kind = self.node.schema.types.get(one.type)
-        name = kind.label.get(self.out.lang, one.type) if kind is not None else one.type
-        code = (one.code or one.record.hex()[:8]).ljust(14)
-        label = self.out.label(kind, one.field) if one.kind == queue.CONFLICT else self.out.phrase(f"queue_{one.kind}")
-        style = "bold" if chosen else QUIET
-        mark = ("◂ " if self.pen.mirrored else "▸ ") if chosen else "  "
-        parts = [Part(mark, ACCENT), Part(code, style), Part(" "), Part(label, style)]
-        if width > 60:
-            parts += [Part(f"  {name}", QUIET), Part(f"  {one.unit}", QUIET)]
-        return self.pen.line(parts, width)
-
-    def _question(self, width: int) -> list[Text]:
-        matter = self._matter
-        if matter is None:
-            told = "review_filtered_empty" if self._narrowed.anything else "no_conflicts"
-            return [Text(), *self.pen.lines(self.out.phrase(told), width, style=GOOD)]
-        title = [Part(matter.title, f"bold {ACCENT}"), Part("   "), Part(matter.why, QUIET)]
-        return [self.pen.line(matter.heading, width, style="bold"), *self.pen.lines(title, width, most=2)]
-
-    def _sides(self, width: int) -> list[Text]:
-        return draw_sides(self.pen, self._matter, width, self._side) if self._matter is not None else []
-
-    def _about(self, width: int) -> list[Text]:
-        return draw_about(self.pen, self._matter.about, width) if self._matter is not None else []
-
-    def _last_word(self, width: int) -> list[Text]:
-        if self._note:
-            return [self.pen.line([Part(" ✎ ", ACCENT), Part(self._note, "italic")], width)]
-        return [self.pen.line([Part(" "), self._said], width)]
-
-    def _keys(self, width: int) -> list[Text]:
-        named = [
-            ("1-9", "key_take"), ("e", "key_edit"), ("n", "key_note"), ("s", "key_skip"), ("u", "key_undo"), ("h", "key_history"),
-            ("f", "key_filter"), ("a", "key_alike"), ("?", "key_help"), ("q", "key_quit"),
-        ]  # fmt: skip
-        return keys(self.pen, [(key, self.out.phrase(word)) for key, word in named], width, f"bold {ACCENT}", QUIET)
 
     # --- one thing at a time ---
 
@@ -206,7 +116,7 @@ class ReviewScreen(Screen[None]):
         """The next question, or another."""
         self._note = ""
         if self.query_one("#queue", Rows).move(steps):
-            self._said = Part("")
+            self._said = []
             self._open(self._at)
 
     def action_side(self, steps: int) -> None:
@@ -239,71 +149,71 @@ class ReviewScreen(Screen[None]):
         if matter is None or side >= len(matter.sides):
             return
         taken = matter.sides[side]
-        if taken.decision is not None:
-            told = "".join(part.text for part in taken.value)
-            self._decide([taken.decision], [self._at], f"✓ {matter.title}: {told}")
-        elif taken.act is not None:
-            try:
-                undo = taken.act(self._note or None)
-            except errors.FieldsyncError as fault:
-                self._refused(fault)
-                return
-            self.pairs.remove(self._waiting[self._at])
-            self._decided([], [self._at], f"✓ {matter.title}: {taken.name}", undo=undo)
+        if not taken.takes:
+            return
+        told = "".join(part.text for part in taken.value) if taken.decision is not None else taken.name
+        self._do(partial(self.walk.take, self._at, matter, taken, self._note), f"✓ {matter.title}: {told}")
 
-    def _decide(self, decisions: Sequence[reviews.Decision], places: Sequence[int], told: str) -> None:
+    def _do(self, decide: Callable[[], bool], told: str) -> None:
+        """Decide, and go on; a question that is not what it was is looked at again."""
+        before = self.walk.waiting[: self._at]
         try:
-            reviews.take_all(self.node, decisions, note=self._note)
+            done = decide()
         except errors.FieldsyncError as fault:
             self._refused(fault)
             return
-        self._decided(decisions, places, told)
+        self._decided(before, told, done=done)
 
-    def _decided(
-        self,
-        decisions: Sequence[reviews.Decision],
-        places: Sequence[int],
-        told: str,
-        *,
-        undo: Callable[[], object] | None = None,
-    ) -> None:
-        at = self._at
-        taken = [(place, self._waiting[place]) for place in places]
-        gone = set(places)
-        self._waiting = [one for place, one in enumerate(self._waiting) if place not in gone]
-        self._done.append(Done(taken, [(one.record, one.field) for one in decisions], undo))
-        self.decided += len(places)
-        self._note = ""
-        self._said = Part(told, GOOD)
-        self._open(at - sum(place < at for place in places))
+    def _decided(self, before: Sequence[Waiting], told: str, *, done: bool) -> None:
+        """Go on with what stands after what stood `before`, as far as that is still open."""
+        open_ = set(self.walk.waiting)
+        at = sum(one in open_ for one in before)
+        self._said = [Part(told, GOOD)] if done else []
+        self._note = "" if done else self._note
+        self._open(at)
+        if not done and not self._said:  # it is still open
+            self._say(self.out.phrase("review_changed"), WARN)
 
     def _refused(self, fault: errors.FieldsyncError) -> None:
+        here = self._here
+        if here is not None and self._matter is not None and self.walk.matter(here) is None:
+            self._said = []
+            self._open(self._at)  # settled meanwhile: that is why
+            return
         kind = self._matter.kind if self._matter is not None else None
         told = refused(fault, kind, self.out.lang, self.node)
         self._say(f"✗ {told}", BAD)
 
     def action_undo(self) -> None:
         """Take back what was decided last, and go there."""
-        if not self._done:
+        if not self.walk.last:
             self._say(self.out.phrase("review_no_undo"), WARN)
-            return
-        last = self._done[-1]
+        elif self.walk.last > _MANY:
+            self._ask(self._undo_asked)
+        else:
+            try:
+                self._undone(self.walk.undo())
+            except errors.FieldsyncError as fault:
+                self._refused(fault)
+
+    async def _undo_asked(self) -> None:
         try:
-            if last.undo is not None:
-                last.undo()
-            else:
-                reviews.undo_all(self.node, last.decided)
+            self._undone(await self._beside(self.walk.undo))
         except errors.FieldsyncError as fault:
             self._refused(fault)
-            return
-        self._done.pop()
-        for place, one in last.taken:  # in the order in which they stood
-            self._waiting.insert(place, one)
-            if one.kind != queue.CONFLICT:
-                self.pairs.append(one)
-        self.decided -= len(last.taken)
-        self._said = Part(self.out.phrase("review_undone"), GOOD)
-        self._open(last.taken[0][0])
+
+    def _undone(self, back: Callable[[], int]) -> None:
+        self._said = [Part(self.out.phrase("review_undone"), GOOD)]
+        self._open(back())
+
+    async def _beside(self, work: Callable[[Progress], T]) -> T:
+        """Do what takes its time beside the screen, which shows how far it has got."""
+        loop = asyncio.get_running_loop()
+
+        def progress(done: int, total: int | None, what: str) -> None:
+            loop.call_soon_threadsafe(self._progress, done, total, what)
+
+        return await asyncio.to_thread(work, progress)
 
     def action_edit(self) -> None:
         """Type another value, judged by the form while it is typed; choices are chosen."""
@@ -315,9 +225,9 @@ class ReviewScreen(Screen[None]):
             return
         value = await ask_value(self.app, self.node, self.pen, matter)
         if value is not None:
-            decision = reviews.Decision(matter.record, matter.item["field"], value=value)
+            decision = reviews.Decision(matter.record, matter.item["field"], value=value, seen=matter.seen)
             shown = self.out.shown(matter.kind, matter.item["field"], value)
-            self._decide([decision], [self._at], f"✓ {matter.title}: {shown}")
+            self._do(partial(self.walk.decide, self._at, decision, self._note), f"✓ {matter.title}: {shown}")
 
     def action_note(self) -> None:
         """Write why, for whoever reads the history."""
@@ -328,7 +238,7 @@ class ReviewScreen(Screen[None]):
             title = self.out.phrase("review_note_title")
             note = await self.app.push_screen_wait(dialogs.Ask(self.pen, title, value=self._note))
             if note is not None:
-                self._note = note.strip()
+                self._note, self._said = note.strip(), []
                 self._renew()
 
     # --- many at once ---
@@ -340,19 +250,23 @@ class ReviewScreen(Screen[None]):
     async def _alike_asked(self) -> None:
         if self._matter is None:
             return
-        if self._waiting[self._at].kind != queue.CONFLICT:
+        if self.walk.waiting[self._at].kind != queue.CONFLICT:
             self._say(self.out.phrase("review_pairs_singly"), WARN)
             return
-        many = await alike.chosen(self.app, self.node, self.out, self.pen, self._waiting, self._at, self._say)
-        if many is None:
+        many = await alike.chosen(self.app, self.node, self.out, self.pen, self.walk.waiting, self._at, self._progress)
+        self._say("")
+        if not many:
             return
-        self._say(self.out.phrase("review_deciding"), WARN)
+        decisions = [decision for _, decision in many]
+        deciding = partial(reviews.take_open, self.node, decisions, note=self._note or None)
         try:
-            await asyncio.to_thread(reviews.take_all, self.node, many.decisions, note=self._note)
+            past = await self._beside(lambda progress: deciding(progress=progress))
         except errors.FieldsyncError as fault:
             self._refused(fault)
             return
-        self._decided(many.decisions, many.places, self.out.phrase("review_bulk", n=f"{len(many.places):,}"))
+        before = self.walk.waiting[: self._at]
+        done = self.walk.took(many, past)
+        self._decided(before, self.out.phrase("review_bulk", n=f"{done:,}"), done=True)
 
     # --- the rest ---
 
@@ -361,13 +275,12 @@ class ReviewScreen(Screen[None]):
         self._ask(self._filter_asked)
 
     async def _filter_asked(self) -> None:
-        found = facets(self.node, self.out, self._narrowed)
+        found = facets(self.node, self.out, self.walk.narrowed)
         title = self.out.phrase("review_filter")
         chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in found]))
         if chosen is not None:
-            self._narrow(found[chosen][1])
-            self._done.clear()  # places in the queue are others now
-            self._said = Part("")
+            self.walk.narrow(found[chosen][1])
+            self._said = []
             self._open(0)
 
     def action_history(self) -> None:
@@ -385,4 +298,62 @@ class ReviewScreen(Screen[None]):
 
     def action_quit(self) -> None:
         """Leave; what was decided is saved already."""
+        self._leaving = True
         self.app.exit()
+
+    # --- what comes in meanwhile ---
+
+    def _look(self) -> None:
+        """Look whether another process has written: what it settled falls out, what it brought comes in."""
+        if self._busy or not self.is_current or self._looking is not None or not self.walk.changed:
+            return
+        here, at = self._here, self._at
+        self.walk.refresh()
+        self._show_again(here, at)
+        self._look_for_pairs()
+
+    def _show_again(self, here: Waiting | None, at: int) -> None:
+        """Stay with the question that is on the screen, wherever it stands now; it is shown anew only where it has changed."""
+        place = self.walk.place(here)
+        now = self.walk.matter(here) if here is not None and place is not None else None
+        if place is not None and now is not None and self._matter is not None and same(now, self._matter):
+            self.query_one("#queue", Rows).show(len(self.walk.waiting), place)
+            self._renew()
+            return
+        changed = now is not None
+        self._said = [Part(self.out.phrase("review_changed"), WARN)] if changed else []
+        self.walk.gone += here is not None and place is None
+        self._open(at if place is None else place)
+
+    def _look_for_pairs(self) -> None:
+        if self._looks is not None and self._looking is None:
+            self._looking = ""
+            self.query_one("#head", Paper).renew()
+            self.run_worker(self._pairs_looked_for(self._looks), group="pairs")
+
+    async def _pairs_looked_for(self, looks: Looks) -> None:
+        """Find the pairs beside the screen, and put them into the queue."""
+        loop = asyncio.get_running_loop()
+
+        def progress(done: int, total: int | None, _what: str) -> None:
+            if self._leaving:
+                raise errors.Stopped
+            loop.call_soon_threadsafe(self._looked, done, total)
+
+        try:
+            found = await asyncio.to_thread(looks, progress)
+        except errors.Stopped:
+            return
+        except errors.FieldsyncError as fault:
+            self._refused(fault)
+            return
+        finally:
+            self._looking = None
+        here, at = self._here, self._at
+        self.walk.found(found)
+        self._show_again(here, at)
+
+    def _looked(self, done: int, total: int | None) -> None:
+        if self._looking is not None:
+            self._looking = f" {100 * done // (total or 1)} %"
+            self.query_one("#head", Paper).renew()

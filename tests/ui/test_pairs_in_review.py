@@ -8,8 +8,11 @@ import pytest
 from textual.pilot import Pilot
 
 from fieldsync.sync import doubles, duplicates, queue, read, save
+from fieldsync.sync.history import history
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
+from fieldsync.ui.narrowing import Narrowed
+from fieldsync.ui.review import Review
 from fieldsync.ui.review_app import ReviewApp
 from fieldsync.ui.review_screen import ReviewScreen
 from fieldsync.ui.tables import Tables
@@ -64,7 +67,7 @@ def test_how_pairs_look(samar: Node, lang: str) -> None:
         await pilot.press("down")
         assert_looks(pilot.app, f"pair-duplicate-{lang}")
         assert "⚠" not in seen(pilot.app)
-        assert review.decided == 0
+        assert review.walk.decided == 0
 
     play(samar, steps, lang)
 
@@ -80,14 +83,14 @@ def test_a_merge_by_a_key_and_its_undo(samar: Node) -> None:
         assert kept["id"] == pair["a"]
         await pilot.press("u")
         assert not duplicates.item(samar, pair["a"], pair["b"])["same"]
-        assert review.decided == 0
+        assert review.walk.decided == 0
         await pilot.press("0")
         assert duplicates.item(samar, pair["a"], pair["b"])["not_same"]
         await pilot.press("u")
         assert [one["a"] for one in duplicates.items(samar)] == [pair["a"]]
         await pilot.press("0")
 
-    assert play(samar, steps).review.decided == 1
+    assert play(samar, steps).review.walk.decided == 1
     assert duplicates.items(samar) == []
 
 
@@ -107,7 +110,7 @@ def test_the_one_too_many_is_cancelled_by_a_key_and_comes_back(samar: Node) -> N
         assert len(doubles.items(samar)) == 1
         await pilot.press("0")
         assert doubles.items(samar) == []
-        assert review.decided == 1
+        assert review.walk.decided == 1
 
     play(samar, steps)
 
@@ -116,3 +119,33 @@ def test_pairs_are_not_for_whoever_may_not_decide_on_both(people: Cast, samar: N
     """A caseworker's queue has none."""
     assert queue.pairs(people.amal) == []
     assert [one.kind for one in queue.pairs(samar)] == [queue.OVERLAP, queue.DUPLICATE]
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_line_by_line_there_are_pairs_too(
+    samar: Node, lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both sides with what differs, one under the other; what a number does is said; taken back, they are a question again."""
+    (pair,), (twice,) = duplicates.items(samar), doubles.items(samar)
+    answers = iter(["1", "u", "n", "half each", "0", "7", "x", "1"])
+    prompts = []
+
+    def asked(prompt: str) -> str:
+        prompts.append(prompt)
+        return next(answers)
+
+    monkeypatch.setattr("builtins.input", asked)
+    out = Tables(lang)
+    Review(out, samar, Narrowed(), queue.pairs(samar)).run()
+    said = capsys.readouterr().out
+    assert out.phrase("review_keys_overlap", n=2) + " " in prompts
+    assert out.phrase("review_keys_duplicate", n=2) + " " in prompts
+    assert max(map(len, prompts)) < 80
+    for code in (twice["a"]["code"], twice["b"]["code"], pair["a_code"], pair["b_code"]):
+        assert out.phrase("pair_stays", code=code) in said
+    assert all(word in said for word in ("الهلال الأحمر", "Al-Hassan", out.phrase("pair_two"), out.phrase("pair_both")))
+    assert doubles.items(samar) == []
+    assert history(samar, twice["a"]["record"])[-1]["note"] == "half each"
+    assert duplicates.item(samar, pair["a"], pair["b"])["same"]
+    assert said.count(out.phrase("review_place", n=1, total=2)) == 2
+    assert out.phrase("review_done", decided=2, left=0) in said

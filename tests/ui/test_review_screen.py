@@ -160,7 +160,7 @@ def test_take_undo_and_note(disputed: Cast) -> None:
         assert fields_of(samar, place.record)["location"] == "جبلة"
 
     app = play(samar, steps)
-    assert app.review.decided == 1
+    assert app.review.walk.decided == 1
     assert len(queue.waiting(samar)) == 3
 
 

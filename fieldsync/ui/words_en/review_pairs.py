@@ -11,6 +11,8 @@ WORDS = {
     "pair_too_many": "one too many",
     "review_why_overlap": "A household has this twice, as far as this store knows.",
     "review_pairs_singly": "Pairs are decided one by one.",
-    "review_plain_duplicate": "Records that may be one: {n}; see fieldsync duplicates list",
-    "review_plain_overlap": "What a household has twice: {n}; see fieldsync overlaps list",
+    "review_keys_duplicate": "0 not the same · 1-{n} merge, it stays · n note · s skip · u undo · q quit:",
+    "review_keys_overlap": "0 both are right · 1-{n} only it stays · n note · s skip · u undo · q quit:",
+    "review_keys__deleted": "0 keep the record · 1-{n} remove it · n note · s skip · u undo · q quit:",
+    "review_none_narrowed": "Nothing is open among those.",
 }

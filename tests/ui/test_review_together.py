@@ -1,0 +1,249 @@
+"""What is on the review screen is settled meanwhile by somebody else: another process, a sync that runs beside it."""
+
+import asyncio
+import builtins
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from textual.pilot import Pilot
+
+from fieldsync.sync import doubles, duplicates, queue, save
+from fieldsync.sync import review as reviews
+from fieldsync.sync.history import history
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.ui import review_screen
+from fieldsync.ui.narrowing import Narrowed
+from fieldsync.ui.review import Review
+from fieldsync.ui.review_app import ReviewApp
+from fieldsync.ui.review_screen import ReviewScreen
+from fieldsync.ui.tables import Tables
+from tests.conftest import Cast
+from tests.directly import sync
+from tests.ui.screens import seen
+from tests.ui.test_pairs_in_review import samar  # noqa: F401 - a fixture
+from tests.ui.test_review_screen import add, disputed, edit, fields_of, meet  # noqa: F401 - a fixture
+
+Steps = Callable[[Pilot[None], ReviewScreen], Awaitable[None]]
+GONE, AGAIN = "Settled meanwhile by somebody else: 1.", "look again"
+
+
+@pytest.fixture
+def beside(people: Cast) -> Iterator[Node]:
+    """Samar's store, open in a second process's way."""
+    node = people.open("samar")
+    yield node
+    node.close()
+
+
+@pytest.fixture
+def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A screen that looks for what others wrote all the time."""
+    monkeypatch.setattr(review_screen, "_EVERY", 0.05)
+
+
+def play(node: Node, steps: Steps, *, pairs: bool = False) -> ReviewApp:
+    out = Tables("en")
+
+    async def run() -> ReviewApp:
+        app = ReviewApp(node, out, looks=(lambda progress: queue.pairs(node, progress=progress)) if pairs else None)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            await steps(pilot, app.review)
+        return app
+
+    return asyncio.run(run())
+
+
+async def until(pilot: Pilot[None], text: str) -> None:
+    for _ in range(100):
+        if text in seen(pilot.app):
+            return
+        await pilot.pause(0.05)
+    raise AssertionError(f"no {text!r} on:\n{seen(pilot.app)}")
+
+
+def test_what_is_on_the_screen_is_not_decided_twice(disputed: Cast, beside: Node) -> None:  # noqa: F811
+    """Settled in another process while it is looked at: one line says so, the next question comes, and nothing is written."""
+    node = disputed.samar
+    first, second, *_ = queue.waiting(node)
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        await pilot.press("down")
+        reviews.take(beside, second.record.hex(), second.field, value="resident")
+        before = len(history(node, second.record.hex()))
+        await pilot.press("n", *"seen", "enter", "1")
+        assert GONE in seen(pilot.app)
+        assert "seen" not in seen(pilot.app)  # that note was about another question
+        assert "2 of 3" in seen(pilot.app)
+        assert fields_of(node, second.record)["displacement"] == "resident"
+        assert len(history(node, second.record.hex())) == before
+        reviews.take(beside, first.record.hex(), first.field, value=None)
+        await pilot.press("home")
+        assert GONE in seen(pilot.app)
+        assert "1 of 2" in seen(pilot.app)
+
+    app = play(node, steps)
+    assert (app.review.walk.decided, app.review.walk.left()) == (0, 2)
+
+
+def test_what_others_settle_leaves_the_count_by_itself(disputed: Cast, beside: Node, watchful: None) -> None:  # noqa: F811
+    """The screen notices what another process writes: what is open no more, what is new, and the question that it shows."""
+    node = disputed.samar
+    shown, *_, last = queue.waiting(node)
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        reviews.take(beside, last.record.hex(), last.field, value="جبلة")
+        await until(pilot, "1 of 3")
+        assert GONE not in seen(pilot.app)  # that was not looked at
+        reviews.take(beside, shown.record.hex(), shown.field, value=None)
+        await until(pilot, "1 of 2")
+        assert GONE in seen(pilot.app)
+        reviews.undo(beside, last.record.hex(), last.field)
+        await until(pilot, "1 of 3")
+
+    play(node, steps)
+
+
+def test_a_value_that_came_in_meanwhile_is_looked_at_first(disputed: Cast, beside: Node) -> None:  # noqa: F811
+    """A sync beside the screen brings what nobody has looked at yet: it is not decided over, but shown."""
+    node = disputed.samar
+    place = queue.waiting(node)[2]
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        await pilot.press("down", "down")
+        edit(disputed, disputed.basim, place.record.hex(), location="طرطوس")
+        sync(disputed.basim, disputed.hq)
+        sync(beside, disputed.hq)
+        await pilot.press("1")
+        assert AGAIN in seen(pilot.app)
+        assert "طرطوس" in seen(pilot.app)
+        assert "3 of 4" in seen(pilot.app)
+        await pilot.press("2")
+        assert fields_of(node, place.record)["location"] == "طرطوس"
+
+    assert play(node, steps).review.walk.decided == 1
+
+
+def test_many_alike_without_those_that_others_settled(disputed: Cast, beside: Node) -> None:  # noqa: F811
+    """Between the preview and the decision one is settled elsewhere: it stays as it was settled, the others are decided."""
+    node = disputed.samar
+    first, second = queue.waiting(node, field="location")
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        await pilot.press("end", "a")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        reviews.take(beside, first.record.hex(), "location", value="جبلة")
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        assert "Decided: 1." in seen(pilot.app)
+        assert (fields_of(node, first.record)["location"], fields_of(node, second.record)["location"]) == (
+            "جبلة",
+            "حماة",
+        )
+        await pilot.press("u")
+        assert fields_of(node, first.record)["location"] == "جبلة"
+
+    app = play(node, steps)
+    assert (app.review.walk.decided, app.review.walk.left()) == (0, 3)
+
+
+def test_pairs_that_others_settled_or_took_away(samar: Node, beside: Node) -> None:  # noqa: F811
+    """Merged elsewhere, cancelled elsewhere, or gone from this laptop: said in a line, without an error."""
+    (pair,), (twice,) = duplicates.items(samar), doubles.items(samar)
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        assert "1 of 2" in seen(pilot.app)
+        doubles.drop(beside, twice["b"]["record"], "entered twice")
+        await pilot.press("2")
+        assert GONE in seen(pilot.app)
+        assert "1 of 1" in seen(pilot.app)
+        assert "_deleted" not in duplicates.shown(samar, twice["a"]["record"])["fields"]
+        duplicates.merge(beside, pair["a"], pair["b"])
+        await pilot.press("0")
+        assert GONE in seen(pilot.app)
+        assert "No conflicts" in seen(pilot.app)
+        assert duplicates.item(samar, pair["a"], pair["b"])["same"]
+
+    app = play(samar, steps, pairs=True)
+    assert (app.review.walk.decided, app.review.walk.left()) == (0, 0)
+
+
+def test_a_pair_of_which_one_has_left_this_laptop(samar: Node, beside: Node) -> None:  # noqa: F811
+    """A sync purges what moved out of reach, while the pair is in the queue."""
+    (pair,) = duplicates.items(samar)
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        with beside.store.write() as tx:
+            tx.purge(tx.rows([bytes.fromhex(pair["b"].replace("-", ""))]).values())
+        await pilot.press("down")
+        assert GONE in seen(pilot.app)
+        assert "1 of 1" in seen(pilot.app)
+
+    play(samar, steps, pairs=True)
+
+
+def test_one_of_three_gives_way_and_its_other_pair_with_it(people: Cast, samar: Node) -> None:  # noqa: F811
+    """Three records of one man are three pairs; a merge settles those of the one that gave way, and an undo brings them back."""
+    given = {
+        "given": "أحمد",
+        "father": "محمد",
+        "family": "الحسن",
+        "grandfather": "سليم",
+        "birth_date": "1990-05-12",
+        "sex": "m",
+    }
+    save.add(people.amal, "person", Changes(set={**given, "birth_precision": "day", "alive": "alive"}), unit="LAT/JBL")
+    meet(people)
+    before = len(queue.pairs(samar))
+    assert before == 4
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        await pilot.press("down", "1")
+        assert len(screen.walk.pairs) == len(queue.pairs(samar)) < before - 1
+        assert GONE not in seen(pilot.app)
+        await pilot.press("u")
+        assert len(screen.walk.pairs) == len(queue.pairs(samar)) == before
+
+    play(samar, steps, pairs=True)
+
+
+def test_line_by_line_too(
+    disputed: Cast,  # noqa: F811
+    beside: Node,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The plain questions know as well what was settled and what came in while they stood there."""
+    node = disputed.samar
+    first, _, third, fourth = queue.waiting(node)
+
+    def newer() -> None:
+        edit(disputed, disputed.basim, fourth.record.hex(), location="طرطوس")
+        sync(disputed.basim, disputed.hq)
+        sync(beside, disputed.hq)
+
+    answers: list[tuple[Callable[[], object], str]] = [
+        (lambda: reviews.take(beside, first.record.hex(), first.field, value=None), "1"),
+        (lambda: reviews.take(beside, third.record.hex(), "location", value="x"), "s"),
+        (newer, "0"),
+        (lambda: reviews.undo(beside, third.record.hex(), "location"), "q"),
+    ]
+
+    def asked(_prompt: str) -> str:
+        does, answer = answers.pop(0)
+        does()
+        return answer
+
+    monkeypatch.setattr(builtins, "input", asked)
+    Review(Tables("en"), node, Narrowed()).run()
+    said = capsys.readouterr().out
+    assert said.count(GONE) == 2
+    assert AGAIN in said
+    assert "طرطوس" in said.rpartition(AGAIN)[2]
+    assert "Decided: 0. Left open: 3." in said
