@@ -377,6 +377,8 @@ def _watch(
 def status(ctx: typer.Context) -> None:
     """Show who this laptop is, what is unsent, what is in conflict, when it last synced.
 
+    Who decides sees the pairs that wait, too: "duplicates" and "overlaps" with --json; "uncompared" records may bring more.
+
     Example: fieldsync status
     """
     from fieldsync.commands import syncing

@@ -34,7 +34,7 @@ def _next(found: dict[str, Any], *, laptop: bool) -> list[str]:
 
     wanted = {
         "status": found["aside"],
-        "review": found["conflicts"] and found["role"] in DECIDERS,
+        "review": (found["conflicts"] and found["role"] in DECIDERS) or found["duplicates"] or found["overlaps"],
         "agenda": found["due"],
         "sync": laptop and (found["unsent"] or not found["last_sync"]),
     }

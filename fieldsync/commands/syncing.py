@@ -41,8 +41,17 @@ def plan(node: "Node", name: str | None) -> dict[str, Any]:
 
 
 def status(node: "Node") -> dict[str, Any]:
-    """Return the contract's `status`, with `clock_off_ms` of the last sync and `health`, a list of what is not well."""
-    found = read.status(node)
+    """Return the contract's `status`, with `clock_off_ms` of the last sync and `health`, a list of what is not well.
+
+    For those who decide, the pairs that wait for them, too: `duplicates` and `overlaps`; `uncompared` may bring more.
+    """
+    from fieldsync.sync.node import DECIDERS
+
+    found = read.status(node) | {"duplicates": 0, "overlaps": 0, "uncompared": 0}
+    if any(grant.role in DECIDERS for grant in node.grants):
+        from fieldsync.sync import queue
+
+        found |= queue.counted(node)
     with node.store.read() as tx:
         off = tx.get(CLOCK_OFF)
         unread = tx.get("forms_unread")

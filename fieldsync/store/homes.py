@@ -1,10 +1,11 @@
 """Which household a record is about: what its owner belongs to, or its owner, or itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from fieldsync.store.contract import Document
 from fieldsync.store.numbers import Numbered
-from fieldsync.store.rowcodec import load_json
+from fieldsync.store.rowcodec import load_json, load_several
 
 
 class Homes(Numbered):
@@ -24,3 +25,16 @@ class Homes(Numbered):
             query = f"{found} AND +r.type = ?1 AND {owned} ORDER BY r.n"
             rows = (row for home in homes for row in self.sql(query, (type, home)))
         return ((row[0], row[1], load_json(row[2])) for row in rows)
+
+    def agreeing(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
+        """Yield (id of the household, values) of a type's records that have all these fields, without reading the records."""
+        several = ", ".join(f"'$.{field}'" for field in ("_deleted", "_deleted", *fields))  # two or more are a list
+        values = self.sql(
+            f"SELECT coalesce(o.owner, r.owner, r.id), json_extract(r.doc, {several}) "
+            "FROM record AS r LEFT JOIN record AS o ON o.id = r.owner WHERE r.type = ?",
+            (type,),
+        )
+        for home, told in values:
+            deleted, _, *agreed = load_several(told)
+            if deleted is None and None not in agreed:
+                yield home, tuple(agreed)

@@ -17,6 +17,7 @@ from fieldsync.store.contract import Document, Row
 
 dump_json = msgspec.json.Encoder().encode
 load_json = msgspec.json.Decoder(dict[str, Any]).decode
+load_several = msgspec.json.Decoder(list[Any]).decode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 

@@ -25,6 +25,7 @@ from fieldsync.sync.read import Json, uuid_text
 from fieldsync.sync.save import Changes, unit_of
 
 CANCELLED = "cancelled"
+_FEW = 200  # households that are read one by one; of more, all are read
 
 
 class _One(NamedTuple):
@@ -44,6 +45,23 @@ class _Finder:
         self._today = node.today()
         self._named: dict[tuple[str, str], frozenset[str]] = {}
         self._unless = {name: expr.compile(rule.unless) for name, rule in kind.doubles.items() if rule.unless}
+
+    def open(self) -> list[tuple[str, _One, _One]]:
+        """Return the pairs of all households; read are those in which two records agree at all."""
+        homes: set[bytes] = set()
+        roots = self._tx.roots
+        for rule in self.kind.doubles.values():
+            together: dict[tuple[object, ...], list[bytes]] = defaultdict(list)
+            for home, values in self._tx.agreeing(self.kind.name, rule.same):
+                where = uuid_text(home)
+                same = (self._folded(value) for value in values)
+                together[(roots.get(where, where), *same)].append(home)
+            homes.update(home for group in together.values() if len(group) > 1 for home in group)
+        if not homes:
+            return []
+        return list(
+            self.pairs(self.ones(self._tx.at_home(self.kind.name, sorted(homes) if len(homes) < _FEW else None)))
+        )
 
     def ones(self, found: Iterable[tuple[bytes, bytes, Mapping[str, Any]]]) -> list[_One]:
         """Return records with the household that each is about, of merged ones the one that stays."""
@@ -72,7 +90,9 @@ class _Finder:
                         yield name, a, b
 
     def _value(self, doc: Mapping[str, Any], field: str) -> object:
-        value = doc.get(field)
+        return self._folded(doc.get(field))
+
+    def _folded(self, value: object) -> object:
         if isinstance(value, str):
             return self._tx.roots.get(value, value) if is_id(value) else " ".join(names.tokens(value)) or value
         return value
@@ -107,8 +127,7 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
         for kind in node.schema.types.values():
             if not kind.doubles or type not in (None, kind.name):
                 continue
-            finder = _Finder(node, tx, kind)
-            pairs = list(finder.pairs(finder.ones(tx.at_home(kind.name))))
+            pairs = _Finder(node, tx, kind).open()
             wanted = {uuid.UUID(one).bytes for _, a, b in pairs for one in (a.id, b.id, a.home)}
             rows = {uuid_text(record): row for record, row in tx.rows(wanted).items()}
             for rule, a, b in pairs:
@@ -116,6 +135,16 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
                 if unit is None or covers((Grant(unit, ""),), place):
                     found.append(_told(node, kind, rule, rows, a, b) | {"unit": place})
     return sorted(found, key=lambda one: (one["unit"], one["household_code"] or "", one["a"]["at"]))
+
+
+def count(node: Node, grants: tuple[Grant, ...]) -> int:
+    """Return how many pairs are open in the units of these grants, without telling of them."""
+    with node.store.read() as tx:
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
+        kinds = [kind for kind in node.schema.types.values() if kind.doubles]
+        ones = [uuid.UUID(a.id).bytes for kind in kinds for _, a, _ in _Finder(node, tx, kind).open()]
+        places = tx.channels_of(set(ones))
+        return sum(covers(grants, units.get(places.get(one, 0), "")) is not None for one in ones)
 
 
 def _told(node: Node, kind: Type, rule: str, rows: Mapping[str, Row], a: _One, b: _One) -> Json:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fieldsync.core import linkage
 from fieldsync.core.register import Head
 from fieldsync.core.state import dots, field_of, registers
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Row, covers, home_unit
-from fieldsync.sync import doubles, duplicates
+from fieldsync.sync import doubles
+from fieldsync.sync import duplicates as likely
 from fieldsync.sync.linking import Progress
 from fieldsync.sync.node import DECIDERS, Node
 from fieldsync.sync.read import Json, Shower, heads_of
@@ -59,18 +61,38 @@ def pairs(
     node: Node, *, unit: str | None = None, type: str | None = None, progress: Progress | None = None
 ) -> list[Waiting]:
     """Return what a household has twice, and the records that may be one, as far as this person may decide on both of them."""
-    decides = tuple(grant for grant in node.grants if grant.role in DECIDERS)
+    decides = _deciding(node)
     found = []
     for one in doubles.items(node, unit=unit, type=type):
         a, b = (bytes.fromhex(str(one[side]["record"]).replace("-", "")) for side in ("a", "b"))
         if covers(decides, one["unit"]) is not None:
             found.append(Waiting(_OVERLAPS, 0, a, one["rule"], one["type"], one["a"]["code"], one["unit"], OVERLAP, b))
-    for one in duplicates.items(node, unit=unit, type=type, progress=progress):
+    for one in likely.items(node, unit=unit, type=type, progress=progress):
         a, b = (bytes.fromhex(str(one[side]).replace("-", "")) for side in ("a", "b"))
         if all(covers(decides, one[place]) is not None for place in ("a_unit", "b_unit")):
             less = round((1 - one["score"]) * 1_000)  # the likeliest first
             found.append(Waiting(_PAIRS, less, a, DUPLICATE, one["type"], one["a_code"], one["a_unit"], DUPLICATE, b))
     return found
+
+
+def counted(node: Node) -> Json:
+    """Return how many pairs wait for this person: {"duplicates", "overlaps", "uncompared"}.
+
+    Nothing is compared for it: `uncompared` records may have duplicates that nobody has looked for yet.
+    """
+    grants = _deciding(node)
+    overlaps = doubles.count(node, grants)
+    with node.store.read() as tx:
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
+        pairs = tx.open_pairs(linkage.LIKELY)
+        places = tx.channels_of({record for a, b, _, _ in pairs for record in (a, b)})
+        mine = {record for record, place in places.items() if covers(grants, units.get(place, "")) is not None}
+        duplicates = sum(a in mine and b in mine for a, b, _, _ in pairs)
+        return {"duplicates": duplicates, "overlaps": overlaps, "uncompared": sum(tx.unlinked_counts())}
+
+
+def _deciding(node: Node) -> tuple[Grant, ...]:
+    return tuple(grant for grant in node.grants if grant.role in DECIDERS)
 
 
 def _rank(schema: Schema, kind: str, field: str) -> int:

@@ -35,6 +35,7 @@ class Here(Cards):
             INDENT
             + (self.phrase("n_conflicts", n=found["conflicts"]) if found["conflicts"] else self.phrase("no_conflicts"))
         )
+        self.pairs_waiting(found)
         if node.is_laptop:
             at = when(found["last_sync"]) if found["last_sync"] else self.phrase("never")
             self.line(INDENT + self.phrase("last_sync", at=at))
@@ -49,6 +50,12 @@ class Here(Cards):
         self.line(
             INDENT + self.phrase("health", health=", ".join(self.phrase(f"health_{one}") for one in found["health"]))
         )
+
+    def pairs_waiting(self, found: Json) -> None:
+        """What may be one and what is twice, where this person decides on it; and what nobody has compared yet."""
+        for name in ("duplicates", "overlaps", "uncompared"):
+            if found[name]:
+                self.line(INDENT + self.phrase(f"n_{name}", n=f"{found[name]:,}"))
 
     def _saves(self, told: Json, *, server: bool) -> None:
         """How far all saves have come, in a line."""

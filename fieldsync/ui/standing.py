@@ -37,6 +37,7 @@ def stands(out: Tables, found: dict[str, Any], *, laptop: bool) -> None:
         out.line(INDENT + (out.phrase("n_unsent", n=found["unsent"]) if found["unsent"] else out.phrase("all_sent")))
     conflicts = out.phrase("n_conflicts", n=found["conflicts"]) if found["conflicts"] else out.phrase("no_conflicts")
     out.line(INDENT + conflicts)
+    out.pairs_waiting(found)
     if found["aside"]:
         out.line(INDENT + out.phrase("stands_aside", n=found["aside"]))
     if laptop:

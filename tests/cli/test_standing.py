@@ -42,3 +42,42 @@ def test_a_supervisor_is_sent_to_the_review_and_a_caseworker_is_not(world: World
     told = world.json("amal")
     assert told["conflicts"] == 1
     assert "review" not in told["next"]
+
+
+def test_pairs_that_wait_are_counted_for_those_who_decide(world: World) -> None:
+    """What may be one and what is twice: counted once it was compared, and said what was not; a caseworker is not asked."""
+    world.start()
+    home = world.json("amal", "add", "household", "--set", "family_name=أحمد")["code"]
+    for who in ("amal", "basim"):
+        world.json("amal", "sync")
+        world.json(who, "sync")
+        person = {
+            "given": "محمد",
+            "father": "علي",
+            "grandfather": "سليم",
+            "family": "أحمد",
+            "birth_date": "1990-05-12",
+            "sex": "m",
+        }
+        world.add(who, "person", **person, birth_precision="day", alive="alive")
+        world.add(who, "benefit", kind="food", period="2026-10", quantity="1", recipient=home, provider=f"جمعية {who}")
+        world.json(who, "sync")
+    world.json("samar", "sync")
+    told = world.json("samar")
+    assert {name: told[name] for name in ("conflicts", "duplicates", "overlaps")} == {
+        "conflicts": 0,
+        "duplicates": 0,
+        "overlaps": 1,
+    }
+    assert told["uncompared"] > 0
+    assert told["next"] == ["review"]
+    assert "not compared yet" in world.here("samar", "status").out
+    world.json("samar", "duplicates", "list")
+    told = world.json("samar", "status")
+    assert (told["duplicates"], told["overlaps"], told["uncompared"]) == (1, 1, 0)
+    said = world.here("samar").out
+    assert "pairs that may be one: 1" in said
+    assert "given twice, perhaps: 1" in said
+    asked = world.json("amal")
+    assert (asked["duplicates"], asked["overlaps"], asked["uncompared"]) == (0, 0, 0)
+    assert "review" not in asked["next"]
