@@ -67,7 +67,7 @@ def test_the_review_can_be_translated(tmp_path: Path) -> None:
     )
     assert odd == {"Ahmad", "Mohamed", "Hassan"}  # how Basim wrote the name
     assert pictures > 12
-    assert app.review.decided > 0
+    assert app.review.walk.decided > 0
     for node in made:
         node.close()
 
