@@ -15,6 +15,7 @@ from textual.widgets import Input
 from fieldsync.core import names
 from fieldsync.ui.papers import Paper, Rows, keys
 from fieldsync.ui.pen import ACCENT, BAD, QUIET, Part, Parts, Pen
+from fieldsync.ui.typed import TypedLine
 
 T = TypeVar("T")
 _LONGEST = 12  # rows of a list
@@ -51,7 +52,7 @@ class Ask(Dialog[str]):
         """Title, line, what is wrong, keys."""
         with Vertical(classes="box"):
             yield self.title_paper()
-            yield Input(self._value, select_on_focus=False)
+            yield TypedLine(self._value)
             yield Paper(lambda width: self.pen.lines(self._wrong, width, most=2, style=BAD), id="wrong")
             yield self.keys_paper(("Enter", "key_ok"), ("Esc", "key_leave"))
 
@@ -89,7 +90,7 @@ class Pick(Dialog[int]):
         """Title, line, list, keys."""
         with Vertical(classes="box"):
             yield self.title_paper()
-            yield Input()
+            yield TypedLine()
             rows = Rows(self._row)
             rows.styles.height = min(max(1, len(self._options)), _LONGEST)
             yield rows

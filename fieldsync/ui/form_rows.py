@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.widgets import Input, TextArea
 
 from fieldsync import errors
@@ -14,6 +15,7 @@ from fieldsync.schema.model import Field
 from fieldsync.ui.filling import Filling, matching, parts_of, refused
 from fieldsync.ui.papers import Paper
 from fieldsync.ui.pen import ACCENT, BAD, QUIET, WARN, Part, Pen
+from fieldsync.ui.typed import TypedLine, TypedText
 
 _RECORDS = 6  # shown while a reference is typed
 _BOOLS = ("yes", "no")
@@ -29,6 +31,9 @@ class Option(NamedTuple):
 class Question(Horizontal):
     """A field's row. What is typed is judged at once, and counts as soon as it is legal."""
 
+    class Dropped(Message):
+        """A set has lost its last member."""
+
     def __init__(self, pen: Pen, filling: Filling, field: Field) -> None:
         super().__init__()
         self.pen, self.filling, self.field = pen, filling, field
@@ -43,9 +48,9 @@ class Question(Horizontal):
         label = Paper(self._label, classes="label")
         line: Input | TextArea
         if self.field.type == "note" and self.field.kind in ("plain", "log"):
-            line = TextArea(self._text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, classes="line")
+            line = TypedText(self._text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, classes="line")
         else:
-            line = Input(self._text, select_on_focus=False, classes="line")
+            line = TypedLine(self._text, classes="line", erased=self.drop_member)
         parts = [label, line] if self.field.kind != "set" else [label, Paper(self._members, classes="members"), line]
         yield from reversed(parts) if self.pen.mirrored else parts
 
@@ -167,13 +172,12 @@ class Question(Horizontal):
         self.put("")
         return True
 
-    def drop_member(self) -> bool:
+    def drop_member(self) -> None:
         """Take the last member out of a set."""
-        if self.field.kind != "set" or self.text or not self.members:
-            return False
-        self.members = self.members[:-1]
-        self.answer()
-        return True
+        if self.field.kind == "set" and self.members:
+            self.members = self.members[:-1]
+            self.answer()
+            self.post_message(self.Dropped())
 
     # --- what is answered ---
 

@@ -314,12 +314,11 @@ class FormScreen(Screen[bool]):
         else:
             await self.action_field(steps)
 
-    def on_key(self, event: Key) -> None:
-        """Backspace in an empty line takes the last member of a set out."""
-        question = self._here()
-        if event.key == "backspace" and question is not None and question.drop_member():
-            self._answered()
-            self._look()
+    @on(Question.Dropped)
+    def dropped(self) -> None:
+        """A set has lost a member."""
+        self._answered()
+        self._look()
 
     # --- members ---
 

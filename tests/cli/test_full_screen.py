@@ -115,6 +115,6 @@ def test_a_form_in_arabic_left_with_what_was_typed(world: World) -> None:
         screen.press("Escape")
         screen.until("لم يُحفظ بعد")
         screen.press("Enter")
-        screen.until("ما كتبتموه باقٍ")
+        screen.until("ما كتبتَه باقٍ")
         screen.until("ended with 130")
     assert "family_book_no" not in world.json("amal", "show", code)["fields"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.events import Key
 from textual.pilot import Pilot
 
 from fieldsync.core.commit import decode
@@ -50,6 +51,12 @@ class Person:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    async def at_once(self, *keys: str) -> None:
+        """Press keys that come in one piece, as over a slow line."""
+        for key in keys:
+            self.app.post_message(Key(key, key if len(key) == 1 else None))
+        await self.pilot.pause(0.2)
 
     async def type(self, name: str, text: str, *keys: str) -> None:
         """Go to a field, type, press keys."""
@@ -216,6 +223,29 @@ def test_only_what_was_changed_is_written(people: Cast) -> None:
 
     fill(edit(amal, record), nothing)
     assert written(amal, record) == ["location", "phones/+963933111222", "phones/+963944123457"]
+
+
+def test_keys_that_come_in_one_piece_do_what_they_would_one_by_one(people: Cast) -> None:
+    """Backspace, Ctrl-U and the arrows are not overtaken by the letters behind them, in a line, in a note and in a set."""
+
+    async def family(person: Person) -> None:
+        await person.go("family_name")
+        name, place, phones = (person.question(field) for field in ("family_name", "location", "phones"))
+        await person.at_once(*"ab", "backspace", *"cd", "left", "x")
+        assert name.text == "acxd"
+        await person.at_once("end", "ctrl+u", *"الحسن", "tab", "tab", "tab", "tab", *"حمس", "backspace", "ص")
+        assert (name.text, place.text) == ("الحسن", "حمص")
+        await person.go("phones")
+        await person.at_once(*"0944123456", "enter", "backspace", *"0966")
+        assert (phones.members, phones.text) == ([], "0966")
+
+    async def case(person: Person) -> None:
+        await person.go("notes")
+        await person.at_once(*"ab", "backspace", "c", "enter", "d", "left", "x")
+        assert person.question("notes").text == "ac\nxd"
+
+    fill(new(people.amal, "household"), family)
+    fill(new(people.amal, "case"), case)
 
 
 def test_a_stale_form_reverts_nothing(people: Cast) -> None:
