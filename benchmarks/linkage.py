@@ -75,24 +75,31 @@ def imported(node: Node, home: Path, found: list[people.Person]) -> tuple[list[s
         csv.writer(file).writerows([("family_name", "address"), *(("الأسرة", place) for place in homes.values())])
     brought(node, home / "households.csv", "household")
     households = dict(zip(homes, ids_of(node, "household"), strict=True))
-    fields = (
+    fields = [
         "given",
         "father",
         "grandfather",
         "family",
         "mother",
+        "name_latin",
+        "aliases",
         "sex",
         "birth_date",
         "birth_precision",
         "phones",
         "household",
-    )
+    ]
     with (home / "persons.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(fields)
         for one in found:
             doc, _ = people.document(one)
-            told: dict[str, Any] = {**doc, "phones": one.phone, "household": households[one.household]}
+            told: dict[str, Any] = {
+                **doc,
+                "aliases": one.alias,
+                "phones": one.phone,
+                "household": households[one.household],
+            }
             writer.writerow([told.get(name, "") for name in fields])
     brought(node, home / "persons.csv", "person")
     return list(households.values()), ids_of(node, "person")
@@ -118,10 +125,13 @@ def arriving(node: Node, part: str, seed: int, noise: people.Noise, households: 
     times = []
     for at, one in enumerate(others):
         doc, _ = people.document(one)
-        fields = {name: value for name, value in doc.items() if name != "phones"} | {
+        fields = {name: value for name, value in doc.items() if name not in ("phones", "aliases")} | {
             "household": households[at % len(households)]
         }
-        changes = Changes(set=fields, put={"phones": [one.phone]} if one.phone else {})
+        changes = Changes(
+            set=fields,
+            put=({"phones": [one.phone]} if one.phone else {}) | ({"aliases": [one.alias]} if one.alias else {}),
+        )
         times.append(time.perf_counter())
         duplicates.likely(node, "person", changes)
     times.append(time.perf_counter())

@@ -8,6 +8,7 @@ family's, cousins are called after him, siblings share all but their own name an
 import datetime
 import random
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -44,12 +45,20 @@ class Noise:
     moved: float = 0.30
     titled: float = 0.04
     most: int = 8
+    # beside these, drawn apart: who has a name in Latin letters, other names, and how they differ from what is registered
+    passport: float = 0.12
+    called: float = 0.08
+    brothers: float = 0.01
+    known_as: float = 0.03
+    misread: float = 0.04
+    latin_only: float = 0.05
 
 
 TUNED = Noise()
 HELD = Noise(
     twice=0.12, spelling=0.4, latin=0.22, typo=0.12, no_father=0.06, no_grandfather=0.5, no_mother=0.4, swapped=0.04,
     day_month=0.05, heaped=0.18, year_only=0.10, year_off=0.08, no_date=0.05, phone=0.45, no_phone=0.3, moved=0.4, titled=0.06,
+    passport=0.18, called=0.06, brothers=0.015, known_as=0.04, misread=0.03, latin_only=0.07,
 )  # fmt: skip
 
 
@@ -69,6 +78,8 @@ class Person:
     precision: str
     phone: str
     place: str
+    latin: str = ""
+    alias: str = ""
     kinds: tuple[str, ...] = field(default=())
 
 
@@ -88,6 +99,12 @@ class Names:
             role: [1 / (place + 6) ** (0.55 if role == "s" else 0.8) for place in range(len(names))]
             for role, names in self._lists.items()
         }
+
+    def by(self, rng: random.Random) -> "Names":
+        """Return the same names, drawn by another."""
+        other = copy(self)
+        other._rng = rng  # noqa: SLF001  its own kind
+        return other
 
     def draw(self, role: str) -> str:
         """Return a man's (m), a woman's (f) or a family's name (s)."""
@@ -126,7 +143,7 @@ def registrations(n: int, *, part: str, seed: int, noise: Noise) -> list[Person]
         second += [_again(rng, names, one, noise, households) for _ in range(copies)]
     found = first + second
     rng.shuffle(found)
-    return found
+    return _named_otherwise(random.Random(seed + 1), names, first, found, noise)
 
 
 def document(one: Person) -> tuple[dict[str, object], dict[str, object]]:
@@ -134,6 +151,7 @@ def document(one: Person) -> tuple[dict[str, object], dict[str, object]]:
     parts = ("given", "father", "grandfather", "family", "mother", "sex")
     fields: dict[str, object] = {name: getattr(one, name) for name in parts if getattr(one, name)}
     fields |= {"birth_precision": one.precision} | ({"birth_date": one.birth} if one.birth else {})
+    fields |= ({"name_latin": one.latin} if one.latin else {}) | ({"aliases": [one.alias]} if one.alias else {})
     return fields | ({"phones": [one.phone]} if one.phone else {}), {"location": one.place}
 
 
@@ -220,8 +238,67 @@ def _phone(rng: random.Random) -> str:
     return f"+9639{rng.choice('34568')}{rng.randrange(10**7):07d}"
 
 
+_BESIDE = ("twice", "most", "passport", "called", "brothers", "known_as", "misread", "latin_only")
+
+
+def _named_otherwise(
+    rng: random.Random, names: Names, first: list[Person], found: list[Person], noise: Noise
+) -> list[Person]:
+    """Give some their name in Latin letters, or another name; of those registered twice, some are known by that alone."""
+    names = names.by(rng)
+    found = [_beside(rng, names, one, first, noise) for one in found]
+    places: dict[int, list[int]] = {}
+    for place, one in enumerate(found):
+        places.setdefault(one.who, []).append(place)
+    for place, again in (same[:2] for same in places.values() if len(same) > 1):
+        one, other, true = found[place], found[again], first[found[place].who]
+        if rng.random() < noise.known_as:  # one office writes what people call her, the other her name and that
+            called = _called(rng, names, true)
+            found[place], found[again] = replace(one, alias=called), _marked(other, "known_as", given=called)
+        elif rng.random() < noise.misread:  # the form misspells the name, and has it rightly as another
+            alias = _whole(rng, true.given, true)
+            found[again] = _marked(other, "misread", given=_typo(rng, _typo(rng, other.given)), alias=alias)
+        elif rng.random() < noise.latin_only:  # read from a passport, into one field or two
+            whole = _passport(rng, names, true)
+            given, _, rest = whole.rpartition(" ") if rng.random() < 0.5 else (whole, "", "")
+            blank = {"father": "", "grandfather": "", "mother": ""}
+            found[place] = replace(one, latin=whole)
+            found[again] = _marked(other, "latin_only", given=given, family=rest, **blank)
+    return found
+
+
+def _marked(one: Person, kind: str, **changes: str) -> Person:
+    return replace(one, kinds=(*one.kinds, kind), **changes)  # type: ignore[arg-type]
+
+
+def _beside(rng: random.Random, names: Names, one: Person, first: list[Person], noise: Noise) -> Person:
+    true = first[one.who]
+    if rng.random() < noise.passport:
+        one = replace(one, latin=_passport(rng, names, true))
+    if rng.random() < noise.called:
+        one = replace(one, alias=_called(rng, names, true))
+    elif rng.random() < noise.brothers:  # what a brother or neighbour is called
+        one = replace(one, alias=rng.choice(first[max(0, one.who - 4) : one.who + 5]).given)
+    return one
+
+
+def _called(rng: random.Random, names: Names, one: Person) -> str:
+    if rng.random() < 0.6:
+        return ("أبو " if one.sex == "m" else "أم ") + names.draw("m")
+    return _whole(rng, names.draw(one.sex), one)
+
+
+def _whole(rng: random.Random, given: str, one: Person) -> str:
+    return f"{given} {one.family}" if one.family and rng.random() < 0.3 else given
+
+
+def _passport(rng: random.Random, names: Names, one: Person) -> str:
+    parts = (one.given, one.father if rng.random() < 0.5 else "", one.family)
+    return " ".join(names.latin(part) for part in parts if part)
+
+
 def _again(rng: random.Random, names: Names, one: Person, noise: Noise, households: Iterator[int]) -> Person:
-    kinds = [name for name, share in vars(noise).items() if name not in ("twice", "most") and rng.random() < share]
+    kinds = [name for name, share in vars(noise).items() if name not in _BESIDE and rng.random() < share]
     kinds = rng.sample(kinds, min(len(kinds), noise.most))
     if not kinds:
         kinds = ["spelling"]

@@ -2,25 +2,27 @@
 
 Each piece of evidence has a weight: about the logarithm of how much likelier it is for one person than for two. What siblings
 share (father, grandfather, family, mother, phone, place) counts as ONE piece of evidence, up to `_LINEAGE`; the given name and
-the birth date must tell them apart, and the given name has a bar of its own. Nothing here merges anything.
+the birth date must tell them apart, and the given name has a bar of its own. Of a person's several names the one that says
+most counts, never two. Nothing here merges anything.
 """
 
 import math
-import re
 import zlib
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
-from fieldsync.core import names
+from fieldsync.core import births, names
+from fieldsync.core.births import Birth
+from fieldsync.core.known_as import Name, Reading, readings
 from fieldsync.core.spelling import SPELT, likeness, parts
 
-RULES = 1  # derived keys are made anew when this changes
+RULES = 2  # derived keys are made anew when this changes
 LIKELY = 0.5
 """From this score on two records are likely one; below it, down to WORTH, they are worth a look."""
 WORTH = 0.25
 
-Name = tuple[str, ...]
 Reason = str
 NOTHING: Name = ()
 _NONE: frozenset[str] = frozenset()
@@ -30,8 +32,7 @@ _STEEP = 0.45
 _BAR = 0.7  # below it two given names are two names
 _LINEAGE = 8.0
 _SWAP = 1.5
-_HEAPED = ("01-01", "07-01")
-_DAY = re.compile(r"[0-9]{2}-[0-9]{2}")
+_ALIAS = 7.8  # what another name than the own costs: with a brother's parents it is not enough, the birth must agree
 
 # likeness at least → weight, the last for what is less alike
 _GIVEN = ((1.0, 4.4), (0.9, 3.8), (0.79, 2.2), (_BAR, 0.4))
@@ -57,12 +58,11 @@ class Person(NamedTuple):
     family: Name
     mother: Name
     sex: str
-    year: int
-    day: str  # MM-DD, "" where only the year is known
-    loose: int  # how many years it may be off by its own account
+    birth: Birth
     phones: frozenset[str]
     papers: frozenset[str]
     place: Name = NOTHING
+    others: tuple[Reading, ...] = ()
 
 
 class Household(NamedTuple):
@@ -76,11 +76,12 @@ class Household(NamedTuple):
 
 
 Features = Person | Household
+Named = tuple[float, float]  # the weights of the given name and of the lineage
 NO_MATCH = Match(0.0, ())
 FIELDS = {
     "person": frozenset(
         (
-            *("given", "father", "grandfather", "family", "mother"),
+            *("given", "father", "grandfather", "family", "mother", "name_latin", "aliases"),
             *("sex", "birth_date", "birth_precision", "phones", "ids", "household"),
         )
     ),
@@ -103,15 +104,13 @@ def person(doc: Mapping[str, Any], home: Mapping[str, Any] | None = None) -> Per
     family, mother = _name(doc, "family"), _name(doc, "mother")
     if len(given) > 2 and not (father or family):
         given, father, grandfather, family = given[:1], given[1:2], given[2:-1], given[-1:]
-    year, day, loose = _birth(doc)
     phones = _tails(doc.get("phones"))
     if home:
         phones |= _tails(home.get("phones"))
-    papers = frozenset(paper.rsplit(":", 1)[0] if paper.count(":") > 2 else paper for paper in _texts(doc.get("ids")))
+    papers = _papers_of(doc.get("ids"))
     place = _place(home) if home else NOTHING
-    return Person(
-        given, father, grandfather, family, mother, str(doc.get("sex") or ""), year, day, loose, phones, papers, place
-    )
+    sex, birth, others = str(doc.get("sex") or ""), births.read(doc), readings(doc, given, father, family)
+    return Person(given, father, grandfather, family, mother, sex, birth, phones, papers, place, others)
 
 
 def household(doc: Mapping[str, Any], head: Mapping[str, Any] | None = None) -> Household:
@@ -139,30 +138,46 @@ def _household_keys(one: Household) -> set[int]:
 
 def _person_keys(one: Person) -> set[int]:
     given, father, grandfather = _number(one.given[:1]), _number(one.father[:1]), _number(one.grandfather[:1])
-    family, year = _number(one.family[:2]), one.year
-    found = {_mixed(1, _text_number(phone), given) for phone in one.phones}
-    for paper in one.papers:
-        found.add(_mixed(2, _text_number(paper), 0))
+    family, year = _number(one.family[:2]), one.birth.year
+    found = [_mixed(1, _text_number(phone), given) for phone in one.phones]
+    found += [_mixed(2, _text_number(paper), 0) for paper in one.papers]
     if given and father:
         either = given + father  # in whichever order they were written
         if family:
-            found.add(_mixed(3, either, family))
+            found.append(_mixed(3, either, family))
         if year:
-            found.add(_mixed(4, either, year // 2))
-            found.add(_mixed(4, either, (year + 1) // 2))
+            found += (_mixed(4, either, year // 2), _mixed(4, either, (year + 1) // 2))
     if given and family:
-        found.add(_mixed(7, given, family))
+        found.append(_mixed(7, given, family))
         if year:
-            found.add(_mixed(8, given + family * 3, year // 3))  # where a name and a family alone are too many
+            found.append(_mixed(8, given + family * 3, year // 3))  # where a name and a family alone are too many
     if father and grandfather and family:
-        found.add(_mixed(9, father * 3 + grandfather, family))
-    if one.day:
-        month, day = int(one.day[:2]), int(one.day[3:])
-        exact = year * 10_000 + min(month, day) * 100 + max(month, day)  # in either order
-        for name in (given, father, family):
-            if name:
-                found.add(_mixed(11, exact, name))
+        found.append(_mixed(9, father * 3 + grandfather, family))
+    if one.birth.day:
+        exact = _exact(one.birth)
+        found += [_mixed(11, exact, name) for name in (given, father, family) if name]
+    for other in one.others:
+        found += _other_keys(one, other, (given, family))
+    return set(found)
+
+
+def _other_keys(one: Person, other: Reading, own: tuple[int, int]) -> list[int]:
+    """Return the blocks of a person's other name: those that need the fewest other parts to be right."""
+    given, family = _number(other.given[:1]) or own[0], _number(other.family[:2]) or own[1]
+    if not given or (given, family) == own:
+        return []
+    found = [_mixed(1, _text_number(phone), given) for phone in one.phones]
+    if family:
+        found.append(_mixed(7, given, family))
+    if one.birth.day:
+        found.append(_mixed(11, _exact(one.birth), given))
     return found
+
+
+def _exact(birth: Birth) -> int:
+    """Return a number for a full date, with day and month in either order."""
+    month, day = int(birth.day[:2]), int(birth.day[3:])
+    return birth.year * 10_000 + (month * 100 + day if month < day else day * 100 + month)
 
 
 def _mixed(kind: int, a: int, b: int) -> int:
@@ -217,25 +232,69 @@ def _households(a: Household, b: Household) -> Match:
 
 def _persons(a: Person, b: Person) -> Match:
     reasons: list[Reason] = []
-    found = _named(a, b, reasons)
-    if found is None:
+    named = _named(a, b, reasons)
+    several = bool(a.others or b.others)
+    if named is None and not several:
         return NO_MATCH
-    weight, lineage = found
-    shared = a.phones & b.phones
-    if shared:
-        reasons.append("phone")
+    weight, lineage = 0.0, 0.0
+    aside: list[Reason] = []
+    if a.phones & b.phones:
+        aside.append("phone")
         lineage += 1.5
         weight += 1.0
     if a.place and b.place and a.place == b.place:
-        reasons.append("place")
+        aside.append("place")
         lineage += 0.8
-    weight += min(lineage, _LINEAGE)
-    weight += _born(a, b, reasons)
-    if a.sex and b.sex and a.sex != b.sex:
-        reasons.append("sex_other")
+    born, why = births.compare(a.birth, b.birth)
+    aside += why
+    sexes = bool(a.sex and b.sex and a.sex != b.sex)
+    if several and born >= 0 and not sexes:  # else the own names alone: whom these part, no other name makes one
+        named, reasons = _best_named(a, b, lineage, named, reasons)
+    if named is None:
+        return NO_MATCH
+    weight += named[0] + min(named[1] + lineage, _LINEAGE) + born
+    if sexes:
+        aside.append("sex_other")
         weight -= 4.0
-    weight += _papers(a.papers, b.papers, reasons)
-    return Match(_score(weight), tuple(reasons))
+    weight += _papers(a.papers, b.papers, aside)
+    return Match(_score(weight), (*reasons, *aside))
+
+
+def _best_named(
+    a: Person, b: Person, shared: float, own: Named | None, reasons: list[Reason]
+) -> tuple[Named | None, list[Reason]]:
+    """Return what says most of all ways to name these two, and its reasons: one more name can but add to it."""
+    best, most = own, own[0] + min(own[1] + shared, _LINEAGE) if own else -math.inf
+    for mine, its in product((None, *a.others), (None, *b.others)):
+        if mine is None and its is None:
+            continue
+        why: list[Reason] = []
+        found = _named(_told(a, mine), _told(b, its), why)
+        if found is None:
+            continue
+        weight, lineage = found
+        if _is_another(a, mine) or _is_another(b, its):
+            weight -= _ALIAS
+        if weight + min(lineage + shared, _LINEAGE) > most:
+            best, most = (weight, lineage), weight + min(lineage + shared, _LINEAGE)
+            reasons = sorted({one.why for one in (mine, its) if one is not None and one.why}) + why
+    return best, reasons
+
+
+def _is_another(one: Person, other: Reading | None) -> bool:
+    """Say whether this is another name than the given one, not that misspelt: it may be a brother's as well."""
+    if other is None or other.why == "latin" or not (other.given and one.given):
+        return False
+    return likeness(other.given, one.given) < _BAR
+
+
+def _told(one: Person, other: Reading | None) -> Person:
+    """Return a person by another name; what that does not tell is as it was."""
+    if other is None:
+        return one
+    given, father = other.given or one.given, other.father or one.father
+    grandfather, family = other.grandfather or one.grandfather, other.family or one.family
+    return one._replace(given=given, father=father, grandfather=grandfather, family=family)
 
 
 def _score(weight: float) -> float:
@@ -243,7 +302,7 @@ def _score(weight: float) -> float:
     return round(1 / (1 + math.exp(-_STEEP * (weight - _LIKELY_AT))), 3)
 
 
-def _named(a: Person, b: Person, reasons: list[Reason]) -> tuple[float, float] | None:
+def _named(a: Person, b: Person, reasons: list[Reason]) -> Named | None:
     """Return the weights of the given name and of the lineage; None where the given names are two."""
     given = likeness(a.given, b.given) if a.given and b.given else 0.0
     father = _both(a.father, b.father)
@@ -289,44 +348,6 @@ def _weigh(table: tuple[tuple[float, float], ...], like: float, name: str, reaso
     return next((weight for least, weight in table if like >= least), table[-1][1])
 
 
-def _born(a: Person, b: Person, reasons: list[Reason]) -> float:
-    if not a.year or not b.year:
-        return 0.0
-    apart = abs(a.year - b.year)
-    if a.day and b.day:
-        weight, reason = _days(a, b, apart)
-    else:
-        apart = max(0, apart - max(a.loose, b.loose))
-        weight, reason = next((w, r) for most, w, r in _YEARS if apart <= most)
-    reasons.append(reason)
-    return weight
-
-
-_YEARS = (
-    (0, 1.6, "birth_year"), (1, 0.4, "birth_near"), (2, -0.8, "birth_near"), (4, -2.5, "birth_other"),
-    (9, -5.0, "birth_other"), (200, -9.0, "birth_other"),
-)  # fmt: skip
-
-
-def _days(a: Person, b: Person, apart: int) -> tuple[float, Reason]:
-    """Compare two full dates."""
-    if a.day == b.day:
-        if not apart:
-            return 5.0, "birth_date"
-        if apart == 1 or apart % 10 == 0:  # one digit
-            return (3.0 if apart <= 10 else -2.0), "birth_digit"
-        return (1.0 if apart == 2 else -3.0), "birth_other"
-    if not apart:
-        if a.day[:2] == b.day[3:] and a.day[3:] == b.day[:2]:
-            return 4.2, "birth_swapped"
-        if a.day[:2] == b.day[:2] or a.day[3:] == b.day[3:]:
-            return 1.5, "birth_digit"
-        return -1.5, "birth_other"
-    return next(
-        w for most, w in ((1, -2.5), (2, -3.5), (4, -5.0), (9, -7.0), (200, -10.0)) if apart <= most
-    ), "birth_other"
-
-
 def _papers(a: frozenset[str], b: frozenset[str], reasons: list[Reason]) -> float:
     if a & b:
         reasons.append("paper")
@@ -354,19 +375,16 @@ def _texts(value: object) -> list[str]:
 
 def _tails(value: object) -> frozenset[str]:
     """Return phones' last nine digits: what spellings of one number share."""
-    return frozenset("".join(filter(str.isdigit, phone))[-9:] for phone in _texts(value)) if value else _NONE
+    return frozenset([_tail(phone) for phone in _texts(value)]) if value else _NONE
 
 
-def _birth(doc: Mapping[str, Any]) -> tuple[int, str, int]:
-    """Return year, MM-DD and how many years it may be off; the first of January or July counts as a year alone."""
-    date, precision = doc.get("birth_date"), doc.get("birth_precision")
-    if not isinstance(date, str) or precision == "none":
-        return 0, "", 0
-    try:
-        year = int(date[:4])
-    except ValueError:
-        return 0, "", 0
-    day = date[5:10]
-    if not _DAY.fullmatch(day) or day in _HEAPED or precision in ("month", "year", "estimate"):
-        day = ""
-    return year, day, 2 if precision == "estimate" else 0
+def _tail(phone: str) -> str:
+    tail = phone[-9:]
+    return tail if tail.isdigit() else "".join(filter(str.isdigit, phone))[-9:]
+
+
+def _papers_of(value: object) -> frozenset[str]:
+    """Return identity papers without the day on which they expire."""
+    if not value:
+        return _NONE
+    return frozenset([paper.rsplit(":", 1)[0] if paper.count(":") > 2 else paper for paper in _texts(value)])

@@ -165,6 +165,9 @@ def fold(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Return the folded tokens of a name; compounds such as عبد الرحمن are one."""
+    alone = [_word(raw).terms for raw in text.split()]
+    if None not in alone:
+        return [terms[0] for terms in alone if terms]
     return [token.text for token in _tokens(text)[0]]
 
 

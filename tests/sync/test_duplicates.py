@@ -79,6 +79,26 @@ def test_pairs_are_listed_once_and_follow_edits(people: Cast) -> None:
     assert duplicates.items(amal) == []
 
 
+def test_what_people_call_somebody_is_seen_beyond_the_office(people: Cast) -> None:
+    """One office writes a name with another one, the next has that alone: a pair as soon as it is told, and no longer."""
+    amal, basim, samar = people.amal, people.basim, people.samar
+    a = read.uuid_text(save.add(amal, "person", Changes(set=AHMAD, put={"aliases": ["أبو خالد"]}), unit=JBL))
+    b = person(basim, QRD, AGAIN, given="Abu Khaled")
+    c = person(amal, JBL, SAMIR, name_latin="Samer Mohamad Al-Hasan")
+    meet(people)
+    (pair,) = duplicates.items(samar)
+    assert {pair["a"], pair["b"]} == {a, b}
+    assert "alias" in pair["reasons"]
+    (found,) = duplicates.likely(
+        amal, "person", Changes(set=SAMIR | {"given": "Samer Al-Hasan", "father": "", "family": ""})
+    )
+    assert (found["id"], "latin" in found["reasons"]) == (c, True)
+    save.edit(amal, a, Changes(drop={"aliases": ["أبو خالد"]}))
+    assert sync(amal, people.hq)
+    meet(people)
+    assert duplicates.items(samar) == []
+
+
 def test_households_are_compared_too(people: Cast) -> None:
     """A booklet registered twice is a pair; its members' references follow the household that stays."""
     samar = people.samar

@@ -23,6 +23,8 @@ WORDS = {
     "reason_part_spelt": "{field}: the same, spelt otherwise",
     "reason_part_like": "{field}: alike",
     "reason_part_other": "{field}: different",
+    "reason_alias": "one is also known by the other's name",
+    "reason_latin": "the name in Latin letters agrees",
     "reason_swapped": "names swapped",
     "reason_phone": "a phone in common",
     "reason_place": "the same place",
