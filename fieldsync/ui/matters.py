@@ -109,7 +109,7 @@ def _plain(out: Here, kind: Type | None, item: Item) -> list[Side]:
         shown = out.shown(kind, name, head["value"])
         value = [Part(shown)] if base is None else marked(was, shown)
         if head["value"] is None:
-            value = [Part(out.phrase("review_emptied"), QUIET)]
+            value = [Part(out.phrase("pair_two" if name == "_same_as" else "review_emptied"), QUIET)]
         decision = reviews.Decision(item["record"], name, _name(head), seen=seen)
         sides.append(Side(head["by"], value, _source(out, head), decision))
     return sides

@@ -1,0 +1,73 @@
+"""What two supervisors decided differently, on the review screen: where a family lives, what became of it, whether two are one."""
+
+import time
+
+import pytest
+from textual.pilot import Pilot
+
+from fieldsync.sync import duplicates, moving, queue, read, save
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.ui.review_screen import ReviewScreen
+from tests import cast
+from tests.cast import JBL, QRD
+from tests.conftest import Cast
+from tests.directly import sync
+from tests.ui.screens import assert_looks
+from tests.ui.test_review_screen import play
+
+FORKS = ("_same_as", "_unit", "state")
+
+
+@pytest.fixture
+def forked(people: Cast, monkeypatch: pytest.MonkeyPatch) -> tuple[Cast, Node]:
+    """Samar and Zaid, without knowing of each other: moved a family, ended one, called two persons one and two."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    cast.join_directly(people.hq, people.home / "zaid", "Zaid", "supervisor", ["LAT"])
+    samar, zaid = people.samar, people.open("zaid")
+    home = {"location": "جبلة", "registered_on": "2026-01-05", "displacement": "idp"}
+    moved, ended = (
+        save.add(samar, "household", Changes(set={**home, "family_name": name}), unit=JBL).hex()
+        for name in ("الحسن", "ديب")
+    )
+    man = {"given": "أحمد", "father": "محمد", "family": "الحسن", "birth_date": "1990-05-12", "birth_precision": "day"}
+    a, b = (save.add(samar, "person", Changes(set=man), unit=unit).hex() for unit in (JBL, QRD))
+    save.edit(samar, ended, Changes(set={"head": b, "state": "registered"}))
+    both(people, samar, zaid)
+    moving.move(samar, moved, QRD)
+    save.edit(samar, ended, Changes(set={"state": "merged"}))
+    duplicates.merge(samar, a, b, note="الدفتر نفسه")
+    people.clock.tick(60_000)
+    moving.move(zaid, moved, "LAT/HFA")
+    save.edit(zaid, ended, Changes(set={"state": "dissolved"}))
+    duplicates.not_same(zaid, a, b, note="ابنا عم")
+    both(people, samar, zaid)
+    return people, zaid
+
+
+def both(people: Cast, *nodes: Node) -> None:
+    """Two syncs of each, and a minute between."""
+    for node in nodes * 2:
+        sync(node, people.hq)
+        people.clock.tick(60_000)
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_what_was_decided_twice_looks_like_this(forked: tuple[Cast, Node], lang: str) -> None:
+    """Each with what the two say in words, in the panel that it needs; taken, the other nodes hear of it."""
+    people, zaid = forked
+    assert sorted(one.field for one in queue.waiting(people.samar)) == list(FORKS)
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        for _ in FORKS:
+            one = screen.walk.waiting[0]
+            assert_looks(pilot.app, f"fork-{one.field.strip('_')}-{lang}")
+            await pilot.press("1")
+            await pilot.pause()
+        assert screen.walk.waiting == []
+
+    play(people.samar, steps, lang=lang)
+    both(people, people.samar, zaid)
+    assert queue.waiting(zaid) == []
+    assert len(read.list_records(zaid, "household")) == 2
