@@ -23,6 +23,7 @@ from fieldsync.sync.related import Finder, standing
 Json = dict[str, Any]
 Progress = Callable[[int, int | None, str], None]
 _PART = 5_000
+_FEW = 50  # records that are asked about one by one: after a bulk decision much is unsent
 
 
 def uuid_text(record: bytes) -> str:
@@ -39,7 +40,9 @@ class Shower:
         self._partner = node.role == PARTNER
         self._tx = tx
         self._units = {channel.n: named(channel.unit) for channel in tx.channels()}
-        self._unsent = tx.unsent_records(node.device, acknowledged(node, tx)) if node.is_laptop else set()
+        self._sent = acknowledged(node, tx) if node.is_laptop else 0
+        self._unsent: set[bytes] | None = None if node.is_laptop else set()
+        self._asked = 0
 
     def record(self, row: Row) -> Json:
         """Return the contract's `record`."""
@@ -63,7 +66,7 @@ class Shower:
             "fields": fields,
             "conflicts": sorted(row.conflicts),
             "deleted": "_deleted" in doc,
-            "unsent": state.record in self._unsent,
+            "unsent": self._is_unsent(state.record),
             "created": None if made is None else {"by": made.author, "at": stamp.text(made.stamp)},
             "updated": None if last is None else {"by": last.author, "at": stamp.text(last.stamp)},
         }
@@ -75,6 +78,14 @@ class Shower:
         if state.record in self._tx.elsewhere and not doc.keys() & {"_same_as", "_not_same"}:  # nobody has answered
             found["elsewhere"] = True
         return found
+
+    def _is_unsent(self, record: bytes) -> bool:
+        if self._unsent is None and self._asked < _FEW:
+            self._asked += 1
+            return self._tx.is_unsent(record, self._node.device, self._sent)
+        if self._unsent is None:
+            self._unsent = self._tx.unsent_records(self._node.device, self._sent)
+        return record in self._unsent
 
 
 def server_named(tx: Tx, name: str | None) -> Server:

@@ -9,10 +9,11 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.store import Store, open_store, views
-from fieldsync.sync import save
+from fieldsync.sync import read, save
 from fieldsync.sync.save import Changes
 from tests.cast import open_node, rows
 from tests.conftest import Cast
+from tests.directly import sync
 from tests.store.contract import StoreContract, check_digests
 
 KEY = b"k" * 32
@@ -110,3 +111,17 @@ def test_two_processes_may_have_one_store_open(people: Cast) -> None:
     with other.store.read() as tx:
         assert [c.seq for c in tx.commits(other.device, 0)] == list(range(1, 11))
     other.close()
+
+
+def test_what_is_unsent_is_the_same_asked_one_by_one_or_at_once(people: Cast) -> None:
+    """Some are sent, some new, some changed since, more than are asked one by one."""
+    node = people.amal
+    sent = [save.add(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(60)]
+    sync(node, people.hq)
+    for record in sent[::3]:
+        save.edit(node, record.hex(), Changes(set={"address": "جبلة"}))
+    new = {save.add(node, "household", Changes(set={"family_name": "علي"})) for _ in range(10)}
+    wanted = {*new, *sent[::3]}
+    listed = read.list_records(node, "household", limit=0)
+    assert {bytes.fromhex(one["id"].replace("-", "")) for one in listed if one["unsent"]} == wanted
+    assert {record for record in {*sent, *new} if read.show(node, record.hex())["unsent"]} == wanted
