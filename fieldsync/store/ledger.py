@@ -15,9 +15,6 @@ _DEVICE = (
 )
 _NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
-_ABOUT = " UNION ALL ".join(
-    f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
-)
 _MOST_NEW = 32_768
 _MOST_FACTS = 4_096  # characters
 _SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
@@ -186,7 +183,10 @@ class Ledger(Numbered):
 
     def commits_of(self, record: bytes) -> list[Logged]:
         """Return all commits about a record that this node holds, by stamp."""
-        query = f"SELECT {_LOGGED} FROM ({_ABOUT}) JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
+        about = " UNION ALL ".join(
+            f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
+        )
+        query = f"SELECT {_LOGGED} FROM ({about}) JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
         found = map(self._logged, self.sql(query, (record[10:], record)))
         return sorted(found, key=lambda c: (c.stamp, c.device, c.seq))
 
@@ -194,14 +194,6 @@ class Ledger(Numbered):
         """Return the records that a device's commits behind `after` touch."""
         query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq > ?"
         return {row[0] for row in self.sql(query, (self.device_number(device), after))}
-
-    def is_unsent(self, record: bytes, device: bytes, after: int) -> bool:
-        """Say whether a device's commits behind `after` touch this record."""
-        query = (
-            f"SELECT 1 FROM ({_ABOUT}) JOIN commit_log AS c USING (device, seq) "
-            "WHERE c.record = ?2 AND device = ?3 AND seq > ?4 LIMIT 1"
-        )
-        return self.sql(query, (record[10:], record, self.device_number(device), after)).fetchone() is not None
 
     def records_by(self, device: bytes, first: int, last: int) -> list[bytes]:
         """Return the records that a device's commits from `first` to `last` touch, as far as they are here."""

@@ -11,7 +11,7 @@ from fieldsync import errors
 from fieldsync.core import names, stamp
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED
-from fieldsync.core.state import field_of, latest, registers
+from fieldsync.core.state import State, field_of, latest, registers
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
@@ -23,7 +23,6 @@ from fieldsync.sync.related import Finder, standing
 Json = dict[str, Any]
 Progress = Callable[[int, int | None, str], None]
 _PART = 5_000
-_FEW = 50  # records that are asked about one by one: after a bulk decision much is unsent
 
 
 def uuid_text(record: bytes) -> str:
@@ -32,7 +31,7 @@ def uuid_text(record: bytes) -> str:
 
 
 class Shower:
-    """Puts rows into the shape `record`; looks up units and what is unsent once for all of them."""
+    """Puts rows into the shape `record`; looks up units and what was sent once for all of them."""
 
     def __init__(self, node: Node, tx: Tx) -> None:
         self._node = node
@@ -40,9 +39,7 @@ class Shower:
         self._partner = node.role == PARTNER
         self._tx = tx
         self._units = {channel.n: named(channel.unit) for channel in tx.channels()}
-        self._sent = acknowledged(node, tx) if node.is_laptop else 0
-        self._unsent: set[bytes] | None = None if node.is_laptop else set()
-        self._asked = 0
+        self._sent = acknowledged(node, tx) if node.is_laptop else None
 
     def record(self, row: Row) -> Json:
         """Return the contract's `record`."""
@@ -66,7 +63,7 @@ class Shower:
             "fields": fields,
             "conflicts": sorted(row.conflicts),
             "deleted": "_deleted" in doc,
-            "unsent": self._is_unsent(state.record),
+            "unsent": self._is_unsent(state),
             "created": None if made is None else {"by": made.author, "at": stamp.text(made.stamp)},
             "updated": None if last is None else {"by": last.author, "at": stamp.text(last.stamp)},
         }
@@ -79,13 +76,13 @@ class Shower:
             found["elsewhere"] = True
         return found
 
-    def _is_unsent(self, record: bytes) -> bool:
-        if self._unsent is None and self._asked < _FEW:
-            self._asked += 1
-            return self._tx.is_unsent(record, self._node.device, self._sent)
-        if self._unsent is None:
-            self._unsent = self._tx.unsent_records(self._node.device, self._sent)
-        return record in self._unsent
+    def _is_unsent(self, state: State) -> bool:
+        """Whether something was written here behind what a server has acknowledged: registers know all that went into them."""
+        if self._sent is None:
+            return False
+        me, base = self._node.device, state.base
+        last = max((register.seen.get(me, 0) for register in state.fields.values()), default=0)
+        return max(last, base.seq if base is not None and base.device == me else 0) > self._sent
 
 
 def server_named(tx: Tx, name: str | None) -> Server:
