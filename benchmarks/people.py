@@ -8,7 +8,6 @@ family's, cousins are called after him, siblings share all but their own name an
 import datetime
 import random
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -100,12 +99,6 @@ class Names:
             for role, names in self._lists.items()
         }
 
-    def by(self, rng: random.Random) -> "Names":
-        """Return the same names, drawn by another."""
-        other = copy(self)
-        other._rng = rng  # noqa: SLF001  its own kind
-        return other
-
     def draw(self, role: str) -> str:
         """Return a man's (m), a woman's (f) or a family's name (s)."""
         return self._rng.choices(self._lists[role], self._weights[role])[0]
@@ -143,7 +136,8 @@ def registrations(n: int, *, part: str, seed: int, noise: Noise) -> list[Person]
         second += [_again(rng, names, one, noise, households) for _ in range(copies)]
     found = first + second
     rng.shuffle(found)
-    return _named_otherwise(random.Random(seed + 1), names, first, found, noise)
+    rng = random.Random(seed + 1)
+    return _named_otherwise(rng, Names(part, rng), first, found, noise)
 
 
 def document(one: Person) -> tuple[dict[str, object], dict[str, object]]:
@@ -245,7 +239,6 @@ def _named_otherwise(
     rng: random.Random, names: Names, first: list[Person], found: list[Person], noise: Noise
 ) -> list[Person]:
     """Give some their name in Latin letters, or another name; of those registered twice, some are known by that alone."""
-    names = names.by(rng)
     found = [_beside(rng, names, one, first, noise) for one in found]
     places: dict[int, list[int]] = {}
     for place, one in enumerate(found):

@@ -11,7 +11,7 @@ from fieldsync.core import names
 from fieldsync.core.spelling import likeness, parts
 
 Name = tuple[str, ...]
-_NO_NAME: Name = ()
+NOTHING: Name = ()
 _MOST = 8  # aliases that are read: each is compared with each of another record's
 _ALIKE = 0.7  # from it on a word may be the same name, spelt otherwise
 _WHOLE = 2  # words that may be a given and a family name
@@ -32,7 +32,7 @@ def readings(doc: Mapping[str, Any], given: Name, father: Name, family: Name) ->
     latin, aliases = doc.get("name_latin"), doc.get("aliases")
     found = []
     if len(given) == _WHOLE and not (father or family):
-        found.append(Reading(given[:1], _NO_NAME, _NO_NAME, given[1:], ""))
+        found.append(Reading(given[:1], NOTHING, NOTHING, given[1:], ""))
     if latin and isinstance(latin, str):
         found.append(_read(parts(latin), given, father, family, "latin"))
     if aliases and isinstance(aliases, list):
@@ -44,7 +44,7 @@ def _read(told: Name, given: Name, father: Name, family: Name, why: str) -> Read
     if _rather(told[:1], family, given):  # the family stands first, or alone
         told, last = told[1:], told[:1]
     elif len(told) == 1 or (len(told) == _WHOLE and _rather(told[1:], father, family)):
-        last = _NO_NAME
+        last = NOTHING
     else:
         told, last = told[:-1], told[-1:]
     return Reading(told[:1], told[1:2], told[2:], last, why)

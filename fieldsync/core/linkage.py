@@ -15,16 +15,14 @@ from typing import Any, NamedTuple
 
 from fieldsync.core import births, names
 from fieldsync.core.births import Birth
-from fieldsync.core.known_as import Name, Reading, readings
+from fieldsync.core.known_as import NOTHING, Name, Reading, readings
 from fieldsync.core.spelling import SPELT, likeness, parts
 
-RULES = 2  # derived keys are made anew when this changes
 LIKELY = 0.5
 """From this score on two records are likely one; below it, down to WORTH, they are worth a look."""
 WORTH = 0.25
 
 Reason = str
-NOTHING: Name = ()
 _NONE: frozenset[str] = frozenset()
 
 _LIKELY_AT = 7.0  # the weight at which LIKELY stands

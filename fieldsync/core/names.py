@@ -3,7 +3,7 @@
 Three strengths, each for its own use, none ever stored in place of the name itself:
 `plain` ignores what nobody can see; `fold` ignores how Arabic is spelled (أحمد = احمد);
 `skeleton` ignores the script (محمد = Mohamed). Folded-equal is evidence, never proof: هدى and هدي
-are two people. Keys made here are derived data: rebuild them when RULES changes.
+are two people. Keys made here are derived data: when the rules change they are to be made anew.
 
 Full text: store `" ".join(search_terms(text))` in an FTS5 column with `tokenize=TOKENIZER` and ask
 it `MATCH match(words)`. The ascii tokenizer leaves letters beyond ASCII whole, as they come from
@@ -15,7 +15,6 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-RULES = 1
 _LONG_NUMBER = re.compile(r"\+?[0-9]{9,20}")
 TOKENIZER = "ascii tokenchars '_'"
 

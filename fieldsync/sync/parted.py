@@ -219,8 +219,4 @@ def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None =
     bodies = list(map(commit.encode, made))
     links = chain.extend(device.chain, bodies)
     seal = None if key is None else chain.seal(key, made[-1].seq, links[-1][1])
-    tx.append(
-        device.id,
-        Logged.of(made, bodies, links),
-        seal,
-    )
+    tx.append(device.id, Logged.of(made, bodies, links), seal)

@@ -57,17 +57,15 @@ def waiting(node: Node, *, unit: str | None = None, type: str | None = None, fie
     return sorted(found, key=lambda one: one[:4])
 
 
-def pairs(
-    node: Node, *, unit: str | None = None, type: str | None = None, progress: Progress | None = None
-) -> list[Waiting]:
+def pairs(node: Node, *, progress: Progress | None = None) -> list[Waiting]:
     """Return what a household has twice, and the records that may be one, as far as this person may decide on both of them."""
     decides = _deciding(node)
     found = []
-    for one in doubles.items(node, unit=unit, type=type):
+    for one in doubles.items(node):
         a, b = (bytes.fromhex(str(one[side]["record"]).replace("-", "")) for side in ("a", "b"))
         if covers(decides, one["unit"]) is not None:
             found.append(Waiting(_OVERLAPS, 0, a, one["rule"], one["type"], one["a"]["code"], one["unit"], OVERLAP, b))
-    for one in likely.items(node, unit=unit, type=type, progress=progress):
+    for one in likely.items(node, progress=progress):
         a, b = (bytes.fromhex(str(one[side]).replace("-", "")) for side in ("a", "b"))
         if all(covers(decides, one[place]) is not None for place in ("a_unit", "b_unit")):
             less = round((1 - one["score"]) * 1_000)  # the likeliest first

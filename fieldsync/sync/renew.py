@@ -170,10 +170,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     tx.enrol(key.device, key.public, letters, node.person, node.grants, node.clock(), chain.first(key.device))
     tx.succeed(old, key.device)
     links = chain.extend(chain.first(key.device), bodies := list(map(commit.encode, made)))
-    tx.append(
-        key.device,
-        Logged.of(made, bodies, links),
-    )
+    tx.append(key.device, Logged.of(made, bodies, links))
     tx.purge(rows.values())
     for unit in dict.fromkeys(unit for unit, _ in states):
         apply(tx, node.rules, [state for at, state in states if at == unit], unit=unit, index=node.is_laptop)

@@ -1,7 +1,7 @@
 """Review: what machines cannot settle, decided by a person who may. A decision is an ordinary commit that covers all heads."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from fieldsync import errors
@@ -15,12 +15,11 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Row, covers, home_unit
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
-from fieldsync.sync.read import Json, heads_of, uuid_text
+from fieldsync.sync.read import Json, Progress, heads_of, uuid_text
 from fieldsync.sync.save import Draft, all_seen, commit_drafts, draft_edit, units_of
 
 T = TypeVar("T")
 Missing = object()
-Progress = Callable[[int, int | None, str], None]
 _PART = 250  # decisions between two words of how far it has got
 
 

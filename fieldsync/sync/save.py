@@ -85,10 +85,7 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
         if len(body) > _SMALL:
             _check_size(one, body)
     links = chain.extend(device.chain, bodies)
-    tx.append(
-        me,
-        Logged.of(commits, bodies, links),
-    )
+    tx.append(me, Logged.of(commits, bodies, links))
     tx.put("last", at)
     applied = apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
     if not node.is_laptop:

@@ -1,7 +1,7 @@
 """Many conflicts decided alike: by which rule, and what that does to every record, looked at before it is done."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from textual.app import App
@@ -9,13 +9,13 @@ from textual.app import App
 from fieldsync.sync import review as reviews
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
+from fieldsync.sync.read import Progress
 from fieldsync.ui import dialogs
 from fieldsync.ui.matters import Matter, matter_of, rules
 from fieldsync.ui.pen import QUIET, Part, Pen
 from fieldsync.ui.tables import Tables
 
 _PART = 100  # conflicts read between two looks at the keyboard
-Progress = Callable[[int, int | None, str], None]
 
 
 async def chosen(

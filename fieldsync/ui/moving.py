@@ -12,11 +12,7 @@ _NAMED = 5  # of many that have left, a few by name
 
 def plan(out: "Cards", node: "Node", told: Mapping[str, Any]) -> None:
     """Draw what a move would do."""
-    lang = out.lang
-    counts = [
-        f"{node.schema.types[name].label.get(lang, name) if name in node.schema.types else name} {n}"
-        for name, n in told["moves"].items()
-    ]
+    counts = [f"{out.type_label(node, name)} {n}" for name, n in told["moves"].items()]
     if not counts:
         out.say("lives_there", record=told["code"] or told["record"], unit=told["to"])
         return

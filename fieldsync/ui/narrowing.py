@@ -54,7 +54,7 @@ def _named(node: Node, out: Tables, name: str, value: str, found: Sequence[queue
     """A type's or field's label; a field has one in each type that it is open in."""
     kinds = node.schema.types
     if name == "type":
-        return kinds[value].label.get(out.lang, value) if value in kinds else value
+        return out.type_label(node, value)
     if name == "field":
         types = dict.fromkeys(one.type for one in found if one.field == value)
         return " / ".join(dict.fromkeys(out.label(kinds.get(kind), value) for kind in types)) or value

@@ -86,14 +86,13 @@ class Drawn(Screen[None]):
     def _row(self, index: int, width: int, chosen: bool) -> Text:
         one = self.walk.waiting[index]
         kind = self.node.schema.types.get(one.type)
-        name = kind.label.get(self.out.lang, one.type) if kind is not None else one.type
         code = (one.code or one.record.hex()[:8]).ljust(14)
         label = self.out.label(kind, one.field) if one.kind == queue.CONFLICT else self.out.phrase(f"queue_{one.kind}")
         style = "bold" if chosen else QUIET
         mark = ("◂ " if self.pen.mirrored else "▸ ") if chosen else "  "
         parts = [Part(mark, ACCENT), Part(code, style), Part(" "), Part(label, style)]
         if width > 60:
-            parts += [Part(f"  {name}", QUIET), Part(f"  {one.unit}", QUIET)]
+            parts += [Part(f"  {self.out.type_label(self.node, one.type)}", QUIET), Part(f"  {one.unit}", QUIET)]
         return self.pen.line(parts, width)
 
     def _question(self, width: int) -> list[Text]:

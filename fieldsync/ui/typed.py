@@ -10,12 +10,8 @@ from textual.events import Key
 from textual.widgets import Input, TextArea
 
 
-async def _in_order(line: Input | TextArea, typed: str, event: Key) -> None:
+async def _in_order(line: Input | TextArea, event: Key) -> None:
     """Do what a key does in a line before the next one comes; one that does nothing there goes on to what is around it."""
-    if event.key == "backspace" and not typed:
-        event.stop()  # what is typed next must not be deleted by it
-        event.prevent_default()
-        return
     for binding in line._bindings.key_to_bindings.get(event.key, ()):  # noqa: SLF001  there is no other way to them
         if await line.app.run_action(binding.action, line):
             event.stop()
@@ -33,11 +29,11 @@ class TypedLine(Input):
     async def _on_key(self, event: Key) -> None:
         if event.key == "backspace" and not self.value:
             self._erased()
-        await _in_order(self, self.value, event)
+        await _in_order(self, event)
 
 
 class TypedText(TextArea):
     """Several lines."""
 
     async def _on_key(self, event: Key) -> None:
-        await _in_order(self, self.text, event)
+        await _in_order(self, event)

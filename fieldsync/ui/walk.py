@@ -7,6 +7,7 @@ from fieldsync.sync import queue
 from fieldsync.sync import review as reviews
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
+from fieldsync.sync.read import Progress
 from fieldsync.ui.matters import Matter, Side, matter_of
 from fieldsync.ui.narrowing import Narrowed
 from fieldsync.ui.pair_matters import matter_of_pair
@@ -139,7 +140,7 @@ class Walk:
         """How many were decided last, which `undo` takes back; 0 where nothing was."""
         return self._done[-1].many if self._done else 0
 
-    def undo(self, progress: reviews.Progress | None = None) -> Callable[[], int]:
+    def undo(self, progress: Progress | None = None) -> Callable[[], int]:
         """Take back what was decided last; what is returned then puts it into the queue and says where. Raises as `review.undo`."""
         last = self._done[-1]
         if last.undo is not None:

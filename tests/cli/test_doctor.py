@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,6 +19,15 @@ from tests.cli.test_screen import Talk
 def states(found: list[dict[str, str]]) -> dict[str, str]:
     """Return what became of each check."""
     return {one["check"]: one["state"] for one in found}
+
+
+def clock_at(world: World, who: str, shift: str) -> tuple[int, dict[str, Any]]:
+    """Return the exit code, and what is found of the clock, on a laptop whose clock is off by so much."""
+    done = subprocess.run(
+        ["faketime", "-f", shift, *world.command(who, "doctor", "--json")],
+        env=world.environment, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    return done.returncode, next(one for one in msgspec.json.decode(done.stdout) if one["check"] == "clock")
 
 
 def test_all_is_well_where_it_is(world: World) -> None:
@@ -45,12 +55,8 @@ def test_a_clock_that_went_back_is_found_without_a_line(world: World) -> None:
     world.start()
     world.json("amal", "sync")
     world.stop()
-    done = subprocess.run(
-        ["faketime", "-f", "-3y", *world.command("amal", "doctor", "--json")],
-        env=world.environment, capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
-    clock = next(one for one in msgspec.json.decode(done.stdout) if one["check"] == "clock")
-    assert (done.returncode, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "back")
+    code, clock = clock_at(world, "amal", "-3y")
+    assert (code, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "back")
 
 
 def test_without_a_store_all_else_is_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,12 +81,8 @@ def test_without_a_store_all_else_is_looked_at(world: World, monkeypatch: pytest
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
 def test_a_clock_of_long_ago_is_found_before_joining(world: World) -> None:
     """Without a store or a server: it is earlier than what runs here was made."""
-    done = subprocess.run(
-        ["faketime", "-f", "-20y", *world.command("nobody", "doctor", "--json")],
-        env=world.environment, capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
-    clock = next(one for one in msgspec.json.decode(done.stdout) if one["check"] == "clock")
-    assert (done.returncode, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "early")
+    code, clock = clock_at(world, "nobody", "-20y")
+    assert (code, clock["state"], clock["facts"]["reason"]) == (errors.BadInput.exit, "bad", "early")
 
 
 def test_another_server_in_its_place_gets_nothing(world: World, tmp_path: Path) -> None:
@@ -98,13 +100,8 @@ def test_another_server_in_its_place_gets_nothing(world: World, tmp_path: Path) 
 def test_a_wrong_clock_is_found_by_asking_the_server(world: World) -> None:
     """Three years behind: told, by how much, before a sync makes a tie of it."""
     world.start()
-    done = subprocess.run(
-        ["faketime", "-f", "-3y", *world.command("amal", "doctor", "--json")],
-        env=world.environment, capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
-    found = msgspec.json.decode(done.stdout)
-    clock = next(one for one in found if one["check"] == "clock")
-    assert (done.returncode, clock["state"]) == (errors.BadInput.exit, "bad")
+    code, clock = clock_at(world, "amal", "-3y")
+    assert (code, clock["state"]) == (errors.BadInput.exit, "bad")
     assert clock["facts"]["off_ms"] < -2 * 365 * 86_400_000
 
 
