@@ -45,7 +45,14 @@ async def chosen(
         was = out.shown(matter.kind, matter.item["field"], matter.item["base"])
         code = matter.item["code"] or matter.record[:8]
         rows.append(
-            [Part(f"{code}  ", "bold"), Part(f"{was} → ", QUIET), *side.value, Part(f"   {matter.name}", QUIET)]
+            [
+                Part(f"{code}  ", "bold"),
+                Part(was, QUIET),
+                Part(" → ", QUIET),
+                *side.value,
+                Part("   "),
+                Part(matter.name, QUIET),
+            ]
         )
     if not rows:
         return []

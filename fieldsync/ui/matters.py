@@ -185,7 +185,7 @@ def told_history(out: Here, kind: Type | None, entries: Sequence[Item]) -> list[
         paragraphs.append([Part(source, QUIET), Part(entry["by"], "bold"), Part(lost, WARN)])
         for name, change in entry["changes"].items():
             old, new = (out.shown(kind, name, change[side]) for side in ("old", "new"))
-            arrow = [] if change["old"] is None else [Part(f"{old} → ", QUIET)]
+            arrow = [] if change["old"] is None else [Part(old, QUIET), Part(" → ", QUIET)]
             paragraphs.append([Part(f"  {out.label(kind, name)}: ", QUIET), *arrow, Part(new)])
         if entry["note"]:
             paragraphs.append([Part("  ✎ ", ACCENT), Part(entry["note"], "italic")])

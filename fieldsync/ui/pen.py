@@ -22,7 +22,7 @@ _console = Console(file=StringIO(), color_system=None, markup=False, emoji=False
 
 
 class Part(NamedTuple):
-    """A piece of a line, and how it looks."""
+    """A piece of a line, and how it looks. What is Shown is a piece of its own: put into a longer text it is no longer known as such."""
 
     text: str
     style: str = ""

@@ -148,7 +148,7 @@ class FormApp(App[bytes | None]):
         for filling, one in found:
             heading = self.out.heading(filling.kind, {**one, "unsent": False})
             why = pairs.reasons(self.out, filling.kind, one["reasons"])
-            rows.append([Part(f"{heading}  ", "bold"), Part(f"{pairs.percent(one['score'])}  {why}", QUIET)])
+            rows.append([Part(heading, "bold"), Part(f"  {pairs.percent(one['score'])}  ", QUIET), Part(why, QUIET)])
         title = self.out.phrase("pairs_candidates", n=len(rows))
         question = Agree(screen.pen, title, rows, does="key_save_anyway")
         return await self.push_screen_wait(question) is True

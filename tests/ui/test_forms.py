@@ -427,6 +427,27 @@ def test_who_may_be_registered_already_is_shown_before_saving(people: Cast) -> N
     assert len(read.list_records(amal, "person")) == 2
 
 
+@pytest.mark.parametrize("form", ["visual", "isolates"])
+def test_who_may_be_registered_already_reads_right_where_lines_are_turned(people: Cast, form: str) -> None:
+    """What keeps the parts of a line to themselves is not shown as if somebody had typed it."""
+    told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04"}
+    save.add(people.amal, "person", Changes(set=told))
+    app = new(people.amal, "person", lang="ar")
+    app.out.form = form
+
+    async def steps(person: Person) -> None:
+        for name, text in told.items():
+            person.question(name).put(text)
+            person.question(name).answer()
+        await person.press("ctrl+s")
+        await person.until(lambda: "90" in person.seen or "JBL" in person.seen)
+        assert "JBL-B-1" in person.seen
+        assert "U+20" not in person.seen
+        await person.press("enter")
+
+    fill(app, steps)
+
+
 async def _look(person: Person) -> None:
     await person.press("tab")
     assert max(map(cell_len, person.seen.splitlines())) <= 80

@@ -121,6 +121,22 @@ def test_where_the_terminal_does_not_turn_lines_we_do(disputed: Cast) -> None:
     play(disputed.samar, steps, lang="ar")
 
 
+@pytest.mark.parametrize("form", ["visual", "isolates"])
+def test_what_keeps_parts_to_themselves_is_not_shown(disputed: Cast, form: str) -> None:
+    """Question, history and the preview of many: nothing of ours stands there as if somebody had typed it."""
+
+    async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
+        screen.out.form = form
+        for keys in (("down", "down"), ("h",), ("escape", "a"), ("enter",)):
+            await pilot.press(*keys)
+            await pilot.pause()
+            assert "U+20" not in seen(pilot.app), keys
+        assert isinstance(pilot.app.screen, Agree)
+        await pilot.press("escape")
+
+    play(disputed.samar, steps, lang="ar")
+
+
 def test_a_wide_screen_has_the_queue_beside(disputed: Cast) -> None:
     """At 130 columns the queue stands on the side; made narrow while it is open, it goes above."""
 
