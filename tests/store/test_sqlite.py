@@ -113,8 +113,8 @@ def test_two_processes_may_have_one_store_open(people: Cast) -> None:
     other.close()
 
 
-def test_what_is_unsent_is_the_same_asked_one_by_one_or_at_once(people: Cast) -> None:
-    """Some are sent, some new, some changed since, more than are asked one by one."""
+def test_what_is_unsent_is_said_of_each_record(people: Cast) -> None:
+    """Some are sent, some new, some changed since: in a list, and shown alone."""
     node = people.amal
     sent = [save.add(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(60)]
     sync(node, people.hq)
