@@ -74,6 +74,7 @@ class Household(NamedTuple):
 
 
 Features = Person | Household
+Block = tuple[int, int, int]  # a kind, and what those in it have in common
 Named = tuple[float, float]  # the weights of the given name and of the lineage
 NO_MATCH = Match(0.0, ())
 FIELDS = {
@@ -120,55 +121,55 @@ def household(doc: Mapping[str, Any], head: Mapping[str, Any] | None = None) -> 
 
 
 def keys(one: Features) -> set[int]:
-    """Return the numbers of the blocks that a record is in: two that share one are compared."""
-    return _person_keys(one) if isinstance(one, Person) else _household_keys(one)
+    """Return the numbers of the blocks that a record is in, the same on every computer: two that share one are compared."""
+    found = _person_blocks(one) if isinstance(one, Person) else _household_blocks(one)
+    mixed = [(kind * 0x9E3779B1 + a) * 0x85EBCA77 + b * 0xC2B2AE3D for kind, a, b in found]
+    return {(number ^ number >> 32) & 0xFFFFFFFF for number in mixed}
 
 
-def _household_keys(one: Household) -> set[int]:
+def _household_blocks(one: Household) -> list[Block]:
     family, place = _number(one.family[:2]), _number(one.place)
-    found = {_mixed(21, phone, 0) for phone in map(_text_number, one.phones)}
+    found = [(21, _text_number(phone), 0) for phone in one.phones]
     if one.book:
-        found.add(_mixed(22, _text_number(one.book), 0))
+        found.append((22, _text_number(one.book), 0))
     if family and place:
-        found.add(_mixed(23, family, place))
+        found.append((23, family, place))
     return found
 
 
-def _person_keys(one: Person) -> set[int]:
+def _person_blocks(one: Person) -> list[Block]:
     given, father, grandfather = _number(one.given[:1]), _number(one.father[:1]), _number(one.grandfather[:1])
     family, year = _number(one.family[:2]), one.birth.year
-    found = [_mixed(1, _text_number(phone), given) for phone in one.phones]
-    found += [_mixed(2, _text_number(paper), 0) for paper in one.papers]
+    found = [(1, _text_number(phone), given) for phone in one.phones]
+    found += [(2, _text_number(paper), 0) for paper in one.papers]
     if given and father:
         either = given + father  # in whichever order they were written
         if family:
-            found.append(_mixed(3, either, family))
+            found.append((3, either, family))
         if year:
-            found += (_mixed(4, either, year // 2), _mixed(4, either, (year + 1) // 2))
+            found += ((4, either, year // 2), (4, either, (year + 1) // 2))
     if given and family:
-        found.append(_mixed(7, given, family))
-        if year:
-            found.append(_mixed(8, given + family * 3, year // 3))  # where a name and a family alone are too many
+        found.append((7, given, family))
     if father and grandfather and family:
-        found.append(_mixed(9, father * 3 + grandfather, family))
+        found.append((9, father * 3 + grandfather, family))
     if one.birth.day:
         exact = _exact(one.birth)
-        found += [_mixed(11, exact, name) for name in (given, father, family) if name]
+        found += [(11, exact, name) for name in (given, father, family) if name]
     for other in one.others:
-        found += _other_keys(one, other, (given, family))
-    return set(found)
+        found += _other_blocks(one, other, (given, family))
+    return found
 
 
-def _other_keys(one: Person, other: Reading, own: tuple[int, int]) -> list[int]:
+def _other_blocks(one: Person, other: Reading, own: tuple[int, int]) -> list[Block]:
     """Return the blocks of a person's other name: those that need the fewest other parts to be right."""
     given, family = _number(other.given[:1]) or own[0], _number(other.family[:2]) or own[1]
     if not given or (given, family) == own:
         return []
-    found = [_mixed(1, _text_number(phone), given) for phone in one.phones]
+    found = [(1, _text_number(phone), given) for phone in one.phones]
     if family:
-        found.append(_mixed(7, given, family))
+        found.append((7, given, family))
     if one.birth.day:
-        found.append(_mixed(11, _exact(one.birth), given))
+        found.append((11, _exact(one.birth), given))
     return found
 
 
@@ -176,12 +177,6 @@ def _exact(birth: Birth) -> int:
     """Return a number for a full date, with day and month in either order."""
     month, day = int(birth.day[:2]), int(birth.day[3:])
     return birth.year * 10_000 + (month * 100 + day if month < day else day * 100 + month)
-
-
-def _mixed(kind: int, a: int, b: int) -> int:
-    """Return one number of several, the same on every computer."""
-    mixed = (kind * 0x9E3779B1 + a) * 0x85EBCA77 + b * 0xC2B2AE3D
-    return (mixed ^ mixed >> 32) & 0xFFFFFFFF
 
 
 @lru_cache(maxsize=1 << 15)
@@ -359,7 +354,7 @@ def _papers(a: frozenset[str], b: frozenset[str], reasons: list[Reason]) -> floa
 
 def _name(doc: Mapping[str, Any], field: str) -> Name:
     value = doc.get(field)
-    return parts(value) if isinstance(value, str) else NOTHING
+    return parts(value) if value and isinstance(value, str) else NOTHING
 
 
 def _place(home: Mapping[str, Any]) -> Name:
@@ -373,7 +368,7 @@ def _texts(value: object) -> list[str]:
 
 def _tails(value: object) -> frozenset[str]:
     """Return phones' last nine digits: what spellings of one number share."""
-    return frozenset([_tail(phone) for phone in _texts(value)]) if value else _NONE
+    return frozenset(map(_tail, _texts(value))) if value else _NONE
 
 
 def _tail(phone: str) -> str:

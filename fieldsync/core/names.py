@@ -43,6 +43,7 @@ _LETTERS = str.maketrans(
     | {"چ": "ج", "پ": "ب", "ڤ": "ف", "ژ": "ز", "ۋ": "و", "ڨ": "ق"}
     | {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe"}
 )
+_FOLDED = _LETTERS | _WESTERN | str.maketrans("أإآئؤ", "ااايو")
 _APOSTROPHES = str.maketrans(dict.fromkeys("'`´’‘ʼʿʾʻ", ""))
 _NOT_WORD = re.compile(r"[\W_]+")
 
@@ -64,6 +65,7 @@ _TITLES = frozenset(
     | {"الشهيده", "المحامي", "الانسه", "haj", "hajj", "haji", "hajji", "hajja", "sheikh"}
     | {"shaikh", "sheik", "dr", "mr", "mrs", "ms", "eng"}
 )
+_JOINING = _AFTER | _ARTICLES | _LINKERS | _TITLES | frozenset(_BEFORE)  # what they are depends on their neighbours
 _SHORT = 4  # letters, of which an article would be half
 _NO_ARTICLE = frozenset(  # they begin with ال by nature
     [
@@ -104,11 +106,13 @@ _CLASS |= dict(zip("abcdefghijklmnopqrstuvwxyz", "abkdafjhajklmnabkrstafwkyz", s
 _CLASS |= {"x": "ks", "sh": "c", "ch": "c", "kh": "x", "gh": "q", "th": "t", "dh": "d"}
 _CLASS |= {"ph": "f", "ck": "k", "dj": "j"}
 _SOUND = re.compile(f"[scktgdp]h|ck|dj|[a-z{_ARABIC}]|.")
-_REDUCE = (
+_REDUCE_ARABIC = (
     (re.compile(r"^(عبد|ابو|ام)ال(?=..)"), r"\1"),
     (re.compile(r"(?<=..)ه?ال(?=(?:دين|حق|نبي|زهرا)$)"), ""),
     (re.compile(r"لله$"), "له"),
     (re.compile(r"^ال(?!له|فت|ين|يا|ما|مي|يف)(?=..$)"), ""),
+)
+_REDUCE_LATIN = (
     (re.compile(r"^abd[aeiou]{1,2}l"), "abda"),  # the vowel keeps abd-h from being a dh
     (re.compile(r"^ab(?:ou|u|o)(?:[ae]l|l(?=[^aeiou]))"), "ab"),
     (re.compile(r"(?<=..)[aeiou]l(?=(?:d[aeiy]+ne?|haq+|nabi|zahra+)$)"), ""),
@@ -118,6 +122,7 @@ _REDUCE = (
     (re.compile(r"chr"), "kr"),
     (re.compile(r"([a-z])\1+"), r"\1"),  # Latin only: in Arabic script a vowel stands between two
 )
+_HAS_LATIN = re.compile("[a-z]")
 
 
 class _Word(NamedTuple):
@@ -176,7 +181,7 @@ def skeleton(token: str) -> str:
 
     محمد, Mohamed and Muhammad all give "mhmd".
     """
-    sounds = "".join(_CLASS.get(sound, "") for sound in _sounds(token))
+    sounds = "".join([_CLASS.get(sound, "") for sound in _sounds(token)])
     sounds = sounds[:1] + sounds[1:].replace("w", "a").replace("y", "a")
     consonants = sounds.removesuffix("h").replace("a", "")
     if not consonants[1:] and sounds.startswith("a"):  # keeps علي from لؤي
@@ -199,8 +204,9 @@ def vowels(token: str) -> list[str]:
 def _sounds(token: str) -> list[str]:
     if any(map(str.isdigit, token)):
         return []
-    for pattern, by in _REDUCE:
-        token = pattern.sub(by, token)
+    for rules in (() if token.isascii() else _REDUCE_ARABIC, _REDUCE_LATIN if _HAS_LATIN.search(token) else ()):
+        for pattern, by in rules:
+            token = pattern.sub(by, token)
     found: list[str] = _SOUND.findall(token)
     return found
 
@@ -256,19 +262,21 @@ def _terms(token: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1 << 15)
 def _word(raw: str) -> _Word:
     """Fold one written word by itself: steps 1 to 4 of the ladder."""
-    text = _UNSEEN.sub("", raw.translate(_APOSTROPHES))
-    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    text = "".join(sign for sign in text if not unicodedata.combining(sign))
-    pieces = tuple(_NOT_WORD.sub(" ", text.translate(_LETTERS).translate(_WESTERN)).split())
-    alone = all(
-        not (piece in _BEFORE or piece in _AFTER or piece in _ARTICLES)
-        and not (piece in _LINKERS or piece in _TITLES)
-        and not (_AFTER_LATIN.fullmatch(piece) or _SUN_ARTICLE.fullmatch(piece))
-        for piece in pieces
-    )
-    if len(pieces) > 1 or not alone or any(map(str.isdigit, text)):
+    text = raw.translate(_APOSTROPHES)
+    if _PLAIN.fullmatch(text):  # nothing to decompose that `_FOLDED` does not know
+        text = text.casefold()
+    else:
+        text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", _UNSEEN.sub("", text)).casefold())
+        text = "".join([sign for sign in text if not unicodedata.combining(sign)])
+    pieces = tuple(_NOT_WORD.sub(" ", text.translate(_FOLDED)).split())
+    if len(pieces) > 1 or any(map(_joins, pieces)) or any(map(str.isdigit, text)):
         return _Word(pieces, None)
     return _Word(pieces, _terms(_bare(pieces[0])) if pieces else ())
+
+
+def _joins(piece: str) -> bool:
+    """Say whether what a folded word is depends on its neighbours."""
+    return piece in _JOINING or bool(_AFTER_LATIN.fullmatch(piece) or _SUN_ARTICLE.fullmatch(piece))
 
 
 def _dependent_terms(text: str) -> list[str]:

@@ -5,7 +5,7 @@ record has no more may stay: it brings a candidate too many, and candidates are 
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,12 +27,12 @@ DEPUTIES = (
     "WHERE NOT EXISTS (SELECT 1 FROM record AS stays WHERE stays.id = unhex(o.root, '-')) GROUP BY o.root"
 )
 _AT_ONCE = 20_000
-_RECORD = 0x7FFFFFFF  # a block's member: 32 bits of the block's key, 31 of the record's number
+_RECORD = 0x7FFFFFFF  # a member of a block: 32 bits of the block's key, 31 of the record's number
 
 
-def member(key: int, n: int) -> int:
-    """Return the number under which a record stands in a block."""
-    return key << 31 | n
+def members(keys: Iterable[int], n: int) -> list[int]:
+    """Return the numbers under which a record stands in these blocks."""
+    return [key << 31 | n for key in keys]
 
 
 class Linked(NamedTuple):
@@ -89,10 +89,11 @@ class Blocks(Numbered):
 
     # --- blocks ---
 
-    def linked(self, numbers: Iterable[int]) -> list[Linked]:
-        """Return what is compared of these records, by number."""
+    def linked(self, numbers: Iterable[int]) -> Iterator[Linked]:
+        """Yield what is compared of these records, by number."""
         found = self.sql(_LINKED, (dump_json(list(numbers)).decode(),))
-        return [Linked(n, record, type_, owner, load_json(doc)) for n, record, type_, owner, doc in found]
+        for n, record, type_, owner, doc in found:
+            yield Linked(n, record, type_, owner, load_json(doc))
 
     def homes(self, owners: Iterable[bytes]) -> dict[bytes, Document]:
         """Return the documents of these owners."""
@@ -102,11 +103,11 @@ class Blocks(Numbered):
         )
         return {record: load_json(doc) for record, doc in found}
 
-    def put_blocks(self, numbers: Sequence[int], members: list[int]) -> None:
-        """Put the next `unkeyed` records into blocks (`member`); they are to be compared from now on."""
-        members.sort()  # each page of the table is touched once
-        for start in range(0, len(members), _AT_ONCE):  # in one text: much quicker than one by one
-            several = dump_json(members[start : start + _AT_ONCE]).decode()
+    def put_blocks(self, numbers: Sequence[int], standing: list[int]) -> None:
+        """Put the next `unkeyed` records into blocks (`members`); they are to be compared from now on."""
+        standing.sort()  # each page of the table is touched once
+        for start in range(0, len(standing), _AT_ONCE):  # in one text: much quicker than one by one
+            several = dump_json(standing[start : start + _AT_ONCE]).decode()
             self.sql("INSERT OR IGNORE INTO block SELECT value FROM json_each(?)", (several,))
         last = max(numbers, default=0)
         self.sql("INSERT OR IGNORE INTO unpaired SELECT n FROM unkeyed WHERE n <= ?", (last,))
@@ -115,13 +116,12 @@ class Blocks(Numbered):
     def blocks(self, keys: Iterable[int], most: int) -> set[int]:
         """Return the records in these blocks; one of more than `most` says nothing, and is passed over."""
         found: set[int] = set()
-        for key in keys:
-            first = member(key, 0)
-            members = self.sql(
+        for first in members(keys, 0):
+            several = self.sql(
                 "SELECT member FROM block WHERE member BETWEEN ? AND ? LIMIT ?", (first, first | _RECORD, most + 1)
             ).fetchall()
-            if len(members) <= most:
-                found.update(row[0] & _RECORD for row in members)
+            if len(several) <= most:
+                found.update(row[0] & _RECORD for row in several)
         return found
 
     def unblock(self, n: int, type: str, doc: Document) -> None:
@@ -130,7 +130,7 @@ class Blocks(Numbered):
             self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
         if type in linkage.FIELDS:
             keys = linkage.keys(linkage.features(type, doc))
-            self.many("DELETE FROM block WHERE member = ?", [(member(key, n),) for key in keys])
+            self.many("DELETE FROM block WHERE member = ?", [(one,) for one in members(keys, n)])
             self.drop_pairs([n])
 
     # --- pairs ---

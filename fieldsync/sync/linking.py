@@ -14,7 +14,7 @@ from fieldsync.core import linkage
 from fieldsync.core.linkage import Features, Match
 from fieldsync.store import Tx
 from fieldsync.store.contract import Document
-from fieldsync.store.linked import Linked, member
+from fieldsync.store.linked import Linked, members
 from fieldsync.sync.node import Node
 
 Progress = Callable[[int, int | None, str], None]
@@ -71,11 +71,10 @@ def catch_up(
 
 
 def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
-    members: list[int] = []
-    for start in range(0, len(numbers), _PART):
-        for one in tx.linked(numbers[start : start + _PART]):
-            members += [member(key, one.n) for key in linkage.keys(linkage.features(one.type, one.doc))]
-    tx.put_blocks(numbers, members)
+    standing: list[int] = []
+    for one in tx.linked(numbers):
+        standing += members(linkage.keys(linkage.features(one.type, one.doc)), one.n)
+    tx.put_blocks(numbers, standing)
 
 
 def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "Comparing") -> None:
@@ -105,7 +104,7 @@ class Comparing:
             self._features.clear()
         wanted = [n for n in numbers if n not in self._features]
         for start in range(0, len(wanted), _PART):
-            part = tx.linked(wanted[start : start + _PART])
+            part = list(tx.linked(wanted[start : start + _PART]))
             others = _others(tx, part)
             self._features.update((one.n, _features(one, others)) for one in part)
 
@@ -142,7 +141,7 @@ def candidates(tx: Tx, type: str, doc: Document, owner: bytes | None = None) -> 
     if type not in linkage.FIELDS:
         return []
     new = Linked(0, b"", type, owner, doc)
-    found = tx.linked(tx.blocks(linkage.keys(linkage.features(type, doc)), MOST))
+    found = list(tx.linked(tx.blocks(linkage.keys(linkage.features(type, doc)), MOST)))
     others = _others(tx, [new, *found])
     mine = _features(new, others)
     standing = (one for one in found if "_deleted" not in one.doc and "_same_as" not in one.doc)
