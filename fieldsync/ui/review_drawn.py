@@ -101,7 +101,7 @@ class Drawn(Screen[None]):
             told = "review_filtered_empty" if self.walk.narrowed.anything else "no_conflicts"
             return [Text(), *self.pen.lines(self.out.phrase(told), width, style=GOOD)]
         title = [Part(matter.title, f"bold {ACCENT}"), Part("   "), Part(matter.why, QUIET)]
-        return [self.pen.line(matter.heading, width, style="bold"), *self.pen.lines(title, width, most=2)]
+        return [self.pen.line(matter.heading, width, style="bold"), *self.pen.lines(title, width)]
 
     def _sides(self, width: int) -> list[Text]:
         return draw_sides(self.pen, self._matter, width, self._side) if self._matter is not None else []

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from fieldsync.ui.matters import Matter, Side
@@ -9,6 +10,7 @@ from fieldsync.ui.pen import ACCENT, QUIET, WARN, Part, Pen
 
 _LEAST = 24  # cells of a box
 _FRAME, _CHOSEN = "#4a5a6b", ACCENT
+_NUMBERED = 4  # cells of a side's number and what parts its name from the frame
 _MOST = 7  # lines of a value
 _LABEL = 22  # cells for a label of the record
 
@@ -36,16 +38,23 @@ def draw_sides(pen: Pen, matter: Matter, width: int, chosen: int) -> list[Text]:
 
 
 def _inside(pen: Pen, side: Side, width: int) -> list[Text]:
-    found = pen.lines(side.value, width, most=_MOST)
+    found = [] if _fits(side, width) else pen.lines(side.name, width, style="bold")
+    found += pen.lines(side.value, width, most=_MOST)
     for line in side.source:
         found += pen.lines(line, width, most=2)
     return found
 
 
+def _fits(side: Side, width: int) -> bool:
+    """Say whether a side's name fits into the frame of a box that is `width` cells inside."""
+    return cell_len(side.name) <= width - _NUMBERED
+
+
 def _box(pen: Pen, number: int, side: Side, inside: list[Text], high: int, width: int, *, chosen: bool) -> list[Text]:
     frame = _CHOSEN if chosen else _FRAME
     rule, corners, wall = ("━", "┏┓┗┛", "┃") if chosen else ("─", "╭╮╰╯", "│")
-    title = [Part(f"{number} " if side.takes else "", f"bold {ACCENT}"), Part(side.name, "bold")]
+    title = [Part(f"{number} " if side.takes else "", f"bold {ACCENT}")]
+    title += [Part(side.name, "bold")] if _fits(side, width - 4) else []
     named = pen.piece(title, width - 6)
     rest = Text(rule * (width - 5 - named.cell_len), frame)
     left, right = Text(corners[0], frame), Text(corners[1], frame)
