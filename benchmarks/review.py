@@ -1,6 +1,7 @@
-"""How long `review` takes from its start to the first question, with thousands of open conflicts; against another checkout, too.
+"""How long `review` takes from its start to the first question, with thousands of open conflicts; and to decide all alike.
 
-`python -m benchmarks.review --conflicts 10000 --against ../before` runs the two in turn, on one store.
+`python -m benchmarks.review --conflicts 10000 --against ../before` runs the two in turn, on one store. `--alike` decides all of
+them by one rule on a copy of it, takes that back, and does it again where twice as many saves are unsent.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import pty
 import random
 import re
 import select
+import shutil
 import statistics
 import struct
 import subprocess
@@ -74,40 +76,81 @@ def fill(node: Node, conflicts: int) -> None:
     node.store.tidy()
 
 
-def first_question(home: Path, checkout: Path, shows: str) -> float:
-    """Start `review` at a terminal of 80 by 24; return the seconds until a text shows, and leave it."""
-    mine, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    wanted = {
-        "FIELDSYNC_HOME": str(home / "samar"),
-        "FIELDSYNC_KEY_FILE": str(home / "key"),
-        "PYTHONPATH": str(checkout),
-    }
-    environment = (
-        os.environ | wanted | {"TERM": "xterm-256color", "FIELDSYNC_LANG": "en", "PYTHONDONTWRITEBYTECODE": ""}
-    )
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cli", "review"], env=environment, cwd=checkout, stdin=theirs, stdout=theirs, stderr=theirs,
-        start_new_session=True,
-    )  # fmt: skip
-    seen = ""
-    while shows not in re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", seen):
-        if not select.select([mine], [], [], 60)[0]:
-            sys.exit(f"no {shows!r} in {seen!r}")
-        seen += os.read(mine, 65_536).decode(errors="replace")
-    took = time.perf_counter() - started
-    os.write(mine, b"q")
-    os.close(theirs)
-    while process.poll() is None:
-        if select.select([mine], [], [], 0.05)[0]:
-            try:
-                os.read(mine, 65_536)
-            except OSError:
-                break
-    process.wait(60)
-    os.close(mine)
+class Terminal:
+    """`review` at a terminal of 80 by 24."""
+
+    def __init__(self, home: Path, checkout: Path) -> None:
+        self._mine, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        wanted = {
+            "FIELDSYNC_HOME": str(home / "samar"),
+            "FIELDSYNC_KEY_FILE": str(home / "key"),
+            "PYTHONPATH": str(checkout),
+        }
+        environment = (
+            os.environ | wanted | {"TERM": "xterm-256color", "FIELDSYNC_LANG": "en", "PYTHONDONTWRITEBYTECODE": ""}
+        )
+        self._since = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "review"], env=environment, cwd=checkout, stdin=theirs, stdout=theirs, stderr=theirs,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+
+    def press(self, keys: str) -> None:
+        """Type something."""
+        self._since = time.perf_counter()
+        os.write(self._mine, keys.encode())
+
+    def until(self, shows: str) -> tuple[float, float]:
+        """Return how long after the last key a text shows, and the longest that nothing moved meanwhile, in seconds."""
+        seen, still, last = "", 0.0, self._since
+        while shows not in re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", seen):
+            if not select.select([self._mine], [], [], 120)[0]:
+                sys.exit(f"no {shows!r} in {seen!r}")
+            seen += os.read(self._mine, 65_536).decode(errors="replace")
+            still, last = max(still, time.perf_counter() - last), time.perf_counter()
+        return last - self._since, still
+
+    def leave(self) -> None:
+        """Leave it."""
+        os.write(self._mine, b"q")
+        while self._process.poll() is None:
+            if select.select([self._mine], [], [], 0.05)[0]:
+                try:
+                    os.read(self._mine, 65_536)
+                except OSError:
+                    break
+        self._process.wait(60)
+        os.close(self._mine)
+
+
+def first_question(home: Path, checkout: Path) -> float:
+    """Start `review`; return the seconds until the first question shows, and leave it."""
+    terminal = Terminal(home, checkout)
+    took, _ = terminal.until(" of ")
+    terminal.leave()
     return took
+
+
+def alike(home: Path, checkout: Path) -> None:
+    """Decide all of the first question's kind by the first rule, take it back, and do it again; print what it takes."""
+    terminal = Terminal(home, checkout)
+    terminal.until(" of ")
+    many = (
+        ("a", "By which rule", "rules"),
+        ("\r", "will be decided", "preview"),
+        ("\r", "takes all of it back", "decided"),
+    )
+    back = (("u", "Taken back", "taken back"),)
+    for told, steps in (("none unsent", many), ("as many unsent", back), ("twice as many", many)):
+        for keys, shows, what in steps:
+            terminal.press(keys)
+            took, still = terminal.until(shows)
+            print(
+                f"{checkout.name:12} {told:15} {what:10} after {took:6.2f} s, without a sign for at most {still:.2f} s"
+            )
+    terminal.leave()
 
 
 def main() -> None:
@@ -116,6 +159,7 @@ def main() -> None:
     asked.add_argument("--conflicts", type=int, default=10_000)
     asked.add_argument("--against", type=Path, help="another checkout")
     asked.add_argument("--runs", type=int, default=5)
+    asked.add_argument("--alike", action="store_true", help="decide all of them alike, too")
     asked.add_argument("--home", type=Path, help="keep the store in this folder, and use it again")
     given = asked.parse_args()
     with tempfile.TemporaryDirectory(prefix="fieldsync-") as folder:
@@ -129,10 +173,9 @@ def main() -> None:
             node.close()
         checkouts = [Path(__file__).parent.parent, *filter(None, [given.against and given.against.absolute()])]
         took: dict[Path, list[float]] = {checkout: [] for checkout in checkouts}
-        shows = " of "
         for _ in range(given.runs + 1):  # the first one fills the caches
             for checkout in checkouts:
-                took[checkout].append(first_question(home, checkout, shows))
+                took[checkout].append(first_question(home, checkout))
         for checkout, times in took.items():
             print(
                 f"{checkout.name:12} first question after {statistics.median(times[1:]):.2f} s (best {min(times[1:]):.2f} s)"
@@ -140,6 +183,10 @@ def main() -> None:
         if given.against:
             here, there = (min(times[1:]) for times in took.values())
             print(f"{here / there:.2f} × the time of {given.against.name}")
+        for checkout in checkouts if given.alike else ():
+            with tempfile.TemporaryDirectory(prefix="fieldsync-") as copy:
+                shutil.copytree(home, copy, dirs_exist_ok=True)
+                alike(Path(copy), checkout)
 
 
 if __name__ == "__main__":
