@@ -5,10 +5,11 @@ All of it goes through the saves that commands use, on the laptops' own stores; 
 
 import datetime as dt
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from fieldsync.store.contract import Progress
 from fieldsync.sync import cases, households, save
 from fieldsync.sync.node import Node, wall_clock
 from fieldsync.sync.save import Changes, New
@@ -23,7 +24,6 @@ _FAMILY = (
 _WOMEN = ("مريم", "فاطمة", "هدى", "سعاد", "ليلى", "نوال", "رنا", "سلمى", "هناء", "آية")
 _MEN = ("حسن", "علي", "يوسف", "خالد", "عمر", "محمود", "سامر", "أحمد", "طارق", "مصطفى")
 _DAY = 86_400_000
-Progress = Callable[[int, int | None, str], None]
 
 
 class Work:

@@ -63,7 +63,8 @@ def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field:
 
     with opened(ctx) as node:
         _check_names(node, type_, field)
-        found = reviews.items(node, unit=unit, type=type_, field=field)
+        with bar(ctx) as progress:
+            found = reviews.items(node, unit=unit, type=type_, field=field, progress=progress)
         tell(ctx, found, lambda out: out.review(node, found))
 
 
@@ -145,16 +146,17 @@ def bulk(
         raise errors.Usage(reason="bulk")
     with opened(ctx) as node:
         _check_names(node, type_, field)
-        items = _matching(node, reviews.items(node, unit=unit, type=type_, field=field), where or [])
-        for place in {item["unit"] for item in items}:
-            node.may_decide(place)
-        chosen = [max(item["heads"], key=lambda head: (head["at"], head["device"], head["seq"])) for item in items]
-        if not dry_run:
-            decisions = [
-                reviews.Decision(item["record"], item["field"], _name(head))
-                for item, head in zip(items, chosen, strict=True)
-            ]
-            with bar(ctx) as progress:
+        with bar(ctx) as progress:
+            several = reviews.items(node, unit=unit, type=type_, field=field, progress=progress)
+            items = _matching(node, several, where or [])
+            for place in {item["unit"] for item in items}:
+                node.may_decide(place)
+            chosen = [max(item["heads"], key=lambda head: (head["at"], head["device"], head["seq"])) for item in items]
+            if not dry_run:
+                decisions = [
+                    reviews.Decision(item["record"], item["field"], _name(head))
+                    for item, head in zip(items, chosen, strict=True)
+                ]
                 reviews.take_all(node, decisions, note=note, progress=progress)
         told = {
             "decided": 0 if dry_run else len(items),

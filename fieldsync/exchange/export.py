@@ -14,10 +14,10 @@ from fieldsync import errors
 from fieldsync.exchange import writers
 from fieldsync.exchange.writers import Plan, Table
 from fieldsync.schema.model import Field, Type
+from fieldsync.store.contract import Progress
 from fieldsync.sync import read
 from fieldsync.sync.node import DECIDERS, Node
 
-Progress = Callable[[int, int | None, str], None]
 Json = dict[str, Any]
 SECRET = 4  # the sensitivity from which on a field stays in the store
 SENSITIVE = 3  # and from which on it goes out only when asked for

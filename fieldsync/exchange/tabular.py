@@ -24,12 +24,12 @@ from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
+from fieldsync.store.contract import Progress
 from fieldsync.store.contract import Row as Stored
 from fieldsync.sync import find, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Draft
 
-Progress = Callable[[int, int | None, str], None]
 _MET = 10_000
 
 

@@ -10,9 +10,8 @@ from fieldsync.core import linkage, stamp
 from fieldsync.reports import files, period, sheets
 from fieldsync.reports.files import Report
 from fieldsync.reports.period import Period
-from fieldsync.reports.sheets import Progress
 from fieldsync.schema.model import Schema, Type
-from fieldsync.store.contract import home_unit, within
+from fieldsync.store.contract import Progress, home_unit, within
 from fieldsync.store.figures import SECONDS, View
 from fieldsync.store.issues import Issue
 from fieldsync.sync import review

@@ -2,19 +2,19 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from fieldsync.reports import files
 from fieldsync.reports.files import Report
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
+from fieldsync.store.contract import Progress
 from fieldsync.sync.node import Node
 
 # what says "all columns", and does not count or multiply
 _ALL = re.compile(r"(?:\bSELECT\s+(?:DISTINCT\s+)?|,\s*)(?:(\w+|\[\w+\])\.)?\*", re.IGNORECASE)
 _REST = 0.1  # seconds; one who waits to write looks so often whether the store is free
 Wanted = dict[str, list[tuple[str, bool]]]  # of each type the fields, and whether they refer to records
-Progress = Callable[[int, int | None, str], None]
 _WORD = re.compile(r"\w+")
 
 

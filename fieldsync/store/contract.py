@@ -1,6 +1,6 @@
 """What a store holds, as the rest of the program sees it: rows, entries, devices. No SQL and no file here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from fieldsync.core.state import Base, State
 from fieldsync.crypto.chain import body_hash
 
 Document = dict[str, Any]
+Progress = Callable[[int, int | None, str], None]
+"""Told how much of something is done, out of how much where that is known, and what it is (the key of a bar's words)."""
 PARTNER = "partner"
 SHARED = "/~"  # at the end of a channel's name; no unit ends so
 NOWHERE_ELSE: Mapping[int, int] = MappingProxyType({})

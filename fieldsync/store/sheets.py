@@ -6,13 +6,12 @@ saves and syncs do is not slowed down. A new sheet is made in slices, so that ot
 stands in the store, so that two who make it at once help each other, and a killed one's work is not lost.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from fieldsync.store.numbers import Numbered
 
-Progress = Callable[[int, int | None, str], None]
 _KEY, _MAKING = "sheets", "sheets_making"
 _SLICE = 20_000  # records of a sheet that are made in one transaction
 _COUNT, _LAST = -1, -2  # in the place of a channel: how many records there were then, and the newest's number

@@ -15,10 +15,9 @@ from fieldsync.core.register import Value
 from fieldsync.core.settle import present
 from fieldsync.core.state import register_of
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, within
+from fieldsync.store.contract import Progress, Row, within
 from fieldsync.sync import linking, save
 from fieldsync.sync.find import find_row
-from fieldsync.sync.linking import Progress
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, Shower, uuid_text
 from fieldsync.sync.save import Changes, commit_drafts, draft_edit, unit_of, units_of

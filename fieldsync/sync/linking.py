@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 from fieldsync.core import linkage
 from fieldsync.core.linkage import Features, Match
 from fieldsync.store import Tx
-from fieldsync.store.contract import Document
+from fieldsync.store.contract import Document, Progress
 from fieldsync.store.linked import Linked, members
 from fieldsync.sync.node import Node
 
-Progress = Callable[[int, int | None, str], None]
 Opens = Callable[[], AbstractContextManager[Tx]]
 MOST = 60  # records in one block; a larger one says nothing
 _PART = 2_000

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fieldsync import errors
+from fieldsync.store.contract import Progress
 from fieldsync.sync import budgets, transport
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Tally
-from fieldsync.sync.transport import Progress
 
 BASE_SECONDS, CAP_SECONDS = 1, 60
 TRIES = 6

@@ -8,10 +8,9 @@ from fieldsync.core.register import Head
 from fieldsync.core.state import dots, field_of, registers
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import Tx
-from fieldsync.store.contract import Grant, Row, covers, home_unit
+from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
 from fieldsync.sync import doubles
 from fieldsync.sync import duplicates as likely
-from fieldsync.sync.linking import Progress
 from fieldsync.sync.node import DECIDERS, Node
 from fieldsync.sync.read import Json, Shower, heads_of
 from fieldsync.sync.review import chosen_from, item_of

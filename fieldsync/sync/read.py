@@ -1,7 +1,7 @@
 """Reading: records, lists, history and status in the shapes that docs/cli.md promises. Nothing here writes."""
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, cast
 
@@ -15,13 +15,12 @@ from fieldsync.core.state import State, field_of, latest, registers
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
-from fieldsync.store.contract import PARTNER, Row, Server, named
+from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.related import Finder, standing
 
 Json = dict[str, Any]
-Progress = Callable[[int, int | None, str], None]
 _PART = 5_000
 
 

@@ -12,10 +12,10 @@ from fieldsync.core.state import register_of
 from fieldsync.schema import validate
 from fieldsync.schema.cleaning import plain_digits
 from fieldsync.store import Tx
-from fieldsync.store.contract import Grant, Row, covers, home_unit
+from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
-from fieldsync.sync.read import Json, Progress, heads_of, uuid_text
+from fieldsync.sync.read import Json, heads_of, uuid_text
 from fieldsync.sync.save import Draft, all_seen, commit_drafts, draft_edit, units_of
 
 T = TypeVar("T")
@@ -23,16 +23,22 @@ Missing = object()
 _PART = 250  # decisions between two words of how far it has got
 
 
-def items(node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None) -> list[Json]:
-    """Return the open conflicts, the oldest first, in the contract's shape `review`."""
+def items(
+    node: Node,
+    *,
+    unit: str | None = None,
+    type: str | None = None,
+    field: str | None = None,
+    progress: Progress | None = None,
+) -> list[Json]:
+    """Return the open conflicts, the oldest first, in the contract's shape `review`; `progress(done, None, "reading")`."""
+    found: list[Json] = []
     with node.store.read() as tx:
-        found = [
-            item
-            for row in tx.select(type=type, in_conflict=True)
-            for item in _items(node, tx, row)
-            if (field is None or item["field"] == field)
-            and (unit is None or any(covers((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels))
-        ]
+        for at, row in enumerate(tx.select(type=type, in_conflict=True)):
+            if unit is None or any(covers((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels):
+                found += (item for item in _items(node, tx, row) if field is None or item["field"] == field)
+            if progress is not None and at % _PART == 0:
+                progress(at, None, "reading")
     return sorted(found, key=lambda item: (item["since"], item["record"], item["field"]))
 
 

@@ -20,7 +20,7 @@ from fieldsync.crypto import age
 from fieldsync.crypto.keys import token
 from fieldsync.store import Tx
 from fieldsync.store.bundles import SERVERS, Part
-from fieldsync.store.contract import Device, Server
+from fieldsync.store.contract import Device, Progress, Server
 from fieldsync.sync import relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
@@ -30,7 +30,6 @@ from fieldsync.wire import bundle, messages, rows
 from fieldsync.wire.bundle import Carried, Earlier, Manifest, Opener
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 
-Progress = Callable[[int, int | None, str], None]
 _Each = Callable[[Kind, bytes], None]
 
 

@@ -9,7 +9,7 @@ import requests
 
 from fieldsync import errors
 from fieldsync.crypto import chain
-from fieldsync.store.contract import Server
+from fieldsync.store.contract import Progress, Server
 from fieldsync.sync import budgets, epochs, heal, moving, read, relay, renew
 from fieldsync.sync.ahead import ahead
 from fieldsync.sync.line import Line
@@ -19,7 +19,6 @@ from fieldsync.wire import messages
 from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 
-Progress = Callable[[int, int | None, str], None]
 Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
 Read = Callable[[Kind, bytes], object]  # needs no store
 

@@ -1,6 +1,6 @@
 """Does everything that a node holds fit together? Reports what does not, naming device and commit; never repairs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from fieldsync import errors
@@ -8,13 +8,12 @@ from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.state import State, canonical, merge, project, register_of, term
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
-from fieldsync.store.contract import Device, Row
+from fieldsync.store.contract import Device, Progress, Row
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.relay import UPSTREAM
 
 Fault = dict[str, Any]
-Progress = Callable[[int, int | None, str], None]
 _MASK = (1 << 64) - 1
 _BATCH = 1_000
 

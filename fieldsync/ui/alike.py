@@ -6,10 +6,10 @@ from typing import Any
 
 from textual.app import App
 
+from fieldsync.store.contract import Progress
 from fieldsync.sync import review as reviews
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
-from fieldsync.sync.read import Progress
 from fieldsync.ui import dialogs
 from fieldsync.ui.matters import Matter, matter_of, rules
 from fieldsync.ui.pen import QUIET, Part, Pen

@@ -11,10 +11,10 @@ from textual.events import Key
 
 from fieldsync import errors
 from fieldsync.core import names
+from fieldsync.store.contract import Progress
 from fieldsync.sync import queue
 from fieldsync.sync import review as reviews
 from fieldsync.sync.history import history
-from fieldsync.sync.linking import Progress
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
 from fieldsync.ui import alike, dialogs

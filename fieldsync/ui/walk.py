@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fieldsync.store.contract import Progress
 from fieldsync.sync import queue
 from fieldsync.sync import review as reviews
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
-from fieldsync.sync.read import Progress
 from fieldsync.ui.matters import Matter, Side, matter_of
 from fieldsync.ui.narrowing import Narrowed
 from fieldsync.ui.pair_matters import matter_of_pair
