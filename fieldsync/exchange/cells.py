@@ -6,11 +6,13 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import safetext
+from fieldsync.exchange import figures
 from fieldsync.schema import validate
 from fieldsync.schema.cleaning import plain_digits
 from fieldsync.schema.model import Field
 
 _SEPARATORS = re.compile("[,،;؛\n]")  # between the members of a set; both scripts' commas
+_PHONES = re.compile(r"[,،;؛\n/|\\]|\s+(?:-|و|and)\s*(?=[+\d])")  # and between phone numbers
 _YES = {"1", "true", "yes", "y", "x", "✓", "✔", "نعم", "صح"}
 _NO = {"0", "false", "no", "n", "-", "لا", "خطأ"}
 _WORTH = 2  # a column whose values come back more seldom than that gains nothing from a memory
@@ -51,7 +53,7 @@ def unquoted(cell: str) -> str:
 
 def named(spec: Field, text: str) -> list[str]:
     """A set's members in one cell: with commas or line breaks between them; codes also with spaces, as phones send them."""
-    parts = _SEPARATORS.split(text)
+    parts = (_PHONES if spec.type == "phone" else _SEPARATORS).split(text)
     if len(parts) == 1 and spec.choices and text not in spec.codes:
         words = text.split()
         if len(words) > 1 and set(words) <= set(spec.codes):
@@ -81,5 +83,19 @@ def members(spec: Field, value: object, reference: Normal | None) -> list[str] |
     """Return a set's members, sorted; None for none."""
     parts = named(spec, value) if isinstance(value, str) else value if isinstance(value, list) else [value]
     given = [part.strip() if isinstance(part, str) else part for part in parts]
+    if spec.type == "phone":
+        given = list(map(figures.phone, given))
     wanted = [reference(part) if reference is not None else part for part in given if part not in (None, "")]
     return sorted({str(validate.check_new_member(spec, part)) for part in wanted}) or None
+
+
+def together(one: list[str] | None, other: list[str] | None) -> list[str] | None:
+    """Return what two columns say of one set."""
+    return sorted({*(one or ()), *(other or ())}) or None
+
+
+def as_wide(row: Sequence[Any], width: int, *, pad: bool) -> Sequence[Any]:
+    """Return a row without empty cells beyond the last column; with `pad`, with empty ones up to it."""
+    if len(row) > width and all(cell in (None, "") for cell in row[width:]):
+        return row[:width]
+    return [*row, *[None] * (width - len(row))] if pad and len(row) < width else row

@@ -1,5 +1,6 @@
 """Days and months as people write them in tables: the day first, or with the month's name in English or Arabic."""
 
+import datetime as dt
 import re
 from collections.abc import Callable
 
@@ -24,12 +25,15 @@ _NAMED = re.compile(r"(\d{1,2})[\s./-]+([^\W\d][^\d.,/-]*?)[\s.,/-]+(\d{4})" + _
 _NAME_FIRST = re.compile(r"([a-z]+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})" + _TIME)
 _MONTH = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{4})", re.ASCII)
 _NAMED_MONTH = re.compile(r"([^\W\d][^\d.,/-]*?)[\s.,/-]+(\d{4})")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?![\d-])", re.ASCII)
 _LONGEST = 60
+_EXCEL = dt.date(1899, 12, 30)  # its days are numbered from here
+_NUMBERED = range(10_000, 80_000)  # 1927 to 2119: a cell that lost its format, and no year
 
 
 def _spelt(name: str) -> str:
-    """A month's name as it is looked up: alef in all its forms is one."""
-    return re.sub("[أإآ]", "ا", " ".join(name.split()))
+    """A month's name as it is looked up: alef in all its forms is one, and so is ya; with its article or without."""
+    return " ".join(word.removeprefix("ال") for word in re.sub("[أإآ]", "ا", name.replace("ى", "ي")).split())
 
 
 _MONTHS = {_spelt(name): n for names in (_ENGLISH, _LEVANT, _EGYPT) for n, name in enumerate(names, 1)}
@@ -41,6 +45,8 @@ def usual(value: object) -> str | None:
 
     The day stands before the month: 3/4/2026 is in April.
     """
+    if type(value) is int and value in _NUMBERED:
+        return (_EXCEL + dt.timedelta(value)).isoformat()
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
     text = plain_digits(clean(value)).casefold()
@@ -70,9 +76,11 @@ def either(normal: Callable[[object], object]) -> Callable[[object], object]:
         try:
             return normal(value)
         except errors.IllegalValue as refused:
-            found = usual(value)
-            if found is None or refused.facts.get("reason") not in ("not_date", "not_month"):
+            found, reason = usual(value), refused.facts.get("reason")
+            if reason == "not_month" and isinstance(value, str) and _ISO.match(value.strip()):
+                found = value.strip()  # a spreadsheet's month is the first day of it
+            if found is None or reason not in ("not_date", "not_month"):
                 raise
-            return normal(found)
+            return normal(found if reason == "not_date" else found[:7])
 
     return day

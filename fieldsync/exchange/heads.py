@@ -9,6 +9,8 @@ from fieldsync.exchange.sheets import Row, Sheet, open_sheet
 from fieldsync.schema.model import Type
 from fieldsync.sync.node import Node
 
+_TOP = 20  # rows among which the header is looked for
+
 
 def propose(
     node: Node, path: Path, type: str, given: Mapping[str, str], *, sheet: str | None = None
@@ -16,22 +18,26 @@ def propose(
     """Return what each column would be taken for, and whether a person said so of such a file before. BadFile."""
     kind = node.schema.type(type)
     with open_sheet(path, sheet) as table:
-        for _ in without_heads(table, kind):
+        for _ in without_heads(table, kind, given):
             break
         with node.store.read() as tx:
             before, _ = mapping.remembered(tx, kind, table.names)
         return mapping.proposed(table.names, kind, before | dict(given)), bool(before)
 
 
-def without_heads(table: Sheet, kind: Type) -> Iterator[tuple[int, list[Row]]]:
-    """Yield a file's rows, without those on top that are about the columns."""
-    whole = not table.headed
-    for first, rows in table.batches():
-        if whole:
-            yield first, rows
-            continue
-        whole = True
-        names, done = mapping.below_header(table.names, rows, kind)
-        table.names = list(names)
-        if rows[done:]:
-            yield first + done, rows[done:]
+def without_heads(table: Sheet, kind: Type, given: Mapping[str, str]) -> Iterator[tuple[int, list[Row]]]:
+    """Yield a file's rows below its header, without titles above that and what is about the columns below it."""
+    batches = table.batches()
+    if table.headed:
+        top: list[tuple[int, list[Row]]] = []
+        for batch in batches:
+            top.append(batch)
+            if sum(len(rows) for _, rows in top) >= _TOP:
+                break
+        names, done = mapping.header(table.names, [row for _, rows in top for row in rows][:_TOP], kind, given)
+        table.names = mapping.distinct(names)
+        for first, rows in top:
+            if rows[done:]:
+                yield first + done, rows[done:]
+            done = max(done - len(rows), 0)
+    yield from batches

@@ -36,7 +36,9 @@ LEFT_OUT = frozenset(
 )
 _CLOSE = 0.75
 _TAG = re.compile(r"#[a-z][a-z0-9_]*(?:\s*\+\s*[a-z][a-z0-9_]*)*", re.IGNORECASE)
+_SURE = 2  # names of fields in a row that make it a header
 _HEADED = 2  # rows below the header that may be about the columns
+_NTH = re.compile(r" \((?:[2-9]|[1-9]\d)\)$")  # behind a header that stands there more than once
 _LONGEST = 200  # characters of a header that is looked up
 
 
@@ -70,7 +72,7 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
     found: list[Column] = []
     odd: list[str] = []
     for at, header in enumerate(headers):
-        name = asked[_key(header)] if _key(header) in asked else known.get(_key(header))
+        name = asked[_key(header)] if _key(header) in asked else _known_as(header, known)
         if name == "" or header == "" or (name is None and header in LEFT_OUT):
             continue
         if name is None:
@@ -79,13 +81,17 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
         column = _column(at, header, name, kind)
         if column.field is not None and column.field.kind not in ("plain", "set"):
             continue  # computed, or made of many people's writes: not for a file to say
-        if any((one.name, one.member) == (column.name, column.member) for one in found):
-            raise errors.BadFile(file=file, reason="twice", field=name)
+        alike = [one.header for one in found if (one.name, one.member) == (column.name, column.member)]
+        several = column.field is not None and column.field.kind == "set" and not column.member
+        if alike and not several:
+            raise errors.BadFile(file=file, reason="twice", field=name, columns=[*alike, header])
         found.append(column)
     if odd:
         likely = proposals(odd, kind)
         reason = "header" if likely else "header_unlike"
         raise errors.BadFile(file=file, reason=reason, columns=odd, proposals=likely)
+    if not found:
+        raise errors.BadFile(file=file, reason="header_unlike", columns=[one for one in headers if one], proposals=[])
     # a set's own column beside one for each of its members repeats them
     split = {one.name for one in found if one.member}
     return [one for one in found if one.member or one.name not in split]
@@ -109,7 +115,8 @@ def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> li
     """Return for each column what it would be taken for; what is only nearly a field's name waits for a person's word."""
     known = _names(kind)
     asked = {_key(header): name for header, name in given.items()}
-    taken = {asked.get(_key(one)) or known.get(_key(one)) for one in headers}
+    taken = {asked.get(_key(one)) or _known_as(one, known) for one in headers}
+    taken -= {one.name for one in kind.fields.values() if one.kind == "set"}  # several columns may be one
     made = []
     for header in headers:
         key = _key(header)
@@ -117,19 +124,64 @@ def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> li
             continue
         if key in asked:
             made.append(Proposal(header, asked[key], "given"))
-        elif key in known:
-            made.append(Proposal(header, known[key], "name" if known[key] == header else "label"))
+        elif (name := _known_as(header, known)) is not None:
+            made.append(Proposal(header, name, "name" if name == header else "label"))
         else:
             near = _near(header, known)
             made.append(Proposal(header, "" if near in taken else near, "near" if near not in taken | {""} else ""))
-            taken.add(near)
+            if near in kind.fields and kind.fields[near].kind != "set":
+                taken.add(near)
     return made
 
 
 def _near(header: str, known: Mapping[str, str]) -> str:
-    key = _key(header)
+    key = _key(_NTH.sub("", header))
     close = difflib.get_close_matches(key, known, n=1, cutoff=_CLOSE) if len(key) <= _LONGEST else []
     return known[close[0]] if close else ""
+
+
+def _known_as(header: str, known: Mapping[str, str]) -> str | None:
+    """What a header is known as; of one that stands there twice, what the first is."""
+    return known.get(_key(header)) or known.get(_key(_NTH.sub("", header)))
+
+
+def distinct(headers: Sequence[str]) -> list[str]:
+    """Return headers of which no two are the same: the second Phone is Phone (2)."""
+    met: set[str] = set()
+    made = []
+    for header in headers:
+        one, nth = header, 1
+        while one and one in met:
+            nth += 1
+            one = f"{header} ({nth})"
+        met.add(one)
+        made.append(one)
+    return made
+
+
+def header(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type, given: Mapping[str, str]
+) -> tuple[Sequence[str], int]:
+    """Return the header that counts, and how many of the rows below the first one are not records yet.
+
+    Titles may stand above it: it is the row that has most of the fields' names and labels, else the first that has more than
+    one cell.
+    """
+    known = {*_names(kind), *map(_key, given)}
+    tops = [_told(row) for row in (headers, *rows)]
+    scores = [sum(_key(_NTH.sub("", cell)) in known for cell in row) for row in tops]
+    best = max(range(len(tops)), key=lambda at: scores[at])  # the first of those with as many
+    if scores[best] < _SURE and scores[0] == 0:
+        filled = [sum(map(bool, row)) for row in tops]
+        best = next((at for at, count in enumerate(filled) if count > 1), 0) if filled[0] == 1 else 0
+    elif scores[best] < _SURE or scores[0] >= _SURE:
+        best = 0
+    names, done = below_header(tops[best], rows[best:], kind)
+    return names, best + done
+
+
+def _told(row: Sequence[Any]) -> list[str]:
+    return ["" if cell is None else str(cell).strip() for cell in row]
 
 
 def below_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type) -> tuple[Sequence[str], int]:
@@ -140,7 +192,7 @@ def below_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Ty
         if cells and all(_TAG.fullmatch(cell) for cell in cells):
             continue
         if len(cells) > 1 and all(_key(cell) in known for cell in cells):
-            headers = ["" if cell is None else str(cell).strip() for cell in row]
+            headers = _told(row)
             continue
         return headers, done
     return headers, min(len(rows), _HEADED)
@@ -167,7 +219,7 @@ def remember(tx: Tx, kind: Type, headers: Sequence[str], given: Mapping[str, str
 
 
 def _place(kind: Type, headers: Sequence[str]) -> str:
-    text = "\n".join(map(_key, headers))
+    text = "\n".join(_key(header) for header in headers if header)
     return f"columns/{kind.name}/{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
 

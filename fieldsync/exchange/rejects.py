@@ -33,6 +33,10 @@ class Outcome:
     faults: list[tuple[int, Row, str, Facts]] = field(default_factory=list)
     bad_rows: set[int] = field(default_factory=set)
 
+    def headers(self) -> dict[str, str]:
+        """Return the fields' columns: what a person knows them by."""
+        return {name: header for header, name in reversed(self.columns.items())}
+
     def fault(self, number: int, row: Row, name: str, facts: Facts) -> None:
         """Note that a row is not acceptable; the first ten thousand are told."""
         self.bad_rows.add(number)
@@ -76,10 +80,10 @@ def rejected(path: Path, headers: Sequence[str], outcome: Outcome, words: Words 
     kind = next((one for one in (".xlsx", ".jsonl") if path.suffix.lower() in _ALIKE[one]), ".csv")
     target = path.with_name(f"{path.name}.rejected{kind}")
     told = sorted(outcome.faults, key=lambda fault: fault[0])
-    heads = [one for one in headers if one not in HEADERS]
+    heads = headers_beside(headers)[len(HEADERS) :]
     places = [at for at, one in enumerate(headers) if one not in HEADERS]
     try:
-        _WRITERS[kind](target, heads, list(_lines(told, places, words)))
+        _WRITERS[kind](target, heads, list(_lines(told, places, words, outcome.headers())))
         written: str | None = str(target)
     except OSError:
         written = None  # the error still lists them
@@ -87,10 +91,19 @@ def rejected(path: Path, headers: Sequence[str], outcome: Outcome, words: Words 
     return errors.BadRows(file=path.name, count=len(outcome.bad_rows), rejected=written, rows=rows)
 
 
+def headers_beside(headers: Sequence[str]) -> list[str]:
+    """Return the columns of the file of a file's bad rows."""
+    return [*HEADERS, *(one for one in headers if one not in HEADERS)]
+
+
 def _lines(
-    told: Sequence[tuple[int, Row, str, Facts]], places: Sequence[int], words: Words | None
+    told: Sequence[tuple[int, Row, str, Facts]],
+    places: Sequence[int],
+    words: Words | None,
+    headers: Mapping[str, str],
 ) -> Iterator[tuple[list[Any], list[Any]]]:
-    """A line for each row: its number, fields and reasons, and its cells as they were."""
+    """A line for each row: its number, columns and reasons, and its cells as they were."""
+    told = [(number, row, headers.get(name, name), facts) for number, row, name, facts in told]
     for number, group in groupby(told, key=lambda fault: fault[0]):
         faults = list(group)
         row = faults[0][1]

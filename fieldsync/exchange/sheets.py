@@ -1,6 +1,9 @@
 """Files with one record a row, read in batches: CSV and workbooks as spreadsheets save them, JSON lines. Nothing is judged here."""
 
+import codecs
 import csv
+import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +17,10 @@ BATCH = 2_000
 MAX_CELL = 1024 * 1024  # characters
 _SEPARATORS = ",;\t"
 _HEAD = 64 * 1024
+_PIECE = 1024 * 1024
+_TOLD = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # a first line that is for Excel only
+_ARABIC_WINDOWS = "cp1256"
+_MOST = 0.9  # of a text's letters beyond ASCII are Arabic if it is read rightly
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 
 Row = Sequence[Any]
@@ -26,6 +33,9 @@ class Sheet(Protocol):
     quoted: bool  # whether text that looks like a formula stands behind a '
     headed: bool  # whether the first row names the columns
     faulty: frozenset[str] | None  # what stands in a cell for a value that could not be computed
+    encoding: str | None  # how a text file is written, where it is not UTF-8
+    sheet: str | None  # which of a workbook's sheets it is
+    others: list[str]  # those that are shown beside it
 
     def batches(self) -> Iterator[tuple[int, list[Row]]]:
         """Yield (number of the batch's first row as a spreadsheet counts, rows); BadFile."""
@@ -64,9 +74,12 @@ class _File:
     quoted = False
     headed = False
     faulty = None
+    encoding: str | None = None
+    sheet = None
 
     def __init__(self, path: Path) -> None:
         self.names: list[str] = []
+        self.others: list[str] = []
         self._name = path.name
         self._bytes: BinaryIO = path.open("rb")
         self._size = path.stat().st_size
@@ -86,56 +99,104 @@ class _File:
     def _bad(self, reason: str, **facts: object) -> errors.BadFile:
         return errors.BadFile(file=self._name, reason=reason, **facts)
 
-    def _texts(self) -> Iterator[str]:
-        for data in self._bytes:
-            self._line += 1
-            try:
-                yield data.decode("utf-8-sig" if self._line == 1 else "utf-8")
-            except UnicodeDecodeError as fault:
-                raise self._bad("encoding", line=self._line) from fault
-
 
 class _Csv(_File):
-    """Comma, semicolon or tab, whichever the first line has most of."""
+    """Comma, semicolon or tab, whichever the first line that has any has most of; UTF-8, or as Excel saves text otherwise."""
 
     quoted = True
     headed = True
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        head = self._bytes.read(_HEAD)
-        self._bytes.seek(0)
-        first = head.decode("utf-8-sig", "replace").lstrip("\r\n").split("\n", 1)[0]
-        parts = first.split('"')[::2]  # what stands outside quotes
-        separator = max(_SEPARATORS, key=lambda sign: sum(part.count(sign) for part in parts))
+        encoding = self._encoding()
+        self.encoding = {"utf-16": "UTF-16", _ARABIC_WINDOWS: "windows-1256"}.get(encoding)
+        self._text = io.TextIOWrapper(self._bytes, encoding, newline="")
+        lines = self._text.read(_HEAD).splitlines()
+        self._text.seek(0)
+        told = _TOLD.fullmatch(lines[0]) if lines else None
         csv.field_size_limit(MAX_CELL)
-        self._reader = csv.reader(self._texts(), delimiter=separator, strict=True)
-        self.names = [name.strip() for name in self._next() or []]
-        if not any(self.names):
+        self._reader = csv.reader(self._text, delimiter=told[1] if told else _separator(lines), strict=True)
+        self._at = 0
+        if told:
+            self._next()
+        while (row := self._next()) is not None:
+            if any(map(str.strip, row)):
+                self.names = [name.strip() for name in row]
+                break
+        else:
             raise self._bad("empty")
+
+    def _encoding(self) -> str:
+        """What the file is written in: by its mark, or by whether all of it can be read so."""
+        head = self._bytes.read(2)
+        self._bytes.seek(0)
+        if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        line = 1
+        try:
+            while piece := self._bytes.read(_PIECE):
+                decoder.decode(piece)
+                line += piece.count(b"\n")
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as fault:
+            self._bytes.seek(0)
+            if _is_windows_arabic(self._bytes.read(_PIECE)):
+                return _ARABIC_WINDOWS
+            raise self._bad("encoding", line=line + piece[: fault.start].count(b"\n")) from fault
+        finally:
+            self._bytes.seek(0)
+        return "utf-8-sig"
 
     def _next(self) -> list[str] | None:
         try:
-            return next(self._reader, None)
+            row = next(self._reader, None)
         except csv.Error as fault:
             raise self._bad("csv", line=self._reader.line_num) from fault
+        except UnicodeError as fault:
+            raise self._bad("encoding", line=self._reader.line_num + 1) from fault
+        self._at += 1
+        return row
 
     def batches(self) -> Iterator[tuple[int, list[Row]]]:
         """Yield the rows; empty lines count, and are left out."""
-        number = first = 2
+        first = 0
         rows: list[Row] = []
         while (row := self._next()) is not None:
             if any(row):
                 if not rows:
-                    first = number
+                    first = self._at
                 rows.append(row)
-            number += 1
             # a batch's rows stand together, so that their numbers follow from the first
             if rows and (len(rows) >= BATCH or not any(row)):
                 yield first, rows
                 rows = []
         if rows:
             yield first, rows
+
+
+def _separator(lines: Sequence[str]) -> str:
+    for line in lines:
+        parts = line.split('"')[::2]  # what stands outside quotes
+        counts = {sign: sum(part.count(sign) for part in parts) for sign in _SEPARATORS}
+        if any(counts.values()):
+            return max(counts, key=lambda sign: counts[sign])
+    return _SEPARATORS[0]
+
+
+def _is_windows_arabic(data: bytes) -> bool:
+    """Say whether what is not UTF-8 makes sense as Arabic of older programs; damaged UTF-8 never does."""
+    if b"\0" in data:
+        return False
+    text = data.decode("utf-8", "replace")
+    if _arabic(text) > text.count("\ufffd"):
+        return False
+    text = data.decode(_ARABIC_WINDOWS, "replace")
+    return _arabic(text) > _MOST * sum(letter.isalpha() and not letter.isascii() for letter in text)
+
+
+def _arabic(text: str) -> int:
+    return sum("\u0620" <= letter <= "\u064a" for letter in text)
 
 
 class _Lines(_File):

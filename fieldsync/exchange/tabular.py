@@ -4,33 +4,33 @@ Columns are normalised one at a time, a batch of rows at once: the odd value is 
 nothing about its field; to take a value away is an edit.
 """
 
+import hashlib
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.core.register import Value
-from fieldsync.exchange import dates, mapping
-from fieldsync.exchange.cells import Memory, members, ticked, unquoted
+from fieldsync.exchange import mapping
+from fieldsync.exchange.cells import Memory, as_wide, ticked, together, unquoted
 from fieldsync.exchange.finding import Finder
 from fieldsync.exchange.heads import without_heads
 from fieldsync.exchange.known import Known
 from fieldsync.exchange.mapping import ID, UNIT, Column
-from fieldsync.exchange.rejects import Batch, Outcome, Words, rejected
+from fieldsync.exchange.normal import normaliser, with_state
+from fieldsync.exchange.rejects import Batch, Outcome, Words, headers_beside, rejected
 from fieldsync.exchange.sheets import Row, open_sheet
 from fieldsync.schema import asked, steps, validate
-from fieldsync.schema.model import Field, Type
+from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
 from fieldsync.store.contract import Progress
 from fieldsync.store.contract import Row as Stored
-from fieldsync.sync import find, save
+from fieldsync.sync import save, stale
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Draft
-
-_MET = 10_000
 
 
 class _Undo(Exception):
@@ -56,6 +56,7 @@ def import_file(
     both are remembered for the next file with this header. `words` says why a value is refused, in the file beside it.
     """
     kind = node.schema.type(type)
+    given = given or {}
     with open_sheet(path, sheet) as table:
         outcome = Outcome()
         try:
@@ -66,26 +67,34 @@ def import_file(
                     kind,
                     path.name,
                     outcome,
-                    given=given or {},
+                    given=given,
                     key=key,
                     unit=unit,
                     quoted=table.quoted,
                     faulty=table.faulty,
+                    print=_print(path),
                 )
-                for first, rows in without_heads(table, kind):
+                for first, rows in without_heads(table, kind, given):
                     importer.take(table.names, first, rows, dry=dry_run or bool(outcome.faults))
                     if progress is not None:
                         progress(*table.place(), "reading")
-                importer.end()
+                importer.end(table.names)
                 if dry_run or outcome.faults:
                     raise _Undo  # noqa: TRY301 - what the transaction ends by
         except _Undo:
             pass
+        except errors.BadFile as refused:
+            if refused.facts.get("reason") == "header_unlike" and table.others:
+                refused.facts |= {"reason": "header_sheet", "sheet": table.sheet, "sheets": table.others}
+            raise
         if outcome.faults:
+            with node.store.write() as tx:
+                importer.remember(tx, headers_beside(table.names))
             raise rejected(path, table.names, outcome, words)
     return {
         "added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged, "rejected": 0,
         "file": str(path), "dry_run": dry_run, "columns": outcome.columns, "key": outcome.key,
+        "encoding": table.encoding, "sheet": table.sheet, "other_sheets": table.others,
     }  # fmt: skip
 
 
@@ -105,6 +114,7 @@ class _Importer:
         unit: str | None,
         quoted: bool,
         faulty: frozenset[str] | None,
+        print: bytes,
     ) -> None:
         if kind.retired:
             raise errors.RetiredType(type=kind.name)
@@ -124,12 +134,20 @@ class _Importer:
         self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
         self._quoted = quoted
         self._faulty = faulty
+        self._print = print
+        self._again = False  # whether this very file was imported before: what it says was said
         self._role = node.may_write(self._unit).role
 
-    def end(self) -> None:
-        """Remember what was said of the columns; refuse a key that no column has (BadFile)."""
-        self._check_key()
-        mapping.remember(self._tx, self._kind, self._names, self._given, self._key.name if self._key else None)
+    def end(self, headers: Sequence[str]) -> None:
+        """Remember what was said of the columns, and that the file was taken; a header without rows is judged, too (BadFile)."""
+        if not self._names:
+            self._head(headers)
+        self.remember(self._tx, self._names)
+        self._tx.put(self._mark(), b"")
+
+    def remember(self, tx: Tx, headers: Sequence[str]) -> None:
+        """Remember what was said of the columns for files of this header."""
+        mapping.remember(tx, self._kind, headers, self._given, self._key.name if self._key else None)
 
     def _check_key(self) -> None:
         if self._key is not None and all(column.name != self._key.name for column in self._columns):
@@ -152,31 +170,14 @@ class _Importer:
                 self._split.setdefault(column.name, set()).add(column.member)
                 self._memory[f"{column.name}/{column.member}"] = Memory(ticked(column.field, column.member))
             elif column.field is not None:
-                self._memory.setdefault(column.name, Memory(self._normaliser(column.field)))
+                self._memory.setdefault(column.name, Memory(normaliser(column.field, self._tx, self._node.schema)))
         self._check_key()
+        self._again = self._tx.get(self._mark()) is not None
 
-    def _normaliser(self, spec: Field) -> Callable[[object], object]:
-        if spec.kind == "set":
-            found = self._reference(spec) if spec.to else None
-            return lambda value: members(spec, value, found)
-        normal = validate.normaliser(spec)
-        if not spec.to:
-            return dates.either(normal) if spec.type in ("date", "month") else normal
-        reference = self._reference(spec)
-        return lambda value: normal(reference(value))
-
-    def _reference(self, spec: Field) -> Callable[[object], object]:
-        """Give what finds the record that a cell names; a file names few places many times."""
-        met: dict[object, object] = {}
-
-        def reference(value: object) -> object:
-            if value not in met:
-                if len(met) > _MET:
-                    met.clear()
-                met[value] = find.named(self._tx, self._node.schema, spec, value)
-            return met[value]
-
-        return reference
+    def _mark(self) -> str:
+        """What a file leaves behind that was taken, with its columns understood as they are now."""
+        columns = repr((self._kind.name, self._outcome.key, sorted(self._outcome.columns.items())))
+        return f"taken/{hashlib.sha256(self._print + columns.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
     # --- one batch ---
 
@@ -199,11 +200,15 @@ class _Importer:
             save.commit_drafts(self._node, self._tx, drafts, known=self._stored)
 
     def _even(self, rows: list[Row], first: int) -> tuple[list[Row], Sequence[int]]:
-        """Keep the rows with as many cells as there are columns; the others are faults."""
+        """Keep the rows with as many cells as there are columns; the others are faults.
+
+        Empty cells beyond the last column are none; a workbook's row ends with its last cell.
+        """
         width = len(self._names)
         numbers: Sequence[int] = range(first, first + len(rows))
         if all(len(row) == width for row in rows):
             return rows, numbers
+        rows = [as_wide(row, width, pad=not self._quoted) for row in rows]
         for number, row in zip(numbers, rows, strict=True):
             if len(row) != width:
                 self._outcome.fault(number, row, "", {"reason": "columns", "found": len(row), "expected": width})
@@ -214,12 +219,14 @@ class _Importer:
         """Return the fields that the file has and their stored values, by field; columns of one set's members make one."""
         plain = [column for column in self._columns if column.field is not None]
         made = [self._column(batch, column, cells[column.at]) for column in plain]
-        if not self._split:
-            return [column.name for column in plain], made
+        names = [column.name for column in plain]
+        if not self._split and len(set(names)) == len(names):
+            return names, made
         fields: dict[str, list[Any]] = {}
         for column, values in zip(plain, made, strict=True):
             if not column.member:
-                fields[column.name] = values
+                have = fields.get(column.name, values)
+                fields[column.name] = values if have is values else list(map(together, have, values))
                 continue
             sets = fields.setdefault(column.name, [None] * len(values))
             for i, there in enumerate(values):
@@ -254,7 +261,14 @@ class _Importer:
         """Return a draft for each row that brings something new; rows that are refused get none."""
         stored = {} if self._fresh else self._tx.rows(record for record in records if record is not None)
         self._stored = stored
-        new = [i for i, record in enumerate(records) if record not in stored and not batch.is_bad(i)]
+        new = [
+            i
+            for i, record in enumerate(records)
+            if record not in stored
+            and not batch.is_bad(i)
+            # a row that only has its number in the list, or a total, is nobody
+            and (record is not None or any(column[i] not in (None, []) for column in values))
+        ]
         if not self._fresh and self._key is None and any(records[i] is None for i in new):
             new = self._not_known(fields, values, records, new)
         drafts = self._new_drafts(batch, fields, values, records, new)
@@ -262,7 +276,9 @@ class _Importer:
             table = list(zip(*values, strict=True)) if values else [()] * len(records)
             for i, record in enumerate(records):
                 row = stored.get(record) if record is not None else None
-                if row is not None and not batch.is_bad(i):
+                if row is not None and self._again:
+                    self._outcome.unchanged += not batch.is_bad(i)
+                elif row is not None and not batch.is_bad(i):
                     draft = batch.tried(
                         i, "", self._changed, row, dict(zip(fields, table[i], strict=True)), batch.unit(i)
                     )
@@ -302,7 +318,7 @@ class _Importer:
         if len(new) < len(records):
             columns = [[column[i] for i in new] for column in values]
         if kind.lifecycle is not None and "state" in kind.fields:
-            named, columns = _with_state(named, columns, kind.lifecycle.initial, len(new))
+            named, columns = with_state(named, columns, kind.lifecycle.initial, len(new))
         plain = batch.units is None and kind.belongs_to not in fields
         units = [self._unit] * len(new) if plain else [self._home(batch, i, fields, values) for i in new]
         if self._ruled or "state" in fields:
@@ -370,16 +386,10 @@ class _Importer:
             changes |= dict.fromkeys((f"{name}/{m}" for m in set(wanted) - now), True)
             gone = (now - set(wanted)) & self._split.get(name, now)
             changes |= dict.fromkeys((f"{name}/{m}" for m in gone), False)
-        changes = save.without_stale(self._node, self._tx, row, changes) if changes else changes
+        changes = stale.without_stale(self._node, self._tx, row, changes) if changes else changes
         return save.draft_edit(self._node, row, self._kind, changes) if changes else None
 
 
-def _with_state(
-    names: list[str], columns: list[list[Any]], initial: str, count: int
-) -> tuple[list[str], list[list[Any]]]:
-    """Return columns with the state that a new record begins in, wherever none was given."""
-    at = sum(name < "state" for name in names)
-    if "state" in names:
-        given = [initial if state is None else state for state in columns[at]]
-        return names, [*columns[:at], given, *columns[at + 1 :]]
-    return [*names[:at], "state", *names[at:]], [*columns[:at], [initial] * count, *columns[at:]]
+def _print(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

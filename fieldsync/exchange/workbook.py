@@ -5,6 +5,7 @@ A workbook comes from anybody: what it unpacks to is bounded before anything is 
 
 import datetime as dt
 import os
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,10 @@ MAX_RATIO = 200  # that small a file never unpacks to so much
 _SMALL = 16 * 1024 * 1024
 _OLD = b"\xd0\xcf\x11\xe0"  # .xls, or a workbook behind a password
 _PLAIN = {str, int, type(None), bool}
+_PIECE = 1024 * 1024
+_MERGED = re.compile(rb"""mergeCell\s[^>]{0,100}?ref=["']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})["']""")
+_WHOLE_TAG = 200  # bytes at most
+MAX_MERGED = 100_000
 FAULTS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"})
 
 Row = Sequence[Any]
@@ -56,16 +61,18 @@ class Workbook:
     quoted = False
     headed = True
     faulty: frozenset[str] | None = FAULTS
+    encoding: str | None = None
 
     def __init__(self, path: Path, sheet: str | None = None) -> None:
+        self.sheet: str | None = None
         self.names: list[str] = []
+        self.others: list[str] = []
         self._name = path.name
         self._at = 0
         check_zip(path)
         self._book = self._opened(path)
         self._sheet, self._total = self._chosen(sheet)
         self._rows = self._values()
-        self._first: tuple[int, Row] | None = None
         for number, row in self._rows:
             self.names = ["" if cell is None else str(cell).strip() for cell in row]
             self._at = number
@@ -95,6 +102,7 @@ class Workbook:
                 raise self._bad("no_sheet", sheet=wanted, sheets=list(sheets))  # noqa: TRY301 - let through below
             shown = [sheet for sheet in sheets.values() if sheet.sheet_state == "visible"]
             sheet = sheets[wanted] if wanted is not None else next(iter([*shown, *sheets.values()]))
+            self.sheet, self.others = sheet.title, [one.title for one in shown if one is not sheet]
             total = sheet.max_row
             sheet.reset_dimensions()  # what a sheet says of its size is often not so
         except errors.BadFile:
@@ -109,12 +117,15 @@ class Workbook:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                merged = _Merged(self._book, self._sheet)
                 for row in self._sheet.iter_rows(values_only=True):
                     number += 1
                     if number > MAX_ROWS:
                         raise self._bad("workbook_large")  # noqa: TRY301 - let through below
                     self._at = number
                     if any(cell is not None for cell in row):
+                        if merged.there:
+                            row = merged.filled(number, row)  # noqa: PLW2901 - the row as it is seen
                         yield number, [cell if type(cell) in _PLAIN else _plain(cell) for cell in row]
         except errors.BadFile:
             raise
@@ -123,7 +134,6 @@ class Workbook:
 
     def batches(self) -> Iterator[tuple[int, list[Row]]]:
         """Yield the rows; a batch's stand together, so that their numbers follow from the first."""
-        width = len(self.names)
         first = last = 0
         rows: list[Row] = []
         for number, row in self._rows:
@@ -133,7 +143,7 @@ class Workbook:
             if not rows:
                 first = number
             last = number
-            rows.append(_as_wide(row, width))
+            rows.append(row)
         if rows:
             yield first, rows
 
@@ -154,12 +164,47 @@ class Workbook:
         return errors.BadFile(file=self._name, reason=reason, **facts)
 
 
-def _as_wide(row: Row, width: int) -> Row:
-    """A row with a cell for each column; empty cells beyond the last column are none, others tell that there are too many."""
-    if len(row) > width:
-        used = max((at for at, cell in enumerate(row, 1) if cell is not None), default=0)
-        row = row[: max(used, width)]
-    return row if len(row) >= width else [*row, *[None] * (width - len(row))]
+class _Merged:
+    """Cells that stand for several rows: a file has the value in the first of them only."""
+
+    def __init__(self, book: Any, sheet: Any) -> None:
+        self._from: dict[int, list[tuple[int, int]]] = {}  # first row → (column, last row)
+        self._open: dict[int, tuple[int, object]] = {}  # column → (last row, value)
+        count = 0
+        # a sheet that is read as a stream does not tell them
+        with book._archive.open(sheet._worksheet_path) as part:  # noqa: SLF001 - no other way to its bytes
+            left = b""
+            while piece := part.read(_PIECE):
+                for found in _MERGED.finditer(left + piece):
+                    first, last = int(found[2]), int(found[3])
+                    count += 1
+                    if last > first and count < MAX_MERGED:
+                        self._from.setdefault(first, []).append((_number(found[1]), last))
+                left = (left + piece)[-_WHOLE_TAG:]
+        self.there = bool(self._from)
+
+    def filled(self, number: int, row: Row) -> Row:
+        """Return a row with what stands in the merged cells that reach down to it; rows come in order."""
+        cells = list(row)
+        for column, (last, value) in list(self._open.items()):
+            if number > last:
+                del self._open[column]
+            elif column >= len(cells):
+                cells += [*[None] * (column - len(cells)), value]
+            elif cells[column] is None:
+                cells[column] = value
+        for column, last in self._from.get(number, ()):
+            if column < len(cells) and cells[column] is not None:
+                self._open[column] = (last, cells[column])
+        return cells
+
+
+def _number(letters: bytes) -> int:
+    """A column's place, from its letters."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number - 1
 
 
 def _plain(cell: object) -> object:

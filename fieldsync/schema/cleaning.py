@@ -17,6 +17,9 @@ _PRESENTATION = re.compile("[\ufb50-\ufdff\ufe70-\ufefe]+")
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹\u066b", "01234567890123456789.", "\u066c")
 
 
+_ALIKE = str.maketrans("أإآٱةى", "ااااهي", "\u0640\u064b\u064c\u064d\u064e\u064f\u0650\u0651\u0652\u0670")
+
+
 def clean(text: str, *, lines: bool = False) -> str:
     """The text as it is stored, stripped; line breaks stay when `lines`, else become spaces."""
     if text.isprintable() and is_normalized("NFKC", text):
@@ -32,3 +35,8 @@ def clean(text: str, *, lines: bool = False) -> str:
 def plain_digits(text: str) -> str:
     """Arabic-Indic and Persian digits as 0-9, their decimal sign as a point, no thousands signs."""
     return text if text.isascii() else text.translate(_DIGITS)
+
+
+def loose(text: str) -> str:
+    """A word as hasty people type it: alef, ta marbuta and ya without what tells them apart, no vowel signs, no runs of spaces."""
+    return " ".join(text.translate(_ALIKE).split())

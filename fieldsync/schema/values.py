@@ -15,7 +15,7 @@ from uuid import UUID
 
 from fieldsync import errors
 from fieldsync.schema import papers
-from fieldsync.schema.cleaning import clean, plain_digits
+from fieldsync.schema.cleaning import clean, loose, plain_digits
 from fieldsync.schema.model import Field
 from fieldsync.schema.phones import international, plain
 
@@ -106,6 +106,11 @@ def _number_as_text(field: Field, value: object) -> str:
     return str(value)
 
 
+def _limits(low: float, high: float) -> dict[str, object]:
+    """The limits that somebody set; what a number can be at all is none."""
+    return {name: limit for name, limit in (("min", low), ("max", high)) if abs(limit) < INT_LIMIT}
+
+
 def _int(field: Field) -> Normaliser:
     low = int(field.min) if isinstance(field.min, int | float) else -INT_LIMIT
     high = int(field.max) if isinstance(field.max, int | float) else INT_LIMIT
@@ -119,7 +124,7 @@ def _int(field: Field) -> Normaliser:
             elif not isinstance(value, int):
                 raise _illegal(field, "not_whole")
         if not low <= value <= high:
-            raise _illegal(field, "out_of_range", min=low, max=high)
+            raise _illegal(field, "out_of_range", **_limits(low, high))
         return value
 
     return whole
@@ -143,7 +148,7 @@ def _number(field: Field) -> Normaliser:
         if money and type(value) is float and round(value, 2) != value:
             raise _illegal(field, "too_precise", decimals=2)
         if not low <= value <= high:
-            raise _illegal(field, "out_of_range", min=low, max=high)
+            raise _illegal(field, "out_of_range", **_limits(low, high))
         return value
 
     return number
@@ -284,6 +289,9 @@ def _choice(field: Field) -> Normaliser:
     # A code wins over a label, and a label that two choices share says nothing.
     words = {word: code for word, code in words.items() if word not in twice}
     words |= {code.casefold(): code for code in field.codes}
+    alike: dict[str, set[str]] = {}
+    for word, code in words.items():
+        alike.setdefault(loose(word), set()).add(code)
 
     def choice(value: object) -> object:
         try:
@@ -294,9 +302,12 @@ def _choice(field: Field) -> Normaliser:
             word = _spelt(field, value, "not_choice").casefold()
         if word == "":
             return None
-        if word not in words:
+        if word in words:
+            return words[word]
+        meant = alike.get(loose(word), set())
+        if len(meant) != 1:
             raise _illegal(field, "not_choice", choices=list(field.codes))
-        return words[word]
+        return next(iter(meant))
 
     return choice
 
@@ -347,7 +358,7 @@ def _geopoint(field: Field) -> Normaliser:
     def point(value: object) -> object:
         if value is None:
             return None
-        parts = _spelt(field, value, "not_geopoint").replace(",", " ").split()
+        parts = _spelt(field, value, "not_geopoint").replace(",", " ").replace("،", " ").split()
         if not parts:
             return None
         if not 2 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts):

@@ -338,20 +338,6 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     return fields
 
 
-def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
-    """Leave out values that this device wrote once and others have changed since: a file read in again reverts nobody."""
-    mine: Fields = {}
-    for logged in tx.commits_of(row.state.record):
-        if logged.device == node.device and logged.body is not None:
-            mine |= node.rules.of(row.state.type).today(logged.commit()).fields
-
-    def stale(name: str, value: Value) -> bool:
-        head = shown_head(node, row.state, name)
-        return name in mine and names.same(mine[name], value) and head is not None and head.device != node.device
-
-    return {name: value for name, value in fields.items() if not stale(name, value)}
-
-
 def remove(node: Node, ref: str, reason: str) -> bytes:
     """Delete a record, with a reason and what was seen of it: a write that was not seen keeps it, and a person looks."""
     with node.store.write() as tx:

@@ -181,6 +181,10 @@ class Tables(Here):
     def imported(self, told: Json, *, dry_run: bool) -> None:
         """One line."""
         self.say("would_import" if dry_run else "imported", **{k: told[k] for k in ("added", "changed", "unchanged")})
+        if told["encoding"] is not None:
+            self.say("import_encoding", encoding=told["encoding"])
+        if told["other_sheets"]:
+            self.say("import_sheet", sheet=told["sheet"], sheets=told["other_sheets"])
 
     def exported(self, node: Node, told: Json) -> None:
         """One line, and a warning where what was written is open to anybody."""

@@ -93,7 +93,7 @@ WORDS = {
     "bad_file.no_column!": "Its columns: {columns}.",
     "bad_file.json_line": "{file} is no readable JSON in line {line}; nothing was imported.",
     "bad_file.json_line!": "Each line is one JSON object.",
-    "bad_file.twice": "{file} has two columns for {field}; nothing was imported.",
+    "bad_file.twice": "{file} has two columns for {field}: {columns}; nothing was imported.",
     "bad_file.no_key": "{file} has no column for the key {field}; nothing was imported.",
     "bad_file.kind": "{file} is of a kind that cannot be imported; nothing was imported.",
     "bad_file.kind!": "Give a .csv, .xlsx or .jsonl file.",

@@ -27,6 +27,12 @@ WORDS = {
     "bad_file.workbook_large!": "Save the sheet alone as .csv, and import that.",
     "bad_file.no_sheet": "{file} has no sheet {sheet}; nothing was imported.",
     "bad_file.no_sheet!": "Its sheets: {sheets}.",
+    "bad_file.header_sheet": "The sheet {sheet} of {file} has columns that belong to no field: {columns}; nothing was imported.",
+    "bad_file.header_sheet!": (
+        "Name another of its sheets with --sheet: {sheets}. Or say what the columns are with --map COLUMN=FIELD"
+    ),
+    "import_encoding": "The file is not in UTF-8; it was read as {encoding}.",
+    "import_sheet": "Only the sheet {sheet} was read. To read another one: --sheet NAME; there are: {sheets}.",
     "bad_file.rows_beyond_sheet": "There are more records than a sheet has rows ({most}); nothing was written.",
     "bad_file.rows_beyond_sheet!": "Write a .csv or .sqlite file, or only some of them with --where.",
 }

@@ -1,0 +1,55 @@
+"""What turns a column's cells into stored values: as at the keyboard, and as people write them in tables besides."""
+
+from typing import Any
+
+from fieldsync.exchange import dates, figures
+from fieldsync.exchange.cells import Normal, members
+from fieldsync.schema import validate
+from fieldsync.schema.model import Field, Schema
+from fieldsync.store import Tx
+from fieldsync.sync import find
+
+_MET = 10_000
+
+
+def normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
+    """Return what gives a cell's stored value, or refuses it."""
+    if spec.kind == "set":
+        found = _reference(spec, tx, schema) if spec.to else None
+        return lambda value: members(spec, value, found)
+    normal = validate.normaliser(spec)
+    if spec.type in ("date", "month"):
+        return dates.either(normal)
+    if spec.type in ("int", "number", "money"):
+        return figures.either(normal, whole=spec.type != "number")
+    if spec.type == "phone":
+        return lambda value: normal(figures.phone(value))
+    if not spec.to:
+        return normal
+    reference = _reference(spec, tx, schema)
+    return lambda value: normal(reference(value))
+
+
+def _reference(spec: Field, tx: Tx, schema: Schema) -> Normal:
+    """Give what finds the record that a cell names; a file names few places many times."""
+    met: dict[object, object] = {}
+
+    def reference(value: object) -> object:
+        if value not in met:
+            if len(met) > _MET:
+                met.clear()
+            met[value] = find.named(tx, schema, spec, value)
+        return met[value]
+
+    return reference
+
+
+def with_state(
+    names: list[str], columns: list[list[Any]], initial: str, count: int
+) -> tuple[list[str], list[list[Any]]]:
+    """Return columns with the state that a new record begins in, wherever none was given."""
+    at = sum(name < "state" for name in names)
+    if "state" in names:
+        given = [initial if state is None else state for state in columns[at]]
+        return names, [*columns[:at], given, *columns[at + 1 :]]
+    return [*names[:at], "state", *names[at:]], [*columns[:at], [initial] * count, *columns[at:]]

@@ -1,0 +1,230 @@
+"""Files as offices really have them: titles above the header, merged cells, old encodings, numbers and phones as people type them."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import figures, heads, tabular
+from fieldsync.sync import read, save
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from tests.conftest import Cast
+from tests.directly import sync
+
+_ROWS = "اسم العائلة,مكان السكن الحالي\r\nعلي,جبلة\r\nحسن,بانياس\r\n"
+
+
+def _book(folder: Path, rows: list[list[Any]], name: str = "rows.xlsx", *, merged: tuple[str, ...] = ()) -> Path:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for row in rows:
+        book.active.append(row)
+    for area in merged:
+        book.active.merge_cells(area)
+    book.save(folder / name)
+    return folder / name
+
+
+def _fields(node: Node) -> list[dict[str, Any]]:
+    return [one["fields"] for one in read.list_records(node, "household", limit=0)]
+
+
+def _counts(told: dict[str, Any]) -> tuple[int, int, int]:
+    return told["added"], told["changed"], told["unchanged"]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "told"),
+    [
+        (_ROWS, "utf-8", None),
+        (_ROWS, "cp1256", "windows-1256"),
+        ("\ufeff" + _ROWS.replace(",", "\t"), "utf-16-le", "UTF-16"),
+        ("\ufeff" + _ROWS, "utf-16-be", "UTF-16"),
+        ("sep=;\r\n" + _ROWS.replace(",", ";"), "utf-8-sig", None),
+        (_ROWS.replace("\r\n", "\r"), "utf-8", None),
+        ("سجل الأسر\r\n\r\n" + _ROWS.replace(",", ";"), "utf-8", None),
+    ],
+)
+def test_text_as_spreadsheets_save_it(people: Cast, tmp_path: Path, text: str, encoding: str, told: str | None) -> None:
+    """Arabic Windows, Excel's Unicode text, its own first line, an old Mac's line ends: all are read, and said."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(text.encode(encoding))
+    result = tabular.import_file(people.amal, path, "household")
+    assert (result["added"], result["encoding"]) == (2, told)
+    assert sorted((one["family_name"], one["location"]) for one in _fields(people.amal)) == [
+        ("حسن", "بانياس"),
+        ("علي", "جبلة"),
+    ]
+
+
+def test_damaged_text_is_not_guessed_at(people: Cast, tmp_path: Path) -> None:
+    """A broken byte in UTF-8 is told with its line, and never makes the whole file into letters of another script."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(_ROWS.encode() + b"\xd8,x\r\n")
+    with pytest.raises(errors.BadFile) as caught:
+        tabular.import_file(people.amal, path, "household")
+    assert (caught.value.facts["reason"], caught.value.facts["line"]) == ("encoding", 4)
+
+
+def test_titles_above_the_header(people: Cast, tmp_path: Path) -> None:
+    """The header is found below titles and empty rows; bad rows keep the numbers that the spreadsheet shows."""
+    head = ["م", "اسم العائلة", "مكان السكن الحالي", "عدد الأفراد المصرح به"]
+    rows = [
+        ["سجل الأسر المسجلة"],
+        ["فرع جبلة", None, "صفحة 1"],
+        [None],
+        head,
+        [1, "علي", "جبلة", 3],
+        [2, "حسن", "بانياس", 99],
+    ]
+    path = _book(tmp_path, rows, merged=("A1:D1",))
+    with pytest.raises(errors.BadRows) as caught:
+        tabular.import_file(people.amal, path, "household", {"م": ""}, words=lambda facts: str(facts["reason"]))
+    assert caught.value.facts["rows"] == [{"row": 6, "field": "size_stated", "reason": "out_of_range"}]
+    beside = openpyxl.load_workbook(tmp_path / "rows.xlsx.rejected.xlsx").active
+    assert beside is not None
+    assert [cell.value for cell in beside[2]][:4] == [6, "عدد الأفراد المصرح به", "out_of_range", 2]
+
+
+def test_bad_rows_corrected_need_no_second_telling(people: Cast, tmp_path: Path) -> None:
+    """What was said of the columns, and the key, holds for the file of bad rows; not for others, if it was the fault."""
+    rows = [["العائلة", "دفتر", "الأفراد"], ["علي", 7, 3], ["حسن", 8, 99]]
+    given = {"العائلة": "family_name", "دفتر": "family_book_no", "الأفراد": "size_stated"}
+    path = _book(tmp_path, rows)
+    with pytest.raises(errors.BadRows):
+        tabular.import_file(people.amal, path, "household", given, key="family_book_no")
+    beside = tmp_path / "rows.xlsx.rejected.xlsx"
+    book = openpyxl.load_workbook(beside)
+    assert book.active is not None
+    book.active["F2"] = 9
+    book.save(beside)
+    told = tabular.import_file(people.amal, beside, "household")
+    assert (_counts(told), told["key"]) == ((1, 0, 0), "family_book_no")
+    with pytest.raises(errors.BadFile):
+        tabular.import_file(people.amal, path, "household")
+
+
+def test_a_merged_cell_says_it_for_all_its_rows(people: Cast, tmp_path: Path) -> None:
+    """A place written once beside three families is the place of each, not of the first alone."""
+    rows = [["location", "family_name"], ["جبلة", "علي"], [None, "حسن"], [None, "سعيد"], [None, "خليل"]]
+    tabular.import_file(people.amal, _book(tmp_path, rows, merged=("A2:A4",)), "household")
+    places = {one["family_name"]: one.get("location") for one in _fields(people.amal)}
+    assert places == {"علي": "جبلة", "حسن": "جبلة", "سعيد": "جبلة", "خليل": None}
+
+
+def test_the_same_header_twice(people: Cast, tmp_path: Path) -> None:
+    """Two columns of phones are one set; of a plain field one must be left out, and each can be named."""
+    rows = [["family_name", "Phones", "Phones"], ["علي", "0944123456", "0933111222"], ["حسن", None, 933111223]]
+    tabular.import_file(people.amal, _book(tmp_path, rows), "household")
+    phones = {one["family_name"]: one["phones"] for one in _fields(people.amal)}
+    assert phones == {"علي": ["+963933111222", "+963944123456"], "حسن": ["+963933111223"]}
+    path = _book(tmp_path, [["Family name", "Address or landmark", "Address or landmark"], ["سعيد", "أ", "ب"]])
+    with pytest.raises(errors.BadFile) as caught:
+        tabular.import_file(people.amal, path, "household")
+    assert caught.value.facts["columns"] == ["Address or landmark", "Address or landmark (2)"]
+    tabular.import_file(people.amal, path, "household", {"Address or landmark": ""})
+    assert "ب" in [one.get("address") for one in _fields(people.amal)]
+
+
+def test_rows_that_say_nothing_are_nobody(people: Cast, tmp_path: Path) -> None:
+    """A list with its numbers filled in beforehand, and a total below it, makes no empty families."""
+    rows = [["م", "family_name", "location"], [1, "علي", "جبلة"], [2, None, None], ["المجموع", None, None]]
+    assert _counts(tabular.import_file(people.amal, _book(tmp_path, rows), "household", {"م": ""})) == (1, 0, 0)
+    with pytest.raises(errors.BadFile, match="header"):
+        tabular.import_file(people.amal, _book(tmp_path, [["م"], [1]]), "household", {"م": ""})
+
+
+def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
+    """Which sheet was read is said, and which were not; where the first has no such columns, the others are named."""
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.title = "اقرأني"
+    book.active.append(["تعليمات"])
+    for name in ("جبلة", "بانياس"):
+        book.create_sheet(name).append(["family_name", "location"])
+        book[name].append(["علي", name])
+    path = tmp_path / "rows.xlsx"
+    book.save(path)
+    with pytest.raises(errors.BadFile) as caught:
+        tabular.import_file(people.amal, path, "household")
+    assert caught.value.facts["reason"] == "header_sheet"
+    assert caught.value.facts["sheets"] == ["جبلة", "بانياس"]
+    told = tabular.import_file(people.amal, path, "household", sheet="بانياس")
+    assert (told["added"], told["sheet"], told["other_sheets"]) == (1, "بانياس", ["اقرأني", "جبلة"])
+
+
+def test_values_as_people_type_them(people: Cast, tmp_path: Path) -> None:
+    """Thousands signs, days that lost their format, phones with a slash between, hasty letters in a choice."""
+    rows = [
+        ["family_name", "income_monthly", "income_currency", "registered_on", "phones", "housing"],
+        ["علي", "١٬٢٣٤٫٥٠", "SYP", 46027, "0944123456 / 0933111222", "إستضافه"],
+        ["حسن", "1,234.50", "usd", "5 كانون ثاني 2026", "944123456.0", "ايجار"],
+        ["سعيد", "150 000", "usd", dt.datetime(2026, 1, 5, 13, 30), 9.44123456e8, "بناء غير مكتمل"],  # noqa: DTZ001
+    ]
+    tabular.import_file(people.amal, _book(tmp_path, rows), "household")
+    found = {one["family_name"]: one for one in _fields(people.amal)}
+    assert {one["registered_on"] for one in found.values()} == {"2026-01-05"}
+    assert [found[name]["income_monthly"] for name in ("علي", "حسن", "سعيد")] == [1234.5, 1234.5, 150000]
+    assert found["علي"]["phones"] == ["+963933111222", "+963944123456"]
+    assert found["حسن"]["phones"] == found["سعيد"]["phones"] == ["+963944123456"]
+    assert [found[name]["housing"] for name in ("علي", "حسن", "سعيد")] == ["hosted", "rented", "unfinished"]
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "meant"),
+    [
+        ("1,234", True, "1234"),
+        ("1,234", False, None),
+        ("1,234,567", False, "1234567"),
+        ("1.234,5", False, "1234.5"),
+        ("-1٬234٫5", False, None),  # a plain number by then
+        ("1 234 567,25", False, "1234567.25"),
+        ("12,5", True, "12.5"),
+        ("12,34,56", True, None),
+        ("1,23", False, "1.23"),
+    ],
+)
+def test_numbers_as_people_write_them(text: str, whole: bool, meant: str | None) -> None:
+    """What can be one number is that; what could be two is none."""
+    assert figures.usual(text, whole=whole) == meant
+
+
+def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
+    """Read in again with a key, it changes nothing: neither what its person edited since, nor members that others put into a set."""
+    path = _book(tmp_path, [["family_book_no", "family_name", "location", "phones"], [7, "علي", "حمص", "0944123456"]])
+    assert _counts(tabular.import_file(people.amal, path, "household", key="family_book_no")) == (1, 0, 0)
+    [record] = read.list_records(people.amal, "household", limit=0)
+    save.edit(people.amal, record["id"], Changes(set={"location": "جبلة"}))
+    sync(people.amal, people.hq)
+    sync(people.basim, people.hq)
+    save.edit(people.basim, record["id"], Changes(put={"phones": ["0933111222"]}))
+    sync(people.basim, people.hq)
+    sync(people.amal, people.hq)
+    assert _counts(tabular.import_file(people.amal, path, "household")) == (0, 0, 1)
+    changed = _book(
+        tmp_path,
+        [
+            ["family_book_no", "family_name", "location", "phones", "address"],
+            [7, "علي", "جبلة", "0944123456", "خلف المسجد"],
+        ],
+    )
+    assert _counts(tabular.import_file(people.amal, changed, "household", key="family_book_no")) == (0, 1, 0)
+    [fields] = _fields(people.amal)
+    assert (fields["location"], fields["address"]) == ("جبلة", "خلف المسجد")
+    assert fields["phones"] == ["+963933111222", "+963944123456"]
+
+
+def test_columns_are_proposed_below_a_title(people: Cast, tmp_path: Path) -> None:
+    """The question on a terminal is about the header's columns, wherever it stands."""
+    path = _book(tmp_path, [["سجل"], ["Family nam", "Phones", "Phones"], ["علي", "0944123456", None]])
+    found, before = heads.propose(people.amal, path, "household", {})
+    assert [(one.header, one.name, one.by) for one in found] == [
+        ("Family nam", "family_name", "near"),
+        ("Phones", "phones", "label"),
+        ("Phones (2)", "phones", "label"),
+    ]
+    assert not before
