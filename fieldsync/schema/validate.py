@@ -23,6 +23,7 @@ __all__ = [
     "offered",
     "relevant",
     "warnings",
+    "whole",
 ]
 
 Doc = Mapping[str, object]
@@ -177,14 +178,14 @@ def check_new_member(field: Field, value: object) -> str | int:
 def missing(kind: Type, doc: Doc, today: str) -> list[str]:
     """The fields that a record still needs before it can leave its first state, in form order."""
     plan = _plan(kind)
-    full = _whole(kind, doc, today)
+    full = whole(kind, doc, today)
     return [name for name in kind.fields if _needed(kind, plan, name, full, today)]
 
 
 def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
     """The fields to ask for now, in form order; states and derived fields are never asked for."""
     plan = _plan(kind)
-    full = _whole(kind, doc, today)
+    full = whole(kind, doc, today)
     return [
         name
         for name, field in kind.fields.items()
@@ -218,13 +219,13 @@ def offered(kind: Type, field: Field, doc: Doc, today: str) -> list[Choice]:
     offer = _plan(kind).offers.get(field.name)
     if offer is None:
         return list(field.offered)
-    full = _whole(kind, doc, today)
+    full = whole(kind, doc, today)
     return [choice for choice in field.offered if offer.allows(choice.code, full, today)]
 
 
 def warnings(kind: Type, doc: Doc, today: str) -> list[dict[str, str]]:
     """What is legal but odd, as [{"field", "reason"}]: failed `warn` rules, papers, coarse GPS."""
-    full = _whole(kind, doc, today)
+    full = whole(kind, doc, today)
     found = [
         {"field": name, "reason": "warn"}
         for name, rule in _plan(kind).warn
@@ -249,12 +250,12 @@ def _nothing(value: object) -> bool:
     return value is None or value in ("", [], ())
 
 
-def _whole(kind: Type, doc: Doc, today: str) -> dict[str, object]:
-    """The document with its derived fields, and the state that a new record is in."""
+def whole(kind: Type, doc: Doc, today: str, finder: related.Finder | None = None) -> dict[str, object]:
+    """The document with its derived fields (see `derive`), and the state that a new record is in."""
     full = dict(doc)
     if kind.lifecycle is not None and full.get(STATE) is None:
         full[STATE] = kind.lifecycle.initial
-    return full | derive(kind, full, today)
+    return full | derive(kind, full, today, finder)
 
 
 def _asked(plan: _Plan, name: str, full: Doc, today: str) -> bool:
@@ -330,7 +331,7 @@ def _check_step(
     if state in (None, lifecycle.initial):
         return
     plan = _plan(kind)
-    full = _whole(kind, {**doc, **new}, today)
+    full = whole(kind, {**doc, **new}, today)
     if before == lifecycle.initial:
         wanted = list(kind.fields)
     elif state != before:

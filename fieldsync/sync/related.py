@@ -1,7 +1,7 @@
 """Other records for formulas (schema/related.py), read when somebody looks; sync never asks."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fieldsync.schema import related, validate
@@ -24,14 +24,16 @@ def standing(kind: Type, name: str, value: Any, stands: Mapping[str, str]) -> An
 
 
 class Finder:
-    """The other records of one row, those of records that gave way to it among them."""
+    """The other records of one row, those of records that gave way to it among them; of a record that is new (None) no children."""
 
-    def __init__(self, node: Node, tx: Tx, row: Row, depth: int = MAX_DEPTH) -> None:
+    def __init__(self, node: Node, tx: Tx, row: Row | None, depth: int = MAX_DEPTH) -> None:
         self._node, self._tx, self._row, self._depth = node, tx, row, depth
         self._owned: list[Row] | None = None
 
     def children(self, type: str) -> Iterable[Mapping[str, object]]:
         """Return those of a type that belong to this record, oldest first."""
+        if self._row is None:
+            return []
         me = self._row.state
         other = self._node.schema.types.get(type)
         field = None if other is None else related.link(other, me.type)
@@ -40,14 +42,14 @@ class Finder:
         if field != other.belongs_to:  # found by its owner at once, by another reference among all of its type
             rows = list(self._tx.select(type=type, named={field: str(uuid.UUID(bytes=me.record))}))
         else:
-            rows = [row for row in self._belonging() if row.state.type == type]
+            rows = [row for row in self._belonging(me.record) if row.state.type == type]
         return [self._whole(row) for row in rows if not row.doc.keys() & {"_deleted", "_same_as"}]
 
-    def _belonging(self) -> list[Row]:
+    def _belonging(self, record: bytes) -> list[Row]:
         if self._owned is None:
-            me = str(uuid.UUID(bytes=self._row.state.record))
+            me = str(uuid.UUID(bytes=record))
             mine = [uuid.UUID(gave).bytes for gave, stays in self._tx.roots.items() if stays == me]
-            owned = self._tx.owned_by({self._row.state.record, *mine})
+            owned = self._tx.owned_by({record, *mine})
             self._owned = sorted(self._tx.rows(owned).values(), key=lambda row: row.state.record)
         return self._owned
 
@@ -68,3 +70,30 @@ class Finder:
         doc = {name: standing(kind, name, value, self._tx.roots) for name, value in row.doc.items()}
         deeper = Finder(self._node, self._tx, row, self._depth - 1) if self._depth > 1 else None
         return doc | validate.derive(kind, doc, self._node.today(), deeper)
+
+
+class Around:
+    """The other records while a form is filled in: each is read once, for they are asked for with every letter.
+
+    `also` are documents, by type, that will be saved with it as its children.
+    """
+
+    def __init__(self, node: Node, row: Row | None) -> None:
+        self._node, self._row = node, row
+        self.also: Mapping[str, Sequence[Mapping[str, object]]] = {}
+        self._children: dict[str, list[Mapping[str, object]]] = {}
+        self._named: dict[object, Mapping[str, object] | None] = {}
+
+    def children(self, type: str) -> Iterable[Mapping[str, object]]:
+        """Return those of a type that belong to this record, and those that will."""
+        if type not in self._children:
+            with self._node.store.read() as tx:
+                self._children[type] = list(Finder(self._node, tx, self._row).children(type))
+        return [*self._children[type], *self.also.get(type, ())]
+
+    def named(self, ref: object) -> Mapping[str, object] | None:
+        """Return the record of an id, if this device has it."""
+        if ref not in self._named:
+            with self._node.store.read() as tx:
+                self._named[ref] = Finder(self._node, tx, self._row).named(ref)
+        return self._named[ref]

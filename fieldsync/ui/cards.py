@@ -1,7 +1,9 @@
 """One record as people read it: its card, its fields' words, its history."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain, zip_longest
 from typing import Any
 
 from fieldsync import errors
@@ -17,6 +19,7 @@ from fieldsync.ui.words import Shown
 Json = dict[str, Any]
 _UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
 INDENT = "  "
+_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_not_same", "_shared", "_shares")
 
 
@@ -151,6 +154,9 @@ class Cards(Terminal):
             return self.safe(value.get("reason", "…"))
         if field is None:
             return self.safe(value)
+        if field.kind == "derived" and field.type == "text":  # it may be made of others' ids
+            ids, rest = _ID.findall(str(value)), map(self.safe, _ID.split(str(value)))
+            return Shown("".join(chain.from_iterable(zip_longest(rest, map(self.named, ids), fillvalue=""))))
         return self.named(str(value)) if field.type == "ref" else self.safe(field.words(value, self.lang))
 
     def named(self, record: str) -> Shown:

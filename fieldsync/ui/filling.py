@@ -7,8 +7,10 @@ from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema import validate
 from fieldsync.schema.model import Choice, Field, Type
+from fieldsync.store.contract import PARTNER, Row
 from fieldsync.sync import find, read
 from fieldsync.sync.node import Node
+from fieldsync.sync.related import Around
 from fieldsync.sync.save import Changes
 from fieldsync.ui import words
 
@@ -17,10 +19,13 @@ Json = dict[str, Any]
 
 
 class Filling:
-    """Answers so far; `before` is what the record shows when it is opened, None for a new one."""
+    """Answers so far; `before` is what the record shows when it is opened, None (and no `row`) for a new one."""
 
-    def __init__(self, node: Node, kind: Type, lang: str, before: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, node: Node, kind: Type, lang: str, before: Mapping[str, Any] | None = None, row: Row | None = None
+    ) -> None:
         self.node, self.kind, self.lang = node, kind, lang
+        self.around = Around(node, row)
         self.new = before is None
         self.before = dict(before or {})
         self.doc = dict(self.before)  # what the record would show with the answers so far
@@ -102,6 +107,14 @@ class Filling:
         return any(one["field"] == field.name for one in validate.warnings(self.kind, self.doc, self.node.today()))
 
     # --- what it comes to ---
+
+    def derived(self) -> Json:
+        """What follows from the answers so far and from other records, as far as it is known."""
+        names = [name for name, field in self.kind.fields.items() if field.kind == "derived" and not field.retired]
+        if not names or self.node.role == PARTNER:  # who is not shown all that these come from
+            return {}
+        full = validate.whole(self.kind, self.doc, self.node.today(), self.around)
+        return {name: full[name] for name in names if name in full}
 
     def changes(self) -> Changes:
         """What differs from what the form was opened on; answers that are no longer asked for do not count."""

@@ -1,8 +1,7 @@
 """A form on a full screen: its questions in sections, judged while one types, those asked for that the answers call for."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -11,65 +10,21 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.events import DescendantFocus, Key
+from textual.events import DescendantFocus
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from fieldsync.sync.node import Node
-from fieldsync.ui.filling import Filling
+from fieldsync.ui.form_parts import Follows, Line, Sheet
 from fieldsync.ui.form_rows import Option, Question
 from fieldsync.ui.papers import Paper, keys
 from fieldsync.ui.pen import ACCENT, BAD, GOOD, QUIET, Part, Pen
-from fieldsync.ui.rosters import Member, Roster, asked_of_tie, new_member
+from fieldsync.ui.rosters import Member, Roster, asked_of_tie, documents, new_member
 from fieldsync.ui.tables import Tables
 
 _OPTIONS = 5  # lines of what there is to choose
 _KEEP_EVERY = 1.0  # seconds between two looks whether a draft has changed
-
-
-@dataclass
-class Sheet:
-    """Questions of one record; `only` these fields, or all that are asked for."""
-
-    filling: Filling
-    only: frozenset[str] | None = None
-    without: frozenset[str] = frozenset()
-
-    def fields(self) -> list[str]:
-        """The fields that may ever be asked for, in the form's order."""
-        fields = sorted(
-            self.filling.kind.fields.values(), key=lambda field: field.type == "state"
-        )  # the state comes last
-        return [
-            field.name
-            for field in fields
-            if field.kind != "derived"
-            and not field.retired
-            and (field.type != "state" or not self.filling.new)
-            and (field.kind != "tally" or not self.filling.new)
-            and (self.only is None or field.name in self.only)
-            and field.name not in self.without
-        ]
-
-
-class Line(Paper, can_focus=True):
-    """A line that does something when Enter is pressed on it."""
-
-    def __init__(
-        self, pen: Pen, words: Callable[[], str], act: Callable[[], None], *, drop: Callable[[], None] | None = None
-    ) -> None:
-        super().__init__(self._written, classes="doing")
-        self._pen, self._words, self.act, self._drop = pen, words, act, drop
-
-    def _written(self, width: int) -> list[Text]:
-        return [self._pen.line([Part("  "), Part(self._words())], width)]
-
-    def on_key(self, event: Key) -> None:
-        """Delete takes a member out again."""
-        if event.key in ("delete", "backspace") and self._drop is not None:
-            event.stop()
-            self._drop()
 
 
 class FormScreen(Screen[bool]):
@@ -113,22 +68,32 @@ class FormScreen(Screen[bool]):
         yield Paper(self._head, id="head")
         with VerticalScroll(id="form", can_focus=False):
             section: tuple[int, str] | None = None
-            for question in self.questions:
-                here = id(question.filling), question.field.section
+            for row in self._rows():
+                here = id(row.filling), row.field.section
                 if here != section:
                     section = here
-                    yield Paper(self._section(question), classes="section")
-                yield question
+                    yield Paper(self._section(row), classes="section")
+                yield row
             yield Vertical(id="members")
             yield Line(self.pen, lambda: self.out.phrase("form_done"), self._save)
         yield Paper(self._foot, id="foot")
         yield Paper(self._keys, id="keys")
 
-    def _section(self, question: Question) -> Callable[[int], list[Text]]:
-        kind = question.filling.kind
-        label = kind.sections.get(question.field.section, {}).get(self.out.lang) or kind.label.get(
-            self.out.lang, kind.name
-        )
+    def _rows(self) -> Iterator[Question | Follows]:
+        """The questions of each sheet, and at the end of a section what follows from its answers."""
+        for sheet in self.sheets:
+            mine = [one for one in self.questions if one.filling is sheet.filling]
+            follow = [Follows(self.pen, sheet.filling, sheet.filling.kind.fields[name]) for name in sheet.derived()]
+            last = {one.field.section: one for one in mine}
+            for question in mine:
+                yield question
+                if last[question.field.section] is question:
+                    yield from (one for one in follow if one.field.section == question.field.section)
+            yield from (one for one in follow if one.field.section not in last)
+
+    def _section(self, row: Question | Follows) -> Callable[[int], list[Text]]:
+        kind = row.filling.kind
+        label = kind.sections.get(row.field.section, {}).get(self.out.lang) or kind.label.get(self.out.lang, kind.name)
         return lambda width: [self.pen.line(label, width, style=f"bold {ACCENT}")]
 
     def on_mount(self) -> None:
@@ -147,8 +112,9 @@ class FormScreen(Screen[bool]):
         shown: dict[Widget, bool] = {}
         section: Widget | None = None
         for child in self.query_one("#form").children:
-            if isinstance(child, Question):
-                shown[child] = (id(child.filling), child.field.name) in asked
+            if isinstance(child, Question | Follows):
+                known = isinstance(child, Follows) and child.words != ""
+                shown[child] = known or (id(child.filling), child.field.name) in asked
                 if section is not None and shown[child]:
                     shown[section] = True
             elif child.has_class("section"):
@@ -241,10 +207,19 @@ class FormScreen(Screen[bool]):
 
     def _answered(self) -> None:
         self._missing = {id(sheet.filling): frozenset(sheet.filling.missing()) for sheet in self.sheets}
+        self._follow()
         self.ask_what_is_asked()
         for question in self.questions:
             question.need(question.field.required == "always" or self._is_missing(question))
         self.query_one("#head", Paper).renew()
+
+    def _follow(self) -> None:
+        """Show what follows from the answers, and from the members."""
+        self.sheets[0].filling.around.also = documents(self.roster, self.members)
+        known = {id(sheet.filling): sheet.filling.derived() for sheet in self.sheets if sheet.derived()}
+        for row in self.query(Follows):
+            value = known[id(row.filling)].get(row.field.name)
+            row.show("" if value is None else self.out.shown(row.filling.kind, row.field.name, value))
 
     def _is_missing(self, question: Question) -> bool:
         return question.field.name in self._missing.get(id(question.filling), ())
@@ -342,6 +317,7 @@ class FormScreen(Screen[bool]):
         self._opening = False
         if accepted and member is None:
             self.members.append(one)
+        self._answered()
         self.show_members()
         self.call_after_refresh(self._to_adding)
 
@@ -352,6 +328,7 @@ class FormScreen(Screen[bool]):
 
     def _drop(self, member: Member) -> None:
         self.members.remove(member)
+        self._answered()
         self.show_members()
         self.call_after_refresh(self._to_adding)
 

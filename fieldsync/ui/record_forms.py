@@ -35,9 +35,8 @@ def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp
         return save.edit(node, row.state.record.hex(), changes, note=note, based_on=row.state, unfinished=draft)
 
     name = " ".join(filter(None, (kind.label.get(out.lang, kind.name), row.code)))
-    return FormApp(
-        node, out, out.phrase("form_edit", name=name), Filling(node, kind, out.lang, row.doc), keep, draft=draft
-    )
+    filling = Filling(node, kind, out.lang, row.doc, row)
+    return FormApp(node, out, out.phrase("form_edit", name=name), filling, keep, draft=draft)
 
 
 def run(app: FormApp) -> bytes:

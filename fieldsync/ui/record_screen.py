@@ -14,7 +14,8 @@ from fieldsync.ui import form_drafts, look, pairs, words
 from fieldsync.ui.cards import when_ms
 from fieldsync.ui.dialogs import Agree, Choose
 from fieldsync.ui.filling import Filling
-from fieldsync.ui.form_screen import FormScreen, Sheet
+from fieldsync.ui.form_parts import Sheet
+from fieldsync.ui.form_screen import FormScreen
 from fieldsync.ui.pen import QUIET, Part
 from fieldsync.ui.rosters import Roster
 from fieldsync.ui.tables import Tables

@@ -65,6 +65,14 @@ class Member:
         return "  ·  ".join(filter(None, [name or "…", *told]))
 
 
+def documents(roster: Roster | None, members: Sequence[Member]) -> dict[str, list[Json]]:
+    """Return the members' documents, by type, as far as they are known before they are saved."""
+    if roster is None:
+        return {}
+    ties = [{**member.tie.doc, roster.to_being: str(at)} for at, member in enumerate(members)]
+    return {roster.being.name: [member.being.doc for member in members], roster.tie.name: ties}
+
+
 def new_member(node: Node, roster: Roster, lang: str) -> Member:
     """Return a member to be filled in; a day from which it holds is today's until somebody says otherwise."""
     member = Member(Filling(node, roster.tie, lang), Filling(node, roster.being, lang))

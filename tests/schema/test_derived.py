@@ -57,9 +57,9 @@ def test_no_score_of_half_an_answer(left_out: str) -> None:
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(SENSES, st.sampled_from("1234"))))
 def test_disability_by_the_washington_group(answers: dict[str, str]) -> None:
-    """A lot of difficulty, or none of it possible at all, in one of the six is enough."""
+    """A lot of difficulty, or none of it possible at all, in one of the six is enough; nobody asked is no answer."""
     found = derived("person", {f"wg_{sense}": answer for sense, answer in answers.items()})
-    assert found["disability"] is any(answer in "34" for answer in answers.values())
+    assert found.get("disability") is (any(answer in "34" for answer in answers.values()) if answers else None)
 
 
 @given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.sampled_from(["low", "medium", "high", "emergency"]))

@@ -1,0 +1,93 @@
+"""What follows from the answers is seen in the form while one answers, and is what is there once it is saved."""
+
+import uuid
+
+from fieldsync.sync import read
+from fieldsync.ui.cards import Cards
+from fieldsync.ui.form_parts import Follows
+from tests.conftest import Cast
+from tests.sync.test_related import add
+from tests.ui.test_forms import Person, edit, fields_of, fill, new
+
+
+def told(person: Person) -> dict[str, str]:
+    """What the form says that follows, by field."""
+    return {row.field.name: row.words for row in person.screen.query(Follows) if row.display}
+
+
+def test_a_score_is_seen_while_it_is_answered(people: Cast) -> None:
+    """It comes with the last answer that it rests on, changes with each, and goes where one of them is taken back."""
+    amal = people.amal
+    family = add(amal, "household", family_name="علي")
+    seen: dict[str, str] = {}
+
+    async def steps(person: Person) -> None:
+        assert told(person) == {}
+        await person.type("subject", str(read.show(amal, family)["code"]), "enter")
+        for name, days in (("rcsi_cheaper", "2"), ("rcsi_borrowed", "1"), ("rcsi_smaller", "0"), ("rcsi_adults", "3")):
+            await person.type(name, days)
+            assert "rcsi" not in told(person)
+        await person.type("rcsi_fewer", "٧")
+        assert (told(person)["rcsi"], told(person)["rcsi_group"]) == ("20", "High")
+        await person.press("backspace")
+        assert "rcsi" not in told(person)
+        await person.press("1")
+        seen.update(told(person))
+        assert "Coping group                 = Medium" in person.seen
+        await person.press("ctrl+s")
+
+    fields = fields_of(amal, fill(new(amal, "assessment"), steps, size=(80, 60)))
+    assert (seen["rcsi"], seen["rcsi_group"]) == ("14", "Medium")
+    assert (fields["rcsi"], fields["rcsi_group"]) == (14, "medium")
+
+
+def test_a_form_counts_who_is_there_and_who_comes_with_it(people: Cast) -> None:
+    """Of a family that is there its members; a value that rests on other records is there from the beginning."""
+    amal = people.amal
+    family = add(amal, "household", family_name="علي")
+    for given in ("سمير", "هدى"):
+        add(amal, "person", household=family, given=given)
+
+    async def steps(person: Person) -> None:
+        assert told(person) == {"size": "2"}
+        await person.press("escape")
+
+    fill(edit(amal, uuid.UUID(family).bytes), steps)
+
+
+def test_a_member_that_is_taken_out_again_is_not_counted(people: Cast) -> None:
+    """The number follows the list."""
+
+    async def steps(person: Person) -> None:
+        family = person.app.screen
+        for at, given in enumerate(("سمير", "هدى"), 1):
+            person.screen._to_adding()
+            await person.press()
+            await person.press("enter")
+            await person.until(lambda: person.app.screen is not family and person.screen.focused is not None)
+            assert told(person) == {}
+            await person.type("given", given)
+            await person.press("ctrl+s")
+            await person.until(lambda: person.app.screen is family and len(person.screen.members) == at)
+            assert told(person) == {"size": str(at)}
+        await person.until(lambda: "＋ Add a member" in person.seen)
+        await person.press("up", "delete")
+        await person.until(lambda: told(person) == {"size": "1"})
+        await person.press("ctrl+c")
+
+    fill(new(people.amal, "household"), steps)
+
+
+def test_what_is_made_of_ids_is_read_as_names(people: Cast) -> None:
+    """The key by which aid given twice is found names the family, not its number."""
+    amal = people.amal
+    family = add(amal, "household", family_name="علي")
+    person = add(amal, "person", household=family, given="سمير")
+    benefit = add(amal, "benefit", recipient=person, kind="food", period="2026-10")
+    out = Cards("en")
+    out.of(amal)
+    fields = fields_of(amal, uuid.UUID(benefit).bytes)
+    shown = out.shown(amal.schema.type("benefit"), "dup_key", fields["dup_key"])
+    assert family in str(fields["dup_key"])
+    assert shown == f"{out.named(family)} food 2026-10"
+    assert "علي" in shown
