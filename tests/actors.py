@@ -2,6 +2,7 @@
 
 import random
 import sys
+from itertools import count
 from pathlib import Path
 
 from fieldsync import errors
@@ -16,11 +17,11 @@ def serve(home: str, port: str) -> None:
     run.run(open_node(Path(home), shared=True), "127.0.0.1", int(port))
 
 
-def work(home: str, seed: str, steps: str) -> None:
+def work(home: str, seed: str) -> None:
     """Save and sync; each save that returned is told on the standard output at once, and no sooner."""
     node = open_node(Path(home))
     chance = random.Random(int(seed))
-    for step in range(int(steps)):
+    for step in count():
         if chance.random() < 0.3:
             try:
                 transport.sync(node)
@@ -42,7 +43,6 @@ def work(home: str, seed: str, steps: str) -> None:
             me = tx.device(node.device)
         assert me is not None
         print(f"saved {me.head}", flush=True)  # in one piece: it may be killed between two
-    node.close()
 
 
 if __name__ == "__main__":

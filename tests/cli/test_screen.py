@@ -18,6 +18,7 @@ from tests.cli.conftest import World
 
 EVIL = "قرب \x1b[31mأحمر\x1b]0;x\x07 \u202eevil\u2066 [bold]m[/bold] \u200f\u200b{x}"
 ROWS, COLUMNS = 24, 80
+SECONDS = 60  # a busy machine takes its time
 
 
 @pytest.mark.parametrize("command", ["show", "history", "list", "find", "review"])
@@ -77,7 +78,7 @@ class Talk:
 
     def until(self, text: str) -> str:
         """Wait until a text shows; return what came since the last one."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + SECONDS
         while text not in self.seen[self._read :]:
             assert time.monotonic() < deadline, f"no {text!r} in {self.seen[self._read :]!r}"
             if select.select([self._mine], [], [], 0.2)[0]:
@@ -104,7 +105,7 @@ class Talk:
 
     def end(self) -> int:
         """Wait for the end, all read, and return the exit code."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             over = self._process.poll() is not None
             if select.select([self._mine], [], [], 0.1)[0]:
@@ -114,7 +115,7 @@ class Talk:
                     break
             elif over:
                 break
-        code = self._process.wait(20)
+        code = self._process.wait(SECONDS)
         os.close(self._mine)
         return code
 

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fieldsync.core.state import canonical
+from fieldsync.server.app import HELLO_SECONDS
+from fieldsync.server.run import STOP_SECONDS
 from fieldsync.sync import save
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
@@ -53,7 +55,7 @@ def test_a_server_told_to_stop_finishes_the_syncs_that_it_has_begun(own_office: 
 
 def until(holds: Callable[[], bool]) -> None:
     """Wait for a condition."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -73,7 +75,7 @@ def test_a_server_stops_at_once_when_nobody_is_in_the_middle_of_anything(own_off
     idle = [tls(own_office.port) for _ in range(3)]
     started = time.monotonic()
     assert own_office.server.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < STOP_SECONDS / 2  # which it would wait for a sync
     for one in idle:
         one.close()
 
@@ -102,7 +104,7 @@ def test_the_slow_do_not_hold_up_the_others(own_office: Office) -> None:
     try:
         started = time.monotonic()
         assert [one["digest"] for one in own_office.sync("amal", "basim", "samar", "amal")] == ["equal"] * 4
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < HELLO_SECONDS / 2  # when the slow are hung up on, and all could go on
     finally:
         done.set()
         slow.join()

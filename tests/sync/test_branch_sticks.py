@@ -5,7 +5,6 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from fieldsync.store.contract import Grant
 from fieldsync.sync import history, read, review, save, sticks, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
-from tests import directly
+from tests import directly, kills
 from tests.cast import SECRET, join_directly, open_node, rows
 from tests.offices import ROOT
 from tests.scale import SCALE
@@ -306,33 +305,27 @@ def test_unpacking_is_killed_again_and_again(tree: Tree, tmp_path: Path) -> None
     tree.nodes["hq"].close()
     (tmp_path / "key").write_bytes(SECRET)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "FIELDSYNC_KEY_FILE": str(tmp_path / "key")}
-    home, chance = tree.home / "hq", random.Random(7)
+    home = tree.home / "hq"
     shutil.copytree(home, tmp_path / "before")
+
+    def as_before() -> None:
+        shutil.rmtree(home)
+        shutil.copytree(tmp_path / "before", home)
 
     def unpack() -> subprocess.Popen[bytes]:
         words = ["-m", "cli", "--home", str(home), "unpack", str(tmp_path / "up.age")]
         return subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.DEVNULL)
 
-    started = time.monotonic()
-    assert unpack().wait(60) == 0
-    whole = time.monotonic() - started  # how fast a machine is, only the machine knows
-    killed = 0
-    for _ in range(8):
-        shutil.rmtree(home)
-        shutil.copytree(tmp_path / "before", home)
-        process = unpack()
-        try:
-            process.wait(chance.uniform(0.2, 1) * whole)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            killed += 1
-        process.wait(60)
+    found: set[int] = set()  # how many records were applied
+    for _ in kills.all_over(unpack, as_before, found, parts=6, chance=random.Random(7)):
+        tree.nodes["hq"] = open_node(home, tree.clock)
+        found.add(len(rows(tree.nodes["hq"])))
+        tree.nodes["hq"].close()
         assert unpack().wait(60) == 0
         tree.nodes["hq"] = open_node(home, tree.clock)
         assert len(rows(tree.nodes["hq"])) == 60
         assert verify.check(tree.nodes["hq"])["faults"] == []
         tree.nodes["hq"].close()
-    assert killed
     tree.nodes["hq"] = open_node(home, tree.clock)
     tree.settle()
     check(tree)

@@ -25,11 +25,12 @@ ROUNDS = 25 if LONG else 3
 
 
 class Telling:
-    """Hears what a process says; `begun` once it has said something."""
+    """Hears what a process says, line by line."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.begun = threading.Event()
         self._said: list[str] = []
+        self._more = threading.Condition()
+        self._over = False
         self._thread = threading.Thread(target=self._hear, args=(process,), daemon=True)
         self._thread.start()
 
@@ -37,9 +38,18 @@ class Telling:
         assert process.stdout is not None
         with process.stdout as said:
             for line in said:
-                self._said.append(line)
-                self.begun.set()
-        self.begun.set()  # or will say no more
+                with self._more:
+                    self._said.append(line)
+                    self._more.notify()
+        with self._more:
+            self._over = True
+            self._more.notify()
+
+    def after(self, count: int) -> None:
+        """Wait until it has said so many lines more: how long that takes is the machine's affair."""
+        with self._more:
+            wanted = len(self._said) + count
+            assert self._more.wait_for(lambda: self._over or len(self._said) >= wanted, 120), "stuck"
 
     def lines(self) -> list[str]:
         """Return all that it said, once it has ended."""
@@ -135,23 +145,25 @@ def test_killed_at_any_moment_no_acknowledged_save_is_lost(tmp_path: Path, port:
     try:
         for round_ in range(3):
             working = {
-                name: actor("work", str(tmp_path / name), str(chance.randrange(1 << 30)), "400") for name in cast.PEOPLE
+                name: actor("work", str(tmp_path / name), str(chance.randrange(1 << 30))) for name in cast.PEOPLE
             }
             told = {name: Telling(process) for name, process in working.items()}
-            for telling in told.values():  # how long a process takes to start is the machine's affair
-                telling.begun.wait(60)
-            time.sleep(chance.random())
-            victims = [*working.values()]
+            for telling in told.values():
+                telling.after(1)
+            victims = list(working)
             chance.shuffle(victims)
+            # one that goes on says when another is killed: they do not keep step, so that it is at any place in its work
+            told[victims[2]].after(chance.randrange(1, 60))
             for victim in victims[:2]:
-                time.sleep(chance.random() / 3)
-                victim.send_signal(signal.SIGKILL)
+                told[victims[2]].after(chance.randrange(1, 20))
+                working[victim].send_signal(signal.SIGKILL)
             if round_ != 1:
                 server.kill()
-                time.sleep(chance.random() / 3)
-            victims[2].send_signal(signal.SIGKILL)
+                told[victims[2]].after(chance.randrange(1, 20))
+            time.sleep(chance.random() / 100)
+            working[victims[2]].send_signal(signal.SIGKILL)
             for name, process in working.items():
-                process.wait(30)
+                assert process.wait(30) == -signal.SIGKILL
                 assert process.stderr is not None
                 assert "Traceback" not in process.stderr.read()
                 process.stderr.close()

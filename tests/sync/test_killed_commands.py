@@ -6,10 +6,12 @@ import signal
 import subprocess
 import threading
 import time
+from itertools import count, cycle
 from typing import Any
 
 import pytest
 
+from tests import kills
 from tests.lines import Relay, closing
 from tests.offices import Office
 from tests.scale import LONG
@@ -17,23 +19,31 @@ from tests.scale import LONG
 SEEDS = range(5 if LONG else 1)
 STEPS = 20 if LONG else 9
 ROUNDS = 3 if LONG else 1
+_MIDDLE = (kills.EARLIEST + kills.LATEST) / 2
 
 
 class Worker(threading.Thread):
-    """Somebody who runs one command after another; some of them are killed. `saved`: what exited with 0, by record."""
+    """Somebody who runs one command after another; some of them are killed. `saved`: what exited with 0, by record.
+
+    How much a command has to do is known from the last of its kind that ran to its end, so the first of each kind is not killed,
+    and then every other one, early and late in turn. `hits`: in which part of its run a kill found a command running.
+    """
 
     def __init__(self, office: Office, name: str, seed: int, families: list[str]) -> None:
         super().__init__()
         self.office, self.who, self.chance = office, name, random.Random(f"{seed} {name}")
         self.families = families
         self.saved: dict[str, list[str]] = {}
-        self.killed = 0
+        self.hits: list[float] = []
+        self.done = 0
         self.complaints: list[str] = []
+        self._whole: dict[str, float] = {}
+        self._shares = cycle([(kills.EARLIEST, _MIDDLE), None, (_MIDDLE, kills.LATEST), None])
 
     def run(self) -> None:
-        """Work."""
-        for step in range(STEPS):
-            value = f"{self.who} {step}"
+        """Work, until kills have fallen early and late."""
+        while self.done < STEPS or (self.done < 4 * STEPS and not spread(self.hits)):
+            value = f"{self.who} {self.done}"
             what = self.chance.random()
             if what < 0.35:
                 self.command("sync", "--tries", "1")
@@ -43,6 +53,7 @@ class Worker(threading.Thread):
             else:
                 told = self.command("edit", self.chance.choice(self.families), "--set", f"location={value}")
                 self.keep(told, value)
+            self.done += 1
 
     def keep(self, told: Any, value: str) -> None:
         """Remember what was acknowledged."""
@@ -50,21 +61,41 @@ class Worker(threading.Thread):
             self.saved.setdefault(told["id"], []).append(value)
 
     def command(self, *words: str) -> Any:
-        """Run a command, and kill half of them at some moment; return what it told if it exited with 0."""
+        """Run a command, or kill it at some moment; return what it told if it exited with 0."""
         process = subprocess.Popen(
             [*self.office.command(self.who, *words), "--json"], env=self.office.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
         )  # fmt: skip
-        if self.chance.random() < 0.5:
-            try:
-                process.wait(self.chance.uniform(0.1, 0.9))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                self.killed += 1
+        kind = words[0]
+        between = next(self._shares) if kind in self._whole else None
+        if between is None:
+            over: float | None = kills.spend(process)
+        else:
+            share = self.chance.uniform(*between)
+            over = kills.kill(process, share * self._whole[kind])
+        if over is None:
+            self.hits.append(share)
+        else:
+            self._whole[kind] = over
         out, complaints = process.communicate(timeout=60)
         if process.returncode not in {0, 6, -signal.SIGKILL} or "Traceback" in complaints:
             self.complaints.append(f"{words} {process.returncode} {out} {complaints}")
         return json.loads(out) if process.returncode == 0 else None
+
+
+def spread(hits: list[float]) -> bool:
+    """Say whether kills fell early and late."""
+    return bool(hits) and min(hits) < _MIDDLE < max(hits)
+
+
+def another(workers: list[Worker]) -> bool:
+    """Wait until somebody has done another command; say whether anybody is still at work."""
+    before = sum(worker.done for worker in workers)
+    while any(worker.is_alive() for worker in workers):
+        if sum(worker.done for worker in workers) > before:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -75,7 +106,6 @@ def test_what_exited_with_0_survives_everything(office: Office, seed: int) -> No
     office.sync("amal", "basim")
     families = [one["id"] for one in office.json("amal", "list", "household")]
     acknowledged: dict[str, list[str]] = {}
-    killed = 0
     with closing(Relay(office.port)) as line:
         for name in ("amal", "basim"):
             office.meets(name, line.port)
@@ -84,23 +114,24 @@ def test_what_exited_with_0_survives_everything(office: Office, seed: int) -> No
             workers = [Worker(office, name, seed * 100 + round_, families) for name in ("amal", "basim")]
             for worker in workers:
                 worker.start()
-            while any(worker.is_alive() for worker in workers):
+            for turn in count():
                 line.cut_up, line.cut_down = chance.choice(
                     [(None, None), (chance.randrange(3_000), None), (None, chance.randrange(4_000))]
                 )
-                time.sleep(chance.uniform(0.2, 0.8))
-                if chance.random() < 0.2:
+                if turn % 5 == 3:
                     office.server.kill()
                     office.server.start()
+                if not another(workers):
+                    break
             for worker in workers:
                 assert worker.complaints == [], seed
-                killed += worker.killed
+                assert spread(worker.hits), seed
                 for record, values in worker.saved.items():
                     acknowledged.setdefault(record, []).extend(values)
+            assert turn > 3, "the server was killed, too"
         line.whole()
         for name in ("amal", "basim", "samar", "amal", "basim"):
             assert office.json(name, "sync")["digest"] == "equal", seed
-    assert killed > 0
     assert acknowledged
     for record, values in acknowledged.items():
         written = {
