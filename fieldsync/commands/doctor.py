@@ -96,7 +96,7 @@ def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
     except errors.NoStore:
         yield _finding("store", "warn", reason="none", folder=str(folder))
     except errors.FieldsyncError as fault:
-        yield _finding("store", "bad", exit=fault.exit, reason=fault.code)
+        yield _finding("store", "bad", exit=fault.exit, reason=fault.code, **fault.facts)
     if not any(one["check"] == "clock" or one["state"] == "bad" for one in asked):
         yield _own_clock(max((one.synced or 0 for one in servers), default=0))
     if not any(one["state"] == "good" for one in asked):

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fieldsync.core import names
-from fieldsync.core.spelling import likeness, parts
+from fieldsync.core.spelling import ALIKE, likeness, parts
 
 Name = tuple[str, ...]
 NOTHING: Name = ()
 _MOST = 8  # aliases that are read: each is compared with each of another record's
-_ALIKE = 0.7  # from it on a word may be the same name, spelt otherwise
 _WHOLE = 2  # words that may be a given and a family name
 
 
@@ -55,4 +54,4 @@ def _rather(word: Name, one: Name, other: Name) -> bool:
     if not word or not one or (other and names.skeleton(word[0]) == names.skeleton(other[0])):  # mostly, and soon seen
         return False
     like = likeness(word, one)
-    return like >= _ALIKE and like > (likeness(word, other) if other else 0.0)
+    return like >= ALIKE and like > (likeness(word, other) if other else 0.0)

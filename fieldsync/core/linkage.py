@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from fieldsync.core import births, names
 from fieldsync.core.births import Birth
 from fieldsync.core.known_as import NOTHING, Name, Reading, readings
-from fieldsync.core.spelling import SPELT, likeness, parts
+from fieldsync.core.spelling import ALIKE, SPELT, likeness, parts
 
 LIKELY = 0.5
 """From this score on two records are likely one; below it, down to WORTH, they are worth a look."""
@@ -27,13 +27,12 @@ _NONE: frozenset[str] = frozenset()
 
 _LIKELY_AT = 7.0  # the weight at which LIKELY stands
 _STEEP = 0.45
-_BAR = 0.7  # below it two given names are two names
 _LINEAGE = 8.0
 _SWAP = 1.5
 _ALIAS = 7.8  # what another name than the own costs: with a brother's parents it is not enough, the birth must agree
 
 # likeness at least → weight, the last for what is less alike
-_GIVEN = ((1.0, 4.4), (0.9, 3.8), (0.79, 2.2), (_BAR, 0.4))
+_GIVEN = ((1.0, 4.4), (0.9, 3.8), (0.79, 2.2), (ALIKE, 0.4))
 _FATHER = ((1.0, 3.2), (0.9, 2.8), (0.74, 1.6), (0.6, -0.5), (0.0, -4.0))
 _GRANDFATHER = ((1.0, 2.0), (0.9, 1.8), (0.74, 1.0), (0.6, -0.3), (0.0, -2.5))
 _FAMILY = ((1.0, 2.8), (0.9, 2.4), (0.74, 1.4), (0.6, -0.5), (0.0, -3.0))
@@ -278,7 +277,7 @@ def _is_another(one: Person, other: Reading | None) -> bool:
     """Say whether this is another name than the given one, not that misspelt: it may be a brother's as well."""
     if other is None or other.why == "latin" or not (other.given and one.given):
         return False
-    return likeness(other.given, one.given) < _BAR
+    return likeness(other.given, one.given) < ALIKE
 
 
 def _told(one: Person, other: Reading | None) -> Person:
@@ -305,14 +304,14 @@ def _named(a: Person, b: Person, reasons: list[Reason]) -> Named | None:
         given = father = crossed
         cost = _SWAP
         reasons.append("swapped")
-    if given < _BAR:
+    if given < ALIKE:
         return None
     grandfather, family = _both(a.grandfather, b.grandfather), _both(a.family, b.family)
-    if not cost and father is not None and father < _BAR:
+    if not cost and father is not None and father < ALIKE:
         for other, known in (("grandfather", grandfather), ("family", family)):
             theirs, ours = getattr(b, other), getattr(a, other)
             ends = [one for one in (_both(a.father, theirs), _both(ours, b.father)) if one is not None]
-            if ends and min(ends) > _GIVEN[2][0] and (known is None or known < _BAR):
+            if ends and min(ends) > _GIVEN[2][0] and (known is None or known < ALIKE):
                 father, cost = min(ends), _SWAP
                 grandfather, family = (None, family) if other == "grandfather" else (grandfather, min(ends))
                 reasons.append("swapped")
@@ -336,7 +335,13 @@ def _both(a: Name, b: Name) -> float | None:
 
 def _weigh(table: tuple[tuple[float, float], ...], like: float, name: str, reasons: list[Reason]) -> float:
     reasons.append(
-        name if like == 1 else f"{name}_spelt" if like >= SPELT else f"{name}_like" if like >= _BAR else f"{name}_other"
+        name
+        if like == 1
+        else f"{name}_spelt"
+        if like >= SPELT
+        else f"{name}_like"
+        if like >= ALIKE
+        else f"{name}_other"
     )
     return next((weight for least, weight in table if like >= least), table[-1][1])
 

@@ -7,6 +7,7 @@ from rapidfuzz.distance import OSA
 from fieldsync.core import names
 
 SAME, SPELT = 1.0, 0.96  # folded equal; the same consonants, and vowels that do not contradict each other
+ALIKE = 0.7  # from it on two names may be one, spelt otherwise; below it they are two
 _ONE_VOWEL, _VOWELS = 0.72, 0.45  # what is left when one written vowel contradicts (Hassan, Hussein), or several
 _ACROSS = 0.95
 _LONG = ("ee", "ei", "ie", "oo")

@@ -18,6 +18,8 @@ def show(out: Terminal, found: list[Finding]) -> None:
             facts["free"] = size(facts["free"])
         if "off_ms" in facts:
             facts["off"] = f"{facts['off_ms'] / 60_000:+.0f}"
+        if "part" in facts:
+            facts["part"] = words.Shown(out.phrase(f"thing_{facts['part']}"))
         if "form" in facts:
             facts["form"] = words.Shown(out.phrase(f"doctor_form_{facts['form']}"))
         key = _key(one)

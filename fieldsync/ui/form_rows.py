@@ -12,6 +12,7 @@ from textual.widgets import Input, TextArea
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema.model import Field
+from fieldsync.ui import words
 from fieldsync.ui.filling import Filling, matching, parts_of, refused
 from fieldsync.ui.papers import Paper
 from fieldsync.ui.pen import ACCENT, BAD, QUIET, WARN, Part, Pen
@@ -84,9 +85,8 @@ class Question(Horizontal):
         return [self.pen.line([Part(label, style or QUIET), mark], width - 1)]
 
     def _members(self, width: int) -> list[Text]:
-        words = [self.field.words(one, self.filling.lang) for one in self.members]
-        comma = "، " if self.pen.mirrored else ", "
-        return self.pen.lines(comma.join(words), width) if words else []
+        told = [self.field.words(one, self.filling.lang) for one in self.members]
+        return self.pen.lines(words.comma(self.filling.lang).join(told), width) if told else []
 
     def need(self, needed: bool) -> None:
         """Show whether it is needed."""

@@ -31,8 +31,8 @@ def _reason(out: Tables, kind: Type | None, code: str) -> Shown:
 
 
 def percent(score: float) -> str:
-    """A score as people read it."""
-    return f"{score * 100:.0f} %"
+    """A score as people read it; without a space, for in an Arabic line the sign would leave its number."""
+    return f"{score:.0%}"
 
 
 def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:

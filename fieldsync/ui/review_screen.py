@@ -355,5 +355,5 @@ class ReviewScreen(Drawn):
 
     def _looked(self, done: int, total: int | None) -> None:
         if self._looking is not None:
-            self._looking = f" {100 * done // (total or 1)} %"
+            self._looking = f" {100 * done // (total or 1)}%"
             self.query_one("#head", Paper).renew()
