@@ -4,6 +4,7 @@ Such a file is not encrypted. Fields of the highest sensitivity never go into on
 decides reviews asks for them. What was deleted, or turned out to be another record, stays behind.
 """
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from fieldsync import errors
 from fieldsync.exchange import writers
 from fieldsync.exchange.writers import Plan, Table
 from fieldsync.schema.model import Field, Type
+from fieldsync.schema.values import is_id
+from fieldsync.store import Tx
 from fieldsync.store.contract import Progress
 from fieldsync.sync import read
 from fieldsync.sync.node import DECIDERS, Node
@@ -23,6 +26,7 @@ SECRET = 4  # the sensitivity from which on a field stays in the store
 SENSITIVE = 3  # and from which on it goes out only when asked for
 ALL = "all"
 _STEP = 500
+_CODES = 100_000  # kept in memory
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
     conditions = [read.selection(kind, wish.where) for kind in kinds]
     with node.store.read() as tx:
         counts = tx.counts()
+    labels = wish.labels and ending not in writers.AS_STORED
+    codes = _Codes()
     total = sum(counts.get(name, 0) for name in names)
     done = 0
 
@@ -68,7 +74,8 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
                 done += 1
                 if progress is not None and done % _STEP == 0:
                     progress(done, total, "writing")
-                yield shower.record(row)
+                record = shower.record(row)
+                yield codes.put_in(tx, kind, record) if labels else record
 
     tables = [
         Table(kind, fields, records(kind, found), counts.get(kind.name, 0))
@@ -76,7 +83,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
     ]
     _written(
         out,
-        lambda draft: write(draft, Plan(tables, lang=wish.lang, labels=wish.labels and ending not in writers.SEVERAL)),
+        lambda draft: write(draft, Plan(tables, wish.lang, labels=labels)),
     )
     kept = {(kind.name, one.name) for kind, fields in zip(kinds, chosen, strict=True) for one in fields}
     many = len(kinds) > 1
@@ -87,6 +94,30 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
         if one.sensitivity >= SENSITIVE and (kind.name, one.name) not in kept
     ]
     return {"file": str(out), "types": names, "records": done, "left_out": left_out}
+
+
+class _Codes(dict[str, str]):
+    """The codes of records that others point at: what people know them by."""
+
+    def put_in(self, tx: Tx, kind: Type, record: Json) -> Json:
+        """Return a record with codes in place of the ids that it points at; an id that is not here stays."""
+        fields = record["fields"]
+        for name in fields.keys() & {one.name for one in kind.fields.values() if one.type == "ref"}:
+            value = fields[name]
+            several = value if isinstance(value, list) else [value]
+            self._look_up(tx, several)
+            known = [self.get(one, one) for one in several]
+            fields[name] = known if isinstance(value, list) else known[0]
+        return record
+
+    def _look_up(self, tx: Tx, values: Sequence[object]) -> None:
+        if len(self) > _CODES:
+            self.clear()
+        wanted = {one for one in values if isinstance(one, str) and is_id(one) and one not in self}
+        for row in tx.rows(uuid.UUID(one).bytes for one in wanted).values() if wanted else ():
+            self[str(uuid.UUID(bytes=row.state.record))] = row.code or str(uuid.UUID(bytes=row.state.record))
+        for one in wanted:
+            self.setdefault(one, one)
 
 
 def _written(out: Path, write: Callable[[Path], None]) -> None:

@@ -24,5 +24,6 @@ def tag(field: Field) -> str:
     """Return a field's hashtag: its own, or one made from its type and name."""
     if field.hxl:
         return field.hxl
+    kind = "#description" if field.or_text else _BY_TYPE.get(field.type, "#description")
     plural = "+list" if field.kind == "set" else ""
-    return f"{_BY_TYPE.get(field.type, '#description')}{plural}+{field.name}"
+    return f"{kind}{plural}+{field.name}"

@@ -19,6 +19,10 @@ from fieldsync.store import Tx
 
 ID, CODE, UNIT = "id", "code", "unit"
 SYSTEM = (ID, CODE, UNIT)
+OWN_LABELS = {  # of the columns that every record has
+    "en": {ID: "Id", CODE: "Code", UNIT: "Unit", "updated": "Updated"},
+    "ar": {ID: "المعرّف", CODE: "الرمز", UNIT: "الوحدة", "updated": "آخر تعديل"},
+}
 # columns of an export, and of a file of rejected rows, that say nothing to import
 LEFT_OUT = frozenset(
     {
@@ -32,6 +36,7 @@ LEFT_OUT = frozenset(
         "rejected_row",
         "rejected_field",
         "rejected_reason",
+        *(words["updated"] for words in OWN_LABELS.values()),
     }
 )
 _CLOSE = 0.75
@@ -243,6 +248,9 @@ def _names(kind: Type) -> dict[str, str]:
                     for word in {choice.code, *map(_key, choice.label.values())}:
                         note(f"{_key(head)}/{_key(word)}", f"{field.name}/{choice.code}")
     known = {label: name for label, name in known.items() if label not in twice}
+    for words in OWN_LABELS.values():
+        for name in SYSTEM:
+            known.setdefault(_key(words[name]), name)  # a field's own label counts first
     return known | {name: name for name in (*kind.fields, *SYSTEM)}
 
 

@@ -129,6 +129,7 @@ class _Importer:
         self._names: tuple[str, ...] = ()
         self._columns: list[Column] = []
         self._memory: dict[str, Memory] = {}
+        self._worded = {f.name: normaliser(f, tx, node.schema) for f in kind.fields.values() if f.or_text}
         self._past = frozenset(one.name for one in kind.fields.values() if one.past)
         self._ruled = bool(steps.guarded(kind)) or any(one.rule or one.over for one in kind.fields.values())
         self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
@@ -178,8 +179,6 @@ class _Importer:
         """What a file leaves behind that was taken, with its columns understood as they are now."""
         columns = repr((self._kind.name, self._outcome.key, sorted(self._outcome.columns.items())))
         return f"taken/{hashlib.sha256(self._print + columns.encode('utf-8', 'replace')).hexdigest()[:24]}"
-
-    # --- one batch ---
 
     def take(self, headers: Sequence[str], first: int, rows: list[Row], *, dry: bool) -> None:
         """Judge rows and, unless `dry`, save them."""
@@ -365,6 +364,11 @@ class _Importer:
         sets = {n: v for n, v in fields.items() if self._kind.fields[n].kind == "set"}
         return {n: v for n, v in fields.items() if n not in sets}, sets
 
+    def _is_same(self, name: str, given: object, stored: object) -> bool:
+        """Say whether a field has a value already; words for a record say the same as its id."""
+        worded = self._worded.get(name)
+        return names.same(given, stored) or (worded is not None and names.same(given, worded(stored)))
+
     def _changed(self, row: Stored, fields: dict[str, Any], unit: str) -> Draft | None:
         """Return the draft of what a row changes in a record that is here; None when that is nothing."""
         if row.state.type != self._kind.name:
@@ -373,7 +377,7 @@ class _Importer:
         if (unit and unit not in here) or not any(map(self._finder.allowed, here)):
             raise errors.IllegalValue(field=UNIT, reason="unit")
         plain, sets = self._parted(
-            {n: v for n, v in fields.items() if v is not None and not names.same(v, row.doc.get(n))}
+            {n: v for n, v in fields.items() if v is not None and not self._is_same(n, v, row.doc.get(n))}
         )
         changes: dict[str, Value] = {}
         if plain:

@@ -29,6 +29,7 @@ _PIECE = 1024 * 1024
 _MERGED = re.compile(rb"""mergeCell\s[^>]{0,100}?ref=["']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})["']""")
 _WHOLE_TAG = 200  # bytes at most
 MAX_MERGED = 100_000
+_NO_TITLE = re.compile(r"[\\*?:/\[\]\x00-\x1f]")  # what a sheet's name cannot hold
 FAULTS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"})
 
 Row = Sequence[Any]
@@ -226,7 +227,7 @@ def write(path: Path, title: str, heads: Sequence[Row], rows: Iterable[Row], *, 
     from openpyxl.styles import Font
 
     book = New(write_only=True)
-    sheet = book.create_sheet(title[:31])
+    sheet = book.create_sheet(_NO_TITLE.sub(" ", title).strip(" '")[:31] or None)
     sheet.sheet_view.rightToLeft = rtl
     sheet.freeze_panes = f"A{len(heads) + 1}"
 

@@ -16,17 +16,16 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange import hxl
+from fieldsync.exchange.mapping import OWN_LABELS
 from fieldsync.schema.model import Field, Type
 
 Json = dict[str, Any]
 Lists = dict[tuple[str, ...], str]  # the codes of a list of choices, and the table that it is in
 SEVERAL = (".db", ".sqlite")  # files that hold several tables
+AS_STORED = (*SEVERAL, ".jsonl")  # for programs: never with words in place of codes
 _ROWS = 1_048_000  # of a sheet
 _BATCH = 1_000
-_WORDS = {  # the columns that every record has
-    "en": {"id": "Id", "code": "Code", "unit": "Unit", "updated": "Updated", True: "yes", False: "no"},
-    "ar": {"id": "المعرّف", "code": "الرمز", "unit": "الوحدة", "updated": "آخر تعديل", True: "نعم", False: "لا"},
-}
+_TRUTH = {"en": {True: "yes", False: "no"}, "ar": {True: "نعم", False: "لا"}}
 
 
 class Table(NamedTuple):
@@ -52,7 +51,7 @@ class Plan:
 
     def heads(self) -> list[str]:
         """The columns' labels; those that two fields share say which is which."""
-        words = _WORDS[self.lang]
+        words = OWN_LABELS[self.lang]
         labels = [one.label.get(self.lang, one.name) for one in self.tables[0].fields]
         shown = [
             f"{label} ({one.name})" if labels.count(label) > 1 else label
@@ -84,7 +83,7 @@ class Plan:
                 str(self.value(field, one)) for one in value
             )
         if isinstance(value, bool) and self.labels:
-            return _WORDS[self.lang][value]
+            return _TRUTH[self.lang][value]
         return field.words(value, self.lang) if self.labels and field.choices and value is not None else value
 
 
@@ -153,7 +152,7 @@ def _sqlite(path: Path, plan: Plan) -> None:
         for table in plan.tables:
             for one in table.fields:
                 if one.choices and one.codes not in lists:
-                    lists[one.codes] = _list_name(db, one, lists)
+                    lists[one.codes] = _list_name(db, table.kind, one, lists)
         for table in plan.tables:
             _create(db, table)
         # tables may point at each other
@@ -164,8 +163,10 @@ def _sqlite(path: Path, plan: Plan) -> None:
         db.close()
 
 
-def _list_name(db: Any, field: Field, lists: Lists) -> str:
+def _list_name(db: Any, kind: Type, field: Field, lists: Lists) -> str:
     name = f"choices_{field.name}"
+    if name in lists.values():
+        name = f"choices_{kind.name}_{field.name}"
     while name in lists.values():
         name += "_"
     db.table(name).create({"code": str, "en": str, "ar": str}, pk="code")
@@ -222,7 +223,7 @@ def _target(field: Field, lists: Lists, present: set[str]) -> tuple[str, str] | 
     """The table and column that a field's values are found in."""
     if field.choices and field.type != "paper":
         return lists[field.codes], "code"
-    if field.type == "ref" and len(field.to) == 1 and field.to[0] in present:
+    if field.type == "ref" and not field.or_text and len(field.to) == 1 and field.to[0] in present:
         return field.to[0], "id"
     return None
 

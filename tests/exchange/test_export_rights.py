@@ -1,0 +1,70 @@
+"""Files out: read by people and by other programs, and in again as nothing new."""
+
+import csv
+import sqlite3
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from fieldsync.exchange import export, tabular, workbook
+from fieldsync.exchange.export import Wish
+from fieldsync.sync import read, save
+from fieldsync.sync.read import uuid_text
+from fieldsync.sync.save import Changes
+from tests.conftest import Cast
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str) -> None:
+    """With --labels a file names records by their codes and columns by their labels, its own too; imported, it changes nothing."""
+    home = save.add(people.amal, "household", Changes(set={"family_name": "علي", "displacement": "idp"}))
+    code = read.show(people.amal, uuid_text(home))["code"]
+    save.add(people.amal, "person", Changes(set={"given": "أمل", "household": uuid_text(home), "sex": "f"}))
+    path = tmp_path / "out.csv"
+    export.export(people.amal, "person", path, Wish(labels=True, lang=lang))
+    label = people.amal.schema.type("person").field("household").label[lang]
+    assert [row[label] for row in _rows(path)] == [code]
+    told = tabular.import_file(people.amal, path, "person")
+    assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 1)
+
+
+def test_words_that_became_a_record_are_the_same(people: Cast, tmp_path: Path) -> None:
+    """A place written in words before the list of places had it: the export in again does not turn one into the other."""
+    save.add(people.samar, "household", Changes(set={"family_name": "علي", "location": "قرية الزهراء"}), unit="LAT/JBL")
+    save.add(people.samar, "location", Changes(set={"name_ar": "قرية الزهراء", "level": 5}), unit="LAT")
+    path = tmp_path / "out.csv"
+    export.export(people.samar, "household", path)
+    told = tabular.import_file(people.samar, path, "household")
+    assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 1)
+
+
+def test_foreign_keys_hold_where_words_may_stand(people: Cast, tmp_path: Path) -> None:
+    """A field that takes words is no foreign key; each list of choices has a name that says whose it is."""
+    home = save.add(people.amal, "household", Changes(set={"family_name": "علي", "location": "قرية لا نعرفها"}))
+    save.add(people.amal, "location", Changes(set={"name_ar": "جبلة", "level": 5}))
+    save.add(people.amal, "person", Changes(set={"given": "أمل", "household": uuid_text(home)}))
+    path = tmp_path / "out.sqlite"
+    export.export(people.amal, "household,person,location,referral,case", path)
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    lists = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'choices_%'")}
+    db.close()
+    assert {"choices_state", "choices_referral_state", "choices_case_state"} <= lists
+    assert not [name for name in lists if name.endswith("_")]
+
+
+def test_a_sheet_may_be_called_anything(tmp_path: Path) -> None:
+    """A form's label is no sheet's name: what Excel forbids in one is left out, and a formula in a header stays text."""
+    for title in ("Boys/Girls [5-17]?", "'", "", "س" * 60):
+        path = tmp_path / "out.xlsx"
+        workbook.write(path, title, [["=1+1"]], [["+1"]])
+        sheet = openpyxl.load_workbook(path).active
+        assert sheet is not None
+        assert (sheet["A1"].data_type, sheet["A2"].data_type) == ("s", "s")
+        assert sheet.title
