@@ -20,6 +20,8 @@ FieldsyncError                      exit  status
 Facts never hold a field's value or a person's name: errors travel into logs.
 """
 
+import errno
+
 
 class FieldsyncError(Exception):
     """Base of every error of ours; `facts` are plain JSON values for the words at the edge."""
@@ -47,6 +49,11 @@ class DiskFull(Fault):
 
     code = "disk_full"
     status = 507
+
+
+def unwritten(fault: OSError, name: str) -> "FieldsyncError":
+    """Return why a file could not be written: the disk is full, or it may not be written there."""
+    return DiskFull() if fault.errno == errno.ENOSPC else BadFile(file=name, reason="unwritable")
 
 
 class Unexpected(Fault):

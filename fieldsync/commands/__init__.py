@@ -1,6 +1,5 @@
 """Parse, call, show. Here: what every command is given: where the store is, how it opens, who is told and how."""
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -136,9 +135,7 @@ def new_folder(ctx: typer.Context) -> Iterator[Path]:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as fault:
-        if fault.errno == errno.ENOSPC:
-            raise errors.DiskFull from fault
-        raise errors.BadFile(file=str(folder), reason="unwritable") from fault
+        raise errors.unwritten(fault, str(folder)) from fault
     try:
         yield folder
     except BaseException:

@@ -5,7 +5,7 @@ decides reviews asks for them. What was deleted, or turned out to be another rec
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +66,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
     total = sum(counts.get(name, 0) for name in names)
     done = 0
 
-    def records(kind: Type, found: Json) -> Iterator[Json]:
+    def records(kind: Type, found: Json) -> Generator[Json]:
         nonlocal done
         with node.store.read() as tx:
             shower = read.Shower(node, tx)
@@ -81,10 +81,12 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
         Table(kind, fields, records(kind, found), counts.get(kind.name, 0))
         for kind, fields, found in zip(kinds, chosen, conditions, strict=True)
     ]
-    _written(
-        out,
-        lambda draft: write(draft, Plan(tables, wish.lang, labels=labels)),
-    )
+    plan = Plan(tables, wish.lang, labels=labels)
+    try:
+        _written(out, lambda draft: write(draft, plan))
+    finally:
+        for table in tables:  # one that was not read to its end reads the store still
+            table.records.close()
     kept = {(kind.name, one.name) for kind, fields in zip(kinds, chosen, strict=True) for one in fields}
     many = len(kinds) > 1
     left_out = [
@@ -130,7 +132,7 @@ def _written(out: Path, write: Callable[[Path], None]) -> None:
     except OSError as fault:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
-        raise errors.BadFile(file=out.name, reason="unwritable") from fault
+        raise errors.unwritten(fault, out.name) from fault
     except BaseException:
         with suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -20,4 +20,4 @@ def put(folder: Path, texts: Mapping[str, str]) -> None:
     except OSError as fault:
         for path in written:
             path.unlink(missing_ok=True)
-        raise errors.BadFile(file=str(folder), reason="unwritable") from fault
+        raise errors.unwritten(fault, str(folder)) from fault

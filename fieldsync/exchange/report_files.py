@@ -95,4 +95,4 @@ def write(out: Path, content: bytes) -> None:
     try:
         write_file(out, content)
     except OSError as fault:
-        raise errors.BadFile(file=out.name, reason="unwritable") from fault
+        raise errors.unwritten(fault, out.name) from fault

@@ -225,6 +225,7 @@ def write(path: Path, title: str, heads: Sequence[Row], rows: Iterable[Row], *, 
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
     from openpyxl.styles import Font
+    from openpyxl.writer.excel import ExcelWriter
 
     book = New(write_only=True)
     sheet = book.create_sheet(_NO_TITLE.sub(" ", title).strip(" '")[:31] or None)
@@ -258,7 +259,12 @@ def write(path: Path, title: str, heads: Sequence[Row], rows: Iterable[Row], *, 
         sheet.append([cell(value) for value in row])
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        book.save(file)
+        archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+        try:
+            ExcelWriter(book, archive).save()
+        except OSError:
+            archive.fp = None  # or it would be ended when it is forgotten, in a file that is closed by then
+            raise
 
 
 def _letters(number: int) -> str:

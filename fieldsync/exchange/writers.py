@@ -5,7 +5,7 @@ import datetime as dt
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,7 +33,7 @@ class Table(NamedTuple):
 
     kind: Type
     fields: Sequence[Field]
-    records: Iterator[Json]
+    records: Generator[Json]
     most: int
 
 
@@ -159,6 +159,10 @@ def _sqlite(path: Path, plan: Plan) -> None:
         db.add_foreign_keys([key for table in plan.tables for key in _keys(table, lists, present)])
         for table in plan.tables:
             _fill(db, table, plan)
+    except sqlite3.OperationalError as fault:
+        if "full" in str(fault):
+            raise errors.DiskFull from fault
+        raise
     finally:
         db.close()
 

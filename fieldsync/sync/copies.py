@@ -46,7 +46,7 @@ def backup(node: Node, file: Path) -> dict[str, Any]:
             os.fsync(made.fileno())
         draft.replace(file)
     except OSError as fault:
-        raise _unwritable(fault, file) from fault
+        raise errors.unwritten(fault, file.name) from fault
     finally:
         _remove(parts)
     at = stamp.text(node.clock() << stamp.COUNTER_BITS)
@@ -87,7 +87,7 @@ def restore(file: Path, home: Path, unlock: Unlock) -> dict[str, Any]:
         nodes.write_file(home / SLOTS, slots)
     except OSError as fault:
         _remove(parts)
-        raise _unwritable(fault, home) from fault
+        raise errors.unwritten(fault, home.name) from fault
     except BaseException:
         _remove(parts)
         raise
@@ -119,11 +119,3 @@ def _part(tar: tarfile.TarFile, name: str) -> IO[bytes]:
     if part is None:
         raise KeyError(name)
     return part
-
-
-def _unwritable(fault: OSError, path: Path) -> errors.FieldsyncError:
-    import errno
-
-    if fault.errno == errno.ENOSPC:
-        return errors.DiskFull()
-    return errors.BadFile(file=path.name, reason="unwritable")

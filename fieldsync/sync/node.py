@@ -5,6 +5,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,13 +175,18 @@ def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callab
 def write_file(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all, readable by its owner only, and have it on the disk."""
     draft = path.with_name(path.name + ".new")
-    with open(  # noqa: PTH123 - a path's own open takes no permissions
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-    ) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with open(  # noqa: PTH123 - a path's own open takes no permissions
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def write_identity(

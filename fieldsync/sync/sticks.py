@@ -4,7 +4,6 @@ A bundle is read twice: first everything in it is proved, and nothing done; then
 each proved again. Nothing of it is ever plain on a disk or whole in memory.
 """
 
-import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -181,9 +180,7 @@ def _write(
         except OSError as fault:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
-            if fault.errno == errno.ENOSPC:
-                raise errors.DiskFull from fault
-            raise errors.BadFile(file=file.name, reason="unwritable") from fault
+            raise errors.unwritten(fault, file.name) from fault
         except BaseException:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)

@@ -24,7 +24,6 @@ from fieldsync.ui.rosters import Member, Roster, asked_of_tie, documents, new_me
 from fieldsync.ui.tables import Tables
 
 _OPTIONS = 5  # lines of what there is to choose
-_KEEP_EVERY = 1.0  # seconds between two looks whether a draft has changed
 
 
 class FormScreen(Screen[bool]):

@@ -41,9 +41,17 @@ def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp
 
 def run(app: FormApp) -> bytes:
     """Show a form until it is saved; leaving it is KeyboardInterrupt."""
-    saved = app.run(mouse=False)
+    try:
+        saved = app.show()
+    except Exception:
+        _tell_what_is_kept(app)
+        raise
     if saved is None:
-        if drafts.kept(app.node, app.draft) is not None:
-            app.out.say("draft_is_kept")
+        _tell_what_is_kept(app)
         raise KeyboardInterrupt
     return saved
+
+
+def _tell_what_is_kept(app: FormApp) -> None:
+    if drafts.kept(app.node, app.draft) is not None:
+        app.out.say("draft_is_kept")

@@ -1,21 +1,22 @@
 """The form of `add` and `edit` on a full screen: it keeps a draft, warns of what may be there already, and saves."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from textual import work
-from textual.app import App
 from textual.screen import Screen
 
 from fieldsync import errors
 from fieldsync.sync import drafts, duplicates
 from fieldsync.sync.node import Node
-from fieldsync.ui import form_drafts, look, pairs, words
+from fieldsync.ui import form_drafts, pairs, words
 from fieldsync.ui.cards import when_ms
 from fieldsync.ui.dialogs import Agree, Choose
 from fieldsync.ui.filling import Filling
 from fieldsync.ui.form_parts import Sheet
 from fieldsync.ui.form_screen import FormScreen
+from fieldsync.ui.full_screen import FullScreen
 from fieldsync.ui.pen import QUIET, Part
 from fieldsync.ui.rosters import Roster
 from fieldsync.ui.tables import Tables
@@ -49,18 +50,31 @@ class RecordScreen(FormScreen):
                 if changed:
                     self.say(self.out.phrase("draft_changed", fields=self.out.several(changed)))
             elif answer == "n":
-                drafts.throw_away(self.node, self._form.draft)
+                self._throw_away()
 
         title = self.out.phrase("draft_found", at=when_ms(left["at"]), n=form_drafts.count(left))
         answers = [("Enter", "enter", "draft_take"), ("n", "ى", "draft_drop")]
         self.app.push_screen(Choose(self.pen, title, answers), answered)
 
-    def keep(self) -> None:
-        """Keep the draft, if it is another than the one kept."""
+    def keep(self) -> bool:
+        """Keep the draft, if it is another than the one kept; where that cannot be, say so."""
         now = form_drafts.made(self)
-        if now != self._kept:
-            self._kept = now
+        if now == self._kept:
+            return True
+        try:
             drafts.keep(self.node, self._form.draft, now)
+        except errors.FieldsyncError as fault:
+            screen = self.app.screen  # a member's form may stand before this one
+            why = words.explain(fault, self.out.lang, self.node.schema)[0]
+            (screen if isinstance(screen, FormScreen) else self).say(self.out.phrase("draft_not_kept", why=why))
+            return False
+        self._kept = now
+        return True
+
+    def _throw_away(self) -> None:
+        """Forget the draft; one that cannot be forgotten is offered again."""
+        with contextlib.suppress(errors.FieldsyncError):
+            drafts.throw_away(self.node, self._form.draft)
 
     def finish(self) -> None:
         """What follows when all is legal."""
@@ -87,32 +101,27 @@ class RecordScreen(FormScreen):
     async def _leave(self) -> None:
         """Leave: keep what was typed, or throw it away."""
         if not (self.sheets[0].filling.touched or self.members):
-            drafts.throw_away(self.node, self._form.draft)
+            self._throw_away()
             self.app.exit(None)
             return
         answers = [("Enter", "enter", "draft_keep"), ("x", "ء", "draft_drop"), ("Esc", "escape", "draft_go_on")]
         answer = await self.app.push_screen_wait(Choose(self.pen, self.out.phrase("draft_leave"), answers))
-        if answer == "Enter":
-            self.keep()
-            self.app.exit(None)
-        elif answer == "x":
-            drafts.throw_away(self.node, self._form.draft)
+        if answer == "x":
+            self._throw_away()
+        if answer == "x" or (answer == "Enter" and self.keep()):
             self.app.exit(None)
 
     def action_break_off(self) -> None:
         """Leave at once; the draft stays."""
-        self.keep()
-        self.app.exit(None)
+        if self.keep():
+            self.app.exit(None)
 
 
 Save = Callable[[RecordScreen], bytes]
 
 
-class FormApp(App[bytes | None]):
+class FormApp(FullScreen[bytes | None]):
     """`add` or `edit` on a terminal; ends with the id of what was saved, None when it was left."""
-
-    CSS = look.ALL
-    ENABLE_COMMAND_PALETTE = False
 
     def __init__(
         self,

@@ -3,24 +3,21 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
 from fieldsync.sync import queue
 from fieldsync.sync.node import Node
 from fieldsync.sync.queue import Waiting
-from fieldsync.ui import look
+from fieldsync.ui.full_screen import FullScreen
 from fieldsync.ui.narrowing import Narrowed
 from fieldsync.ui.review_screen import Looks, ReviewScreen
 from fieldsync.ui.tables import Tables
 
 
-class ReviewApp(App[None]):
+class ReviewApp(FullScreen[None]):
     """`review` on a terminal."""
 
-    CSS = look.ALL
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
@@ -43,5 +40,5 @@ def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: s
     """Show the screen until somebody leaves it; say what came of it."""
     out.of(node)
     app = ReviewApp(node, out, Narrowed(unit, type, field), looks=lambda progress: queue.pairs(node, progress=progress))
-    app.run(mouse=False)
+    app.show()
     out.say("review_done", decided=app.review.walk.decided, left=app.review.walk.left())

@@ -1,5 +1,6 @@
 """A full disk: one clear error, nothing half, and work goes on where it stopped as soon as there is room."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -66,6 +67,26 @@ def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
     assert transport.sync(amal)["digest"] == "equal"
     assert verify.check(amal)["ok"]
     amal.close()
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "xlsx", "hxl.csv", "sqlite"])
+def test_no_room_for_a_file(own_office: Office, small: Path, ending: str) -> None:
+    """Exports and reports say that the disk is full, leave nothing half there, and print no traceback."""
+    own_office.register("amal", 1_000)
+    own_office.shut("amal")
+    wanted = [("export", "household")]
+    if ending in ("csv", "xlsx"):
+        wanted.append(("report", "coverage", "--format", ending))
+    for words in wanted:
+        (small / "filler").unlink(missing_ok=True)
+        fill_up(small, 12 if words[0] == "export" else 0)
+        command = own_office.command("amal", *words, "--out", str(small / f"families.{ending}"), "--json")
+        done = subprocess.run(
+            command, env=own_office.environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.stderr == ""
+        assert json.loads(done.stdout)["error"]["code"] == "disk_full"
+        assert [one.name for one in small.iterdir() if one.name != "filler"] == []
 
 
 def test_a_server_s_disk_is_full(own_office: Office, small: Path) -> None:
