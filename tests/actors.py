@@ -1,10 +1,11 @@
-"""What the tests' own processes do: serve a headquarters, work and sync on a laptop until somebody kills them."""
+"""What the tests' own processes do: serve a headquarters, work and sync on a laptop until somebody kills them, run a command; see warm.py."""
 
 import random
 import sys
 from itertools import count
 from pathlib import Path
 
+import cli
 from fieldsync import errors
 from fieldsync.server import run
 from fieldsync.sync import save, transport
@@ -45,5 +46,10 @@ def work(home: str, seed: str) -> None:
         print(f"saved {me.head}", flush=True)  # in one piece: it may be killed between two
 
 
-if __name__ == "__main__":
-    {"serve": serve, "work": work}[sys.argv[1]](*sys.argv[2:])
+def command(*words: str) -> None:
+    """Run a command, and end as it ends."""
+    sys.argv[1:] = words
+    cli.main()
+
+
+ROLES = {"serve": serve, "work": work, "command": command}

@@ -9,8 +9,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +27,7 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.session import granted
 from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL
+from tests import warm
 
 SECRET = b"a key file's bytes, 32 of them.."
 JBL, QRD = "LAT/JBL", "LAT/QRD"
@@ -144,15 +143,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def actor(role: str, *words: str, **options: Any) -> "subprocess.Popen[str]":
-    """Start a process of tests/actors.py."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **options.pop("environment", {})}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.actors", role, *words],
-        cwd=ROOT, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
-    )  # fmt: skip
-
-
 def spent(pid: int) -> float:
     """Return the processor time that a process has taken so far, in seconds; also of one that nobody has waited for yet."""
     told = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[11:13]
@@ -166,18 +156,16 @@ class ServerProcess:
         self.home = home
         self.port = port
         self.said: list[str] = []
-        self._process: subprocess.Popen[str] | None = None
+        self._process: warm.Process | None = None
 
     def start(self) -> None:
         """Start, and wait until it listens."""
-        self._process = actor("serve", str(self.home), str(self.port))
-        assert self._process.stderr is not None
+        self._process = warm.Process("serve", str(self.home), str(self.port))
         line = self._process.stderr.readline()
         assert line.startswith("listening on"), line + self._process.stderr.read()
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
 
-    def _listen(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stderr is not None
+    def _listen(self, process: warm.Process) -> None:
         with contextlib.suppress(ValueError):  # closed while it read
             self.said.extend(process.stderr)
 
@@ -186,7 +174,6 @@ class ServerProcess:
         assert self._process is not None
         self._process.send_signal(number)
         status = self._process.wait(30)
-        assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
         return status

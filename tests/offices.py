@@ -24,7 +24,7 @@ from fieldsync.wire import messages
 from fieldsync.wire import rows as wire_rows
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
-from tests import directly, lines
+from tests import directly, lines, warm
 from tests.cast import ROOT, SECRET, ServerProcess, copy_cast, free_port, move_office, open_node, rows
 
 
@@ -106,10 +106,8 @@ class Office:
 
     def run(self, name: str, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        return subprocess.run(
-            self.command(name, *words), env=self.environment | environment, cwd=self.home, capture_output=True, text=True,
-            encoding="utf-8", check=False, timeout=60,
-        )  # fmt: skip
+        words = ("--home", str(self.home / name), *words)
+        return warm.Process("command", *words, environment=self.environment | environment, folder=self.home).end(60)
 
     def json(self, name: str, *words: str) -> Any:
         """Run a command that must succeed, and return what it told."""

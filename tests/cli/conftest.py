@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,9 +19,10 @@ from typing import Any, NamedTuple
 import pytest
 
 import cli
+from tests import warm
 from tests.cast import PEOPLE, ROOT, SECRET, free_port
 
-START_SECONDS = 20
+STOP_SECONDS = 60
 
 
 class Said(NamedTuple):
@@ -56,7 +58,7 @@ class World:
         self.environment = known | {
             "FIELDSYNC_KEY_FILE": str(folder / "key"), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "TZ": "UTC", "LANG": "C.UTF-8",
         }  # fmt: skip
-        self._server: subprocess.Popen[str] | None = None
+        self._server: warm.Process | None = None
 
     def command(self, who: str, *words: str) -> list[str]:
         """The words that run a command on somebody's computer."""
@@ -105,13 +107,8 @@ class World:
 
     def start(self) -> None:
         """Start the server, and wait until it listens."""
-        self._server = subprocess.Popen(
-            self.command("hq", "server", "run", "--listen", self.listen),
-            env=self.environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self._server.stderr is not None
+        words = ("--home", str(self.folder / "hq"), "server", "run", "--listen", self.listen)
+        self._server = warm.Process("command", *words, environment=self.environment)
         line = self._server.stderr.readline()
         assert line.startswith("listening on"), line + self._server.stderr.read()
 
@@ -119,10 +116,10 @@ class World:
         """Stop the server as a service manager does; return its exit code."""
         if self._server is None:
             return None
-        self._server.terminate()
-        code = self._server.wait(START_SECONDS)
-        assert self._server.stderr is not None
-        self._server.stderr.close()
+        self._server.send_signal(signal.SIGTERM)
+        code = self._server.wait(STOP_SECONDS)
+        for said in (self._server.stdout, self._server.stderr):
+            said.close()
         self._server = None
         return code
 

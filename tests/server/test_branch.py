@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 from fieldsync.server import upstream
+from tests import warm
 from tests.cast import ROOT, SECRET, ServerProcess, fill, found_office, free_port, open_node
 from tests.tree import office_texts
 
@@ -44,10 +43,8 @@ class Tree:
             "FIELDSYNC_KEY_FILE": str(self.home / "key"),
             "FIELDSYNC_LANG": "en",
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", "--home", str(self.home / name), *words, "--json"],
-            env=environment, cwd=self.home, capture_output=True, text=True, encoding="utf-8", check=False, timeout=60,
-        )  # fmt: skip
+        said = ("--home", str(self.home / name), *words, "--json")
+        done = warm.Process("command", *said, environment=environment, folder=self.home).end(60)
         assert done.returncode == code, done
         return json.loads(done.stdout)
 

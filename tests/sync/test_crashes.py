@@ -3,7 +3,6 @@
 import random
 import signal
 import socket
-import subprocess
 import threading
 import time
 from contextlib import suppress
@@ -17,8 +16,8 @@ from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.sync import save, transport
 from fieldsync.sync.save import Changes
-from tests import cast, directly
-from tests.cast import JBL, ServerProcess, actor, open_node, rows
+from tests import cast, directly, warm
+from tests.cast import JBL, ServerProcess, open_node, rows
 from tests.scale import LONG
 
 ROUNDS = 25 if LONG else 3
@@ -27,15 +26,14 @@ ROUNDS = 25 if LONG else 3
 class Telling:
     """Hears what a process says, line by line."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, process: warm.Process) -> None:
         self._said: list[str] = []
         self._more = threading.Condition()
         self._over = False
         self._thread = threading.Thread(target=self._hear, args=(process,), daemon=True)
         self._thread.start()
 
-    def _hear(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stdout is not None
+    def _hear(self, process: warm.Process) -> None:
         with process.stdout as said:
             for line in said:
                 with self._more:
@@ -145,7 +143,7 @@ def test_killed_at_any_moment_no_acknowledged_save_is_lost(tmp_path: Path, port:
     try:
         for round_ in range(3):
             working = {
-                name: actor("work", str(tmp_path / name), str(chance.randrange(1 << 30))) for name in cast.PEOPLE
+                name: warm.Process("work", str(tmp_path / name), str(chance.randrange(1 << 30))) for name in cast.PEOPLE
             }
             told = {name: Telling(process) for name, process in working.items()}
             for telling in told.values():
@@ -164,7 +162,6 @@ def test_killed_at_any_moment_no_acknowledged_save_is_lost(tmp_path: Path, port:
             working[victims[2]].send_signal(signal.SIGKILL)
             for name, process in working.items():
                 assert process.wait(30) == -signal.SIGKILL
-                assert process.stderr is not None
                 assert "Traceback" not in process.stderr.read()
                 process.stderr.close()
                 saved = [int(line.split()[1]) for line in told[name].lines() if line.startswith("saved ")]
