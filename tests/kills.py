@@ -6,35 +6,37 @@ the processor that a command has spent, so that whatever else the machine does m
 
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from tests.cast import spent
+from tests.warm import Process
 
 SECONDS = 120  # nothing takes so long that is not stuck
-EARLIEST, LATEST = 0.55, 0.97  # parts of a whole run: before, the program is only loaded; behind, it may be over
+EARLIEST, LATEST = 0.05, 0.95  # parts of a whole run: behind, a command may be over
 _ROUNDS, _TRIES = 5, 20
-_LOOK_SECONDS = 0.002
+_LOOK_SECONDS = 0.001
 
-Start = Callable[[], "subprocess.Popen[Any]"]
+Start = Callable[[], Process]
 
 
-def spend(process: "subprocess.Popen[Any]", seconds: float = float("inf")) -> float:
+def spend(process: Process, seconds: float = float("inf")) -> float:
     """Wait until a process has spent so much of the processor, or is over; return what it had spent."""
     begun, so_far = time.monotonic(), 0.0
-    while process.poll() is None and so_far < seconds:
-        so_far = spent(process.pid)
+    while process.returncode is None and so_far < seconds:
+        with suppress(OSError):  # it ended between the two lines
+            so_far = spent(process.pid)
         time.sleep(_LOOK_SECONDS)
         assert time.monotonic() - begun < SECONDS, "stuck"
     return so_far
 
 
-def kill(process: "subprocess.Popen[Any]", seconds: float) -> float | None:
+def kill(process: Process, seconds: float) -> float | None:
     """Kill a process when it has spent so much; return what it had spent altogether if it was over before."""
     so_far = spend(process, seconds)
-    process.kill()
+    process.send_signal(signal.SIGKILL)
     return None if process.wait(SECONDS) == -signal.SIGKILL else so_far
 
 
@@ -49,7 +51,7 @@ def all_over(
         as_before()
         process = start()
         whole = spend(process)
-        assert process.returncode == 0
+        assert process.wait(SECONDS) == 0
         for part in range(parts):
             for _ in range(_TRIES):
                 as_before()

@@ -104,10 +104,14 @@ class Office:
             "FIELDSYNC_LANG": "en",
         }
 
+    def begin(self, name: str, *words: str, **environment: str) -> warm.Process:
+        """Begin to run a command."""
+        words = ("--home", str(self.home / name), *words)
+        return warm.Process("command", *words, environment=self.environment | environment, folder=self.home)
+
     def run(self, name: str, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        words = ("--home", str(self.home / name), *words)
-        return warm.Process("command", *words, environment=self.environment | environment, folder=self.home).end(60)
+        return self.begin(name, *words, **environment).end(60)
 
     def json(self, name: str, *words: str) -> Any:
         """Run a command that must succeed, and return what it told."""

@@ -38,20 +38,22 @@ class Process:
         self.pid = self._process.pid
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        """Send it a signal, if it has not ended."""
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
-    def poll(self) -> int | None:
-        """Return how it ended, if it has; less than nothing: by which signal."""
+    @property
+    def returncode(self) -> int | None:
+        """How it ended, if it has; less than nothing: by which signal."""
         return self._process.exitcode
 
     def wait(self, timeout: float) -> int:
         """Wait until it has ended, and return how."""
         self._process.join(timeout)
-        if self._process.exitcode is None:
+        if self.returncode is None:
             raise subprocess.TimeoutExpired(self._process.name, timeout)
-        return self._process.exitcode
+        return self.returncode
 
     def end(self, timeout: float) -> "subprocess.CompletedProcess[str]":
         """Wait until it has ended, and return how, with all that it said."""

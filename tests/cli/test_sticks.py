@@ -7,7 +7,7 @@ import subprocess
 
 import pyrage
 
-from tests import kills
+from tests import kills, warm
 from tests.cast import open_node
 from tests.cli.conftest import World
 from tests.offices import Office
@@ -123,14 +123,11 @@ def test_killed_while_it_unpacks(own_office: Office) -> None:
         shutil.copytree(before, home)
         own_office.server.start()  # it works on the same store
 
-    def start() -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            own_office.command("hq", "unpack", "up.age"), env=own_office.environment, cwd=own_office.home,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+    def start() -> warm.Process:
+        return own_office.begin("hq", "unpack", "up.age")
 
     found: set[int] = set()  # how many commits were applied
-    for _ in kills.all_over(start, as_before, found, parts=4, chance=random.Random(7)):
+    for _ in kills.all_over(start, as_before, found, parts=6, chance=random.Random(7)):
         held = own_office.json("hq", "check")
         assert held["ok"]
         assert held["commits"] <= 1_000

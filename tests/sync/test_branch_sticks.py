@@ -3,8 +3,6 @@
 import os
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from fieldsync.store.contract import Grant
 from fieldsync.sync import history, read, review, save, sticks, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
-from tests import directly, kills
+from tests import directly, kills, warm
 from tests.cast import SECRET, join_directly, open_node, rows
 from tests.offices import ROOT
 from tests.scale import SCALE
@@ -312,16 +310,16 @@ def test_unpacking_is_killed_again_and_again(tree: Tree, tmp_path: Path) -> None
         shutil.rmtree(home)
         shutil.copytree(tmp_path / "before", home)
 
-    def unpack() -> subprocess.Popen[bytes]:
-        words = ["-m", "cli", "--home", str(home), "unpack", str(tmp_path / "up.age")]
-        return subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.DEVNULL)
+    def unpack() -> warm.Process:
+        words = ("--home", str(home), "unpack", str(tmp_path / "up.age"))
+        return warm.Process("command", *words, environment=environment)
 
     found: set[int] = set()  # how many records were applied
     for _ in kills.all_over(unpack, as_before, found, parts=6, chance=random.Random(7)):
         tree.nodes["hq"] = open_node(home, tree.clock)
         found.add(len(rows(tree.nodes["hq"])))
         tree.nodes["hq"].close()
-        assert unpack().wait(60) == 0
+        assert unpack().end(60).returncode == 0
         tree.nodes["hq"] = open_node(home, tree.clock)
         assert len(rows(tree.nodes["hq"])) == 60
         assert verify.check(tree.nodes["hq"])["faults"] == []

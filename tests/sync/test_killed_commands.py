@@ -3,7 +3,6 @@
 import json
 import random
 import signal
-import subprocess
 import threading
 import time
 from itertools import count, cycle
@@ -17,7 +16,7 @@ from tests.offices import Office
 from tests.scale import LONG
 
 SEEDS = range(5 if LONG else 1)
-STEPS = 20 if LONG else 9
+STEPS = 40 if LONG else 15
 ROUNDS = 3 if LONG else 1
 _MIDDLE = (kills.EARLIEST + kills.LATEST) / 2
 
@@ -62,10 +61,7 @@ class Worker(threading.Thread):
 
     def command(self, *words: str) -> Any:
         """Run a command, or kill it at some moment; return what it told if it exited with 0."""
-        process = subprocess.Popen(
-            [*self.office.command(self.who, *words), "--json"], env=self.office.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
-        )  # fmt: skip
+        process = self.office.begin(self.who, *words, "--json")
         kind = words[0]
         between = next(self._shares) if kind in self._whole else None
         if between is None:
@@ -77,10 +73,10 @@ class Worker(threading.Thread):
             self.hits.append(share)
         else:
             self._whole[kind] = over
-        out, complaints = process.communicate(timeout=60)
-        if process.returncode not in {0, 6, -signal.SIGKILL} or "Traceback" in complaints:
-            self.complaints.append(f"{words} {process.returncode} {out} {complaints}")
-        return json.loads(out) if process.returncode == 0 else None
+        said = process.end(60)
+        if said.returncode not in {0, 6, -signal.SIGKILL} or "Traceback" in said.stderr:
+            self.complaints.append(f"{words} {said}")
+        return json.loads(said.stdout) if said.returncode == 0 else None
 
 
 def spread(hits: list[float]) -> bool:

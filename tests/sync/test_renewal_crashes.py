@@ -2,16 +2,15 @@
 
 import random
 import shutil
-import subprocess
 
 from fieldsync.sync import renew, save, verify
 from fieldsync.sync.save import Changes
-from tests import kills
+from tests import kills, warm
 from tests.cast import JBL, rows
 from tests.offices import Office
 from tests.scale import LONG
 
-PARTS = 40 if LONG else 5
+PARTS = 40 if LONG else 6
 
 
 def test_killed_while_it_becomes_another_device(own_office: Office) -> None:
@@ -43,9 +42,8 @@ def test_killed_while_it_becomes_another_device(own_office: Office) -> None:
             shutil.copytree(office.home / "before" / name, office.home / name)
         office.server.start()
 
-    def start() -> "subprocess.Popen[bytes]":
-        words = office.command("clone", "sync")
-        return subprocess.Popen(words, env=office.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start() -> warm.Process:
+        return office.begin("clone", "sync")
 
     found: set[tuple[bool, bool]] = set()  # whether it has a key to become another, whether it is what it was
     for _ in kills.all_over(start, as_before, found, parts=PARTS, chance=random.Random(12)):
