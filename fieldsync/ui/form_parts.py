@@ -77,10 +77,11 @@ class Follows(Horizontal):
         yield from reversed(parts) if self._pen.mirrored else parts
 
     def _label(self, width: int) -> list[Text]:
-        return [self._pen.line(self.field.label.get(self.filling.lang) or self.field.name, width - 1, style=QUIET)]
+        label = self.field.label.get(self.filling.lang) or self.field.name
+        return [self._pen.line([Part(label, QUIET), Part("  ")], width - 1)]  # where a question has its mark
 
     def _value(self, width: int) -> list[Text]:
-        return self._pen.lines([Part("= ", QUIET), Part(self.words, GOOD)], width)
+        return [self._pen.piece([Part("= ", QUIET), Part(self.words, GOOD)], width)]  # on the side where answers stand
 
     def show(self, words: str) -> None:
         """Show a value; nothing where it is not known."""
