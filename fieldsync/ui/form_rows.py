@@ -113,6 +113,10 @@ class Question(Horizontal):
             and self.filling.odd(self.field)
         ):
             return Part(out.phrase("odd", field=out.label(self.filling.kind, self.field.name)), WARN)
+        there = self.filling.before.get(self.field.name)
+        if self.field.kind in ("tally", "log") and there:
+            n = there if isinstance(there, int) else len(there)
+            return Part(out.phrase(f"form_{self.field.kind}", n=f"{n:,}"), QUIET)
         hint = self.field.hint.get(self.filling.lang)
         kind = "form_pick" if self.filling.choices(self.field) else f"form_type_{self.field.type}"
         several = "  " + out.phrase("form_set") if self.field.kind == "set" else ""

@@ -1,6 +1,7 @@
 """The record types that come with the program."""
 
 import re
+from itertools import groupby
 
 import pytest
 
@@ -138,3 +139,11 @@ def test_values_are_shown_in_the_readers_words() -> None:
         "Female",
         "x",
     ]
+
+
+def test_a_section_comes_once_in_a_form() -> None:
+    """Questions of one section stand together: nobody reads the same heading twice."""
+    for kind in SCHEMA.types.values():
+        asked = [field.section for field in kind.fields.values() if field.kind != "derived" and field.type != "state"]
+        headings = [section for section, _ in groupby(asked)]
+        assert len(headings) == len(set(headings)), kind.name

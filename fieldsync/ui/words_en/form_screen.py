@@ -6,6 +6,8 @@ WORDS = {
     "form_add_member": "＋ Add a member",
     "form_choose": "choose one of these, or type more of it",
     "form_pick": "One of these: type a part of it, in either language, or use the arrows.",
+    "form_tally": "Counted so far: {n}. What is typed here is added to it.",
+    "form_log": "A new entry; those there are stay: {n}.",
     "form_set": "Several: Enter adds, Backspace takes the last one out.",
     "key_next": "next",
     "key_field": "next field",
