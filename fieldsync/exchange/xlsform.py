@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.exchange import toml_text
+from fieldsync.exchange import xlsform_lost as lost
 from fieldsync.exchange.workbook import check_zip
-from fieldsync.exchange.xlsform_fields import Form, Note, Question
+from fieldsync.exchange.xlsform_fields import Form
+from fieldsync.exchange.xlsform_parts import Note, Question
 from fieldsync.schema import load
 
 MAX_SURVEY, MAX_CHOICES = 5_000, 50_000  # rows
 MAX_FILE = 32 * 1024 * 1024  # bytes
+_REF = re.compile(r"\$\{([^}]*)\}")
 _ROW = re.compile(r"\[row\s*:\s*(\d+)\]\s*")
+_SHEET = re.compile(r"[Oo]n the '(\w+)' sheet")
 _LOOSE = ("rule", "relevant", "when", "pattern", "min", "max", "hxl", "filter", "formula")
 _THEIRS = {
     "rule": "constraint",
@@ -40,8 +44,9 @@ class Made(NamedTuple):
 
 def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | None = None) -> Made:
     """Return the record types of an XLSForm; `beside` are the files that a folder has already. BadFile, Usage."""
-    survey, rows = _workbook(path)
-    form = Form(survey, rows, path.stem, type, set(beside or ()))
+    survey, book = _workbook(path)
+    choices = list(book.choices or ())
+    form = Form(survey, list(book.survey or ()), path.stem, type, set(beside or ()), choices=choices)
     try:
         form.walk()
         form.rules()
@@ -49,13 +54,28 @@ def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | Non
         raise errors.BadFile(file=path.name, reason="form_deep") from fault
     if not any(kind.questions for kind in form.kinds.values()):
         raise errors.BadFile(file=path.name, reason="form_empty")
+    for sheet, row, column in lost.of_form(list(book.settings or ()), list(book.entities or ())):
+        form.notes.append(Note(sheet, row, "", column, "no_place"))
+    _titles(form, book)
     title = str(survey.get("title") or path.stem)
     comment = f"Made from {path.name}: {title}"
     return Made(_checked(path, form, comment), [kind.name for kind in form.kinds.values()], form.notes)
 
 
-def _workbook(path: Path) -> tuple[Table, list[Table]]:
-    """The form as pyxform has it, and the survey's rows. BadFile, Usage."""
+def _titles(form: Form, book: Any) -> None:
+    """Call records by what an entity's label, or an instance's name, is made of; what is of no one type is told."""
+    for sheet, rows, column in (("settings", book.settings, "instance_name"), ("entities", book.entities, "label")):
+        for number, row in enumerate(rows or (), 2):
+            names = [one.strip() for one in _REF.findall(str(row.get(column) or ""))]
+            kind = next((one for one in form.kinds.values() if names and all(name in one.raw for name in names)), None)
+            if kind is not None:
+                kind.title = list(dict.fromkeys(kind.raw[name] for name in names))
+            elif row.get(column):
+                form.notes.append(Note(sheet, number, "", column, "no_place"))
+
+
+def _workbook(path: Path) -> tuple[Table, Any]:
+    """The form as pyxform has it, and the workbook's rows. BadFile, Usage."""
     try:
         from pyxform import errors as theirs
         from pyxform import xls2json, xls2json_backends
@@ -73,6 +93,7 @@ def _workbook(path: Path) -> tuple[Table, list[Table]]:
             warnings.simplefilter("ignore")
             book = xls2json_backends.get_xlsform(str(path))
             _check_size(path, book)
+            _allow_doubles(book)
             survey = xls2json.workbook_to_json(book, fallback_form_name=path.stem, warnings=[])
     except errors.FieldsyncError:
         raise
@@ -81,13 +102,25 @@ def _workbook(path: Path) -> tuple[Table, list[Table]]:
         row = _ROW.search(said)
         why = " ".join(_ROW.sub("", said).split())[:300]
         if row is not None:
-            raise errors.BadFile(file=path.name, reason="form_row", row=int(row[1]), why=why) from fault
+            sheet = _SHEET.search(why)
+            at = {"row": int(row[1]), "sheet": sheet[1] if sheet else "survey", "why": why}
+            raise errors.BadFile(file=path.name, reason="form_row", **at) from fault
         raise errors.BadFile(file=path.name, reason="form_refused", why=why) from fault
     except Exception as fault:
         raise errors.BadFile(file=path.name, reason="form_refused", why=fault.__class__.__name__) from fault
     if survey.get("public_key"):
         raise errors.BadFile(file=path.name, reason="form_encrypted")
-    return survey, list(book.survey or ())
+    return survey, book
+
+
+def _allow_doubles(book: Any) -> None:
+    """Have choices of one name in a list read, as real forms have them: what becomes of them is told."""
+    name = "allow_choice_duplicates"
+    rows, heads = (
+        {key: value for key, value in next(iter(found or ()), {}).items() if str(key).strip().lower() != name}
+        for found in (book.settings, book.settings_header)
+    )
+    book.settings, book.settings_header = [rows | {name: "yes"}], [heads | {name: None}]
 
 
 def _check_size(path: Path, book: Any) -> None:
@@ -102,6 +135,7 @@ def _check_size(path: Path, book: Any) -> None:
 def _checked(path: Path, form: Form, comment: str) -> dict[str, str]:
     """The types' files, good as they are: a rule that our forms cannot have is left out, and told."""
     for _ in range(_ROUNDS):
+        form.without_empty()
         texts = _texts(form, comment)
         try:
             load.load_texts(texts)
@@ -139,25 +173,27 @@ def _texts(form: Form, comment: str) -> dict[str, str]:
     shared = _shared(form)
     texts: dict[str, str] = {}
     for kind in form.kinds.values():
-        if not kind.questions:
-            continue
         fields = {name: _field(one, shared) for name, one in kind.questions.items()}
-        named = [
-            n
-            for n, f in fields.items()
-            if f["type"] == "text" and f["merge"] not in ("derived", "set") and f["sensitivity"] <= 2
-        ]
+        named = [n for n, f in fields.items() if f["type"] == "text" and _is_name(f)]
         table: Table = {"version": 1, "label": kind.label, "plural": kind.label}
         if kind.owner:
             table["belongs_to"] = kind.owner
+        title = [n for n in kind.title if n in named or _is_name(fields.get(n))] or named[:1]
+        if title:
+            table["title"] = title
         if named:
-            table |= {"title": named[:1], "search": named}
+            table["search"] = named
         used = {f.get("section") for f in fields.values()}
         table["sections"] = {name: words for name, words in kind.sections.items() if name in used}
         texts[f"{kind.name}.toml"] = toml_text.file(comment, table | {"fields": fields})
     if shared:
         texts[load.CHOICES] = toml_text.lists(comment, {name: one.choices for name, one in shared.values()})
     return texts
+
+
+def _is_name(field: Table | None) -> bool:
+    """Say whether a record may be called by a field: what a person gave, one value, nothing sensitive."""
+    return field is not None and field["merge"] not in ("derived", "set") and field["sensitivity"] <= 2
 
 
 def _shared(form: Form) -> dict[str, tuple[str, Question]]:

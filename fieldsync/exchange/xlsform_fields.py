@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import field as filled
-from typing import Any, NamedTuple
+from typing import Any
 
+from fieldsync.exchange import xlsform_lost as lost
 from fieldsync.exchange import xlsform_rules as rules
 from fieldsync.exchange.xlsform_names import code_of, language_of, name_of
+from fieldsync.exchange.xlsform_parts import Kind, Note, Question
 from fieldsync.exchange.xlsform_rules import Names, Untranslated
 from fieldsync.schema.cleaning import clean, plain_digits
 from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES
@@ -46,48 +46,19 @@ _OWN = {
 _MARKUP = re.compile(r"<[^<>]{0,200}>|\*\*|__|\$\{[^}]*\}")
 
 
-class Note(NamedTuple):
-    """What could not be carried: where it stands, what it is, and why not."""
-
-    sheet: str
-    row: int | None
-    name: str
-    what: str
-    why: str
-
-
-@dataclass
-class Question:
-    """One question: its field's keys, the choices, and what it was made from."""
-
-    name: str
-    row: int | None
-    source: Table
-    field: Table
-    relevant: list[str]
-    list: str = ""
-    list_name: str = ""
-    choices: Table = filled(default_factory=dict)
-    codes: dict[str, str] = filled(default_factory=dict)
-    marks: dict[str, str] = filled(default_factory=dict)
-
-
-@dataclass
-class Kind:
-    """One record type in the making; `owner` is the field that names the record it belongs to."""
-
-    name: str
-    label: Table
-    owner: str = ""
-    sections: Table = filled(default_factory=dict)
-    questions: dict[str, Question] = filled(default_factory=dict)
-    raw: dict[str, str] = filled(default_factory=dict)  # names in the form → fields
-
-
 class Form:
     """A form in the making: `walk` finds the questions, `rules` puts their conditions into our words."""
 
-    def __init__(self, survey: Table, rows: Sequence[Table], stem: str, type: str | None, taken: set[str]) -> None:
+    def __init__(
+        self,
+        survey: Table,
+        rows: Sequence[Table],
+        stem: str,
+        type: str | None,
+        taken: set[str],
+        *,
+        choices: Sequence[Table] = (),
+    ) -> None:
         self.notes: list[Note] = []
         self.kinds: dict[str, Kind] = {}
         self._survey = survey
@@ -95,9 +66,20 @@ class Form:
         language = str(survey.get("default_language") or "")
         self._default = "" if language == "default" else language
         self._languages: set[str] = set()
+        self._repeats: dict[str, str] = {}  # our types → what the repeats are called there
         self._rows: dict[str, list[int]] = {}
+        self._said: dict[int, str] = {}  # a row's type, as it stands there
         for number, row in enumerate(rows, 2):
             self._rows.setdefault(str(row.get("name") or row.get("Name") or ""), []).append(number)
+            self._said[number] = str(row.get("type") or "").strip()
+        self._choice_rows: dict[tuple[str, str], list[int]] = {}
+        for number, row in enumerate(choices, 2):
+            place = (
+                str(row.get("list_name") or row.get("list name") or ""),
+                str(row.get("name") or row.get("value") or ""),
+            )
+            self._choice_rows.setdefault(place, []).append(number)
+        self._told: set[Note] = set()
         wanted = type or _target(survey) or _dataset(survey) or str(survey.get("id_string") or "") or stem
         self._main = self._kind(wanted, survey.get("title") or stem)
 
@@ -123,6 +105,17 @@ class Form:
         if other:
             self.notes.append(Note("survey", None, "", "language", ", ".join(other)))
 
+    def without_empty(self) -> None:
+        """A form that only asks in its repeats makes types of these alone."""
+        while empty := [one for one in self.kinds.values() if not one.questions]:
+            kind = empty[0]
+            del self.kinds[kind.name]
+            for child in self.kinds.values():
+                if child.owner == kind.name:
+                    del child.questions[child.owner]
+                    child.owner = ""
+                    self._repeats.pop(child.name, None)
+
     def _children(self, children: Sequence[Table], kind: Kind, section: str, relevant: list[str]) -> None:
         for child in children:
             if not isinstance(child, dict):
@@ -136,9 +129,10 @@ class Form:
             if type in ("group", "loop"):
                 self._children(child.get("children") or (), kind, self._section(child, kind, section), inner)
             elif type == "repeat":
-                self._repeat(child, kind, row)
+                self._repeat(child, kind, row, relevant)
             elif type == "note" or (type not in _TYPES and type not in _OWN):
-                self.notes.append(Note("survey", row, name, "question", f"type {type}"))
+                said = self._said.get(row or 0, "").partition(" ")[0] or type
+                self.notes.append(Note("survey", row, name, "question", f"type {said}"))
             elif type not in _OWN:
                 self._question(child, kind, section, inner, row)
 
@@ -153,7 +147,7 @@ class Form:
         kind.sections[name] = self._label(group["label"], name)
         return name
 
-    def _repeat(self, repeat: Table, kind: Kind, row: int | None) -> None:
+    def _repeat(self, repeat: Table, kind: Kind, row: int | None, above: list[str]) -> None:
         name = str(repeat.get("name") or "part")
         child = self._kind(f"{kind.name}_{name}", repeat.get("label") or name, owner=kind.name)
         owner = {
@@ -165,11 +159,11 @@ class Form:
             "label": kind.label,
         }
         child.questions[kind.name] = Question(kind.name, row, {}, owner, [])
-        for key, value in (
-            (repeat.get("bind") or {}) | {"repeat_count": (repeat.get("control") or {}).get("jr:count")}
-        ).items():
-            if value and key in ("relevant", "repeat_count"):
-                self.notes.append(Note("survey", row, name, key, "repeat"))
+        self._repeats[child.name] = name
+        if (repeat.get("bind") or {}).get("relevant") or above:
+            self.notes.append(Note("survey", row, name, "relevant", "repeat"))
+        if (repeat.get("control") or {}).get("jr:count"):
+            self.notes.append(Note("survey", row, name, "repeat_count", "repeat"))
         self._children(repeat.get("children") or (), child, "", [])
 
     def _question(self, child: Table, kind: Kind, section: str, relevant: list[str], row: int | None) -> None:
@@ -194,6 +188,8 @@ class Form:
             made["type"] = "note"
         if child.get("default") not in (None, ""):
             self.note(question, "default", "default")
+        for column in lost.of_question(child):
+            self.note(question, column, "no_place")
         made["hxl"] = "".join(str(child.get("hxl") or "").split())
         kind.raw.setdefault(raw, name)
         kind.questions[name] = question
@@ -214,17 +210,30 @@ class Form:
 
     def _choices(self, question: Question, child: Table) -> bool:
         """Take over a question's choices; without any there is no question."""
-        found = child.get("choices") if isinstance(child.get("choices"), list) else None
-        if not found:
+        lists = self._survey.get("choices")
+        named = str(child.get("list_name") or child.get("itemset") or "")
+        found = child.get("choices") or (lists.get(named) if isinstance(lists, dict) else None)
+        if not found or not isinstance(found, list):
             self.note(question, "question", "no_choices")
             return False
         known = {"name", "label", "media", "sms_option", "image", "audio", "video", "geometry"}
         marks = {
             key: name_of(key, set()) for one in found for key in one if key not in known and not key.startswith("__")
         }
+        met: dict[str, int] = {}
         for one in found:
             raw = str(one.get("name") or "")
+            nth = met[raw] = met.get(raw, -1) + 1
+            rows = self._choice_rows.get((named, raw), [])
+            row = rows[nth] if nth < len(rows) else None
+            if nth and not child.get("choice_filter"):
+                self._tell(Note("choices", row, raw, "choice", "twice"))
+                continue
             code = code_of(raw, set(question.choices))
+            if nth:
+                self._tell(Note("choices", row, raw, "choice", f"twice_called {code}"))
+            for column in lost.of_choice(one):
+                self._tell(Note("choices", row, raw, column, "no_place"))
             question.codes.setdefault(raw, code)
             question.choices[code] = self._label(one.get("label"), raw)
             own = {
@@ -235,11 +244,17 @@ class Form:
             if child.get("choice_filter") and own:
                 question.choices[code] = {**question.choices[code], "marks": own}
         question.marks = marks
-        question.list = f"{child.get('list_name') or ''}{' filtered' if child.get('choice_filter') else ''}"
-        question.list_name = name_of(str(child.get("list_name") or question.name), set())
+        question.list = f"{named}{' filtered' if child.get('choice_filter') else ''}"
+        question.list_name = name_of(named or question.name, set())
         if child["type"] == "select all that apply":
             question.field["merge"] = "set"
         return True
+
+    def _tell(self, note: Note) -> None:
+        """Note something once, however many questions share its list."""
+        if note not in self._told:
+            self._told.add(note)
+            self.notes.append(note)
 
     # --- words ---
 
@@ -264,10 +279,19 @@ class Form:
         """Put conditions, constraints and calculations into our words; what that cannot be done with is left out, and told."""
         for kind in self.kinds.values():
             codes = {name: one.codes for name, one in kind.questions.items() if one.codes}
-            names = Names(kind.raw, codes)
+            names = Names(kind.raw, codes, self._inner(kind))
             for question in list(kind.questions.values()):
                 if question.source:
                     self._rules(kind, question, names)
+
+    def _inner(self, kind: Kind) -> dict[str, str]:
+        """The repeats of a type, and the questions in them, by their names in the form."""
+        found: dict[str, str] = {}
+        for child in self.kinds.values():
+            if child.owner == kind.name:
+                found[self._repeats[child.name]] = child.name
+                found |= {raw: f"{child.name}.{name}" for raw, name in child.raw.items()}
+        return found
 
     def _rules(self, kind: Kind, question: Question, names: Names) -> None:
         made, source = question.field, question.source

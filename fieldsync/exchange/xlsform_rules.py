@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<ref>\$\{[^}]*\})"
+    r"\s*(?:(?P<path>(?:current\(\)/)?(?:\.\./)+(?:[\w.-]+/)*[^\W\d][\w.-]*(?![\w.(\[/-])"
+    r"|/(?:[^\W\d][\w.-]*/)+[^\W\d][\w.-]*(?![\w.(\[/-]))"
+    r"|(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<ref>\$\{[^}]*\})"
     r"|(?P<word>[^\W\d][\w.-]*(?::[\w.-]+)?)|(?P<sign>!=|<=|>=|//|\.\.|[=<>+*(),./|\[\]@-]))"
 )
 # what other names our functions have there; "" is a function that only wraps its argument
@@ -30,6 +33,7 @@ _FUNCTIONS = {
         *("int", "round", "number", "min", "max", "abs", "contains"),
     )
 }
+_OVER = {"count", "sum"}  # functions that ask the records of a repeat
 _JOINING = {"and", "or", "div", "mod"}
 _ARITHMETIC = {"+", "-", "*", "div", "mod"}
 _NUMBERS = {"count", "length", "int", "round", "number", "min", "max", "abs"}
@@ -45,7 +49,7 @@ class Untranslated(Exception):
 
 
 class Token(NamedTuple):
-    """A piece of an expression: number, text, ref (a field), word or sign."""
+    """A piece of an expression: number, text, ref (a field), path (one by its place in the form), word or sign."""
 
     kind: str
     text: str
@@ -56,6 +60,7 @@ class Names(NamedTuple):
 
     fields: Mapping[str, str]
     codes: Mapping[str, Mapping[str, str]]  # our field's name → code in the form → our code
+    repeats: Mapping[str, str] = MappingProxyType({})  # repeats, and the questions in them → our type, or type.field
 
 
 def tokens(text: str) -> list[Token]:
@@ -92,17 +97,40 @@ def translate(found: list[Token], names: Names, own: str = "", marks: Mapping[st
     made: list[Token] = []
     for at, token in enumerate(found):
         called = at + 1 < len(found) and found[at + 1] == ("sign", "(")
-        made.append(_one(token, names, own, marks, called=called))
+        over = _over(found[at - 2 : at + 2], names) if at > 1 else ""
+        if over:
+            made.append(Token("ref", over))
+        elif token.text in _OVER and _over(found[at : at + 4], names):
+            made.append(token)
+        else:
+            made.append(_one(token, names, own, marks, called=called))
     _recode(made, names)
     return _spaced(made)
 
 
+def _over(part: list[Token], names: Names) -> str:
+    """What `count(${repeat})` or `sum(${a question in one})` asks: our type, or type.field."""
+    if len(part) < 4 or part[0].text not in _OVER or (part[1].text, part[3].text) != ("(", ")"):
+        return ""
+    source = names.repeats.get(_named(part[2]), "")
+    if part[0].text == "count" and source:
+        return f"{source.partition('.')[0]} where true()"
+    return source if "." in source else ""
+
+
+def _named(token: Token) -> str:
+    """The question that a reference or a path names."""
+    if token.kind == "ref":
+        return token.text[2:-1].strip()
+    return token.text.rpartition("/")[2] if token.kind == "path" else ""
+
+
 def _one(token: Token, names: Names, own: str, marks: Mapping[str, str] | None, *, called: bool) -> Token:
     kind, text = token
-    if kind == "ref":
-        raw = text[2:-1].strip()
+    if kind in ("ref", "path"):
+        raw = _named(token)
         if raw not in names.fields:
-            raise Untranslated("unknown", raw)
+            raise Untranslated("path" if kind == "path" else "unknown", raw)
         return Token("ref", names.fields[raw])
     if kind == "word" and called and text not in _JOINING:
         if text not in _FUNCTIONS:
@@ -126,21 +154,34 @@ def _one(token: Token, names: Names, own: str, marks: Mapping[str, str] | None, 
 
 def _recode(made: list[Token], names: Names) -> None:
     """Give the codes of choices that an expression compares with the names that they have here."""
+    never: list[tuple[int, int, str]] = []  # comparisons with what is no choice: from, to, and what they always are
 
-    def recoded(field: Token, at: int) -> None:
+    def recoded(field: Token, at: int, whole: tuple[int, int, str]) -> None:
         codes = names.codes.get(field.text) if field.kind == "ref" else None
         if codes is None or not 0 <= at < len(made) or made[at].kind not in ("text", "number"):
             return
         raw = made[at].text.strip("'\"")
         if raw in codes:
             made[at] = Token("text", f"'{codes[raw]}'")
+        elif raw and _ends(made, *whole[:2]):
+            never.append(whole)
 
     for at, token in enumerate(made):
         if token.text in ("=", "!=") and 0 < at < len(made) - 1:
-            recoded(made[at - 1], at + 1)
-            recoded(made[at + 1], at - 1)
+            whole = (at - 1, at + 2, "false" if token.text == "=" else "true")
+            recoded(made[at - 1], at + 1, whole)
+            recoded(made[at + 1], at - 1, whole)
         if token == ("word", "selected") and at + 4 < len(made):
-            recoded(made[at + 2], at + 4)
+            recoded(made[at + 2], at + 4, (at, at + 6, "false"))
+    for start, end, word in reversed(never):
+        made[start:end] = [Token("word", word), Token("sign", "("), Token("sign", ")")]
+
+
+def _ends(made: list[Token], start: int, end: int) -> bool:
+    """Say whether these pieces are a condition by themselves, nothing on either side being counted or compared with them."""
+    before = made[start - 1] if start else Token("sign", "(")
+    after = made[end] if end < len(made) else Token("sign", ")")
+    return (before.text in ("(", ",", "and", "or")) and (after.text in (")", ",", "and", "or"))
 
 
 def _spaced(made: list[Token]) -> str:
@@ -172,7 +213,7 @@ def makes_number(found: list[Token]) -> bool:
             depth += 1 if text == "(" else -1
         if depth == 0 and text in _ARITHMETIC and kind in ("sign", "word"):
             return True
-        if at == 0 and kind == "word" and _FUNCTIONS.get(text) in _NUMBERS:
+        if at == 0 and kind == "word" and (_FUNCTIONS.get(text) in _NUMBERS or text in _OVER):
             return True
     return len(found) == 1 and found[0].kind == "number"
 

@@ -1,0 +1,39 @@
+"""What of an XLSForm has no place in our forms, and would be lost silently: each is listed with the question that has it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Table = Mapping[str, Any]
+_BIND = {"readonly": "read_only", "jr:requiredMsg": "required_message", "jr:noAppErrorString": "noAppErrorString"}
+_NO = ("", "no", "false", "false()")
+_SETTINGS = ("submission_url", "auto_send", "auto_delete")
+_ENTITY = ("create_if", "update_if", "entity_id")
+_MEDIA = ("image", "big-image", "audio", "video")
+
+
+def of_question(child: Table) -> Iterator[str]:
+    """Name the columns of a question that are not carried."""
+    bind = child["bind"] if isinstance(child.get("bind"), Mapping) else {}
+    for key, column in _BIND.items():
+        if str(bind.get(key) or "").strip().casefold() not in _NO:
+            yield column
+    if child.get("hint") and bind.get("jr:constraintMsg"):
+        yield "constraint_message"  # without a hint it is the hint
+    for key in ("media", "guidance_hint", "trigger"):
+        if child.get(key):
+            yield key
+
+
+def of_choice(choice: Table) -> Iterator[str]:
+    """Name the columns of a choice that are not carried."""
+    if choice.get("media") or any(choice.get(key) for key in _MEDIA):
+        yield "media"
+
+
+def of_form(settings: Sequence[Table], entities: Sequence[Table]) -> Iterator[tuple[str, int, str]]:
+    """Name the settings that are not carried: sheet, row, column."""
+    for sheet, columns, rows in (("settings", _SETTINGS, settings), ("entities", _ENTITY, entities)):
+        for number, row in enumerate(rows, 2):
+            for column in columns:
+                if row.get(column):
+                    yield sheet, number, column

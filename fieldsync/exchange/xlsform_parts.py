@@ -1,0 +1,46 @@
+"""What an XLSForm is taken apart into on its way to our forms: record types, questions, and what was left."""
+
+from dataclasses import dataclass
+from dataclasses import field as filled
+from typing import Any, NamedTuple
+
+Table = dict[str, Any]
+
+
+class Note(NamedTuple):
+    """What could not be carried: where it stands, what it is, and why not."""
+
+    sheet: str
+    row: int | None
+    name: str
+    what: str
+    why: str
+
+
+@dataclass
+class Question:
+    """One question: its field's keys, the choices, and what it was made from."""
+
+    name: str
+    row: int | None
+    source: Table
+    field: Table
+    relevant: list[str]
+    list: str = ""
+    list_name: str = ""
+    choices: Table = filled(default_factory=dict)
+    codes: dict[str, str] = filled(default_factory=dict)
+    marks: dict[str, str] = filled(default_factory=dict)
+
+
+@dataclass
+class Kind:
+    """One record type in the making; `owner` is the field that names the record it belongs to."""
+
+    name: str
+    label: Table
+    owner: str = ""
+    sections: Table = filled(default_factory=dict)
+    questions: dict[str, Question] = filled(default_factory=dict)
+    raw: dict[str, str] = filled(default_factory=dict)  # names in the form → fields
+    title: list[str] = filled(default_factory=list)  # what the form calls its records by

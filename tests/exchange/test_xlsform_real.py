@@ -1,0 +1,138 @@
+"""What real XLSForms have in them beside the textbook: each is carried, or told with its sheet and row."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import forms_out, xlsform
+from fieldsync.schema import load
+from fieldsync.server.publish import publish
+from fieldsync.sync import read, save
+from fieldsync.sync.read import uuid_text
+from fieldsync.sync.save import Changes
+from tests.conftest import Cast
+from tests.exchange.test_xlsform import _form, _row
+
+_LISTS = [
+    ["list_name", "name", "label::English (en)", "label::Arabic (ar)", "gov", "image"],
+    ["gov", "lat", "Latakia", "اللاذقية", "", ""],
+    ["gov", "tar", "Tartus", "طرطوس", "", "tar.png"],
+    ["gov", "lat", "Latakia again", "اللاذقية", "", ""],
+    ["dist", "centre", "Centre of Latakia", "مركز اللاذقية", "lat", ""],
+    ["dist", "centre", "Centre of Tartus", "مركز طرطوس", "tar", ""],
+    ["needs", "food", "Food", "غذاء", "", ""],
+    ["needs", "other", "Other", "أخرى", "", ""],
+]
+
+
+def _fields(made: xlsform.Made, type: str) -> dict[str, Any]:
+    fields: dict[str, Any] = tomllib.loads(made.texts[f"{type}.toml"])["fields"]
+    return fields
+
+
+def test_choices_of_one_name_and_in_any_order(tmp_path: Path) -> None:
+    """A list whose order is left to chance is a list; of two choices of a name one is left or called otherwise, and both are told."""
+    survey = [
+        _row("select_one gov", "gov", "Governorate", "المحافظة"),
+        _row("select_one dist", "dist", "District", "المنطقة", choice_filter="gov = ${gov}"),
+        _row("select_multiple needs", "needs", "Needs", "الاحتياجات", parameters="randomize=true"),
+        _row("text", "what", "What else?", "ما غيره؟", relevant="selected(../needs, 'other')"),
+    ]
+    made = xlsform.read(_form(tmp_path, survey, _LISTS))
+    fields = _fields(made, "form")
+    assert list(fields["gov"]["choices"]) == ["lat", "tar"]
+    assert {code: one["marks"] for code, one in fields["dist"]["choices"].items()} == {
+        "centre": {"gov": "lat"},
+        "centre_2": {"gov": "tar"},
+    }
+    assert list(fields["needs"]["choices"]) == ["food", "other"]
+    assert fields["what"]["relevant"] == "selected(needs, 'other')"
+    assert {tuple(note) for note in made.notes} == {
+        ("choices", 3, "tar", "media", "no_place"),
+        ("choices", 4, "lat", "choice", "twice"),
+        ("choices", 6, "centre", "choice", "twice_called centre_2"),
+    }
+
+
+def test_nothing_is_lost_silently(tmp_path: Path) -> None:
+    """Media, what is only shown, messages, triggers, conditions around a repeat, settings: each with its row, by the form's own words."""
+    more = {"media::image": "x.png", "required_message": "Please", "guidance_hint": "Ask twice"}
+    survey = [
+        _row("text", "who", "Who?", "من؟", required="yes", **more),
+        _row("integer", "n", "How many?", "كم؟", read_only="yes", trigger="${who}", constraint=". > 0", **{
+            "hint::Arabic (ar)": "عدد", "constraint_message::English (en)": "more than none"}),
+        _row("image", "photo", "Photo", "صورة"),
+        _row("begin group", "all", "All", "الكل", relevant="${n} > 1"),
+        _row("begin repeat", "item", "Item", "غرض"),
+        _row("text", "what", "What?", "ما هو؟"),
+        _row("end repeat"),
+        _row("end group"),
+    ]  # fmt: skip
+    settings = {
+        "form_title": "x",
+        "form_id": "stock",
+        "instance_name": "concat(${who}, ' ', ${n})",
+        "submission_url": "https://x",
+    }
+    made = xlsform.read(_form(tmp_path, survey, settings=settings))
+    assert {tuple(note) for note in made.notes} == {
+        ("survey", 2, "who", "media", "no_place"),
+        ("survey", 2, "who", "required_message", "no_place"),
+        ("survey", 2, "who", "guidance_hint", "no_place"),
+        ("survey", 3, "n", "read_only", "no_place"),
+        ("survey", 3, "n", "trigger", "no_place"),
+        ("survey", 3, "n", "constraint_message", "no_place"),
+        ("survey", 4, "photo", "question", "type image"),
+        ("survey", 6, "item", "relevant", "repeat"),
+        ("settings", 2, "", "submission_url", "no_place"),
+    }
+    assert tomllib.loads(made.texts["stock.toml"])["title"] == ["who", "n"]
+
+
+def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:
+    """Its repeats are types of their own; what nobody asks anything of is no type."""
+    survey = [
+        _row("note", "hello", "Hello", "أهلاً"),
+        _row("begin repeat", "net", "Net", "ناموسية"),
+        _row("begin repeat", "sleeper", "Sleeper", "نائم"),
+        _row("text", "who", "Who?", "من؟"),
+        _row("end repeat"),
+        _row("end repeat"),
+    ]
+    made = xlsform.read(_form(tmp_path, survey, file="nets.xlsx"))
+    assert list(made.texts) == ["nets_net_sleeper.toml"]
+    assert made.types == ["nets_net_sleeper"]
+    assert "belongs_to" not in tomllib.loads(made.texts["nets_net_sleeper.toml"])
+
+
+def test_the_sheet_of_a_fault_is_named(tmp_path: Path) -> None:
+    """A row number is of the sheet that it is said to be of."""
+    lists = [["list_name", "name", "label"], ["yn", "yes", "Yes"], ["yn", None, "No"]]
+    with pytest.raises(errors.BadFile) as caught:
+        xlsform.read(_form(tmp_path, [_row("select_one yn", "a", "A", "أ")], lists))  # type: ignore[arg-type]  # an empty name
+    assert (caught.value.facts["sheet"], caught.value.facts["row"]) == ("choices", 3)
+
+
+def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
+    """How many there are, and what they come to, is worked out from the records that belong to the form's."""
+    survey = [
+        _row("text", "who", "Who?", "من؟"),
+        _row("begin repeat", "item", "Item", "غرض"),
+        _row("integer", "cost", "Cost", "الكلفة"),
+        _row("end repeat"),
+        _row("calculate", "items", calculation="count(${item})"),
+        _row("calculate", "total", calculation="sum(${cost})"),
+    ]
+    made = xlsform.read(_form(tmp_path, survey, file="purchase.xlsx"))
+    assert made.notes == []
+    forms = tmp_path / "forms"
+    forms_out.put(forms, load.shipped() | made.texts)
+    publish(people.hq, forms)
+    record = save.add(people.hq, "purchase", Changes(set={"who": "أمل"}))
+    for cost in (5, 7):
+        save.add(people.hq, "purchase_item", Changes(set={"purchase": uuid_text(record), "cost": cost}))
+    fields = read.show(people.hq, record.hex())["fields"]
+    assert (fields["items"], fields["total"]) == (2, 12)
