@@ -7,7 +7,7 @@ from typing import Any
 from fieldsync.exchange import xlsform_lost as lost
 from fieldsync.exchange import xlsform_rules as rules
 from fieldsync.exchange.xlsform_names import code_of, language_of, name_of
-from fieldsync.exchange.xlsform_parts import Kind, Note, Question
+from fieldsync.exchange.xlsform_parts import CLOCK, Kind, Note, Question
 from fieldsync.exchange.xlsform_rules import Names, Untranslated
 from fieldsync.schema.cleaning import clean, plain_digits
 from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES
@@ -22,11 +22,6 @@ _TYPES = {
     "datetime": "text", "select one": "choice", "select all that apply": "choice", "geopoint": "geopoint", "acknowledge": "bool",
     "trigger": "bool", "calculate": "text",
 }  # fmt: skip
-_CLOCK = {
-    "time": r"\d\d:\d\d(:\d\d)?",
-    "dateTime": r"\d{4}-\d\d-\d\d \d\d:\d\d",
-    "datetime": r"\d{4}-\d\d-\d\d \d\d:\d\d",
-}
 # what every record carries anyway, and what is about the telephone
 _OWN = {
     *(
@@ -177,11 +172,12 @@ class Form:
         if child.get("record") and asked[0].strip() != kind.name:
             self.note(question, "record", "other_type")
         made["label"] = self._label(child.get("label"), raw)
-        made["hint"] = self._label(child["hint"] if child.get("hint") else bind.get("jr:constraintMsg"), "")
+        hint, message = self._label(child.get("hint"), ""), self._label(bind.get("jr:constraintMsg"), "")
+        made["hint"] = {key: f"{hint[key]} ({message[key]})" for key in hint} if hint and message else hint or message
         if made["type"] == "choice" and not self._choices(question, child):
             return
-        if type in _CLOCK:
-            made["pattern"] = _CLOCK[type]
+        if type in CLOCK:
+            made["pattern"] = CLOCK[type]
         if type == "range":
             self._range(question, child)
         if (child.get("control") or {}).get("appearance") == "multiline":

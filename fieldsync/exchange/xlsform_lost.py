@@ -17,8 +17,6 @@ def of_question(child: Table) -> Iterator[str]:
     for key, column in _BIND.items():
         if str(bind.get(key) or "").strip().casefold() not in _NO:
             yield column
-    if child.get("hint") and bind.get("jr:constraintMsg"):
-        yield "constraint_message"  # without a hint it is the hint
     for key in ("media", "guidance_hint", "trigger"):
         if child.get(key):
             yield key

@@ -5,6 +5,13 @@ from dataclasses import field as filled
 from typing import Any, NamedTuple
 
 Table = dict[str, Any]
+_HOUR = r"([01]\d|2[0-3]):[0-5]\d"
+_DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+CLOCK = {
+    "time": rf"{_HOUR}(:[0-5]\d)?",
+    "dateTime": rf"{_DAY} {_HOUR}",
+    "datetime": rf"{_DAY} {_HOUR}",
+}
 
 
 class Note(NamedTuple):

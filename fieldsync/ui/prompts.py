@@ -115,6 +115,8 @@ class Form:
         try:
             self._take(field, choices, given)
         except errors.FieldsyncError as fault:
+            if "choices" in fault.facts:
+                fault.facts["choices"] = [one.code for one in choices]  # those that were offered
             self._out.line(f"  ✗ {refused(fault, self._kind, self._out.lang, self._node)}")
             return False
         return True

@@ -1,5 +1,6 @@
 """What real XLSForms have in them beside the textbook: each is carried, or told with its sheet and row."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,12 @@ def test_nothing_is_lost_silently(tmp_path: Path) -> None:
         ("survey", 2, "who", "guidance_hint", "no_place"),
         ("survey", 3, "n", "read_only", "no_place"),
         ("survey", 3, "n", "trigger", "no_place"),
-        ("survey", 3, "n", "constraint_message", "no_place"),
         ("survey", 4, "photo", "question", "type image"),
         ("survey", 6, "item", "relevant", "repeat"),
         ("settings", 2, "", "submission_url", "no_place"),
     }
     assert tomllib.loads(made.texts["stock.toml"])["title"] == ["who", "n"]
+    assert _fields(made, "stock")["n"]["hint"] == {"en": "عدد (more than none)", "ar": "عدد (more than none)"}
 
 
 def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:
@@ -136,3 +137,18 @@ def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
         save.add(people.hq, "purchase_item", Changes(set={"purchase": uuid_text(record), "cost": cost}))
     fields = read.show(people.hq, record.hex())["fields"]
     assert (fields["items"], fields["total"]) == (2, 12)
+
+
+@pytest.mark.parametrize(
+    ("type", "good", "bad"),
+    [
+        ("time", ["10:30", "23:59:59"], ["25:00", "10:61", "9:00"]),
+        ("dateTime", ["2026-01-05 10:30"], ["2026-13-05 10:30", "2026-01-05"]),
+    ],
+)
+def test_a_time_is_one_of_the_day(tmp_path: Path, type: str, good: list[str], bad: list[str]) -> None:
+    """What no clock shows is not taken."""
+    made = xlsform.read(_form(tmp_path, [_row(type, "at", "At", "في")]))
+    pattern = re.compile(_fields(made, "form")["at"]["pattern"])
+    assert all(pattern.fullmatch(text) for text in good)
+    assert not any(pattern.fullmatch(text) for text in bad)
