@@ -112,8 +112,9 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
         made["field"] = _label(named, lang)
         if facts.get("reason") == "rule" and named.hint:
             made["rule"] = named.hint.get(lang, "")  # what the form's makers say of it; else the rule itself
-        if isinstance(facts.get("choices"), list):
-            made["choices"] = [choice.label.get(lang, choice.code) for choice in named.offered]
+        choices = facts.get("choices")
+        if isinstance(choices, list):
+            made["choices"] = [one.label.get(lang, one.code) for one in named.offered if one.code in choices]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
     if isinstance(lacking, list):
         made["fields"] = [_label(kind.fields[name], lang) for name in kind.fields if name in lacking]

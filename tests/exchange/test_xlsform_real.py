@@ -14,6 +14,8 @@ from fieldsync.server.publish import publish
 from fieldsync.sync import read, save
 from fieldsync.sync.read import uuid_text
 from fieldsync.sync.save import Changes
+from fieldsync.ui import prompts
+from fieldsync.ui.tables import Tables
 from tests.conftest import Cast
 from tests.exchange.test_xlsform import _form, _row
 
@@ -152,3 +154,31 @@ def test_a_time_is_one_of_the_day(tmp_path: Path, type: str, good: list[str], ba
     pattern = re.compile(_fields(made, "form")["at"]["pattern"])
     assert all(pattern.fullmatch(text) for text in good)
     assert not any(pattern.fullmatch(text) for text in bad)
+
+
+class _Person(Tables):
+    """Somebody who answers from a list, and stops."""
+
+    answers: list[str]
+
+    def ask(self, prompt: str) -> str:  # noqa: ARG002 - as it is asked
+        """Return the next answer."""
+        return self.answers.pop(0) if self.answers else prompts.DONE
+
+
+def test_a_refusal_lists_what_was_offered(people: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a list that depends on another answer only those are named that may be chosen."""
+    survey = [
+        _row("select_one gov", "gov", "Governorate", "المحافظة"),
+        _row("select_one dist", "dist", "District", "المنطقة", choice_filter="gov = ${gov}"),
+    ]
+    forms = tmp_path / "forms"
+    forms_out.put(forms, load.shipped() | xlsform.read(_form(tmp_path, survey, _LISTS, file="place.xlsx")).texts)
+    publish(people.hq, forms)
+    person = _Person("en")
+    person.answers = ["2", "7"]
+    changes = prompts.Form(person, people.hq, people.hq.schema.type("place")).ask()
+    assert changes.set == {"gov": "tar"}
+    refusal = next(line for line in capsys.readouterr().out.splitlines() if "✗" in line)
+    assert "Centre of Tartus" in refusal
+    assert "Latakia" not in refusal
