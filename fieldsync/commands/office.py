@@ -49,7 +49,9 @@ def import_file(
         with bar(ctx) as progress:
             told = tabular.import_file(
                 node, path, type_, given, key=key, sheet=sheet, unit=unit, dry_run=dry_run, progress=progress,
-                words=lambda facts: words.because(facts, settings.language),
+                words=lambda facts: words.because(
+                    words.labelled({"type": type_, **facts}, settings.language, node.schema), settings.language
+                ),
             )  # fmt: skip
         tell(ctx, told, lambda out: out.imported(told, dry_run=dry_run))
 

@@ -89,6 +89,11 @@ def members(spec: Field, value: object, reference: Normal | None) -> list[str] |
     return sorted({str(validate.check_new_member(spec, part)) for part in wanted}) or None
 
 
+def says(values: Sequence[Sequence[Any]], i: int) -> bool:
+    """Say whether a row has a value in any of these columns."""
+    return any(column[i] not in (None, []) for column in values)
+
+
 def together(one: list[str] | None, other: list[str] | None) -> list[str] | None:
     """Return what two columns say of one set."""
     return sorted({*(one or ()), *(other or ())}) or None

@@ -142,7 +142,14 @@ def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> li
 def _near(header: str, known: Mapping[str, str]) -> str:
     key = _key(_NTH.sub("", header))
     close = difflib.get_close_matches(key, known, n=1, cutoff=_CLOSE) if len(key) <= _LONGEST else []
-    return known[close[0]] if close else ""
+    if close:
+        return known[close[0]]
+    words = set(key.split())
+    labels = [(set(label.split()), name) for label, name in known.items()]
+    for within in ({n for told, n in labels if words and words < told}, {n for told, n in labels if told < words}):
+        if within:
+            return within.pop() if len(within) == 1 else ""
+    return ""
 
 
 def _known_as(header: str, known: Mapping[str, str]) -> str | None:

@@ -14,7 +14,7 @@ from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.core.register import Value
 from fieldsync.exchange import mapping
-from fieldsync.exchange.cells import Memory, as_wide, ticked, together, unquoted
+from fieldsync.exchange.cells import Memory, as_wide, says, ticked, together, unquoted
 from fieldsync.exchange.finding import Finder
 from fieldsync.exchange.heads import without_heads
 from fieldsync.exchange.known import Known
@@ -133,9 +133,7 @@ class _Importer:
         self._past = frozenset(one.name for one in kind.fields.values() if one.past)
         self._ruled = bool(steps.guarded(kind)) or any(one.rule or one.over for one in kind.fields.values())
         self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
-        self._quoted = quoted
-        self._faulty = faulty
-        self._print = print
+        self._quoted, self._faulty, self._print = quoted, faulty, print
         self._again = False  # whether this very file was imported before: what it says was said
         self._role = node.may_write(self._unit).role
 
@@ -177,7 +175,7 @@ class _Importer:
 
     def _mark(self) -> str:
         """What a file leaves behind that was taken, with its columns understood as they are now."""
-        columns = repr((self._kind.name, self._outcome.key, sorted(self._outcome.columns.items())))
+        columns = repr((self._kind.name, self._unit, self._outcome.key, sorted(self._outcome.columns.items())))
         return f"taken/{hashlib.sha256(self._print + columns.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
     def take(self, headers: Sequence[str], first: int, rows: list[Row], *, dry: bool) -> None:
@@ -194,6 +192,10 @@ class _Importer:
         fields, values = self._values(batch, cells)
         system = {column.name: cells[column.at] for column in self._columns if column.field is None}
         records = self._finder.records(batch, system, fields, values)
+        if self._again:
+            good = (i for i, record in enumerate(records) if not batch.is_bad(i) and (record or says(values, i)))
+            self._outcome.unchanged += sum(1 for _ in good)
+            return
         drafts = self._drafts(batch, fields, values, records)
         if drafts and not dry and not self._outcome.faults:
             save.commit_drafts(self._node, self._tx, drafts, known=self._stored)
@@ -266,7 +268,7 @@ class _Importer:
             if record not in stored
             and not batch.is_bad(i)
             # a row that only has its number in the list, or a total, is nobody
-            and (record is not None or any(column[i] not in (None, []) for column in values))
+            and (record is not None or says(values, i))
         ]
         if not self._fresh and self._key is None and any(records[i] is None for i in new):
             new = self._not_known(fields, values, records, new)
@@ -275,9 +277,7 @@ class _Importer:
             table = list(zip(*values, strict=True)) if values else [()] * len(records)
             for i, record in enumerate(records):
                 row = stored.get(record) if record is not None else None
-                if row is not None and self._again:
-                    self._outcome.unchanged += not batch.is_bad(i)
-                elif row is not None and not batch.is_bad(i):
+                if row is not None and not batch.is_bad(i):
                     draft = batch.tried(
                         i, "", self._changed, row, dict(zip(fields, table[i], strict=True)), batch.unit(i)
                     )

@@ -119,6 +119,7 @@ class Workbook:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 merged = _Merged(self._book, self._sheet)
+                self._total = self._total or merged.rows
                 for row in self._sheet.iter_rows(values_only=True):
                     number += 1
                     if number > MAX_ROWS:
@@ -171,11 +172,12 @@ class _Merged:
     def __init__(self, book: Any, sheet: Any) -> None:
         self._from: dict[int, list[tuple[int, int]]] = {}  # first row → (column, last row)
         self._open: dict[int, tuple[int, object]] = {}  # column → (last row, value)
-        count = 0
+        self.rows = count = 0
         # a sheet that is read as a stream does not tell them
         with book._archive.open(sheet._worksheet_path) as part:  # noqa: SLF001 - no other way to its bytes
             left = b""
             while piece := part.read(_PIECE):
+                self.rows += piece.count(b"<row ")
                 for found in _MERGED.finditer(left + piece):
                     first, last = int(found[2]), int(found[3])
                     count += 1

@@ -7,13 +7,15 @@ from fieldsync.schema.cleaning import plain_digits
 from fieldsync.schema.load import CODE
 from fieldsync.schema.text import NAME
 
+_HUMP = re.compile("(?<=[a-z0-9])(?=[A-Z])")
 _LONG = 46  # characters of a name
 _ARABIC = re.compile("[\u0621-\u064a]")
 
 
 def name_of(text: str, taken: set[str] | frozenset[str]) -> str:
     """Return a name as forms have them, of a text in any script; one that is not taken."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    plain = _HUMP.sub("_", plain).lower()  # residentialAddress is two words
     name = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]+", "_", plain)).strip("_")
     name = (name if name[:1].isalpha() else f"q_{name}")[:_LONG].strip("_") or "q"
     made, number = name, 1

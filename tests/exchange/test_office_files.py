@@ -205,6 +205,7 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
     sync(people.basim, people.hq)
     sync(people.amal, people.hq)
     assert _counts(tabular.import_file(people.amal, path, "household")) == (0, 0, 1)
+    assert _counts(tabular.import_file(people.amal, path, "household", unit="LAT/JBL")) == (0, 0, 1)
     changed = _book(
         tmp_path,
         [
@@ -216,15 +217,20 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
     [fields] = _fields(people.amal)
     assert (fields["location"], fields["address"]) == ("جبلة", "خلف المسجد")
     assert fields["phones"] == ["+963933111222", "+963944123456"]
+    save.remove(people.amal, record["id"], "twice")
+    assert _counts(tabular.import_file(people.amal, path, "household", key="family_book_no")) == (0, 0, 1)
+    assert _fields(people.amal) == []
 
 
 def test_columns_are_proposed_below_a_title(people: Cast, tmp_path: Path) -> None:
     """The question on a terminal is about the header's columns, wherever it stands."""
-    path = _book(tmp_path, [["سجل"], ["Family nam", "Phones", "Phones"], ["علي", "0944123456", None]])
+    rows = [["سجل"], ["Family nam", "Phones", "Phones", "مكان السكن"], ["علي", "0944123456", None, "جبلة"]]
+    path = _book(tmp_path, rows)
     found, before = heads.propose(people.amal, path, "household", {})
     assert [(one.header, one.name, one.by) for one in found] == [
         ("Family nam", "family_name", "near"),
         ("Phones", "phones", "label"),
         ("Phones (2)", "phones", "label"),
+        ("مكان السكن", "location", "near"),  # all its words are those of one label
     ]
     assert not before

@@ -111,6 +111,17 @@ def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:
     assert "belongs_to" not in tomllib.loads(made.texts["nets_net_sleeper.toml"])
 
 
+def test_names_of_several_words(tmp_path: Path) -> None:
+    """A name with humps is words with underscores between, as all names here."""
+    survey = [
+        _row("text", "residentialAddress", "A", "أ"),
+        _row("integer", "HHSize2", "B", "ب", relevant="${residentialAddress} != ''"),
+    ]
+    fields = _fields(xlsform.read(_form(tmp_path, survey)), "form")
+    assert list(fields) == ["residential_address", "hhsize2"]
+    assert fields["hhsize2"]["relevant"] == "residential_address != ''"
+
+
 def test_the_sheet_of_a_fault_is_named(tmp_path: Path) -> None:
     """A row number is of the sheet that it is said to be of."""
     lists = [["list_name", "name", "label"], ["yn", "yes", "Yes"], ["yn", None, "No"]]
