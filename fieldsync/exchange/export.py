@@ -154,7 +154,8 @@ def _types(node: Node, asked: str) -> list[str]:
 
 def _fields(kind: Type, wish: Wish) -> list[Field]:
     """The fields that go out: those asked for, or all; a secret that is asked for by name is refused, never left out silently."""
-    for name in wish.fields:
+    # a file of those with a certain value tells that value of each
+    for name in (*wish.fields, *(one for one in wish.where if one in kind.fields)):
         spec = kind.field(name)
         if spec.sensitivity >= SECRET or (spec.sensitivity >= SENSITIVE and not wish.sensitive):
             reason = "export_secret" if spec.sensitivity >= SECRET else "export_sensitive"

@@ -331,6 +331,8 @@ def test_sensitive_fields_go_out_only_when_a_supervisor_asks(people: Cast, tmp_p
         export.export(people.amal, "household", tmp_path / "out.csv", Wish(sensitive=True))
     with pytest.raises(errors.IllegalValue, match="export_sensitive"):
         export.export(people.amal, "household", tmp_path / "out.csv", Wish(fields=["groups"]))
+    with pytest.raises(errors.IllegalValue, match="export_sensitive"):
+        export.export(people.amal, "household", tmp_path / "out.csv", Wish(where={"displacement": "idp"}))
 
 
 def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) -> None:

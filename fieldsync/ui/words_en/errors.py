@@ -73,7 +73,7 @@ WORDS = {
     "nothing_to_approve!": "It asks for: {asked}. Name one with --plan or --closure.",
     "incomplete": "Needed before this step can be taken: {fields}; nothing was changed.",
     "incomplete!": "Fill these in, then change the state.",
-    "bad_rows": "{file} has rows that are not acceptable: {count}. None was imported.",
+    "bad_rows": "{file} has rows that are not acceptable ({count}); none was imported.",
     "bad_rows!": "They are listed with their reasons in {rejected}; correct them and import again.",
     "schema_faults": "The forms have faults; nothing was changed.",
     "bad_file": "{file} cannot be read; nothing was changed.",
