@@ -24,7 +24,8 @@ from fieldsync.sync.save import Changes
 from tests import cast
 
 UNIT = "LAT"
-COMMANDS = (
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    (),
     ("agenda", "--overdue"),
     ("agenda",),
     ("agenda", "--everybody"),
@@ -51,7 +52,7 @@ def main() -> None:
         base = _process(home, ("--help",), given.runs)
         print(_line("a process that only starts (`--help`)", base, "ms"))
         for words in COMMANDS:
-            print(_line(f"`{' '.join(words)}`", _process(home, words, given.runs), "ms"), flush=True)
+            print(_line(f"`{' '.join(('fieldsync', *words))}`", _process(home, words, given.runs), "ms"), flush=True)
         node = cast.open_node(home / "samar")
         print(f"| lines of the agenda, of everybody | {len(agenda.due(node, everybody=True)):,} | | |")
         started = time.perf_counter()

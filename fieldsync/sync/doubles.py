@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from fieldsync.core import names, stamp
+from fieldsync.core import stamp
 from fieldsync.core.register import Value
+from fieldsync.core.spelling import parts
 from fieldsync.core.state import latest
 from fieldsync.schema import expr
 from fieldsync.schema.model import Double, Type
@@ -49,14 +50,16 @@ class _Finder:
     def open(self) -> list[tuple[str, _One, _One]]:
         """Return the pairs of all households; read are those in which two records agree at all."""
         homes: set[bytes] = set()
-        roots = self._tx.roots
+        stands = {uuid.UUID(one).bytes: uuid.UUID(root).bytes for one, root in self._tx.roots.items()}
         for rule in self.kind.doubles.values():
-            together: dict[tuple[object, ...], list[bytes]] = defaultdict(list)
+            by_home: dict[bytes, list[tuple[bytes, tuple[Any, ...]]]] = defaultdict(list)
             for home, values in self._tx.agreeing(self.kind.name, rule.same):
-                where = uuid_text(home)
-                same = (self._folded(value) for value in values)
-                together[(roots.get(where, where), *same)].append(home)
-            homes.update(home for group in together.values() if len(group) > 1 for home in group)
+                by_home[stands.get(home, home)].append((home, values))
+            for several in by_home.values():
+                together: dict[tuple[object, ...], list[bytes]] = defaultdict(list)
+                for home, values in several if len(several) > 1 else ():
+                    together[tuple(map(self._folded, values))].append(home)
+                homes.update(home for group in together.values() if len(group) > 1 for home in group)
         if not homes:
             return []
         return list(
@@ -94,7 +97,7 @@ class _Finder:
 
     def _folded(self, value: object) -> object:
         if isinstance(value, str):
-            return self._tx.roots.get(value, value) if is_id(value) else " ".join(names.tokens(value)) or value
+            return self._tx.roots.get(value, value) if is_id(value) else parts(value) or value
         return value
 
     def _against(self, rule: Double, a: _One, b: _One) -> bool:
