@@ -133,6 +133,14 @@ class Filling:
                 plain[name] = new
         return Changes(set=plain, put=put, drop=drop, count=dict(self.counts), say=dict(self.logs))
 
+    def held(self) -> tuple[Json, dict[str, str], dict[str, int]]:
+        """All answers as they are now, to compare with or to put back."""
+        return dict(self.doc), dict(self.logs), dict(self.counts)
+
+    def put_back(self, held: tuple[Json, dict[str, str], dict[str, int]]) -> None:
+        """Have the answers as they were."""
+        self.doc, self.logs, self.counts = (dict(part) for part in held)
+
     @property
     def touched(self) -> bool:
         """Whether anything was answered at all."""

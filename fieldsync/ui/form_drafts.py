@@ -13,11 +13,12 @@ Json = dict[str, Any]
 
 
 def made(screen: "FormScreen") -> Json:
-    """Return the draft of a form as it is now: answers, what is typed and not legal yet, members."""
+    """Return the draft of a form as it is now: answers, what is typed and not legal yet, members; one that is being filled in, too."""
+    members = [*screen.members, *([screen.entering] if screen.entering is not None else [])]
     return {
         **_answers(screen.sheets[0].filling),
         "typed": {one.field.name: one.text for one in screen.questions if one.wrong and one.text.strip()},
-        "members": [{"tie": _answers(one.tie), "being": _answers(one.being)} for one in screen.members],
+        "members": [{"tie": _answers(one.tie), "being": _answers(one.being)} for one in members],
     }
 
 

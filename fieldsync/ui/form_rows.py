@@ -1,20 +1,21 @@
 """One question of a form on the screen: its label, what was answered, what is wrong with it, what there is to choose from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.geometry import Size
 from textual.message import Message
 from textual.widgets import Input, TextArea
 
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema.model import Field
-from fieldsync.ui import words
 from fieldsync.ui.filling import Filling, matching, parts_of, refused
-from fieldsync.ui.papers import Paper
+from fieldsync.ui.papers import Paper, Write
 from fieldsync.ui.pen import ACCENT, BAD, QUIET, WARN, Part, Pen
 from fieldsync.ui.typed import TypedLine, TypedText
 
@@ -52,7 +53,7 @@ class Question(Horizontal):
             line = TypedText(self._text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, classes="line")
         else:
             line = TypedLine(self._text, classes="line", erased=self.drop_member)
-        parts = [label, line] if self.field.kind != "set" else [label, Paper(self._members, classes="members"), line]
+        parts = [label, line] if self.field.kind != "set" else [label, _Members(self._members, self._in_words), line]
         yield from reversed(parts) if self.pen.mirrored else parts
 
     @property
@@ -85,8 +86,11 @@ class Question(Horizontal):
         return [self.pen.line([Part(label, style or QUIET), mark], width - 1)]
 
     def _members(self, width: int) -> list[Text]:
-        told = [self.field.words(one, self.filling.lang) for one in self.members]
-        return self.pen.lines(words.comma(self.filling.lang).join(told), width) if told else []
+        words = self._in_words()
+        return self.pen.lines(words, width) if words else []
+
+    def _in_words(self) -> str:
+        return self.pen.out.plain_words(self.filling.kind, self.field.name, self.members) if self.members else ""
 
     def need(self, needed: bool) -> None:
         """Show whether it is needed."""
@@ -162,10 +166,18 @@ class Question(Horizontal):
             self.put("")
             self.answer()
             return False
-        self._chosen = option.words.strip(), option.value
-        self.put(option.words.strip())
+        self.put(self._words_of(option.value))
         self.answer()
         return True
+
+    def complete(self) -> None:
+        """Write out the answer of which a part was typed, or that is written otherwise."""
+        field, text = self.field, self.text.strip()
+        if field.kind != "plain" or not text or self.wrong or not (field.choices or field.type in _WRITTEN_OUT):
+            return
+        value = self.filling.doc.get(field.name)
+        if value is not None and (self._chosen is None or self._chosen[0] != text):
+            self.put(self._words_of(value))
 
     def take_member(self) -> bool:
         """Put what is typed among the members of a set, if it is legal; say whether there was anything."""
@@ -174,6 +186,7 @@ class Question(Horizontal):
             return False
         self.members = list(self.filling.doc.get(self.field.name) or [])
         self.put("")
+        self.renew()
         return True
 
     def drop_member(self) -> None:
@@ -247,10 +260,28 @@ class Question(Horizontal):
         self.renew()
 
 
+class _Members(Paper):
+    """What is in a set, as wide as its words are and no wider than its place."""
+
+    def __init__(self, write: Write, words: Callable[[], str]) -> None:
+        super().__init__(write, classes="members")
+        self._words = words
+
+    def renew(self) -> None:
+        """Have it written again, in a place as wide as it needs now."""
+        super().renew()
+        self.refresh(layout=True)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002 - the library's
+        """As wide as what is in it."""
+        return cell_len(self._words())
+
+
 class _Open(Exception):
     """What is typed could be several of the answers."""
 
 
+_WRITTEN_OUT = ("bool", "ref", "date", "month", "phone")
 _EXPLAINED = {"form_pick"} | {
     f"form_type_{one}"
     for one in (

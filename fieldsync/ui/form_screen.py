@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from fieldsync.sync.node import Node
+from fieldsync.ui.dialogs import Choose
 from fieldsync.ui.form_parts import Follows, Line, Sheet
 from fieldsync.ui.form_rows import Option, Question
 from fieldsync.ui.papers import Paper, keys
@@ -49,6 +50,8 @@ class FormScreen(Screen[bool]):
         self.sheets = list(sheets)
         self.roster = roster
         self.members: list[Member] = []
+        self.entering: Member | None = None  # a new one, which is not among them yet
+        self._begun_with = [sheet.filling.held() for sheet in sheets]
         self.questions = [
             Question(self.pen, sheet.filling, sheet.filling.kind.fields[name])
             for sheet in sheets
@@ -247,6 +250,7 @@ class FormScreen(Screen[bool]):
             focused.insert("\n")
         elif question is not None:
             if self._entered(question):
+                question.complete()
                 self.focus_next()
             else:
                 self._look()
@@ -265,6 +269,9 @@ class FormScreen(Screen[bool]):
     async def action_field(self, steps: int) -> None:
         """Go to the next question, or the one before."""
         await self._caught_up()
+        question = self._here()
+        if question is not None:
+            question.complete()
         if steps > 0:
             self.focus_next()
         else:
@@ -312,17 +319,21 @@ class FormScreen(Screen[bool]):
             Sheet(one.tie, frozenset(field.name for field in asked_of_tie(self.roster))),
             Sheet(one.being, without=frozenset({str(self.roster.being.belongs_to)})),
         ]
+        before = [(sheet.filling, sheet.filling.held()) for sheet in sheets]
+        self.entering = one if member is None else None
         accepted = await self.app.push_screen_wait(FormScreen(self.node, self.out, title, sheets))
-        self._opening = False
+        self._opening, self.entering = False, None
         if accepted and member is None:
             self.members.append(one)
+        for filling, held in before if not accepted else ():
+            filling.put_back(held)
         self._answered()
         self.show_members()
         self.call_after_refresh(self._to_adding)
 
     def _to_adding(self) -> None:
         line = list(self.query_one("#members").query(Line))[-1]
-        line.focus()
+        line.focus(scroll_visible=False)  # the library would scroll as well, and either of them last
         self.call_after_refresh(line.scroll_visible, animate=False)  # it may have been placed only now
 
     def _drop(self, member: Member) -> None:
@@ -355,9 +366,26 @@ class FormScreen(Screen[bool]):
         self.dismiss(True)
 
     def action_leave(self) -> None:
-        """Leave without accepting it."""
-        self.dismiss(False)
+        """Leave without accepting it; nothing that was typed is thrown away unasked."""
+        self._leave_member()
+
+    @work
+    async def _leave_member(self) -> None:
+        same = [sheet.filling.held() for sheet in self.sheets] == self._begun_with
+        if same and not any(one.wrong and one.text.strip() for one in self.questions):
+            self.dismiss(False)
+            return
+        answers = [("Enter", "enter", "member_keep"), ("x", "ء", "draft_drop"), ("Esc", "escape", "draft_go_on")]
+        answer = await self.app.push_screen_wait(Choose(self.pen, self.out.phrase("member_leave"), answers))
+        if answer == "Enter":
+            self._save()
+        elif answer == "x":
+            self.dismiss(False)
 
     def action_break_off(self) -> None:
         """Leave everything at once; the draft stays."""
-        self.app.exit(None)
+        first = self.app.screen_stack[0]
+        if isinstance(first, FormScreen) and first is not self:
+            first.action_break_off()  # the form that this member's one stands before
+        else:
+            self.app.exit(None)

@@ -157,8 +157,9 @@ class FormApp(FullScreen[bytes | None]):
         rows = []
         for filling, one in found:
             heading = self.out.heading(filling.kind, {**one, "unsent": False})
-            why = pairs.reasons(self.out, filling.kind, one["reasons"])
-            rows.append([Part(heading, "bold"), Part(f"  {pairs.percent(one['score'])}  ", QUIET), Part(why, QUIET)])
-        title = self.out.phrase("pairs_candidates", n=len(rows))
+            rows.append([Part(heading, "bold"), Part(f"  {pairs.percent(one['score'])}", QUIET)])
+            reasons = (pairs.reasons(self.out, filling.kind, [code]) for code in one["reasons"])
+            rows += [[Part("    "), Part(why, QUIET)] for why in reasons]  # a line each: cut ones would not say why
+        title = self.out.phrase("pairs_candidates", n=len(found))
         question = Agree(screen.pen, title, rows, does="key_save_anyway")
         return await self.push_screen_wait(question) is True

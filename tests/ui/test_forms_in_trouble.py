@@ -1,12 +1,14 @@
-"""Forms on a full screen when something is in the way: no room, others' changes, a fault of ours."""
+"""Forms on a full screen when something is in the way: no room, a program that ends, a key pressed too early, others' changes."""
 
 import pytest
 
 from fieldsync import errors
-from fieldsync.sync import drafts
+from fieldsync.sync import drafts, read, save
 from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.ui.form_screen import FormScreen
 from tests.conftest import Cast
-from tests.ui.test_forms import Person, fill, new
+from tests.ui.test_forms import Person, edit, fields_of, fill, new
 
 
 def no_room(node: Node) -> None:
@@ -62,3 +64,121 @@ def test_a_fault_in_a_form_is_raised_not_printed(people: Cast, capfd: pytest.Cap
     shown = capfd.readouterr()
     assert "القصير" not in shown.out + shown.err
     assert "Traceback" not in shown.out + shown.err
+
+
+async def at_the_members(person: Person) -> FormScreen:
+    """Go to the line that adds a member, and open it; return the family's form."""
+    family = person.screen
+    family._to_adding()
+    await person.until(lambda: "Add a member" in str(getattr(family.focused, "_words", str)()))
+    await person.press("enter")
+    await person.until(lambda: person.app.screen is not family and person.screen.focused is not None)
+    return family
+
+
+def test_a_member_that_was_being_filled_in_is_in_the_draft(people: Cast) -> None:
+    """The program ends in the middle of a member; the draft has it, and it is in the list when the draft is taken up."""
+    amal = people.amal
+
+    async def breaks_off(person: Person) -> None:
+        await person.type("family_name", "علي")
+        await at_the_members(person)
+        await person.type("given", "سمير")
+        await person.press("ctrl+c")
+
+    fill(new(amal, "household"), breaks_off)
+
+    async def goes_on(person: Person) -> None:
+        await person.press("enter")
+        await person.until(lambda: "سمير" in person.seen or bool(person.screen.members))
+        await person.press("ctrl+s")
+
+    assert fill(new(amal, "household"), goes_on) is not None
+    assert [one["fields"]["given"] for one in read.list_records(amal, "person")] == ["سمير"]
+
+
+def test_leaving_a_member_throws_nothing_away_unasked(people: Cast) -> None:
+    """Esc asks: into the list, away, or on; one of the list that was changed is as it was when that is thrown away."""
+
+    async def steps(person: Person) -> None:
+        family = await at_the_members(person)
+        await person.press("escape")
+        await person.until(lambda: person.app.screen is family)  # nothing was typed: nothing is asked
+        family = await at_the_members(person)
+        await person.type("given", "سمير")
+        await person.press("escape")
+        await person.until(lambda: "not in the list of members yet" in person.seen)
+        await person.press("escape")
+        await person.until(lambda: person.app.screen is person.screen and person.question("given").text == "سمير")
+        await person.press("escape")
+        await person.until(lambda: "not in the list of members yet" in person.seen)
+        await person.press("enter")
+        await person.until(lambda: person.app.screen is family and len(family.members) == 1)
+        family._open(family.members[0])
+        await person.until(lambda: person.app.screen is not family and person.screen.focused is not None)
+        await person.type("given", "x")
+        assert family.members[0].being.doc["given"] == "سميرx"
+        await person.press("escape")
+        await person.until(lambda: "not in the list of members yet" in person.seen)
+        await person.press("x")
+        await person.until(lambda: person.app.screen is family)
+        assert family.members[0].being.doc["given"] == "سمير"
+
+    fill(new(people.amal, "household"), steps)
+
+
+def test_what_is_in_a_set_has_the_room_it_needs(people: Cast) -> None:
+    """Two phones stand in one line with a comma between them; there had been room for one, and the comma alone below it."""
+    both = Changes(set={"family_name": "علي"}, put={"phones": ["0944123456", "0944123457"]})
+    record = save.add(people.amal, "household", both)
+
+    async def steps(person: Person) -> None:
+        assert "+963944123456, +963944123457" in person.seen
+        await person.go("phones")
+        await person.press("backspace")
+        assert "+963944123456" in person.seen
+        await person.press(*"0944123458", "enter")
+        assert "+963944123456, +963944123458" in person.seen
+
+    fill(edit(people.amal, record), steps)
+
+
+def test_an_answer_that_was_typed_in_part_is_written_out_when_it_is_left(people: Cast) -> None:
+    """With Tab as with Enter: a choice, a date in other digits; a record stands there by its code and title, with no signs of ours."""
+    family = save.add(people.amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
+    code = read.show(people.amal, family.hex())["code"]
+    app = new(people.amal, "person")
+    app.out.form = "visual"
+
+    async def steps(person: Person) -> None:
+        await person.type("sex", "fem", "tab")
+        await person.type("birth_date", "١٩٨٣/٩/١٥", "tab")
+        await person.type("household", "اسعد", "enter")
+        assert person.question("sex").text == "Female"
+        assert person.question("birth_date").text == "1983-09-15"
+        assert person.question("household").text == f"{code} الأسعد جبلة"
+        await person.press("ctrl+s")
+
+    fields = fields_of(people.amal, fill(app, steps))
+    assert (fields["sex"], fields["birth_date"]) == ("f", "1983-09-15")
+    assert fields["household"].replace("-", "") == family.hex()
+
+
+def test_why_two_may_be_one_is_told_in_full(people: Cast) -> None:
+    """Before saving, each reason has a line: at 80 columns the second one had been cut already."""
+    told = {"given": "محمد", "father": "أحمد", "family": "الأسعد", "birth_date": "1990-03-04", "mother": "هدى علي"}
+    save.add(people.amal, "person", Changes(set=told))
+
+    async def steps(person: Person) -> None:
+        for name, text in told.items():
+            person.question(name).put(text)
+            person.question(name).answer()
+        await person.press("ctrl+s")
+        await person.until(lambda: "May be registered already (1)" in person.seen)
+        assert all(
+            word in person.seen
+            for word in ("Given name: the same", "Family name or nisba: the same", "the same birth date")
+        )
+        await person.press("escape")
+
+    fill(new(people.amal, "person"), steps)

@@ -20,6 +20,8 @@ WORDS = {
     "draft_go_on": "go on typing",
     "draft_leave": "Not saved yet.",
     "draft_changed": "Changed by others meanwhile, so not taken from what you typed: {fields}",
+    "member_leave": "What you typed here is not in the list of members yet.",
+    "member_keep": "put it there",
     "draft_not_kept": "✗ What you type cannot be kept for later now: {why}",
     "draft_is_kept": "Not saved. What you typed is kept, and offered when you open this form again.",
 }
