@@ -52,7 +52,7 @@ class Ask(Dialog[str]):
         """Title, line, what is wrong, keys."""
         with Vertical(classes="box"):
             yield self.title_paper()
-            yield TypedLine(self._value)
+            yield TypedLine(self.pen, self._value)
             yield Paper(lambda width: self.pen.lines(self._wrong, width, most=2, style=BAD), id="wrong")
             yield self.keys_paper(("Enter", "key_ok"), ("Esc", "key_leave"))
 
@@ -90,7 +90,7 @@ class Pick(Dialog[int]):
         """Title, line, list, keys."""
         with Vertical(classes="box"):
             yield self.title_paper()
-            yield TypedLine()
+            yield TypedLine(self.pen)
             rows = Rows(self._row)
             rows.styles.height = min(max(1, len(self._options)), _LONGEST)
             yield rows

@@ -7,6 +7,7 @@ a pipe or a record.
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -22,19 +23,20 @@ if TYPE_CHECKING:
 FORMS = ("isolates", "marks", "visual", "plain")
 CHOICES = ("auto", "logical", "visual", "plain")  # what a person may ask for: `logical` is isolates or marks
 # isolates and their end, left-to-right mark
-_LEFT, _RIGHT, _FIRST, _END, _MARK = "\u2066", "\u2067", "\u2068", "\u2069", "\u200e"
-_CONTROLS = {ord(sign): None for sign in (_LEFT, _RIGHT, _FIRST, _END, _MARK)}
+_LEFT, RIGHT, _FIRST, END, _MARK = "\u2066", "\u2067", "\u2068", "\u2069", "\u200e"
+_CONTROLS = {ord(sign): None for sign in (_LEFT, RIGHT, _FIRST, END, _MARK)}
 _VTE_WITH_ISOLATES = 5_800
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 # a date, a code, a unit or a phone: the bidi rules would turn round what hyphens and slashes join
 _NUMBERED = re.compile(
     r"(?<!\S)--[a-z][a-z-]*(?:[ =][0-9A-Za-z]+)?"  # an option and its value: what is to be typed
-    r"|\+?[0-9A-Za-z]+(?:[-/:.,@_+ ]{1,3}[0-9A-Za-z]+)*"
+    r"|\+?[0-9A-Za-z]+(?:(?![:.,] )[-/:.,@_+ ]{1,3}[0-9A-Za-z]+)*"  # a colon and a blank end one
 )
 _COMBINING = re.compile("([\u064b-\u065f\u0670]+)([^\u064b-\u065f\u0670])")
 _ARABIC_FIRST = re.compile(
     "^\u2068(?=[\u0590-\u08ff])([^\u2066-\u2069]*)\u2069"
 )  # kept apart at the beginning of an Arabic line
+_EXPLICIT = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "B"}  # classes of signs that turn text
 _BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("«", "»"))
 _REMEMBERED = "terminals.json"
 
@@ -110,13 +112,14 @@ def remember(form: str) -> None:
 
 @cache
 def _turner() -> Any:
-    """Return (joins letters, puts them in the order of the screen), or None where the extra `rtl` is not installed."""
+    """Return (joins letters, puts them in the order of the screen, joins them one for one), or None without the extra `rtl`."""
     try:
         from arabic_reshaper import ArabicReshaper
         from bidi import get_display
     except ImportError:
         return None
-    return ArabicReshaper({"delete_harakat": False, "support_zwj": True}).reshape, get_display
+    joins = {"delete_harakat": False, "support_zwj": True}
+    return ArabicReshaper(joins).reshape, get_display, ArabicReshaper({**joins, "support_ligatures": False}).reshape
 
 
 def can_turn() -> bool:
@@ -128,7 +131,7 @@ def apart(text: str, form: str) -> str:
     """Return a value that stands within a line so that the line's direction does not reach into it, nor its into the line."""
     if text.isascii() or form == "plain":
         return text
-    return text + _MARK if form == "marks" else f"{_FIRST}{text}{_END}"
+    return text + _MARK if form == "marks" else f"{_FIRST}{text}{END}"
 
 
 def bare(text: str) -> str:
@@ -144,7 +147,7 @@ def alone(line: str, form: str, *, rtl: bool) -> str:
     kept = _kept(line)
     if form == "visual":
         return _turned(joined(kept), rtl=True)
-    return _RIGHT + _ARABIC_FIRST.sub(r"\1", kept) + _END
+    return RIGHT + _ARABIC_FIRST.sub(r"\1", kept) + END
 
 
 def written(text: str, form: str, *, rtl: bool) -> str:
@@ -160,7 +163,7 @@ def written(text: str, form: str, *, rtl: bool) -> str:
 
 def _kept(text: str) -> str:
     """Return text whose dates, codes, phones and options are kept as they are."""
-    return _NUMBERED.sub(lambda found: f"{_LEFT}{found[0]}{_END}" if _is_joined(found[0]) else found[0], text)
+    return _NUMBERED.sub(lambda found: f"{_LEFT}{found[0]}{END}" if _is_joined(found[0]) else found[0], text)
 
 
 def _told(inset: str, line: str) -> str:
@@ -169,7 +172,7 @@ def _told(inset: str, line: str) -> str:
     What says so belongs to the cell before it, so that there has to be one, and only one sign fits there.
     """
     line = _ARABIC_FIRST.sub(r"\1", line)
-    return f"{inset or ' '}{_RIGHT}{' ' if line.startswith((_LEFT, _FIRST)) else ''}{line}{_END}"
+    return f"{inset or ' '}{RIGHT}{' ' if line.startswith((_LEFT, _FIRST)) else ''}{line}{END}"
 
 
 def _is_joined(text: str) -> bool:
@@ -251,3 +254,46 @@ class Cell:
         kept = Text(self._text, style=self._style, no_wrap=True)
         kept.truncate(options.max_width, overflow="ellipsis")
         yield Text(_turned(_kept(kept.plain), rtl=None), style=self._style, no_wrap=True, overflow="crop")
+
+
+# --- while it is typed ------------------------------------------------------------------------------------------------
+
+
+def has_arabic(text: str) -> bool:
+    """Say whether anything in a text is written from the right."""
+    return _RIGHT_TO_LEFT.search(text) is not None
+
+
+def begins_arabic(text: str) -> bool:
+    """Say whether the first letter of a text is one that is written from the right."""
+    first = next((sign for sign in text if sign.isalpha()), "")
+    return has_arabic(first)
+
+
+def joined_apart(letters: str) -> str:
+    """Return letters in the forms that they have beside each other, one for one."""
+    turner = _turner()
+    shaped = letters if turner is None else str(turner[2](letters))
+    return shaped if len(shaped) == len(letters) else letters
+
+
+def on_screen(text: str, *, rtl: bool) -> list[tuple[str, int]]:
+    """Return a line's signs as they stand on the screen, from the left: each with its place in the text, brackets the right way round."""
+    if _turner() is None:
+        return [(sign, at) for at, sign in enumerate(text)]
+    from bidi import algorithm
+
+    safe = "".join("\u200b" if unicodedata.bidirectional(sign) in _EXPLICIT else sign for sign in text)
+    kept = _NUMBERED.sub(lambda found: f"\u202a{found[0]}\u202c" if _is_joined(found[0]) else found[0], safe)
+    line = algorithm.get_empty_storage()
+    line["base_level"], line["base_dir"] = int(rtl), "R" if rtl else "L"
+    algorithm.get_embedding_levels(kept, line)
+    places = iter(range(len(text)))
+    for sign in line["chars"]:
+        sign["at"] = -1 if sign["ch"] in "\u202a\u202c" else next(places)
+    algorithm.explicit_embed_and_overrides(line)
+    algorithm.resolve_weak_types(line)
+    for step in (algorithm.resolve_neutral_types, algorithm.resolve_implicit_levels, algorithm.reorder_resolved_levels):
+        step(line, debug=False)
+    algorithm.apply_mirroring(line, debug=False)
+    return [(sign["ch"], sign["at"]) for sign in line["chars"]]

@@ -50,9 +50,9 @@ class Question(Horizontal):
         label = Paper(self._label, classes="label")
         line: Input | TextArea
         if self.field.type == "note" and self.field.kind in ("plain", "log"):
-            line = TypedText(self._text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, classes="line")
+            line = TypedText(self.pen, self._text, classes="line")
         else:
-            line = TypedLine(self._text, classes="line", erased=self.drop_member)
+            line = TypedLine(self.pen, self._text, classes="line", erased=self.drop_member)
         parts = [label, line] if self.field.kind != "set" else [label, _Members(self._members, self._in_words), line]
         yield from reversed(parts) if self.pen.mirrored else parts
 

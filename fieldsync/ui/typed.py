@@ -7,7 +7,12 @@ that is around it. On a slow line keys come in one piece: letters then overtake 
 from collections.abc import Callable
 
 from textual.events import Key
+from textual.strip import Strip
 from textual.widgets import Input, TextArea
+
+from fieldsync.ui import direction
+from fieldsync.ui.pen import Pen
+from fieldsync.ui.typed_cells import placed
 
 
 async def _in_order(line: Input | TextArea, event: Key) -> None:
@@ -19,11 +24,43 @@ async def _in_order(line: Input | TextArea, event: Key) -> None:
             return
 
 
-class TypedLine(Input):
+class _Placed:
+    """What a line in which somebody types looks like: as the terminal and the language want it, and so do the arrows."""
+
+    pen: Pen
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        strip = super().render_line(y)  # type: ignore[misc]  # the widget's
+        width = self.scrollable_content_region.width  # type: ignore[attr-defined]
+        full = strip.extend_cell_length(width, self.rich_style)  # type: ignore[attr-defined]  # an empty one is a cursor only
+        return placed(full, width, self.pen.out.form, mirrored=self.pen.mirrored)
+
+    def action_cursor_left(self, select: bool = False) -> None:
+        """Go to the left, as it is seen."""
+        self._go("left", select=select)
+
+    def action_cursor_right(self, select: bool = False) -> None:
+        """Go to the right, as it is seen."""
+        self._go("right", select=select)
+
+    def _go(self, way: str, *, select: bool) -> None:
+        text = getattr(self, "value", "") or getattr(self, "text", "")
+        arabic = direction.begins_arabic(text) or (self.pen.mirrored and direction.has_arabic(text))
+        if arabic and self.pen.out.form in {"visual", "isolates"}:
+            way = "right" if way == "left" else "left"
+        getattr(super(), f"action_cursor_{way}")(select)
+
+
+class TypedLine(_Placed, Input):
     """One line; `erased` is done when Backspace has nothing left to take away."""
 
-    def __init__(self, value: str = "", *, classes: str | None = None, erased: Callable[[], object] = bool) -> None:
+    def __init__(
+        self, pen: Pen, value: str = "", *, classes: str | None = None, erased: Callable[[], object] = bool
+    ) -> None:
         super().__init__(value, select_on_focus=False, classes=classes)
+        self.cursor_blink = False  # each blink is written anew: over a slow line, for nothing
+        self.pen = pen
         self._erased = erased
 
     async def _on_key(self, event: Key) -> None:
@@ -32,8 +69,13 @@ class TypedLine(Input):
         await _in_order(self, event)
 
 
-class TypedText(TextArea):
+class TypedText(_Placed, TextArea):
     """Several lines."""
+
+    def __init__(self, pen: Pen, text: str, *, classes: str | None = None) -> None:
+        super().__init__(text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, classes=classes)
+        self.cursor_blink = False
+        self.pen = pen
 
     async def _on_key(self, event: Key) -> None:
         await _in_order(self, event)
