@@ -55,7 +55,8 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A report file's comment.
 
     `issued` false: how things stand today, which no month can keep; `sealed`: it counts fields of the highest sensitivity,
-    so that no file of it holds a small number; `agreement`: rows of organisations without one do not leave.
+    so that no file of it holds a small number; `agreement`: rows of organisations without one do not leave; `whole`: it says
+    what records lack, so that it has no rows for a partner, who is shown parts of them.
     """
 
     label: Label
@@ -67,6 +68,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     issued: bool = True
     sealed: bool = False
     agreement: bool = False
+    whole: bool = False
 
 
 class Report(msgspec.Struct, frozen=True):

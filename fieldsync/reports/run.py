@@ -11,7 +11,7 @@ from fieldsync.reports import files, period, sheets
 from fieldsync.reports.files import Report
 from fieldsync.reports.period import Period
 from fieldsync.schema.model import Schema, Type
-from fieldsync.store.contract import Progress, home_unit, within
+from fieldsync.store.contract import PARTNER, Progress, home_unit, within
 from fieldsync.store.figures import SECONDS, View
 from fieldsync.store.issues import Issue
 from fieldsync.sync import review
@@ -99,6 +99,8 @@ def count(
     progress: Progress | None = None,
 ) -> list[Json]:
     """Return a report's rows as they are now."""
+    if report.header.whole and node.role == PARTNER:
+        return []
     figures = node.store.figures(views(node.schema), unit, sheets=sheets.catch_up(node, report, progress))
     try:
         figures.fill("period", ("name", "since", "until"), asked.spans())

@@ -1,5 +1,6 @@
 /*
 number = 11
+whole = true
 label = { en = "Data quality", ar = "جودة البيانات" }
 about = { en = "What is missing or looks wrong in the registers on the last day of the period.", ar = "ما ينقص في السجلات أو يبدو خطأ في آخر يوم من الفترة." }
 

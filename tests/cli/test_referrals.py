@@ -62,7 +62,8 @@ def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
     }
     assert {row["figure"]: row["this"] for row in told["monthly"] if row["this"]} == dict.fromkeys(CHARITY, 1)
     assert {row["figure"]: row["n"] for row in told["cases"] if row["n"]} == dict.fromkeys(ANSWERED, 1)
-    assert told["caseload"] == told["coverage"] == told["overdue"] == []  # nothing of what she was not given
+    others = ("caseload", "coverage", "overdue", "quality")  # nothing of what she was not given
+    assert [told[name] for name in others] == [[]] * len(others)
     assert world.json("amal", "show", service["id"])["fields"]["referral"] == referral["id"]
     world.json("samar", "sync")
     withdrawn = world.json("samar", "consent", "withdraw", given["code"])
