@@ -1,18 +1,22 @@
 """Cells of a file on their way to stored values."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange import figures
+from fieldsync.exchange.rejects import Outcome
+from fieldsync.exchange.sheets import Row
 from fieldsync.schema import validate
 from fieldsync.schema.cleaning import plain_digits
 from fieldsync.schema.model import Field
 
 _SEPARATORS = re.compile("[,،;؛\n]")  # between the members of a set; both scripts' commas
 _PHONES = re.compile(r"[,،;؛\n/|\\]|\s+(?:-|و|and)\s*(?=[+\d])")  # and between phone numbers
+# between choices: only where all parts are some
+_BETWEEN = re.compile(r"\s*[/|+\\]\s*|\s+[-–]\s+|\s+و\s*(?=\S)|\s+(?:and|&)\s+", re.IGNORECASE)
 _YES = {"1", "true", "yes", "y", "x", "✓", "✔", "نعم", "صح"}
 _NO = {"0", "false", "no", "n", "-", "لا", "خطأ"}
 _WORTH = 2  # a column whose values come back more seldom than that gains nothing from a memory
@@ -58,7 +62,17 @@ def named(spec: Field, text: str) -> list[str]:
         words = text.split()
         if len(words) > 1 and set(words) <= set(spec.codes):
             return words
+        others = _BETWEEN.split(text)
+        if len(others) > 1 and not _is_member(spec, text) and all(_is_member(spec, one) for one in others):
+            return others
     return parts
+
+
+def _is_member(spec: Field, text: str) -> bool:
+    try:
+        return validate.check_new_member(spec, text) is not None
+    except errors.BadInput:
+        return False
 
 
 def ticked(spec: Field, member: str) -> Normal:
@@ -87,6 +101,38 @@ def members(spec: Field, value: object, reference: Normal | None) -> list[str] |
         given = list(map(figures.phone, given))
     wanted = [reference(part) if reference is not None else part for part in given if part not in (None, "")]
     return sorted({str(validate.check_new_member(spec, part)) for part in wanted}) or None
+
+
+def even(rows: list[Row], first: int, width: int, outcome: Outcome, *, pad: bool) -> tuple[list[Row], Sequence[int]]:
+    """Return the rows with as many cells as there are columns, and their numbers; the others are faults.
+
+    Empty cells beyond the last column are none; a workbook's row ends with its last cell.
+    """
+    numbers: Sequence[int] = range(first, first + len(rows))
+    if all(len(row) == width for row in rows):
+        return rows, numbers
+    rows = [as_wide(row, width, pad=pad) for row in rows]
+    for number, row in zip(numbers, rows, strict=True):
+        if len(row) != width:
+            outcome.fault(number, row, "", {"reason": "columns", "found": len(row), "expected": width})
+    kept = [(number, row) for number, row in zip(numbers, rows, strict=True) if len(row) == width]
+    return [row for _, row in kept], [number for number, _ in kept]
+
+
+def without_headers(
+    rows: list[Row], numbers: Sequence[int], headers: Mapping[int, str]
+) -> tuple[list[Row], Sequence[int]]:
+    """Leave out rows that are the header again: of each printed page, or of merged cells that reach down from it."""
+    at, head = next(iter(headers.items()))
+    if not any(isinstance(row[at], str) and row[at].strip() == head for row in rows):
+        return rows, numbers
+    kept = [
+        i
+        for i, row in enumerate(rows)
+        if not all(row[at] in (None, "") or str(row[at]).strip() == head for at, head in headers.items())
+        or all(row[at] in (None, "") for at in headers)
+    ]
+    return [rows[i] for i in kept], [numbers[i] for i in kept]
 
 
 def says(values: Sequence[Sequence[Any]], i: int) -> bool:

@@ -21,6 +21,8 @@ _EGYPT = (
 )
 _TIME = r"(?:,?\s+\d{1,2}:\d\d(?::\d\d)?(?:\s*[ap]m)?)?"
 _NUMBERS = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{4})" + _TIME, re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{1,2})" + _TIME, re.ASCII)
+_ERA = re.compile(r"\s*(?:م\.?|ميلادي[ةه]?)$")  # of our calendar, as is written beside the other one
 _NAMED = re.compile(r"(\d{1,2})[\s./-]+([^\W\d][^\d.,/-]*?)[\s.,/-]+(\d{4})" + _TIME)
 _NAME_FIRST = re.compile(r"([a-z]+)\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})" + _TIME)
 _MONTH = re.compile(r"(\d{1,2})\s*[-/.]\s*(\d{4})", re.ASCII)
@@ -49,7 +51,9 @@ def usual(value: object) -> str | None:
         return (_EXCEL + dt.timedelta(value)).isoformat()
     if not isinstance(value, str) or len(value) > _LONGEST:
         return None
-    text = plain_digits(clean(value)).casefold()
+    text = _ERA.sub("", plain_digits(clean(value)).casefold())
+    if found := _YEAR_FIRST.fullmatch(text):
+        return _text(found[1], int(found[2]), found[3])
     if found := _NUMBERS.fullmatch(text):
         return _text(found[3], int(found[2]), found[1])
     if found := _NAMED.fullmatch(text):

@@ -53,5 +53,12 @@ def either(normal: Normal, *, whole: bool) -> Normal:
 
 def phone(value: object) -> object:
     """A phone number that a program took for a number with decimals, without these."""
-    found = _FLOAT.fullmatch(plain_digits(value).strip()) if isinstance(value, str) else None
-    return found[1] if found is not None else value
+    if not isinstance(value, str):
+        return value
+    found = _FLOAT.fullmatch(plain_digits(value).strip())
+    return found[1] if found is not None else value.removeprefix("'")
+
+
+def bare(normal: Normal) -> Normal:
+    """Take what somebody typed with the sign by which spreadsheets know text, too."""
+    return lambda value: normal(value[1:] if isinstance(value, str) and value[:1] == "'" else value)

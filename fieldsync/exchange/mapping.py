@@ -44,6 +44,8 @@ _TAG = re.compile(r"#[a-z][a-z0-9_]*(?:\s*\+\s*[a-z][a-z0-9_]*)*", re.IGNORECASE
 _SURE = 2  # names of fields in a row that make it a header
 _HEADED = 2  # rows below the header that may be about the columns
 _NTH = re.compile(r" \((?:[2-9]|[1-9]\d)\)$")  # behind a header that stands there more than once
+_MARKS = re.compile(r"^[\s*]+|[\s*:：.]+$")
+_BOTH = re.compile(r"[/|\n()–—]|\s-\s")  # between a header's two languages
 _LONGEST = 200  # characters of a header that is looked up
 
 
@@ -140,7 +142,7 @@ def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> li
 
 
 def _near(header: str, known: Mapping[str, str]) -> str:
-    key = _key(_NTH.sub("", header))
+    key = _key(_MARKS.sub("", once_of(header)))
     close = difflib.get_close_matches(key, known, n=1, cutoff=_CLOSE) if len(key) <= _LONGEST else []
     if close:
         return known[close[0]]
@@ -153,8 +155,22 @@ def _near(header: str, known: Mapping[str, str]) -> str:
 
 
 def _known_as(header: str, known: Mapping[str, str]) -> str | None:
-    """What a header is known as; of one that stands there twice, what the first is."""
-    return known.get(_key(header)) or known.get(_key(_NTH.sub("", header)))
+    """What a header is known as: as it is, as the first of two that are the same, without marks, or in both languages."""
+    once = once_of(header)
+    found = known.get(_key(header)) or _bare(once, known)
+    if found is None:
+        both = {_bare(part, known) for part in _BOTH.split(once) if part.strip()}
+        found = both.pop() if len(both) == 1 else None
+    return found
+
+
+def _bare(header: str, known: Mapping[str, str]) -> str | None:
+    return known.get(_key(header)) or known.get(_key(_MARKS.sub("", header)))
+
+
+def once_of(header: str) -> str:
+    """Return what a header was before those that stand there twice were told apart."""
+    return _NTH.sub("", header)
 
 
 def distinct(headers: Sequence[str]) -> list[str]:
@@ -179,9 +195,9 @@ def header(
     Titles may stand above it: it is the row that has most of the fields' names and labels, else the first that has more than
     one cell.
     """
-    known = {*_names(kind), *map(_key, given)}
+    known = _names(kind) | {_key(one): name for one, name in given.items()}
     tops = [_told(row) for row in (headers, *rows)]
-    scores = [sum(_key(_NTH.sub("", cell)) in known for cell in row) for row in tops]
+    scores = [sum(_known_as(cell, known) is not None for cell in row if cell) for row in tops]
     best = max(range(len(tops)), key=lambda at: scores[at])  # the first of those with as many
     if scores[best] < _SURE and scores[0] == 0:
         filled = [sum(map(bool, row)) for row in tops]

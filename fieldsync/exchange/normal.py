@@ -19,9 +19,9 @@ def normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
         return lambda value: members(spec, value, found)
     normal = validate.normaliser(spec)
     if spec.type in ("date", "month"):
-        return dates.either(normal)
+        return figures.bare(dates.either(normal))
     if spec.type in ("int", "number", "money"):
-        return figures.either(normal, whole=spec.type != "number")
+        return figures.bare(figures.either(normal, whole=spec.type != "number"))
     if spec.type == "phone":
         return lambda value: normal(figures.phone(value))
     if not spec.to:

@@ -14,7 +14,7 @@ from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.core.register import Value
 from fieldsync.exchange import mapping
-from fieldsync.exchange.cells import Memory, as_wide, says, ticked, together, unquoted
+from fieldsync.exchange.cells import Memory, even, says, ticked, together, unquoted, without_headers
 from fieldsync.exchange.finding import Finder
 from fieldsync.exchange.heads import without_heads
 from fieldsync.exchange.known import Known
@@ -182,7 +182,8 @@ class _Importer:
         """Judge rows and, unless `dry`, save them."""
         if tuple(headers) != self._names:
             self._head(headers)
-        rows, numbers = self._even(rows, first)
+        rows, numbers = even(rows, first, len(self._names), self._outcome, pad=not self._quoted)
+        rows, numbers = without_headers(rows, numbers, {c.at: mapping.once_of(c.header) for c in self._columns})
         if not rows:
             return
         cells: list[Sequence[Any]] = list(zip(*rows, strict=True))
@@ -199,22 +200,6 @@ class _Importer:
         drafts = self._drafts(batch, fields, values, records)
         if drafts and not dry and not self._outcome.faults:
             save.commit_drafts(self._node, self._tx, drafts, known=self._stored)
-
-    def _even(self, rows: list[Row], first: int) -> tuple[list[Row], Sequence[int]]:
-        """Keep the rows with as many cells as there are columns; the others are faults.
-
-        Empty cells beyond the last column are none; a workbook's row ends with its last cell.
-        """
-        width = len(self._names)
-        numbers: Sequence[int] = range(first, first + len(rows))
-        if all(len(row) == width for row in rows):
-            return rows, numbers
-        rows = [as_wide(row, width, pad=not self._quoted) for row in rows]
-        for number, row in zip(numbers, rows, strict=True):
-            if len(row) != width:
-                self._outcome.fault(number, row, "", {"reason": "columns", "found": len(row), "expected": width})
-        kept = [(number, row) for number, row in zip(numbers, rows, strict=True) if len(row) == width]
-        return [row for _, row in kept], [number for number, _ in kept]
 
     def _values(self, batch: Batch, cells: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
         """Return the fields that the file has and their stored values, by field; columns of one set's members make one."""

@@ -234,3 +234,51 @@ def test_columns_are_proposed_below_a_title(people: Cast, tmp_path: Path) -> Non
         ("مكان السكن", "location", "near"),  # all its words are those of one label
     ]
     assert not before
+
+
+def test_headers_of_forms_on_paper(people: Cast, tmp_path: Path) -> None:
+    """A star for what must be filled in, a colon, both languages in one cell: each is the field that it names."""
+    head = [
+        "Family name *",
+        "الفئات:",
+        "Family booklet no. / رقم دفتر العائلة",
+        "First registered\nتاريخ التسجيل",
+        "السكن (Housing)",
+    ]
+    rows = [
+        head,
+        ["علي", "Orphan / Homeless", 1, "5/1/2026م", "tent"],
+        ["حسن", "يتيم و مشرد", 2, "2026/1/5 م", None],
+        ["سعيد", "orphan - homeless", 3, "'5/1/2026", None],
+        ["خليل", "orphan+homeless", 4, "2026-1-5 0:00", None],
+    ]
+    told = tabular.import_file(people.amal, _book(tmp_path, rows), "household")
+    assert list(told["columns"].values()) == ["family_name", "groups", "family_book_no", "registered_on", "housing"]
+    found = _fields(people.amal)
+    assert [one["groups"] for one in found] == [["homeless", "orphan"]] * 4
+    assert {one["registered_on"] for one in found} == {"2026-01-05"}
+
+
+def test_a_header_again_is_no_record(people: Cast, tmp_path: Path) -> None:
+    """A header of two rows whose cells are merged, and one on top of each printed page, make no family of that name."""
+    head = ["اسم العائلة", "هاتف", None, "مكان السكن الحالي"]
+    rows = [
+        head,
+        [None, "أساسي", "بديل", None],
+        ["علي", "0944123456", None, "جبلة"],
+        head,
+        ["حسن", None, None, "بانياس"],
+    ]
+    path = _book(tmp_path, rows, merged=("A1:A2", "B1:C1", "D1:D2"))
+    assert _counts(tabular.import_file(people.amal, path, "household", {"هاتف": ""})) == (2, 0, 0)
+    assert sorted(one["family_name"] for one in _fields(people.amal)) == ["حسن", "علي"]
+
+
+@pytest.mark.parametrize("text", ["'0944123456,'5/1/2026,'3", "0944123456,٥/١/٢٠٢٦,٣"])
+def test_the_sign_for_text_is_no_part_of_a_number(people: Cast, tmp_path: Path, text: str) -> None:
+    """What somebody marked as text with a quote in front is still a phone, a day, a number."""
+    path = tmp_path / "rows.csv"
+    path.write_text(f"family_name,phones,registered_on,size_stated\nعلي,{text}\n", encoding="utf-8")
+    tabular.import_file(people.amal, path, "household")
+    [fields] = _fields(people.amal)
+    assert (fields["phones"], fields["registered_on"], fields["size_stated"]) == (["+963944123456"], "2026-01-05", 3)
