@@ -49,6 +49,39 @@ VALUES = {
 }  # fmt: skip
 
 
+AT = 1_793_607_300_000
+RANGE = messages.Range(bytes(16), b"\xff" * 16, 3, 1 << 63)
+SAID = messages.Enrolment(
+    AMAL, b"k" * 32, "AK", "أمل", (("LAT/JBL", "caseworker"),), "enrolled", AT, AT + 1, copy_of=BASIM, copied_after=7
+)
+MESSAGES: tuple[msgspec.Struct, ...] = (
+    messages.Hello(
+        1, b"d" * 8, AT, 7, b"g" * 4, (("LAT/JBL", 12, 9),), True, 2, 3, b"s" * 8, b"u" * 4, 4, 5, 6, 65_536, (("LAT/JBL", 9, 12),),
+        b"epoch-id", 7, 8, 9,
+    ),
+    messages.Commits(AMAL, b"seal", b"rows"),
+    messages.Ack(
+        AT, 7, b"c" * 8, ((3, "unit_refused", '{"unit":"LAT/QRD"}'), (4, "", "")), (("LAT/JBL", "caseworker"),),
+        ((2, BASIM, "BK", "باسم", ("LAT/JBL", "LAT/QRD")),), 5, ((1, SAMAR, 7, AT),), ((SAMAR, "HQ", "https://hq", b"p" * 32, "age1"),),
+        {"person.toml": "version = 1"}, b"epoch-id", ((1, BASIM, 2, 3, -60_000),), 6, (FAMILY,), True,
+    ),
+    messages.Peer(
+        (SAID,), 1, ((AMAL, 7, b"h" * 32),), ((BASIM, 3, "unit_refused", "{}"),), 2, ((3, AMAL, SAMAR, 7, AT),), ((BASIM, 2, 3, 60_000),),
+        (b"epoch-id", 4, 5), ((AMAL, 5, 7, b"h" * 32),),
+    ),
+    messages.States("LAT/JBL", 12, b"rows", (CASE,)),
+    messages.End((messages.Summary("LAT/JBL", 12, 1 << 63, 2),), True, (("LAT/JBL", 9, 12),)),
+    messages.Ask("LAT/JBL", (RANGE,), (FAMILY, CASE)),
+    messages.Found("LAT/JBL", (RANGE,), ((FAMILY, 1 << 63),), (RANGE,), ((AMAL, 5),)),
+    messages.JoinRequest(1, b"invite", b"secret", b"k" * 32, b"s" * 64, "age1", "AK"),
+    messages.JoinAnswer(
+        "Org", SAMAR, "HQ", "AK", "أمل", (("LAT/JBL", "caseworker"),), b"nonce", AT, {"person.toml": "version = 1"}, 600, "age1"
+    ),
+    messages.RenewRequest(b"k" * 32, b"o" * 64, b"n" * 64, ((7, b"c" * 8),)),
+    messages.RenewAnswer("AL", 7, b"nonce", AT),
+)  # fmt: skip
+
+
 LAPTOP, SERVER = (DeviceKey.from_bytes(bytes([n]) * 32) for n in (0xA1, 0x5E))
 PACKED = [msgspec.structs.replace(one, device=LAPTOP.device, context=()) for one in (ADD, EDIT)]
 
@@ -124,6 +157,10 @@ def good() -> dict[str, tuple[str, bytes]]:
         "bundle-up": ("what is in a bundle of two commits", _bundle(*_up())),
         "bundle-branch": ("what is in a branch's bundle", _bundle(*_branch(), key=SERVER)),
         "bundle-down": ("what is in an answer to it", _bundle(*_down(), key=SERVER)),
+    }
+    made |= {
+        f"message-{type(one).__name__.lower()}": (f"a {type(one).__name__}, all of it", messages.encode(one))
+        for one in MESSAGES
     }
     return made | {f"column-{name}": (f"{values!a}", columns.encode(values)) for name, values in VALUES.items()}  # type: ignore[arg-type]
 

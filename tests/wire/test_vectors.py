@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fieldsync import errors
@@ -50,6 +51,23 @@ def test_frames_are_read_as_ever() -> None:
     assert Codec().unpack(tag, payload)[0] is Kind.END
     ((tag, payload, _),) = Reader().feed(content("frame-zstd"))
     assert Codec().unpack(tag, payload) == (Kind.STATES, b"fieldsync " * 60)
+
+
+@pytest.mark.parametrize("message", frozen.MESSAGES, ids=lambda one: type(one).__name__)
+def test_messages_are_read_as_ever(message: msgspec.Struct) -> None:
+    """With all that each may hold: a field that no vector fills could change without anybody's noticing."""
+    raw = content(f"message-{type(message).__name__.lower()}")
+    assert messages.decode(type(message), raw) == message
+    assert messages.encode(message) == raw
+    for field in msgspec.structs.fields(message):
+        assert getattr(message, field.name) != field.default, field.name
+
+
+def test_every_message_has_a_vector() -> None:
+    """But for what stands only within others."""
+    within = {messages.Enrolment, messages.Summary, messages.Range}
+    kinds = {kind for kind in vars(messages).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)}
+    assert kinds - within == {type(one) for one in frozen.MESSAGES}
 
 
 def opened(raw: bytes, step: int) -> tuple[Manifest, list[tuple[Kind, bytes]]]:
