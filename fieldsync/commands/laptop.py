@@ -170,12 +170,12 @@ def _ask_new(
     """Ask for a new record in the form, again and again with `stay_open`."""
     from fieldsync.sync import save
 
-    if not at_terminal() or settings_of(ctx).json:
-        raise errors.Usage(reason="no_changes")
-    node.may_write(unit or (node.units[0] if node.units else ""))
     kind = node.schema.type(type)
     if kind.retired:
         raise errors.RetiredType(type=type)
+    if not at_terminal() or settings_of(ctx).json:
+        raise errors.Usage(reason="no_changes")
+    node.may_write(unit or (node.units[0] if node.units else ""))
     while True:
         if plain:
             from fieldsync.ui.prompts import Form

@@ -86,7 +86,10 @@ class Shower:
 
 def server_named(tx: Tx, name: str | None) -> Server:
     """Return the server of that name or address; the one synced last, if none is given. NotFound."""
-    found = next((one for one in tx.servers() if name in (None, one.name, one.address)), None)
+    servers = tx.servers()
+    found = next((one for one in servers if name in (None, one.name, one.address)), None)
+    if found is None and servers:
+        raise errors.NotFound(what="server", name=name, reason="server", known=[one.name for one in servers])
     if found is None:
         raise errors.NotFound(what="server", name=name)
     return found

@@ -194,14 +194,14 @@ def withdraw_consent(node: Node, ref_: str, *, note: str | None = None) -> bytes
     with node.store.read() as tx:
         row = find_row(tx, ref_)
         if row.state.type != CONSENT:
-            raise errors.NoRecord(ref=ref_)
+            raise errors.IllegalValue(type=row.state.type, field=CONSENT, reason="wrong_type", to=[CONSENT])
     return edit(node, uuid_text(row.state.record), Changes(set={"state": "withdrawn"}), note=note)
 
 
 def _referral(tx: Tx, ref_: str) -> Row:
     row = find_row(tx, ref_)
     if row.state.type != REFERRAL:
-        raise errors.NoRecord(ref=ref_)
+        raise errors.IllegalValue(type=row.state.type, field=REFERRAL, reason="wrong_type", to=[REFERRAL])
     return row
 
 

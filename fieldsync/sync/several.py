@@ -24,7 +24,11 @@ def checked(kind: Type, name: str, members: Sequence[object], *, new: bool = Tru
     if spec.kind != "set":
         raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_set")
     check = validate.check_new_member if new else validate.check_member
-    return [check(spec, member) for member in members]
+    try:
+        return [check(spec, member) for member in members]
+    except errors.IllegalValue as fault:
+        fault.facts["type"] = kind.name  # its words are that form's
+        raise
 
 
 def dropped_whole(tx: Tx, kind: Type, row: Row, changes: "Changes") -> "Changes":

@@ -7,6 +7,7 @@ commands' own help; other languages are gettext catalogues in fieldsync/locale (
 import gettext
 import importlib
 import pkgutil
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -14,12 +15,13 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import safetext
-from fieldsync.schema.model import Field, Schema
+from fieldsync.schema.model import Field, Schema, Type
 
 Catalogue = Mapping[str, str]
 EXAMPLE = "Example: "  # how the last paragraph of a command's help begins
 HELP = "help"  # the context of what is said about commands
 LOCALE = Path(__file__).parents[1] / "locale"
+_ORDER = re.compile(r"(?:empty\(\w+\) or )?(?P<one>\w+) (?P<how>>=?) (?P<other>\w+)")  # rules that most forms have
 _LONGEST = 12  # of a list of choices; more of them help nobody in one line
 
 
@@ -102,19 +104,26 @@ def _fault(fault: Mapping[str, object], words: Catalogue, lang: str) -> str:
 def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> dict[str, object]:
     """Return facts with labels in place of the names of fields, choices and states, where the schema has them."""
     made = dict(facts) | _roles(facts, lang)
-    kind = schema.types.get(str(facts.get("type"))) if schema is not None else None
+    types = schema.types if schema is not None else {}
+    kind = types.get(str(facts.get("type")))
+    for name in ("types", "to"):
+        named = facts.get(name)
+        if isinstance(named, list):
+            made[name] = [types[one].label.get(lang, one) if one in types else one for one in named]
+    if facts.get("field") in types:  # an argument of a command: of what type the record is to be
+        made["field"] = types[str(facts["field"])].label.get(lang, facts["field"])
     if "type" in facts:
         made["type_label"] = facts["type"] if kind is None else kind.label.get(lang, kind.name)
     if kind is None:
         return made
-    named = kind.fields.get(str(facts.get("field")))
-    if named is not None:
-        made["field"] = _label(named, lang)
-        if facts.get("reason") == "rule" and named.hint:
-            made["rule"] = named.hint.get(lang, "")  # what the form's makers say of it; else the rule itself
+    spec = kind.fields.get(str(facts.get("field")))
+    if spec is not None:
+        made["field"] = _label(spec, lang)
+        if facts.get("reason") == "rule":
+            made |= _rule(kind, spec, str(facts.get("rule", "")), lang)
         choices = facts.get("choices")
         if isinstance(choices, list):
-            made["choices"] = [one.label.get(lang, one.code) for one in named.offered if one.code in choices]
+            made["choices"] = [one.label.get(lang, one.code) for one in spec.offered if one.code in choices]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
     if isinstance(lacking, list):
         made["fields"] = [_label(kind.fields[name], lang) for name in kind.fields if name in lacking]
@@ -122,6 +131,15 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
         made |= {name: state.words(facts[name], lang) for name in ("old", "new") if facts.get(name) is not None}
         made["allowed"] = [f"{state.words(one, lang)} ({one})" for one in allowed]
     return made
+
+
+def _rule(kind: Type, spec: Field, rule: str, lang: str) -> dict[str, object]:
+    """A rule in words: which of two comes first, or what the form's makers say of it; else the rule itself."""
+    order = _ORDER.fullmatch(rule)
+    if order is not None and order["one"] == spec.name and order["other"] in kind.fields:
+        reason = "before" if order["how"] == ">=" else "not_after"
+        return {"reason": reason, "other": kind.fields[order["other"]].label.get(lang, order["other"])}
+    return {"rule": spec.hint.get(lang, "")} if spec.hint else {}
 
 
 def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:

@@ -91,8 +91,8 @@ def test_bad_words_change_nothing(world: World) -> None:
         (("refer", "JBL-ZZ-99", "--to", ALBIR, "--reason", "x"), 5, "no_record"),
         (("refer", who["code"], "--to", ALBIR, "--reason", "x", "--override", "hurry"), 7, "role_refused"),
         (("refer", who["code"], "--to", ALBIR, "--reason", "x", "--urgency", "soon"), 3, "illegal_value"),
-        (("referral", "accept", who["code"]), 5, "no_record"),
-        (("consent", "withdraw", who["code"]), 5, "no_record"),
+        (("referral", "accept", who["code"]), 3, "illegal_value"),
+        (("consent", "withdraw", who["code"]), 3, "illegal_value"),
     ):
         assert world.json("amal", *words, code=code)["error"]["code"] == name, words
     assert world.json("amal", "list", "referral") == []

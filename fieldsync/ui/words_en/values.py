@@ -21,6 +21,8 @@ WORDS = {
     "because.not_geopoint": "no place; write it LAT LON",
     "because.future": "lies in the future",
     "because.written_once": "was written once and cannot be written again",
+    "because.before": "comes before {other}",
+    "because.not_after": "does not come after {other}",
     "because.rule": "does not fit the other answers ({rule})",
     "because.server": "is given by a server, never typed",
     "because.derived": "is computed, never given",

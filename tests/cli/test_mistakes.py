@@ -1,0 +1,40 @@
+"""Mistakes that somebody makes in the first hour: each is told by what it is, in words, and what there is instead."""
+
+import pytest
+
+from tests.cli.conftest import World
+
+
+@pytest.fixture
+def codes(world: World) -> dict[str, str]:
+    """A family and a person of it, by what the mistakes below call them."""
+    family = world.add("amal", "household", family_name="علي", location="جبلة")["code"]
+    return {"FAMILY": family, "PERSON": world.add("amal", "person", given="هدى", household=family)["code"]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "told"),
+    [
+        ("list household --where location", 2, "أو في القوائم --where location=جبلة"),
+        ("add houshold", 3, "لا يوجد نوع سجلّ houshold"),
+        ("sync --server Nobody", 5, "لا يُعرف هنا خادوم باسم Nobody؛ لم يُرسَل شيء ولم يُجلَب.\nاختر واحداً من: Office."),
+        ("join papers/invite.txt", 3, "لا يمكن قراءة invite.txt"),
+        ("duplicates merge FAMILY PERSON", 3, "من نوعين مختلفين: أسرة، فرد"),
+        ("referral accept PERSON", 3, "هذا السجلّ ليس من النوع المطلوب (إحالة)"),
+        ("case approve PERSON", 3, "حالة: هذا السجلّ ليس من النوع المطلوب (حالة)"),
+        ("edit FAMILY --put groups=nobody", 3, "الفئات (groups): ليس من الخيارات (أسرة متضررة من الأزمة"),
+        ("edit PERSON --set birth_date=1800-01-01", 3, "ولا أحد يتجاوز 120 سنة"),
+        ("add access_note --set from_date=2026-01-05 --set to_date=2026-01-01", 3, "يسبق"),
+    ],
+)
+def test_a_mistake_is_told_in_words(world: World, codes: dict[str, str], typed: str, code: int, told: str) -> None:
+    """In Arabic, with labels where the forms have them; the message says what is wrong, and the next line what to do."""
+    who = "samar" if typed.startswith("duplicates") else "amal"
+    if who == "samar":
+        world.start()
+        for one in ("amal", "samar"):
+            world.json(one, "sync")
+    said = world.here(who, "--lang", "ar", *(codes.get(word, word) for word in typed.split()))
+    assert (said.code, said.out) == (code, "")
+    assert told in said.err
+    assert len(said.err.strip().splitlines()) == 2
