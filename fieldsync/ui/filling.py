@@ -26,6 +26,7 @@ class Filling:
     ) -> None:
         self.node, self.kind, self.lang = node, kind, lang
         self.around = Around(node, row)
+        self._record = row.state.record if row is not None else None
         self.new = before is None
         self.before = dict(before or {})
         self.doc = dict(self.before)  # what the record would show with the answers so far
@@ -132,6 +133,14 @@ class Filling:
             elif field.kind == "plain":
                 plain[name] = new
         return Changes(set=plain, put=put, drop=drop, count=dict(self.counts), say=dict(self.logs))
+
+    def now(self) -> Mapping[str, Any]:
+        """What the record shows by now, whoever changed it since this was opened."""
+        if self._record is None:
+            return self.before
+        with self.node.store.read() as tx:
+            row = tx.rows([self._record]).get(self._record)
+        return self.before if row is None else row.doc
 
     def held(self) -> tuple[Json, dict[str, str], dict[str, int]]:
         """All answers as they are now, to compare with or to put back."""

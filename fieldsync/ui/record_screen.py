@@ -142,10 +142,27 @@ class FormApp(FullScreen[bytes | None]):
         """The form."""
         return RecordScreen(self)
 
+    async def _may_go_over(self, screen: RecordScreen) -> bool:
+        """Ask whether it is to be saved where the same fields were changed while the form was open."""
+        filling, out = self.filling, self.out
+        now = filling.now()
+        rows = []
+        for field in filling.changes().set:
+            theirs, yours = now.get(field), filling.doc.get(field)
+            if theirs not in (filling.before.get(field), yours):
+                rows.append([Part(out.label(filling.kind, field), "bold")])
+                for said, value in (("form_theirs", theirs), ("form_yours", yours)):
+                    words = out.shown(filling.kind, field, value)
+                    rows.append([Part("    "), Part(out.phrase(said) + ": ", QUIET), Part(words)])
+        if not rows:
+            return True
+        question = Agree(screen.pen, out.phrase("form_meanwhile"), rows, does="key_save_anyway")
+        return await self.push_screen_wait(question) is True
+
     async def may_go_on(self, screen: RecordScreen) -> bool:
         """Ask whether it is to be saved where it, or a member of it, may be registered already."""
         if not self.filling.new:
-            return True
+            return await self._may_go_over(screen)
         wanted = [self.filling, *(member.being for member in screen.members)]
         found = [
             (filling, one)

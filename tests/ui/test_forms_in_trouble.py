@@ -182,3 +182,26 @@ def test_why_two_may_be_one_is_told_in_full(people: Cast) -> None:
         await person.press("escape")
 
     fill(new(people.amal, "person"), steps)
+
+
+def test_what_was_changed_while_a_form_was_open_is_shown_before_it_is_saved_over(people: Cast) -> None:
+    """In another window, or by a sync: both values are shown; one can go back, or save all the same."""
+    amal = people.amal
+    record = save.add(amal, "household", Changes(set={"family_name": "علي", "location": "جبلة"}))
+
+    async def steps(person: Person) -> None:
+        save.edit(amal, record.hex(), Changes(set={"location": "حلب", "address": "قرب الجسر"}))
+        await person.type("location", "x")
+        await person.press("ctrl+s")
+        await person.until(lambda: "Changed while this form was open" in person.seen)
+        assert all(word in person.seen for word in ("Current place", "now: حلب", "yours: جبلةx"))
+        assert "قرب الجسر" not in person.seen  # not asked of: the form does not touch it
+        await person.press("escape")
+        await person.until(lambda: "Changed while" not in person.seen)
+        assert fields_of(amal, record)["location"] == "حلب"
+        await person.press("ctrl+s")
+        await person.until(lambda: "Changed while this form was open" in person.seen)
+        await person.press("enter")
+
+    assert fill(edit(amal, record), steps) == record
+    assert fields_of(amal, record) == fields_of(amal, record) | {"location": "جبلةx", "address": "قرب الجسر"}

@@ -22,6 +22,9 @@ WORDS = {
     "draft_changed": "Changed by others meanwhile, so not taken from what you typed: {fields}",
     "member_leave": "What you typed here is not in the list of members yet.",
     "member_keep": "put it there",
+    "form_meanwhile": "Changed while this form was open. Yours can be saved all the same; nothing is lost:",
+    "form_theirs": "now",
+    "form_yours": "yours",
     "draft_not_kept": "✗ What you type cannot be kept for later now: {why}",
     "draft_is_kept": "Not saved. What you typed is kept, and offered when you open this form again.",
 }
