@@ -275,7 +275,9 @@ class Form:
         """Put conditions, constraints and calculations into our words; what that cannot be done with is left out, and told."""
         for kind in self.kinds.values():
             codes = {name: one.codes for name, one in kind.questions.items() if one.codes}
-            names = Names(kind.raw, codes, self._inner(kind))
+            sets = frozenset(name for name, one in kind.questions.items() if one.field.get("merge") == "set")
+            ticks = frozenset(name for name, one in kind.questions.items() if one.field["type"] == "bool")
+            names = Names(kind.raw, codes, sets, ticks, self._inner(kind))
             for question in list(kind.questions.values()):
                 if question.source:
                     self._rules(kind, question, names)

@@ -60,6 +60,8 @@ class Names(NamedTuple):
 
     fields: Mapping[str, str]
     codes: Mapping[str, Mapping[str, str]]  # our field's name → code in the form → our code
+    sets: frozenset[str] = frozenset()  # our fields that may have several choices
+    ticks: frozenset[str] = frozenset()  # and those that somebody ticks: OK there, true here
     repeats: Mapping[str, str] = MappingProxyType({})  # repeats, and the questions in them → our type, or type.field
 
 
@@ -153,28 +155,34 @@ def _one(token: Token, names: Names, own: str, marks: Mapping[str, str] | None, 
 
 
 def _recode(made: list[Token], names: Names) -> None:
-    """Give the codes of choices that an expression compares with the names that they have here."""
-    never: list[tuple[int, int, str]] = []  # comparisons with what is no choice: from, to, and what they always are
+    """Give the codes of choices that an expression compares with the names that they have here, and say it as it is meant there."""
+    swaps: list[tuple[int, int, str]] = []  # comparisons that are said otherwise here: from, to, and how
 
-    def recoded(field: Token, at: int, whole: tuple[int, int, str]) -> None:
-        codes = names.codes.get(field.text) if field.kind == "ref" else None
-        if codes is None or not 0 <= at < len(made) or made[at].kind not in ("text", "number"):
+    def recoded(field: Token, at: int, start: int, end: int, sign: str) -> None:
+        if field.kind != "ref" or not 0 <= at < len(made) or made[at].kind not in ("text", "number"):
             return
-        raw = made[at].text.strip("'\"")
-        if raw in codes:
+        raw, codes = made[at].text.strip("'\""), names.codes.get(field.text)
+        alone = bool(raw) and _ends(made, start, end)
+        if field.text in names.ticks:
+            if alone:
+                swaps.append((start, end, field.text if sign == "=" else f"not({field.text})"))
+        elif codes is not None and raw in codes:
             made[at] = Token("text", f"'{codes[raw]}'")
-        elif raw and _ends(made, *whole[:2]):
-            never.append(whole)
+            if field.text in names.sets and sign in ("=", "!=") and alone:
+                only = f"(selected({field.text}, '{codes[raw]}') and count({field.text}) = 1)"
+                swaps.append((start, end, only if sign == "=" else f"not{only}"))
+        elif codes is not None and alone:
+            swaps.append((start, end, "true()" if sign == "!=" else "false()"))  # what is no choice is never chosen
 
     for at, token in enumerate(made):
         if token.text in ("=", "!=") and 0 < at < len(made) - 1:
-            whole = (at - 1, at + 2, "false" if token.text == "=" else "true")
-            recoded(made[at - 1], at + 1, whole)
-            recoded(made[at + 1], at - 1, whole)
+            recoded(made[at - 1], at + 1, at - 1, at + 2, token.text)
+            recoded(made[at + 1], at - 1, at - 1, at + 2, token.text)
         if token == ("word", "selected") and at + 4 < len(made):
-            recoded(made[at + 2], at + 4, (at, at + 6, "false"))
-    for start, end, word in reversed(never):
-        made[start:end] = [Token("word", word), Token("sign", "("), Token("sign", ")")]
+            recoded(made[at + 2], at + 4, at, at + 6, "selected")
+    for start, end, text in reversed(swaps):
+        whole = len(made) == end - start and text.startswith("(")
+        made[start:end] = [Token("said", text[1:-1] if whole else text)]
 
 
 def _ends(made: list[Token], start: int, end: int) -> bool:

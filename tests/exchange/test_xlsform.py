@@ -257,7 +257,7 @@ def test_lists_that_several_questions_share(tmp_path: Path) -> None:
 )
 def test_expressions_in_our_words(theirs: str, ours: str | None) -> None:
     """What our language has is said in it, and can be compiled; what it has not is refused."""
-    names = Names({"a": "a", "b": "b"}, {"a": {"x": "x_y"}}, {"visits": "visit", "cost": "visit.cost"})
+    names = Names({"a": "a", "b": "b"}, {"a": {"x": "x_y"}}, repeats={"visits": "visit", "cost": "visit.cost"})
     if ours is None:
         with pytest.raises(Untranslated):
             xlsform_rules.translate(xlsform_rules.tokens(theirs), names, "b")

@@ -9,7 +9,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.exchange import forms_out, xlsform
-from fieldsync.schema import load
+from fieldsync.schema import expr, load
 from fieldsync.server.publish import publish
 from fieldsync.sync import read, save
 from fieldsync.sync.read import uuid_text
@@ -109,6 +109,26 @@ def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:
     assert list(made.texts) == ["nets_net_sleeper.toml"]
     assert made.types == ["nets_net_sleeper"]
     assert "belongs_to" not in tomllib.loads(made.texts["nets_net_sleeper.toml"])
+
+
+def test_comparisons_mean_what_they_mean_there(tmp_path: Path) -> None:
+    """A list of several equals a choice if that is the only one; what is ticked is OK there and true here."""
+    survey = [
+        _row("select_multiple needs", "needs", "Needs", "الاحتياجات"),
+        _row("acknowledge", "seen", "Seen", "اطّلعت"),
+        _row("text", "a", "A", "أ", relevant="${needs} = 'other' and ${seen} = 'OK'"),
+        _row("text", "b", "B", "ب", relevant="${needs} != 'other' or ${seen} != 'OK'"),
+    ]
+    fields = _fields(xlsform.read(_form(tmp_path, survey, _LISTS)), "form")
+    a, b = (expr.compile(fields[name]["relevant"]) for name in ("a", "b"))
+    for needs, seen, only in (
+        (["other"], True, True),
+        (["food", "other"], True, False),
+        (["other"], None, False),
+        (None, True, False),
+    ):
+        doc = {"needs": needs, "seen": seen}
+        assert (a.value(doc, "2026-11-25"), b.value(doc, "2026-11-25")) == (only, not only)
 
 
 def test_names_of_several_words(tmp_path: Path) -> None:
