@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.store import Tx
 from fieldsync.sync import epochs, heal, past, relay, renew
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
@@ -46,7 +47,7 @@ class Direct(_Talk):
         with self.hq.store.read() as tx:
             device = tx.device(self.node.device)
             assert device is not None
-            known = past.dictionaries(tx)
+            known = _known(tx)
         if said.dictionary not in known:
             raise errors.OtherDictionary
         codec = Codec(known[said.dictionary])
@@ -76,6 +77,19 @@ class Direct(_Talk):
             passed = self._pass(frame)
             for _ in range(self.again):
                 yield read(*passed)
+
+
+_read: dict[tuple[bytes, ...], dict[bytes, bytes]] = {}
+
+
+def _known(tx: Tx) -> dict[bytes, bytes]:
+    """Return a server's dictionaries, made once as a server makes them."""
+    forms = tuple(tx.schemas())
+    if forms not in _read:
+        if len(_read) > 16:
+            _read.clear()
+        _read[forms] = past.dictionaries(tx)
+    return _read[forms]
 
 
 def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: int = 0) -> Tally:

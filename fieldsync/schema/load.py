@@ -8,6 +8,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from fieldsync import errors
@@ -117,7 +118,15 @@ def load_folder(folder: Path) -> Schema:
 
 def load_texts(texts: Mapping[str, str]) -> Schema:
     """The schema of {file name: text}; raises SchemaFaults with everything that is wrong."""
-    files = {name: File(name, text) for name, text in sorted(texts.items())}
+    # how often they were published makes no other forms of them
+    return _load(
+        frozenset((name, text) for name, text in texts.items() if name != PUBLISHED or File(name, text).faults)
+    )
+
+
+@lru_cache(maxsize=4)  # whoever puts forms in force has just compared them
+def _load(texts: frozenset[tuple[str, str]]) -> Schema:
+    files = {name: File(name, text) for name, text in sorted(texts)}
     shared = _shared_choices(files[CHOICES]) if CHOICES in files else {}
     types: dict[str, Type] = {}
     for name, file in files.items():
