@@ -43,6 +43,13 @@ class Form:
         name = self._kind.label.get(self._out.lang, self._kind.name)
         self._out.say("form_new" if self._filling.new else "form_edit", name=name)
         self._out.say("form_keys")
+        try:
+            return self._asked_all()
+        except KeyboardInterrupt:
+            self._out.say("form_left")
+            raise
+
+    def _asked_all(self) -> Changes:
         while True:
             name = self._next()
             try:

@@ -3,8 +3,8 @@
 from fieldsync.ui import direction
 from fieldsync.ui.terminal import Terminal
 
-_LINE = "الاسم: {name} — الرمز: JBL-B-1-S5 — التاريخ: 2026-11-02"
-_NAME = "فاطمة أحمد الحسن"
+_LINE = "الاسم: {name} — الرمز: JBL-B-1-S5 — 2026-11-02"  # fits 60 columns: a line that goes on below reads wrong everywhere
+_NAME = "فاطمة الحسن"
 
 
 def shown(form: str) -> str:

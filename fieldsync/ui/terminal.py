@@ -83,7 +83,8 @@ class Terminal:
         sys.stdout.flush()
         try:
             return input(direction.written(prompt, self.form, rtl=self.lang == "ar"))
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
+            sys.stdout.write("\n")  # what is said next begins a line
             raise KeyboardInterrupt from None
 
     def safe(self, value: object, *, lines: bool = False) -> Shown:

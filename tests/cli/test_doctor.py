@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from rich.cells import cell_len
 
 from fieldsync import errors
 from fieldsync.store.sqlite import FILE
+from fieldsync.ui import direction, samples
 from tests.cli.conftest import World
 from tests.cli.test_screen import Talk
 
@@ -123,8 +125,8 @@ def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -
     world.add("amal", "household", family_name="فاطمة")
     talk = Talk(world, "amal", "doctor", "rtl", **settings)
     seen = talk.until("Its number, 1 to 4 (0: none):")
-    assert "2026-11-02 :ﺦﻳﺭﺎﺘﻟﺍ" in seen
-    assert "الاسم: فاطمة أحمد الحسن — الرمز: JBL-B-1-S5 — التاريخ: 2026-11-02" in seen
+    assert "2026-11-02 — JBL-B-1-S5 :ﺰﻣﺮﻟﺍ" in seen
+    assert "الاسم: فاطمة الحسن — الرمز: JBL-B-1-S5 — 2026-11-02" in seen
     talk.answer("", "9")
     talk.answer("Its number, 1 to 4 (0: none):", "٤")
     assert talk.end() == 0
@@ -134,6 +136,11 @@ def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -
     other = Talk(world, "amal", "find", "فاطمة", **settings | {"TERM": "xterm"})
     assert other.end() == 0
     assert "ﺔﻤﻃﺎﻓ" in other.seen
+
+
+def test_the_lines_to_choose_from_fit_a_narrow_terminal() -> None:
+    """At 60 columns none goes on below: broken, each would read wrong."""
+    assert all(cell_len(f"  1  {samples.shown(form)}") <= 60 for form in direction.FORMS)
 
 
 def test_doctor_rtl_needs_a_person(world: World) -> None:

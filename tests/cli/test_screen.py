@@ -174,12 +174,13 @@ def test_a_stale_form_reverts_nothing(world: World) -> None:
 
 
 def test_leaving_a_form_saves_nothing(world: World) -> None:
-    """Ctrl-C is exit 130, without a word."""
+    """Ctrl-C is exit 130, and it is said that nothing was saved, on a line of its own."""
     talk = Talk(world, "amal", "add", "household", "--plain", "--lang", "ar")
     talk.answer("اسم العائلة *: ", "علي")
     talk.until("رب الأسرة *: ")
     assert talk.interrupted() == 130
     assert "Traceback" not in talk.seen
+    assert "رب الأسرة *: ^C\nخرجتَ؛ لم يُحفظ شيء.\n" in talk.seen.replace("\r", "").replace(": \n", ": ^C\n")
     assert world.json("amal", "list", "household") == []
 
 
