@@ -43,6 +43,13 @@ def columns(words: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def some(changes: Changes) -> Changes:
+    """Return what a new record is to say; Usage where that is nothing."""
+    if changes.empty:
+        raise errors.Usage(reason="empty_record")
+    return changes
+
+
 def read_object(name: str) -> dict[str, Any]:
     """Return the JSON object of a file, or of standard input for `-`; BadFile."""
     shown = "-" if name == "-" else Path(name).name

@@ -51,6 +51,7 @@ def add(
 
     Example: fieldsync add household --set family_name=أحمد --set location=جبلة
     """
+    from fieldsync.commands.changes import some
     from fieldsync.sync import save
 
     with opened(ctx) as node:
@@ -65,7 +66,7 @@ def add(
         if set_ is None and not from_:
             _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open, plain=plain)
             return
-        changes = _wanted(node, type, {}, set_, from_).changes()
+        changes = some(_wanted(node, type, {}, set_, from_).changes())
         found = _duplicates(ctx, node, type, changes)
         if found and not anyway and at_terminal() and not settings_of(ctx).json and not _may_go_on(ctx, node, found):
             return
@@ -168,6 +169,7 @@ def _ask_new(
     ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool, plain: bool
 ) -> None:
     """Ask for a new record in the form, again and again with `stay_open`."""
+    from fieldsync.commands.changes import some
     from fieldsync.sync import save
 
     kind = node.schema.type(type)
@@ -180,7 +182,7 @@ def _ask_new(
         if plain:
             from fieldsync.ui.prompts import Form
 
-            changes = Form(tables(ctx), node, kind).ask()
+            changes = some(Form(tables(ctx), node, kind).ask())
             if _may_go_on(ctx, node, _duplicates(ctx, node, type, changes)):
                 _tell_record(ctx, node, save.add(node, type, changes, unit=unit, note=note).hex())
         else:

@@ -38,6 +38,12 @@ class Changes:
     count: Mapping[str, int] = field(default_factory=dict)
     say: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def empty(self) -> bool:
+        """Whether a new record of it would say nothing."""
+        told = [*self.set.values(), *self.put.values(), *self.count.values(), *self.say.values()]
+        return all(value is None or value in ("", [], ()) for value in told)
+
 
 class Draft(NamedTuple):
     """A commit that lacks only its number and time: fields by name in order, and what each had seen."""

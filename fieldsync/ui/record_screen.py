@@ -83,6 +83,10 @@ class RecordScreen(FormScreen):
     @work
     async def _finish(self) -> None:
         """Look for duplicates, then save; what is refused is said, and the form stays."""
+        filling = self.sheets[0].filling
+        if filling.new and not (filling.touched or self.members):
+            self.say(self.out.phrase("form_empty"))
+            return
         try:
             if not await self._form.may_go_on(self):
                 return

@@ -6,10 +6,11 @@ that is around it. On a slow line keys come in one piece: letters then overtake 
 
 from collections.abc import Callable
 
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
+from fieldsync.schema.cleaning import clean
 from fieldsync.ui import direction
 from fieldsync.ui.pen import Pen
 from fieldsync.ui.typed_cells import placed
@@ -28,6 +29,11 @@ class _Placed:
     """What a line in which somebody types looks like: as the terminal and the language want it, and so do the arrows."""
 
     pen: Pen
+    several = False  # lines
+
+    def _on_paste(self, event: Paste) -> None:
+        """Have what is pasted as it is stored: without signs that nobody sees, in one line where there is one."""
+        event.text = clean(event.text, lines=self.several)  # the widget takes it from here
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
@@ -69,8 +75,10 @@ class TypedLine(_Placed, Input):
         await _in_order(self, event)
 
 
-class TypedText(_Placed, TextArea):
+class TypedText(_Placed, TextArea):  # type: ignore[misc]  # both hear of what is pasted, one after the other
     """Several lines."""
+
+    several = True
 
     def __init__(self, pen: Pen, text: str, *, classes: str | None = None) -> None:
         super().__init__(text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, classes=classes)

@@ -16,6 +16,7 @@ def codes(world: World) -> dict[str, str]:
     ("typed", "code", "told"),
     [
         ("list household --where location", 2, "أو في القوائم --where location=جبلة"),
+        ("add household --set family_name=", 2, "لا يُحفظ سجلّ فارغ"),
         ("add houshold", 3, "لا يوجد نوع سجلّ houshold"),
         ("sync --server Nobody", 5, "لا يُعرف هنا خادوم باسم Nobody؛ لم يُرسَل شيء ولم يُجلَب.\nاختر واحداً من: Office."),
         ("join papers/invite.txt", 3, "لا يمكن قراءة invite.txt"),

@@ -1,6 +1,7 @@
 """Forms on a full screen when something is in the way: no room, a program that ends, a key pressed too early, others' changes."""
 
 import pytest
+from textual.events import Paste
 
 from fieldsync import errors
 from fieldsync.sync import drafts, read, save
@@ -205,3 +206,34 @@ def test_what_was_changed_while_a_form_was_open_is_shown_before_it_is_saved_over
 
     assert fill(edit(amal, record), steps) == record
     assert fields_of(amal, record) == fields_of(amal, record) | {"location": "جبلةx", "address": "قرب الجسر"}
+
+
+def test_an_empty_form_makes_no_record(people: Cast) -> None:
+    """Ctrl-S before anything was answered says so."""
+
+    async def steps(person: Person) -> None:
+        await person.press("ctrl+s")
+        await person.until(lambda: "an empty record is not saved" in person.seen)
+        await person.press("escape")
+
+    assert fill(new(people.amal, "household"), steps) is None
+    assert read.list_records(people.amal, "household") == []
+
+
+def test_what_is_pasted_comes_as_it_is_stored(people: Cast) -> None:
+    """Signs that turn text, letters in shapes of print and line breaks: in a line none of them is left, in a note the breaks stay."""
+
+    async def family(person: Person) -> None:
+        await person.go("family_name")
+        person.app.post_message(Paste("\u2067ﺍﻷﺣﻤﺪ\u2069\n\u200fعلي\t"))
+        await person.until(lambda: person.question("family_name").text != "")
+        assert person.question("family_name").text == "الأحمد علي"
+
+    async def case(person: Person) -> None:
+        await person.go("notes")
+        person.app.post_message(Paste("زرنا\u202e\r\nالأسرة"))
+        await person.until(lambda: person.question("notes").text != "")
+        assert person.question("notes").text == "زرنا\nالأسرة"
+
+    fill(new(people.amal, "household"), family)
+    fill(new(people.amal, "case"), case)

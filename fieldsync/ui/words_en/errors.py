@@ -20,6 +20,8 @@ WORDS = {
     "usage.column!": 'For example: --map "Family=family_name"; --map COLUMN= leaves a column out.',
     "usage.pair": "A field and its value are written FIELD=VALUE; nothing was done.",
     "usage.pair!": "For example: --set location=جبلة, or in a list --where location=جبلة",
+    "usage.empty_record": "No field has a value, and an empty record is not saved; nothing was changed.",
+    "usage.empty_record!": "Give one at least: --set FIELD=VALUE.",
     "usage.no_changes": "Nothing to change was given, and there is no terminal to ask on.",
     "usage.no_changes!": "Give --set FIELD=VALUE, or --from FILE.json.",
     "usage.head_or_value": "Say what to decide for: one of the values or another one.",

@@ -22,6 +22,7 @@ WORDS = {
     "draft_changed": "Changed by others meanwhile, so not taken from what you typed: {fields}",
     "member_leave": "What you typed here is not in the list of members yet.",
     "member_keep": "put it there",
+    "form_empty": "✗ Nothing was answered yet: an empty record is not saved.",
     "form_meanwhile": "Changed while this form was open. Yours can be saved all the same; nothing is lost:",
     "form_theirs": "now",
     "form_yours": "yours",
