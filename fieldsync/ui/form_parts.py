@@ -53,6 +53,11 @@ class Line(Paper, can_focus=True):
         super().__init__(self._written, classes="doing")
         self._pen, self._words, self.act, self._drop = pen, words, act, drop
 
+    @property
+    def drops(self) -> bool:
+        """Whether Delete takes away what it stands for."""
+        return self._drop is not None
+
     def _written(self, width: int) -> list[Text]:
         return [self._pen.line([Part("  "), Part(self._words())], width)]
 

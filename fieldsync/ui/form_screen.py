@@ -104,8 +104,7 @@ class FormScreen(Screen[bool]):
         for question in self.questions:
             question.renew()
         self._answered()
-        first = next((one for one in self.questions if one.display), None)
-        if first is not None:
+        if (first := next((one for one in self.questions if one.display), None)) is not None:
             first.line.focus()
 
     def ask_what_is_asked(self) -> None:
@@ -148,6 +147,8 @@ class FormScreen(Screen[bool]):
     def _foot(self, width: int) -> list[Text]:
         question = self._here()
         said = self._said or (question.said() if question is not None else Part(""))
+        if self._said is None and isinstance(self.focused, Line) and self.focused.drops:
+            said = Part(self.out.phrase("member_keys"), QUIET)
         lines = self.pen.lines([Part(" "), said], width, most=2)
         start = max(0, min(self._option - _OPTIONS // 2, len(self._options) - _OPTIONS))
         for at, option in list(enumerate(self._options))[start : start + _OPTIONS]:
@@ -269,8 +270,7 @@ class FormScreen(Screen[bool]):
     async def action_field(self, steps: int) -> None:
         """Go to the next question, or the one before."""
         await self._caught_up()
-        question = self._here()
-        if question is not None:
+        if (question := self._here()) is not None:
             question.complete()
         if steps > 0:
             self.focus_next()
@@ -327,6 +327,9 @@ class FormScreen(Screen[bool]):
             self.members.append(one)
         for filling, held in before if not accepted else ():
             filling.put_back(held)
+        self._listed()
+
+    def _listed(self) -> None:
         self._answered()
         self.show_members()
         self.call_after_refresh(self._to_adding)
@@ -337,10 +340,16 @@ class FormScreen(Screen[bool]):
         self.call_after_refresh(line.scroll_visible, animate=False)  # it may have been placed only now
 
     def _drop(self, member: Member) -> None:
-        self.members.remove(member)
-        self._answered()
-        self.show_members()
-        self.call_after_refresh(self._to_adding)
+        self._drop_if_meant(member)
+
+    @work
+    async def _drop_if_meant(self, member: Member) -> None:
+        """Take a member out of the list, if that is meant: all that was typed of it goes."""
+        answers = [("Enter", "enter", "member_drop"), ("Esc", "escape", "key_leave")]
+        asked = Choose(self.pen, self.out.phrase("member_out", name=member.words()), answers)
+        if await self.app.push_screen_wait(asked) == "Enter":
+            self.members.remove(member)
+            self._listed()
 
     # --- the end ---
 

@@ -237,3 +237,24 @@ def test_what_is_pasted_comes_as_it_is_stored(people: Cast) -> None:
 
     fill(new(people.amal, "household"), family)
     fill(new(people.amal, "case"), case)
+
+
+def test_a_member_is_taken_out_only_when_that_is_meant(people: Cast) -> None:
+    """What Delete does is said; it asks, and Esc leaves the member where it is."""
+
+    async def steps(person: Person) -> None:
+        family = await at_the_members(person)
+        await person.type("given", "سمير")
+        await person.press("ctrl+s")
+        await person.until(lambda: person.app.screen is family and len(family.members) == 1)
+        await person.until(lambda: "Add a member" in str(getattr(family.focused, "_words", str)()))
+        await person.press("shift+tab")
+        await person.until(lambda: "Delete takes it out" in person.seen)
+        for key, left in (("escape", 1), ("enter", 0)):
+            await person.press("delete")
+            await person.until(lambda: "Take سمير out of the list?" in person.seen)
+            await person.press(key)
+            await person.until(lambda: person.app.screen is family)
+            await person.until(lambda left=left: len(family.members) == left)  # type: ignore[misc]
+
+    fill(new(people.amal, "household"), steps)
