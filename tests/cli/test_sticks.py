@@ -132,8 +132,8 @@ def test_killed_while_it_unpacks(own_office: Office) -> None:
         assert held["ok"]
         assert held["commits"] <= 1_000
         found.add(held["commits"])
-    own_office.json("hq", "unpack", "up.age")
-    assert own_office.json("hq", "check")["commits"] == 1_000
+        own_office.json("hq", "unpack", "up.age")
+        assert own_office.json("hq", "check")["commits"] == 1_000
     own_office.json("hq", "pack", "down.age", "--for", own_office["amal"].letters)
     own_office.shut("amal")
     own_office.json("amal", "unpack", "down.age")
