@@ -59,7 +59,7 @@ def _invite_text(given: str) -> str:
             return Path(given).read_text(encoding="utf-8")[:4_096]
         except (OSError, UnicodeDecodeError) as fault:
             raise errors.BadFile(file=Path(given).name, reason="unreadable") from fault
-    if "fieldsync:" not in given and ("/" in given or given.endswith(".txt")):  # meant as a file
+    if "fieldsync:" not in given and "://" not in given and ("/" in given or given.endswith(".txt")):  # meant as a file
         raise errors.BadFile(file=Path(given).name, reason="unreadable")
     return given
 
