@@ -18,6 +18,8 @@ from fieldsync.schema import load
 
 MAX_SURVEY, MAX_CHOICES = 5_000, 50_000  # rows
 MAX_FILE = 32 * 1024 * 1024  # bytes
+_SHEETS = ("survey", "choices", "settings", "entities")
+_LAST = 1 << 30  # what is of no row is told behind those that are
 _REF = re.compile(r"\$\{([^}]*)\}")
 _ROW = re.compile(r"\[row\s*:\s*(\d+)\]\s*")
 _SHEET = re.compile(r"[Oo]n the '(\w+)' sheet")
@@ -59,7 +61,9 @@ def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | Non
     _titles(form, book)
     title = str(survey.get("title") or path.stem)
     comment = f"Made from {path.name}: {title}"
-    return Made(_checked(path, form, comment), [kind.name for kind in form.kinds.values()], form.notes)
+    texts = _checked(path, form, comment)
+    notes = sorted(form.notes, key=lambda note: (_SHEETS.index(note.sheet), note.row or _LAST))
+    return Made(texts, [kind.name for kind in form.kinds.values()], notes)
 
 
 def _titles(form: Form, book: Any) -> None:

@@ -99,6 +99,8 @@ class Form:
         other = sorted(one for one in self._languages if one not in ("en", "ar"))
         if other:
             self.notes.append(Note("survey", None, "", "language", ", ".join(other)))
+        for lacking in {"ar", "en"} - self._languages:
+            self.notes.append(Note("survey", None, "", "label", f"lacking_{lacking}"))
 
     def without_empty(self) -> None:
         """A form that only asks in its repeats makes types of these alone."""

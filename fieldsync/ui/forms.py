@@ -51,12 +51,10 @@ def imported(out: Cards, told: Json) -> None:
             out.line(out.safe(text, lines=True))
     if told["left"]:
         out.say("form_left")
-        columns = [out.phrase(f"form_left_{name}") for name in ("place", "name", "what", "why")]
-        rows: list[list[object]] = [
-            [f"{one['sheet']} {one['row'] or ''}".strip(), one["name"], _what(out, one["what"]), _why(out, one)]
-            for one in told["left"]
-        ]
-        out.table(columns, rows)
+        for one in told["left"]:  # whole lines: a row that is cut cannot be found, nor a reason understood
+            place = f"{one['sheet']} {one['row'] or ''}".strip()
+            said = {"place": place, "name": one["name"], "what": _what(out, one["what"]), "why": _why(out, one)}
+            out.say("form_left_line" if one["name"] else "form_left_nameless", **said)
     if told["out"] is not None:
         out.say("form_written", types=told["types"], out=told["out"])
 

@@ -213,3 +213,19 @@ def test_a_refusal_lists_what_was_offered(people: Cast, tmp_path: Path, capsys: 
     refusal = next(line for line in capsys.readouterr().out.splitlines() if "✗" in line)
     assert "Centre of Tartus" in refusal
     assert "Latakia" not in refusal
+
+
+def test_what_a_form_has_no_words_in_is_told(tmp_path: Path) -> None:
+    """A form without Arabic is made, with its own words in their place, and says so; what is told comes in the order of the rows."""
+    survey = [
+        _row("integer", "n", "How many?", relevant="position(..) > 1"),
+        _row("note", "bye", "Bye"),
+        _row("text", "who", "Who?"),
+    ]
+    made = xlsform.read(_form(tmp_path, survey))
+    assert [(note.row, note.what, note.why) for note in made.notes] == [
+        (2, "relevant", "function position"),
+        (3, "question", "type note"),
+        (None, "label", "lacking_ar"),
+    ]
+    assert _fields(made, "form")["who"]["label"] == {"en": "Who?", "ar": "Who?"}

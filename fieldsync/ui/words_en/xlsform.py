@@ -2,10 +2,8 @@
 
 WORDS = {
     "form_left": "What could not be carried:",
-    "form_left_place": "Where",
-    "form_left_name": "Question",
-    "form_left_what": "What",
-    "form_left_why": "Why",
+    "form_left_line": "In {place}: {name}, {what}: {why}",
+    "form_left_nameless": "In {place}: {what}: {why}",
     "form_what_question": "the question",
     "form_what_record": "its record type",
     "form_what_language": "a language",
@@ -19,6 +17,9 @@ WORDS = {
     "form_why_no_choices": "its choices stand elsewhere",
     "form_why_other_type": "it names another record type",
     "form_what_choice": "a choice",
+    "form_what_label": "labels",
+    "form_why_lacking_ar": "there are none in Arabic: those in the other language stand for them until they are written",
+    "form_why_lacking_en": "there are none in English: those in the other language stand for them until they are written",
     "form_why_no_place": "the forms here have no place for it",
     "form_why_twice": "its list has a choice of this name already",
     "form_why_twice_called": "its list has a choice of this name already; this one is called {what} here",
