@@ -123,7 +123,12 @@ def _csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], li
         writer = csv.writer(file)
         writer.writerow([*HEADERS, *map(safetext.csv_cell, headers)])
         for said, cells in lines:
-            writer.writerow([*said, *(safetext.csv_cell("" if cell is None else str(cell)) for cell in cells)])
+            writer.writerow(
+                [
+                    *map(safetext.csv_cell, map(str, said)),
+                    *(safetext.csv_cell("" if cell is None else str(cell)) for cell in cells),
+                ]
+            )
 
 
 def _json(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:

@@ -1,5 +1,6 @@
 """Files as offices really have them: titles above the header, merged cells, old encodings, numbers and phones as people type them."""
 
+import csv
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -282,3 +283,13 @@ def test_the_sign_for_text_is_no_part_of_a_number(people: Cast, tmp_path: Path, 
     tabular.import_file(people.amal, path, "household")
     [fields] = _fields(people.amal)
     assert (fields["phones"], fields["registered_on"], fields["size_stated"]) == (["+963944123456"], "2026-01-05", 3)
+
+
+def test_a_header_is_no_formula_either(people: Cast, tmp_path: Path) -> None:
+    """In the file of bad rows a header stands among the reasons, too: harmless there as everywhere."""
+    path = tmp_path / "rows.csv"
+    path.write_text('family_name,"=1+1"\nعلي,99\n', encoding="utf-8")
+    with pytest.raises(errors.BadRows):
+        tabular.import_file(people.amal, path, "household", {"=1+1": "size_stated"})
+    with (tmp_path / "rows.csv.rejected.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [cell for row in csv.reader(file) for cell in row if cell.startswith("=")] == []
