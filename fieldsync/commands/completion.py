@@ -35,3 +35,19 @@ def types(incomplete: str) -> list[str]:
     from fieldsync.schema import load
 
     return sorted(name for name in load.load_texts(load.shipped()).types if name.startswith(incomplete))
+
+
+def roles(incomplete: str) -> list[str]:
+    """Return the roles that begin so."""
+    from fieldsync.sync.node import ROLES
+
+    return [role for role in ROLES if role.startswith(incomplete)]
+
+
+def reports(incomplete: str) -> list[str]:
+    """Return the shipped reports whose names begin so, and what issues them."""
+    from pathlib import Path
+
+    from fieldsync.reports import files
+
+    return [name for name in (*files.available(Path("-"), usable=True), "freeze") if name.startswith(incomplete)]

@@ -7,7 +7,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, opened, settings_of, tables, tell
+from fieldsync.commands import at_terminal, bar, completion, opened, settings_of, tables, tell
 from fieldsync.commands.laptop import Kind
 
 
@@ -15,7 +15,7 @@ def import_file(
     ctx: typer.Context,
     file: Annotated[str, Argument(metavar="FILE", help="A .csv, .xlsx or .jsonl file, one record a row.")],
     *,
-    type_: Annotated[str, Option("--type", metavar="TYPE", help="What the rows are.")],
+    type_: Annotated[str, Option("--type", metavar="TYPE", help="What the rows are.", autocompletion=completion.types)],
     map_: Annotated[
         list[str] | None, Option("--map", metavar="COL=FIELD", help="A column's field; COL= leaves it out.")
     ] = None,
@@ -58,7 +58,14 @@ def import_file(
 
 def export(
     ctx: typer.Context,
-    type: Annotated[str, Argument(metavar="TYPE", help="What to write; for .sqlite several with commas, or all.")],
+    type: Annotated[
+        str,
+        Argument(
+            metavar="TYPE",
+            help="What to write; for .sqlite several with commas, or all.",
+            autocompletion=completion.types,
+        ),
+    ],
     out: Annotated[
         str, Option(metavar="FILE", help="Where to; .csv, .xlsx, .jsonl, .sqlite, .hxl.csv or .hxl.xlsx says how.")
     ],

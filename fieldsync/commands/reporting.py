@@ -8,7 +8,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import bar, opened, settings_of, tables, tell, write_json
+from fieldsync.commands import bar, completion, opened, settings_of, tables, tell, write_json
 from fieldsync.schema.cleaning import plain_digits
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ _FORMATS = ("table", "csv", "xlsx", "json")
 def report(
     ctx: typer.Context,
     name: Annotated[
-        str | None, Argument(metavar="NAME", help="The report's name or number; `freeze` issues all of them.")
+        str | None,
+        Argument(
+            metavar="NAME",
+            help="The report's name or number; `freeze` issues all of them.",
+            autocompletion=completion.reports,
+        ),
     ] = None,
     *,
     list_: Annotated[bool, Option("--list", help="Name the reports there are.")] = False,

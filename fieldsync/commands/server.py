@@ -6,7 +6,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import new_folder, opened, settings_of, tell
+from fieldsync.commands import completion, new_folder, opened, settings_of, tell
 
 
 def init(
@@ -60,7 +60,14 @@ def run(
 def invite(
     ctx: typer.Context,
     name: Annotated[str, Argument(metavar="NAME", help="The person's name.")],
-    role: Annotated[str, Option(metavar="ROLE", help="caseworker, supervisor, admin, auditor, partner or branch.")],
+    role: Annotated[
+        str,
+        Option(
+            metavar="ROLE",
+            help="caseworker, supervisor, admin, auditor, partner or branch.",
+            autocompletion=completion.roles,
+        ),
+    ],
     unit: Annotated[
         list[str], Option(metavar="UNIT", help="A unit that the person works in; may be given more than once.")
     ],
@@ -110,7 +117,14 @@ def revoke(
 def grant(
     ctx: typer.Context,
     device: Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")],
-    role: Annotated[str, Option(metavar="ROLE", help="caseworker, supervisor, admin, auditor, partner or branch.")],
+    role: Annotated[
+        str,
+        Option(
+            metavar="ROLE",
+            help="caseworker, supervisor, admin, auditor, partner or branch.",
+            autocompletion=completion.roles,
+        ),
+    ],
     unit: Annotated[
         list[str], Option(metavar="UNIT", help="A unit that it may work in from now on; may be given more than once.")
     ],

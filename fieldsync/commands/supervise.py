@@ -6,14 +6,16 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, opened, settings_of, tables, tell
+from fieldsync.commands import at_terminal, bar, completion, opened, settings_of, tables, tell
 from fieldsync.commands.laptop import Note, Record
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
 
 Unit = Annotated[str | None, Option(metavar="UNIT", help="Only in this unit and below it.")]
-Type = Annotated[str | None, Option("--type", metavar="TYPE", help="Only records of this type.")]
+Type = Annotated[
+    str | None, Option("--type", metavar="TYPE", help="Only records of this type.", autocompletion=completion.types)
+]
 Field = Annotated[str | None, Option(metavar="FIELD", help="Only this field.")]
 OneField = Annotated[str, Argument(metavar="FIELD", help="The field in conflict.")]
 Item = dict[str, Any]

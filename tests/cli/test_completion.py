@@ -12,7 +12,17 @@ from tests.cli.conftest import World
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("sho", "show"), ("review ta", "take"), ("list househo", "household"), ("list household --li", "--limit")],
+    [
+        ("sho", "show"),
+        ("review ta", "take"),
+        ("list househo", "household"),
+        ("list household --li", "--limit"),
+        ("export househo", "household"),
+        ("import x.csv --type househo", "household"),
+        ("review list --type househo", "household"),
+        ("report mont", "monthly"),
+        ("server invite x --role super", "supervisor"),
+    ],
 )
 def test_what_may_come_next_is_offered(world: World, typed: str, offered: str) -> None:
     """As bash asks: the words so far, and which of them is being typed."""
