@@ -185,16 +185,19 @@ class Cards(Terminal):
             lost += "  ⚠ " + self.phrase("kept_aside") if entry.get("refused") else ""
             self.line(f"{when(entry['at'])}  {self.safe(entry['by'])}  {entry['device']}:{entry['seq']}{lost}")
             for name, change in entry["changes"].items():
-                label = self.label(kind, name)
-                member = name.partition("/")[2]
-                old, new = (self.shown(kind, name, change[side]) for side in ("old", "new"))
-                arrow = new if change["old"] is None else f"{old} → {new}"
-                if member and isinstance(change["new"], bool):
-                    arrow = ("+ " if change["new"] else "− ") + self.shown(kind, name, member)
-                self.line(f"{INDENT}{self.safe(label)}: {arrow}")
+                old, new = self.change(kind, name, change)
+                self.line(f"{INDENT}{self.safe(self.label(kind, name))}: {new if old is None else f'{old} → {new}'}")
             if entry["note"]:
                 self.line(f"{INDENT}“{self.safe(entry['note'], lines=True)}”")
             self.receipt(entry["receipt"])
+
+    def change(self, kind: Type | None, name: str, told: Json) -> tuple[Shown | None, Shown]:
+        """What a field of a save was, where it was anything, and what it became; of a set, who came in or went."""
+        member = name.partition("/")[2]
+        if member and isinstance(told["new"], bool):
+            return None, Shown(("+ " if told["new"] else "− ") + self.shown(kind, name, member))
+        new = self.shown(kind, name, told["new"])
+        return (None if told["old"] is None else self.shown(kind, name, told["old"])), new
 
     def receipt(self, told: Json) -> None:
         """How far a save has come, where that is known."""

@@ -184,8 +184,8 @@ def told_history(out: Here, kind: Type | None, entries: Sequence[Item]) -> list[
         source = f"{when(entry['at'])}  {entry['device']}:{entry['seq']}  "
         paragraphs.append([Part(source, QUIET), Part(entry["by"], "bold"), Part(lost, WARN)])
         for name, change in entry["changes"].items():
-            old, new = (out.shown(kind, name, change[side]) for side in ("old", "new"))
-            arrow = [] if change["old"] is None else [Part(old, QUIET), Part(" → ", QUIET)]
+            old, new = out.change(kind, name, change)
+            arrow = [] if old is None else [Part(old, QUIET), Part(" → ", QUIET)]
             paragraphs.append([Part(f"  {out.label(kind, name)}: ", QUIET), *arrow, Part(new)])
         if entry["note"]:
             paragraphs.append([Part("  ✎ ", ACCENT), Part(entry["note"], "italic")])

@@ -36,16 +36,20 @@ def words(node: Node, out: Tables, narrowed: Narrowed, found: Sequence[queue.Wai
     )
 
 
-def facets(node: Node, out: Tables, narrowed: Narrowed) -> list[tuple[str, Narrowed]]:
-    """Return what may be shown: everything, or what is shown now narrowed further; each with its words."""
-    everything = queue.waiting(node)
+def facets(
+    node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[queue.Waiting] = ()
+) -> list[tuple[str, Narrowed]]:
+    """Return what may be shown: everything, or what is shown now narrowed further; each with its words. Pairs have no field."""
+    conflicts = queue.waiting(node)
+    everything = [*conflicts, *pairs]
     found = [(out.phrase("review_all", n=f"{len(everything):,}"), Narrowed())]
     take: dict[str, Callable[[queue.Waiting], str]] = {
         "type": lambda one: one.type, "field": lambda one: one.field, "unit": lambda one: one.unit,
     }  # fmt: skip
     for name, of in take.items():
-        for value, n in Counter(map(of, everything)).most_common():
-            told = out.phrase(f"review_by_{name}", name=_named(node, out, name, value, everything), n=f"{n:,}")
+        some = conflicts if name == "field" else everything
+        for value, n in Counter(map(of, some)).most_common():
+            told = out.phrase(f"review_by_{name}", name=_named(node, out, name, value, some), n=f"{n:,}")
             found.append((told, replace(narrowed, **{name: value})))
     return found
 

@@ -275,7 +275,7 @@ class ReviewScreen(Drawn):
         self._ask(self._filter_asked)
 
     async def _filter_asked(self) -> None:
-        found = facets(self.node, self.out, self.walk.narrowed)
+        found = facets(self.node, self.out, self.walk.narrowed, self.walk.pairs)
         title = self.out.phrase("review_filter")
         chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in found]))
         if chosen is not None:

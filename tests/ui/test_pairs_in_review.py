@@ -11,6 +11,7 @@ from fieldsync.sync import doubles, duplicates, queue, read, save
 from fieldsync.sync.history import history
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
+from fieldsync.ui.matters import told_history
 from fieldsync.ui.narrowing import Narrowed
 from fieldsync.ui.review import Review
 from fieldsync.ui.review_app import ReviewApp
@@ -70,6 +71,36 @@ def test_how_pairs_look(samar: Node, lang: str) -> None:
         assert review.walk.decided == 0
 
     play(samar, steps, lang)
+
+
+def test_what_the_queue_may_be_narrowed_to_counts_pairs_too(samar: Node) -> None:
+    """All of it, and each type; only what has a field is counted by field."""
+
+    async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
+        assert len(review.walk.waiting) == 2
+        await pilot.press("f")
+        await pilot.pause()
+        shown = seen(pilot.app)
+        assert all(
+            word in shown for word in ("Everything (2)", "Type: Person (1)", "Type: Benefit (1)", "Unit: LAT/JBL (2)")
+        )
+        assert "Field" not in shown
+        await pilot.press("escape")
+
+    play(samar, steps)
+
+
+def test_the_history_on_the_screen_names_members_of_sets(people: Cast) -> None:
+    """Who came in and who went, as the command says it; it had said yes and no."""
+    amal, out = people.amal, Tables("en")
+    family = save.add(amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
+    save.edit(amal, family.hex(), Changes(drop={"groups": ["orphan"]}))
+    save.edit(amal, family.hex(), Changes(put={"groups": ["orphan"]}))
+    out.of(amal)
+    told = told_history(out, amal.schema.type("household"), history(amal, family.hex()))
+    lines = ["".join(part.text for part in one) for one in told]
+    assert "  Groups: + Orphan" in lines
+    assert "  Groups: − Orphan" in lines
 
 
 def test_a_merge_by_a_key_and_its_undo(samar: Node) -> None:
