@@ -1,6 +1,7 @@
 """Which record a row is: the one of its id, of its code, of its value in the key field, or a new one; and in which unit."""
 
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from fieldsync.exchange.mapping import CODE, ID, UNIT
 from fieldsync.exchange.rejects import Batch
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
+from fieldsync.store.contract import Row
 from fieldsync.sync import find
 from fieldsync.sync.node import Node
 
@@ -91,3 +93,14 @@ class Finder:
             except errors.Refused:
                 self._may[unit] = False
         return self._may[unit]
+
+
+def check_stands(tx: Tx, row: Row) -> None:
+    """Refuse (IllegalValue) to change a record that was deleted, or turned out to be another one: nobody would see it."""
+    if "_deleted" in row.doc:
+        raise errors.IllegalValue(field=CODE, reason="was_deleted")
+    record = str(uuid.UUID(bytes=row.state.record))
+    stays = tx.stands.get(record, record)
+    if stays != record:
+        found = tx.rows([uuid.UUID(stays).bytes]).values()
+        raise errors.IllegalValue(field=CODE, reason="gave_way", stays=next((one.code for one in found), None) or stays)

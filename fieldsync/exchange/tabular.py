@@ -15,7 +15,7 @@ from fieldsync.core import names
 from fieldsync.core.register import Value
 from fieldsync.exchange import mapping
 from fieldsync.exchange.cells import Memory, even, says, ticked, together, unquoted, without_headers
-from fieldsync.exchange.finding import Finder
+from fieldsync.exchange.finding import Finder, check_stands
 from fieldsync.exchange.heads import without_heads
 from fieldsync.exchange.known import Known
 from fieldsync.exchange.mapping import ID, UNIT, Column
@@ -376,6 +376,8 @@ class _Importer:
             gone = (now - set(wanted)) & self._split.get(name, now)
             changes |= dict.fromkeys((f"{name}/{m}" for m in gone), False)
         changes = stale.without_stale(self._node, self._tx, row, changes) if changes else changes
+        if changes:
+            check_stands(self._tx, row)
         return save.draft_edit(self._node, row, self._kind, changes) if changes else None
 
 

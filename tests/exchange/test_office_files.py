@@ -10,7 +10,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.exchange import figures, heads, tabular
-from fieldsync.sync import read, save
+from fieldsync.sync import duplicates, read, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests.conftest import Cast
@@ -293,3 +293,30 @@ def test_a_header_is_no_formula_either(people: Cast, tmp_path: Path) -> None:
         tabular.import_file(people.amal, path, "household", {"=1+1": "size_stated"})
     with (tmp_path / "rows.csv.rejected.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [cell for row in csv.reader(file) for cell in row if cell.startswith("=")] == []
+
+
+def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Path) -> None:
+    """An old list still has both of two that were merged: what it says anew of the one that is hidden is refused, with the other's code."""
+    rows = [["family_book_no", "family_name", "address"], [1, "علي", "الساحة"], [2, "علي", "خلف المسجد"]]
+    path = _book(tmp_path, rows)
+    tabular.import_file(people.samar, path, "household", unit="LAT/JBL")
+    codes = {
+        one["fields"]["family_book_no"]: one["code"] for one in read.list_records(people.samar, "household", limit=0)
+    }
+    duplicates.merge(people.samar, codes["1"], codes["2"])
+    stays = read.list_records(people.samar, "household", limit=0)[0]["code"]
+    gone = next(code for code in codes.values() if code != stays)
+    for key, value in (("code", gone), ("family_book_no", next(no for no, code in codes.items() if code == gone))):
+        told = _book(tmp_path, [[key, "address"], [value, "قرب الفرن"]], "told.xlsx")
+        with pytest.raises(errors.BadRows) as caught:
+            tabular.import_file(
+                people.samar, told, "household", key="family_book_no" if key != "code" else None, words=str
+            )
+        assert caught.value.facts["rows"] == [{"row": 2, "field": "code", "reason": "gave_way"}]
+    assert _counts(tabular.import_file(people.samar, path, "household", unit="LAT/JBL")) == (0, 0, 2)
+    save.remove(people.samar, stays, "gone")
+    with pytest.raises(errors.BadRows) as caught:
+        tabular.import_file(
+            people.samar, _book(tmp_path, [["code", "address"], [stays, "قرب الفرن"]], "told.xlsx"), "household"
+        )
+    assert caught.value.facts["rows"] == [{"row": 2, "field": "code", "reason": "was_deleted"}]
