@@ -58,7 +58,7 @@ def play(node: Node, steps: Steps, *, pairs: bool = False) -> ReviewApp:
 
 
 async def until(pilot: Pilot[None], text: str) -> None:
-    for _ in range(100):
+    for _ in range(1_000):  # however busy the machine is
         if text in seen(pilot.app):
             return
         await pilot.pause(0.05)
