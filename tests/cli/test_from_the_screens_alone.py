@@ -34,7 +34,7 @@ def test_a_family_a_warning_a_conflict_and_a_duplicate(world: World) -> None:
         screen.until("أنثى")
         screen.type("ذكر")
         screen.press("Enter")
-        screen.until("تاريخ، مثل")
+        screen.until("تاريخ مثل")
         screen.type("١٩٩٠-٠٥-١٢")
         screen.press("Enter")
         screen.until("غير معروف")
