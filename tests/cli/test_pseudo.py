@@ -154,7 +154,7 @@ amal: schema show household  # codes
 amal: schema show nothere  # codes
 hq: schema check forms  # codes
 hq: schema check nothere
-hq: schema import form.xlsx --out imported  # codes survey photo
+hq: schema import form.xlsx --out imported  # codes survey photo image
 hq: schema import form.xlsx --out imported
 hq: schema publish forms --dry-run
 amal: schema publish forms
