@@ -2,7 +2,7 @@
 
 from fieldsync.schema.model import Field
 
-SYSTEM = {"id": "#meta+id", "code": "#meta+code", "unit": "#adm+unit", "updated": "#date+updated"}
+SYSTEM = {"id": "#meta+id", "code": "#meta+code", "unit": "#org+unit", "updated": "#date+updated"}
 _BY_TYPE = {
     "date": "#date",
     "month": "#date+month",

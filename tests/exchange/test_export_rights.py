@@ -1,13 +1,14 @@
 """Files out: read by people and by other programs, and in again as nothing new."""
 
 import csv
+import re
 import sqlite3
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-from fieldsync.exchange import export, tabular, workbook
+from fieldsync.exchange import export, hxl, tabular, workbook
 from fieldsync.exchange.export import Wish
 from fieldsync.sync import read, save
 from fieldsync.sync.read import uuid_text
@@ -68,3 +69,19 @@ def test_a_sheet_may_be_called_anything(tmp_path: Path) -> None:
         assert sheet is not None
         assert (sheet["A1"].data_type, sheet["A2"].data_type) == ("s", "s")
         assert sheet.title
+
+
+_CORE = set(  # hxlstandard.org, dictionary 1.1
+    """access activity adm1 adm2 adm3 adm4 adm5 affected beneficiary capacity cause channel contact country crisis currency date
+    delivery description event frequency geo group impact indicator inneed item loc meta modality need operations org output
+    population reached region respondee sector service severity status subsector targeted value""".split()
+)
+
+
+def test_hashtags_are_those_of_the_standard(people: Cast) -> None:
+    """Of every type each column has one of its own, and each begins with a hashtag that the standard's dictionary has."""
+    for kind in people.amal.schema.types.values():
+        tags = [*hxl.SYSTEM.values(), *map(hxl.tag, kind.fields.values())]
+        assert len(set(tags)) == len(tags), kind.name
+        assert {tag[1:].partition("+")[0] for tag in tags} <= _CORE, kind.name
+        assert all(re.fullmatch(r"#[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)*", tag) for tag in tags), kind.name

@@ -164,7 +164,7 @@ def test_hashtags_for_other_organisations(people: Cast, tmp_path: Path) -> None:
     export.export(people.amal, "household", tmp_path / "out.hxl.csv")
     with (tmp_path / "out.hxl.csv").open(encoding="utf-8-sig", newline="") as file:
         names, tags, row = csv.reader(file)
-    assert tags[:3] == ["#meta+id", "#meta+code", "#adm+unit"]
+    assert tags[:3] == ["#meta+id", "#meta+code", "#org+unit"]
     assert all(tag[0] == "#" and tag[1:].replace("+", "").replace("_", "").isalnum() for tag in tags)
     assert len(names) == len(tags) == len(row)
     assert len(set(tags)) == len(tags)
