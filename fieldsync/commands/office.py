@@ -1,5 +1,7 @@
 """What an office does with files: import, export, forms."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,17 @@ from typer import Argument, Option
 from fieldsync import errors
 from fieldsync.commands import at_terminal, bar, completion, opened, settings_of, tables, tell
 from fieldsync.commands.laptop import Kind
+
+
+@contextmanager
+def _left_alone(ctx: typer.Context, words: str) -> Iterator[None]:
+    """Say to whoever stops it that it did nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if at_terminal() and not settings_of(ctx).json:
+            tables(ctx).say(words)
+        raise
 
 
 def import_file(
@@ -46,7 +59,7 @@ def import_file(
             if not before and not columns.confirmed(tables(ctx), node.schema.type(type_), found):
                 raise errors.Usage(reason="import_columns")
             given = {one.header: one.name for one in found if one.by not in ("name", "label")}
-        with bar(ctx) as progress:
+        with _left_alone(ctx, "import_left"), bar(ctx) as progress:
             told = tabular.import_file(
                 node, path, type_, given, key=key, sheet=sheet, unit=unit, dry_run=dry_run, progress=progress,
                 words=lambda facts: words.because(
@@ -94,7 +107,7 @@ def export(
         lang=settings_of(ctx).language,
     )
     with opened(ctx) as node:
-        with bar(ctx) as progress:
+        with _left_alone(ctx, "export_left"), bar(ctx) as progress:
             told = exporting.export(node, type, Path(out), wish, progress=progress)
         tell(ctx, told, lambda screen: screen.exported(node, told))
 

@@ -6,6 +6,7 @@ import sqlite3
 import openpyxl
 
 from tests.cli.conftest import World
+from tests.cli.test_screen import Talk
 
 
 def test_a_workbook_in_and_all_formats_out(world: World) -> None:
@@ -61,3 +62,14 @@ def test_a_column_may_have_an_equals_sign(world: World) -> None:
     (world.folder / "f.csv").write_text("a=b,family_name\nجبلة,علي\n", encoding="utf-8")
     told = world.here("amal", "import", "f.csv", "--type", "household", "--map", "a=b=location", "--json").json
     assert (told["added"], told["columns"]["a=b"]) == (1, "location")
+
+
+def test_whoever_stops_it_is_told_that_nothing_was_done(world: World) -> None:
+    """Ctrl-C in the middle of many rows: none of them is there, and it says so."""
+    rows = "".join(f"علي,{number}\n" for number in range(100_000))
+    (world.folder / "many.csv").write_text(f"family_name,family_book_no\n{rows}", encoding="utf-8")
+    talk = Talk(world, "amal", "import", "many.csv", "--type", "household", "--yes")
+    talk.until("Reading")  # the bar shows after a second
+    assert talk.interrupted() == 130
+    assert "Stopped; nothing was imported." in talk.seen
+    assert world.here("amal", "list", "household", "--json").json == []

@@ -33,6 +33,8 @@ WORDS = {
     "bad_file.header_sheet!": (
         "Name another of its sheets with --sheet: {sheets}. Or say what the columns are with --map COLUMN=FIELD"
     ),
+    "import_left": "Stopped; nothing was imported.",
+    "export_left": "Stopped; nothing was written.",
     "import_encoding": "The file is not in UTF-8; it was read as {encoding}.",
     "import_sheet": "Only the sheet {sheet} was read. To read another one: --sheet NAME; there are: {sheets}.",
     "bad_file.rows_beyond_sheet": "There are more records than a sheet has rows ({most}); nothing was written.",
