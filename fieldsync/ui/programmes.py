@@ -5,6 +5,7 @@ from typing import Any
 from fieldsync.sync.eligibility import ENROLMENT, HOUSEHOLD, PERSON, PROGRAMME
 from fieldsync.sync.node import Node
 from fieldsync.ui.tables import Tables
+from fieldsync.ui.words import Shown
 
 Json = dict[str, Any]
 
@@ -25,13 +26,13 @@ def eligible(out: Tables, node: Node, found: list[Json]) -> None:
     out.table([out.phrase(f"eligible_{name}") for name in ("code", "name", "kind", "answer", "why")], rows, whole={0})
 
 
-def _why(out: Tables, node: Node, one: Json, states: Any) -> str:
+def _why(out: Tables, node: Node, one: Json, states: Any) -> Shown:
     """What is to be known about an answer, in a few words."""
-    parts = []
+    parts: list[str] = []
     if one["enrolled"]:
-        parts.append(states.words(one["enrolled"], out.lang))
+        parts.append(out.safe(states.words(one["enrolled"], out.lang)))
     if one["excluded_by"]:
-        parts.append(out.phrase("eligible_excluded", code=one["excluded_by"]))
+        parts.append(out.phrase("eligible_excluded", code=out.safe(one["excluded_by"])))
     if one["lacks"]:
         fields = {**node.schema.type(HOUSEHOLD).fields, **node.schema.type(PERSON).fields}
         parts.append(
@@ -39,7 +40,7 @@ def _why(out: Tables, node: Node, one: Json, states: Any) -> str:
                 "eligible_lacks", fields=out.several(fields[name].label.get(out.lang, name) for name in one["lacks"])
             )
         )
-    parts += one["who"]
+    parts += map(out.safe, one["who"])
     if one["contributory"]:
         parts.append(out.phrase("eligible_contributory"))
-    return "; ".join(map(str, parts))
+    return Shown("; ".join(map(str, parts)))  # each is safe already

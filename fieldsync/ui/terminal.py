@@ -100,7 +100,7 @@ class Terminal:
             return direction.Cell(text, style)
         from rich.text import Text
 
-        return Text(direction.written(text, self.form, rtl=False), style=style)
+        return Text(direction.written(text, self.form, rtl=False), style=style, no_wrap=True)
 
     @cached_property
     def console(self) -> "Console":
@@ -126,8 +126,9 @@ class Terminal:
         )  # fmt: skip
         for at, name in enumerate(columns):
             widest = max((len(str(row[at] or "")) for row in rows), default=0) if at in whole else None
+            # the library takes room from columns that may wrap first; the cells themselves never do
             made.add_column(
-                self.cell(name), overflow="ellipsis" if self.tty else "fold", no_wrap=True, min_width=widest
+                self.cell(name), overflow="ellipsis" if self.tty else "fold", no_wrap=at in whole, min_width=widest
             )
         for row in rows:
             made.add_row(*(self.cell("" if value is None else value) for value in row))
