@@ -178,3 +178,8 @@ def bar(ctx: typer.Context) -> "Bar":
 def at_terminal() -> bool:
     """Say whether there is a person to ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def draws() -> bool:
+    """Say whether that person's terminal can be drawn on; an editor's shell is asked line by line."""
+    return os.environ.get("TERM") not in {"dumb", "unknown"}

@@ -7,7 +7,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, completion, opened, settings_of, tables, tell
+from fieldsync.commands import at_terminal, bar, completion, draws, opened, settings_of, tables, tell
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
@@ -179,7 +179,7 @@ def _ask_new(
         raise errors.Usage(reason="no_changes")
     node.may_write(unit or (node.units[0] if node.units else ""))
     while True:
-        if plain:
+        if plain or not draws():
             from fieldsync.ui.prompts import Form
 
             changes = some(Form(tables(ctx), node, kind).ask())
@@ -203,7 +203,7 @@ def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None, *, p
         node.may_write(*save.units_of(tx, row))
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
-    if plain:
+    if plain or not draws():
         from fieldsync.ui.prompts import Form
 
         changes = Form(tables(ctx), node, node.schema.type(row.state.type), row.doc).ask()

@@ -6,7 +6,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, completion, opened, settings_of, tables, tell
+from fieldsync.commands import at_terminal, bar, completion, draws, opened, settings_of, tables, tell
 from fieldsync.commands.laptop import Note, Record
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def review(
         if not reviews.may_decide_somewhere(node):
             raise errors.RoleRefused(role=node.role, needs=["supervisor", "admin"])
         _check_names(node, type_, field)
-        if not plain:
+        if draws() and not plain:
             from fieldsync.ui import review_app
 
             review_app.run(tables(ctx), node, unit=unit, type=type_, field=field)

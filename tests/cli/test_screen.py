@@ -184,6 +184,20 @@ def test_leaving_a_form_saves_nothing(world: World) -> None:
     assert world.json("amal", "list", "household") == []
 
 
+def test_a_terminal_that_cannot_be_drawn_on_is_asked_line_by_line(world: World) -> None:
+    """An editor's shell says that it is dumb: a full screen would fill it with signs."""
+    talk = Talk(world, "amal", "add", "household", TERM="dumb")
+    talk.answer("Family name *: ", "علي")
+    talk.answer("Head of family *: ", ".")
+    assert talk.end() == 0
+    assert "\x1b[" not in talk.seen.replace("\x1b[?2004", "")  # the line editor's own
+    world.start()
+    world.json("samar", "sync")
+    review = Talk(world, "samar", "review", TERM="dumb")
+    review.until("No conflicts.")
+    assert review.end() == 0
+
+
 def test_a_supervisor_decides_at_the_terminal(world: World) -> None:
     """Take one, undo it, type another with a note, skip, quit: three conflicts, on 80 columns."""
     world.start()
