@@ -79,6 +79,8 @@ class Workbook:
             self._at = number
             break
         if not any(self.names):
+            if self.others:
+                raise self._bad("sheet_empty", sheet=self.sheet, sheets=self.others)
             raise self._bad("empty")
         if len(self.names) > MAX_COLUMNS:
             raise self._bad("workbook_large")

@@ -154,6 +154,13 @@ def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
         tabular.import_file(people.amal, path, "household")
     assert caught.value.facts["reason"] == "header_sheet"
     assert caught.value.facts["sheets"] == ["جبلة", "بانياس"]
+    book.create_sheet("صورة", 0)
+    book.save(path)
+    with pytest.raises(errors.BadFile) as caught:
+        tabular.import_file(people.amal, path, "household")
+    assert (caught.value.facts["reason"], caught.value.facts["sheet"]) == ("sheet_empty", "صورة")
+    del book["صورة"]
+    book.save(path)
     told = tabular.import_file(people.amal, path, "household", sheet="بانياس")
     assert (told["added"], told["sheet"], told["other_sheets"]) == (1, "بانياس", ["اقرأني", "جبلة"])
 

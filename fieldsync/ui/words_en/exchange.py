@@ -33,6 +33,8 @@ WORDS = {
     "bad_file.header_sheet!": (
         "Name another of its sheets with --sheet: {sheets}. Or say what the columns are with --map COLUMN=FIELD"
     ),
+    "bad_file.sheet_empty": "The sheet {sheet} of {file} is empty; nothing was imported.",
+    "bad_file.sheet_empty!": "Name another of its sheets with --sheet: {sheets}.",
     "import_left": "Stopped; nothing was imported.",
     "export_left": "Stopped; nothing was written.",
     "import_encoding": "The file is not in UTF-8; it was read as {encoding}.",
