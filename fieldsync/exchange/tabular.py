@@ -333,7 +333,7 @@ class _Importer:
         owner = self._kind.belongs_to
         if owner in fields:
             value = values[fields.index(owner)][i]
-            unit = save.home_of(self._node, self._tx, uuid.UUID(value).bytes) if is_id(value) else None
+            unit = save.home_of(self._node, self._tx, uuid.UUID(value).bytes) if value and is_id(value) else None
             if unit is not None:
                 if not self._finder.allowed(unit):
                     batch.fault(i, owner, {"reason": "unit"})

@@ -327,3 +327,14 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
             people.samar, _book(tmp_path, [["code", "address"], [stays, "قرب الفرن"]], "told.xlsx"), "household"
         )
     assert caught.value.facts["rows"] == [{"row": 2, "field": "code", "reason": "was_deleted"}]
+
+
+def test_persons_of_no_family_yet(people: Cast, tmp_path: Path) -> None:
+    """A column for the family with cells that are empty: such a person is in their author's unit, and waits for one."""
+    home = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
+    code = read.show(people.amal, home.hex())["code"]
+    path = _book(tmp_path, [["household", "given", "sex"], [code, "أمل", "أنثى"], [None, "سمير", "ذكر"]])
+    assert _counts(tabular.import_file(people.amal, path, "person")) == (2, 0, 0)
+    found = {one["fields"]["given"]: one for one in read.list_records(people.amal, "person", limit=0)}
+    assert found["أمل"]["fields"]["household"] == read.uuid_text(home)
+    assert ("household" in found["سمير"]["fields"], found["سمير"]["unit"]) == (False, "LAT/JBL")
