@@ -71,6 +71,8 @@ class Batch:
             return step(*values)
         except (errors.BadInput, errors.NotFound, errors.Refused) as refused:
             facts = {"reason": refused.code, **refused.facts}
+            if isinstance(refused, errors.IllegalStep):
+                name = "state"
             self.fault(i, str(facts.get("field", name)), facts)
             return None
 

@@ -162,7 +162,9 @@ def _label(field: Field, lang: str) -> str:
 def because(facts: Mapping[str, object], lang: str) -> str:
     """Return why a value is not legal, from the facts of an IllegalValue: the words behind the field's name."""
     words = catalogue(lang)
-    return _filled(words.get(f"because.{facts.get('reason')}", words["because"]), facts, lang)
+    reason = f"because.{facts.get('reason')}"
+    new = words.get(f"{reason}.new") if facts.get("old", "") is None else None
+    return _filled(new or words.get(reason, words["because"]), facts, lang)
 
 
 class Shown(str):

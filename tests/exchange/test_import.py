@@ -20,6 +20,7 @@ from fieldsync.schema.cleaning import clean
 from fieldsync.sync import read, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
+from fieldsync.ui import words
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -194,9 +195,12 @@ def test_rules_across_fields_and_steps(people: Cast, tmp_path: Path) -> None:
     person = read.uuid_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
     path = _file(tmp_path, f"person,opened_on,closed_on\n{person},2026-02-01,2026-01-01\n")
     assert [(row, reason) for row, _, reason in _refused(people.amal, path, "case")] == [(2, "rule")]
-    assert [
-        reason for _, _, reason in _refused(people.amal, _file(tmp_path, "family_name,state\nعلي,registered\n"))
-    ] == ["illegal_step"]
+    stepped = _file(tmp_path, "family_name,state\nعلي,registered\n")
+    assert _refused(people.amal, stepped, words=lambda facts: words.because(facts, "en")) == [
+        (2, "state", "illegal_step")
+    ]
+    told = (tmp_path / "rows.csv.rejected.csv").read_text(encoding="utf-8-sig")
+    assert "a new record begins as draft" in told
 
 
 def test_columns_that_belong_nowhere(people: Cast, tmp_path: Path) -> None:

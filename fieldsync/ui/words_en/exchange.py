@@ -12,6 +12,7 @@ WORDS = {
     "columns_right": "Is that right? Enter or y: import; n: leave everything as it is:",
     "export_left_out": "Left out as too sensitive: {fields}.",
     "because.cell_fault": "the cell holds a spreadsheet's error in place of a value",
+    "because.illegal_step.new": "a new record begins as {allowed}; leave the state out, and change it later",
     "because.gave_way": "this record turned out to be {stays}; say it of that one",
     "because.was_deleted": "this record was deleted; leave the row out, or take out its code and id to make a new one",
     "because.not_offered": "is not among the choices that fit the other answers",
