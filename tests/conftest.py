@@ -1,5 +1,6 @@
 """Fixtures for all: the cast on disk, and Hypothesis profiles (HYPOTHESIS_PROFILE=long for `make test-long`)."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -26,6 +27,13 @@ _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Healt
 settings.register_profile("default", max_examples=60, derandomize=True, **_CALM)
 settings.register_profile("long", max_examples=600, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage as seldom as the program does, and not in what is loaded by now."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture
