@@ -46,7 +46,7 @@ class Form:
         try:
             return self._asked_all()
         except KeyboardInterrupt:
-            self._out.say("form_left")
+            self._out.say("form_given_up")
             raise
 
     def _asked_all(self) -> Changes:

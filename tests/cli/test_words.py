@@ -1,7 +1,10 @@
 """Every error and everything that is said has words in both languages, with the same facts."""
 
+import importlib
+import pkgutil
 import re
 import string
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from cli import TREE
 from fieldsync import errors
 from fieldsync.schema import load
-from fieldsync.ui import words
+from fieldsync.ui import words, words_en
 from tests.cast import ROOT
 
 ARABIC, ENGLISH = words.catalogue("ar"), words.catalogue("en")
@@ -21,6 +24,15 @@ def _facts(text: str) -> set[str]:
 
 def _kinds(kind: type[errors.FieldsyncError]) -> list[type[errors.FieldsyncError]]:
     return [kind, *(below for one in kind.__subclasses__() for below in _kinds(one))]
+
+
+def test_each_key_stands_in_one_module_only() -> None:
+    """Two sentences under one key: the second would be said in place of the first, and its translation lost."""
+    modules = [
+        importlib.import_module(f"{words_en.__name__}.{one.name}") for one in pkgutil.iter_modules(words_en.__path__)
+    ]
+    known = Counter(key for module in modules for key in module.WORDS)
+    assert [key for key, n in known.items() if n > 1] == []
 
 
 def test_both_languages_say_the_same() -> None:

@@ -4,7 +4,7 @@ WORDS = {
     "form_new": "New: {name}",
     "form_edit": "Edit: {name}",
     "form_keys": "Enter keeps or skips, ? help, < back, - empties, . saves now, Ctrl-C leaves",
-    "form_left": "Left; nothing was saved.",
+    "form_given_up": "Left; nothing was saved.",
     "form_save": "That was all. Enter saves, < goes back:",
     "form_several": "several, with commas",
     "form_which": "Which one?",
