@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fieldsync.core import names
+from fieldsync.core.known_names import is_first
 from fieldsync.core.spelling import ALIKE, likeness, parts
 
 Name = tuple[str, ...]
@@ -32,6 +33,8 @@ def readings(doc: Mapping[str, Any], given: Name, father: Name, family: Name) ->
     found = []
     if len(given) == _WHOLE and not (father or family):
         found.append(Reading(given[:1], NOTHING, NOTHING, given[1:], ""))
+    if is_first(given[:1], given):  # محمد فؤاد is called فؤاد
+        found.append(Reading(given[1:], NOTHING, NOTHING, NOTHING, ""))
     if latin and isinstance(latin, str):
         found.append(_read(parts(latin), given, father, family, "latin"))
     if aliases and isinstance(aliases, list):
@@ -53,5 +56,7 @@ def _rather(word: Name, one: Name, other: Name) -> bool:
     """Say whether a word is one part of a name rather than another."""
     if not word or not one or (other and names.skeleton(word[0]) == names.skeleton(other[0])):  # mostly, and soon seen
         return False
+    if names.skeleton(word[0]) == names.skeleton(one[0]):
+        return True
     like = likeness(word, one)
     return like >= ALIKE and like > (likeness(word, other) if other else 0.0)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from fieldsync.core import births, names
 from fieldsync.core.births import Birth
 from fieldsync.core.known_as import NOTHING, Name, Reading, readings
+from fieldsync.core.known_names import are_two, is_common, is_kunya
 from fieldsync.core.spelling import ALIKE, SPELT, likeness, parts
 
 LIKELY = 0.5
@@ -29,6 +30,9 @@ _LIKELY_AT = 7.0  # the weight at which LIKELY stands
 _STEEP = 0.45
 _LINEAGE = 8.0
 _SWAP = 1.5
+_EXACT = 3.0  # the weight of a birth that is one person's alone in a family
+_SON = 5.0  # what a name exchanged with the father's costs besides, where the birth does not speak for it
+_COMMON_GIVEN, _COMMON_FATHER = 1.2, 0.8  # what so common a name says less
 _ALIAS = 7.8  # what another name than the own costs: with a brother's parents it is not enough, the birth must agree
 
 # likeness at least → weight, the last for what is less alike
@@ -141,12 +145,9 @@ def _person_blocks(one: Person) -> list[Block]:
     family, year = _number(one.family[:2]), one.birth.year
     found = [(1, _text_number(phone), given) for phone in one.phones]
     found += [(2, _text_number(paper), 0) for paper in one.papers]
-    if given and father:
+    if given and father and year:
         either = given + father  # in whichever order they were written
-        if family:
-            found.append((3, either, family))
-        if year:
-            found += ((4, either, year // 2), (4, either, (year + 1) // 2))
+        found += ((4, either, year // 2), (4, either, (year + 1) // 2))
     if given and family:
         found.append((7, given, family))
     if father and grandfather and family:
@@ -242,12 +243,14 @@ def _persons(a: Person, b: Person) -> Match:
     sexes = bool(a.sex and b.sex and a.sex != b.sex)
     if several and born >= 0 and not sexes:  # else the own names alone: whom these part, no other name makes one
         named, reasons = _best_named(a, b, lineage, named, reasons)
-    if named is None:
+    if named is None or ("kunya" in reasons and born < _EXACT):
         return NO_MATCH
     weight += named[0] + min(named[1] + lineage, _LINEAGE) + born
     if sexes:
         aside.append("sex_other")
         weight -= 4.0
+    if "swapped" in reasons and born <= 0:  # a father, and his son who is called after his grandfather
+        weight -= _SON
     weight += _papers(a.papers, b.papers, aside)
     return Match(_score(weight), (*reasons, *aside))
 
@@ -256,12 +259,16 @@ def _best_named(
     a: Person, b: Person, shared: float, own: Named | None, reasons: list[Reason]
 ) -> tuple[Named | None, list[Reason]]:
     """Return what says most of all ways to name these two, and its reasons: one more name can but add to it."""
+    two = are_two(a.given, b.given)  # then only another name that is the same makes them one
     best, most = own, own[0] + min(own[1] + shared, _LINEAGE) if own else -math.inf
     for mine, its in product((None, *a.others), (None, *b.others)):
         if mine is None and its is None:
             continue
         why: list[Reason] = []
-        found = _named(_told(a, mine), _told(b, its), why)
+        told, others = _told(a, mine), _told(b, its)
+        if two and likeness(told.given, others.given) < SPELT:
+            continue
+        found = _named(told, others, why)
         if found is None:
             continue
         weight, lineage = found
@@ -275,7 +282,7 @@ def _best_named(
 
 def _is_another(one: Person, other: Reading | None) -> bool:
     """Say whether this is another name than the given one, not that misspelt: it may be a brother's as well."""
-    if other is None or other.why == "latin" or not (other.given and one.given):
+    if other is None or other.why == "latin" or not (other.given and one.given) or is_kunya(other.given):
         return False
     return likeness(other.given, one.given) < ALIKE
 
@@ -297,6 +304,9 @@ def _score(weight: float) -> float:
 def _named(a: Person, b: Person, reasons: list[Reason]) -> Named | None:
     """Return the weights of the given name and of the lineage; None where the given names are two."""
     given = likeness(a.given, b.given) if a.given and b.given else 0.0
+    if is_kunya(a.given) != is_kunya(b.given):  # it is no given name: the rest may say who it is
+        given = max(given, ALIKE)
+        reasons.append("kunya")
     father = _both(a.father, b.father)
     cost = 0.0
     crossed = min(_both(a.given, b.father) or 0.0, _both(a.father, b.given) or 0.0)
@@ -317,6 +327,8 @@ def _named(a: Person, b: Person, reasons: list[Reason]) -> Named | None:
                 reasons.append("swapped")
                 break
     weight = _weigh(_GIVEN, given, "given", reasons) - cost
+    if given >= SPELT and (is_common(a.given) or is_common(b.given)):
+        weight -= _COMMON_GIVEN
     lineage = 0.0
     for table, name, like in (
         (_FATHER, "father", father),
@@ -326,6 +338,8 @@ def _named(a: Person, b: Person, reasons: list[Reason]) -> Named | None:
     ):
         if like is not None:
             lineage += _weigh(table, like, name, reasons)
+    if father is not None and father >= SPELT and (is_common(a.father) or is_common(b.father)):
+        lineage -= _COMMON_FATHER
     return weight, lineage
 
 

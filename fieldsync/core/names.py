@@ -119,7 +119,7 @@ _REDUCE_LATIN = (
     (re.compile(r"^ou(?=[aeiou])"), "w"),
     (re.compile(r"c(?=[eiy])"), "s"),
     (re.compile(r"sch"), "sh"),
-    (re.compile(r"chr"), "kr"),
+    (re.compile(r"^chr"), "kr"),
     (re.compile(r"([a-z])\1+"), r"\1"),  # Latin only: in Arabic script a vowel stands between two
 )
 _HAS_LATIN = re.compile("[a-z]")

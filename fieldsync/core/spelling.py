@@ -5,9 +5,11 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA
 
 from fieldsync.core import names
+from fieldsync.core.known_names import full_names, is_first, meanings
 
 SAME, SPELT = 1.0, 0.96  # folded equal; the same consonants, and vowels that do not contradict each other
 ALIKE = 0.7  # from it on two names may be one, spelt otherwise; below it they are two
+TWO, SLIP, ADDED, SHORT = 0.5, 0.75, 0.8, 0.85  # two known names; a letter off one; one name more; one for short
 _ONE_VOWEL, _VOWELS = 0.72, 0.45  # what is left when one written vowel contradicts (Hassan, Hussein), or several
 _ACROSS = 0.95
 _LONG = ("ee", "ei", "ie", "oo")
@@ -33,6 +35,8 @@ def likeness(a: tuple[str, ...], b: tuple[str, ...]) -> float:
     together = _alike("".join(a), "".join(b))
     if not a:
         return 0.0
+    if is_first(a, b):
+        return ADDED
     found = [max(_alike(one, other) for other in b) for one in a]
     return max(together, sum(found) / len(found) - 0.06 * (len(b) - len(a)))
 
@@ -40,11 +44,17 @@ def likeness(a: tuple[str, ...], b: tuple[str, ...]) -> float:
 def _alike(a: str, b: str) -> float:
     if a == b:
         return SAME
+    mine, its = meanings(a), meanings(b)
+    if mine and its:
+        return SPELT if mine & its else TWO
+    if full_names(a) & its or full_names(b) & mine or full_names(a) & full_names(b):
+        return SHORT
     bones, others = names.skeleton(a), names.skeleton(b)
     arabic = _is_arabic(a), _is_arabic(b)
     same_bones = bones == others and bones != ""
     if all(arabic):  # vowels that are written are letters: حسن and حسين are two names
-        return _share(a, b)
+        like = _share(a, b)
+        return max(like, SLIP) if (mine or its) and OSA.distance(a, b) == 1 else like
     if same_bones:
         wrong = _contradictions(names.vowels(a), names.vowels(b), arabic)
         return (SPELT, _ONE_VOWEL)[wrong] if wrong < 2 else _VOWELS

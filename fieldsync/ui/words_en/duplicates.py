@@ -24,6 +24,7 @@ WORDS = {
     "reason_part_like": "{field}: alike",
     "reason_part_other": "{field}: different",
     "reason_alias": "one is also known by the other's name",
+    "reason_kunya": "one is only known by a child's name",
     "reason_latin": "the name in Latin letters agrees",
     "reason_swapped": "names swapped",
     "reason_phone": "a phone in common",
