@@ -1,11 +1,15 @@
 """Noisy persons living in households, and which of them are one: made without a line of the matcher's code.
 
+`others` is a list that somebody else made, who had not seen this program nor this file: other names, weights and kinds of noise, all
+of them invented; it was looked at by nobody who works on the matcher.
+
 Names and their Latin spellings are in names.tsv (name lists and spellings as they occur in Wikidata, CC0): part A to tune on,
 part B, with other names and other noise, held back. A clan is a grandfather's: his sons' households share his name and the
 family's, cousins are called after him, siblings share all but their own name and birthday.
 """
 
 import datetime
+import lzma
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,6 +17,7 @@ from itertools import combinations
 from pathlib import Path
 
 _NAMES = Path(__file__).parent / "names.tsv"
+_OTHERS = Path(__file__).parent / "others.tsv.xz"
 _PLACES = [f"{kind} {n}" for kind in ("جبلة", "القرداحة", "الحفة", "كسب", "ربيعة", "بانياس") for n in range(1, 15)]
 _LETTERS = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"
 _SOUNDS = (
@@ -79,6 +84,8 @@ class Person:
     place: str
     latin: str = ""
     alias: str = ""
+    home_name: str = "الأسرة"
+    home_phone: str = ""
     kinds: tuple[str, ...] = field(default=())
 
 
@@ -147,6 +154,12 @@ def document(one: Person) -> tuple[dict[str, object], dict[str, object]]:
     fields |= {"birth_precision": one.precision} | ({"birth_date": one.birth} if one.birth else {})
     fields |= ({"name_latin": one.latin} if one.latin else {}) | ({"aliases": [one.alias]} if one.alias else {})
     return fields | ({"phones": [one.phone]} if one.phone else {}), {"location": one.place}
+
+
+def others() -> list[Person]:
+    """Return the list that somebody else made: 10,000 registrations."""
+    rows = lzma.decompress(_OTHERS.read_bytes()).decode().splitlines()
+    return [Person(int(who), int(home), *rest) for who, home, *rest in (row.split("\t") for row in rows)]
 
 
 def truth(people: list[Person]) -> set[tuple[int, int]]:
