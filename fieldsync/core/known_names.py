@@ -6,6 +6,7 @@ what people are called for short. A name that is not here is only compared by it
 
 import re
 from functools import cache, lru_cache
+from operator import itemgetter
 
 _NONE: frozenset[str] = frozenset()
 _TWICE = re.compile(r"(.)\1+")
@@ -142,7 +143,7 @@ _PET = {
 def meanings(token: str) -> frozenset[str]:
     """Return the names (folded, in Arabic) that a folded token may be; none where it is not known."""
     known = _known()
-    for one in (token, _TWICE.sub(r"\1", token)):
+    for one in (token, _TWICE.sub(itemgetter(1), token)):
         if one in known:
             return known[one]
         if one[-1:] in _ENDS:

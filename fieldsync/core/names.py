@@ -13,6 +13,7 @@ here folded already; unicode61 would only do its own folding a second time.
 import re
 import unicodedata
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 _LONG_NUMBER = re.compile(r"\+?[0-9]{9,20}")
@@ -106,8 +107,9 @@ _CLASS |= dict(zip("abcdefghijklmnopqrstuvwxyz", "abkdafjhajklmnabkrstafwkyz", s
 _CLASS |= {"x": "ks", "sh": "c", "ch": "c", "kh": "x", "gh": "q", "th": "t", "dh": "d"}
 _CLASS |= {"ph": "f", "ck": "k", "dj": "j"}
 _SOUND = re.compile(f"[scktgdp]h|ck|dj|[a-z{_ARABIC}]|.")
+_FIRST_GROUP = itemgetter(1)  # a template would be read anew for each word
 _REDUCE_ARABIC = (
-    (re.compile(r"^(عبد|ابو|ام)ال(?=..)"), r"\1"),
+    (re.compile(r"^(عبد|ابو|ام)ال(?=..)"), _FIRST_GROUP),
     (re.compile(r"(?<=..)ه?ال(?=(?:دين|حق|نبي|زهرا)$)"), ""),
     (re.compile(r"لله$"), "له"),
     (re.compile(r"^ال(?!له|فت|ين|يا|ما|مي|يف)(?=..$)"), ""),
@@ -120,7 +122,7 @@ _REDUCE_LATIN = (
     (re.compile(r"c(?=[eiy])"), "s"),
     (re.compile(r"sch"), "sh"),
     (re.compile(r"^chr"), "kr"),
-    (re.compile(r"([a-z])\1+"), r"\1"),  # Latin only: in Arabic script a vowel stands between two
+    (re.compile(r"([a-z])\1+"), _FIRST_GROUP),  # Latin only: in Arabic script a vowel stands between two
 )
 _HAS_LATIN = re.compile("[a-z]")
 
