@@ -86,10 +86,14 @@ class Around:
 
     def children(self, type: str) -> Iterable[Mapping[str, object]]:
         """Return those of a type that belong to this record, and those that will."""
+        return [*self.there(type), *self.also.get(type, ())]
+
+    def there(self, type: str) -> Sequence[Mapping[str, object]]:
+        """Return those of a type that belong to this record already."""
         if type not in self._children:
             with self._node.store.read() as tx:
                 self._children[type] = list(Finder(self._node, tx, self._row).children(type))
-        return [*self._children[type], *self.also.get(type, ())]
+        return self._children[type]
 
     def named(self, ref: object) -> Mapping[str, object] | None:
         """Return the record of an id, if this device has it."""

@@ -136,19 +136,24 @@ def add_all(
 
     `unfinished` is the name of the form's draft that they were, which is then forgotten.
     """
-    made: list[Draft] = []
-    units: dict[bytes, str] = {}
     with node.store.write() as tx:
-        for one in wanted:
-            owner = node.schema.type(one.type).belongs_to
-            named = one.changes.set.get(owner) if owner else None
-            place = unit or (units.get(uuid.UUID(named).bytes) if isinstance(named, str) and is_id(named) else None)
-            draft = draft_add(node, tx, *one[:2], unit=place, note=note, record=one.record, after=len(made))
-            units[draft.record] = str(draft.fields["_unit"])
-            made += completed(node, tx, draft)
+        made = _drafts_new(node, tx, wanted, unit, note)
         commit_drafts(node, tx, made)
         drafts.drop(tx, unfinished)
     return [one.record for one in made]
+
+
+def _drafts_new(node: Node, tx: Tx, wanted: Sequence[New], unit: str | None, note: str | None) -> list[Draft]:
+    made: list[Draft] = []
+    units: dict[bytes, str] = {}
+    for one in wanted:
+        owner = node.schema.type(one.type).belongs_to
+        named = one.changes.set.get(owner) if owner else None
+        place = unit or (units.get(uuid.UUID(named).bytes) if isinstance(named, str) and is_id(named) else None)
+        draft = draft_add(node, tx, *one[:2], unit=place, note=note, record=one.record, after=len(made))
+        units[draft.record] = str(draft.fields["_unit"])
+        made += completed(node, tx, draft)
+    return made
 
 
 def completed(node: Node, tx: Tx, draft: Draft) -> list[Draft]:
@@ -250,8 +255,9 @@ def edit(
     note: str | None = None,
     based_on: State | None = None,
     unfinished: str | None = None,
+    beside: Sequence[New] = (),
 ) -> bytes:
-    """Save what a person changed of a record, and nothing else; return its id.
+    """Save what a person changed of a record, and nothing else but new records `beside` it; return its id.
 
     `based_on` is the state that a form was filled from: values that are still the form's old ones are no change, and a
     field that somebody changed meanwhile is not overwritten but becomes a conflict.
@@ -259,8 +265,11 @@ def edit(
     with node.store.write() as tx:
         row = find_row(tx, ref)
         draft = draft_change(node, tx, row, changes, note=note, based_on=based_on)
+        made = _drafts_new(node, tx, beside, None, note)
         if draft is not None:
-            commit_drafts(node, tx, [draft])
+            made.insert(0, draft)
+        if made:
+            commit_drafts(node, tx, made)
         drafts.drop(tx, unfinished)
     return row.state.record
 

@@ -12,6 +12,7 @@ from fieldsync.schema.model import Field
 from fieldsync.ui.filling import Filling
 from fieldsync.ui.papers import Paper
 from fieldsync.ui.pen import GOOD, QUIET, Part, Pen
+from fieldsync.ui.typed_cells import TURNED
 
 
 @dataclass
@@ -68,6 +69,13 @@ class Line(Paper, can_focus=True):
             self._drop()
 
 
+class Told(Paper):
+    """A line that only says something."""
+
+    def __init__(self, pen: Pen, words: str, style: str, *, inset: str = "", classes: str | None = None) -> None:
+        super().__init__(lambda width: [pen.line([Part(inset), Part(words, style)], width)], classes=classes)
+
+
 class Follows(Horizontal):
     """A field that nobody answers: what follows from the answers, seen as soon as it is known."""
 
@@ -86,7 +94,10 @@ class Follows(Horizontal):
         return [self._pen.line([Part(label, QUIET), Part("  ")], width - 1)]  # where a question has its mark
 
     def _value(self, width: int) -> list[Text]:
-        return [self._pen.piece([Part("= ", QUIET), Part(self.words, GOOD)], width)]  # on the side where answers stand
+        said = [Part("= ", QUIET), Part(self.words, GOOD)]
+        if self._pen.out.form in TURNED:
+            return self._pen.lines(said, width)
+        return [self._pen.piece(said, width)]  # there answers stand at the left
 
     def show(self, words: str) -> None:
         """Show a value; nothing where it is not known."""

@@ -1,7 +1,7 @@
 """A form on a full screen: its questions in sections, judged while one types, those asked for that the answers call for."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -17,11 +17,11 @@ from textual.widgets import Input, TextArea
 
 from fieldsync.sync.node import Node
 from fieldsync.ui.dialogs import Choose
-from fieldsync.ui.form_parts import Follows, Line, Sheet
+from fieldsync.ui.form_parts import Follows, Line, Sheet, Told
 from fieldsync.ui.form_rows import Option, Question
 from fieldsync.ui.papers import Paper, keys
 from fieldsync.ui.pen import ACCENT, BAD, GOOD, QUIET, Part, Pen
-from fieldsync.ui.rosters import Member, Roster, asked_of_tie, documents, new_member
+from fieldsync.ui.rosters import Member, Roster, asked_of_tie, documents, new_member, those_there
 from fieldsync.ui.tables import Tables
 
 _OPTIONS = 5  # lines of what there is to choose
@@ -74,7 +74,7 @@ class FormScreen(Screen[bool]):
                 here = id(row.filling), row.field.section
                 if here != section:
                     section = here
-                    yield Paper(self._section(row), classes="section")
+                    yield Told(self.pen, self._section(row), f"bold {ACCENT}", classes="section")
                 yield row
             yield Vertical(id="members")
             yield Line(self.pen, lambda: self.out.phrase("form_done"), self._save)
@@ -93,10 +93,9 @@ class FormScreen(Screen[bool]):
                     yield from (one for one in follow if one.field.section == question.field.section)
             yield from (one for one in follow if one.field.section not in last)
 
-    def _section(self, row: Question | Follows) -> Callable[[int], list[Text]]:
+    def _section(self, row: Question | Follows) -> str:
         kind = row.filling.kind
-        label = kind.sections.get(row.field.section, {}).get(self.out.lang) or kind.label.get(self.out.lang, kind.name)
-        return lambda width: [self.pen.line(label, width, style=f"bold {ACCENT}")]
+        return kind.sections.get(row.field.section, {}).get(self.out.lang) or kind.label.get(self.out.lang, kind.name)
 
     def on_mount(self) -> None:
         """Begin with the first question."""
@@ -133,7 +132,9 @@ class FormScreen(Screen[bool]):
         if self.roster is None:
             return
         title = self.roster.being.plural.get(self.out.lang, self.roster.being.name)
-        place.mount(Paper(lambda width: [self.pen.line(title, width, style=f"bold {ACCENT}")], classes="section"))
+        place.mount(Told(self.pen, title, f"bold {ACCENT}", classes="section"))
+        for told in those_there(self.roster, self.sheets[0].filling):
+            place.mount(Told(self.pen, told, QUIET, inset="  "))
         for member in self.members:
             place.mount(Line(self.pen, member.words, partial(self._open, member), drop=partial(self._drop, member)))
         place.mount(Line(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._open, None)))

@@ -1,12 +1,12 @@
 """The full-screen forms of `add` and `edit`: what they begin with, and what saving them means."""
 
 from fieldsync.schema.model import Type
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import PARTNER, Row
 from fieldsync.sync import drafts, save
 from fieldsync.sync.node import Node
 from fieldsync.ui.filling import Filling
 from fieldsync.ui.record_screen import FormApp, RecordScreen
-from fieldsync.ui.rosters import all_new, roster_of
+from fieldsync.ui.rosters import all_new, new_beside, roster_of
 from fieldsync.ui.tables import Tables
 
 
@@ -25,18 +25,20 @@ def new_form(out: Tables, node: Node, kind: Type, *, unit: str | None, note: str
 
 
 def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp:
-    """Return the form of a record: what is not changed in it is not written."""
+    """Return the form of a record: what is not changed in it is not written; members may be added to it."""
     out.of(node)
-    kind = node.schema.type(row.state.type)
-    draft = drafts.key(kind.name, row.state.record)
+    kind, record = node.schema.type(row.state.type), row.state.record
+    draft = drafts.key(kind.name, record)
+    roster = roster_of(node.schema, kind) if node.role != PARTNER else None
 
     def keep(screen: RecordScreen) -> bytes:
         changes = screen.sheets[0].filling.changes()
-        return save.edit(node, row.state.record.hex(), changes, note=note, based_on=row.state, unfinished=draft)
+        more = new_beside(node, kind, changes, roster, screen.members, record, headed=row.doc) if roster else []
+        return save.edit(node, record.hex(), changes, note=note, based_on=row.state, unfinished=draft, beside=more)
 
     name = " ".join(filter(None, (kind.label.get(out.lang, kind.name), row.code)))
     filling = Filling(node, kind, out.lang, row.doc, row)
-    return FormApp(node, out, out.phrase("form_edit", name=name), filling, keep, draft=draft)
+    return FormApp(node, out, out.phrase("form_edit", name=name), filling, keep, draft=draft, roster=roster)
 
 
 def run(app: FormApp) -> bytes:

@@ -165,9 +165,9 @@ class FormApp(FullScreen[bytes | None]):
 
     async def may_go_on(self, screen: RecordScreen) -> bool:
         """Ask whether it is to be saved where it, or a member of it, may be registered already."""
-        if not self.filling.new:
-            return await self._may_go_over(screen)
-        wanted = [self.filling, *(member.being for member in screen.members)]
+        if not self.filling.new and not await self._may_go_over(screen):
+            return False
+        wanted = [*([self.filling] if self.filling.new else []), *(member.being for member in screen.members)]
         found = [
             (filling, one)
             for filling in wanted

@@ -5,7 +5,7 @@ its person. Both are added in the same save.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -55,14 +55,28 @@ class Member:
 
     def words(self) -> str:
         """What the list of members shows."""
-        kind, doc = self.being.kind, self.being.doc
-        name = " ".join(str(kind.fields[one].words(doc[one], self.being.lang)) for one in kind.title if doc.get(one))
-        told = [
-            field.words(self.tie.doc[field.name], self.tie.lang)
-            for field in self.tie.kind.fields.values()
-            if field.type == "choice" and self.tie.doc.get(field.name)
-        ]
-        return "  ·  ".join(filter(None, [name or "…", *told]))
+        return _words(self.being.kind, self.being.doc, self.tie.kind, self.tie.doc, self.being.lang)
+
+
+def _words(being: Type, doc: Mapping[str, Any], tie: Type, tied: Mapping[str, Any], lang: str) -> str:
+    name = " ".join(str(being.fields[one].words(doc[one], lang)) for one in being.title if doc.get(one))
+    told = [
+        field.words(tied[field.name], lang)
+        for field in tie.fields.values()
+        # what ties them, and the day on which it ended
+        if tied.get(field.name) and (field.type == "choice" or (field.type == "date" and field.required != "always"))
+    ]
+    return "  ·  ".join(filter(None, [name or "…", *told]))
+
+
+def those_there(roster: Roster, filling: Filling) -> list[str]:
+    """Return what the list shows of the members that a record has already, as its form was opened."""
+    lang, around = filling.lang, filling.around
+    ties = [tie for tie in around.there(roster.tie.name) if tie.get(roster.to_being)]
+    if not ties:
+        return [_words(roster.being, one, roster.tie, {}, lang) for one in around.there(roster.being.name)]
+    beings = [around.named(tie[roster.to_being]) or {} for tie in ties]
+    return [_words(roster.being, being, roster.tie, tie, lang) for being, tie in zip(beings, ties, strict=True)]
 
 
 def documents(roster: Roster | None, members: Sequence[Member]) -> dict[str, list[Json]]:
@@ -96,6 +110,21 @@ def all_new(node: Node, kind: Type, changes: Changes, roster: Roster | None, mem
     if roster is None or not members:
         return [New(kind.name, changes)]
     owner = node.new_id()
+    found = new_beside(node, kind, changes, roster, members, owner)
+    return [New(kind.name, changes, owner), *found]
+
+
+def new_beside(
+    node: Node,
+    kind: Type,
+    changes: Changes,
+    roster: Roster,
+    members: Sequence[Member],
+    owner: bytes,
+    *,
+    headed: Collection[str] = (),
+) -> list[New]:
+    """Return the new members of an owner and what ties them; its `changes` name who is its head, but in fields `headed` already."""
     named, found = dict(changes.set), []
     for member in members:
         being = node.new_id()
@@ -104,10 +133,11 @@ def all_new(node: Node, kind: Type, changes: Changes, roster: Roster | None, mem
         tie.set = {**tie.set, roster.to_owner: _text(owner), roster.to_being: _text(being)}
         found += [New(roster.being.name, person, being), New(roster.tie.name, tie)]
         for field in kind.fields.values():  # the relation `head` is what the field `head` names
-            if field.type == "ref" and roster.being.name in field.to and field.name in member.tie.doc.values():
+            heads = field.type == "ref" and roster.being.name in field.to and field.name not in headed
+            if heads and field.name in member.tie.doc.values():
                 named.setdefault(field.name, _text(being))
     changes.set = named
-    return [New(kind.name, changes, owner), *found]
+    return found
 
 
 def _text(record: bytes) -> str:

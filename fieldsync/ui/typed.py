@@ -13,7 +13,7 @@ from textual.widgets import Input, TextArea
 from fieldsync.schema.cleaning import clean
 from fieldsync.ui import direction
 from fieldsync.ui.pen import Pen
-from fieldsync.ui.typed_cells import placed
+from fieldsync.ui.typed_cells import TURNED, placed
 
 
 async def _in_order(line: Input | TextArea, event: Key) -> None:
@@ -53,7 +53,7 @@ class _Placed:
     def _go(self, way: str, *, select: bool) -> None:
         text = getattr(self, "value", "") or getattr(self, "text", "")
         arabic = direction.begins_arabic(text) or (self.pen.mirrored and direction.has_arabic(text))
-        if arabic and self.pen.out.form in {"visual", "isolates"}:
+        if arabic and self.pen.out.form in TURNED:
             way = "right" if way == "left" else "left"
         getattr(super(), f"action_cursor_{way}")(select)
 

@@ -11,13 +11,14 @@ from textual.strip import Strip
 from fieldsync.ui import direction
 
 Cells = list[tuple[str, Style | None]]
+TURNED = frozenset(("visual", "isolates"))  # the forms in which lines begin at the right where the language does
 _LAMS = "\ufedf\ufee0"  # at the beginning of letters that are joined, or within
 _ALEFS = {"\ufe82": "\ufef5\ufef6", "\ufe84": "\ufef7\ufef8", "\ufe88": "\ufef9\ufefa", "\ufe8e": "\ufefb\ufefc"}
 
 
 def placed(strip: Strip, width: int, form: str, *, mirrored: bool) -> Strip:
     """Return a drawn line as this terminal and language want it; `mirrored` where lines begin at the right."""
-    if form not in {"visual", "isolates"}:
+    if form not in TURNED:
         return strip
     cells = _cells(strip)[: max(width, 0)]
     blank = cells[-1][1] if cells else None

@@ -1,6 +1,7 @@
 """What follows from the answers is seen in the form while one answers, and is what is there once it is saved."""
 
 import uuid
+from collections.abc import Awaitable, Callable
 
 from fieldsync.sync import read
 from fieldsync.ui.cards import Cards
@@ -93,3 +94,39 @@ def test_what_is_made_of_ids_is_read_as_names(people: Cast) -> None:
     assert family in str(fields["dup_key"])
     assert shown == f"{out.named(family)} food 2026-10"
     assert "علي" in shown
+
+
+def test_members_are_added_to_a_family_that_is_there(people: Cast) -> None:
+    """The form shows who belongs to it already; who is added comes in the same save, and its head is whoever is the first to be one."""
+    amal = people.amal
+    family = add(amal, "household", family_name="علي")
+    wife = add(amal, "person", household=family, given="هدى")
+    add(amal, "membership", household=family, person=wife, relation="spouse", from_date="2026-01-01")
+
+    def adding(given: str, relation: str) -> Callable[[Person], Awaitable[None]]:
+        async def steps(person: Person) -> None:
+            screen = person.app.screen
+            await person.until(lambda: "هدى  ·  Spouse" in person.seen or "＋" in person.seen)
+            person.screen._to_adding()
+            await person.press()
+            assert "هدى  ·  Spouse" in person.seen
+            await person.press("enter")
+            await person.until(lambda: person.app.screen is not screen and person.screen.focused is not None)
+            await person.type("relation", relation, "enter")
+            await person.type("given", given)
+            await person.press("ctrl+s")
+            await person.until(lambda: person.app.screen is screen and len(person.screen.members) == 1)
+            await person.press("ctrl+s")
+
+        return steps
+
+    for given, relation in (("سمير", "head"), ("كامل", "head"), ("ليلى", "son_daughter")):
+        assert (
+            fill(edit(amal, uuid.UUID(family).bytes), adding(given, relation), size=(80, 60)) == uuid.UUID(family).bytes
+        )
+    beings = {str(one["id"]): one["fields"]["given"] for one in read.list_records(amal, "person")}
+    ties = {beings[one["fields"]["person"]]: one["fields"]["relation"] for one in read.list_records(amal, "membership")}
+    assert ties == {"هدى": "spouse", "سمير": "head", "كامل": "head", "ليلى": "son_daughter"}
+    fields = fields_of(amal, uuid.UUID(family).bytes)
+    assert (beings[fields["head"]], fields["size"]) == ("سمير", 4)
+    assert all(one["fields"]["household"] == family for one in read.list_records(amal, "person"))
