@@ -14,11 +14,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as ready
 from pathlib import Path
 from typing import IO
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.actors"])
+_asking = threading.Lock()  # how a process ended is told once: to whoever asks, and each start asks after all others
 
 
 class Process:
@@ -30,7 +32,8 @@ class Process:
         (out, out_end), (err, err_end) = (_context.Pipe(duplex=False) for _ in range(2))
         told = (out_end, err_end, dict(os.environ) if environment is None else environment, folder)
         self._process = _context.Process(target=_run, args=(role, words, *told), daemon=True)
-        self._process.start()
+        with _asking:
+            self._process.start()
         self.stdout, self.stderr = (_reading(end) for end in (out, err))
         for end in (out_end, err_end):
             end.close()
@@ -46,14 +49,16 @@ class Process:
     @property
     def returncode(self) -> int | None:
         """How it ended, if it has; less than nothing: by which signal."""
-        return self._process.exitcode
+        with _asking:
+            return self._process.exitcode
 
     def wait(self, timeout: float) -> int:
         """Wait until it has ended, and return how."""
-        self._process.join(timeout)
-        if self.returncode is None:
+        ready([self._process.sentinel], timeout)
+        code = self.returncode
+        if code is None:
             raise subprocess.TimeoutExpired(self._process.name, timeout)
-        return self.returncode
+        return code
 
     def end(self, timeout: float) -> "subprocess.CompletedProcess[str]":
         """Wait until it has ended, and return how, with all that it said."""
