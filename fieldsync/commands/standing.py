@@ -1,17 +1,26 @@
 """Where one stands: what `fieldsync` alone says."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from typer import Option
 
+from fieldsync import __version__
 from fieldsync.commands import opened, settings_of, tell
 
 
-def standing(ctx: typer.Context) -> None:
+def standing(
+    ctx: typer.Context,
+    *,
+    version: Annotated[bool, Option("--version", help="Say which version this is, and end.")] = False,
+) -> None:
     """Show where one stands: what is due, unsent and in conflict, the last sync, and what to do next.
 
     Example: fieldsync
     """
+    if version:
+        tell(ctx, {"fieldsync": __version__}, lambda out: out.line(f"fieldsync {__version__}"))
+        return
     from fieldsync.commands import syncing
     from fieldsync.sync import agenda
     from fieldsync.ui import standing as pictures

@@ -1,5 +1,6 @@
 """`fieldsync` alone says where one stands, and what comes next."""
 
+from fieldsync import __version__
 from tests.cli.conftest import World
 
 
@@ -10,6 +11,12 @@ def test_without_a_store_it_says_how_to_begin(world: World) -> None:
     assert "fieldsync join INVITE" in said.out
     assert "بدعوة من مكتبك: fieldsync join INVITE" in world.here("nobody", "--lang", "ar").out
     assert world.json("nobody") == {"store": None, "next": ["join", "demo"]}
+
+
+def test_which_version_it_is(world: World) -> None:
+    """Said without a store, too, and to programs."""
+    assert world.json("nobody", "--version") == {"fieldsync": __version__}
+    assert world.here("nobody", "--version").out == f"fieldsync {__version__}\n"
 
 
 def test_what_is_unsent_is_said_until_it_is_sent(world: World) -> None:
