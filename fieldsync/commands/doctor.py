@@ -93,8 +93,11 @@ def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
             yield from asked
             if not servers and node.is_laptop:
                 yield _finding("server", "warn", reason="none")
-    except errors.NoStore:
-        yield _finding("store", "warn", reason="none", folder=str(folder))
+    except errors.NoStore as fault:
+        if fault.facts.get("reason") == "gone":
+            yield _finding("store", "bad", exit=fault.exit, reason="gone", folder=str(folder))
+        else:
+            yield _finding("store", "warn", reason="none", folder=str(folder))
     except errors.FieldsyncError as fault:
         yield _finding("store", "bad", exit=fault.exit, reason=fault.code, **fault.facts)
     if not any(one["check"] == "clock" or one["state"] == "bad" for one in asked):

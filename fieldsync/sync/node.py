@@ -134,7 +134,10 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False) -> Node:
         slots = Slots.from_bytes((home / SLOTS).read_bytes())
     except (FileNotFoundError, NotADirectoryError) as fault:
         raise errors.NoStore(home=str(home)) from fault
-    store = open_store(home, unlock(slots), shared=shared)
+    try:
+        store = open_store(home, unlock(slots), shared=shared)
+    except errors.NoStore as fault:  # the slots are written last: there was one
+        raise errors.NoStore(home=str(home), reason="gone") from fault
     with store.read() as tx:
         get = tx.get
         if get("kind") == JOINING:

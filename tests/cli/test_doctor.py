@@ -119,6 +119,15 @@ def test_a_damaged_or_missing_store_is_told(world: World, tmp_path: Path) -> Non
     assert "✗ المخزن: متضرر (المخزن)" in world.here("amal", "--lang", "ar", "doctor").out
 
 
+def test_a_store_that_is_gone_is_no_fresh_computer(world: World, tmp_path: Path) -> None:
+    """Its key slots say that there was one: nobody is told to join anew, which would leave all that was unsent behind."""
+    (tmp_path / "amal" / FILE).unlink()
+    assert states(world.json("amal", "doctor", code=errors.NoStore.exit))["store"] == "bad"
+    assert "restore a copy" in world.here("amal", "doctor").out
+    error = world.json("amal", "status", code=errors.NoStore.exit)["error"]
+    assert (error["facts"]["reason"], "restore" in error["hint"], "join" in error["hint"]) == ("gone", True, False)
+
+
 def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -> None:
     """`doctor rtl` shows the ways; the one chosen is used on terminals of this kind from then on, and on no other."""
     settings = {"FIELDSYNC_RTL": "", "XDG_CONFIG_HOME": str(tmp_path / "config"), "TERM": "unheard-of"}

@@ -14,6 +14,8 @@ WORDS = {
     "doctor_store_no_secret!": "Run it on a terminal and give the passphrase.",
     "doctor_store_wrong_passphrase": "Store: that passphrase does not open it.",
     "doctor_store_wrong_passphrase!": "Try again; the recovery key that headquarters keeps opens it too.",
+    "doctor_store_gone": "Store: its key slots are in {folder}, but it is not.",
+    "doctor_store_gone!": "Look for it where the folder was copied from, or restore a copy: fieldsync --home NEW restore FILE.",
     "doctor_store_store_damaged": "Store: it is damaged ({part}); nothing of it was touched.",
     "doctor_store_store_damaged!": "Copy the whole folder away before anything else, then tell your office: a copy can be restored.",
     "doctor_store_bad": "Store: it does not open ({reason}).",

@@ -128,6 +128,8 @@ WORDS = {
     "ambiguous": "{ref} is the beginning of more than one record: {codes}.",
     "ambiguous!": "Give more of it.",
     "no_store": "There is no store in {home}.",
+    "no_store.gone": "The key slots in {home} are there, but no store beside them; nothing was changed.",
+    "no_store.gone!": "Look for it where the folder was copied from, or restore a copy: fieldsync --home NEW restore FILE.",
     "no_store!": "Join with your invite first: fieldsync join INVITE. Or name the folder with --home.",
     "no_device": "There is no device {device}, or more than one begins like that.",
     "no_device!": "fieldsync server devices lists them.",
