@@ -29,9 +29,8 @@ _NONE: frozenset[str] = frozenset()
 _LIKELY_AT = 7.0  # the weight at which LIKELY stands
 _STEEP = 0.45
 _LINEAGE = 8.0
-_SWAP = 1.5
 _EXACT = 3.0  # the weight of a birth that is one person's alone in a family
-_SON = 5.0  # what a name exchanged with the father's costs besides, where the birth does not speak for it
+_SWAP, _SON = 1.5, 5.0  # what exchanged names cost; and with the father besides, where the birth does not speak for it
 _COMMON_GIVEN, _COMMON_FATHER = 1.2, 0.8  # what so common a name says less
 _ALIAS = 7.8  # what another name than the own costs: with a brother's parents it is not enough, the birth must agree
 
@@ -327,8 +326,7 @@ def _named(a: Person, b: Person, reasons: list[Reason]) -> Named | None:
                 reasons.append("swapped")
                 break
     weight = _weigh(_GIVEN, given, "given", reasons) - cost
-    if given >= SPELT and (is_common(a.given) or is_common(b.given)):
-        weight -= _COMMON_GIVEN
+    weight -= _COMMON_GIVEN if given >= SPELT and (is_common(a.given) or is_common(b.given)) else 0.0
     lineage = 0.0
     for table, name, like in (
         (_FATHER, "father", father),

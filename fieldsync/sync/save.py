@@ -265,9 +265,7 @@ def edit(
     with node.store.write() as tx:
         row = find_row(tx, ref)
         draft = draft_change(node, tx, row, changes, note=note, based_on=based_on)
-        made = _drafts_new(node, tx, beside, None, note)
-        if draft is not None:
-            made.insert(0, draft)
+        made = [*([draft] if draft is not None else []), *_drafts_new(node, tx, beside, None, note)]
         if made:
             commit_drafts(node, tx, made)
         drafts.drop(tx, unfinished)

@@ -132,12 +132,12 @@ class FormScreen(Screen[bool]):
         if self.roster is None:
             return
         title = self.roster.being.plural.get(self.out.lang, self.roster.being.name)
-        place.mount(Told(self.pen, title, f"bold {ACCENT}", classes="section"))
-        for told in those_there(self.roster, self.sheets[0].filling):
-            place.mount(Told(self.pen, told, QUIET, inset="  "))
-        for member in self.members:
-            place.mount(Line(self.pen, member.words, partial(self._open, member), drop=partial(self._drop, member)))
-        place.mount(Line(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._open, None)))
+        there = [Told(self.pen, told, QUIET, inset="  ") for told in those_there(self.roster, self.sheets[0].filling)]
+        new = [
+            Line(self.pen, one.words, partial(self._open, one), drop=partial(self._drop, one)) for one in self.members
+        ]
+        more = Line(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._open, None))
+        place.mount(Told(self.pen, title, f"bold {ACCENT}", classes="section"), *there, *new, more)
 
     def _head(self, width: int) -> list[Text]:
         parts = [Part(f" {self.title_words}", "bold")]
