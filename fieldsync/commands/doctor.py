@@ -93,13 +93,13 @@ def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
             yield from asked
             if not servers and node.is_laptop:
                 yield _finding("server", "warn", reason="none")
-    except errors.NoStore as fault:
-        if fault.facts.get("reason") == "gone":
-            yield _finding("store", "bad", exit=fault.exit, reason="gone", folder=str(folder))
-        else:
-            yield _finding("store", "warn", reason="none", folder=str(folder))
     except errors.FieldsyncError as fault:
-        yield _finding("store", "bad", exit=fault.exit, reason=fault.code, **fault.facts)
+        gone = fault.facts.get("reason") == "gone"
+        if isinstance(fault, errors.NoStore) and not gone:
+            yield _finding("store", "warn", reason="none", folder=str(folder))
+        else:
+            about = {"part": fault.facts["part"]} if "part" in fault.facts else {"folder": str(folder)} if gone else {}
+            yield _finding("store", "bad", exit=fault.exit, reason="gone" if gone else fault.code, **about)
     if not any(one["check"] == "clock" or one["state"] == "bad" for one in asked):
         yield _own_clock(max((one.synced or 0 for one in servers), default=0))
     if not any(one["state"] == "good" for one in asked):

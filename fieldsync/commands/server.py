@@ -8,6 +8,15 @@ from typer import Argument, Option
 from fieldsync import errors
 from fieldsync.commands import completion, new_folder, opened, settings_of, tell
 
+Role = Annotated[
+    str,
+    Option(
+        metavar="ROLE",
+        help="caseworker, supervisor, admin, auditor, partner or branch.",
+        autocompletion=completion.roles,
+    ),
+]
+
 
 def init(
     ctx: typer.Context,
@@ -60,14 +69,7 @@ def run(
 def invite(
     ctx: typer.Context,
     name: Annotated[str, Argument(metavar="NAME", help="The person's name.")],
-    role: Annotated[
-        str,
-        Option(
-            metavar="ROLE",
-            help="caseworker, supervisor, admin, auditor, partner or branch.",
-            autocompletion=completion.roles,
-        ),
-    ],
+    role: Role,
     unit: Annotated[
         list[str], Option(metavar="UNIT", help="A unit that the person works in; may be given more than once.")
     ],
@@ -117,14 +119,7 @@ def revoke(
 def grant(
     ctx: typer.Context,
     device: Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")],
-    role: Annotated[
-        str,
-        Option(
-            metavar="ROLE",
-            help="caseworker, supervisor, admin, auditor, partner or branch.",
-            autocompletion=completion.roles,
-        ),
-    ],
+    role: Role,
     unit: Annotated[
         list[str], Option(metavar="UNIT", help="A unit that it may work in from now on; may be given more than once.")
     ],

@@ -82,7 +82,7 @@ class Around:
         self._node, self._row = node, row
         self.also: Mapping[str, Sequence[Mapping[str, object]]] = {}
         self._children: dict[str, list[Mapping[str, object]]] = {}
-        self._named: dict[object, Mapping[str, object] | None] = {}
+        self._named: dict[str, Mapping[str, object] | None] = {}
 
     def children(self, type: str) -> Iterable[Mapping[str, object]]:
         """Return those of a type that belong to this record, and those that will."""
@@ -97,7 +97,8 @@ class Around:
 
     def named(self, ref: object) -> Mapping[str, object] | None:
         """Return the record of an id, if this device has it."""
-        if ref not in self._named:
+        told = str(ref)  # a set's members are none's id, and no key either
+        if told not in self._named:
             with self._node.store.read() as tx:
-                self._named[ref] = Finder(self._node, tx, self._row).named(ref)
-        return self._named[ref]
+                self._named[told] = Finder(self._node, tx, self._row).named(ref)
+        return self._named[told]

@@ -1,6 +1,7 @@
 """One filling-in of a form, whatever it looks like: what is asked, what was answered, and what that changes."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from fieldsync import errors
@@ -109,13 +110,19 @@ class Filling:
 
     # --- what it comes to ---
 
+    @cached_property
+    def follow(self) -> list[str]:
+        """The fields that follow from others, in the form's order; a partner is not shown all that these come from."""
+        if self.node.role == PARTNER:
+            return []
+        return [field.name for field in self.kind.fields.values() if field.kind == "derived" and not field.retired]
+
     def derived(self) -> Json:
         """What follows from the answers so far and from other records, as far as it is known."""
-        names = [name for name, field in self.kind.fields.items() if field.kind == "derived" and not field.retired]
-        if not names or self.node.role == PARTNER:  # who is not shown all that these come from
+        if not self.follow:
             return {}
         full = validate.whole(self.kind, self.doc, self.node.today(), self.around)
-        return {name: full[name] for name in names if name in full}
+        return {name: full[name] for name in self.follow if name in full}
 
     def changes(self) -> Changes:
         """What differs from what the form was opened on; answers that are no longer asked for do not count."""

@@ -41,8 +41,7 @@ class Sheet:
 
     def derived(self) -> list[str]:
         """The fields that are shown as they follow from the answers, in the form's order."""
-        fields = self.filling.kind.fields.values() if self.only is None else ()
-        return [field.name for field in fields if field.kind == "derived" and not field.retired]
+        return self.filling.follow if self.only is None else []
 
 
 class Line(Paper, can_focus=True):

@@ -128,6 +128,14 @@ def test_a_store_that_is_gone_is_no_fresh_computer(world: World, tmp_path: Path)
     assert (error["facts"]["reason"], "restore" in error["hint"], "join" in error["hint"]) == ("gone", True, False)
 
 
+def test_a_key_file_that_is_missing_ends_no_diagnosis(world: World, tmp_path: Path) -> None:
+    """It is said of the store, with all the rest; the error's own reason is not in the way of the diagnosis'."""
+    world.environment["FIELDSYNC_KEY_FILE"] = str(tmp_path / "none")
+    found = world.json("amal", "doctor", code=errors.BadFile.exit)
+    assert [one["facts"] for one in found if one["check"] == "store"] == [{"reason": errors.BadFile.code}]
+    assert states(found)["network"]
+
+
 def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -> None:
     """`doctor rtl` shows the ways; the one chosen is used on terminals of this kind from then on, and on no other."""
     settings = {"FIELDSYNC_RTL": "", "XDG_CONFIG_HOME": str(tmp_path / "config"), "TERM": "unheard-of"}

@@ -4,6 +4,7 @@ import uuid
 
 from fieldsync.sync import read, save
 from fieldsync.sync.node import Node
+from fieldsync.sync.related import Around
 from fieldsync.sync.save import Changes
 from tests.conftest import Cast
 
@@ -111,3 +112,16 @@ def test_an_inspection_grades_by_its_scores(people: Cast) -> None:
     assert "grade" not in shown(samar, home)
     save.edit(samar, visit, Changes(set={"state": "reviewed"}))
     assert shown(samar, home)["grade"] == "b"
+
+
+def test_while_a_form_is_filled_in_others_are_read_once(people: Cast) -> None:
+    """What a formula asks of a record that is there, of none, and of a set of them; a record saved meanwhile is not seen."""
+    amal = people.amal
+    family = add(amal, "household", family_name="الحسن")
+    around = Around(amal, None)
+    assert (around.named(family) or {})["family_name"] == "الحسن"
+    assert around.named([family]) is None
+    assert around.named(None) is None
+    assert list(around.children("person")) == []
+    save.edit(amal, family, Changes(set={"family_name": "ديب"}))
+    assert (around.named(family) or {})["family_name"] == "الحسن"
