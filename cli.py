@@ -182,6 +182,8 @@ def run(words: list[str]) -> int:
     except OSError as fault:
         if fault.errno == errno.ENOSPC:
             return _say(errors.DiskFull(), settings)
+        if fault.errno == errno.EROFS:
+            return _say(errors.StoreReadOnly(), settings)
         return _unforeseen(fault, settings)
     except Exception as fault:  # noqa: BLE001 - the last place: a person gets one line, never a traceback
         return _unforeseen(fault, settings)

@@ -45,6 +45,7 @@ A record is named by its id, its code, or any unique beginning of either (four c
 | 7 | refused: role, unit, revoked, invite |
 | 8 | damaged or tampered with |
 | 9 | a person must decide first |
+| 10 | the computer: another program holds the store, or it cannot be written to |
 """,
     "ar": """\
 # الأوامر
@@ -75,6 +76,7 @@ A record is named by its id, its code, or any unique beginning of either (four c
 | 7 | مرفوض: الدور أو الوحدة أو الإلغاء أو الدعوة |
 | 8 | تالف أو متلاعَب به |
 | 9 | يجب أن يقرر شخص أولاً |
+| 10 | الحاسوب: برنامج آخر يستخدم المخزن، أو لا تمكن الكتابة فيه |
 """,
 }
 

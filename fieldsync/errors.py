@@ -15,6 +15,7 @@ FieldsyncError                      exit  status
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
 │                                                 OtherDictionary, BadBundle
 ├── MustDecide                        9     409   OpenConflict
+├── StoreUnavailable (the computer)  10     503   StoreBusy, StoreReadOnly
 └── Stopped (by the person)         130     499
 
 Facts never hold a field's value or a person's name: errors travel into logs.
@@ -413,6 +414,26 @@ class MustDecide(FieldsyncError):
     code = "must_decide"
     exit = 9
     status = 409
+
+
+class StoreUnavailable(FieldsyncError):
+    """The computer does not let the store be used just now; nothing was changed."""
+
+    code = "store_unavailable"
+    exit = 10
+    status = 503
+
+
+class StoreBusy(StoreUnavailable):
+    """Another program holds the store."""
+
+    code = "store_busy"
+
+
+class StoreReadOnly(StoreUnavailable):
+    """The store lies where nothing can be written."""
+
+    code = "store_read_only"
 
 
 class BelongsTo(BadInput):

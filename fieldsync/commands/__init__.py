@@ -101,7 +101,7 @@ def opened(ctx: typer.Context, secrets: "Secrets | None" = None, *, shared: bool
     settings = settings_of(ctx)
     secrets = secrets or Secrets(settings)
     try:
-        node = nodes.open_node(settings.folder, secrets.unlock, shared=shared)
+        node = nodes.open_node(settings.folder, secrets.unlock, shared=shared, waiting=_waiting(settings))
     except errors.StoreDamaged as fault:
         if is_full(settings.folder):  # not even a log can be opened then, which looks like damage
             raise errors.DiskFull from fault
@@ -111,6 +111,18 @@ def opened(ctx: typer.Context, secrets: "Secrets | None" = None, *, shared: bool
         yield node
     finally:
         node.close()
+
+
+def _waiting(settings: Settings) -> Callable[[int], None]:
+    """Return what tells a person once that another program holds the store."""
+
+    def say(second: int) -> None:
+        if second == 1:
+            from fieldsync.ui import terminal, words
+
+            terminal.aside(words.phrase("waiting_store", settings.language), settings.language, settings.rtl)
+
+    return say
 
 
 def is_full(folder: Path) -> bool:

@@ -320,6 +320,8 @@ class App:
         return PlainTextResponse(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def _refuse(self, request: Request, error: errors.FieldsyncError) -> Response:
+        if isinstance(error, errors.StoreBusy):
+            error = errors.Busy()  # whoever asked may come again
         self.metrics.refusals.labels(error.code).inc()
         nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
         headers = {NONCE_HEADER: b64(nonce)} if nonce is not None else {}

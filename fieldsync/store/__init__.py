@@ -4,11 +4,14 @@ from pathlib import Path
 
 from fieldsync.store.sqlite import SqliteStore as Store
 from fieldsync.store.sqlite import Tx
+from fieldsync.store.vault import Waiting
 
 
-def open_store(home: Path, key: bytes, *, create: bool = False, shared: bool = False) -> Store:
-    """Open the store in a node's folder with its 32-byte key."""
-    return Store(home, key, create=create, shared=shared)
+def open_store(
+    home: Path, key: bytes, *, create: bool = False, shared: bool = False, waiting: Waiting | None = None
+) -> Store:
+    """Open the store in a node's folder with its 32-byte key; `waiting` as in SqliteStore."""
+    return Store(home, key, create=create, shared=shared, waiting=waiting)
 
 
-__all__ = ["Store", "Tx", "open_store"]
+__all__ = ["Store", "Tx", "Waiting", "open_store"]

@@ -30,14 +30,26 @@ class Tx(Records, Ledger, Bundles, Heirs, Homes, Issues, Sheets):
 
 
 class SqliteStore:
-    """A store in one file; `shared` gives readers connections of their own, for a server's threads."""
+    """A store in one file; `shared` gives readers connections of their own, for a server's threads.
 
-    def __init__(self, home: Path, key: bytes, *, create: bool = False, shared: bool = False) -> None:
+    `waiting` hears of each second for which another program holds the store.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        key: bytes,
+        *,
+        create: bool = False,
+        shared: bool = False,
+        waiting: vault.Waiting | None = None,
+    ) -> None:
         self.path = home / FILE
         self._key = key
         self._shared = shared
-        self._writer = vault.connect(self.path, key, create=create)
-        with vault.guarded():
+        self._waiting = waiting
+        self._writer = vault.connect(self.path, key, create=create, waiting=waiting)
+        with vault.guarded(home):
             if self._writer.execute("PRAGMA user_version").fetchone()[0] < migrations.LATEST:
                 migrations.bring_up_to_date(vault.tables(self._writer))
         self._lock = threading.RLock()
@@ -55,7 +67,7 @@ class SqliteStore:
         """One transaction that may write; unless `durable`, power loss may take it back whole (it can be fetched again)."""
         with self._lock, vault.guarded():
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._writer.execute("BEGIN IMMEDIATE")
+            vault.patiently(lambda: self._writer.execute("BEGIN IMMEDIATE"), self._waiting)
             try:
                 tx = Tx(self._writer, self._numbers)
                 yield tx

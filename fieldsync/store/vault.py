@@ -1,10 +1,11 @@
 """Opens the encrypted file. Nobody else knows how; no exception of SQLCipher's leaves the store (`guarded`)."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlcipher3
 from sqlcipher3 import dbapi2 as sqlcipher
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
 CACHE_KIB = 24 * 1024
 # the log is folded into the file between syncs, not in the middle of one
 CHECKPOINT_PAGES = 32_000
-_BUSY_MS = 20_000
+_BUSY_MS = 1_000  # of one attempt
+BUSY_SECONDS = 20
+"""How long a lock held by another program is waited for."""
 
 Connection = Any  # sqlcipher3 carries no types
+Waiting = Callable[[int], None]
+"""Told after each second for which another program holds the store: how many."""
+
+_T = TypeVar("_T")
 
 _OPENING = (
     "PRAGMA cipher_log_level = NONE",
@@ -46,19 +53,46 @@ _FROZEN_PRAGMAS = {
 }
 
 
-def connect(path: Path, key: bytes, *, cache_kib: int = CACHE_KIB, create: bool = False) -> Connection:
+def connect(
+    path: Path, key: bytes, *, cache_kib: int = CACHE_KIB, create: bool = False, waiting: Waiting | None = None
+) -> Connection:
     """Open the store's file with its 32-byte key; a file that this key does not open is StoreDamaged."""
     if not create and not path.exists():
         raise errors.NoStore(home=str(path.parent))
-    with guarded():
-        connection = sqlcipher.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
+    with guarded(path.parent):
+        return patiently(lambda: _connect(path, key, cache_kib), waiting)
+
+
+def _connect(path: Path, key: bytes, cache_kib: int) -> Connection:
+    connection = sqlcipher.connect(str(path), isolation_level=None, check_same_thread=False, cached_statements=256)
+    try:
         connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
         for statement in _OPENING:
             connection.execute(statement)
         connection.execute(f"PRAGMA cache_size = -{cache_kib}")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        connection.set_authorizer(_authorize)
+    except BaseException:
+        connection.close()
+        raise
+    connection.set_authorizer(_authorize)
     return connection
+
+
+def patiently(step: Callable[[], _T], waiting: Waiting | None) -> _T:
+    """Return what `step` does, tried again for BUSY_SECONDS while another program holds the store."""
+    for second in range(1, BUSY_SECONDS):
+        try:
+            return step()
+        except sqlcipher.OperationalError as fault:
+            if not _is_busy(fault):
+                raise
+            if waiting is not None:
+                waiting(second)
+    return step()
+
+
+def _is_busy(fault: Exception) -> bool:
+    return "locked" in str(fault) or "busy" in str(fault)
 
 
 def _authorize(action: int, first: str | None, second: str | None, _db: str | None, _trigger: str | None) -> int:
@@ -71,15 +105,17 @@ def _authorize(action: int, first: str | None, second: str | None, _db: str | No
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Turn SQLCipher's exceptions into ours."""
+def guarded(folder: Path | None = None) -> Iterator[None]:
+    """Turn SQLCipher's exceptions into ours; `folder` is the store's, where a file of it may have to be made."""
     try:
         yield
     except sqlcipher.OperationalError as fault:
         if "full" in str(fault):
             raise errors.DiskFull from fault
-        if "locked" in str(fault) or "busy" in str(fault):
-            raise errors.Unexpected(where="store busy") from fault
+        if _is_busy(fault):
+            raise errors.StoreBusy from fault
+        if "readonly" in str(fault) or (folder is not None and not os.access(folder, os.W_OK)):
+            raise errors.StoreReadOnly from fault
         if any(word in str(fault) for word in ("no such table", "I/O", "malformed JSON")):
             raise errors.StoreDamaged(part="store") from fault
         raise

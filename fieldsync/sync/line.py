@@ -163,6 +163,8 @@ def _refusal(answer: requests.Response, address: str) -> errors.FieldsyncError:
         told = msgspec.json.decode(body)["error"]
         error = refusal(str(told["code"]), msgspec.json.encode(told.get("facts", {})).decode())
         error.facts.setdefault("server", address)
+        if isinstance(error, errors.Fault | errors.StoreUnavailable):
+            error.facts.setdefault("reason", "server")  # its computer's, not this one's
         fresh = answer.headers.get(NONCE_HEADER)
         if fresh is not None:
             error.nonce = unb64(fresh)  # type: ignore[attr-defined]

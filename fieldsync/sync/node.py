@@ -18,7 +18,7 @@ from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.crypto.slots import Slots
 from fieldsync.schema import load, model
 from fieldsync.schema.model import Schema
-from fieldsync.store import Store, Tx, open_store
+from fieldsync.store import Store, Tx, Waiting, open_store
 from fieldsync.store.contract import Grant, covers
 from fieldsync.sync.rules import Rules
 
@@ -128,14 +128,17 @@ def _granted(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence[st
     raise errors.RoleRefused(role=here[0].role, needs=list(roles))
 
 
-def open_node(home: Path, unlock: Unlock, *, shared: bool = False) -> Node:
-    """Open the node in a folder; `unlock` turns its slots into the store's key. NoStore, WrongPassphrase, StoreDamaged."""
+def open_node(home: Path, unlock: Unlock, *, shared: bool = False, waiting: Waiting | None = None) -> Node:
+    """Open the node in a folder; `unlock` turns its slots into the store's key. NoStore, WrongPassphrase, StoreDamaged.
+
+    `waiting` hears of each second for which another program holds the store (StoreBusy in the end).
+    """
     try:
         slots = Slots.from_bytes((home / SLOTS).read_bytes())
     except (FileNotFoundError, NotADirectoryError) as fault:
         raise errors.NoStore(home=str(home)) from fault
     try:
-        store = open_store(home, unlock(slots), shared=shared)
+        store = open_store(home, unlock(slots), shared=shared, waiting=waiting)
     except errors.NoStore as fault:  # the slots are written last: there was one
         raise errors.NoStore(home=str(home), reason="gone") from fault
     with store.read() as tx:

@@ -111,6 +111,7 @@ WORDS = {
     "synced": "Synced with {server}: {up} sent, {down} fetched, {size}, {seconds} s.",
     "partial": "The budget is spent: {n} saves and older records wait for the next sync.",
     "waiting_cut": "Line cut; trying again in {seconds} s, {next} of {of}; {unsent} saves still to send.",
+    "waiting_store": "Another program is using the store; waiting for it to finish …",
     "waiting_busy": "The server is busy; trying again in {seconds} s, {next} of {of}; {unsent} saves still to send.",
     "watching": "Syncing with {server} whenever there is a line; Ctrl-C ends it.",
     "watch_away": "No line; it goes on when there is one ({unsent} saves to send).",
