@@ -30,7 +30,7 @@ from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Batch, Serving
 from fieldsync.wire import messages
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
+from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 
 SYNC = "/v1/sync"
@@ -267,7 +267,7 @@ class App:
         return Response(Codec().pack(Kind.JOINED, messages.encode(answer)))
 
     def _join(self, asked: messages.JoinRequest) -> messages.JoinAnswer:
-        if asked.protocol != PROTOCOL:
+        if not OLDEST <= asked.protocol <= PROTOCOL:
             raise errors.BadVersion(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
         if not verify(asked.key, chain.join_message(asked.invite, asked.secret, asked.key), asked.signature):
             raise errors.BadSignature

@@ -21,7 +21,7 @@ from fieldsync.sync.node import FORMS, Node
 from fieldsync.sync.permit import Permit
 from fieldsync.sync.session import Sizer
 from fieldsync.wire import messages, rows
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind
 
 _SLICE = 256  # commits whose records fit a processor's cache
 
@@ -42,8 +42,9 @@ class Serving:
     """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
 
     def __init__(self, node: Node, device: Device, hello: messages.Hello, codec: Codec) -> None:
-        if hello.protocol != PROTOCOL:
+        if not OLDEST <= hello.protocol <= PROTOCOL:
             raise errors.BadVersion(what="protocol", theirs=hello.protocol, ours=PROTOCOL)
+        self.protocol = hello.protocol  # what both sides of this exchange speak
         self.node = node
         self.device = device
         self.hello = hello

@@ -80,6 +80,7 @@ class Client:
         self.server = server
         self.tally = tally
         self.codec = Codec(node.schema.dictionary())
+        self.protocol = PROTOCOL  # what both sides of this exchange speak
         self.ended: messages.End | None = None
         self.acked: int | None = None
         with node.store.read() as tx:
@@ -109,7 +110,7 @@ class Client:
         assert me is not None
         grants = grants_hash(self.grants)
         hello = messages.Hello(
-            PROTOCOL, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
+            self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
             receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs,
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself

@@ -10,7 +10,7 @@ from fieldsync.server import office as running
 from fieldsync.sync import save
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import PROTOCOL, Kind
 from tests.lines import Tap, closing, get, reply, tls
 from tests.offices import Hand, Office
 
@@ -72,13 +72,13 @@ def test_two_syncs_of_one_device_at_once(own_office: Office) -> None:
         assert device.head == 10
 
 
-@pytest.mark.parametrize("protocol", [0, 2, -1])
+@pytest.mark.parametrize("protocol", [0, PROTOCOL + 1, -1])
 def test_another_protocol_is_refused(office: Office, protocol: int) -> None:
     """A version that this server does not speak, however well signed, gets a clear refusal."""
     hand = Hand(office["amal"], office.port)
     told = hand.post("/v1/sync", hand.hello(protocol=protocol))
     assert (told.status, told.code) == (409, "bad_version")
-    assert told.error["facts"] == {"what": "protocol", "theirs": protocol, "ours": 1}
+    assert told.error["facts"] == {"what": "protocol", "theirs": protocol, "ours": PROTOCOL}
 
 
 def test_a_refusal_hands_out_the_next_nonce_as_well(office: Office) -> None:
