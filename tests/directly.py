@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.sync import epochs, heal, past, relay, renew
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
@@ -82,7 +82,7 @@ class Direct(_Talk):
 _read: dict[tuple[bytes, ...], dict[bytes, bytes]] = {}
 
 
-def _known(tx: Tx) -> dict[bytes, bytes]:
+def _known(tx: ReadTx) -> dict[bytes, bytes]:
     """Return a server's dictionaries, made once as a server makes them."""
     forms = tuple(tx.schemas())
     if forms not in _read:

@@ -16,7 +16,7 @@ from fieldsync.exchange import writers
 from fieldsync.exchange.writers import Plan, Table
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Progress
 from fieldsync.sync import read
 from fieldsync.sync.node import DECIDERS, Node
@@ -101,7 +101,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
 class _Codes(dict[str, str]):
     """The codes of records that others point at: what people know them by."""
 
-    def put_in(self, tx: Tx, kind: Type, record: Json) -> Json:
+    def put_in(self, tx: ReadTx, kind: Type, record: Json) -> Json:
         """Return a record with codes in place of the ids that it points at; an id that is not here stays."""
         fields = record["fields"]
         for name in fields.keys() & {one.name for one in kind.fields.values() if one.type == "ref"}:
@@ -112,7 +112,7 @@ class _Codes(dict[str, str]):
             fields[name] = known if isinstance(value, list) else known[0]
         return record
 
-    def _look_up(self, tx: Tx, values: Sequence[object]) -> None:
+    def _look_up(self, tx: ReadTx, values: Sequence[object]) -> None:
         if len(self) > _CODES:
             self.clear()
         wanted = {one for one in values if isinstance(one, str) and is_id(one) and one not in self}

@@ -15,7 +15,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema.model import Field, Type
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 
 ID, CODE, UNIT = "id", "code", "unit"
 SYSTEM = (ID, CODE, UNIT)
@@ -229,7 +229,7 @@ def below_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Ty
 # --- what was said before ---
 
 
-def remembered(tx: Tx, kind: Type, headers: Sequence[str]) -> tuple[dict[str, str], str | None]:
+def remembered(tx: ReadTx, kind: Type, headers: Sequence[str]) -> tuple[dict[str, str], str | None]:
     """Return the columns' fields and the key that a person gave for such a file before."""
     told = tx.get(_place(kind, headers))
     if told is None:

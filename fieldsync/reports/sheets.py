@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from fieldsync.reports import files
 from fieldsync.reports.files import Report
 from fieldsync.schema.model import Type
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Progress
 from fieldsync.sync.node import Node
 
@@ -66,7 +66,7 @@ def _make(node: Node, wanted: Wanted, mark: str, progress: Progress | None) -> N
                 time.sleep(_REST)
 
 
-def _lacking(tx: Tx, wanted: Wanted, mark: str) -> list[str]:
+def _lacking(tx: ReadTx, wanted: Wanted, mark: str) -> list[str]:
     known = tx.sheets()
     return [name for name, fields in wanted.items() if known.get(name) != [mark, *(field for field, _ in fields)]]
 

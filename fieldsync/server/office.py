@@ -10,7 +10,7 @@ from fieldsync import errors
 from fieldsync.core import codes, stamp
 from fieldsync.crypto import keys
 from fieldsync.crypto.slots import Slots
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, covers
 from fieldsync.sync import epochs, invites
 from fieldsync.sync import node as nodes
@@ -141,7 +141,7 @@ def _shown(device: Device) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def find_device(tx: Tx, name: str) -> Device:
+def find_device(tx: ReadTx, name: str) -> Device:
     """Return a device by its letters, or by its id or a unique beginning of it; NoDevice."""
     found = [
         d for d in tx.devices() if d.letters == name.upper() or (len(name) >= 4 and d.id.hex().startswith(name.lower()))

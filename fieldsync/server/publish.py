@@ -5,7 +5,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.schema import changes, load
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.sync import forms, past
 from fieldsync.sync.node import FORMS, Node
 from fieldsync.wire import messages
@@ -40,7 +40,7 @@ def publish(node: Node, folder: Path, *, dry_run: bool = False) -> dict[str, Any
     return told
 
 
-def _compared(node: Node, tx: Tx, texts: dict[str, str], new: Any) -> dict[str, Any]:
+def _compared(node: Node, tx: ReadTx, texts: dict[str, str], new: Any) -> dict[str, Any]:
     if tx.servers():
         raise errors.Usage(reason="not_headquarters")
     node.renew(tx)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from fieldsync.store.sqlite import ReadTx, Tx
 from fieldsync.store.sqlite import SqliteStore as Store
-from fieldsync.store.sqlite import Tx
 from fieldsync.store.vault import Waiting
 
 
@@ -14,4 +14,4 @@ def open_store(
     return Store(home, key, create=create, shared=shared, waiting=waiting)
 
 
-__all__ = ["Store", "Tx", "Waiting", "open_store"]
+__all__ = ["ReadTx", "Store", "Tx", "Waiting", "open_store"]

@@ -8,6 +8,7 @@ from fieldsync.store.contract import Channel, Entry, Row
 from fieldsync.store.numbers import Numbers
 from fieldsync.store.reading import READ, Reading
 from fieldsync.store.rowcodec import dump_json
+from fieldsync.store.several import Several
 from fieldsync.store.vault import Connection
 
 _CHANNEL = "n, unit, arrival, digest, records"
@@ -20,17 +21,8 @@ def signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-class Channels(Reading):
-    """A transaction's channels, and the counters of those it writes to."""
-
-    def __init__(self, connection: Connection, numbers: Numbers) -> None:
-        super().__init__(connection, numbers)
-        self._counters: dict[int, list[int]] = {}
-
-    def channel_number(self, unit: str) -> int:
-        """Return a unit's channel, making it if it is new."""
-        row = self.sql("SELECT n FROM channel WHERE unit = ?", (unit,)).fetchone()
-        return int(row[0] if row else self.sql("INSERT INTO channel (unit) VALUES (?)", (unit,)).lastrowid)
+class ChannelReads(Reading):
+    """A transaction's channels, to be read."""
 
     def has_unit(self, unit: str) -> bool:
         """Say whether there is a channel of a unit."""
@@ -104,6 +96,19 @@ class Channels(Reading):
             "SELECT id, s.term FROM share AS s JOIN record ON record.n = s.record WHERE s.channel = ?1 ORDER BY id"
         )
         return ((row[0], row[1] & _MASK) for row in self.sql(query, (channel,)))
+
+
+class Channels(ChannelReads, Several):
+    """A transaction's channels, and the counters of those it writes to."""
+
+    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+        super().__init__(connection, numbers)
+        self._counters: dict[int, list[int]] = {}
+
+    def channel_number(self, unit: str) -> int:
+        """Return a unit's channel, making it if it is new."""
+        row = self.sql("SELECT n FROM channel WHERE unit = ?", (unit,)).fetchone()
+        return int(row[0] if row else self.sql("INSERT INTO channel (unit) VALUES (?)", (unit,)).lastrowid)
 
     # --- entering and leaving ---
 

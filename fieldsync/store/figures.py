@@ -16,7 +16,7 @@ from fieldsync import errors
 from fieldsync.store import vault
 from fieldsync.store.contract import ABOVE, BELOW, home_unit, within
 from fieldsync.store.numbers import Numbers
-from fieldsync.store.sheets import Sheets
+from fieldsync.store.sheets import SheetReads
 from fieldsync.store.vault import guarded
 
 MOST_ROWS = 100_000
@@ -68,7 +68,7 @@ class Figures:
         self._until = 0.0
         with guarded():
             self._connection.execute("BEGIN")
-            self._sheets = Sheets(self._connection, Numbers()).sheets() if sheets else {}
+            self._sheets = SheetReads(self._connection, Numbers()).sheets() if sheets else {}
             self._scope(unit)
             self._identity()
             for view in self._views.values():

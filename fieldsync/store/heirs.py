@@ -2,12 +2,56 @@
 
 from collections.abc import Iterable
 
-from fieldsync.store.numbers import Numbered
+from fieldsync.store.numbers import Numbered, NumberReads
 
 _COMMIT_ABOUT = ("commit_about", "commit_about_new")
 
 
-class Heirs(Numbered):
+class HeirReads(NumberReads):
+    """What follows a restored or cloned store, to be read."""
+
+    def family(self, device: bytes) -> set[bytes]:
+        """Return the devices that go on for this one, those that it goes on for, and so on, and itself."""
+        found = self.sql(
+            "WITH RECURSIVE family(id) AS (SELECT ?1 "
+            "UNION SELECT copy_of FROM family JOIN device USING (id) WHERE copy_of IS NOT NULL "
+            "UNION SELECT device.id FROM family JOIN device ON copy_of = family.id) SELECT id FROM family",
+            (device,),
+        )
+        return {row[0] for row in found}
+
+    def parted(self, device: bytes) -> list[tuple[bytes, int, int, bytes]]:
+        """Return (heir, the last commit that is in the log, too, the last one of its own, chain there) of a device's other histories."""
+        found = self.sql(
+            "SELECT heir, min(seq), max(seq), chain FROM parted WHERE device = ? GROUP BY heir ORDER BY max(seq)",
+            (self.known_device(device),),
+        )
+        return [tuple(row) for row in found]
+
+    def links_at(self, device: bytes, seq: int) -> dict[bytes, bytes | None]:
+        """Return the chain hashes that are known at a place of a device's histories: that in the log (None), an heir's."""
+        n = self.known_device(device)
+        known: dict[bytes, bytes | None] = {
+            row[1]: row[0] for row in self.sql("SELECT heir, chain FROM parted WHERE device = ? AND seq = ?", (n, seq))
+        }
+        return known | dict.fromkeys(self.heads_at(device, [seq]).values())
+
+    def clock_notes(self, after: int) -> list[tuple[int, bytes, int, int, int]]:
+        """Return (number, device, first, last, off) of what was noted behind a number."""
+        found = self.sql("SELECT n, device, first, last, off FROM clock_off WHERE n > ? ORDER BY n", (after,))
+        return [tuple(row) for row in found]
+
+    def heads_at(self, device: bytes, seqs: list[int]) -> dict[int, bytes]:
+        """Return the chain hashes of those of a device's commits that are here."""
+        n = self.known_device(device)
+        found = (
+            self.sql("SELECT seq, chain FROM commit_log WHERE device = ? AND seq = ?", (n, seq)).fetchone()
+            for seq in seqs
+        )
+        return {row[0]: row[1] for row in found if row}
+
+
+class Heirs(HeirReads, Numbered):
     """A transaction's part in what follows a restored or cloned store."""
 
     def succeed(self, old: bytes, new: bytes) -> None:
@@ -21,36 +65,10 @@ class Heirs(Numbered):
         """Say that a device goes on for a copied one, behind one of its commits if a server says them again."""
         self.sql("UPDATE device SET copy_of = ?, copied_after = ? WHERE id = ?", (of, after, device))
 
-    def family(self, device: bytes) -> set[bytes]:
-        """Return the devices that go on for this one, those that it goes on for, and so on, and itself."""
-        found = self.sql(
-            "WITH RECURSIVE family(id) AS (SELECT ?1 "
-            "UNION SELECT copy_of FROM family JOIN device USING (id) WHERE copy_of IS NOT NULL "
-            "UNION SELECT device.id FROM family JOIN device ON copy_of = family.id) SELECT id FROM family",
-            (device,),
-        )
-        return {row[0] for row in found}
-
     def part(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
         """Remember the chain (seq, hash) of a history that is not in the log, said again as the heir's."""
         n = self.device_number(device)
         self.many("INSERT OR IGNORE INTO parted VALUES (?,?,?,?)", [(n, heir, seq, link) for seq, link in links])
-
-    def parted(self, device: bytes) -> list[tuple[bytes, int, int, bytes]]:
-        """Return (heir, the last commit that is in the log, too, the last one of its own, chain there) of a device's other histories."""
-        found = self.sql(
-            "SELECT heir, min(seq), max(seq), chain FROM parted WHERE device = ? GROUP BY heir ORDER BY max(seq)",
-            (self.device_number(device),),
-        )
-        return [tuple(row) for row in found]
-
-    def links_at(self, device: bytes, seq: int) -> dict[bytes, bytes | None]:
-        """Return the chain hashes that are known at a place of a device's histories: that in the log (None), an heir's."""
-        n = self.device_number(device)
-        known: dict[bytes, bytes | None] = {
-            row[1]: row[0] for row in self.sql("SELECT heir, chain FROM parted WHERE device = ? AND seq = ?", (n, seq))
-        }
-        return known | dict.fromkeys(self.heads_at(device, [seq]).values())
 
     def cut_back(self, device: bytes, head: int, chain: bytes) -> None:
         """Take a device's commits behind `head` out of the log: they were written anew as another's."""
@@ -88,17 +106,3 @@ class Heirs(Numbered):
             "INSERT INTO clock_off (device, first, last, off) VALUES (?,?,?,?)",
             (device, grown[0] if grown else first, last, off),
         )
-
-    def clock_notes(self, after: int) -> list[tuple[int, bytes, int, int, int]]:
-        """Return (number, device, first, last, off) of what was noted behind a number."""
-        found = self.sql("SELECT n, device, first, last, off FROM clock_off WHERE n > ? ORDER BY n", (after,))
-        return [tuple(row) for row in found]
-
-    def heads_at(self, device: bytes, seqs: list[int]) -> dict[int, bytes]:
-        """Return the chain hashes of those of a device's commits that are here."""
-        n = self.device_number(device)
-        found = (
-            self.sql("SELECT seq, chain FROM commit_log WHERE device = ? AND seq = ?", (n, seq)).fetchone()
-            for seq in seqs
-        )
-        return {row[0]: row[1] for row in found if row}

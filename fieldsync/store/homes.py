@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fieldsync.store.contract import Document
-from fieldsync.store.numbers import Numbered
+from fieldsync.store.numbers import NumberReads
 from fieldsync.store.rowcodec import load_json, load_several
 
 
-class Homes(Numbered):
+class Homes(NumberReads):
     """A transaction's records by household."""
 
     def at_home(self, type: str, homes: list[bytes] | None = None) -> Iterator[tuple[bytes, bytes, Document]]:

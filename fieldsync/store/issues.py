@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fieldsync.store.numbers import Numbered
+from fieldsync.store.numbers import Numbered, NumberReads
 
 Rows = list[dict[str, Any]]
 _rows = msgspec.json.Decoder(list[dict[str, Any]]).decode
@@ -22,8 +22,8 @@ class Issue(NamedTuple):
     as_of: Rows
 
 
-class Issues(Numbered):
-    """A transaction's issued reports."""
+class IssueReads(NumberReads):
+    """A transaction's issued reports, to be read."""
 
     def issue(self, report: str, period: str, unit: str) -> Issue | None:
         """Return a report as it was issued, if it was."""
@@ -32,6 +32,10 @@ class Issues(Numbered):
         )
         row = found.fetchone()
         return Issue(report, period, unit, row[0], row[1], _rows(row[2]), _rows(row[3])) if row else None
+
+
+class Issues(IssueReads, Numbered):
+    """A transaction's issued reports."""
 
     def put_issue(self, one: Issue) -> bool:
         """Keep a report as issued; False where it was before: what was given out is not changed."""

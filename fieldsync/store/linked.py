@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fieldsync.core import linkage
 from fieldsync.store.contract import Document
-from fieldsync.store.numbers import Numbered
+from fieldsync.store.numbers import Numbered, NumberReads
 from fieldsync.store.rowcodec import dump_json, load_json
 
 _LINKED = (
@@ -55,24 +55,10 @@ class Pair(NamedTuple):
     reasons: tuple[str, ...]
 
 
-class Blocks(Numbered):
-    """A transaction's candidates."""
+class BlockReads(NumberReads):
+    """A transaction's candidates and merges, to be read."""
 
     # --- what is not looked at yet ---
-
-    def unlinked(self, numbers: Iterable[int]) -> None:
-        """Remember that these records' blocks are not what they should be."""
-        self.many("INSERT OR IGNORE INTO unkeyed VALUES (?)", [(n,) for n in sorted(numbers)])
-
-    def unlink_all(self) -> None:
-        """Begin anew: no blocks, no pairs, all records of the types that are compared to be looked at."""
-        for table in ("block", "pair", "unpaired"):
-            self.sql(f"DELETE FROM {table}")
-        types = dump_json(list(linkage.FIELDS)).decode()
-        self.sql(
-            "INSERT OR IGNORE INTO unkeyed SELECT n FROM record WHERE type IN (SELECT value FROM json_each(?))",
-            (types,),
-        )
 
     def unkeyed(self, limit: int) -> list[int]:
         """Return up to `limit` records whose blocks are to be made."""
@@ -103,16 +89,6 @@ class Blocks(Numbered):
         )
         return {record: load_json(doc) for record, doc in found}
 
-    def put_blocks(self, numbers: Sequence[int], standing: list[int]) -> None:
-        """Put the next `unkeyed` records into blocks (`members`); they are to be compared from now on."""
-        standing.sort()  # each page of the table is touched once
-        for start in range(0, len(standing), _AT_ONCE):  # in one text: much quicker than one by one
-            several = dump_json(standing[start : start + _AT_ONCE]).decode()
-            self.sql("INSERT OR IGNORE INTO block SELECT value FROM json_each(?)", (several,))
-        last = max(numbers, default=0)
-        self.sql("INSERT OR IGNORE INTO unpaired SELECT n FROM unkeyed WHERE n <= ?", (last,))
-        self.sql("DELETE FROM unkeyed WHERE n <= ?", (last,))
-
     def blocks(self, keys: Iterable[int], most: int) -> set[int]:
         """Return the records in these blocks; one of more than `most` says nothing, and is passed over."""
         found: set[int] = set()
@@ -124,32 +100,7 @@ class Blocks(Numbered):
                 found.update(row[0] & _RECORD for row in several)
         return found
 
-    def unblock(self, n: int, type: str, doc: Document) -> None:
-        """Forget a record's blocks and pairs."""
-        for table in ("unkeyed", "unpaired"):
-            self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
-        if type in linkage.FIELDS:
-            keys = linkage.keys(linkage.features(type, doc))
-            self.many("DELETE FROM block WHERE member = ?", [(one,) for one in members(keys, n)])
-            self.drop_pairs([n])
-
     # --- pairs ---
-
-    def drop_pairs(self, numbers: Iterable[int]) -> None:
-        """Forget the pairs of these records."""
-        several = [(n,) for n in numbers]
-        self.many("DELETE FROM pair WHERE a = ?", several)
-        self.many("DELETE FROM pair WHERE b = ?", several)
-
-    def put_pairs(self, numbers: Sequence[int], pairs: Iterable[tuple[int, int, linkage.Match]]) -> None:
-        """Keep what comparing these records has found."""
-        rows = [(min(a, b), max(a, b), match.score, dump_json(match.reasons).decode()) for a, b, match in sorted(pairs)]
-        self.many(
-            "INSERT INTO pair (a, b, score, reasons) VALUES (?,?,?,?) "
-            "ON CONFLICT (a, b) DO UPDATE SET score = excluded.score, reasons = excluded.reasons",
-            rows,
-        )
-        self.many("DELETE FROM unpaired WHERE n = ?", [(n,) for n in numbers])
 
     def pairs_of(self, n: int) -> dict[int, tuple[float, tuple[str, ...]]]:
         """Return the records that may be one with this one."""
@@ -202,16 +153,6 @@ class Blocks(Numbered):
                     return n, tuple(records)
         return last, tuple(records)
 
-    def note_elsewhere(self, records: Iterable[bytes]) -> int:
-        """Keep what a server said of records that are here; return how many are news."""
-        news = [record for record in self.rows_here(records) if record not in self.elsewhere]
-        for record in news:
-            n = self.sql("INSERT INTO pair (a, b, score, reasons) VALUES (0, 0, 0, '[]')").lastrowid
-            self.sql("DELETE FROM pair WHERE n = ?", (n,))  # its number is never given again
-            self.sql("INSERT INTO elsewhere VALUES (?,?)", (record, n))
-        self.__dict__.pop("elsewhere", None)
-        return len(news)
-
     def rows_here(self, records: Iterable[bytes]) -> list[bytes]:
         """Return which of these records are here."""
         wanted = dump_json([record.hex() for record in records]).decode()
@@ -222,12 +163,6 @@ class Blocks(Numbered):
     def apart(self) -> set[frozenset[bytes]]:
         """The pairs of records (ids) of which somebody said that they are two."""
         return {frozenset(row) for row in self.sql("SELECT a, b FROM apart")}
-
-    def set_apart(self, record: bytes, others: Iterable[object]) -> None:
-        """Keep of which others a record says that it is not the same."""
-        self.sql("DELETE FROM apart WHERE a = ?", (record,))
-        self.many("INSERT INTO apart VALUES (?,?)", [(record, other) for other in map(_bytes, others) if other])
-        self.__dict__.pop("apart", None)
 
     # --- those that gave way ---
 
@@ -242,6 +177,88 @@ class Blocks(Numbered):
         deputies = dict(self.sql(f"SELECT o.root, min(o.record) {DEPUTIES}"))
         return {record: deputies.get(root, root) for record, root in self.roots.items()} | deputies
 
+    @cached_property
+    def elsewhere(self) -> set[bytes]:
+        """The records of which a server said that they may be registered elsewhere, too."""
+        return {row[0] for row in self.sql("SELECT record FROM elsewhere")}
+
+
+class Blocks(BlockReads, Numbered):
+    """A transaction's candidates."""
+
+    # --- what is not looked at yet ---
+
+    def unlinked(self, numbers: Iterable[int]) -> None:
+        """Remember that these records' blocks are not what they should be."""
+        self.many("INSERT OR IGNORE INTO unkeyed VALUES (?)", [(n,) for n in sorted(numbers)])
+
+    def unlink_all(self) -> None:
+        """Begin anew: no blocks, no pairs, all records of the types that are compared to be looked at."""
+        for table in ("block", "pair", "unpaired"):
+            self.sql(f"DELETE FROM {table}")
+        types = dump_json(list(linkage.FIELDS)).decode()
+        self.sql(
+            "INSERT OR IGNORE INTO unkeyed SELECT n FROM record WHERE type IN (SELECT value FROM json_each(?))",
+            (types,),
+        )
+
+    # --- blocks ---
+
+    def put_blocks(self, numbers: Sequence[int], standing: list[int]) -> None:
+        """Put the next `unkeyed` records into blocks (`members`); they are to be compared from now on."""
+        standing.sort()  # each page of the table is touched once
+        for start in range(0, len(standing), _AT_ONCE):  # in one text: much quicker than one by one
+            several = dump_json(standing[start : start + _AT_ONCE]).decode()
+            self.sql("INSERT OR IGNORE INTO block SELECT value FROM json_each(?)", (several,))
+        last = max(numbers, default=0)
+        self.sql("INSERT OR IGNORE INTO unpaired SELECT n FROM unkeyed WHERE n <= ?", (last,))
+        self.sql("DELETE FROM unkeyed WHERE n <= ?", (last,))
+
+    def unblock(self, n: int, type: str, doc: Document) -> None:
+        """Forget a record's blocks and pairs."""
+        for table in ("unkeyed", "unpaired"):
+            self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
+        if type in linkage.FIELDS:
+            keys = linkage.keys(linkage.features(type, doc))
+            self.many("DELETE FROM block WHERE member = ?", [(one,) for one in members(keys, n)])
+            self.drop_pairs([n])
+
+    # --- pairs ---
+
+    def drop_pairs(self, numbers: Iterable[int]) -> None:
+        """Forget the pairs of these records."""
+        several = [(n,) for n in numbers]
+        self.many("DELETE FROM pair WHERE a = ?", several)
+        self.many("DELETE FROM pair WHERE b = ?", several)
+
+    def put_pairs(self, numbers: Sequence[int], pairs: Iterable[tuple[int, int, linkage.Match]]) -> None:
+        """Keep what comparing these records has found."""
+        rows = [(min(a, b), max(a, b), match.score, dump_json(match.reasons).decode()) for a, b, match in sorted(pairs)]
+        self.many(
+            "INSERT INTO pair (a, b, score, reasons) VALUES (?,?,?,?) "
+            "ON CONFLICT (a, b) DO UPDATE SET score = excluded.score, reasons = excluded.reasons",
+            rows,
+        )
+        self.many("DELETE FROM unpaired WHERE n = ?", [(n,) for n in numbers])
+
+    def note_elsewhere(self, records: Iterable[bytes]) -> int:
+        """Keep what a server said of records that are here; return how many are news."""
+        news = [record for record in self.rows_here(records) if record not in self.elsewhere]
+        for record in news:
+            n = self.sql("INSERT INTO pair (a, b, score, reasons) VALUES (0, 0, 0, '[]')").lastrowid
+            self.sql("DELETE FROM pair WHERE n = ?", (n,))  # its number is never given again
+            self.sql("INSERT INTO elsewhere VALUES (?,?)", (record, n))
+        self.__dict__.pop("elsewhere", None)
+        return len(news)
+
+    def set_apart(self, record: bytes, others: Iterable[object]) -> None:
+        """Keep of which others a record says that it is not the same."""
+        self.sql("DELETE FROM apart WHERE a = ?", (record,))
+        self.many("INSERT INTO apart VALUES (?,?)", [(record, other) for other in map(_bytes, others) if other])
+        self.__dict__.pop("apart", None)
+
+    # --- those that gave way ---
+
     def set_same(self, changes: Mapping[str, object]) -> None:
         """Keep which record each of these (UUIDs) gave way to; None: to none."""
         known = dict(self.sql("SELECT record, other FROM same"))
@@ -255,11 +272,6 @@ class Blocks(Numbered):
         )
         for known_before in ("roots", "stands"):
             self.__dict__.pop(known_before, None)
-
-    @cached_property
-    def elsewhere(self) -> set[bytes]:
-        """The records of which a server said that they may be registered elsewhere, too."""
-        return {row[0] for row in self.sql("SELECT record FROM elsewhere")}
 
     def forget_same(self, records: Sequence[bytes]) -> None:
         """Forget what these records said of whom they are or are not: they are not here any more."""

@@ -20,26 +20,17 @@ class Numbers:
             known.clear()
 
 
-class Numbered:
-    """A transaction that knows the numbers."""
+class NumberReads:
+    """A transaction that knows the numbers; it gives none out, so it may look up whom it likes."""
 
     def __init__(self, connection: Connection, numbers: Numbers) -> None:
         self.sql = connection.execute
-        self.many = connection.executemany
-        self.connection = connection
         self._numbers = numbers
-        self._device_numbers, self._author_numbers = numbers.of["device"], numbers.of["author"]
         self._device_ids, self._author_names = numbers.back["device"], numbers.back["author"]
 
-    def device_number(self, device: bytes) -> int:
-        """Return a device's local number, giving it one if it is new."""
-        known = self._device_numbers.get(device)
-        return self._number("device", device) if known is None else known
-
-    def author_number(self, author: str) -> int:
-        """Return an author's local number, giving one if it is new."""
-        known = self._author_numbers.get(author)
-        return self._number("author", author) if known is None else known
+    def known_device(self, device: bytes) -> int:
+        """Return a device's local number; 0, which is nobody's, where it is not known here."""
+        return self._known("device", device) or 0
 
     def device_id(self, n: int) -> bytes:
         """Return the 16-byte id of a device's number."""
@@ -51,17 +42,44 @@ class Numbered:
         found: str = self._author_names.get(n) or self._named("author", n)
         return found
 
-    def _number(self, table: str, name: object) -> int:
+    def _known(self, table: str, name: object) -> int | None:
         n = self._numbers.of[table].get(name)
         if n is None:
-            column = _TABLES[table]
-            row = self.sql(f"SELECT n FROM {table} WHERE {column} = ?", (name,)).fetchone()
-            n = row[0] if row else self.sql(f"INSERT INTO {table} ({column}) VALUES (?)", (name,)).lastrowid
-            self._numbers.of[table][name] = n
-        return int(n)
+            row = self.sql(f"SELECT n FROM {table} WHERE {_TABLES[table]} = ?", (name,)).fetchone()
+            if row is None:
+                return None
+            n = self._numbers.of[table][name] = int(row[0])
+        return n
 
     def _named(self, table: str, n: int) -> Any:
         known = self._numbers.back[table]
         if n not in known:
             known[n] = self.sql(f"SELECT {_TABLES[table]} FROM {table} WHERE n = ?", (n,)).fetchone()[0]
         return known[n]
+
+
+class Numbered(NumberReads):
+    """A transaction that gives numbers out."""
+
+    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+        super().__init__(connection, numbers)
+        self.many = connection.executemany
+        self.connection = connection
+        self._device_numbers, self._author_numbers = numbers.of["device"], numbers.of["author"]
+
+    def device_number(self, device: bytes) -> int:
+        """Return a device's local number, giving it one if it is new."""
+        known = self._device_numbers.get(device)
+        return self._number("device", device) if known is None else known
+
+    def author_number(self, author: str) -> int:
+        """Return an author's local number, giving one if it is new."""
+        known = self._author_numbers.get(author)
+        return self._number("author", author) if known is None else known
+
+    def _number(self, table: str, name: object) -> int:
+        n = self._known(table, name)
+        if n is None:
+            n = int(self.sql(f"INSERT INTO {table} ({_TABLES[table]}) VALUES (?)", (name,)).lastrowid)
+            self._numbers.of[table][name] = n
+        return n

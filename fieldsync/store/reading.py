@@ -11,7 +11,7 @@ from fieldsync.core.register import Value
 from fieldsync.store.contract import Row
 from fieldsync.store.linked import DEPUTIES
 from fieldsync.store.rowcodec import decode_row, dump_json
-from fieldsync.store.several import Several
+from fieldsync.store.several import SeveralReads
 
 COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
 # the document as bytes, as it is written too: as text it would be decoded for Python, and encoded again for JSON
@@ -19,7 +19,7 @@ READ = ", ".join(f"record.{column}" for column in COLUMNS.split(", ")[:-1]) + ",
 _conflicts = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Reading(Several):
+class Reading(SeveralReads):
     """A transaction's records, to be read."""
 
     def _row(self, found: Sequence[Any]) -> Row:

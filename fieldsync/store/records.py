@@ -6,16 +6,24 @@ from typing import Any
 from fieldsync.core.state import term
 from fieldsync.store.channels import Places, signed
 from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
-from fieldsync.store.linked import Blocks
+from fieldsync.store.linked import BlockReads, Blocks
 from fieldsync.store.reading import COLUMNS
 from fieldsync.store.rowcodec import dump_json, encode_registers
-from fieldsync.store.search import Search
-from fieldsync.store.shares import Shares
+from fieldsync.store.search import Search, SearchReads
+from fieldsync.store.shares import ShareReads, Shares
 
 _PLAIN = "n, id, type, channel, arrival, term, code, registers, doc"
 
 
-class Records(Shares, Search, Blocks):
+class RecordReads(ShareReads, SearchReads, BlockReads):
+    """A transaction's records, to be read."""
+
+    def ids(self, type: str) -> list[bytes]:
+        """Return the ids of all records of a type."""
+        return [row[0] for row in self.sql("SELECT id FROM record WHERE type = ? ORDER BY n", (type,))]
+
+
+class Records(RecordReads, Shares, Search, Blocks):
     """A transaction's records."""
 
     def save(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
@@ -99,10 +107,6 @@ class Records(Shares, Search, Blocks):
             self.unblock(row.n, row.state.type, row.doc)
         self.forget_same([row.state.record for row in rows])
         self._count()
-
-    def ids(self, type: str) -> list[bytes]:
-        """Return the ids of all records of a type."""
-        return [row[0] for row in self.sql("SELECT id FROM record WHERE type = ? ORDER BY n", (type,))]
 
     def rewrite(self, rows: Iterable[Row]) -> None:
         """Write rows that a new form names or settles otherwise. Nobody is told: everybody does the same with that form."""

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 
 from fieldsync.store.contract import Document, Row
+from fieldsync.store.numbers import Numbered
 from fieldsync.store.reading import READ, Reading
 from fieldsync.store.rowcodec import load_json
 
 
-class Search(Reading):
-    """A transaction's full text."""
+class SearchReads(Reading):
+    """A transaction's full text, to be read."""
 
     def matching(self, query: str, limit: int) -> list[Row]:
         """Return the rows that a full-text query finds, best first; the query is FTS5's language, already quoted."""
@@ -17,6 +18,14 @@ class Search(Reading):
             (query, limit),
         )
         return list(map(self._row, found))
+
+    def behind(self) -> int:
+        """Return how many records the full-text table does not know yet."""
+        return int(self.sql("SELECT count(*) FROM unsearched").fetchone()[0])
+
+
+class Search(SearchReads, Numbered):
+    """A transaction's full text."""
 
     def unsearched(self, numbers: Iterable[int]) -> None:
         """Remember that the full-text words of these records are not what they should be."""
@@ -38,7 +47,3 @@ class Search(Reading):
         self.many("INSERT INTO search (rowid, words) VALUES (?, ?)", [(n, text) for n, text in told if text])
         self.many("DELETE FROM unsearched WHERE n = ?", [(n,) for n, _, _ in found])
         return len(found)
-
-    def behind(self) -> int:
-        """Return how many records the full-text table does not know yet."""
-        return int(self.sql("SELECT count(*) FROM unsearched").fetchone()[0])

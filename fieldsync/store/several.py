@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
-from fieldsync.store.numbers import Numbered
+from fieldsync.store.numbers import Numbered, NumberReads
 
 
 class Departed(NamedTuple):
@@ -20,10 +20,11 @@ class Departed(NamedTuple):
     unit: str | None
 
 
-class Several(Numbered):
-    """A transaction's records in several channels."""
+class SeveralReads(NumberReads):
+    """A transaction's records in several channels, to be read."""
 
     _several: dict[int, dict[int, int]] | None = None
+
     _left: int | None = None
 
     @property
@@ -42,17 +43,6 @@ class Several(Numbered):
         found = ((record, self.sql("SELECT n FROM record WHERE id = ?", (record,)).fetchone()) for record in records)
         return {record: self.several[row[0]] for record, row in found if row is not None and row[0] in self.several}
 
-    def set_also(self, row: Row) -> None:
-        """Keep a row's further channels."""
-        self.sql("DELETE FROM channel_also WHERE record = ?", (row.n,))
-        self.many("INSERT INTO channel_also VALUES (?,?,?)", [(row.n, *place) for place in row.also.items()])
-        row.old_also = row.also
-        if row.also:
-            self.several[row.n] = dict(row.also)
-        else:
-            row.also = row.old_also = NOWHERE_ELSE
-            self.several.pop(row.n, None)
-
     # --- what has left ---
 
     @property
@@ -68,17 +58,34 @@ class Several(Numbered):
         query = "SELECT channel, arrival FROM channel_entry WHERE record = ? AND gone"
         return [tuple(row) for row in self.sql(query, (n,))]
 
-    def depart(self, rows: Iterable[Row], unit: str | None = None) -> None:
-        """Remember that records were taken off this node, so that its person is told."""
-        found = [(row.state.record, row.code, row.state.type, unit) for row in rows]
-        self.many("INSERT OR REPLACE INTO departed VALUES (?,?,?,?)", found)
-
     def departed(self) -> list[Departed]:
         """Return what has left and nobody was told of yet, without what has come back meanwhile."""
         query = (
             "SELECT record, code, type, unit FROM departed WHERE record NOT IN (SELECT id FROM record) ORDER BY record"
         )
         return [Departed(*row) for row in self.sql(query)]
+
+
+class Several(SeveralReads, Numbered):
+    """A transaction's records in several channels."""
+
+    def set_also(self, row: Row) -> None:
+        """Keep a row's further channels."""
+        self.sql("DELETE FROM channel_also WHERE record = ?", (row.n,))
+        self.many("INSERT INTO channel_also VALUES (?,?,?)", [(row.n, *place) for place in row.also.items()])
+        row.old_also = row.also
+        if row.also:
+            self.several[row.n] = dict(row.also)
+        else:
+            row.also = row.old_also = NOWHERE_ELSE
+            self.several.pop(row.n, None)
+
+    # --- what has left ---
+
+    def depart(self, rows: Iterable[Row], unit: str | None = None) -> None:
+        """Remember that records were taken off this node, so that its person is told."""
+        found = [(row.state.record, row.code, row.state.type, unit) for row in rows]
+        self.many("INSERT OR REPLACE INTO departed VALUES (?,?,?,?)", found)
 
     def forget_departed(self) -> None:
         """Forget what has left: it was told."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fieldsync.core.state import State, project, term
-from fieldsync.store.channels import Channels, signed
+from fieldsync.store.channels import ChannelReads, Channels, signed
 from fieldsync.store.contract import SHARED, Entry, Row
 from fieldsync.store.reading import READ
 from fieldsync.store.rowcodec import dump_json
@@ -31,8 +31,8 @@ class Share(NamedTuple):
     fields: frozenset[str]
 
 
-class Shares(Channels):
-    """A transaction's shared records."""
+class ShareReads(ChannelReads):
+    """A transaction's shared records, to be read."""
 
     @cached_property
     def sharing(self) -> bool:
@@ -63,6 +63,50 @@ class Shares(Channels):
         """Return all records that are shared by any."""
         return [row[0] for row in self.sql("SELECT DISTINCT record FROM share_part WHERE channel ORDER BY record")]
 
+    def shares_of(self, n: int) -> dict[int, Share]:
+        """Return the shared channels that a record (by its number) is in."""
+        found = self.sql("SELECT channel, arrival, term, fields FROM share WHERE record = ?", (n,))
+        return {row[0]: Share(row[1], row[2], frozenset(_fields(row[3]))) for row in found}
+
+    # --- what others may read of it ---
+
+    def shared(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
+        """Return what a shared channel has of these records; of those that left it, nothing but that they did."""
+        found = {}
+        for record, row in self.rows(records).items():
+            held = self.shares_of(row.n).get(channel)
+            if held is not None:
+                found[record] = _cut(row, channel, held)
+            elif channel in self.channels_left(row.n):
+                found[record] = _nothing(row)
+        return found
+
+    @cached_property
+    def _shared_channels(self) -> set[int]:
+        return {row[0] for row in self.sql("SELECT n FROM channel WHERE unit LIKE ?", ("%" + SHARED,))}
+
+    def _entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[Entry]:
+        if not self.sharing or channel not in self._shared_channels:
+            return super()._entries(channel, places, skip)
+        wanted = dump_json([n for _, _, n in places]).decode()
+        found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
+        rows = {row[0]: self._row(row) for row in found}
+        entries = []
+        for arrival, gone, n in places:
+            row = rows.get(n)
+            held = None if row is None or gone else self.shares_of(n).get(channel)
+            if row is not None and gone:
+                entries.append(Entry(arrival, True, _nothing(row)))
+            elif row is None or held is None or held.arrival != arrival:
+                entries.append(Entry(arrival, False, None))  # it left, or has changed since and stands further on
+            else:
+                entries.append(Entry(arrival, False, _cut(row, channel, held)))
+        return entries
+
+
+class Shares(ShareReads, Channels):
+    """A transaction's shared records."""
+
     def set_parts(self, source: bytes, parts: Mapping[Part, Iterable[str]]) -> set[bytes]:
         """Keep what a record shares, in place of what it shared; return the records for which that changes something."""
         before = {
@@ -76,11 +120,6 @@ class Shares(Channels):
         self.many("INSERT INTO share_part VALUES (?,?,?,?)", [(source, *part, fields) for part, fields in now.items()])
         self.__dict__.pop("sharing", None)
         return {record for record, _ in before.keys() | now.keys()}
-
-    def shares_of(self, n: int) -> dict[int, Share]:
-        """Return the shared channels that a record (by its number) is in."""
-        found = self.sql("SELECT channel, arrival, term, fields FROM share WHERE record = ?", (n,))
-        return {row[0]: Share(row[1], row[2], frozenset(_fields(row[3]))) for row in found}
 
     def share(self, rows: Iterable[Row]) -> None:
         """Bring these records' places in shared channels up to date with what is said to be shared of them, and what they are."""
@@ -126,41 +165,6 @@ class Shares(Channels):
             counter[2] -= 1
             self.sql("DELETE FROM channel_entry WHERE channel = ? AND record = ?", (channel, n))
         self.sql("DELETE FROM share WHERE record = ?", (n,))
-
-    # --- what others may read of it ---
-
-    def shared(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
-        """Return what a shared channel has of these records; of those that left it, nothing but that they did."""
-        found = {}
-        for record, row in self.rows(records).items():
-            held = self.shares_of(row.n).get(channel)
-            if held is not None:
-                found[record] = _cut(row, channel, held)
-            elif channel in self.channels_left(row.n):
-                found[record] = _nothing(row)
-        return found
-
-    @cached_property
-    def _shared_channels(self) -> set[int]:
-        return {row[0] for row in self.sql("SELECT n FROM channel WHERE unit LIKE ?", ("%" + SHARED,))}
-
-    def _entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[Entry]:
-        if not self.sharing or channel not in self._shared_channels:
-            return super()._entries(channel, places, skip)
-        wanted = dump_json([n for _, _, n in places]).decode()
-        found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
-        rows = {row[0]: self._row(row) for row in found}
-        entries = []
-        for arrival, gone, n in places:
-            row = rows.get(n)
-            held = None if row is None or gone else self.shares_of(n).get(channel)
-            if row is not None and gone:
-                entries.append(Entry(arrival, True, _nothing(row)))
-            elif row is None or held is None or held.arrival != arrival:
-                entries.append(Entry(arrival, False, None))  # it left, or has changed since and stands further on
-            else:
-                entries.append(Entry(arrival, False, _cut(row, channel, held)))
-        return entries
 
 
 def _cut(row: Row, channel: int, held: Share) -> Row:

@@ -10,20 +10,44 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fieldsync.store.numbers import Numbered
+from fieldsync.store.numbers import Numbered, NumberReads
 
 _KEY, _MAKING = "sheets", "sheets_making"
 _SLICE = 20_000  # records of a sheet that are made in one transaction
 _COUNT, _LAST = -1, -2  # in the place of a channel: how many records there were then, and the newest's number
 
 
-class Sheets(Numbered):
-    """A transaction's sheets."""
+class SheetReads(NumberReads):
+    """A transaction's sheets, to be read."""
 
     def sheets(self) -> dict[str, list[str]]:
         """Return the fields that each type's sheet has."""
         row = self.sql("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
         return {} if row is None else msgspec.json.decode(row[0], type=dict[str, list[str]])
+
+    def _making(self) -> dict[str, tuple[list[str], int]]:
+        """Return, for each sheet that is being made, its columns, and the number of the last record in it."""
+        row = self.sql("SELECT value FROM meta WHERE key = ?", (_MAKING,)).fetchone()
+        return {} if row is None else msgspec.json.decode(row[0], type=dict[str, tuple[list[str], int]])
+
+    def how_many(self, types: Sequence[str]) -> int:
+        """Return how many records there are of some types."""
+        count = "SELECT count(*) FROM record WHERE type = ?"
+        return sum(self.sql(count, (type_,)).fetchone()[0] for type_ in types)
+
+    def went(self) -> bool:
+        """Say whether records left this node since the sheets were caught up: there are fewer than then, those new since apart."""
+        row = self.sql("SELECT arrival FROM sheet_cursor WHERE channel = ?", (_COUNT,)).fetchone()
+        last = self.sql("SELECT arrival FROM sheet_cursor WHERE channel = ?", (_LAST,)).fetchone()
+        if row is None or last is None:
+            return False
+        now = self.sql("SELECT count(*) FROM record").fetchone()[0]
+        new = self.sql("SELECT count(*) FROM record WHERE n > ?", (last[0],)).fetchone()[0]
+        return bool(now != row[0] + new)
+
+
+class Sheets(SheetReads, Numbered):
+    """A transaction's sheets."""
 
     def make_sheet(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:
         """Make a slice of a type's sheet with these fields (name, whether it refers to records), anew if it was made for others.
@@ -56,18 +80,8 @@ class Sheets(Numbered):
         self._keep_making(making)
         return int(count)
 
-    def _making(self) -> dict[str, tuple[list[str], int]]:
-        """Return, for each sheet that is being made, its columns, and the number of the last record in it."""
-        row = self.sql("SELECT value FROM meta WHERE key = ?", (_MAKING,)).fetchone()
-        return {} if row is None else msgspec.json.decode(row[0], type=dict[str, tuple[list[str], int]])
-
     def _keep_making(self, making: dict[str, tuple[list[str], int]]) -> None:
         self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MAKING, msgspec.json.encode(making).decode()))
-
-    def how_many(self, types: Sequence[str]) -> int:
-        """Return how many records there are of some types."""
-        count = "SELECT count(*) FROM record WHERE type = ?"
-        return sum(self.sql(count, (type_,)).fetchone()[0] for type_ in types)
 
     def drop_sheets(self) -> None:
         """Forget all sheets, and how far they were."""
@@ -106,16 +120,6 @@ class Sheets(Numbered):
         """Write anew what `changed_since_sheets` found of a type; forget what is not here any more."""
         self.sql(f"DELETE FROM [sheet/{type}] WHERE n IN (SELECT n FROM temp.changed)")
         self._fill(type, fields, "n IN (SELECT n FROM temp.changed) AND type = ?", type)
-
-    def went(self) -> bool:
-        """Say whether records left this node since the sheets were caught up: there are fewer than then, those new since apart."""
-        row = self.sql("SELECT arrival FROM sheet_cursor WHERE channel = ?", (_COUNT,)).fetchone()
-        last = self.sql("SELECT arrival FROM sheet_cursor WHERE channel = ?", (_LAST,)).fetchone()
-        if row is None or last is None:
-            return False
-        now = self.sql("SELECT count(*) FROM record").fetchone()[0]
-        new = self.sql("SELECT count(*) FROM record WHERE n > ?", (last[0],)).fetchone()[0]
-        return bool(now != row[0] + new)
 
     def purge_sheet(self, type: str) -> None:
         """Take records that left this node out of a type's sheet."""

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fieldsync.store import migrations, vault
-from fieldsync.store.bundles import Bundles
-from fieldsync.store.heirs import Heirs
+from fieldsync.store.bundles import BundleReads, Bundles
+from fieldsync.store.heirs import HeirReads, Heirs
 from fieldsync.store.homes import Homes
-from fieldsync.store.issues import Issues
+from fieldsync.store.issues import IssueReads, Issues
 from fieldsync.store.ledger import Ledger
+from fieldsync.store.ledger_reads import LedgerReads
 from fieldsync.store.numbers import Numbers
-from fieldsync.store.records import Records
-from fieldsync.store.sheets import Sheets
+from fieldsync.store.records import RecordReads, Records
+from fieldsync.store.sheets import SheetReads, Sheets
 
 if TYPE_CHECKING:
     from fieldsync.store.figures import Figures, View
@@ -25,8 +26,12 @@ _READER_CACHE_KIB = 8 * 1024
 _LOOKS = 3  # for damage, where one finds some
 
 
-class Tx(Records, Ledger, Bundles, Heirs, Homes, Issues, Sheets):
-    """What can be asked and told within one transaction."""
+class ReadTx(RecordReads, LedgerReads, BundleReads, HeirReads, IssueReads, SheetReads, Homes):
+    """What can be asked within one transaction."""
+
+
+class Tx(Records, Ledger, Bundles, Heirs, Issues, Sheets, ReadTx):
+    """What can be asked and told within one that writes."""
 
 
 class SqliteStore:
@@ -97,14 +102,16 @@ class SqliteStore:
         return done
 
     @contextmanager
-    def read(self) -> Iterator[Tx]:
-        """One transaction that only reads, all from one moment."""
+    def read(self) -> Iterator[ReadTx]:
+        """One transaction that only reads, all from one moment: the connection refuses whatever would write."""
         if not self._shared:
             with self._lock, vault.guarded():
                 self._writer.execute("BEGIN")
                 try:
-                    yield Tx(self._writer, self._numbers)
+                    self._writer.execute("PRAGMA query_only = ON")
+                    yield ReadTx(self._writer, self._numbers)
                 finally:
+                    self._writer.execute("PRAGMA query_only = OFF")
                     self._writer.execute("ROLLBACK")
             return
         with vault.guarded():
@@ -112,9 +119,10 @@ class SqliteStore:
                 connection = self._idle.pop()
             except IndexError:
                 connection = vault.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)
+                connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
             try:
-                yield Tx(connection, self._numbers)
+                yield ReadTx(connection, self._numbers)
             finally:
                 connection.execute("ROLLBACK")
                 self._idle.append(connection)

@@ -9,7 +9,7 @@ from fieldsync.core import names
 from fieldsync.schema import expr, validate
 from fieldsync.schema.model import Due, Type
 from fieldsync.schema.values import is_id
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row, covers, home_unit
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import uuid_text
@@ -32,7 +32,7 @@ class _Line(NamedTuple):
 class People:
     """Looks up, many at once, the records that others name: their owners, and whose work they are."""
 
-    def __init__(self, node: Node, tx: Tx) -> None:
+    def __init__(self, node: Node, tx: ReadTx) -> None:
         self._node = node
         self._tx = tx
         self._rows: dict[bytes, Row | None] = {}
@@ -134,7 +134,7 @@ def due(
     return found
 
 
-def _lines(node: Node, tx: Tx, kind: Type, last: str, unit: str | None) -> Iterator[_Line]:
+def _lines(node: Node, tx: ReadTx, kind: Type, last: str, unit: str | None) -> Iterator[_Line]:
     today = node.today()
     known = [(name, one, expr.compile(one.on), expr.compile(one.when)) for name, one in kind.due.items()]
     derived = {name for name, field in kind.fields.items() if field.kind == "derived"}

@@ -13,7 +13,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core.state import State
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Channel, covers
 from fieldsync.sync.channels import lacking
 from fieldsync.sync.node import DECIDERS
@@ -48,7 +48,7 @@ def left(budget: int, spent: int) -> int:
     return budget - spent - _HEADS
 
 
-def ahead(tx: Tx, server: bytes) -> _Ahead:
+def ahead(tx: ReadTx, server: bytes) -> _Ahead:
     """Return the arrivals of a server's channels that were taken before their turn: (unit, low, high)."""
     kept = tx.get(f"ahead {server.hex()}")
     return _stretches(kept) if kept else ()

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fieldsync.core.state import State
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import BELOW, Channel, Grant, Row, sees
 
 
-def visible(tx: Tx, grants: tuple[Grant, ...]) -> list[Channel]:
+def visible(tx: ReadTx, grants: tuple[Grant, ...]) -> list[Channel]:
     """Return the channels that grants open, by unit."""
     above = {"/".join(parts[:n]) for grant in grants if (parts := grant.unit.split("/")) for n in range(1, len(parts))}
     found = tx.channels_in([grant.unit for grant in grants], [unit + BELOW for unit in above])
     return [channel for channel in found if sees(grants, channel.unit)]
 
 
-def lacking(tx: Tx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:
+def lacking(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:
     """Return what of a record changed after an arrival, its own writes aside; None if a device lacks nothing of it.
 
     One that came from another channel may have been purged on the way: it is sent, whoever wrote it. So is each when the

@@ -17,7 +17,7 @@ from fieldsync.core.state import latest
 from fieldsync.schema import expr
 from fieldsync.schema.model import Double, Type
 from fieldsync.schema.values import is_id
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Grant, Row, covers, home_unit
 from fieldsync.sync import duplicates, save
 from fieldsync.sync.find import find_row
@@ -40,7 +40,7 @@ class _One(NamedTuple):
 class _Finder:
     """Finds the pairs of one type; looks up what references name once."""
 
-    def __init__(self, node: Node, tx: Tx, kind: Type) -> None:
+    def __init__(self, node: Node, tx: ReadTx, kind: Type) -> None:
         self._tx = tx
         self.kind = kind
         self._today = node.today()

@@ -14,7 +14,7 @@ from fieldsync.core import linkage
 from fieldsync.core.register import Value
 from fieldsync.core.settle import present
 from fieldsync.core.state import register_of
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Progress, Row, within
 from fieldsync.sync import linking, save
 from fieldsync.sync.find import find_row
@@ -175,7 +175,7 @@ def _write(
     commit_drafts(node, tx, drafts)
 
 
-def _two(tx: Tx, a: str, b: str) -> tuple[Row, Row]:
+def _two(tx: ReadTx, a: str, b: str) -> tuple[Row, Row]:
     one, other = find_row(tx, a), find_row(tx, b)
     if one.state.type != other.state.type:
         raise errors.TwoTypes(types=[one.state.type, other.state.type])
@@ -196,7 +196,7 @@ def _may_decide(node: Node, tx: Tx, *rows: Row) -> None:
         node.may_decide(*units_of(tx, row))
 
 
-def _root(tx: Tx, row: Row) -> str:
+def _root(tx: ReadTx, row: Row) -> str:
     record = uuid_text(row.state.record)
     return tx.roots.get(record, record)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.schema import expr, related
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -66,23 +66,23 @@ def eligible(node: Node, ref: str) -> list[Json]:
     return sorted(found, key=lambda one: (order.index(one["answer"]), str(one["name"])))
 
 
-def _known(node: Node, tx: Tx, row: Row, around: Json, own: Json) -> Json:
+def _known(node: Node, tx: ReadTx, row: Row, around: Json, own: Json) -> Json:
     """Return what is known of somebody: of their household, and above that their own; they are of the groups of both."""
     groups = sorted({*around.get("groups", ()), *own.get("groups", ())})
     return {**around, **own, "groups": groups, related.FINDER: Finder(node, tx, row)}
 
 
-def _owner(tx: Tx, row: Row) -> Row | None:
+def _owner(tx: ReadTx, row: Row) -> Row | None:
     return None if row.owner is None else tx.rows([row.owner]).get(row.owner)
 
 
-def _members(tx: Tx, home: Row) -> Iterator[Row]:
+def _members(tx: ReadTx, home: Row) -> Iterator[Row]:
     for row in tx.rows(tx.owned_by([home.state.record])).values():
         if row.state.type == PERSON and not row.doc.keys() & {"_deleted", "_same_as"}:
             yield row
 
 
-def _enrolments(tx: Tx, holders: list[Row]) -> dict[str, str]:
+def _enrolments(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
     """Return the state of each enrolment that counts, by the programme's id, or what it is called where it is no record here."""
     found = {}
     for row in tx.rows(tx.owned_by([one.state.record for one in holders])).values():

@@ -6,7 +6,7 @@ had more from it than it has: an arrival, or an acknowledgement.
 
 from fieldsync.core import codes
 from fieldsync.crypto.keys import token
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
 from fieldsync.sync.node import Node
 from fieldsync.wire.messages import Hello
@@ -55,7 +55,7 @@ def meet(node: Node, tx: Tx, device: Device, hello: Hello) -> tuple[bytes, bool]
 # --- the laptop -------------------------------------------------------------------------------------------------------
 
 
-def told(tx: Tx, server: bytes) -> bytes:
+def told(tx: ReadTx, server: bytes) -> bytes:
     """Return the epoch that a server told last."""
     return tx.get(f"{EPOCH} {server.hex()}") or b""
 
@@ -75,7 +75,7 @@ def suspect(tx: Tx, server: bytes) -> None:
     tx.put(_key(server), 1)
 
 
-def suspected(tx: Tx, server: bytes) -> bool:
+def suspected(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server may have lost what this laptop holds."""
     return bool(tx.get(_key(server)))
 

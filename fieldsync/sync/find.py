@@ -6,7 +6,7 @@ import uuid
 from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.schema.model import Field, Schema
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 
 SHORTEST = 4
@@ -14,13 +14,13 @@ _HEX = re.compile(r"[0-9a-f]+")
 _ID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
 
-def find_row(tx: Tx, ref: str) -> Row:
+def find_row(tx: ReadTx, ref: str) -> Row:
     """Return the record of that name; NoRecord, Ambiguous."""
     record = find_id(tx, ref)
     return tx.rows([record])[record]
 
 
-def find_id(tx: Tx, ref: str) -> bytes:
+def find_id(tx: ReadTx, ref: str) -> bytes:
     """Return the id of the record of that name; NoRecord, Ambiguous."""
     wanted = ref.strip()
     if len(wanted) < SHORTEST:
@@ -41,7 +41,7 @@ def find_id(tx: Tx, ref: str) -> bytes:
     return found[0]
 
 
-def named(tx: Tx, schema: Schema, field: Field, value: object) -> object:
+def named(tx: ReadTx, schema: Schema, field: Field, value: object) -> object:
     """Return the id of the record that a reference's words name, what is an id or no words as it is; NoRecord, Ambiguous.
 
     Where the field takes words too, they stay words unless they are a whole code, or the name of the one record of those

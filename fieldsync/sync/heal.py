@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from fieldsync import errors
 from fieldsync.core.commit import state_of
 from fieldsync.core.state import State, canonical, halves, merge, without
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import SHARED
 from fieldsync.sync import parted
 from fieldsync.sync.apply import apply
@@ -30,7 +30,7 @@ _MASK = (1 << 64) - 1
 class Terms:
     """A channel's (id, term) pairs in order, as one moment has them."""
 
-    def __init__(self, tx: Tx, unit: str) -> None:
+    def __init__(self, tx: ReadTx, unit: str) -> None:
         number = next((channel.n for channel in tx.channels() if channel.unit == unit), 0)
         pairs = list(tx.terms(number))
         self.ids = [record for record, _ in pairs]
@@ -216,7 +216,7 @@ def _whole(unit: str, states: list[State], codec: Codec) -> Iterator[bytes]:
 # --- a server's own faults --------------------------------------------------------------------------------------------
 
 
-def _lacking(tx: Tx, rules: Rules, record: bytes) -> State | None:
+def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
     """Return what a record's commits say of it where its registers say something else: only the log is signed."""
     refused: dict[bytes, set[int]] = {}
     folded: State | None = None

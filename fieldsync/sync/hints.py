@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from fieldsync.core import linkage
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Channel, Device
 from fieldsync.sync import linking
 from fieldsync.sync.node import Node
@@ -25,7 +25,7 @@ def compare_arrivals(node: Node, tx: Tx) -> bool:
     return any(tx.unlinked_counts())
 
 
-def hints(tx: Tx, device: Device, channels: Sequence[Channel], after: int) -> tuple[int, tuple[bytes, ...]]:
+def hints(tx: ReadTx, device: Device, channels: Sequence[Channel], after: int) -> tuple[int, tuple[bytes, ...]]:
     """Return how far pairs go, and the device's own records that were paired since with one that it may not see."""
     found = tx.pairs_across(after, [channel.n for channel in channels], linkage.LIKELY, _MOST)
     if not any(grant.role in _TOLD for grant in device.grants):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from fieldsync.core import linkage
 from fieldsync.core.linkage import Features, Match
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Document, Progress
 from fieldsync.store.linked import Linked, members
 from fieldsync.sync.node import Node
@@ -97,7 +97,7 @@ class Comparing:
     def __init__(self) -> None:
         self._features: dict[int, Features] = {}
 
-    def read(self, tx: Tx, numbers: Iterable[int]) -> None:
+    def read(self, tx: ReadTx, numbers: Iterable[int]) -> None:
         """Read what was not read yet of these."""
         if len(self._features) > _HELD:
             self._features.clear()
@@ -113,7 +113,7 @@ class Comparing:
         return linkage.compare(one, other) if one is not None and other is not None else linkage.NO_MATCH
 
 
-def _others(tx: Tx, records: Iterable[Linked]) -> Mapping[bytes, Document]:
+def _others(tx: ReadTx, records: Iterable[Linked]) -> Mapping[bytes, Document]:
     """Read the households of persons, and the heads of households."""
     return tx.homes({other for one in records if (other := _other(one.type, one.doc, one.owner)) is not None})
 
@@ -132,7 +132,7 @@ def _features(one: Linked, others: Mapping[bytes, Document]) -> Features:
     return linkage.features(one.type, one.doc, others.get(other) if other is not None else None)
 
 
-def candidates(tx: Tx, type: str, doc: Document, owner: bytes | None = None) -> list[Candidate]:
+def candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None) -> list[Candidate]:
     """Return the records here that a new one of this type and document may be one with, the likeliest first.
 
     What was removed, or gave way to another, is none.
@@ -150,7 +150,7 @@ def candidates(tx: Tx, type: str, doc: Document, owner: bytes | None = None) -> 
     )
 
 
-def compared(tx: Tx, a: int, b: int) -> Match:
+def compared(tx: ReadTx, a: int, b: int) -> Match:
     """Compare two records as they are now, whatever was said of them."""
     comparing = Comparing()
     comparing.read(tx, (a, b))

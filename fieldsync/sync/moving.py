@@ -6,7 +6,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core.settle import candidates
 from fieldsync.core.state import register_of
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import ABOVE, Row, covers, home_unit
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -76,7 +76,7 @@ def left(node: Node) -> list[dict[str, Any]]:
     ]
 
 
-def _movable(node: Node, tx: Tx, ref: str, unit: str) -> Row:
+def _movable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
     row = find_row(tx, ref)
     check_unit(unit)
     if row.owner is not None:
@@ -92,7 +92,7 @@ def _standing(node: Node, row: Row) -> list[str]:
     return [str(head.value) for head in heads if head != shown and head.device != node.device]
 
 
-def _root(tx: Tx, owner: bytes) -> str:
+def _root(tx: ReadTx, owner: bytes) -> str:
     """Return the code of the record that a chain of owners ends in, or the id of the first that is not here."""
     for _ in range(_DEEPEST):
         row = tx.rows([owner]).get(owner)
@@ -102,7 +102,7 @@ def _root(tx: Tx, owner: bytes) -> str:
     return str(uuid.UUID(bytes=owner)) if row is None or row.code is None else row.code
 
 
-def _belonging(tx: Tx, row: Row) -> list[Row]:
+def _belonging(tx: ReadTx, row: Row) -> list[Row]:
     """Return all that belongs to a record, and what belongs to that."""
     found: dict[bytes, Row] = {}
     owners = [row.state.record]

@@ -18,7 +18,7 @@ from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.crypto.slots import Slots
 from fieldsync.schema import load, model
 from fieldsync.schema.model import Schema
-from fieldsync.store import Store, Tx, Waiting, open_store
+from fieldsync.store import ReadTx, Store, Tx, Waiting, open_store
 from fieldsync.store.contract import Grant, covers
 from fieldsync.sync.rules import Rules
 
@@ -98,12 +98,12 @@ class Node:
         with self.store.read() as tx:
             self.reload_from(tx)
 
-    def reload_from(self, tx: Tx) -> None:
+    def reload_from(self, tx: ReadTx) -> None:
         """Do so within a transaction."""
         self.grants = _grants(tx.get("grants"))
         self.key, self.letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
 
-    def renew(self, tx: Tx) -> bool:
+    def renew(self, tx: ReadTx) -> bool:
         """Work with the forms that this transaction finds in force: another process may have taken over new ones."""
         forms = tx.get(FORMS)
         if forms == self.forms or forms[:4] < self.forms[:4]:  # never back: another thread may have begun earlier

@@ -17,7 +17,7 @@ from fieldsync.core.renewal import Kept, Renewal, kept
 from fieldsync.core.state import Base, field_of, registers
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, covers
 from fieldsync.sync import relay
 from fieldsync.sync.apply import apply
@@ -138,7 +138,7 @@ def say_ours_again(node: Node, tx: Tx, device: Device, after: int, records: Iter
     _say(node, tx, records, standing, {})
 
 
-def over(tx: Tx) -> dict[bytes, int]:
+def over(tx: ReadTx) -> dict[bytes, int]:
     """Return copied devices, and behind which of their commits a number may be two commits'."""
     found: dict[bytes, int] = {}
     for device in tx.devices():

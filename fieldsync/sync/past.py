@@ -2,11 +2,11 @@
 
 from fieldsync.schema import model
 from fieldsync.schema.model import Type
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.wire.frames import Codec
 
 
-def forms(tx: Tx) -> dict[tuple[str, int], Type]:
+def forms(tx: ReadTx) -> dict[tuple[str, int], Type]:
     """Return every type that this node had a form of, by name and version."""
     found: dict[tuple[str, int], Type] = {}
     for compiled in tx.schemas():

@@ -7,7 +7,7 @@ from fieldsync.core import linkage
 from fieldsync.core.register import Head
 from fieldsync.core.state import dots, field_of, registers
 from fieldsync.schema.model import SYSTEM, Schema
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
 from fieldsync.sync import doubles
 from fieldsync.sync import duplicates as likely
@@ -119,7 +119,7 @@ def detail(node: Node, one: Waiting) -> Json | None:
         return item
 
 
-def _source(tx: Tx, head: Head) -> Json:
+def _source(tx: ReadTx, head: Head) -> Json:
     known = tx.device(head.device)
     off = [
         off for _, device, first, last, off in tx.clock_notes(0) if device == head.device and first <= head.seq <= last
@@ -130,7 +130,7 @@ def _source(tx: Tx, head: Head) -> Json:
     }
 
 
-def _meanwhile(tx: Tx, row: Row) -> Iterator[Json]:
+def _meanwhile(tx: ReadTx, row: Row) -> Iterator[Json]:
     """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
     deletions = row.state.fields["_deleted"].heads
     seen: dict[str, int] = {}

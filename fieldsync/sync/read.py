@@ -14,7 +14,7 @@ from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import State, field_of, latest, registers
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -32,7 +32,7 @@ def uuid_text(record: bytes) -> str:
 class Shower:
     """Puts rows into the shape `record`; looks up units and what was sent once for all of them."""
 
-    def __init__(self, node: Node, tx: Tx) -> None:
+    def __init__(self, node: Node, tx: ReadTx) -> None:
         self._node = node
         self._today = node.today()
         self._partner = node.role == PARTNER
@@ -84,7 +84,7 @@ class Shower:
         return max(last, base.seq if base is not None and base.device == me else 0) > self._sent
 
 
-def server_named(tx: Tx, name: str | None) -> Server:
+def server_named(tx: ReadTx, name: str | None) -> Server:
     """Return the server of that name or address; the one synced last, if none is given. NotFound."""
     servers = tx.servers()
     found = next((one for one in servers if name in (None, one.name, one.address)), None)
@@ -95,14 +95,14 @@ def server_named(tx: Tx, name: str | None) -> Server:
     return found
 
 
-def unsent(node: Node, tx: Tx, server: Server) -> int:
+def unsent(node: Node, tx: ReadTx, server: Server) -> int:
     """Return how many of this node's commits a server has not acknowledged."""
     me = tx.device(node.device)
     assert me is not None
     return me.head - tx.acknowledged(server.id, node.device)
 
 
-def acknowledged(node: Node, tx: Tx) -> int:
+def acknowledged(node: Node, tx: ReadTx) -> int:
     """Return up to which commit of this device some server has acknowledged."""
     return max((seq for _, seq, _ in tx.receipts(node.device)), default=0)
 
@@ -120,7 +120,7 @@ def show(node: Node, ref: str, *, all_heads: bool = False) -> Json:
         return shown
 
 
-def heads_of(tx: Tx, heads: Iterable[Any]) -> list[Json]:
+def heads_of(tx: ReadTx, heads: Iterable[Any]) -> list[Json]:
     """Return heads as the contract has them; a device is named by its letters, or by its id in hex."""
     return [
         {"value": h.value, "by": h.author, "device": device_name(tx, h.device), "seq": h.seq, "at": stamp.text(h.stamp)}
@@ -128,7 +128,7 @@ def heads_of(tx: Tx, heads: Iterable[Any]) -> list[Json]:
     ]
 
 
-def device_name(tx: Tx, device: bytes) -> str:
+def device_name(tx: ReadTx, device: bytes) -> str:
     """Return a device's letters where this node knows them, else its id in hex."""
     known = tx.device(device)
     return known.letters if known is not None and known.letters else device.hex()
@@ -209,7 +209,7 @@ def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = 
         return [shower.record(row) for row in rows if "_deleted" not in row.doc]
 
 
-def _scan(node: Node, tx: Tx, text: str, limit: int) -> Iterator[Row]:
+def _scan(node: Node, tx: ReadTx, text: str, limit: int) -> Iterator[Row]:
     """A server keeps no full-text index: it reads."""
     wanted = [set(names.search_terms(word)) for word in text.split()]
     found = 0
@@ -222,7 +222,7 @@ def _scan(node: Node, tx: Tx, text: str, limit: int) -> Iterator[Row]:
                 return
 
 
-def _written(tx: Tx, device: bytes, seq: int) -> str | None:
+def _written(tx: ReadTx, device: bytes, seq: int) -> str | None:
     """Return the code (or id) of the record that a commit is about."""
     for logged in tx.commits(device, seq - 1, 1):
         row = tx.rows([logged.record]).get(logged.record)

@@ -5,7 +5,7 @@ from typing import Any
 from fieldsync.core.register import Dot
 from fieldsync.core.settle import DECIDED, candidates
 from fieldsync.core.state import register_of
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.bundles import Part
 from fieldsync.store.contract import Row
 from fieldsync.sync import relay
@@ -18,7 +18,7 @@ class Receipts:
     {"bundles": [number…], "received": [server…], "refused": code or None, "review": "open", "settled" or None}
     """
 
-    def __init__(self, node: Node, tx: Tx, row: Row) -> None:
+    def __init__(self, node: Node, tx: ReadTx, row: Row) -> None:
         self._node, self._tx = node, tx
         self._names = {server.id: server.name for server in tx.servers()}
         self._servers: dict[bytes, list[tuple[bytes, int, int]]] = {}
@@ -51,7 +51,7 @@ def _settled(row: Row) -> set[Dot]:
     return {(bytes.fromhex(str(head[0])), head[1]) for heads in over if isinstance(heads, list) for head in heads}
 
 
-def summed(node: Node, tx: Tx) -> dict[str, Any]:
+def summed(node: Node, tx: ReadTx) -> dict[str, Any]:
     """Return how far all commits of this laptop have come, or all that a server holds of its devices.
 
     {"saved", "here": those in no bundle that no server has acknowledged, "in_bundle", "received": [{"server", "commits"}…],

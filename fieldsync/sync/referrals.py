@@ -10,7 +10,7 @@ from fieldsync.core import stamp
 from fieldsync.core.register import Value
 from fieldsync.core.state import field_of, registers
 from fieldsync.schema.model import Type
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
 from fieldsync.sync import sharing
 from fieldsync.sync.agenda import People
@@ -99,7 +99,7 @@ def _save(node: Node, tx: Tx, draft: Draft | None) -> None:
         commit_drafts(node, tx, [draft])
 
 
-def _row(tx: Tx, record: bytes | None) -> Row | None:
+def _row(tx: ReadTx, record: bytes | None) -> Row | None:
     return None if record is None else tx.rows([record]).get(record)
 
 
@@ -252,7 +252,7 @@ def shared_of(node: Node, ref_: str) -> list[Json]:
     return told
 
 
-def _shared_by(tx: Tx, row: Row) -> Iterator[Json]:
+def _shared_by(tx: ReadTx, row: Row) -> Iterator[Json]:
     everything = registers(row.state)
     consent = _row(tx, ref(row.doc, "consent"))
     stands = sharing.stands(tx, row.doc)

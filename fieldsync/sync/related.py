@@ -6,7 +6,7 @@ from typing import Any
 
 from fieldsync.schema import related, validate
 from fieldsync.schema.model import Type
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 from fieldsync.sync.node import Node
 
@@ -26,7 +26,7 @@ def standing(kind: Type, name: str, value: Any, stands: Mapping[str, str]) -> An
 class Finder:
     """The other records of one row, those of records that gave way to it among them; of a record that is new (None) no children."""
 
-    def __init__(self, node: Node, tx: Tx, row: Row | None, depth: int = MAX_DEPTH) -> None:
+    def __init__(self, node: Node, tx: ReadTx, row: Row | None, depth: int = MAX_DEPTH) -> None:
         self._node, self._tx, self._row, self._depth = node, tx, row, depth
         self._owned: list[Row] | None = None
 

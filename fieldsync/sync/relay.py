@@ -13,7 +13,7 @@ from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, Server, covers
 from fieldsync.sync.epochs import EPOCH
 from fieldsync.wire import messages
@@ -39,7 +39,7 @@ class Told:
         self._server = server.hex()
         self.servers = f"servers {self._server}"
 
-    def get(self, tx: Tx, what: str) -> int:
+    def get(self, tx: ReadTx, what: str) -> int:
         """Return how far."""
         return int(tx.get(f"{what} {self._server}") or 0)
 
@@ -48,7 +48,7 @@ class Told:
         tx.put(f"{what} {self._server}", to)
 
 
-def grants(tx: Tx) -> tuple[Grant, ...]:
+def grants(tx: ReadTx) -> tuple[Grant, ...]:
     """Return what the server above lets this branch do."""
     return _grants(tx.get(GRANTS))
 
@@ -84,12 +84,12 @@ def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Gra
     return first
 
 
-def own_name(node: "Node", tx: Tx) -> str:
+def own_name(node: "Node", tx: ReadTx) -> str:
     """Return what others call this server: its organisation's name, or a branch's unit."""
     return node.org if tx.get(UPSTREAM) is None else node.grants[0].unit
 
 
-def above(tx: Tx) -> _Above:
+def above(tx: ReadTx) -> _Above:
     """Return the servers above this one, as it tells them to its devices."""
     if tx.get(UPSTREAM) is None:
         return ()
@@ -123,7 +123,7 @@ def learn(tx: Tx, told: Told, servers: _Above) -> None:
 # --- enrolments -------------------------------------------------------------------------------------------------------
 
 
-def _enrolments(tx: Tx, after: int) -> list[tuple[int, Enrolment]]:
+def _enrolments(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
     return [
         (
             d.arrival,
@@ -166,18 +166,18 @@ def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
 # --- the branch's side ------------------------------------------------------------------------------------------------
 
 
-def behind(tx: Tx, server: bytes) -> bool:
+def behind(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server above lacks commits that this branch holds."""
     return any(d.head > tx.acknowledged(server, d.id) for d in tx.devices() if d.head)
 
 
-def unsent(client: "Client", tx: Tx) -> set[bytes]:
+def unsent(client: "Client", tx: ReadTx) -> set[bytes]:
     """Return the records with commits on this node that the client's server does not hold."""
     devices = [d.id for d in tx.devices() if d.head] if client.branch else [client.node.device]
     return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged(client.server.id, one))}
 
 
-def to_tell(tx: Tx, server: bytes) -> bool:
+def to_tell(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server above lacks commits or enrolments that this branch holds."""
     told = Told(server)
     return behind(tx, server) or bool(
@@ -185,7 +185,7 @@ def to_tell(tx: Tx, server: bytes) -> bool:
     )
 
 
-def carried(tx: Tx, node: "Node", server: bytes) -> list[Device]:
+def carried(tx: ReadTx, node: "Node", server: bytes) -> list[Device]:
     """Return the other devices whose commits this branch has for a server above."""
     return [device for device in tx.devices() if device.head and device.id not in (node.device, server)]
 
@@ -312,13 +312,13 @@ def take_up(tx: Tx, branch: Device, peer: Peer) -> None:
         tx.put(f"mark {branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
 
 
-def _mark(tx: Tx, branch: bytes) -> Mark:
+def _mark(tx: ReadTx, branch: bytes) -> Mark:
     known = tx.get(f"mark {branch.hex()}")
     return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
 
 
 def parts_down(
-    tx: Tx, node: "Node", branch: bytes, hello: messages.Hello, carried: set[bytes], *, by_stick: bool
+    tx: ReadTx, node: "Node", branch: bytes, hello: messages.Hello, carried: set[bytes], *, by_stick: bool
 ) -> Iterator[Peer]:
     """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
     mark = _mark(tx, branch)

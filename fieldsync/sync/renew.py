@@ -11,7 +11,7 @@ from fieldsync.core import codes, commit
 from fieldsync.core.renewal import Renewal
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
 from fieldsync.sync import parted, relay
 from fieldsync.sync.apply import apply
@@ -222,6 +222,6 @@ def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
         return letters, common
 
 
-def _common(tx: Tx, old: Device, asked: RenewRequest) -> int:
+def _common(tx: ReadTx, old: Device, asked: RenewRequest) -> int:
     held = {seq: {known[:_SHORT] for known in tx.links_at(old.id, seq)} for seq, _ in asked.probes}
     return max((seq for seq, link in asked.probes if link in held[seq]), default=0)

@@ -11,7 +11,7 @@ from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
 from fieldsync.core.state import register_of
 from fieldsync.schema import validate
 from fieldsync.schema.cleaning import plain_digits
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -48,11 +48,11 @@ def items_of(node: Node, ref: str) -> list[Json]:
         return list(_items(node, tx, find_row(tx, ref)))
 
 
-def _items(node: Node, tx: Tx, row: Row) -> Iterator[Json]:
+def _items(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
     return (item_of(node, tx, row, field) for field in sorted(row.conflicts))
 
 
-def item_of(node: Node, tx: Tx, row: Row, field: str) -> Json:
+def item_of(node: Node, tx: ReadTx, row: Row, field: str) -> Json:
     """Return one of a record's open conflicts."""
     units = [home_unit(tx.channel(n).unit) for n in row.channels]
     unit = next((unit for unit in units if covers(node.grants, unit)), units[0])

@@ -16,7 +16,7 @@ from fieldsync.crypto import chain
 from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
 from fieldsync.sync import drafts, several, sharing
 from fieldsync.sync.apply import NOWHERE, Applied, apply
@@ -194,7 +194,7 @@ def draft_add(
     return Draft(record or node.new_id(), type, kind.version, dict(sorted(fields.items())), {}, _note(note))
 
 
-def new_fields(node: Node, tx: Tx, kind: Type, changes: Changes) -> Fields:
+def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes) -> Fields:
     """Return a new record's checked fields: plain ones, and sets as lists; what is empty is left out."""
     if kind.retired:
         raise errors.RetiredType(type=kind.name)
@@ -233,7 +233,7 @@ def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
     return next((unit for unit in units if covers(node.grants, unit)), units[0])
 
 
-def _check_references(tx: Tx, kind: Type, fields: Mapping[str, object]) -> None:
+def _check_references(tx: ReadTx, kind: Type, fields: Mapping[str, object]) -> None:
     """A record that a field names must be of the right type, where this node knows it."""
     for name, value in fields.items():
         spec = kind.fields.get(name)
@@ -370,13 +370,13 @@ def all_seen(state: State) -> dict[str, object]:
     return {device.hex(): seq for device, seq in sorted(dots(state))}  # sorted: each device's last is its highest
 
 
-def unit_of(tx: Tx, row: Row) -> str:
+def unit_of(tx: ReadTx, row: Row) -> str:
     """Return the unit that a record lives in."""
     assert row.channel is not None
     return home_unit(tx.channel(row.channel).unit)
 
 
-def units_of(tx: Tx, row: Row) -> list[str]:
+def units_of(tx: ReadTx, row: Row) -> list[str]:
     """Return the units from which a record may be changed: those that it is in, and those that it left: an edit follows it.
 
     What is for those above may still be changed here by who made it, until it has been sent.

@@ -12,7 +12,7 @@ from fieldsync import errors
 from fieldsync.core import commit as commits
 from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
 from fieldsync.sync import acking, aside, budgets, clocks, epochs, hints, parted, relay, serials
 from fieldsync.sync.apply import apply
@@ -26,7 +26,8 @@ from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind
 _SLICE = 256  # commits whose records fit a processor's cache
 
 
-_Opens = Callable[[], AbstractContextManager[Tx]]
+_Reads = Callable[[], AbstractContextManager[ReadTx]]
+_Writes = Callable[[], AbstractContextManager[Tx]]
 
 
 class Batch(NamedTuple):
@@ -62,7 +63,7 @@ class Serving:
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
 
-    def _own_transactions(self) -> tuple[_Opens, _Opens]:
+    def _own_transactions(self) -> tuple[_Reads, _Writes]:
         """Return what opens transactions that read, and that write what can be told again."""
         return self.node.store.read, partial(self.node.store.write, durable=False)
 
@@ -379,7 +380,7 @@ class Serving:
                 states = later
 
 
-def _newer(tx: Tx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
+def _newer(tx: ReadTx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
     """Return our forms' texts for one who has other and no newer ones, {} for one whose are newer, None where they are ours."""
     if theirs == ours or not theirs:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core.state import field_of
 from fieldsync.schema.model import Type
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Document, Row, shared_with
 from fieldsync.store.shares import Part
 from fieldsync.sync.rules import Rules
@@ -98,7 +98,7 @@ def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[Part, set[str]]:
     return parts
 
 
-def stands(tx: Tx, doc: Document) -> bool:
+def stands(tx: ReadTx, doc: Document) -> bool:
     """Say whether a referral is one that its partner has: sent, not taken back, its consent not either, its person not deleted.
 
     Time plays no part in it, or two servers would differ: what was shared before a consent expired stays shared.
@@ -200,7 +200,7 @@ def _past(day: object, today: str | None) -> bool:
     return isinstance(day, str) and today is not None and day < today
 
 
-def _row(tx: Tx, record: bytes | None) -> Row | None:
+def _row(tx: ReadTx, record: bytes | None) -> Row | None:
     return None if record is None else tx.rows([record]).get(record)
 
 

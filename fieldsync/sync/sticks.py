@@ -17,7 +17,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.crypto import age
 from fieldsync.crypto.keys import token
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.bundles import SERVERS, Part
 from fieldsync.store.contract import Device, Progress, Server
 from fieldsync.sync import relay
@@ -96,7 +96,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     }  # fmt: skip
 
 
-def _above(node: Node, tx: Tx) -> tuple[Server, list[Server]]:
+def _above(node: Node, tx: ReadTx) -> tuple[Server, list[Server]]:
     """Return the server whose cursors a hello tells, and all that can read a bundle. NotFound."""
     servers = tx.servers()
     if not node.is_laptop:

@@ -10,7 +10,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
 from fieldsync.sync import relay
 from fieldsync.sync.node import Node
@@ -21,7 +21,7 @@ from fieldsync.wire.bundle import Carried, Manifest
 from fieldsync.wire.frames import Codec, Kind
 
 
-def chain_at(tx: Tx, device: Device, seq: int) -> bytes:
+def chain_at(tx: ReadTx, device: Device, seq: int) -> bytes:
     """Return where a device's chain stands after one of its commits that this node holds."""
     if seq == 0:
         return chain.first(device.id)

@@ -7,7 +7,7 @@ from fieldsync import errors
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.state import State, canonical, merge, project, register_of, term
 from fieldsync.crypto import chain
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Progress, Row
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node
@@ -31,7 +31,7 @@ def check(node: Node, progress: Progress | None = None) -> dict[str, Any]:
     return {"ok": not faults, **counted, "faults": faults}
 
 
-def _chain(tx: Tx, device: Device, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
+def _chain(tx: ReadTx, device: Device, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
     link, seq = chain.first(device.id), 0
     for logged in tx.commits(device.id, 0):
         place = {"device": device.letters or device.id.hex(), "seq": logged.seq}
@@ -56,7 +56,7 @@ def _chain(tx: Tx, device: Device, counted: dict[str, int], say: Progress) -> It
         yield {"what": "head", "device": device.letters or device.id.hex(), "seq": device.head}
 
 
-def _records(node: Node, tx: Tx, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
+def _records(node: Node, tx: ReadTx, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
     digests: dict[int, tuple[int, int]] = {}
     refused = {(device.id, seq) for device in tx.devices() for seq, _, _ in tx.refusals(device.id)}
     total = tx.count()
@@ -84,7 +84,7 @@ def _records(node: Node, tx: Tx, counted: dict[str, int], say: Progress) -> Iter
             yield {"what": "digest", "unit": channel.unit}
 
 
-def _folded(node: Node, tx: Tx, row: Row, refused: set[tuple[bytes, int]], place: Fault) -> Iterator[Fault]:
+def _folded(node: Node, tx: ReadTx, row: Row, refused: set[tuple[bytes, int]], place: Fault) -> Iterator[Fault]:
     """A server's commits fold to its registers exactly; a laptop's own, and a branch's, are all in them."""
     commits: list[Commit] = []
     for logged in tx.commits_of(row.state.record):

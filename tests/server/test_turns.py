@@ -49,7 +49,7 @@ def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, in
         for i in range(len(plan)):
             tx.put(f"turn {i}", None)
     done = asyncio.run(all_at_once())
-    with hq.store.read() as tx:
+    with hq.store.write() as tx:
         for i, (fails, _, _) in enumerate(plan):
             assert isinstance(done[i], errors.Gap) if fails else done[i] == i
             assert tx.get(f"turn {i}") == (None if fails else 1)

@@ -267,7 +267,7 @@ def test_who_gave_way_to_each_other_stand_for_the_older(people: Cast, zaid: Node
     for node in (samar, zaid, people.hq):
         with node.store.read() as tx:
             assert {tx.roots.get(one, one) for one in (a, b, c)} == {min(a, b)}
-    with samar.store.read() as tx:
+    with samar.store.write() as tx:
         views.make(tx.connection, {})  # and what was derived is derived again
 
 

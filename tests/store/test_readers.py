@@ -1,0 +1,120 @@
+"""Readers do not write: neither by type nor by the connection, whoever they look up."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from sqlcipher3 import dbapi2 as sqlcipher
+
+from fieldsync import errors
+from fieldsync.crypto import chain
+from fieldsync.store import ReadTx, Store, Tx, open_store
+from fieldsync.store.contract import Logged
+
+KEY = b"k" * 32
+SAMAR, STRANGER = b"samar's device..", b"nobody's device."
+
+
+@pytest.fixture(params=[False, True], ids=["laptop", "server"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A new store: a laptop's, where one connection serves both, or a server's, whose readers have their own."""
+    store = open_store(tmp_path, KEY, create=True, shared=request.param)
+    yield store
+    store.close()
+
+
+def append(tx: Tx, device: bytes, body: bytes) -> None:
+    """Enrol a device and log its first commit."""
+    tx.enrol(device, b"k" * 32, device[:2].decode(), "Samar", [], 1, chain.first(device))
+    ((hash_, link),) = chain.extend(chain.first(device), [body])
+    tx.append(device, [Logged(device, 1, 1, "Samar", hashlib.md5(body).digest(), None, body, hash_, link)])
+
+
+def ask_everything(tx: ReadTx, device: bytes) -> None:
+    """Look a device up in every way that names one by its number."""
+    assert list(tx.commits(device, 0)) == []
+    assert tx.unsent_records(device, 0) == set()
+    assert tx.records_by(device, 1, 9) == []
+    assert tx.refusals(device) == tx.judged(0, device) == []
+    assert tx.acknowledged(b"s" * 16, device) == tx.head(device) == 0
+    assert tx.receipts(device) == tx.receipts_since(0, device) == []
+    assert tx.parts_packed(device) == tx.parted(device) == []
+    assert tx.links_at(device, 1) == tx.heads_at(device, [1]) == {}
+
+
+def test_looking_up_a_stranger_moves_no_commit_to_another_device(store: Store) -> None:
+    """A reader asks for a device that nobody enrolled; Samar's commit, logged next, is Samar's, and the stranger's is the stranger's."""
+    with store.read() as tx:
+        ask_everything(tx, STRANGER)
+    with store.write() as tx:
+        append(tx, SAMAR, b"samar")
+    with store.read() as tx:
+        ask_everything(tx, STRANGER)
+    with store.write() as tx:
+        append(tx, STRANGER, b"stranger")
+    with store.read() as tx:
+        assert [(one.device, one.body) for one in tx.commits(SAMAR, 0)] == [(SAMAR, b"samar")]
+        assert [(one.device, one.body) for one in tx.commits(STRANGER, 0)] == [(STRANGER, b"stranger")]
+        assert [device.id for device in tx.devices()] == [SAMAR, STRANGER]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO device (id) VALUES (x'00')",
+        "UPDATE meta SET value = 0",
+        "DELETE FROM record",
+        "CREATE TABLE notes (n)",
+        "PRAGMA user_version = 99",
+    ],
+)
+def test_a_readers_connection_refuses_to_write(store: Store, statement: str) -> None:
+    """Whatever a reader's code says in SQL, the connection does not do it; the next writer is not hindered."""
+    with store.write() as tx:
+        tx.put("number", 1)
+    with (
+        suppress(errors.FieldsyncError),
+        pytest.raises(sqlcipher.OperationalError, match="readonly"),
+        store.read() as tx,
+    ):
+        tx.sql(statement)
+    with store.write() as tx:
+        assert (tx.get("number"), tx.devices()) == (1, [])
+        tx.put("number", 2)
+    with store.read() as tx:
+        assert tx.get("number") == 2
+
+
+def test_a_reader_that_fails_leaves_the_store_writable(store: Store) -> None:
+    """An exception in a reading transaction ends it as any end does."""
+    with pytest.raises(ZeroDivisionError), store.read() as tx:
+        tx.get("number")
+        1 / 0  # noqa: B018
+    with store.write() as tx:
+        tx.put("number", 2)
+
+
+def test_a_reading_transaction_has_no_method_that_writes() -> None:
+    """The type checker refuses a reader that writes: none of the reading type's methods changes a row."""
+    assert get_type_hints(Store.read)["return"] == Iterator[ReadTx]
+    assert get_type_hints(Store.write)["return"] == Iterator[Tx]
+    writing = {name for name in dir(Tx) if name not in dir(ReadTx)}
+    assert {
+        "put",
+        "save",
+        "append",
+        "device_number",
+        "author_number",
+        "channel_number",
+        "many",
+        "set_cursor",
+    } - writing <= {"many"}
+    for name in dir(ReadTx):
+        code = getattr(getattr(ReadTx, name), "__code__", None)
+        if code is None or name.startswith("__"):
+            continue
+        words = " ".join(str(one) for one in code.co_consts)
+        assert not any(verb in words for verb in ("INSERT ", "UPDATE ", "DELETE ", "REPLACE INTO", "CREATE ", "DROP "))
