@@ -25,7 +25,7 @@ from fieldsync.server.metrics import Metrics
 from fieldsync.server.turns import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, sees
-from fieldsync.sync import heal, hints, past, relay, renew
+from fieldsync.sync import heal, hints, past, quarantine, relay, renew
 from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Batch, Serving
@@ -221,6 +221,8 @@ class App:
                     break
             while await self._turns.take(lambda tx: hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
                 pass  # a turn for each few: who comes meanwhile is served between them
+            while await self._turns.take(lambda tx: quarantine.judge_due(self.node, tx), MOST_TOGETHER):
+                pass
             await run_in_threadpool(self.node.store.tidy)
         finally:
             self._tidying = None

@@ -1,5 +1,6 @@
 """What a store holds, as the rest of the program sees it: rows, entries, devices. No SQL and no file here."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -138,6 +139,42 @@ class Logged(NamedTuple):
         return read(self.body)
 
 
+class Awaited(NamedTuple):
+    """Something that a quarantined commit waits for; the functions below name what there is to wait for.
+
+    A commit may wait for several of these: it is judged again when any of them comes, and may then wait anew. Until then no
+    sync of anybody else looks at it. Whoever judges commits says so by `Permit.objection`: it returns the reason, and
+    `Permit.waits_for` holds what may change the verdict; empty for a refusal that only a person changes.
+    """
+
+    kind: str
+    what: bytes
+
+
+def record_key(record: bytes) -> Awaited:
+    """Return the key for: something of this record is applied here, a commit or a state (an acceptance in the record)."""
+    return Awaited("record", record)
+
+
+def state_key(record: bytes) -> Awaited:
+    """Return the key for: a state of this record comes from the server above. Commits to the record do not count."""
+    return Awaited("state", record)
+
+
+def commit_key(device: bytes, seq: int) -> Awaited:
+    """Return the key for: this commit is in the log, or its verdict here changes (applied, or refused, after it waited)."""
+    return Awaited("commit", device + seq.to_bytes(8, "big"))
+
+
+def form_key(type: str) -> Awaited:
+    """Return the key for: another form of this record type, or the type itself, is put in force here."""
+    return Awaited("form", hashlib.blake2b(type.encode(errors="replace"), digest_size=16).digest())
+
+
+PERSON = Awaited("person", b"")
+"""The key for: a person releases the commit, or drops it (`quarantine release`, `quarantine drop`); nothing else ends it."""
+
+
 class Server(NamedTuple):
     """A server that this node syncs with; `unsure` while a push's acknowledgement is outstanding.
 
@@ -218,7 +255,9 @@ __all__ = [
     "ABOVE",
     "BELOW",
     "PARTNER",
+    "PERSON",
     "SHARED",
+    "Awaited",
     "Base",
     "Channel",
     "Device",
@@ -230,10 +269,14 @@ __all__ = [
     "Server",
     "State",
     "Value",
+    "commit_key",
     "covers",
+    "form_key",
     "home_unit",
     "named",
+    "record_key",
     "sees",
     "shared_with",
+    "state_key",
     "top_of",
 ]

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from fieldsync.store.numbers import Numbered, NumberReads
+from fieldsync.store.numbers import NumberReads
+from fieldsync.store.quarantine import Quarantine
 
 _COMMIT_ABOUT = ("commit_about", "commit_about_new")
 
@@ -51,7 +52,7 @@ class HeirReads(NumberReads):
         return {row[0]: row[1] for row in found if row}
 
 
-class Heirs(HeirReads, Numbered):
+class Heirs(HeirReads, Quarantine):
     """A transaction's part in what follows a restored or cloned store."""
 
     def succeed(self, old: bytes, new: bytes) -> None:
@@ -60,6 +61,7 @@ class Heirs(HeirReads, Numbered):
             "UPDATE device SET state = 'forked', arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (old,)
         )
         self.set_copy(new, old)
+        self.wake_commits(old)
 
     def set_copy(self, device: bytes, of: bytes, after: int | None = None) -> None:
         """Say that a device goes on for a copied one, behind one of its commits if a server says them again."""
@@ -80,7 +82,8 @@ class Heirs(HeirReads, Numbered):
                 (n, head),
             )
         self.sql("DELETE FROM commit_log WHERE device = ? AND seq > ?", (n, head))
-        self.sql("DELETE FROM refusal WHERE device = ? AND seq > ?", (n, head))
+        for table in ("refusal", "awaited"):
+            self.sql(f"DELETE FROM {table} WHERE device = ? AND seq > ?", (n, head))
         self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (head, chain, n))
 
     def restart_cursors(self, server: bytes) -> None:

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fieldsync import errors
 from fieldsync.store.contract import Grant, Logged, Server
 from fieldsync.store.ledger_reads import SERVER, LedgerReads
-from fieldsync.store.numbers import Numbered
+from fieldsync.store.quarantine import Quarantine
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _MOST_NEW = 32_768
-_MOST_FACTS = 4_096  # characters
 
 
-class Ledger(LedgerReads, Numbered):
+class Ledger(LedgerReads, Quarantine):
     """A transaction's devices, commits and servers."""
 
     # --- this node's own facts ---
@@ -75,7 +73,8 @@ class Ledger(LedgerReads, Numbered):
         self.sql(query, (*told, at, device))
 
     def set_device_state(self, device: bytes, state: str) -> None:
-        """Mark a device as enrolled, revoked or forked."""
+        """Mark a device as enrolled, revoked or forked; what waits for commits of a forked one can be judged without them."""
+        self.wake_commits(device)
         self.sql(f"UPDATE device SET state = ?, arrival = {_NEXT} WHERE id = ?", (state, device))
 
     def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
@@ -123,33 +122,13 @@ class Ledger(LedgerReads, Numbered):
         self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (last.seq, last.chain, n))
         if seal is not None:
             self.sql("UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", (seal, n, last.seq))
+        self.wake_commits(device, commits[0].seq, last.seq)
 
     def gather(self, above: int) -> None:
         """Bring what is known of new commits into the large table, if it is more than this."""
         if self.sql("SELECT count(*) FROM commit_about_new").fetchone()[0] > above:
             self.sql("INSERT INTO commit_about SELECT * FROM commit_about_new")
             self.sql("DELETE FROM commit_about_new")
-
-    def refuse(self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits: bool = False) -> None:
-        """Keep a commit aside: it stays in the log with the reason, and is not applied; `waits` if it may be later."""
-        self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode(), waits)
-
-    def accept(self, device: bytes, seq: int) -> None:
-        """Say that a commit which was kept aside is applied after all."""
-        self._judged(device, seq, "", "{}", False)
-
-    def _judged(self, device: bytes, seq: int, reason: str, facts: str, waits: bool) -> None:
-        if len(facts) > _MOST_FACTS:  # a hostile name of a field, say: it is to fit a frame with others
-            facts = "{}"
-        self.sql(
-            "INSERT OR REPLACE INTO refusal SELECT ?, ?, ?, ?, coalesce(max(arrival), 0) + 1, ? FROM refusal",
-            (self.device_number(device), seq, reason, facts, waits),
-        )
-
-    def judge_as(self, device: bytes, seq: int, code: str, facts: str) -> None:
-        """Take over another server's judgement of a commit."""
-        if [(code, facts)] != [(c, f) for _, _, s, c, f in self.judged(0, device) if s == seq]:
-            self._judged(device, seq, code, facts, False)
 
     # --- servers that this node syncs with ---
 

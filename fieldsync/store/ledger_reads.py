@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from fieldsync.store.contract import Device, Grant, Logged, Server
-from fieldsync.store.numbers import NumberReads
+from fieldsync.store.quarantine import QuarantineReads
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _DEVICE = (
@@ -16,7 +16,7 @@ _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash,
 SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
-class LedgerReads(NumberReads):
+class LedgerReads(QuarantineReads):
     """A transaction's devices, commits and servers, to be read."""
 
     # --- this node's own facts ---
@@ -92,26 +92,6 @@ class LedgerReads(NumberReads):
 
     def _logged(self, row: Sequence[Any]) -> Logged:
         return Logged(self.device_id(row[0]), row[1], row[2], self.author_name(row[3]), *row[4:])
-
-    def waiting(self) -> dict[bytes, list[int]]:
-        """Return the commits (by device) that were kept aside until what they had seen comes."""
-        found: dict[bytes, list[int]] = {}
-        for device, seq in self.sql("SELECT device, seq FROM refusal WHERE waits ORDER BY device, seq"):
-            found.setdefault(self.device_id(device), []).append(seq)
-        return found
-
-    def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
-        """Return (seq, code, facts as JSON) of a device's refused commits behind `after`."""
-        query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
-        return [tuple(row) for row in self.sql(query, (self.known_device(device), after))]
-
-    def judged(self, after: int, device: bytes | None = None) -> list[tuple[int, bytes, int, str, str]]:
-        """Return (arrival, device, seq, code, facts) of the commits (of one device) kept aside, or taken after all, since an arrival."""
-        query = (
-            "SELECT arrival, device, seq, reason, facts FROM refusal WHERE arrival > ?1 AND (?2 IS NULL OR device = ?2)"
-        )
-        found = self.sql(query + " ORDER BY arrival", (after, None if device is None else self.known_device(device)))
-        return [(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
     # --- servers that this node syncs with ---
 

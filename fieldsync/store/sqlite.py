@@ -26,11 +26,11 @@ _READER_CACHE_KIB = 8 * 1024
 _LOOKS = 3  # for damage, where one finds some
 
 
-class ReadTx(RecordReads, LedgerReads, BundleReads, HeirReads, IssueReads, SheetReads, Homes):
+class ReadTx(RecordReads, HeirReads, LedgerReads, BundleReads, IssueReads, SheetReads, Homes):
     """What can be asked within one transaction."""
 
 
-class Tx(Records, Ledger, Bundles, Heirs, Issues, Sheets, ReadTx):
+class Tx(Records, Heirs, Ledger, Bundles, Issues, Sheets, ReadTx):
     """What can be asked and told within one that writes."""
 
 

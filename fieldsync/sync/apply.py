@@ -12,7 +12,18 @@ from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle, trusts_all
 from fieldsync.core.state import State, dots, field_of, merge, register_of
 from fieldsync.store import Tx
-from fieldsync.store.contract import ABOVE, BELOW, LEFT, NOWHERE_ELSE, SHARED, Row, home_unit, top_of
+from fieldsync.store.contract import (
+    ABOVE,
+    BELOW,
+    LEFT,
+    NOWHERE_ELSE,
+    SHARED,
+    Row,
+    home_unit,
+    record_key,
+    state_key,
+    top_of,
+)
 from fieldsync.sync import sharing
 from fieldsync.sync.rules import Rules, TypeRules
 
@@ -84,6 +95,9 @@ def apply(
     rows = {record: row for record, (row, _) in touched.items()}
     if not index:
         sharing.update(tx, rules, rows)
+        tx.wake(map(record_key, rows))
+        if unit is not None:  # they come from the server above
+            tx.wake(map(state_key, known))
     if index:
         tx.unsearched(rows[record].n for record in searched)
     if linked:

@@ -3,14 +3,15 @@
 docs/decisions/0013-forms-travel.md says why this gives the same registers everywhere, whoever learns of them when.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 
 from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
-from fieldsync.sync import aside, sharing
+from fieldsync.store.contract import Row, form_key
+from fieldsync.sync import quarantine, sharing
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node, write_schema
 from fieldsync.sync.permit import AHEAD
@@ -36,7 +37,8 @@ def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
     tx.put(AHEAD, 0)
     if not node.is_laptop:
         sharing.again(tx, rules)
-        aside.again(node, tx)
+        tx.wake(map(form_key, changed))
+        quarantine.judge_due(node, tx, sys.maxsize)
     return changed
 
 

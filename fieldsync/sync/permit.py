@@ -17,7 +17,18 @@ from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
-from fieldsync.store.contract import ABOVE, BELOW, PARTNER, Device, Row, covers
+from fieldsync.store.contract import (
+    ABOVE,
+    BELOW,
+    PARTNER,
+    Device,
+    Row,
+    commit_key,
+    covers,
+    form_key,
+    record_key,
+    state_key,
+)
 from fieldsync.sync import parted, past, sharing
 from fieldsync.sync.node import DECIDERS, WRITERS
 from fieldsync.sync.permit_sharing import JUDGED_WITH, ShareChecks
@@ -42,11 +53,10 @@ class Permit(ShareChecks):
         by_server = any(grant.role == "branch" for grant in device.grants)
         self._family = parted.may_repeat(tx, device, by_server=by_server)
         self._by_server = by_server
-        self.waits = False  # whether the last objection may fall when more comes
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
-        """Return why a commit may not be applied, or None."""
-        self.waits = False
+        """Return why a commit may not be applied, or None; `waits_for` is then what may change that."""
+        self.waits_for = ()
         branch = self._by_server
         try:
             if self._device.state == "revoked":
@@ -84,7 +94,8 @@ class Permit(ShareChecks):
             if commit.type in JUDGED_WITH:
                 self._said.setdefault(commit.record, []).append(commit)
         except errors.FieldsyncError as objection:
-            self.waits = self.waits or isinstance(objection, errors.UnknownType | errors.UnknownField)
+            if isinstance(objection, errors.UnknownType | errors.UnknownField):
+                self.waits_for = (form_key(commit.type),)
             return objection
         return None
 
@@ -96,7 +107,7 @@ class Permit(ShareChecks):
         if commit.record in self._made:
             return self._made[commit.record][0]
         if "_unit" not in commit.fields:
-            self.waits = True
+            self.waits_for = (record_key(commit.record),)
             raise errors.NoRecord(ref=commit.record.hex())
         unit = str(commit.fields["_unit"])
         if not _is_unit(unit):
@@ -123,7 +134,7 @@ class Permit(ShareChecks):
                     continue
                 # what came from another server as a state is known by the registers that say so
                 if row is None or any(register_of(row.state, name).seen.get(device, 0) < seq for name in names):
-                    self.waits = True
+                    self.waits_for = (commit_key(device, seq), state_key(commit.record))
                     raise errors.Gap(device=device.hex(), need=held + 1)
 
     def _over(self, device: bytes) -> bool:

@@ -7,7 +7,7 @@ from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.state import field_of, merge
 from fieldsync.store import Tx
-from fieldsync.store.contract import SHARED, Device, Document, Row, covers, home_unit, shared_with
+from fieldsync.store.contract import SHARED, Awaited, Device, Document, Row, covers, home_unit, record_key, shared_with
 from fieldsync.sync import sharing
 from fieldsync.sync.apply import owner_of, settle_row
 from fieldsync.sync.rules import Rules
@@ -17,7 +17,7 @@ JUDGED_WITH = (sharing.REFERRAL, sharing.CONSENT, sharing.ORGANISATION, "person"
 
 
 class ShareChecks:
-    """One device's commits, as far as sharing goes; `waits`: whether the last objection may fall when more comes."""
+    """One device's commits, as far as sharing goes."""
 
     def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
         self._tx = tx
@@ -26,7 +26,8 @@ class ShareChecks:
         self._known = known
         self._units = cache(lambda n: home_unit(tx.channel(n).unit))
         self._said: dict[bytes, list[Commit]] = {}  # of the records that sharing depends on, in this batch
-        self.waits = False
+        self.waits_for: tuple[Awaited, ...] = ()  # what may change the last objection: see Awaited
+        self._missing: list[bytes] = []  # records that were looked for and are not here
 
     def _check_share(self, commit: Commit) -> None:
         """What is shared needs a consent that stands as far as is known here, or a supervisor's reason to do without."""
@@ -38,9 +39,11 @@ class ShareChecks:
             return
         doc = self._as_it_will_be(commit.record, commit)
         if doc.get(sharing.WITH):
+            self._missing.clear()
             reason = sharing.why_not(self._document, doc, sharing.day_of(stamp.milliseconds(commit.stamp)))
             if reason is not None:
-                self.waits = reason == "unknown"
+                if reason == "unknown":
+                    self.waits_for = tuple(map(record_key, self._missing))
                 raise errors.ConsentNeeded(reason=reason)
 
     def _document(self, record: bytes | None) -> Row | None:
@@ -49,6 +52,8 @@ class ShareChecks:
             return None
         said = self._said.get(record)
         row = self._known.get(record) or self._tx.rows([record]).get(record)
+        if row is None and said is None:
+            self._missing.append(record)
         return row if said is None else self._settled(row, said)
 
     def _settled(self, row: Row | None, commits: list[Commit]) -> Row:

@@ -14,7 +14,7 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
-from fieldsync.sync import acking, aside, budgets, clocks, epochs, hints, parted, relay, serials
+from fieldsync.sync import acking, budgets, clocks, epochs, hints, parted, quarantine, relay, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import FORMS, Node
@@ -136,7 +136,7 @@ class Serving:
         for old, records in self._parted.items():
             parted.cover(self.node, tx, old, records)
         self._parted.clear()
-        aside.again(self.node, tx)
+        quarantine.judge_due(self.node, tx)
 
     def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
@@ -148,7 +148,7 @@ class Serving:
             if reason is None:
                 accepted.append(commits.state_of(one))
             else:
-                tx.refuse(device.id, one.seq, reason, waits=permit.waits)
+                tx.refuse(device.id, one.seq, reason, waits_for=permit.waits_for, at=self.node.clock())
                 self.refused += 1
         self._apply(tx, accepted, known)
 

@@ -17,7 +17,7 @@ from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import Tx
 from fieldsync.store.contract import Grant, Logged, Server, sees
-from fieldsync.sync import aside, budgets, clocks, epochs, forms, hints, letting_go, relay, serials
+from fieldsync.sync import budgets, clocks, epochs, forms, hints, letting_go, quarantine, relay, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, visible
 from fieldsync.sync.node import Node
@@ -286,7 +286,7 @@ class Client:
             if states:
                 tx.mixed(self.server.id, others=True)
             if not node.is_laptop:
-                aside.again(node, tx)
+                quarantine.judge_due(node, tx, sys.maxsize)
                 serials.give(node, tx, applied.rows.values())
         self.tally.states += len(states)
         self.tally.new_conflicts += applied.new_conflicts

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite_utils
 
-LATEST = 1
+LATEST = 2
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     """Apply what this store does not have yet."""
     from sqlite_utils.migrations import Migrations
 
-    from fieldsync.store.migrations import m0001_first
+    from fieldsync.store.migrations import m0001_first, m0002_quarantine
 
     steps = Migrations("fieldsync")
     steps(name="0001_first")(m0001_first.apply)
+    steps(name="0002_quarantine")(m0002_quarantine.apply)
     steps.apply(db)
     db.execute(f"PRAGMA user_version = {LATEST}")

@@ -1,0 +1,116 @@
+"""Quarantined commits: verified, kept in the log and not applied, each with its reason and, where it waits, with what it waits for.
+
+`awaited` is the index from what a commit waits for to the commit: nothing else looks at it until that comes. Then it is due,
+and judged again (sync/quarantine.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.store.contract import Awaited, commit_key
+from fieldsync.store.numbers import Numbered, NumberReads
+
+_MOST_FACTS = 4_096  # characters
+_FINAL, _WAITS, _DUE = 0, 1, 2  # refusal.waits
+_PART = 500  # keys in one statement
+_BY_KEY = "UPDATE refusal SET waits = 2 WHERE waits = 1 AND (device, seq) IN (SELECT device, seq FROM awaited WHERE"
+
+
+class QuarantineReads(NumberReads):
+    """A transaction's quarantined commits, to be read."""
+
+    def waiting(self) -> dict[bytes, list[int]]:
+        """Return the commits (by device) that wait for something, or are due."""
+        return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits ORDER BY device, seq"))
+
+    def due(self, most: int) -> dict[bytes, list[int]]:
+        """Return commits (by device) for which something has come that they waited for, at most so many."""
+        query = "SELECT device, seq FROM refusal WHERE waits = 2 ORDER BY device, seq LIMIT ?"
+        return self._by_device(self.sql(query, (most,)))
+
+    def _by_device(self, found: Iterable[Any]) -> dict[bytes, list[int]]:
+        by_device: dict[bytes, list[int]] = {}
+        for device, seq in found:
+            by_device.setdefault(self.device_id(device), []).append(seq)
+        return by_device
+
+    # --- what is told of them ---
+
+    def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
+        """Return (seq, code, facts as JSON) of a device's quarantined commits behind `after`."""
+        query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
+        return [tuple(row) for row in self.sql(query, (self.known_device(device), after))]
+
+    def judged(self, after: int, device: bytes | None = None) -> list[tuple[int, bytes, int, str, str]]:
+        """Return (arrival, device, seq, code, facts) of the commits (of one device) quarantined, or taken after all, since an arrival."""
+        query, values = "SELECT arrival, device, seq, reason, facts FROM refusal WHERE arrival > ?", [after]
+        if device is not None:
+            query, values = query + " AND device = ?", [after, self.known_device(device)]
+        found: Sequence[Any] = self.sql(query + " ORDER BY arrival", values)
+        return [(arrival, self.device_id(n), *more) for arrival, n, *more in found]
+
+
+class Quarantine(QuarantineReads, Numbered):
+    """A transaction's quarantined commits."""
+
+    def refuse(
+        self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits_for: Iterable[Awaited] = (), at: int = 0
+    ) -> None:
+        """Keep a commit in quarantine: for good, or until one of what it waits for comes; `at`: when (milliseconds), if known."""
+        self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode(), waits_for, at)
+
+    def accept(self, device: bytes, seq: int) -> None:
+        """Say that a commit which was quarantined is applied after all."""
+        self._judged(device, seq, "", "{}")
+
+    def _judged(
+        self, device: bytes, seq: int, reason: str, facts: str, waits_for: Iterable[Awaited] = (), at: int = 0
+    ) -> None:
+        if len(facts) > _MOST_FACTS:  # a hostile name of a field, say: it is to fit a frame with others
+            facts = "{}"
+        n, keys = self.device_number(device), dict.fromkeys(waits_for)
+        known = self.sql("SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?", (n, seq)).fetchone()
+        if known is not None:
+            self.sql("DELETE FROM awaited WHERE device = ? AND seq = ?", (n, seq))
+        self.many("INSERT INTO awaited VALUES (?,?,?,?)", [(one.kind, one.what, n, seq) for one in keys])
+        waits = _WAITS if keys else _FINAL
+        if known is not None and tuple(known) == (reason, facts):  # no news for anybody
+            self.sql("UPDATE refusal SET waits = ? WHERE device = ? AND seq = ?", (waits, n, seq))
+            return
+        self.sql(
+            "INSERT INTO refusal SELECT ?1, ?2, ?3, ?4, coalesce(max(arrival), 0) + 1, ?5, ?6 FROM refusal WHERE true "
+            "ON CONFLICT DO UPDATE SET reason = ?3, facts = ?4, arrival = excluded.arrival, waits = ?5",
+            (n, seq, reason, facts, waits, at or None),
+        )
+        if known is not None and not keys:
+            self.wake([commit_key(device, seq)])
+
+    def judge_as(self, device: bytes, seq: int, code: str, facts: str) -> None:
+        """Take over another server's judgement of a commit."""
+        query = "SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?"
+        known = self.sql(query, (self.device_number(device), seq)).fetchone()
+        if known is None or tuple(known) != (code, facts):
+            self._judged(device, seq, code, facts)
+
+    # --- waiting and due ---
+
+    def wake(self, came: Iterable[Awaited]) -> None:
+        """Say that this has come: the commits that wait for it are due."""
+        by_kind: dict[str, list[bytes]] = {}
+        for one in came:
+            by_kind.setdefault(one.kind, []).append(one.what)
+        for kind, what in by_kind.items():
+            if self.sql("SELECT 1 FROM awaited WHERE kind = ? LIMIT 1", (kind,)).fetchone() is None:
+                continue
+            for start in range(0, len(what), _PART):
+                part = what[start : start + _PART]
+                marks = ",".join("?" * len(part))
+                self.sql(f"{_BY_KEY} kind = ? AND what IN ({marks}))", (kind, *part))
+
+    def wake_commits(self, device: bytes, first: int = 1, last: int = (1 << 63) - 1) -> None:
+        """Say that these commits of a device have come, or will never come."""
+        low, high = commit_key(device, first), commit_key(device, last)
+        self.sql(f"{_BY_KEY} kind = ? AND what BETWEEN ? AND ?)", (low.kind, low.what, high.what))
