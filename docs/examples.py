@@ -373,7 +373,7 @@ def _bundle() -> tuple[bundle.Manifest, list[bytes]]:
     carried = bundle.Carried(AMAL.device, 0, start, 2, head)
     manifest = bundle.Manifest(
         bundle.VERSION, bytes(range(16)), 2, True, AMAL.public, (BASIM.device,), AT, (carried,), (bundle.Earlier(1, AMAL.device, 0, 1),), (), 2, 0,
-        tuple(hashlib.sha256(frame).digest() for frame in frames),
+        tuple(hashlib.sha256(frame).digest() for frame in frames), AT - 3_600_000,
     )  # fmt: skip
     return manifest, frames
 

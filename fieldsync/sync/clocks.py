@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
 from fieldsync.sync.apply import off_heads, settle_row
 from fieldsync.sync.node import Node
@@ -21,6 +21,16 @@ Note = tuple[
 def ahead(theirs: int, ours: int) -> int:
     """Return how far a clock is ahead of ours (milliseconds), within what a database keeps in one number."""
     return max(-_MOST, min(_MOST, theirs - ours))
+
+
+def skew_of_bundle(made: int, heard: int, now: int) -> int:
+    """Return how far off the clock that stamped a bundle is known to be, 0 where nothing is known: its way may have taken weeks.
+
+    `heard`: the newest time that a server had told its sender; one that lies ahead of our own time proves nothing.
+    """
+    if made - now > stamp.TOLERANCE_MS:
+        return ahead(made, now)
+    return ahead(made, heard) if made + stamp.TOLERANCE_MS < heard <= now else 0
 
 
 def note(tx: Tx, fresh: Sequence[Commit], off: int, now: int) -> None:
@@ -57,6 +67,11 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
             changed[row.state.record] = row, set[str]()
     if changed:
         tx.save(changed)
+
+
+def told_by(tx: ReadTx, server: bytes) -> int:
+    """Return the newest time (milliseconds) that a server told this node, 0 if it never did."""
+    return int(tx.get(f"told {server.hex()}") or 0)
 
 
 def sane(last: int, now: int, ahead: int) -> int:

@@ -42,7 +42,9 @@ class Batch(NamedTuple):
 class Serving:
     """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
 
-    def __init__(self, node: Node, device: Device, hello: messages.Hello, codec: Codec) -> None:
+    def __init__(
+        self, node: Node, device: Device, hello: messages.Hello, codec: Codec, *, skew: int | None = None
+    ) -> None:
         if not OLDEST <= hello.protocol <= PROTOCOL:
             raise errors.BadVersion(what="protocol", theirs=hello.protocol, ours=PROTOCOL)
         self.protocol = hello.protocol  # what both sides of this exchange speak
@@ -58,7 +60,8 @@ class Serving:
         self._echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch = b""
         self.reading, self.writing = self._own_transactions()
-        self._off = clocks.ahead(hello.now, node.clock())
+        # how far the sender's clock is ahead, where it is not on the line but `skew` says it
+        self._off = clocks.ahead(hello.now, node.clock()) if skew is None else skew
         self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()

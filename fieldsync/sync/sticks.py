@@ -20,7 +20,7 @@ from fieldsync.crypto.keys import token
 from fieldsync.store import ReadTx
 from fieldsync.store.bundles import SERVERS, Part
 from fieldsync.store.contract import Device, Progress, Server
-from fieldsync.sync import relay
+from fieldsync.sync import clocks, relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally
@@ -63,6 +63,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         since = packed if goes_on else acknowledged
         starts = {id_: chain_at(tx, one, since[id_]) for id_, one in devices.items()}
         number = tx.last_packed(SERVERS) + 1
+        heard = max(clocks.told_by(tx, one.id) for one in servers)
     tally, id_ = Tally(), token(16)
     total = sum(one.head - since[id_] for id_, one in devices.items())
     client = Client(node, server, tally, lambda _what, count: progress(count, total, "writing"))
@@ -82,7 +83,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         to = (server.id, *(one for one in ages if one != server.id))
         return Manifest(
             bundle.VERSION, id_, number, True, node.key.public, to, node.clock(), carried, earlier, (), tally.commits, 0,
-            hashes,
+            hashes, heard,
         )  # fmt: skip
 
     size = _write(node, file, frames(), manifest, list(ages.values()))

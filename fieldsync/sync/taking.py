@@ -12,7 +12,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync import relay
+from fieldsync.sync import clocks, relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
@@ -81,7 +81,8 @@ class Up:
             hello = msgspec.structs.replace(
                 hello, cursors=(), devices=0, refused=0, receipts=0, servers=b"", judged=0, passed=0, clocks=0
             )
-        self._serving = Serving(self._node, self._device, hello, Codec())
+        skew = clocks.skew_of_bundle(self._manifest.made, self._manifest.heard, self._node.clock())
+        self._serving = Serving(self._node, self._device, hello, Codec(), skew=skew)
 
     def look(self, kind: Kind, payload: bytes) -> None:
         """Prove the chain and the seal of the next frame's commits."""
@@ -169,7 +170,7 @@ class Down:
                 raise errors.BadBundle(reason="unknown_sender")
             cursors = {one.unit: tx.cursor(server.id, one.n) for one in tx.channels()}
             self._acked = tx.acknowledged(server.id, node.device)
-            self._told = int(tx.get(f"told {server.id.hex()}") or 0)
+            self._told = clocks.told_by(tx, server.id)
             self._judged = int(tx.get(f"refused {server.id.hex()}") or 0)
         for unit, taken, whole in manifest.cursors:
             ours = cursors.get(unit, (0, 0))

@@ -48,7 +48,8 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     """What a bundle is, signed by the device that packed it (`key` is its public key).
 
     `up`: commits for servers, of which the first in `to` is the one whose cursors the hello tells; else a reply for one device,
-    whose states go on from `cursors` (unit, taken, whole). `made` is the sender's clock in milliseconds.
+    whose states go on from `cursors` (unit, taken, whole). `made` is the sender's clock in milliseconds, `heard` the newest time
+    that any server had told it (0: none, or a program of 0.1 packed it): a clock that stands before that is wrong.
     """
 
     version: int
@@ -64,6 +65,7 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     commits: Count
     states: Count
     frames: tuple[Hash, ...]
+    heard: Count = 0
 
     @property
     def sender(self) -> bytes:

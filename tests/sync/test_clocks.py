@@ -1,9 +1,12 @@
 """Wrong clocks: a laptop years behind or ahead syncs; its ties go to review on every node, and nobody's clock is dragged along."""
 
+from pathlib import Path
+
 import pytest
 
 from fieldsync.core import stamp
-from fieldsync.sync import read, save
+from fieldsync.sync import read, save, sticks
+from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import directly
 from tests.cast import Clock, rows
@@ -87,3 +90,73 @@ def test_nobody_is_dragged_along(people: Cast, off: int) -> None:
     assert mine is not None
     assert noted == [(1, mine.head - 1 if off > 0 else 1)]  # a clock that was behind went on from what it had heard
     assert len(rows(hq)) == 4
+
+
+# --- by stick ---------------------------------------------------------------------------------------------------------
+
+WEEKS = 3 * 7 * 24 * 60 * 60_000
+
+
+def tie_by_stick(people: Cast, folder: Path, *, packing: int = 0, travel: int = 0) -> None:
+    """Basim's edit goes to the headquarters by stick and Amal's, which is concurrent, by line.
+
+    `packing`: how far Basim's clock is ahead when he saves and packs; `travel`: how long the stick is on its way.
+    """
+    hq, amal, basim = people.hq, people.amal, people.basim
+    home = family(amal, "محمد")
+    for node in (amal, basim):
+        directly.sync(node, hq)
+    people.clock.tick(60_000)
+    save.edit(amal, home, Changes(set={LATEST: "host"}))
+    people.clock.tick(60_000)
+    basim.clock = Clock(people.clock.now + packing)
+    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    sticks.pack(basim, folder / "up")
+    people.clock.tick(travel)
+    directly.sync(amal, hq)
+    sticks.unpack(hq, folder / "up")
+    directly.sync(amal, hq)
+
+
+def shown(node: Node) -> list[tuple[list[str], str]]:
+    """Return of each record what is in conflict, and the address shown."""
+    found = (read.show(node, record.hex()) for record in rows(node))
+    return [(one["conflicts"], one["fields"][LATEST]) for one in found]
+
+
+@pytest.mark.parametrize("travel", [0, 11 * 60_000, WEEKS])
+def test_a_stick_may_travel_for_weeks(people: Cast, tmp_path: Path, travel: int) -> None:
+    """Basim's clock is right and his stick takes its time: the tie settles by itself, as it would on the line."""
+    tie_by_stick(people, tmp_path, travel=travel)
+    for node in (people.hq, people.amal):
+        assert shown(node) == [([], "tent")]
+        with node.store.read() as tx:
+            assert tx.clock_notes(0) == []
+
+
+def test_a_clock_a_few_minutes_slow_is_no_wrong_clock(people: Cast, tmp_path: Path) -> None:
+    """Basim packs right after a sync, nine minutes behind the server: within what is allowed on the line, too."""
+    tie_by_stick(people, tmp_path, packing=-9 * 60_000)
+    assert shown(people.hq)[0][0] == []
+
+
+@pytest.mark.parametrize(
+    ("packing", "travel"), [(YEAR, 0), (20 * 60_000, 9 * 60_000), (-3 * YEAR, WEEKS), (-20 * 60_000, 0)]
+)
+def test_a_stick_with_a_wrong_clock_goes_to_review(people: Cast, tmp_path: Path, packing: int, travel: int) -> None:
+    """Stamped after the headquarters' own time, or before the time that Basim had heard at his last sync: a person looks."""
+    tie_by_stick(people, tmp_path, packing=packing, travel=travel)
+    for node in (people.hq, people.amal):
+        assert [conflicts for conflicts, _ in shown(node)] == [[LATEST]]
+
+
+def test_a_servers_wrong_time_accuses_nobody(people: Cast, tmp_path: Path) -> None:
+    """The headquarters' clock was a year ahead when Basim last synced and has been set since: his stick is believed."""
+    people.hq.clock = Clock(people.clock.now + YEAR)
+    directly.sync(people.basim, people.hq)
+    people.hq.clock = people.clock
+    family(people.basim, "محمد")
+    sticks.pack(people.basim, tmp_path / "up")
+    sticks.unpack(people.hq, tmp_path / "up")
+    with people.hq.store.read() as tx:
+        assert tx.clock_notes(0) == []

@@ -155,6 +155,7 @@ def good() -> dict[str, tuple[str, bytes]]:
     }
     made |= {
         "bundle-up": ("what is in a bundle of two commits", _bundle(*_up())),
+        "bundle-heard": ("a bundle whose sender had heard a server's time", _bundle(*_up(), heard=AT - 1)),
         "bundle-branch": ("what is in a branch's bundle", _bundle(*_branch(), key=SERVER)),
         "bundle-down": ("what is in an answer to it", _bundle(*_down(), key=SERVER)),
     }

@@ -91,6 +91,8 @@ def test_bundles_are_read_as_ever(step: int) -> None:
     assert messages.decode(messages.Hello, hello).cursors == (("LAT/JBL", 9, 9),)
     sent = messages.decode(messages.Commits, payload)
     assert (kind, rows.unpack_commits(sent.rows)) == (Kind.COMMITS, frozen.PACKED)
+    manifest, _ = opened(content("bundle-heard"), step)
+    assert manifest == msgspec.structs.replace(frozen._up()[0], heard=frozen.AT - 1)
     manifest, frames = opened(content("bundle-branch"), step)
     assert (manifest, manifest.sender) == (frozen._branch()[0], frozen.SERVER.device)
     assert [kind for kind, _ in frames] == [Kind.HELLO, Kind.PEER, Kind.COMMITS, Kind.PEER]
