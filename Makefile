@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 N ?= 100000
+PARALLEL := -n auto --dist loadfile
+# other versions that run here; a version manager's shim of one that is not installed does not
+OWN := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VERSIONS = $(foreach version,$(filter-out $(OWN),3.11 3.12 3.13 3.14),$(if $(shell python$(version) --version 2>/dev/null),$(version)))
 
 .PHONY: demo test test-long lint bench docs words lock clean
 
@@ -11,10 +15,17 @@ demo: $(READY)
 	$(BIN)/fieldsync demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
 
-test-long: $(READY)
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest
+# everything with more examples, and the quick tests on every other Python that is installed
+test-long: $(READY) $(VERSIONS:%=test-%)
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest --timeout 7200 $(PARALLEL)
+
+test-%: requirements.lock pyproject.toml
+	python$* -m venv --clear $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(VENV)-$*/bin/python -m pytest -m "not long" $(PARALLEL)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -43,7 +54,7 @@ $(READY): requirements.lock pyproject.toml
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --group dev --no-annotate --no-header \
-		--no-emit-index-url --quiet pyproject.toml --output-file requirements.lock
+		--no-emit-index-url --generate-hashes --quiet pyproject.toml --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ WORDS = {
     "unexpected": "A fault in fieldsync itself ({where}); nothing saved before is lost.",
     "unexpected!": "Please report it. FIELDSYNC_DEBUG=1 shows the details.",
     "store_unavailable": "The store cannot be used just now; nothing was changed.",
+    "store_unavailable!": "Look what else uses this computer's disk, then do it again.",
     "store_busy": "Another program is using the store; nothing was changed.",
     "store_busy!": "Wait until it has finished, or end it, then do it again.",
     "store_read_only": "The store is on a disk or in a folder that cannot be written to; nothing was changed.",

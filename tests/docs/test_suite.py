@@ -1,0 +1,28 @@
+"""The suite itself: it ends, whatever happens, and it does not depend on how it was started."""
+
+import subprocess
+import sys
+
+from tests.cast import ROOT
+
+_IGNORED = """
+import signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from tests import conftest
+conftest.pytest_configure()
+shown = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"]
+subprocess.run(shown, check=True, timeout=30)
+"""
+
+
+def test_ctrl_c_reaches_commands_where_the_suite_is_a_background_job() -> None:
+    """A script's background job ignores SIGINT, and so would every command that it starts: the suite sets it anew."""
+    done = subprocess.run(
+        [sys.executable, "-c", _IGNORED], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "True\n"
+
+
+def test_every_test_has_an_end(pytestconfig: object) -> None:
+    """No test waits for ever: each has a limit, under which the slowest stays by far."""
+    assert 0 < float(pytestconfig.getini("timeout")) <= 600  # type: ignore[attr-defined]
