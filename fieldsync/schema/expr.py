@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
-from fieldsync.schema import arithmetic, functions, related
+from fieldsync.schema import arithmetic, evaluation, functions, related
 from fieldsync.schema.functions import number
 
 Doc = Mapping[str, object]
@@ -70,27 +70,36 @@ class Expr:
         names: frozenset[str],
         answers: frozenset[tuple[str, str]],
         asks: tuple[related.Ask, ...] = (),
+        patterns: tuple[tuple[str, int], ...] = (),
     ) -> None:
         self.text = text
         self.names = names
         self.asks = asks  # what it asks of other records
+        self.patterns = patterns  # of `regex`, as they are written, each with its place
         self.answers = answers  # (field, code) pairs that are compared, to find misspelt codes
         self._node = node
 
     def value(self, doc: Doc, today: str) -> object:
-        """The value for a record's fields on the day `today` (YYYY-MM-DD); None when unknown."""
-        return self._node(doc, today)
+        """The value for a record's fields on the day `today` (YYYY-MM-DD); None when unknown, or too much work."""
+        if not self.asks or evaluation.begun():
+            return self._node(doc, today)
+        with evaluation.limited():
+            try:
+                return self._node(doc, today)
+            except evaluation.TooManySteps:
+                return None
 
     def holds(self, doc: Doc, today: str) -> bool:
         """Whether it is true for the record."""
-        return truth(self._node(doc, today))
+        return truth(self.value(doc, today))
 
 
 def compile(text: str) -> Expr:
     """The expression of a text; raises ExpressionError."""
     parser = _Parser(text)
     node = parser.whole()
-    return Expr(text, node, frozenset(parser.names), frozenset(parser.answers), tuple(parser.asks))
+    names, answers = frozenset(parser.names), frozenset(parser.answers)
+    return Expr(text, node, names, answers, tuple(parser.asks), tuple(parser.patterns))
 
 
 def truth(value: object) -> bool:
@@ -141,6 +150,7 @@ class _Parser:
         self.names: set[str] = set()
         self.answers: set[tuple[str, str]] = set()
         self.asks: list[related.Ask] = []
+        self.patterns: list[tuple[str, int]] = []
         self._tokens = _tokens(text)
         self._next = 0
         self._depth = 0
@@ -268,6 +278,8 @@ class _Parser:
             raise self._fault("arguments")
         if name == "selected":
             self._note_answer(*(self._tokens[begin:end] for begin, end in spans))
+        if name == "regex" and spans[1][1] - spans[1][0] == 1 and self._tokens[spans[1][0]][0] == "text":
+            self.patterns.append(self._tokens[spans[1][0]][1:])
         return _function(name, given)
 
     def _over_others(self, name: str) -> bool:
@@ -289,12 +301,14 @@ class _Parser:
             self._need_word("by")
             by = self._peek()[1]
             self._next += 1
+        begin = self._next
         if name != "of" and self._take("where"):
             where = self._any()
+        cost = self._next - begin
         if self.asks:
             raise self._fault("too_deep")
         self._need(")")
-        ask = related.Ask(name, of, field, by, frozenset(self.names), frozenset(self.answers))
+        ask = related.Ask(name, of, field, by, frozenset(self.names), frozenset(self.answers), cost)
         self.names, self.answers, self.asks = outer
         self.asks.append(ask)
         return related.node(ask, lambda doc, today: where is None or truth(where(doc, today)))

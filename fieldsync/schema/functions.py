@@ -5,13 +5,13 @@ import re
 from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
+
+from fieldsync.schema import patterns
 
 Value = object
 Function = Callable[[Sequence[Value]], Value]
 
 LONGEST = 1_000  # characters of a text that is looked through
-MAX_PATTERN = 300
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FORMS = {"Y": "%Y", "y": "%y", "m": "%m", "n": "%m", "d": "%d", "e": "%d", "b": "%b", "a": "%a"}
 
@@ -71,17 +71,9 @@ def _coalesce(given: Sequence[Value]) -> Value:
     return next((value for value in given if not _nothing(value)), None)
 
 
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(pattern) if len(pattern) <= MAX_PATTERN else None
-    except (re.error, OverflowError, RecursionError):
-        return None
-
-
 def _regex(given: Sequence[Value]) -> Value:
-    pattern = _compiled(text(given[1]))
-    return pattern is not None and pattern.fullmatch(text(given[0])[:LONGEST]) is not None
+    match = patterns.matcher(text(given[1]))
+    return match is not None and match(text(given[0])[:LONGEST])
 
 
 def _int(given: Sequence[Value]) -> Value:

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from fieldsync import errors
 from fieldsync.core.lifecycle import APPROVAL, Lifecycle
@@ -20,6 +21,8 @@ from fieldsync.schema.text import NAME, TEXT_LABEL, File, Table
 CHOICES = "choices.toml"
 PUBLISHED = "published.toml"  # written by `schema publish`: how often the forms were published
 CODE = re.compile(r"[a-z0-9][a-z0-9_]{0,47}")
+# What 0.1 took: nothing runs away with it, a pattern that cannot be used is not asked, a circle is unknown.
+_TAKEN_ONCE = frozenset({"bad_pattern", "formula_circle"})
 # Names that a record, its JSON or the store's tables have already.
 RESERVED_FIELDS = frozenset(
     {"id", "code", "type", "unit", "created", "updated", "deleted", "conflicts", "unsent", "fields"}
@@ -86,6 +89,7 @@ _STATE_KEYS: dict[str, type | tuple[type, ...]] = {
     "retired": bool,
 }
 
+Fault = dict[str, Any]
 Roles = dict[str, tuple[str, ...]]  # of a field, see model.Field.by
 
 
@@ -116,16 +120,22 @@ def load_folder(folder: Path) -> Schema:
     return load_texts(read_folder(folder))
 
 
-def load_texts(texts: Mapping[str, str]) -> Schema:
-    """The schema of {file name: text}; raises SchemaFaults with everything that is wrong."""
+def load_texts(texts: Mapping[str, str], *, published: bool = False) -> Schema:
+    """The schema of {file name: text}; raises SchemaFaults with everything that is wrong.
+
+    What was `published` by an older release may have what is refused today in new forms.
+    """
     # how often they were published makes no other forms of them
-    return _load(
+    types, faults = _load(
         frozenset((name, text) for name, text in texts.items() if name != PUBLISHED or File(name, text).faults)
     )
+    if wrong := [fault for fault in faults if not (published and fault["code"] in _TAKEN_ONCE)]:
+        raise errors.SchemaFaults(faults=wrong)
+    return types
 
 
 @lru_cache(maxsize=4)  # whoever puts forms in force has just compared them
-def _load(texts: frozenset[tuple[str, str]]) -> Schema:
+def _load(texts: frozenset[tuple[str, str]]) -> tuple[Schema, list[Fault]]:
     files = {name: File(name, text) for name, text in sorted(texts)}
     shared = _shared_choices(files[CHOICES]) if CHOICES in files else {}
     types: dict[str, Type] = {}
@@ -136,10 +146,8 @@ def _load(texts: frozenset[tuple[str, str]]) -> Schema:
     for name, kind in types.items():
         rules.check(kind, types, files[f"{name}.toml"].fault)
     faults = [fault for file in files.values() for fault in file.faults]
-    if faults:
-        faults.sort(key=lambda fault: (str(fault["file"]), fault["line"]))
-        raise errors.SchemaFaults(faults=faults)
-    return make(types)
+    faults.sort(key=lambda fault: (str(fault["file"]), fault["line"]))
+    return make(types), faults
 
 
 def number(texts: Mapping[str, str]) -> int:

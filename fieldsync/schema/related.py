@@ -10,6 +10,7 @@ there is none, as in sync and in a rule's check, nothing is known of others and 
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
+from fieldsync.schema import evaluation
 from fieldsync.schema.functions import number
 from fieldsync.schema.model import Type
 
@@ -27,6 +28,7 @@ class Ask(NamedTuple):
     by: str
     names: frozenset[str]  # the other record's fields that `where` names
     answers: frozenset[tuple[str, str]]
+    cost: int = 0  # steps that `where` takes for each record
 
 
 class Finder(Protocol):
@@ -55,9 +57,14 @@ def node(ask: Ask, holds: Callable[[Doc, str], bool]) -> Callable[[Doc, str], ob
         if finder is None:
             return None
         if ask.function == "of":
+            evaluation.spend(evaluation.RECORD)
             found = finder.named(doc.get(ask.of))
             return None if found is None else found.get(ask.field)
-        chosen = [child for child in finder.children(ask.of) if holds(child, today)]
+        chosen: list[Doc] = []
+        for child in finder.children(ask.of):
+            evaluation.spend(evaluation.RECORD + ask.cost)
+            if holds(child, today):
+                chosen.append(child)
         if ask.function == "count":
             return len({str(child[ask.field]) for child in chosen if child.get(ask.field)} if ask.field else chosen)
         if ask.function == "sum":

@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.schema import expr, related
+from fieldsync.schema import expr, patterns, related
 from fieldsync.schema.model import MERGES, TYPES, Field, Type
 
 ROLES = ("caseworker", "supervisor", "admin", "partner")  # who writes records
 REQUIRED = ("always", "optional", "when")
 EXPRESSIONS = ("when", "relevant", "rule", "warn", "formula", "filter")
-MAX_PATTERN = 300
 HASHTAG = r"#[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)*"
 MAX_SENSITIVITY = 4
 LISTED_SENSITIVITY = 2  # what is more sensitive stands in no list and no search index
@@ -42,6 +42,7 @@ def check(kind: Type, types: Mapping[str, Type], report: Report) -> None:
     for field in kind.fields.values():
         _check_field(kind, field, types, report)
         _check_expressions(kind, field, types, report)
+    _check_circles(kind, report)
     _check_lifecycle(kind, report)
     _check_owner(kind, types, report)
     _check_due(kind, types, report)
@@ -160,11 +161,9 @@ def _check_limits(field: Field, report: Report) -> None:
     if field.hxl and not re.fullmatch(HASHTAG, field.hxl):
         report((*path, "hxl"), "bad_hashtag")
     try:
-        re.compile(field.pattern)
-    except (re.error, OverflowError, RecursionError):
-        report((*path, "pattern"), "bad_pattern")
-    if len(field.pattern) > MAX_PATTERN:
-        report((*path, "pattern"), "bad_pattern")
+        patterns.compiled(field.pattern)
+    except patterns.BadPattern as fault:
+        report((*path, "pattern"), "bad_pattern", at=fault.at + 1)
 
 
 def _check_expressions(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
@@ -172,6 +171,26 @@ def _check_expressions(kind: Type, field: Field, types: Mapping[str, Type], repo
         if text := getattr(field, key):
             _check_expression(kind, ("fields", field.name, key), text, report)
             _check_asks(kind, ("fields", field.name, key), text, types, report)
+
+
+def _check_circles(kind: Type, report: Report) -> None:
+    """No derived field may rest on itself, by whichever others."""
+    rests: dict[str, frozenset[str]] = {}
+    for field in kind.fields.values():
+        if field.formula:
+            with suppress(expr.ExpressionError):  # reported already
+                rests[field.name] = expr.compile(field.formula).names
+    for name, names in rests.items():
+        met: set[str] = set()
+        ahead = list(names)
+        while ahead:
+            one = ahead.pop()
+            if one == name:
+                report(("fields", name, "formula"), "formula_circle", field=name)
+                break
+            if one not in met:
+                met.add(one)
+                ahead.extend(rests.get(one, ()))
 
 
 def _check_asks(kind: Type, path: tuple[str, ...], text: str, types: Mapping[str, Type], report: Report) -> None:
@@ -214,6 +233,11 @@ def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: Repo
     except expr.ExpressionError as error:
         report(path, "bad_expression", reason=error.reason, at=error.at)
         return
+    for pattern, at in compiled.patterns:
+        try:
+            patterns.compiled(pattern)
+        except patterns.BadPattern as fault:
+            report(path, "bad_pattern", at=at + fault.at + 2)
     marks = _marks(kind.fields[path[1]]) if path[-1] == "filter" else set()
     for name in sorted(compiled.names - kind.fields.keys() - marks):
         report(path, "unknown_field", field=name, known=list(kind.fields))

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from fieldsync import errors
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.schema import expr, papers, related
+from fieldsync.schema import evaluation, expr, papers, related
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.values import Normaliser, normaliser
 
@@ -58,11 +58,11 @@ class _Plan:
         touching: dict[str, list[tuple[str, expr.Expr | _Offer]]] = {}
         judged: list[tuple[str, expr.Expr | _Offer]] = [*self.rules, *self.offers.items()]
         for name, rule in judged:
-            for touched in self._sources(rule.names | {name}):
+            for touched in self.sources(rule.names | {name}):
                 touching.setdefault(touched, []).append((name, rule))
         self.touching = touching
 
-    def _sources(self, names: frozenset[str]) -> set[str]:
+    def sources(self, names: frozenset[str]) -> set[str]:
         """The fields whose change may change what these say: derived ones change with what they are made of."""
         found: set[str] = set()
         ahead = list(names)
@@ -196,22 +196,29 @@ def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
 def derive(kind: Type, doc: Doc, today: str, finder: related.Finder | None = None) -> dict[str, object]:
     """The derived fields that follow from the record, and with a finder from others; those unknown for now are left out.
 
-    One may rest on another that stands above it in the form.
+    One may rest on another that stands above it in the form. What takes too much work is left out, too.
     """
     found: dict[str, object] = {}
+    whole = not evaluation.begun()  # else somebody else's formula asks for this record
     if finder is not None:
         doc = {**doc, related.FINDER: finder}
-    for name, formula in _plan(kind).formulas.items():
-        value = formula.value({**doc, **found} if found else doc, today)
-        if value not in (None, ""):
-            found[name] = value
+    with evaluation.limited():
+        for name, formula in _plan(kind).formulas.items():
+            try:
+                value = formula.value({**doc, **found} if found else doc, today)
+            except evaluation.TooManySteps:
+                if whole:
+                    continue
+                raise
+            if value not in (None, ""):
+                found[name] = value
     return found
 
 
 def asks_others(kind: Type, name: str) -> bool:
     """Say whether a derived field rests on other records, by itself or by another that it rests on."""
-    formula = _plan(kind).formulas.get(name)
-    return formula is not None and (bool(formula.asks) or any(asks_others(kind, one) for one in formula.names - {name}))
+    plan = _plan(kind)
+    return any(plan.formulas[one].asks for one in plan.sources(frozenset({name})) if one in plan.formulas)
 
 
 def offered(kind: Type, field: Field, doc: Doc, today: str) -> list[Choice]:

@@ -14,7 +14,7 @@ from unicodedata import is_normalized
 from uuid import UUID
 
 from fieldsync import errors
-from fieldsync.schema import papers
+from fieldsync.schema import papers, patterns
 from fieldsync.schema.cleaning import clean, loose, plain_digits
 from fieldsync.schema.model import Field
 from fieldsync.schema.phones import international, plain
@@ -73,7 +73,7 @@ def _text(field: Field) -> Normaliser:
     high = int(field.max) if isinstance(field.max, int | float) else 0
     high = high or (NOTE_LIMIT if lines else TEXT_LIMIT)
     raw = 4 * high + 100  # so that no huge text is walked through
-    match = re.compile(field.pattern).fullmatch if field.pattern else None
+    match = patterns.matcher(field.pattern) if field.pattern else None
 
     def text(value: object) -> object:
         if value is None:
@@ -92,7 +92,7 @@ def _text(field: Field) -> Normaliser:
             raise _illegal(field, "too_long", max=high)
         if len(value) < low:
             raise _illegal(field, "too_short", min=low)
-        if match is not None and match(value) is None:
+        if match is not None and not match(value):
             raise _illegal(field, "pattern")
         return value
 

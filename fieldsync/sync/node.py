@@ -232,7 +232,7 @@ def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
     """Keep a schema's texts, and itself compiled, with a view per record type."""
     from fieldsync.store import views
 
-    schema = load.load_texts(texts)
+    schema = load.load_texts(texts, published=True)
     compiled = model.encode(schema)
     forms = mark(texts)
     tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))

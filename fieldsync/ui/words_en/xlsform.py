@@ -26,6 +26,8 @@ WORDS = {
     "form_why_unknown_value": "it is none of those known here, or does not fit",
     "form_why_question": "what a person answers is not computed here",
     "form_why_language": "Arabic and English are carried, not {what}",
+    "form_why_bad_pattern": "its regular expression is not valid, or cannot run in linear time",
+    "form_why_formula_circle": "it is computed from itself, by way of other questions",
     "form_why_unfit": "the forms here cannot have it ({what})",
     "form_written": "Written to {out}: {types}. Read the files; then: fieldsync schema check {out}",
     "usage.no_pyxform": "Reading XLSForms takes pyxform, which is not installed.",
