@@ -3,7 +3,7 @@
 FieldsyncError                      exit  status
 ├── Fault (ours)                      1     500   DiskFull, Unexpected
 ├── Usage                             2     400
-├── BadInput                          3     422   UnknownType, UnknownField, IllegalValue, IllegalStep, Incomplete,
+├── BadInput                          3     422   UnknownType, UnknownField, UnknownForm, IllegalValue, IllegalStep, Incomplete,
 │                                                 RetiredType, BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap,
 │                                                 BelongsTo, NeedsBundle, ReportFault
 ├── Locked                            4     401   WrongPassphrase, NoSecret
@@ -89,6 +89,12 @@ class UnknownField(BadInput):
     """No such field; facts: type, field, known."""
 
     code = "unknown_field"
+
+
+class UnknownForm(BadInput):
+    """A commit made under a form that is not here yet; facts: type, form, ours."""
+
+    code = "unknown_form"
 
 
 class RetiredType(BadInput):

@@ -16,7 +16,7 @@ from fieldsync.sync import epochs, invites
 from fieldsync.sync import node as nodes
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import ROLES, Node
-from fieldsync.sync.permit import UNIT
+from fieldsync.sync.permit_values import UNIT
 
 HOURS = 72
 _HOUR_MS = 3_600_000

@@ -171,6 +171,11 @@ def form_key(type: str) -> Awaited:
     return Awaited("form", hashlib.blake2b(type.encode(errors="replace"), digest_size=16).digest())
 
 
+def device_key(device: bytes) -> Awaited:
+    """Return the key for: what this device may do has changed here, it was approved, say (whoever changes it wakes this)."""
+    return Awaited("device", device)
+
+
 PERSON = Awaited("person", b"")
 """The key for: a person releases the commit, or drops it (`quarantine release`, `quarantine drop`); nothing else ends it."""
 
@@ -271,6 +276,7 @@ __all__ = [
     "Value",
     "commit_key",
     "covers",
+    "device_key",
     "form_key",
     "home_unit",
     "named",

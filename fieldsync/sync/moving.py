@@ -10,7 +10,7 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import ABOVE, Row, covers, home_unit
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
-from fieldsync.sync.permit import UNIT
+from fieldsync.sync.permit_values import UNIT
 from fieldsync.sync.read import uuid_text
 from fieldsync.sync.save import commit_drafts, draft_edit, shown_head, unit_of, units_of
 

@@ -1,21 +1,14 @@
 """Who may write what, checked by a server for each commit: unit, role, form. What may not is kept aside, and said why."""
 
-import re
 import uuid
-from collections.abc import Callable, Mapping
-from functools import cache, lru_cache, partial
+from collections.abc import Mapping
+from functools import cache
 
 from fieldsync import errors
-from fieldsync.core import codes
 from fieldsync.core.commit import Commit, decode
-from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.names import same
-from fieldsync.core.register import Value
-from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
+from fieldsync.core.settle import REOPENED, candidates, unpacked
 from fieldsync.core.state import field_of, register_of
-from fieldsync.schema import steps, validate
-from fieldsync.schema.model import Field
-from fieldsync.schema.values import Normaliser
 from fieldsync.store import Tx
 from fieldsync.store.contract import (
     ABOVE,
@@ -29,30 +22,25 @@ from fieldsync.store.contract import (
     record_key,
     state_key,
 )
-from fieldsync.sync import parted, past, sharing
+from fieldsync.sync import parted, sharing
 from fieldsync.sync.node import DECIDERS, WRITERS
-from fieldsync.sync.permit_sharing import JUDGED_WITH, ShareChecks
+from fieldsync.sync.permit_sharing import JUDGED_WITH
+from fieldsync.sync.permit_values import ValueChecks, is_id, is_unit
 from fieldsync.sync.relay import UPSTREAM
 from fieldsync.sync.rules import Rules
 
-AHEAD = "ahead"  # set when values of newer forms than ours were taken, as they came
-UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
+AHEAD = "ahead"  # set when values of newer forms than ours may be here, in states from above, say
 
 
-class Permit(ShareChecks):
+class Permit(ValueChecks):
     """Judges one device's commits against what it was granted and what the records are."""
 
     def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
         super().__init__(tx, rules, device, known)
         self._head = cache(tx.head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
-        self._written: dict[
-            tuple[bytes, str], Value
-        ] = {}  # values that this batch wrote and the records do not show yet
         self._branch = tx.get(UPSTREAM) is not None
-        by_server = any(grant.role == "branch" for grant in device.grants)
-        self._family = parted.may_repeat(tx, device, by_server=by_server)
-        self._by_server = by_server
+        self._family = parted.may_repeat(tx, device, by_server=self._by_server)
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit may not be applied, or None; `waits_for` is then what may change that."""
@@ -82,7 +70,7 @@ class Permit(ShareChecks):
                 return errors.RoleRefused(role=grant.role, needs=list(WRITERS))
             self._check_type(commit)
             self._check_seen(commit)
-            said = self._check_fields(commit)
+            said = self._check_fields(commit, grant.role)
             if not branch:
                 self._check_steps(commit, grant.role)
             commit = self._rules.of(commit.type).today(commit)
@@ -110,7 +98,7 @@ class Permit(ShareChecks):
             self.waits_for = (record_key(commit.record),)
             raise errors.NoRecord(ref=commit.record.hex())
         unit = str(commit.fields["_unit"])
-        if not _is_unit(unit):
+        if not is_unit(unit):
             raise errors.IllegalValue(type=commit.type, field="_unit", reason="pattern")
         return unit
 
@@ -161,15 +149,15 @@ class Permit(ShareChecks):
         for one in [unpacked(head).value for head in again] if isinstance(again, list) else [unit]:
             if one is None or (isinstance(one, str) and self._known_unit(one)):
                 continue
-            if self._branch and isinstance(one, str) and _is_unit(one):
+            if self._branch and isinstance(one, str) and is_unit(one):
                 continue  # a branch does not know all units; the server above does
-            if not isinstance(one, str) or not _is_unit(one) or covers(self._device.grants, one) is None:
+            if not isinstance(one, str) or not is_unit(one) or covers(self._device.grants, one) is None:
                 raise errors.UnitRefused(unit=str(one))
         fields = commit.fields
         named = [fields.get(self._rules.of(commit.type).belongs_to or ""), fields.get("_same_as")]
         named += [name.partition("/")[2] for name in fields if field_of(name) == "_not_same"]
         above = self._rules.of(commit.type).above  # whom it belongs to may be words there
-        for owner in (one for one in named if isinstance(one, str) and (not above or _is_id(one))):
+        for owner in (one for one in named if isinstance(one, str) and (not above or is_id(one))):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
                 if covers(self._device.grants, self._units(channel)) is None:
                     row = self._tx.rows([record])[record]
@@ -187,7 +175,7 @@ class Permit(ShareChecks):
             raise errors.NoRecord(ref=commit.record.hex())
         self._check_type(commit)
         self._check_seen(commit)
-        if self._check_fields(commit) or self._decides(commit):
+        if self._check_fields(commit, PARTNER) or self._decides(commit):
             raise errors.RoleRefused(role=PARTNER, needs=list(DECIDERS))
         self._check_steps(commit, PARTNER)
         if row is None:
@@ -237,157 +225,9 @@ class Permit(ShareChecks):
         ]
         return any(not same(one.fields[name], last[0].fields[name]) for one in last[1:])
 
-    def _check_fields(self, commit: Commit) -> bool:
-        """Check the values against the form, and return whether a decision is among them."""
-        kind = self._rules.schema.type(commit.type)
-        newer = commit.form > kind.version  # than our form: its values are kept as they are
-        rules = self._rules.of(commit.type)
-        if newer:
-            self._tx.put(AHEAD, 1)
-        elif commit.form < kind.version:  # what was legal under its own form stays so
-            rules = self._rules.older(commit.type, commit.form, partial(past.forms, self._tx))
-            kind = rules.type or kind
-        checks = rules.checks
-        decision = False
-        for name, value in commit.fields.items():
-            check = checks.get(name)
-            if isinstance(value, dict) and REOPENED in value:
-                decision = True  # or rather its undoing
-                if not _are_heads(value[REOPENED]):
-                    raise errors.IllegalValue(type=commit.type, field=name, reason="system")
-            elif check is not None:
-                if value is not None and not newer:
-                    self._check_plain(commit, check, name, value)
-            elif name.startswith("_"):
-                _check_system(commit, name, value)
-                decision = decision or field_of(name) in _DECISIONS
-            elif not newer:
-                _check_member(commit, kind.field(field_of(name)), name, value, by_server=self._by_server)
-        return decision
-
-    def _check_steps(self, commit: Commit, role: str) -> None:
-        """A step must lead on from a value that it had seen, and some take a role; those of a newer form are not known."""
-        kind = self._rules.schema.type(commit.type)
-        if commit.form > kind.version:
-            return
-        for name in self._rules.of(commit.type).guarded.intersection(commit.fields):
-            new, field, place = commit.fields[name], kind.fields[name], (commit.record, name)
-            if isinstance(new, dict):
-                continue  # a decision's undoing: that is for deciders anyway
-            if field.merge == "server":
-                raise errors.RoleRefused(role=role, needs=["branch"])
-            row = self._known.get(commit.record)
-            heads = register_of(row.state, name).heads if row is not None else ()
-            seen = dict(next((pairs for names, pairs in commit.context if name in names), ()))
-            before = [h.value for h in heads if h.seq <= seen.get(h.device, 0)]
-            if place in self._written:
-                before = [self._written[place]]
-            elif not before:
-                before = [h.value for h in heads]  # it says nothing of what it followed
-            elif field.type == "state" and kind.lifecycle is not None and role not in DECIDERS:
-                self._check_step(commit, kind.lifecycle, before, new)
-            steps.allow(field, new, before, role)
-            self._written[place] = new
-
-    def _check_step(self, commit: Commit, lifecycle: Lifecycle, before: list[Value], new: Value) -> None:
-        if not any(lifecycle.allows(None if old is None else str(old), str(new)) for old in before):
-            old = str(before[0])
-            raise errors.IllegalStep(type=commit.type, old=old, new=str(new), allowed=list(lifecycle.after(old)))
-
-    def _check_plain(self, commit: Commit, check: Normaliser, name: str, value: object) -> None:
-        try:
-            normal = check(value) == value
-        except errors.FieldsyncError:
-            if not self._held(commit, name, value):
-                raise
-        else:
-            if not normal and not self._held(commit, name, value):
-                raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
-
-    def _held(self, commit: Commit, name: str, value: object) -> bool:
-        """Say whether the record shows this value already: a person may decide for what an older form allowed."""
-        row = self._known.get(commit.record)
-        if row is None or not commit.context:
-            return False
-        name = self._rules.of(commit.type).present(name)
-        return any(
-            type(head.value) is type(value) and head.value == value for head in register_of(row.state, name).heads
-        )
-
 
 def _id(commit: Commit, owner: str) -> bytes:
     try:
         return uuid.UUID(owner).bytes
     except ValueError as fault:
         raise errors.IllegalValue(type=commit.type, field="_owner", reason="not_ref") from fault
-
-
-def _check_member(commit: Commit, spec: Field, name: str, value: object, *, by_server: bool) -> None:
-    """A set in a first commit is a list of members; otherwise sets, tallies and logs have a register for each part.
-
-    A server also says again the parts of devices that were copied.
-    """
-    part = name.partition("/")[2]
-    if spec.kind == "set" and isinstance(value, list) and not part:
-        sound = (
-            "_code" in commit.fields
-            and not commit.context
-            and all(validate.check_member(spec, one) == one for one in value)
-        )
-    elif spec.kind == "set":
-        sound = isinstance(value, bool) and validate.check_member(spec, part) == part
-    elif spec.kind == "tally":
-        sound = (part == commit.device.hex() or by_server) and type(value) is int
-    else:
-        own = part.startswith(commit.device.hex()[:8]) or by_server
-        sound = spec.kind == "log" and own and isinstance(value, str)
-    if not sound:
-        raise errors.IllegalValue(type=commit.type, field=spec.name, reason="not_normal")
-
-
-def _check_system(commit: Commit, name: str, value: object) -> None:
-    check = _SYSTEM.get(name) or _SYSTEM.get(field_of(name) + "/")
-    whole = isinstance(value, list) and "_code" not in commit.fields  # a set as a list is a first commit's only
-    if check is None or whole or not check(value):
-        raise errors.IllegalValue(type=commit.type, field=name, reason="system")
-
-
-@lru_cache(maxsize=4_096)
-def _is_unit(value: object) -> bool:
-    return isinstance(value, str) and UNIT.fullmatch(value) is not None
-
-
-def _is_deletion(value: object) -> bool:
-    match value:
-        case {"reason": str(), "saw": dict(saw)}:
-            return all(type(seq) is int for seq in saw.values())
-    return False
-
-
-def _is_id(value: object) -> bool:
-    try:
-        return isinstance(value, str) and str(uuid.UUID(value)) == value
-    except ValueError:
-        return False
-
-
-def _are_heads(value: object) -> bool:
-    try:
-        return isinstance(value, list) and all(map(unpacked, value))
-    except ValueError:
-        return False
-
-
-_DECISIONS = (DECIDED, "_same_as", "_not_same")  # only those who decide reviews may write these
-_SYSTEM: dict[str, Callable[[object], bool]] = {
-    "_unit": lambda value: isinstance(value, str) and _is_unit(value),
-    "_code": lambda value: isinstance(value, str) and codes.split(value) is not None,
-    "_deleted": lambda value: value is None or _is_deletion(value),
-    "_same_as": lambda value: value is None or _is_id(value),
-    "_not_same/": lambda value: isinstance(value, bool),
-    "_shared/": lambda value: isinstance(value, bool),
-    "_shared": lambda value: isinstance(value, list) and all(map(_is_unit, value)),
-    "_shares/": lambda value: isinstance(value, bool),
-    "_shares": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
-    DECIDED + "/": lambda value: value is None or (isinstance(value, dict) and _are_heads(value.get("heads"))),
-}

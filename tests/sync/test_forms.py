@@ -363,7 +363,8 @@ def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_pa
         people.amal, record.hex(), Changes(set={book.questions[0].name: "newer", book.questions[-1].name: "more"})
     )
     tally = directly.sync(people.amal, people.hq)
-    assert (tally.refused, tally.differing) == (0, [])
+    assert (tally.refused, tally.differing) == (1, [])
+    assert [one["code"] for one in read.status(people.amal)["refused"]] == ["unknown_form"]  # it waits there
     assert people.amal.forms[:4] == (9).to_bytes(4, "big")
     with people.hq.store.write() as tx:
         forms.take_over(people.hq, tx, book.texts() | {"published.toml": "number = 9\n"})
@@ -371,4 +372,5 @@ def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_pa
     assert directly.differing(people.amal, people.hq) == []
     assert rows(people.hq)[record].doc == rows(people.amal)[record].doc
     assert rows(people.hq)[record].doc[book.questions[0].name] == "newer"
+    assert read.status(people.amal)["refused"] == []
     assert check(people.hq)["faults"] == []

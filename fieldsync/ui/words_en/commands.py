@@ -122,6 +122,7 @@ WORDS = {
     "commit_refused_next": "It is safe on this laptop and nothing waits behind it. Write it anew as it should be, or tell your office.",
     "aside.other": "{code}",
     "aside.unknown_type": "its form has no type {type} there; it will be taken once it does",
+    "aside.unknown_form": "it was filled in on form {form} of {type_label}, which is not there yet; it is judged once it is",
     "aside.unknown_field": "the form of {type_label} has no field {field} there; it will be taken once it does",
     "aside.illegal_value": "{field}: {because}",
     "aside.unit_refused": "the unit {unit} is not one of yours",

@@ -69,6 +69,8 @@ WORDS = {
     "bad_input.short_secret": "The key file is too short: {need} bytes at least; nothing was changed.",
     "unknown_type": "There is no record type {type}; nothing was changed.",
     "unknown_type!": "Known types: {known}.",
+    "unknown_form": "{type_label} has no form {form} here yet, only {ours}; nothing was changed.",
+    "unknown_form!": "It is kept, and judged once that form is here.",
     "unknown_field": "{type_label} has no field {field}; nothing was changed.",
     "unknown_field!": "Its fields: fieldsync schema show {type}",
     "retired_type": "No new records of {type_label} are made any more; nothing was changed.",

@@ -1,0 +1,221 @@
+"""What a server checks of a commit's values: each by the form that it was written under, and the steps that they take."""
+
+import re
+import uuid
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+from fieldsync import errors
+from fieldsync.core import codes
+from fieldsync.core.commit import Commit
+from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.core.register import Value
+from fieldsync.core.settle import DECIDED, REOPENED, unpacked
+from fieldsync.core.state import field_of, register_of
+from fieldsync.schema import steps, validate
+from fieldsync.schema.model import Field
+from fieldsync.schema.values import Normaliser
+from fieldsync.store import Tx
+from fieldsync.store.contract import Device, Row, form_key
+from fieldsync.sync import past
+from fieldsync.sync.node import DECIDERS
+from fieldsync.sync.permit_sharing import ShareChecks
+from fieldsync.sync.rules import Rules, TypeRules
+
+MAX_FORM = 1_000_000
+"""No form is published so often; a commit that names a higher number waits for nothing."""
+UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
+
+
+class ValueChecks(ShareChecks):
+    """One device's commits, as far as their values go."""
+
+    def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
+        super().__init__(tx, rules, device, known)
+        self._written: dict[
+            tuple[bytes, str], Value
+        ] = {}  # values that this batch wrote and the records do not show yet
+        self._by_server = any(grant.role == "branch" for grant in device.grants)
+
+    def _check_fields(self, commit: Commit, role: str) -> bool:
+        """Check the values against the commit's form, and return whether a decision is among them.
+
+        A commit of a form that is not here waits for it. An older one that is not here is judged by today's; what this one
+        does not take may still be legal under it, and waits.
+        """
+        kind = self._rules.schema.type(commit.type)
+        if not 0 < commit.form <= MAX_FORM:
+            raise errors.IllegalValue(type=commit.type, field="_form", reason="system")
+        if commit.form > kind.version:
+            if role not in DECIDERS and not self._by_server and _says_decision(commit):  # whatever the form may say
+                raise errors.RoleRefused(role=role, needs=list(DECIDERS))
+            self.waits_for = (form_key(commit.type),)
+            raise errors.UnknownForm(type=commit.type, form=commit.form, ours=kind.version)
+        if commit.form == kind.version:
+            return self._check_values(commit, self._rules.of(commit.type))
+        older = self._rules.older(commit.type, commit.form, partial(past.forms, self._tx))
+        try:
+            return self._check_values(commit, older)
+        except errors.IllegalValue:
+            if older is self._rules.of(commit.type):
+                self.waits_for = (form_key(commit.type),)
+            raise
+
+    def _check_values(self, commit: Commit, rules: TypeRules) -> bool:
+        kind = rules.type
+        assert kind is not None
+        checks = rules.checks
+        decision = False
+        for name, value in commit.fields.items():
+            check = checks.get(name)
+            if isinstance(value, dict) and REOPENED in value:
+                decision = True  # or rather its undoing
+                if not _are_heads(value[REOPENED]):
+                    raise errors.IllegalValue(type=commit.type, field=name, reason="system")
+            elif check is not None:
+                if value is not None:
+                    self._check_plain(commit, check, name, value)
+            elif name.startswith("_"):
+                _check_system(commit, name, value)
+                decision = decision or field_of(name) in _DECISIONS
+            else:
+                _check_member(commit, kind.field(field_of(name)), name, value, by_server=self._by_server)
+        return decision
+
+    def _check_steps(self, commit: Commit, role: str) -> None:
+        """A step must lead on from a value that it had seen, and some take a role."""
+        kind = self._rules.schema.type(commit.type)
+        for name in self._rules.of(commit.type).guarded.intersection(commit.fields):
+            new, field, place = commit.fields[name], kind.fields[name], (commit.record, name)
+            if isinstance(new, dict):
+                continue  # a decision's undoing: that is for deciders anyway
+            if field.merge == "server":
+                raise errors.RoleRefused(role=role, needs=["branch"])
+            row = self._known.get(commit.record)
+            heads = register_of(row.state, name).heads if row is not None else ()
+            seen = dict(next((pairs for names, pairs in commit.context if name in names), ()))
+            before = [h.value for h in heads if h.seq <= seen.get(h.device, 0)]
+            if place in self._written:
+                before = [self._written[place]]
+            elif not before:
+                before = [h.value for h in heads]  # it says nothing of what it followed
+            elif field.type == "state" and kind.lifecycle is not None and role not in DECIDERS:
+                self._check_step(commit, kind.lifecycle, before, new)
+            steps.allow(field, new, before, role)
+            self._written[place] = new
+
+    def _check_step(self, commit: Commit, lifecycle: Lifecycle, before: list[Value], new: Value) -> None:
+        if not any(lifecycle.allows(None if old is None else str(old), str(new)) for old in before):
+            old = str(before[0])
+            raise errors.IllegalStep(type=commit.type, old=old, new=str(new), allowed=list(lifecycle.after(old)))
+
+    def _check_plain(self, commit: Commit, check: Normaliser, name: str, value: object) -> None:
+        try:
+            normal = _identical(check(value), value)
+        except errors.FieldsyncError:
+            if not self._held(commit, name, value):
+                raise
+        else:
+            if not normal and not self._held(commit, name, value):
+                raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
+
+    def _held(self, commit: Commit, name: str, value: object) -> bool:
+        """Say whether the record shows this value already: a person may decide for what an older form allowed."""
+        row = self._known.get(commit.record)
+        if row is None or not commit.context:
+            return False
+        name = self._rules.of(commit.type).present(name)
+        return any(
+            type(head.value) is type(value) and head.value == value for head in register_of(row.state, name).heads
+        )
+
+
+def _says_decision(commit: Commit) -> bool:
+    return any(
+        field_of(name) in _DECISIONS or (isinstance(value, dict) and REOPENED in value)
+        for name, value in commit.fields.items()
+    )
+
+
+def _identical(one: object, other: object) -> bool:
+    """Say whether two values are equal, their types included: 4.0 is not 4, and True is not 1."""
+    if type(one) is not type(other):
+        return isinstance(one, tuple | list) and isinstance(other, tuple | list) and _identical([*one], [*other])
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_identical, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_identical(one[key], other[key]) for key in one)
+    return one == other
+
+
+def _check_member(commit: Commit, spec: Field, name: str, value: object, *, by_server: bool) -> None:
+    """A set in a first commit is a list of members; otherwise sets, tallies and logs have a register for each part.
+
+    A server also says again the parts of devices that were copied.
+    """
+    part = name.partition("/")[2]
+    if spec.kind == "set" and isinstance(value, list) and not part:
+        sound = (
+            "_code" in commit.fields
+            and not commit.context
+            and all(validate.check_member(spec, one) == one for one in value)
+        )
+    elif spec.kind == "set":
+        sound = isinstance(value, bool) and validate.check_member(spec, part) == part
+    elif spec.kind == "tally":
+        sound = (part == commit.device.hex() or by_server) and type(value) is int
+    else:
+        own = part.startswith(commit.device.hex()[:8]) or by_server
+        sound = spec.kind == "log" and own and isinstance(value, str)
+    if not sound:
+        raise errors.IllegalValue(type=commit.type, field=spec.name, reason="not_normal")
+
+
+def _check_system(commit: Commit, name: str, value: object) -> None:
+    check = _SYSTEM.get(name) or _SYSTEM.get(field_of(name) + "/")
+    whole = isinstance(value, list) and "_code" not in commit.fields  # a set as a list is a first commit's only
+    if check is None or whole or not check(value):
+        raise errors.IllegalValue(type=commit.type, field=name, reason="system")
+
+
+@lru_cache(maxsize=4_096)
+def is_unit(value: object) -> bool:
+    """Say whether a value is the path of a unit."""
+    return isinstance(value, str) and UNIT.fullmatch(value) is not None
+
+
+def _is_deletion(value: object) -> bool:
+    match value:
+        case {"reason": str(), "saw": dict(saw)}:
+            return all(type(seq) is int for seq in saw.values())
+    return False
+
+
+def is_id(value: object) -> bool:
+    """Say whether a value is a record's id as references have it."""
+    try:
+        return isinstance(value, str) and str(uuid.UUID(value)) == value
+    except ValueError:
+        return False
+
+
+def _are_heads(value: object) -> bool:
+    try:
+        return isinstance(value, list) and all(map(unpacked, value))
+    except ValueError:
+        return False
+
+
+_DECISIONS = (DECIDED, "_same_as", "_not_same")  # only those who decide reviews may write these
+_SYSTEM: dict[str, Callable[[object], bool]] = {
+    "_unit": lambda value: isinstance(value, str) and is_unit(value),
+    "_code": lambda value: isinstance(value, str) and codes.split(value) is not None,
+    "_deleted": lambda value: value is None or _is_deletion(value),
+    "_same_as": lambda value: value is None or is_id(value),
+    "_not_same/": lambda value: isinstance(value, bool),
+    "_shared/": lambda value: isinstance(value, bool),
+    "_shared": lambda value: isinstance(value, list) and all(map(is_unit, value)),
+    "_shares/": lambda value: isinstance(value, bool),
+    "_shares": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+    DECIDED + "/": lambda value: value is None or (isinstance(value, dict) and _are_heads(value.get("heads"))),
+}
