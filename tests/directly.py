@@ -5,7 +5,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.store import ReadTx
-from fieldsync.sync import epochs, heal, past, relay, renew
+from fieldsync.sync import heal, past, relay, renew
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
@@ -96,11 +96,7 @@ def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: i
     """Sync once as transport.sync does; CutOff where the line was cut."""
     talk = Direct(node, hq, cut, again, budget)
     renew.run(talk)
-    if not budget:
-        talk.check()
-        if not talk.tally.differing:
-            with node.store.write() as tx:
-                epochs.trust(tx, talk.server.id)
+    talk.check(heal=not budget)
     with node.store.write() as tx:
         tx.set_server(talk.server.id, synced=node.clock())
     return talk.tally

@@ -379,14 +379,15 @@ def _watch(
 def status(ctx: typer.Context) -> None:
     """Show who this laptop is, what is unsent, what is in conflict, when it last synced.
 
-    Who decides sees the pairs that wait, too: "duplicates" and "overlaps" with --json; "uncompared" records may bring more.
+    Supervisors also see pairs awaiting review: "duplicates" and "overlaps" with --json; "uncompared" records may bring more.
+    "blocked" lists whatever has kept this store and a server from being compared.
 
     Example: fieldsync status
     """
     from fieldsync.commands import syncing
 
     with opened(ctx) as node:
-        found = syncing.status(node)
+        found = syncing.status(node, settings_of(ctx).language)
         tell(ctx, found, lambda out: out.status(node, found))
 
 

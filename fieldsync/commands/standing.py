@@ -30,7 +30,7 @@ def standing(
         tell(ctx, found, lambda out: pictures.begin(out, str(settings_of(ctx).folder)))
         return
     with opened(ctx) as node:
-        told = syncing.status(node)
+        told = syncing.status(node, settings_of(ctx).language)
         due = agenda.due(node, until=node.today()) if node.is_laptop else []
         found = told | {"due": len(due), "late": sum(one["days"] > 0 for one in due), "aside": len(told["refused"])}
         found["next"] = _next(found, laptop=node.is_laptop)

@@ -40,7 +40,20 @@ def plan(node: "Node", name: str | None) -> dict[str, Any]:
     return {"server": server.name, "up": {"commits": commits}, "dry_run": True}
 
 
-def status(node: "Node") -> dict[str, Any]:
+def blocked(node: "Node", lang: str) -> list[dict[str, Any]]:
+    """Return what has kept checks from being made, with a hint for each in the person's language."""
+    from fieldsync.sync import checks
+    from fieldsync.ui import words
+
+    told = []
+    for one in checks.blocked(node):
+        what = one.obstacle.what
+        key = f"blocked.{what}" if what in (checks.COMMITS, checks.FORMS, checks.BUDGET) else "blocked.other"
+        told.append(one.told(words.phrase(key, lang, devices=", ".join(one.devices), code=what)))
+    return told
+
+
+def status(node: "Node", lang: str) -> dict[str, Any]:
     """Return the contract's `status`, with `clock_off_ms` of the last sync and `health`, a list of what is not well.
 
     For those who decide, the pairs that wait for them, too: `duplicates` and `overlaps`; `uncompared` may bring more.
@@ -79,5 +92,8 @@ def status(node: "Node") -> dict[str, Any]:
         health.append("refused")
     if found["unsent"] and not found["receipts"]:
         health.append("never_sent")
+    found["blocked"] = blocked(node, lang)
+    if found["blocked"]:
+        health.append("blocked")
     found["health"] = health or ["ok"]
     return found

@@ -4,7 +4,7 @@ A branch is a server that is enrolled at another one with the role `branch`; tow
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -312,13 +312,26 @@ def take_up(tx: Tx, branch: Device, peer: Peer) -> None:
         tx.put(f"mark {branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
 
 
+def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
+    """Remember up to which of each device's commits a branch was found to have what is here."""
+    known = _carried(tx, branch)
+    news = known | {device: seq for device, seq in proved.items() if seq > known.get(device, 0)}
+    if news != known:
+        tx.put(f"carried {branch.hex()}", messages.encode(news))
+
+
+def _carried(tx: ReadTx, branch: bytes) -> dict[bytes, int]:
+    known = tx.get(f"carried {branch.hex()}")
+    return {} if known is None else msgspec.msgpack.decode(known, type=dict[bytes, int])
+
+
 def _mark(tx: ReadTx, branch: bytes) -> Mark:
     known = tx.get(f"mark {branch.hex()}")
     return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
 
 
 def parts_down(
-    tx: ReadTx, node: "Node", branch: bytes, hello: messages.Hello, carried: set[bytes], *, by_stick: bool
+    tx: ReadTx, node: "Node", branch: bytes, hello: messages.Hello, carried: Collection[bytes], *, by_stick: bool
 ) -> Iterator[Peer]:
     """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
     mark = _mark(tx, branch)
@@ -327,7 +340,13 @@ def parts_down(
     asked = [
         d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
     ]
-    heads = [(d.id, d.head, (d.chain or b"")[:8]) for d in asked]
+    proved = _carried(tx, branch)
+    heads = []
+    for d in asked:
+        # its laptop may have come here itself: then the branch has less, and can only know its own again
+        for seq, link in tx.heads_at(d.id, [proved[d.id]] if 0 < proved.get(d.id, 0) < d.head else []).items():
+            heads.append((d.id, seq, link[:8]))
+        heads.append((d.id, d.head, (d.chain or b"")[:8]))
     parted = tuple(
         (d.id, after, last, link[:8])
         for d in asked

@@ -53,7 +53,9 @@ class Serving:
         self.hello = hello
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self.relays = any(grant.role == "branch" for grant in device.grants)
-        self._carried: set[bytes] = set()  # other devices whose commits came
+        self._carried: dict[
+            bytes, int
+        ] = {}  # other devices whose commits came: up to which these are here, as they came
         self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
         self.new_conflicts = 0
         self._forms: bytes | None = None  # those in force when the answer began
@@ -127,6 +129,7 @@ class Serving:
         notes = [note for batch in batches if batch.peer is not None for note in batch.peer.clocks]
         if notes:
             clocks.hear(tx, self.node, notes)
+        relay.note_carried(tx, self.device.id, self._carried)
         if not fresh and not self._parted:
             return
         tx.tell_hello(self.device.id, messages.encode(self.hello))
@@ -165,7 +168,7 @@ class Serving:
             return []  # a device that this server did not accept from the branch
         carried, forked = device.id != self.device.id, device.state == "forked"
         if carried:
-            self._carried.add(device.id)
+            self._carried.setdefault(device.id, 0)
         elif forked:
             raise errors.Forked(device=device.id.hex(), seq=device.head)
         first = batch.commits[0].seq
@@ -183,6 +186,7 @@ class Serving:
                     raise errors.Forked(device=device.id.hex(), seq=first + i)
         fresh = batch.commits[again:]
         if not fresh:
+            self._proved(device.id, batch)
             return []
         bodies = batch.bodies[again:]
         links = chain.extend(device.chain, bodies)
@@ -191,7 +195,13 @@ class Serving:
         logged = Logged.of(fresh, bodies, links)
         tx.append(device.id, logged, batch.seal)
         self.kept += len(logged)
+        self._proved(device.id, batch)
         return fresh
+
+    def _proved(self, device: bytes, batch: "Batch") -> None:
+        """Remember that what a branch has of a device up to here is what is held here."""
+        if device in self._carried:
+            self._carried[device] = max(self._carried[device], batch.commits[-1].seq)
 
     def _keep_parted(self, tx: Tx, device: Device, batch: "Batch") -> list[commits.Commit]:
         """Take what a device signed besides the history that is in the log."""

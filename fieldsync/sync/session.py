@@ -15,9 +15,9 @@ from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Grant, Logged, Server, sees
-from fieldsync.sync import budgets, clocks, epochs, forms, hints, letting_go, quarantine, relay, serials
+from fieldsync.sync import budgets, checks, clocks, epochs, forms, hints, letting_go, quarantine, relay, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.channels import grants_hash, visible
 from fieldsync.sync.node import Node
@@ -322,15 +322,22 @@ class Client:
                 tx.depart(rows_, channel.unit)
                 tx.purge(rows_)
 
+    def obstacle(self, tx: ReadTx) -> str | None:
+        """Return what keeps the digests from being compared after an answer, None where nothing does (checks.py)."""
+        if self.ended is None or self.ended.partial:
+            return checks.BUDGET
+        if not self._same_forms:
+            return checks.FORMS  # under other names the same registers have other digests
+        me = tx.device(self.node.device)
+        assert me is not None
+        behind = me.head != self.acked or (self.branch and relay.behind(tx, self.server.id))
+        return checks.COMMITS if behind else None
+
     def differing(self) -> list[str]:
-        """Return the units whose digests differ although nothing is left to send: never, unless something broke."""
+        """Return the units whose digests differ: where nothing is left to send never, unless something broke."""
         if self.ended is None or self.ended.partial or not self._same_forms:
-            return []  # not all of it; or under other names the same registers have other digests
+            return []
         with self.node.store.read() as tx:
-            me = tx.device(self.node.device)
-            assert me is not None
-            if me.head != self.acked or (self.branch and relay.behind(tx, self.server.id)):
-                return []  # saved meanwhile: the next sync will tell
             ours = {channel.unit: channel for channel in tx.channels()}
             found = []
             for theirs in self.ended.channels:

@@ -12,7 +12,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync import clocks, relay
+from fieldsync.sync import checks, clocks, relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
@@ -271,14 +271,18 @@ class Down:
         self._client.take(Told(news, rows.unpack_states(message.rows)))
 
     def done(self, tx: Tx) -> None:
-        """All is said."""
+        """Note whether the two sides' digests could be compared."""
+        if not self._older:
+            checks.note(tx, self._server.id, self._client.obstacle(tx), self._node.clock())
 
     def told(self) -> dict[str, Any]:
         """What it brought."""
         with self._node.store.read() as tx:
             acked = tx.acknowledged(self._server.id, self._node.device)
+            unchecked = self._client.ended is not None and self._client.obstacle(tx) is not None
+        digest = "unchecked" if unchecked else "differs" if self._client.differing() else "equal"
         return {
             "up": {"commits": 0}, "down": {"states": self._tally.states}, "new_conflicts": self._tally.new_conflicts,
             "refused": self._tally.refused, "acknowledged": acked,
-            "digest": "differs" if self._client.differing() else "equal",
+            "digest": digest,
         }  # fmt: skip

@@ -1,6 +1,7 @@
 """One sync with one server: signed requests, resuming, and the check at its end."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import starmap
 from typing import Any
@@ -10,7 +11,7 @@ import requests
 from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.store.contract import Progress, Server
-from fieldsync.sync import budgets, epochs, heal, moving, read, relay, renew
+from fieldsync.sync import budgets, checks, epochs, heal, moving, read, relay, renew
 from fieldsync.sync.ahead import ahead
 from fieldsync.sync.line import Line
 from fieldsync.sync.node import Node
@@ -123,17 +124,32 @@ class _Talk:
         if self.client.ended is None:
             raise errors.CutOff(server=self.server.address)
 
-    def check(self) -> None:
-        """Compare the channels' digests, and mend what differs; where this node knows more than the server that is no fault."""
-        differing = self.client.differing()
-        for unit in differing:
+    def check(self, *, heal: bool = True) -> str | None:
+        """Compare the channels' digests, and mend what differs; where this node knows more than the server that is no fault.
+
+        Returns what keeps them from being compared. Commits that the server does not take hinder a branch for one night: in the
+        next the records that they are about are left alone, and all others compared.
+        """
+        with self.node.store.read() as tx:
+            obstacle, before = self.client.obstacle(tx), checks.obstacle(tx, self.server.id)
+        again = before is not None and before.what == obstacle == checks.COMMITS
+        differing: list[str] = []
+        if obstacle is None or (again and self.client.branch):
+            differing = self.client.differing()
+            if differing and not heal:
+                obstacle = obstacle or checks.BUDGET
+        for unit in differing if heal else ():
             healed = self.heal(unit)
             self.tally.healed += healed
-            if healed or not self.server.mixed:
+            if healed or not (self.server.mixed or obstacle):
                 self.tally.differing.append(unit)
-        if not differing:
-            with self.node.store.write(durable=False) as tx:
+        with self.node.store.write(durable=False) as tx:
+            checks.note(tx, self.server.id, obstacle, self.node.clock())
+            if obstacle is None and not differing:
                 tx.mixed(self.server.id, others=False)
+            if obstacle is None and not self.tally.differing:
+                epochs.trust(tx, self.server.id)
+        return obstacle
 
     def heal(self, unit: str) -> int:
         """Find and fetch the records of a channel that differ; return how many."""
@@ -176,19 +192,20 @@ def sync(
     talk = _Talk(node, chosen, tally, progress, budget)
     try:
         renewed = renew.run(talk)
-        unchecked = bool(budget and talk.client.differing())  # to mend it might cost more
-        if not budget:
-            talk.check()
-    except errors.NoContact as fault:
-        with node.store.read() as tx:
-            fault.facts["unsent"] = read.unsent(node, tx, chosen)
+        obstacle = talk.check(heal=not budget)  # to mend what differs might cost more
+    except errors.FieldsyncError as fault:
+        lost = isinstance(fault, errors.NoContact)
+        if not lost or not node.is_laptop:  # laptops are away for weeks: that is nothing to report
+            with suppress(errors.FieldsyncError), node.store.write(durable=False) as tx:  # the store may be the fault
+                checks.note(tx, chosen.id, fault.code, node.clock())
+        if lost:
+            with node.store.read() as tx:
+                fault.facts["unsent"] = read.unsent(node, tx, chosen)
         raise
     finally:
         talk.line.close()
     with node.store.write(durable=False) as tx:
         tx.set_server(chosen.id, synced=node.clock())
-        if not tally.differing and not unchecked:
-            epochs.trust(tx, chosen.id)
         remaining = read.unsent(node, tx, chosen)
     ended = talk.client.ended
     left = {"partial": True, "remaining": {"commits": remaining}} if ended is None or ended.partial else {}
@@ -202,7 +219,8 @@ def sync(
         "refused": tally.refused,
         "forms": list(tally.forms),
         "left": moving.left(node),
-        "digest": "unchecked" if left or unchecked else digest,
+        "digest": "unchecked" if obstacle else digest,
+        **({"unchecked": obstacle} if obstacle else {}),
         "clock_off_ms": tally.clock_off,
         "seconds": round((node.clock() - started) / 1000, 3),
         **left,

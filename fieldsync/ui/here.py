@@ -47,6 +47,9 @@ class Here(Cards):
                 forms.aside(self, node, one)
         if "clock_off" in found["health"]:
             self.line(f"{INDENT}⚠ " + self.clock(found["clock_off_ms"]))
+        for one in found["blocked"]:
+            words_ = {"server": self.safe(one["server"]), "since": when(one["since"]), "hint": one["hint"]}
+            self.line(f"{INDENT}⚠ " + self.phrase("blocked", **words_))
         self.line(
             INDENT + self.phrase("health", health=", ".join(self.phrase(f"health_{one}") for one in found["health"]))
         )
@@ -105,7 +108,9 @@ class Here(Cards):
             told["digest"] == "healed" and not told["refused"]
         ):  # what was kept aside was taken back here: that is no fault
             self.say("healed")
-        if told["digest"] == "unchecked" and not told.get("partial"):
+        if told.get("unchecked") == "forms":
+            self.say("unchecked.forms")
+        if told.get("unchecked") == "budget" and not told.get("partial"):
             self.say("unchecked")
         if "renewed" in told:
             new = told["renewed"]

@@ -108,6 +108,12 @@ WORDS = {
     "health_refused": "the server refused some saves",
     "health_forms_unread": "new forms wait for a newer fieldsync: update it, then sync",
     "health_never_sent": "nothing was ever sent",
+    "health_blocked": "the two sides could not be compared",
+    "blocked": "Not compared with {server} since {since}: {hint}",
+    "blocked.commits": "it does not hold all commits of these devices: {devices}; if this lasts, tell headquarters.",
+    "blocked.forms": "the two have different forms; the next sync after both are updated compares them.",
+    "blocked.budget": "the byte budget did not suffice; sync once without --budget.",
+    "blocked.other": "the sync ended in an error ({code}); sync by hand to see it, and tell headquarters if it stays.",
     "synced": "Synced with {server}: {up} sent, {down} fetched, {size}, {seconds} s.",
     "partial": "The budget is spent: {n} saves and older records wait for the next sync.",
     "waiting_cut": "Line cut; trying again in {seconds} s, {next} of {of}; {unsent} saves still to send.",
@@ -129,6 +135,7 @@ WORDS = {
     "aside.illegal_step": "the step from {old} to {new} is not one of the form's",
     "aside.role_refused": "your role ({role}) may not do this",
     "aside.no_record": "there is no such record in your units",
+    "unchecked.forms": "The two sides have different forms, so that they were not compared.",
     "healed": "The two sides differed and were made equal again; please tell your office.",
     "left": (
         "{n} records have left your units and this laptop: {records}. "

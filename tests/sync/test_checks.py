@@ -1,0 +1,197 @@
+"""Every sync ends with a check; what keeps it from being made is shown, and ends."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.commands import syncing
+from fieldsync.core.state import canonical
+from fieldsync.server.publish import publish
+from fieldsync.store.contract import Grant
+from fieldsync.sync import budgets, checks, relay, save, sticks, transport
+from fieldsync.sync.save import Changes
+from tests import directly
+from tests.cast import join_directly, open_node, rows
+from tests.formbook import Book
+from tests.sync.test_healing import spoil
+from tests.tree import Tree
+
+DAY = 24 * 60 * 60 * 1000
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """A tree whose headquarters has heard of all laptops."""
+    made = Tree()
+    made.settle()
+    yield made
+    made.close()
+
+
+def families(tree: Tree, name: str, count: int) -> list[bytes]:
+    """Have somebody register families."""
+    changes = [Changes(set={"location": f"{name} {i}"}) for i in range(count)]
+    return [save.add(tree.nodes[name], "household", one) for one in changes]
+
+
+def blocked(tree: Tree, name: str, lang: str = "en") -> list[dict[str, Any]]:
+    """Return what `status` says of it."""
+    found: list[dict[str, Any]] = syncing.status(tree.nodes[name], lang)["blocked"]
+    return found
+
+
+def behind(tree: Tree, name: str) -> bool:
+    """Say whether the headquarters has not acknowledged all of a branch's commits."""
+    with tree.nodes[name].store.read() as tx:
+        return relay.behind(tx, tree.nodes["hq"].device)
+
+
+def night(tree: Tree) -> int:
+    """Have Jableh sync with headquarters, and return how many commits it sent."""
+    tree.clock.tick(DAY)
+    tally = directly.sync(tree.nodes["jbl"], tree.nodes["hq"])
+    assert tally.healed == 0
+    return tally.commits
+
+
+def test_a_laptop_that_went_on_to_headquarters_leaves_no_branch_behind(tree: Tree) -> None:
+    """Headquarters holds Amal's commits up to 42 and Jableh only 40 of them: one night acknowledges these, the next sends none."""
+    families(tree, "amal", 40)
+    tree.sync("amal", "jbl")
+    families(tree, "amal", 2)
+    tree.sync("amal", "hq")
+    assert night(tree) == 40
+    assert not behind(tree, "jbl")
+    assert blocked(tree, "jbl") == []
+    assert night(tree) == 0
+    families(tree, "amal", 1)
+    tree.sync("amal", "jbl")
+    assert night(tree) == 3
+    assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
+
+
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["before", "meanwhile"])
+def test_nor_does_one_whose_branch_sends_sticks(tree: Tree, tmp_path: Path, meanwhile: bool) -> None:
+    """The same where the branch has no line; Amal may go on to headquarters before the stick is unpacked, or after."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    families(tree, "amal", 5)
+    tree.sync("amal", "jbl")
+    families(tree, "amal", 2)
+    sticks.pack(jbl, tmp_path / "up")
+    if not meanwhile:
+        tree.sync("amal", "hq")
+    sticks.unpack(hq, tmp_path / "up")
+    if meanwhile:
+        tree.sync("amal", "hq")
+    with hq.store.read() as tx:
+        device = tx.device(jbl.device)
+    assert device is not None
+    sticks.reply(hq, tmp_path / "down", device)
+    assert sticks.unpack(jbl, tmp_path / "down")["digest"] == "equal"
+    assert not behind(tree, "jbl")
+    assert blocked(tree, "jbl") == []
+
+
+def test_a_clones_commits_are_not_acknowledged_by_the_number_of_others(tree: Tree) -> None:
+    """Headquarters has other commits under Amal's numbers than Jableh: that it has more of them acknowledges nothing of these."""
+    clone = tree.home / "clone"
+    tree.nodes["amal"].close()
+    shutil.copytree(tree.home / "amal", clone)
+    tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
+    other = open_node(clone, tree.clock)
+    families(tree, "amal", 3)
+    for _ in range(5):
+        save.add(other, "household", Changes(set={"location": "clone"}))
+    tree.sync("amal", "jbl")
+    directly.sync(other, tree.nodes["hq"])
+    other.close()
+    for _ in range(3):
+        tree.clock.tick(DAY)
+        for branch in ("jbl", "hq"):
+            tree.sync("amal", branch)
+        tree.sync("jbl", "hq")
+    assert len(rows(tree.nodes["hq"])) == 8
+    assert not behind(tree, "jbl")
+    assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
+
+
+def test_commits_that_headquarters_does_not_take_keep_the_check_for_one_night_only(tree: Tree) -> None:
+    """Jableh enrolled Zaid for a unit that is not its own. It is told which device that is; from the second night on the rest is compared."""
+    jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
+    join_directly(jbl, tree.home / "zaid", "Zaid", "caseworker", ["LAT/JBL"])
+    zaid = tree.nodes["zaid"] = open_node(tree.home / "zaid", tree.clock)
+    with jbl.store.write() as tx:
+        tx.set_grants(zaid.device, [Grant("LAT/JBL", "caseworker"), Grant("LAT/QRD", "caseworker")], tree.clock())
+    families(tree, "amal", 3)
+    tree.sync("amal", "jbl")
+    mine = save.add(zaid, "household", Changes(set={"location": "زيد"}), unit="LAT/JBL")
+    directly.sync(zaid, jbl)
+    night(tree)
+    (told,) = blocked(tree, "jbl")
+    assert (told["what"], told["devices"], told["server"]) == (checks.COMMITS, [zaid.letters], "Office")
+    assert zaid.letters in told["hint"]
+    assert zaid.letters in blocked(tree, "jbl", "ar")[0]["hint"] != told["hint"]
+    night(tree)
+    record = sorted(rows(hq))[0]
+    spoil(jbl, record)
+    tree.clock.tick(DAY)
+    tally = directly.sync(jbl, hq)
+    assert tally.healed == 1
+    assert tally.differing == ["LAT/JBL"]
+    assert canonical(rows(jbl)[record].state) == canonical(rows(hq)[record].state)
+    assert mine in rows(jbl)  # what only this branch holds is left alone
+    again = blocked(tree, "jbl")
+    assert again[0]["since"] == told["since"]
+    assert "blocked" in syncing.status(jbl, "en")["health"]
+
+
+def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) -> None:
+    """Amal has headquarters' new forms and her branch has not: no check; a day later she sees it, and when the branch has them it is over."""
+    amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
+    tree.sync("amal", "hq")
+    publish(hq, Book().write(tmp_path / "forms"))
+    directly.sync(amal, hq)
+    for day in range(2):
+        directly.sync(amal, jbl)
+        told = [(one["what"], one["server"]) for one in blocked(tree, "amal")]
+        assert told == ([(checks.FORMS, "LAT/JBL")] if day else [])
+        tree.clock.tick(DAY)
+    directly.sync(jbl, hq)
+    directly.sync(amal, jbl)
+    assert blocked(tree, "amal") == []
+
+
+def test_a_branch_without_a_line_is_told_a_laptop_is_not(tree: Tree) -> None:
+    """Nobody answers at headquarters' address: a branch's operator sees since when; for a laptop in the field that is daily life."""
+    for name in ("jbl", "amal"):
+        for _ in range(2):
+            with pytest.raises(errors.NoContact):
+                transport.sync(tree.nodes[name])
+            tree.clock.tick(DAY)
+    assert [one["what"] for one in blocked(tree, "jbl")] == ["unreachable"]
+    assert blocked(tree, "amal") == []
+    directly.sync(tree.nodes["jbl"], tree.nodes["hq"])
+    assert blocked(tree, "jbl") == []
+
+
+def test_a_budget_that_never_suffices_is_told(tree: Tree) -> None:
+    """A branch that syncs by budget only gets through, yet nothing is compared until one sync was whole."""
+    jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
+    families(tree, "samar", 400)
+    with tree.nodes["samar"].store.write() as tx:
+        for row in list(tx.select()):
+            save.commit_drafts(
+                tree.nodes["samar"], tx,
+                [save.draft_edit(tree.nodes["samar"], row, tree.nodes["samar"].schema.type("household"), {"_unit": "LAT/JBL"})],
+            )  # fmt: skip
+    for name, server in (("samar", "qrd"), ("qrd", "hq")):
+        tree.sync(name, server)
+    directly.sync(jbl, hq, budget=budgets.LEAST)
+    assert [one["what"] for one in blocked(tree, "jbl")] == [checks.BUDGET]
+    directly.sync(jbl, hq)
+    assert blocked(tree, "jbl") == []
+    assert directly.differing(jbl, hq) == []
