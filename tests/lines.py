@@ -178,12 +178,12 @@ def closing(line: Any) -> Iterator[Any]:
         line.close()
 
 
-def tls(port: int) -> ssl.SSLSocket:
-    """Return a TLS connection to a server on this computer that trusts whatever it meets: the test's own."""
+def tls(port: int, source: str = "127.0.0.1") -> ssl.SSLSocket:
+    """Return a TLS connection to a server on this computer, from one of its addresses, that trusts whatever it meets: the test's own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), timeout=30))
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), 30, (source, 0)))
 
 
 class Reply(NamedTuple):

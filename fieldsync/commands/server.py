@@ -50,12 +50,18 @@ def run(
     ctx: typer.Context,
     listen: Annotated[str, Option(metavar="HOST:PORT", help="Where to listen.")] = "0.0.0.0:8443",
     workers: Annotated[int, Option(min=1, help="Processes; more than one needs PostgreSQL.")] = 1,
+    unproved: Annotated[
+        int,
+        Option(metavar="N", min=16, help="Most connections that have not yet proved a device; the oldest is dropped."),
+    ] = 1_500,
+    unproved_address: Annotated[int, Option(metavar="N", min=1, help="The same, from one network address.")] = 200,
 ) -> None:
     """Serve in the foreground until told to stop; says `listening on URL` on standard error when ready.
 
     Example: fieldsync server run --listen 0.0.0.0:8443
     """
     from fieldsync.server import run as serving
+    from fieldsync.server.connections import Limits
 
     if workers != 1:
         raise errors.Usage(reason="workers")
@@ -63,7 +69,7 @@ def run(
     with opened(ctx, shared=True) as node:
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
-        serving.run(node, host, port)
+        serving.run(node, host, port, Limits(unproved, unproved_address))
 
 
 def invite(

@@ -21,6 +21,7 @@ from fieldsync import errors
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
+from fieldsync.server.connections import Unproved
 from fieldsync.server.metrics import Metrics
 from fieldsync.server.turns import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
@@ -68,8 +69,9 @@ class Nonces:
 class App:
     """The routes over one open node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, unproved: Unproved | None = None) -> None:
         self.node = node
+        self._unproved = Unproved() if unproved is None else unproved
         self.metrics = Metrics()
         with node.store.read() as tx:
             self._nonces = Nonces(tx.get("nonce_key"))
@@ -134,6 +136,7 @@ class App:
         device, nonce = await self._turns.take(
             lambda tx: self._admit(tx, request.method, url.path, url.query, proof, whole)
         )
+        self._proved(request)
         request.state.nonce = nonce  # a refusal from here on hands it out, too
         hello = messages.decode(messages.Hello, plain)
 
@@ -144,6 +147,11 @@ class App:
             return serving
 
         return device, nonce, await self._turns.take(meet, ahead=True)
+
+    def _proved(self, request: Request) -> None:
+        """Have a connection counted no more among those of strangers."""
+        if request.client is not None:
+            self._unproved.proved((request.client.host, request.client.port))
 
     def _codec(self, tx: Tx, dictionary: bytes) -> Codec:
         """Return the codec with the dictionary that a hello names: of our forms, present or past. OtherDictionary."""
@@ -266,6 +274,7 @@ class App:
                 if len(body) > MAX_JOIN:
                     raise errors.TooLarge(what="request", limit=MAX_JOIN)
         answer = await run_in_threadpool(self._join, messages.decode(messages.JoinRequest, body))
+        self._proved(request)
         return Response(Codec().pack(Kind.JOINED, messages.encode(answer)))
 
     def _join(self, asked: messages.JoinRequest) -> messages.JoinAnswer:

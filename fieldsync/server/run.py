@@ -1,10 +1,10 @@
 """Serving in the foreground: TLS with the server's own certificate, one process, a clean stop on SIGTERM."""
 
-import asyncio.sslproto
 import gc
 import os
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ from cryptography.hazmat.primitives import serialization
 
 from fieldsync import errors
 from fieldsync.crypto.keys import token
+from fieldsync.server import connections
 from fieldsync.server.app import App
 from fieldsync.sync.node import Node
 
 STOP_SECONDS = 20
-MOST_CONNECTIONS = 2_000  # those above are told 503, and laptops come again later
-LINE_BUFFER = 32 * 1024  # asyncio would hold 256 KiB for each line, whatever comes
+MOST_CONNECTIONS = 4_000  # those above are told 503, and laptops come again later
 GARBAGE = 50_000, 20, 50  # as a thousand requests at once are no garbage, they are looked through less often
 
 
-class _Announcing(uvicorn.Server):
+class _Announcing(connections.Server):
     """Says where it listens once it does; a signal to stop is no failure."""
 
     @contextmanager
@@ -34,13 +34,6 @@ class _Announcing(uvicorn.Server):
             signal.signal(number, self.handle_exit)
         yield
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            cycle = getattr(connection, "cycle", None)
-            if cycle is None or cycle.response_complete:
-                connection.transport.abort()  # TLS would wait for a goodbye of who is idle
-        await super().shutdown(sockets)
-
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -48,11 +41,10 @@ class _Announcing(uvicorn.Server):
             print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
 
 
-def run(node: Node, host: str, port: int) -> None:
+def run(node: Node, host: str, port: int, limits: connections.Limits | None = None) -> None:
     """Serve until told to stop; Unreachable when the address is taken."""
-    open_many()
-    asyncio.sslproto.SSLProtocol.max_size = LINE_BUFFER
-    app = App(node)
+    unproved = connections.Unproved((limits or connections.Limits()).within(open_many()))
+    app = App(node, unproved)
     with node.store.read() as tx:
         certificate, private = tx.get("certificate"), tx.get("certificate_key")
     password = token(16).hex()
@@ -66,14 +58,17 @@ def run(node: Node, host: str, port: int) -> None:
         key_file.write_bytes(key)
         config = uvicorn.Config(
             app.asgi, host=host, port=port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
-            log_level=os.environ.get("FIELDSYNC_LOG", "critical"), access_log=False, server_header=False, date_header=False, lifespan="off",
+            log_level=os.environ.get("FIELDSYNC_LOG", "critical"), lifespan="off",
+            access_log=False, proxy_headers=False, server_header=False, date_header=False,
             timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=MOST_CONNECTIONS,
         )  # fmt: skip
         config.load()
+    assert config.ssl is not None
+    config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3  # laptops speak nothing older
     gc.set_threshold(*GARBAGE)
     gc.freeze()  # what is there by now stays
     try:
-        _Announcing(config).run()
+        _Announcing(config, unproved).run()
     except SystemExit as stopped:
         if stopped.code:
             raise errors.Unreachable(server=f"{host}:{port}", reason="address in use") from None
@@ -82,14 +77,19 @@ def run(node: Node, host: str, port: int) -> None:
         sys.stderr.flush()
 
 
-def open_many() -> None:
-    """Let this process have as many connections as it is allowed: many systems begin with 1,024 open files."""
+def open_many() -> int:
+    """Let this process have as many open files as it is allowed, up to what it needs; many systems begin with 1,024. Return how many."""
+    wanted = 4 * MOST_CONNECTIONS
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = 4 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(4 * MOST_CONNECTIONS, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+        if soft != resource.RLIM_INFINITY:
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+            return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted
 
 
 def listening(text: str) -> tuple[str, int]:

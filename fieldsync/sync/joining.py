@@ -1,5 +1,7 @@
 """Joining: this computer becomes a device of an organisation, by an invite."""
 
+import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,9 +126,20 @@ def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> 
     """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact."""
     signature = key.sign(chain.join_message(invite.id, invite.secret, key.public))
     request = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature, recipient, letters)
+    body = messages.encode(request)
+    try:
+        return _asked(invite, body)
+    except errors.CutOff as cut:
+        if cut.facts.get("answered") is not False:
+            raise
+        time.sleep(random.random() / 5)  # noqa: S311 - a server that is full of strangers dropped this one, too
+        return _asked(invite, body)
+
+
+def _asked(invite: Invite, body: bytes) -> messages.JoinAnswer:
     line = Line(invite.address, invite.pin, Tally())
     try:
-        answer = line.post("/v1/join", messages.encode(request), {})
+        answer = line.post("/v1/join", body, {})
         (_, payload), *_ = line.frames(answer, Codec()) or ((Kind.JOINED, b""),)
     finally:
         line.close()

@@ -88,11 +88,15 @@ class Line:
         """Send a request and return the answer, its body still to be read; a refusal becomes the error that it names."""
         self.tally.requests += 1
         counted = body if isinstance(body, bytes) else self._counted(body)
-        with _mapped(self.address):
-            answer = self._http.post(
-                self.address + path, data=counted, headers=headers, stream=True, allow_redirects=False,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-            )  # fmt: skip
+        try:
+            with _mapped(self.address):
+                answer = self._http.post(
+                    self.address + path, data=counted, headers=headers, stream=True, allow_redirects=False,
+                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                )  # fmt: skip
+        except errors.CutOff as cut:
+            cut.facts["answered"] = False
+            raise
         request = answer.request
         self.tally.bytes_up += len(f"{request.method} {path} HTTP/1.1\r\n\r\n") + _size(request.headers)
         self.tally.bytes_up += len(f"Host: {request.url}\r\n") - len(path) - len("https://")

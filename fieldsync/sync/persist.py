@@ -116,4 +116,6 @@ def _seconds_or_raise(
         if fault.facts.get("reason") is None:
             fault.facts["reason"] = "gave_up" if count.all > 1 else "once"
         raise fault
-    return asked + backoff(count.vain, chance)
+    # a server that is full of strangers drops the oldest: who is dropped before it has proved itself comes again at once
+    dropped = fault.facts.get("answered") is False and count.vain == 1
+    return asked + backoff(0 if dropped else count.vain, chance)

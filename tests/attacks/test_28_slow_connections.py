@@ -22,8 +22,13 @@ class Dribble:
         self._port = port
         self._sockets: list[ssl.SSLSocket | socket.socket] = []
         # half of them greet as TLS does, and dribble inside; the others dribble their greeting
-        self._sockets += [tls(port) for _ in range(count // 2)]
-        self._sockets += [socket.create_connection(("127.0.0.1", port)) for _ in range(count - count // 2)]
+        # from several addresses, as one has 200 at most that proved nothing
+        sources = [f"127.0.0.{2 + n % 4}" for n in range(count)]
+        self._sockets += [tls(port, source) for source in sources[: count // 2]]
+        self._sockets += [
+            socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
+            for source in sources[count // 2 :]
+        ]
         self.said = 0
         self._open = True
         self.hung_up: set[int] = set()
