@@ -3,7 +3,7 @@
 FieldsyncError                      exit  status
 ├── Fault (ours)                      1     500   DiskFull, Unexpected
 ├── Usage                             2     400
-├── BadInput                          3     422   UnknownType, UnknownField, UnknownForm, IllegalValue, IllegalStep, Incomplete,
+├── BadInput                          3     422   UnknownType, UnknownField, UnknownForm, Unreadable, IllegalValue, IllegalStep, Incomplete,
 │                                                 RetiredType, BadRows, SchemaFaults, BadFile, BadFrame, TooLarge, Gap,
 │                                                 BelongsTo, NeedsBundle, ReportFault
 ├── Locked                            4     401   WrongPassphrase, NoSecret
@@ -95,6 +95,12 @@ class UnknownForm(BadInput):
     """A commit made under a form that is not here yet; facts: type, form, ours."""
 
     code = "unknown_form"
+
+
+class Unreadable(BadInput):
+    """A commit whose bytes cannot be read; it is carried and never applied."""
+
+    code = "unreadable"
 
 
 class RetiredType(BadInput):

@@ -4,6 +4,7 @@ Byte by byte: docs/formats/commit.md. What was signed is kept as it was; it is o
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,7 @@ MAX_BODY = 256 * 1024
 MAX_FIELDS = 2_000
 MAX_DEPTH = 6  # a decision carries heads, whose value may be a deletion with what it had seen
 LARGEST = 1 << 63
+_STAMP, _AUTHOR, _RECORD = 3, 4, 7  # their places in the body
 _HARMLESS = {str, int, bool, type(None)}
 
 # What a write had seen, for several fields at once: their names, and (device, seq) pairs sorted by device.
@@ -66,9 +68,44 @@ def decode(body: bytes) -> Commit:
     return commit
 
 
-def read(body: bytes) -> Commit:
-    """Read a commit's bytes that were checked once, and hash as they did."""
-    return _decode(body)
+def read(body: bytes) -> Commit | None:
+    """Read a commit's bytes that were checked once, and hash as they did; None where they cannot be read (see Opaque)."""
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class Opaque(NamedTuple):
+    """A commit whose bytes cannot be read, as release 0.1 logged some: carried as they are, and never applied.
+
+    What the log shows of it is taken from the bytes as far as it goes, and proves nothing.
+    """
+
+    device: bytes
+    seq: int
+    stamp: int
+    author: str
+    record: bytes
+    body: bytes
+    note: None = None
+
+    @classmethod
+    def of(cls, device: bytes, seq: int, body: bytes) -> "Opaque":
+        """Return what stands for these bytes."""
+        try:
+            parts = msgspec.msgpack.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            parts = None
+        at, author, record = 0, "", bytes(16)
+        if isinstance(parts, list) and len(parts) > _RECORD:
+            if type(parts[_STAMP]) is int and 0 <= parts[_STAMP] <= stamp.LARGEST:
+                at = parts[_STAMP]
+            author = parts[_AUTHOR] if isinstance(parts[_AUTHOR], str) else author
+            record = (
+                parts[_RECORD] if isinstance(parts[_RECORD], bytes) and len(parts[_RECORD]) == len(record) else record
+            )
+        return cls(device, seq, at, author, record, body)
 
 
 def check(commit: Commit) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fieldsync import errors
-from fieldsync.core.commit import Commit, read
+from fieldsync.core.commit import Commit, Opaque, read
 from fieldsync.core.register import Value
 from fieldsync.core.state import Base, State
 from fieldsync.crypto.chain import body_hash
@@ -121,7 +121,7 @@ class Logged(NamedTuple):
 
     @classmethod
     def of(
-        cls, commits: Iterable[Commit], bodies: Iterable[bytes], links: Iterable[tuple[bytes, bytes]]
+        cls, commits: Iterable[Commit | Opaque], bodies: Iterable[bytes], links: Iterable[tuple[bytes, bytes]]
     ) -> list["Logged"]:
         """Return commits with their bytes and their places in the chain (crypto/chain.extend), as the log has them."""
         return [
@@ -129,12 +129,14 @@ class Logged(NamedTuple):
             for c, body, link in zip(commits, bodies, links, strict=True)
         ]
 
-    def commit(self) -> Commit:
-        """Return the commit; StoreDamaged where its bytes are not those that were hashed.
+    def commit(self) -> Commit | None:
+        """Return the commit, None where it was erased or cannot be read; StoreDamaged where its bytes are not those that were hashed.
 
         SQLCipher gives zeros for the last page of a long row that fails its check, and an error only for the next.
         """
-        if self.body is None or body_hash(self.body) != self.hash:
+        if self.body is None:
+            return None
+        if body_hash(self.body) != self.hash:
             raise errors.StoreDamaged(part="commit")
         return read(self.body)
 

@@ -130,7 +130,7 @@ def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
         if isinstance(head.value, dict) and REOPENED in head.value:
             return head.value.get("base")  # type: ignore[return-value]  # a JSON value
     of_type = rules.of(state.type)
-    known = (of_type.today(logged.commit()) for logged in tx.commits_of(state.record) if logged.body is not None)
+    known = (of_type.today(one) for logged in tx.commits_of(state.record) if (one := logged.commit()) is not None)
     writes = [commit for commit in known if field in commit.fields]
     heads = {head.dot for head in candidates(state.fields[field])}
     seen_by = [

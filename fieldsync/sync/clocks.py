@@ -6,7 +6,7 @@ The notes travel down, and every node that has them sends ties with these commit
 from collections.abc import Iterable, Sequence
 
 from fieldsync.core import stamp
-from fieldsync.core.commit import Commit
+from fieldsync.core.commit import Commit, Opaque
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
 from fieldsync.sync.apply import off_heads, settle_row
@@ -33,7 +33,7 @@ def skew_of_bundle(made: int, heard: int, now: int) -> int:
     return ahead(made, heard) if made + stamp.TOLERANCE_MS < heard <= now else 0
 
 
-def note(tx: Tx, fresh: Sequence[Commit], off: int, now: int) -> None:
+def note(tx: Tx, fresh: Sequence[Commit | Opaque], off: int, now: int) -> None:
     """Note which of a device's new commits cannot be trusted: all, when its clock is `off`; or those stamped in time to come."""
     wrong = abs(off) > stamp.TOLERANCE_MS
     for one in fresh:

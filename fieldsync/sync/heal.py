@@ -221,12 +221,13 @@ def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
     refused: dict[bytes, set[int]] = {}
     folded: State | None = None
     for logged in tx.commits_of(record):
-        if logged.body is None:
-            return None  # erased, and its registers with it
         if logged.device not in refused:
             refused[logged.device] = {seq for seq, _, _ in tx.refusals(logged.device)}
         if logged.seq not in refused[logged.device]:
-            said = rules.upgraded(state_of(logged.commit()))
+            one = logged.commit()
+            if one is None:
+                return None  # erased, and its registers with it; or what it says cannot be read any more
+            said = rules.upgraded(state_of(one))
             folded = said if folded is None else merge(folded, said)[0]
     row = tx.rows([record]).get(record)
     branch = tx.get(UPSTREAM) is not None

@@ -34,8 +34,8 @@ def history(node: Node, ref: str) -> list[Json]:
         row = find_row(tx, ref)
         entries: dict[Dot, _Entry] = {}
         for logged in tx.commits_of(row.state.record):
-            if logged.body is not None:
-                one = node.rules.of(row.state.type).today(logged.commit())
+            if (commit := logged.commit()) is not None:
+                one = node.rules.of(row.state.type).today(commit)
                 entries[one.device, one.seq] = _Entry(one.stamp, one.author, dict(one.fields), one.note, one)
         for name, head, note in _heard(row):
             if head.dot not in entries:

@@ -73,20 +73,20 @@ def _first(tx: Tx, device: Device, heir: bytes) -> bytes:
     return next(link for link, one in tx.links_at(device.id, after + 1).items() if one == heir)
 
 
-def may_repeat(tx: Tx, device: Device, *, by_server: bool) -> set[bytes]:
+def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
     """Return the devices whose commits one's may say again: a copy's family; for a server's own, who goes on for copied ones."""
     if by_server:
         return {one.id for one in tx.devices() if one.copy_of is not None}
     return tx.family(device.id) - {device.id} if device.state == "forked" or device.copy_of is not None else set()
 
 
-def said_again(tx: Tx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
+def said_again(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
     """Say whether one of these devices has said this already: two servers may say one work again."""
     mine = _gist(today(commit))
     return any(
-        one.body is not None and one.stamp == commit.stamp and mine <= _gist(today(one.commit()))
+        mine <= _gist(today(said))
         for one in tx.commits_of(commit.record)
-        if one.device in others
+        if one.device in others and one.stamp == commit.stamp and (said := one.commit()) is not None
     )
 
 
@@ -102,8 +102,8 @@ def _gist(commit: Commit) -> Counter[tuple[str, str]]:
 
 def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
     """Return what a device's commits up to one have written of a record."""
-    mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after and c.body is not None]
-    return kept(c.commit() for c in sorted(mine, key=lambda c: c.seq))
+    mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after]
+    return kept(said for c in sorted(mine, key=lambda c: c.seq) if (said := c.commit()) is not None)
 
 
 def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from functools import cache
 
 from fieldsync import errors
-from fieldsync.core.commit import Commit, decode
+from fieldsync.core.commit import Commit
 from fieldsync.core.names import same
 from fieldsync.core.settle import REOPENED, candidates, unpacked
 from fieldsync.core.state import field_of, register_of
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
     ABOVE,
     BELOW,
@@ -35,7 +35,7 @@ AHEAD = "ahead"  # set when values of newer forms than ours may be here, in stat
 class Permit(ValueChecks):
     """Judges one device's commits against what it was granted and what the records are."""
 
-    def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
+    def __init__(self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
         super().__init__(tx, rules, device, known)
         self._head = cache(tx.head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
@@ -84,6 +84,24 @@ class Permit(ValueChecks):
         except errors.FieldsyncError as objection:
             if isinstance(objection, errors.UnknownType | errors.UnknownField):
                 self.waits_for = (form_key(commit.type),)
+            return objection
+        return None
+
+    def stored_objection(self, commit: Commit) -> errors.FieldsyncError | None:
+        """Return what there is to say against a commit that was applied before: its form, its values, the steps of its role.
+
+        Where the device's role has changed since, nothing is said of steps.
+        """
+        self.waits_for = ()
+        grants, device = self._device.grants, self._device
+        same = not self._by_server and device.changed == device.enrolled
+        row = self._known.get(commit.record)
+        grant = covers(grants, self._here(row) or "") if row is not None and same else None
+        try:
+            self._check_fields(commit, DECIDERS[0])
+            if grant is not None:
+                self._check_steps(commit, grant.role)
+        except errors.FieldsyncError as objection:
             return objection
         return None
 
@@ -203,9 +221,10 @@ class Permit(ValueChecks):
         refused = {seq for seq, _, _ in self._tx.refusals(commit.device)}
         covered, others, own = dict(seen), [], []
         for logged in self._tx.commits_of(commit.record):
-            if logged.body is None:
+            said = logged.commit()
+            if said is None:
                 continue
-            one = rules.today(decode(logged.body))
+            one = rules.today(said)
             if name not in one.fields:
                 continue
             context = next((dict(pairs) for names, pairs in one.context if name in names), {})

@@ -6,7 +6,7 @@ from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.state import field_of, merge
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import SHARED, Awaited, Device, Document, Row, covers, home_unit, record_key, shared_with
 from fieldsync.sync import sharing
 from fieldsync.sync.apply import owner_of, settle_row
@@ -19,7 +19,7 @@ JUDGED_WITH = (sharing.REFERRAL, sharing.CONSENT, sharing.ORGANISATION, "person"
 class ShareChecks:
     """One device's commits, as far as sharing goes."""
 
-    def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
+    def __init__(self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
         self._tx = tx
         self._rules = rules
         self._device = device

@@ -15,7 +15,7 @@ from fieldsync.core.state import field_of, register_of
 from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, form_key
 from fieldsync.sync import past
 from fieldsync.sync.node import DECIDERS
@@ -30,7 +30,7 @@ UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
 class ValueChecks(ShareChecks):
     """One device's commits, as far as their values go."""
 
-    def __init__(self, tx: Tx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
+    def __init__(self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
         super().__init__(tx, rules, device, known)
         self._written: dict[
             tuple[bytes, str], Value

@@ -1,6 +1,7 @@
 """Quarantined commits that wait are judged again when what they wait for has come, and not before (store/contract.py, Awaited)."""
 
-from fieldsync.core.commit import decode, state_of
+from fieldsync import errors
+from fieldsync.core.commit import state_of
 from fieldsync.store import Tx
 from fieldsync.sync import serials
 from fieldsync.sync.apply import apply
@@ -25,10 +26,13 @@ def _judge(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
     device = tx.device(author)
     assert device is not None
     logged = [one for seq in seqs for one in tx.commits(author, seq - 1, 1)]
-    commits = [decode(one.body) for one in logged if one.body is not None]
-    for one in logged:
-        if one.body is None:  # erased: there is nothing left to judge
+    read = [(one, one.commit()) for one in logged]
+    commits = [commit for _, commit in read if commit is not None]
+    for one, commit in read:
+        if commit is None and one.body is None:  # erased: there is nothing left to judge
             tx.accept(author, one.seq)
+        elif commit is None:
+            tx.refuse(author, one.seq, errors.Unreadable())
     known = tx.rows(dict.fromkeys(commit.record for commit in commits))
     permit = Permit(tx, node.rules, device, known)
     accepted = []

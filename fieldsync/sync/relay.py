@@ -5,6 +5,7 @@ A branch is a server that is enrolled at another one with the role `branch`; tow
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fieldsync.sync.session import Client
 
 UPSTREAM, GRANTS = "upstream", "upstream_grants"  # the server above this one, and what it lets this one do
+READS_OPAQUE = 2  # the first protocol in which a frame carries commits that cannot be read
 _PART = 200  # devices or receipts in one frame
 _FIRST, _MOST = 256, 4_096  # commits asked of the log at once
 _Above = tuple[tuple[bytes, str, str, bytes, str], ...]
@@ -241,6 +243,10 @@ def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
         with client.node.store.read() as tx:
             logged = list(tx.commits(device, after, limit))
         whole = len(logged) < limit
+        if client.protocol < READS_OPAQUE:
+            readable = list(takewhile(lambda one: one.commit() is not None, logged))
+            whole = whole or len(readable) < len(logged)
+            logged = readable  # what comes behind one that cannot be read waits for that server's update
         ends = [i + 1 for i, one in enumerate(logged) if one.seal is not None]
         if not ends:
             if whole:
@@ -248,6 +254,8 @@ def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
             limit *= 2
             continue
         frame, taken = _largest(client, logged, ends)
+        if len(frame) > MAX_COMPRESSED:
+            return  # no frame holds what was sealed as one: of this device no more goes up, of the others all
         client.count_up(logged[:taken])
         yield frame
         after = logged[taken - 1].seq

@@ -146,7 +146,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     old = node.device
     me = tx.device(old)
     assert me is not None
-    left = [c.commit() for c in tx.commits(old, after) if c.body is not None]
+    left = [said for c in tx.commits(old, after) if (said := c.commit()) is not None]
     renewal = Renewal(old, after, key.device, [one.seq for one in left])
     shared = {
         record: parted.said_before(tx, old, record, after) for record in dict.fromkeys(one.record for one in left)

@@ -30,10 +30,13 @@ _Reads = Callable[[], AbstractContextManager[ReadTx]]
 _Writes = Callable[[], AbstractContextManager[Tx]]
 
 
+_Read = commits.Commit | commits.Opaque
+
+
 class Batch(NamedTuple):
     """A frame's commits with their bytes and seal: read, and not yet checked against the store."""
 
-    commits: list[commits.Commit]
+    commits: list[_Read]
     bodies: list[bytes]
     seal: bytes
     peer: messages.Peer | None = None
@@ -78,15 +81,30 @@ class Serving:
             return Batch([], [], b"", messages.decode(messages.Peer, payload))
         if kind is not Kind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
-        message = messages.decode(messages.Commits, payload)
-        batch = rows.unpack_commits(message.rows)
+        message = messages.decode(messages.OpaqueCommits, payload)
+        found, bodies = self._bodies(message)
         own = message.device == self.device.id
-        if not batch or not (own or self.relays) or any(c.device != message.device for c in batch):
+        if not found or not (own or self.relays) or any(c.device != message.device for c in found):
             raise errors.BadFrame(reason="device")
-        seqs = [c.seq for c in batch]
+        seqs = [c.seq for c in found]
         if seqs != list(range(seqs[0], seqs[0] + len(seqs))):
             raise errors.BadFrame(reason="not contiguous")
-        return Batch(batch, list(map(commits.encode, batch)), message.seal)
+        return Batch(found, bodies, message.seal)
+
+    def _bodies(self, message: messages.OpaqueCommits) -> tuple[list[_Read], list[bytes]]:
+        """Return a frame's commits and their bytes, those that cannot be read at their places among the others."""
+        read, bodies = rows.unpack_bodies(message.rows) if message.rows else ([], [])
+        if not message.opaque or self.protocol < relay.READS_OPAQUE:
+            return list(read), bodies
+        found: dict[int, tuple[_Read, bytes]] = {c.seq: (c, body) for c, body in zip(read, bodies, strict=True)}
+        for seq, body in message.opaque:
+            if len(body) > commits.MAX_BODY:
+                raise errors.TooLarge(what="commit", limit=commits.MAX_BODY)
+            if seq in found or seq < 1 or commits.read(body) is not None:  # what can be read has one way to come
+                raise errors.BadFrame(reason="opaque")
+            found[seq] = commits.Opaque.of(message.device, seq, body), body
+        ordered = [found[seq] for seq in sorted(found)]
+        return [one for one, _ in ordered], [body for _, body in ordered]
 
     def meet(self, tx: Tx) -> None:
         """See how far the device has taken each channel, where that counts."""
@@ -120,7 +138,7 @@ class Serving:
         for batch in batches:
             if batch.peer is not None:
                 relay.take_up(tx, self.device, batch.peer)
-        fresh: dict[bytes, list[commits.Commit]] = {}
+        fresh: dict[bytes, list[_Read]] = {}
         for batch in batches:
             if batch.commits:
                 kept = self._keep(tx, batch)
@@ -144,12 +162,16 @@ class Serving:
         self._parted.clear()
         quarantine.judge_due(self.node, tx)
 
-    def _judge(self, tx: Tx, device: Device, fresh: Sequence[commits.Commit]) -> None:
+    def _judge(self, tx: Tx, device: Device, fresh: Sequence[_Read]) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
         known = tx.rows(dict.fromkeys(c.record for c in fresh))
         permit = Permit(tx, self.node.rules, device, known)
         accepted = []
         for one in fresh:
+            if isinstance(one, commits.Opaque):
+                tx.refuse(device.id, one.seq, errors.Unreadable(), at=self.node.clock())
+                self.refused += 1
+                continue
             reason = permit.objection(one)
             if reason is None:
                 accepted.append(commits.state_of(one))
@@ -158,7 +180,7 @@ class Serving:
                 self.refused += 1
         self._apply(tx, accepted, known)
 
-    def _keep(self, tx: Tx, batch: "Batch") -> list[commits.Commit]:
+    def _keep(self, tx: Tx, batch: "Batch") -> list[_Read]:
         """Log the commits that are new, once their chain and seal are proved, and return them.
 
         Those held must be the same (Forked), and none may be missing before them (Gap).
@@ -203,12 +225,15 @@ class Serving:
         if device in self._carried:
             self._carried[device] = max(self._carried[device], batch.commits[-1].seq)
 
-    def _keep_parted(self, tx: Tx, device: Device, batch: "Batch") -> list[commits.Commit]:
+    def _keep_parted(self, tx: Tx, device: Device, batch: "Batch") -> list[_Read]:
         """Take what a device signed besides the history that is in the log."""
-        made = parted.take(self.node, tx, device, batch.commits, batch.seal)
+        tail = [one for one in batch.commits if isinstance(one, commits.Commit)]
+        if len(tail) < len(batch.commits):
+            return []  # what cannot be read cannot be said again in another's name, nor what comes behind it
+        made = parted.take(self.node, tx, device, tail, batch.seal)
         self.kept += len(made)
         self._parted[device.id].update(one.record for one in made if "_code" in one.fields)
-        return made
+        return list(made)
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""

@@ -153,11 +153,16 @@ class Client:
 
     def frame(self, logged: list[Logged]) -> bytes:
         """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
-        batch = [c.commit() for c in logged if c.body is not None]
+        read = [(one, one.commit()) for one in logged if one.body is not None]
+        batch = [commit for _, commit in read if commit is not None]
+        opaque = tuple((one.seq, one.body or b"") for one, commit in read if commit is None)
         last = logged[-1]
         seal = chain.seal(self.node.key, last.seq, last.chain) if last.device == self.node.device else last.seal
         assert seal is not None
-        payload = messages.encode(messages.Commits(last.device, seal, rows.pack_commits(batch)))
+        message = messages.Commits(last.device, seal, rows.pack_commits(batch) if batch else b"")
+        if opaque:
+            message = messages.OpaqueCommits(message.device, seal, message.rows, opaque)
+        payload = messages.encode(message)
         try:
             return self.codec.pack(Kind.COMMITS, payload)
         except errors.TooLarge:

@@ -14,8 +14,8 @@ def without_stale(node: Node, tx: Tx, row: Row, fields: Fields) -> Fields:
     """Leave out values that this device wrote once and others have changed since: a file read in again reverts nobody."""
     mine: Fields = {}
     for logged in tx.commits_of(row.state.record):
-        if logged.device == node.device and logged.body is not None:
-            mine |= node.rules.of(row.state.type).today(logged.commit()).fields
+        if logged.device == node.device and (one := logged.commit()) is not None:
+            mine |= node.rules.of(row.state.type).today(one).fields
     sets = {name: value for name, value in mine.items() if isinstance(value, list)}
     mine = {f"{name}/{member}": True for name, members in sets.items() for member in members} | mine
     rules = node.rules.of(row.state.type)

@@ -1,6 +1,6 @@
 """Does everything that a node holds fit together? Reports what does not, naming device and commit; never repairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fieldsync import errors
@@ -11,6 +11,7 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Progress, Row
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node
+from fieldsync.sync.permit import Permit
 from fieldsync.sync.relay import UPSTREAM
 
 Fault = dict[str, Any]
@@ -19,19 +20,53 @@ _BATCH = 1_000
 
 
 def check(node: Node, progress: Progress | None = None) -> dict[str, Any]:
-    """Check the file, every device's chain and seals, every record against its registers, every channel's digest."""
+    """Check the file, every device's chain and seals, every record against its registers, every channel's digest.
+
+    What is no fault of the store, and for a person to look at, is `listed`: commits that cannot be read, and on servers those
+    that were applied and would not be today, as earlier releases did not judge what named a form that was not there.
+    """
     say = progress or (lambda _done, _total, _what: None)
     say(0, None, "file")
     faults: list[Fault] = [{"what": "file", "detail": found} for found in node.store.damage()[:20]]
     counted = {"commits": 0, "records": 0}
+    listed: list[Fault] = []
     with node.store.read() as tx:
         for device in tx.devices():
-            faults += _chain(tx, device, counted, say)
-        faults += _records(node, tx, counted, say)
-    return {"ok": not faults, **counted, "faults": faults}
+            faults += _chain(tx, device, counted, say, listed)
+        judges = None if node.is_laptop else _Judges(node, tx, listed)
+        faults += _records(node, tx, counted, say, judges)
+    return {"ok": not faults, **counted, "faults": faults, "listed": listed}
 
 
-def _chain(tx: ReadTx, device: Device, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
+class _Judges:
+    """Judges again what servers have applied, and lists what would not be applied today."""
+
+    def __init__(self, node: Node, tx: ReadTx, listed: list[Fault]) -> None:
+        self._listed = listed
+        self._own = node.device
+        self._known: dict[bytes, Row] = {}
+        self._permits = {one.id: Permit(tx, node.rules, one, self._known) for one in tx.devices()}
+        self._names = {one.id: one.letters or one.id.hex() for one in tx.devices()}
+
+    def judge(self, row: Row, commits: Iterable[Commit]) -> None:
+        """Judge a record's commits."""
+        self._known.clear()
+        self._known[row.state.record] = row
+        for one in commits:
+            if one.device == self._own:
+                continue  # serials, and what copied devices wrote: nobody judged these before
+            reason = self._permits[one.device].stored_objection(one)
+            if reason is not None:
+                self._listed.append(
+                    {
+                        "what": "unjudged", "device": self._names[one.device], "seq": one.seq, "form": one.form,
+                        "fields": sorted(one.fields), "code": reason.code, "facts": reason.facts,
+                        "record": row.state.record.hex(), "named": row.code,
+                    }
+                )  # fmt: skip
+
+
+def _chain(tx: ReadTx, device: Device, counted: dict[str, int], say: Progress, listed: list[Fault]) -> Iterator[Fault]:
     link, seq = chain.first(device.id), 0
     for logged in tx.commits(device.id, 0):
         place = {"device": device.letters or device.id.hex(), "seq": logged.seq}
@@ -45,6 +80,8 @@ def _chain(tx: ReadTx, device: Device, counted: dict[str, int], say: Progress) -
         if logged.body is not None and chain.body_hash(logged.body) != logged.hash:
             yield {"what": "body", **place}
             return
+        if logged.body is not None and logged.commit() is None:
+            listed.append({"what": "unreadable", **place})
         link = chain.chain(link, logged.hash)
         if link != logged.chain:
             yield {"what": "chain", **place}
@@ -56,7 +93,7 @@ def _chain(tx: ReadTx, device: Device, counted: dict[str, int], say: Progress) -
         yield {"what": "head", "device": device.letters or device.id.hex(), "seq": device.head}
 
 
-def _records(node: Node, tx: ReadTx, counted: dict[str, int], say: Progress) -> Iterator[Fault]:
+def _records(node: Node, tx: ReadTx, counted: dict[str, int], say: Progress, judges: _Judges | None) -> Iterator[Fault]:
     digests: dict[int, tuple[int, int]] = {}
     refused = {(device.id, seq) for device in tx.devices() for seq, _, _ in tx.refusals(device.id)}
     total = tx.count()
@@ -78,23 +115,30 @@ def _records(node: Node, tx: ReadTx, counted: dict[str, int], say: Progress) -> 
         settle_row(shown, node.rules.of(row.state.type), None)
         if shown.doc != row.doc:
             yield {"what": "document", **place}
-        yield from _folded(node, tx, row, refused, place)
+        yield from _folded(node, tx, row, refused, place, judges)
     for channel in tx.channels():
         if (channel.records, channel.digest) != digests.get(channel.n, (0, 0)):
             yield {"what": "digest", "unit": channel.unit}
 
 
-def _folded(node: Node, tx: ReadTx, row: Row, refused: set[tuple[bytes, int]], place: Fault) -> Iterator[Fault]:
+def _folded(
+    node: Node, tx: ReadTx, row: Row, refused: set[tuple[bytes, int]], place: Fault, judges: _Judges | None
+) -> Iterator[Fault]:
     """A server's commits fold to its registers exactly; a laptop's own, and a branch's, are all in them."""
     commits: list[Commit] = []
+    said: list[Commit] = []  # as they were signed
     for logged in tx.commits_of(row.state.record):
-        if logged.body is None:
-            return  # erased: its registers are gone as well
         if (logged.device, logged.seq) not in refused:
             try:
-                commits.append(node.rules.of(row.state.type).today(logged.commit()))
+                one = logged.commit()
             except errors.FieldsyncError:
                 return  # reported with its chain
+            if one is None:
+                return  # erased, its registers are gone as well; or it cannot be read, and is listed
+            said.append(one)
+            commits.append(node.rules.of(row.state.type).today(one))
+    if judges is not None:
+        judges.judge(row, said)
     if node.is_laptop:
         for commit in commits:
             if any(register_of(row.state, name).seen.get(commit.device, 0) < commit.seq for name in _names(commit)):

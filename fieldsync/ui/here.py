@@ -160,6 +160,11 @@ class Here(Cards):
         )
         for fault in told["faults"]:
             self.line(f"{INDENT}{self.phrase('fault_' + fault['what'], **fault)}")
+        if told["listed"]:
+            self.say("check_listed", n=len(told["listed"]))
+        for one in told["listed"]:
+            words_ = {**one, "fields": self.several(one.get("fields", ()))}
+            self.line(f"{INDENT}{self.phrase('listed_' + one['what'], **words_)}")
 
     def diagnosed(self, found: list[Json]) -> None:
         """What `doctor` found."""

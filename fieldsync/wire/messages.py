@@ -57,6 +57,15 @@ class Commits(msgspec.Struct, array_like=True, frozen=True):
     rows: bytes
 
 
+class OpaqueCommits(Commits, array_like=True, frozen=True):
+    """The same from protocol 2 on, where `opaque` is not empty: (seq, body) of those among them whose bytes cannot be read.
+
+    They are not in `rows`, which is empty where there are no others.
+    """
+
+    opaque: tuple[tuple[Count, bytes], ...] = ()
+
+
 class Ack(msgspec.Struct, array_like=True, frozen=True):
     """How far a server holds the sender's commits, and which it kept aside: (seq, code, facts as JSON; "" when taken after all).
 

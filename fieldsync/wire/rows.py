@@ -17,6 +17,7 @@ from fieldsync.wire import columns
 
 MAX_ROWS = 20_000
 MAX_CELLS = 2_000_000  # values of one payload
+MAX_BODIES = 32 * 1024 * 1024  # bytes of its commits, all together
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
@@ -314,14 +315,16 @@ def pack_commits(batch: Sequence[Commit]) -> bytes:
     return _pack((list(devices), list(authors), list(types), body))
 
 
-def unpack_commits(payload: bytes) -> list[Commit]:
-    """Return the commits of a payload, checked one by one (core.commit.check)."""
+def unpack_commits(payload: bytes, most: int = MAX_ROWS * 8) -> list[Commit]:
+    """Return the commits of a payload, at most so many, checked one by one (core.commit.check)."""
 
     def read() -> list[Commit]:
         devices, authors, types, body = _unpack(payload)
         _directories(devices, authors)
         format_, count, rows, kinds, ids, notes, fields, context_counts, contexts, partial = body
         _bounded(count)
+        if count > most:
+            raise errors.TooLarge(what="commits", limit=most)
         writes = _unpack_writes(rows, devices, authors)
         groups = _unpack_pairs(contexts, devices)
         some = {group: tuple(names) for group, names in partial}
@@ -343,6 +346,27 @@ def unpack_commits(payload: bytes) -> list[Commit]:
     return _guarded(read)
 
 
+def unpack_bodies(payload: bytes, most: int = MAX_ROWS * 8) -> tuple[list[Commit], list[bytes]]:
+    """Return the commits of a payload, at most so many, and the bytes that were signed.
+
+    Each is read back as whoever finds it in a log will read it: what cannot be is BadFrame, and no log ever holds it.
+    """
+
+    def read() -> tuple[list[Commit], list[bytes]]:
+        found = unpack_commits(payload, most)
+        bodies = list(map(commits.encode, found))
+        sizes = list(map(len, bodies))
+        if max(sizes, default=0) > commits.MAX_BODY:
+            raise errors.TooLarge(what="commit", limit=commits.MAX_BODY)
+        if sum(sizes) > MAX_BODIES:
+            raise errors.TooLarge(what="commits", limit=MAX_BODIES)
+        if None in map(commits.read, bodies):
+            raise errors.BadFrame(reason="commit")
+        return found, bodies
+
+    return _guarded(read)
+
+
 def _directories(devices: list[bytes], authors: list[str]) -> None:
     if not all(isinstance(d, bytes) and len(d) == 16 for d in devices) or not all(isinstance(a, str) for a in authors):
         raise errors.BadFrame(reason="directory")
@@ -360,6 +384,7 @@ def _guarded(read: Callable[[], _T]) -> _T:
         StopIteration,
         RuntimeError,
         AttributeError,
+        OverflowError,
     ) as fault:
         raise errors.BadFrame(reason="payload") from fault
 

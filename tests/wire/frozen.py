@@ -60,6 +60,7 @@ MESSAGES: tuple[msgspec.Struct, ...] = (
         b"epoch-id", 7, 8, 9,
     ),
     messages.Commits(AMAL, b"seal", b"rows"),
+    messages.OpaqueCommits(AMAL, b"seal", b"rows", ((8, b"\x91\x91\xa1x"),)),
     messages.Ack(
         AT, 7, b"c" * 8, ((3, "unit_refused", '{"unit":"LAT/QRD"}'), (4, "", "")), (("LAT/JBL", "caseworker"),),
         ((2, BASIM, "BK", "باسم", ("LAT/JBL", "LAT/QRD")),), 5, ((1, SAMAR, 7, AT),), ((SAMAR, "HQ", "https://hq", b"p" * 32, "age1"),),

@@ -155,6 +155,12 @@ WORDS = {
     "in_bundle": "of these {n} in bundle {number} ({at}), not yet acknowledged",
     "would_send": "Would send {n} saves to {server}.",
     "joined": "Welcome, {person}. This laptop is device {device} of {org}, for {units}.",
+    "check_listed": "For a person to look at; nothing was changed: {n}",
+    "listed_unreadable": "save {seq} of {device} cannot be read; it is carried as it is and stops nothing",
+    "listed_unjudged": (
+        "{named}: save {seq} of {device} ({fields}, form {form}) was applied and would not be today ({code}); "
+        "a supervisor looks at these fields and edits them where they are wrong"
+    ),
     "check_ok": "The store is sound: {commits} commits, {records} records.",
     "check_bad": (
         "The store is NOT sound: {commits} commits, {records} records. It was left as it is; tell your office."

@@ -71,6 +71,8 @@ WORDS = {
     "unknown_type!": "Known types: {known}.",
     "unknown_form": "{type_label} has no form {form} here yet, only {ours}; nothing was changed.",
     "unknown_form!": "It is kept, and judged once that form is here.",
+    "unreadable": "The bytes of this save cannot be read.",
+    "unreadable!": "It is kept as it is and never applied; nothing waits behind it.",
     "unknown_field": "{type_label} has no field {field}; nothing was changed.",
     "unknown_field!": "Its fields: fieldsync schema show {type}",
     "retired_type": "No new records of {type_label} are made any more; nothing was changed.",
