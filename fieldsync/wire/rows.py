@@ -324,7 +324,7 @@ def unpack_commits(payload: bytes, most: int = MAX_ROWS * 8) -> list[Commit]:
         format_, count, rows, kinds, ids, notes, fields, context_counts, contexts, partial = body
         _bounded(count)
         if count > most:
-            raise errors.TooLarge(what="commits", limit=most)
+            raise errors.TooLarge(what="rows", limit=most)
         writes = _unpack_writes(rows, devices, authors)
         groups = _unpack_pairs(contexts, devices)
         some = {group: tuple(names) for group, names in partial}
@@ -359,7 +359,7 @@ def unpack_bodies(payload: bytes, most: int = MAX_ROWS * 8) -> tuple[list[Commit
         if max(sizes, default=0) > commits.MAX_BODY:
             raise errors.TooLarge(what="commit", limit=commits.MAX_BODY)
         if sum(sizes) > MAX_BODIES:
-            raise errors.TooLarge(what="commits", limit=MAX_BODIES)
+            raise errors.TooLarge(what="rows", limit=MAX_BODIES)
         if None in map(commits.read, bodies):
             raise errors.BadFrame(reason="commit")
         return found, bodies
