@@ -23,13 +23,15 @@ from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
 from fieldsync.server.connections import Unproved
 from fieldsync.server.metrics import Metrics
+from fieldsync.server.pace import Pace
 from fieldsync.server.turns import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, sees
 from fieldsync.sync import heal, hints, past, quarantine, relay, renew
 from fieldsync.sync import node as nodes
+from fieldsync.sync.batches import Batch
 from fieldsync.sync.node import Node
-from fieldsync.sync.serving import Batch, Serving
+from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages
 from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
@@ -78,6 +80,7 @@ class App:
         self._plain = Codec()  # for hellos; they are read on the event loop's own thread
         self._codecs: tuple[bytes, dict[bytes, Codec]] = b"", {}
         self._turns = Turns(node.store)
+        self.pace = Pace()
         self._answering = CapacityLimiter(MOST_ANSWERING)
         self._tidying: asyncio.Task[None] | None = None
         self.asgi = Starlette(
@@ -203,7 +206,15 @@ class App:
 
         try:
             async for tag, payload, _ in frames:
-                waiting.append(await run_in_threadpool(_read, serving, tag, payload))
+                batch = await run_in_threadpool(_read, serving, tag, payload)
+                wait = self.pace.wait(batch.commits[0].device, len(batch.commits)) if batch.commits else 0
+                if wait:  # what came before is taken meanwhile; nothing is acknowledged, nothing lost
+                    if work is not None:
+                        await work
+                    if waiting:
+                        work, waiting = turn(waiting), []
+                    await asyncio.sleep(wait)
+                waiting.append(batch)
                 if work is not None and (work.done() or len(waiting) == MOST_WAITING):
                     await work
                     work = None

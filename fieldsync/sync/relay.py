@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 UPSTREAM, GRANTS = "upstream", "upstream_grants"  # the server above this one, and what it lets this one do
 READS_OPAQUE = 2  # the first protocol in which a frame carries commits that cannot be read
 _PART = 200  # devices or receipts in one frame
-_FIRST, _MOST = 256, 4_096  # commits asked of the log at once
+_FIRST, _MOST = 256, 2_000  # commits asked of the log at once
 _Above = tuple[tuple[bytes, str, str, bytes, str], ...]
 Mark = tuple[bytes, int, int]  # the epoch of a branch's store, how far it told of enrolments and of clocks
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode

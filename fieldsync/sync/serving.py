@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
-from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +15,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
 from fieldsync.sync import acking, budgets, clocks, epochs, hints, parted, quarantine, relay, serials
 from fieldsync.sync.apply import apply
+from fieldsync.sync.batches import Batch, Read, read_batch
 from fieldsync.sync.channels import grants_hash, lacking, visible
 from fieldsync.sync.node import FORMS, Node
 from fieldsync.sync.permit import Permit
@@ -28,18 +28,6 @@ _SLICE = 256  # commits whose records fit a processor's cache
 
 _Reads = Callable[[], AbstractContextManager[ReadTx]]
 _Writes = Callable[[], AbstractContextManager[Tx]]
-
-
-_Read = commits.Commit | commits.Opaque
-
-
-class Batch(NamedTuple):
-    """A frame's commits with their bytes and seal: read, and not yet checked against the store."""
-
-    commits: list[_Read]
-    bodies: list[bytes]
-    seal: bytes
-    peer: messages.Peer | None = None
 
 
 class Serving:
@@ -67,6 +55,7 @@ class Serving:
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
         self._off = clocks.ahead(hello.now, node.clock()) if skew is None else skew
+        self._bundled = skew is not None
         self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
@@ -75,36 +64,13 @@ class Serving:
         """Return what opens transactions that read, and that write what can be told again."""
         return self.node.store.read, partial(self.node.store.write, durable=False)
 
-    def read(self, kind: Kind, payload: bytes) -> "Batch":
+    def read(self, kind: Kind, payload: bytes) -> Batch:
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
         if kind is Kind.PEER and self.relays:
             return Batch([], [], b"", messages.decode(messages.Peer, payload))
         if kind is not Kind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
-        message = messages.decode(messages.OpaqueCommits, payload)
-        found, bodies = self._bodies(message)
-        own = message.device == self.device.id
-        if not found or not (own or self.relays) or any(c.device != message.device for c in found):
-            raise errors.BadFrame(reason="device")
-        seqs = [c.seq for c in found]
-        if seqs != list(range(seqs[0], seqs[0] + len(seqs))):
-            raise errors.BadFrame(reason="not contiguous")
-        return Batch(found, bodies, message.seal)
-
-    def _bodies(self, message: messages.OpaqueCommits) -> tuple[list[_Read], list[bytes]]:
-        """Return a frame's commits and their bytes, those that cannot be read at their places among the others."""
-        read, bodies = rows.unpack_bodies(message.rows) if message.rows else ([], [])
-        if not message.opaque or self.protocol < relay.READS_OPAQUE:
-            return list(read), bodies
-        found: dict[int, tuple[_Read, bytes]] = {c.seq: (c, body) for c, body in zip(read, bodies, strict=True)}
-        for seq, body in message.opaque:
-            if len(body) > commits.MAX_BODY:
-                raise errors.TooLarge(what="commit", limit=commits.MAX_BODY)
-            if seq in found or seq < 1 or commits.read(body) is not None:  # what can be read has one way to come
-                raise errors.BadFrame(reason="opaque")
-            found[seq] = commits.Opaque.of(message.device, seq, body), body
-        ordered = [found[seq] for seq in sorted(found)]
-        return [one for one, _ in ordered], [body for _, body in ordered]
+        return read_batch(payload, self.device.id, relays=self.relays, protocol=self.protocol, bundled=self._bundled)
 
     def meet(self, tx: Tx) -> None:
         """See how far the device has taken each channel, where that counts."""
@@ -126,19 +92,19 @@ class Serving:
                 )
             self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
 
-    def take(self, batches: Sequence["Batch"]) -> None:
+    def take(self, batches: Sequence[Batch]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
         with self.node.store.write() as tx:
             self.take_in(tx, batches)
 
-    def take_in(self, tx: Tx, batches: Sequence["Batch"]) -> None:
+    def take_in(self, tx: Tx, batches: Sequence[Batch]) -> None:
         """Do so within a transaction."""
         self.meet(tx)
         self.node.renew(tx)
         for batch in batches:
             if batch.peer is not None:
                 relay.take_up(tx, self.device, batch.peer)
-        fresh: dict[bytes, list[_Read]] = {}
+        fresh: dict[bytes, list[Read]] = {}
         for batch in batches:
             if batch.commits:
                 kept = self._keep(tx, batch)
@@ -162,7 +128,7 @@ class Serving:
         self._parted.clear()
         quarantine.judge_due(self.node, tx)
 
-    def _judge(self, tx: Tx, device: Device, fresh: Sequence[_Read]) -> None:
+    def _judge(self, tx: Tx, device: Device, fresh: Sequence[Read]) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
         known = tx.rows(dict.fromkeys(c.record for c in fresh))
         permit = Permit(tx, self.node.rules, device, known)
@@ -180,7 +146,7 @@ class Serving:
                 self.refused += 1
         self._apply(tx, accepted, known)
 
-    def _keep(self, tx: Tx, batch: "Batch") -> list[_Read]:
+    def _keep(self, tx: Tx, batch: Batch) -> list[Read]:
         """Log the commits that are new, once their chain and seal are proved, and return them.
 
         Those held must be the same (Forked), and none may be missing before them (Gap).
@@ -220,12 +186,12 @@ class Serving:
         self._proved(device.id, batch)
         return fresh
 
-    def _proved(self, device: bytes, batch: "Batch") -> None:
+    def _proved(self, device: bytes, batch: Batch) -> None:
         """Remember that what a branch has of a device up to here is what is held here."""
         if device in self._carried:
             self._carried[device] = max(self._carried[device], batch.commits[-1].seq)
 
-    def _keep_parted(self, tx: Tx, device: Device, batch: "Batch") -> list[_Read]:
+    def _keep_parted(self, tx: Tx, device: Device, batch: Batch) -> list[Read]:
         """Take what a device signed besides the history that is in the log."""
         tail = [one for one in batch.commits if isinstance(one, commits.Commit)]
         if len(tail) < len(batch.commits):

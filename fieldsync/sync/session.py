@@ -19,6 +19,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Grant, Logged, Server, sees
 from fieldsync.sync import budgets, checks, clocks, epochs, forms, hints, letting_go, quarantine, relay, serials
 from fieldsync.sync.apply import apply
+from fieldsync.sync.batches import MOST_COMMITS
 from fieldsync.sync.channels import grants_hash, visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import AHEAD
@@ -52,15 +53,16 @@ class Tally:
 
 
 class Sizer:
-    """Chooses how many rows go into a frame from what the last ones took."""
+    """Chooses how many rows, at most so many, go into a frame from what the last ones took."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST_ROWS) -> None:
         self.rows = _FIRST_ROWS
+        self._most = most
 
     def took(self, count: int, size: int) -> None:
         """Learn from a frame."""
         if count:
-            self.rows = max(1, min(_MOST_ROWS, 2 * self.rows, _ROOM * count // max(size, 1)))
+            self.rows = max(1, min(self._most, 2 * self.rows, _ROOM * count // max(size, 1)))
 
 
 class Told(NamedTuple):
@@ -119,7 +121,7 @@ class Client:
         self, room: int = sys.maxsize, since: Mapping[bytes, int] = MappingProxyType({})
     ) -> Iterator[bytes]:
         """Yield the commits that the server has not acknowledged (or those behind a device's `since`), sealed, as far as there is room."""
-        node, sizer = self.node, Sizer()
+        node, sizer = self.node, Sizer(MOST_COMMITS)
         self.tally.commits = 0  # of a request that was refused, nothing was taken
         self.sent.clear()
         with node.store.read() as tx:

@@ -1,0 +1,30 @@
+"""How fast one device's commits are taken: a program gone wild, or its thief, makes nobody else wait."""
+
+import time
+from collections.abc import Callable
+
+MOST, SECONDS = 20_000, 60.0
+_MANY = 10_000  # devices that are remembered before those at rest are forgotten
+
+
+class Pace:
+    """Counts the commits of each author's device, applied or not: beyond `most` in so many seconds they come at that rate."""
+
+    def __init__(self, most: int = MOST, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._rate = most, most / seconds
+        self._clock = clock
+        self._levels: dict[
+            bytes, tuple[float, float]
+        ] = {}  # how many were taken and not yet forgotten, at which moment
+
+    def wait(self, device: bytes, count: int) -> float:
+        """Count so many commits of a device; return for how many seconds they are to wait before they are taken."""
+        now = self._clock()
+        level, at = self._levels.get(device, (0.0, now))
+        level = max(0.0, level - (now - at) * self._rate) + count
+        if device not in self._levels and len(self._levels) >= _MANY:
+            self._levels = {
+                one: (high, then) for one, (high, then) in self._levels.items() if high > (now - then) * self._rate
+            }
+        self._levels[device] = level, now
+        return max(0.0, level - self._most) / self._rate
