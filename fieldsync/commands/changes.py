@@ -10,12 +10,12 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.schema.cleaning import plain_digits
+from fieldsync.schema.members import parts
 from fieldsync.schema.model import Field, Type
 from fieldsync.sync import find
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 
-_SEPARATORS = re.compile("[,،;؛\n]")  # between the members of a set; both scripts' commas
 _STEP = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 _TODAY = {"today", "اليوم"}
 _LARGEST = 4 * 1024 * 1024
@@ -82,7 +82,7 @@ class Wanted:
         """A field's new value; for a set all its members, for a log one more entry."""
         field = self._kind.field(name)
         if field.kind == "set":
-            members = [self._named(field, one) for one in members_of(value)]
+            members = [self._named(field, one) for one in members_of(field, value)]
             self._put.setdefault(name, []).extend(members)
             now = self._doc.get(name) or []
             kept = {str(_checked(field, one)) for one in self._put[name]}
@@ -104,13 +104,13 @@ class Wanted:
     def put(self, name: str, members: Iterable[str]) -> None:
         """Add members to a set."""
         field = self._kind.field(name)
-        found = [self._named(field, part) for one in members for part in members_of(one)]
+        found = [self._named(field, part) for one in members for part in members_of(field, one)]
         self._put.setdefault(name, []).extend(found)
 
     def drop(self, name: str, members: Iterable[str]) -> None:
         """Take members out of a set."""
         field = self._kind.field(name)
-        found = [self._named(field, part) for one in members for part in members_of(one)]
+        found = [self._named(field, part) for one in members for part in members_of(field, one)]
         self._drop.setdefault(name, []).extend(found)
 
     def count(self, name: str, step: str) -> None:
@@ -149,10 +149,10 @@ class Wanted:
         return resolve(self._node, field, value)
 
 
-def members_of(value: object) -> list[object]:
+def members_of(field: Field, value: object) -> list[object]:
     """Return the members given for a set: a list, or one text with commas between them."""
     if isinstance(value, str):
-        return [part.strip() for part in _SEPARATORS.split(value) if part.strip()]
+        return list(parts(field, value))
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

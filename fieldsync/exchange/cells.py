@@ -11,9 +11,9 @@ from fieldsync.exchange.rejects import Outcome
 from fieldsync.exchange.sheets import Row
 from fieldsync.schema import validate
 from fieldsync.schema.cleaning import plain_digits
+from fieldsync.schema.members import SEPARATORS, split
 from fieldsync.schema.model import Field
 
-_SEPARATORS = re.compile("[,،;؛\n]")  # between the members of a set; both scripts' commas
 _PHONES = re.compile(r"[,،;؛\n/|\\]|\s+(?:-|و|and)\s*(?=[+\d])")  # and between phone numbers
 # between choices: only where all parts are some
 _BETWEEN = re.compile(r"\s*[/|+\\]\s*|\s+[-–]\s+|\s+و\s*(?=\S)|\s+(?:and|&)\s+", re.IGNORECASE)
@@ -57,7 +57,7 @@ def unquoted(cell: str) -> str:
 
 def named(spec: Field, text: str) -> list[str]:
     """A set's members in one cell: with commas or line breaks between them; codes also with spaces, as phones send them."""
-    parts = (_PHONES if spec.type == "phone" else _SEPARATORS).split(text)
+    parts = split(spec, text, _PHONES if spec.type == "phone" else SEPARATORS)
     if len(parts) == 1 and spec.choices and text not in spec.codes:
         words = text.split()
         if len(words) > 1 and set(words) <= set(spec.codes):
@@ -96,7 +96,7 @@ def ticked(spec: Field, member: str) -> Normal:
 def members(spec: Field, value: object, reference: Normal | None) -> list[str] | None:
     """Return a set's members, sorted; None for none."""
     parts = named(spec, value) if isinstance(value, str) else value if isinstance(value, list) else [value]
-    given = [part.strip() if isinstance(part, str) else part for part in parts]
+    given = [part.strip() if isinstance(part, str) and part not in spec.codes else part for part in parts]
     if spec.type == "phone":
         given = list(map(figures.phone, given))
     wanted = [reference(part) if reference is not None else part for part in given if part not in (None, "")]

@@ -70,6 +70,7 @@ class Proposal(NamedTuple):
 def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[Column]:
     """Return the columns that are imported. BadFile with all headers that belong nowhere, and likely meanings."""
     known = _names(kind)
+    given = _meant(given, headers)
     asked = {_key(header): name for header, name in given.items()}
     for header, wanted in given.items():
         if wanted and wanted not in SYSTEM:
@@ -79,7 +80,7 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
     found: list[Column] = []
     odd: list[str] = []
     for at, header in enumerate(headers):
-        name = asked[_key(header)] if _key(header) in asked else _known_as(header, known)
+        name = asked[_key(header)] if _key(header) in asked else _known_as(header, known, kind)
         if name == "" or header == "" or (name is None and header in LEFT_OUT):
             continue
         if name is None:
@@ -104,6 +105,19 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
     return [one for one in found if one.member or one.name not in split]
 
 
+def _meant(given: Mapping[str, str], headers: Sequence[str]) -> dict[str, str]:
+    """Return columns and fields as they were meant: COLUMN=FIELD is parted where the column is one of the file's."""
+    there = {_key(one) for one in headers}
+    made = {}
+    for column, field in given.items():
+        whole, name = f"{column}={field}", (column, field)
+        for at in [at for at, sign in enumerate(whole) if sign == "="] if _key(column) not in there else ():
+            if _key(whole[:at]) in there:
+                name = (whole[:at].strip(), whole[at + 1 :])
+        made[name[0]] = name[1]
+    return made
+
+
 def _column(at: int, header: str, name: str, kind: Type) -> Column:
     field, _, member = name.partition("/")
     spec = None if field in SYSTEM else kind.field(field)
@@ -121,8 +135,8 @@ def proposals(headers: Sequence[str], kind: Type) -> list[str]:
 def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[Proposal]:
     """Return for each column what it would be taken for; what is only nearly a field's name waits for a person's word."""
     known = _names(kind)
-    asked = {_key(header): name for header, name in given.items()}
-    taken = {asked.get(_key(one)) or _known_as(one, known) for one in headers}
+    asked = {_key(header): name for header, name in _meant(given, headers).items()}
+    taken = {asked.get(_key(one)) or _known_as(one, known, kind) for one in headers}
     taken -= {one.name for one in kind.fields.values() if one.kind == "set"}  # several columns may be one
     made = []
     for header in headers:
@@ -131,7 +145,7 @@ def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> li
             continue
         if key in asked:
             made.append(Proposal(header, asked[key], "given"))
-        elif (name := _known_as(header, known)) is not None:
+        elif (name := _known_as(header, known, kind)) is not None:
             made.append(Proposal(header, name, "name" if name == header else "label"))
         else:
             near = _near(header, known)
@@ -154,9 +168,13 @@ def _near(header: str, known: Mapping[str, str]) -> str:
     return ""
 
 
-def _known_as(header: str, known: Mapping[str, str]) -> str | None:
+def _known_as(header: str, known: Mapping[str, str], kind: Type) -> str | None:
     """What a header is known as: as it is, as the first of two that are the same, without marks, or in both languages."""
     once = once_of(header)
+    for told in (header, once):
+        field, _, member = told.partition("/")
+        if member and field in kind.fields and kind.fields[field].kind == "set" and member in kind.fields[field].codes:
+            return told  # as it is written: codes that differ in what nobody sees are different codes
     found = known.get(_key(header)) or _bare(once, known)
     if found is None:
         both = {_bare(part, known) for part in _BOTH.split(once) if part.strip()}
@@ -197,7 +215,7 @@ def header(
     """
     known = _names(kind) | {_key(one): name for one, name in given.items()}
     tops = [_told(row) for row in (headers, *rows)]
-    scores = [sum(_known_as(cell, known) is not None for cell in row if cell) for row in tops]
+    scores = [sum(_known_as(cell, known, kind) is not None for cell in row if cell) for row in tops]
     best = max(range(len(tops)), key=lambda at: scores[at])  # the first of those with as many
     if scores[best] < _SURE and scores[0] == 0:
         filled = [sum(map(bool, row)) for row in tops]

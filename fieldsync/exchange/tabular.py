@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core import names
 from fieldsync.core.register import Value
 from fieldsync.exchange import mapping
 from fieldsync.exchange.cells import Memory, even, says, ticked, together, unquoted, without_headers
@@ -24,6 +23,7 @@ from fieldsync.exchange.rejects import Batch, Outcome, Words, headers_beside, re
 from fieldsync.exchange.sheets import Row, open_sheet
 from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.model import Type
+from fieldsync.schema.sameness import same
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
 from fieldsync.store.contract import Progress
@@ -352,7 +352,8 @@ class _Importer:
     def _is_same(self, name: str, given: object, stored: object) -> bool:
         """Say whether a field has a value already; words for a record say the same as its id."""
         worded = self._worded.get(name)
-        return names.same(given, stored) or (worded is not None and names.same(given, worded(stored)))
+        field = self._kind.fields[name]
+        return same(field, given, stored) or (worded is not None and same(field, given, worded(stored)))
 
     def _changed(self, row: Stored, fields: dict[str, Any], unit: str) -> Draft | None:
         """Return the draft of what a row changes in a record that is here; None when that is nothing."""
@@ -369,7 +370,7 @@ class _Importer:
             checked = validate.check(self._kind, plain, row.doc, self._today)
             steps.check(self._kind, checked, row.doc, self._role)
             asked.check(self._node.schema, self._kind, checked)
-            changes |= {n: v for n, v in checked.items() if not names.same(v, row.doc.get(n))}  # type: ignore[misc]  # JSON values
+            changes |= {n: v for n, v in checked.items() if not same(self._kind.fields[n], v, row.doc.get(n))}  # type: ignore[misc]  # JSON values
         for name, wanted in sets.items():
             now = set(row.doc.get(name) or ())
             changes |= dict.fromkeys((f"{name}/{m}" for m in set(wanted) - now), True)

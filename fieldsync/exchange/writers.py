@@ -17,10 +17,12 @@ from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange import hxl
 from fieldsync.exchange.mapping import OWN_LABELS
+from fieldsync.schema import members
 from fieldsync.schema.model import Field, Type
 
 Json = dict[str, Any]
-Lists = dict[tuple[str, ...], str]  # the codes of a list of choices, and the table that it is in
+Listed = tuple[tuple[str, str, str], ...]  # codes and words: 1 is not the same answer in every list
+Lists = dict[Listed, str]  # a list of choices, and the table that it is in
 SEVERAL = (".db", ".sqlite")  # files that hold several tables
 AS_STORED = (*SEVERAL, ".jsonl")  # for programs: never with words in place of codes
 _ROWS = 1_048_000  # of a sheet
@@ -79,9 +81,8 @@ class Plan:
         if isinstance(value, list):
             if value and isinstance(value[0], dict):
                 return "\n".join(f"{entry['at']} {entry['by']}: {entry['text']}" for entry in value)
-            return ("، " if self.labels and self.lang == "ar" else ",").join(
-                str(self.value(field, one)) for one in value
-            )
+            comma = "، " if self.labels and self.lang == "ar" else ","
+            return members.joined((str(self.value(field, one)) for one in value), comma)
         if isinstance(value, bool) and self.labels:
             return _TRUTH[self.lang][value]
         return field.words(value, self.lang) if self.labels and field.choices and value is not None else value
@@ -151,8 +152,8 @@ def _sqlite(path: Path, plan: Plan) -> None:
         present = {table.kind.name for table in plan.tables}
         for table in plan.tables:
             for one in table.fields:
-                if one.choices and one.codes not in lists:
-                    lists[one.codes] = _list_name(db, table.kind, one, lists)
+                if one.choices and _listed(one) not in lists:
+                    lists[_listed(one)] = _list_name(db, table.kind, one, lists)
         for table in plan.tables:
             _create(db, table)
         # tables may point at each other
@@ -165,6 +166,10 @@ def _sqlite(path: Path, plan: Plan) -> None:
         raise
     finally:
         db.close()
+
+
+def _listed(field: Field) -> Listed:
+    return tuple((one.code, one.label["en"], one.label["ar"]) for one in field.choices)
 
 
 def _list_name(db: Any, kind: Type, field: Field, lists: Lists) -> str:
@@ -193,10 +198,10 @@ def _keys(table: Table, lists: Lists, present: set[str]) -> Iterator[tuple[str, 
     for one in table.fields:
         target = _target(one, lists, present)
         if one.kind == "set":
-            members = f"{table.kind.name}_{one.name}"
-            yield members, "record", table.kind.name, "id"
+            held = f"{table.kind.name}_{one.name}"
+            yield held, "record", table.kind.name, "id"
             if target is not None:
-                yield members, "value", *target
+                yield held, "value", *target
         elif target is not None:
             yield table.kind.name, one.name, *target
 
@@ -226,7 +231,7 @@ def _fill(db: Any, table: Table, plan: Plan) -> None:
 def _target(field: Field, lists: Lists, present: set[str]) -> tuple[str, str] | None:
     """The table and column that a field's values are found in."""
     if field.choices and field.type != "paper":
-        return lists[field.codes], "code"
+        return lists[_listed(field)], "code"
     if field.type == "ref" and not field.or_text and len(field.to) == 1 and field.to[0] in present:
         return field.to[0], "id"
     return None

@@ -6,11 +6,11 @@ from typing import Any
 
 from fieldsync.exchange import xlsform_lost as lost
 from fieldsync.exchange import xlsform_rules as rules
-from fieldsync.exchange.xlsform_names import code_of, language_of, name_of
+from fieldsync.exchange.xlsform_names import language_of, name_of, other_code
 from fieldsync.exchange.xlsform_parts import CLOCK, Kind, Note, Question
 from fieldsync.exchange.xlsform_rules import Names, Untranslated
 from fieldsync.schema.cleaning import clean, plain_digits
-from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES
+from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES, is_code
 from fieldsync.schema.model import MERGES
 from fieldsync.schema.text import NAME
 
@@ -215,10 +215,12 @@ class Form:
             self.note(question, "question", "no_choices")
             return False
         known = {"name", "label", "media", "sms_option", "image", "audio", "video", "geometry"}
-        marks = {
-            key: name_of(key, set()) for one in found for key in one if key not in known and not key.startswith("__")
-        }
+        marks: dict[str, str] = {}
+        for key in dict.fromkeys(key for one in found for key in one):
+            if key not in known and not key.startswith("__"):
+                marks[key] = name_of(key, set(marks.values()))
         met: dict[str, int] = {}
+        owned = {str(one.get("name") or "") for one in found}
         for one in found:
             raw = str(one.get("name") or "")
             nth = met[raw] = met.get(raw, -1) + 1
@@ -227,20 +229,22 @@ class Form:
             if nth and not child.get("choice_filter"):
                 self._tell(Note("choices", row, raw, "choice", "twice"))
                 continue
-            code = code_of(raw, set(question.choices))
+            if not is_code(raw):
+                self._tell(Note("choices", row, raw[:40], "choice", "code"))
+                continue
+            code = other_code(raw, owned | question.choices.keys()) if nth else raw
             if nth:
                 self._tell(Note("choices", row, raw, "choice", f"twice_called {code}"))
             for column in lost.of_choice(one):
                 self._tell(Note("choices", row, raw, column, "no_place"))
             question.codes.setdefault(raw, code)
             question.choices[code] = self._label(one.get("label"), raw)
-            own = {
-                marks[key]: code_of(str(one[key]), set())
-                for key in marks
-                if isinstance(one.get(key), str | int | float)
-            }
+            own = {marks[key]: str(one[key]) for key in marks if isinstance(one.get(key), str | int | float)}
             if child.get("choice_filter") and own:
                 question.choices[code] = {**question.choices[code], "marks": own}
+        if not question.choices:
+            self.note(question, "question", "no_choices")
+            return False
         question.marks = marks
         question.list = f"{named}{' filtered' if child.get('choice_filter') else ''}"
         question.list_name = name_of(named or question.name, set())

@@ -3,8 +3,6 @@
 import re
 import unicodedata
 
-from fieldsync.schema.cleaning import plain_digits
-from fieldsync.schema.load import CODE
 from fieldsync.schema.text import NAME
 
 _HUMP = re.compile("(?<=[a-z0-9])(?=[A-Z])")
@@ -25,14 +23,11 @@ def name_of(text: str, taken: set[str] | frozenset[str]) -> str:
     return made
 
 
-def code_of(text: str, taken: set[str]) -> str:
-    """Return a choice's code as forms have them, one that is not taken."""
-    plain = unicodedata.normalize("NFKD", plain_digits(text)).encode("ascii", "ignore").decode().lower()
-    code = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_")[:_LONG] or "c"
-    made, number = code, 1
-    while made in taken or not CODE.fullmatch(made):
+def other_code(raw: str, taken: set[str]) -> str:
+    """Return a code for a second choice of one name that no choice of its list has."""
+    number = 2
+    while (made := f"{raw[:240]}_{number}") in taken:
         number += 1
-        made = f"{code[: _LONG - 5]}_{number}"
     return made
 
 

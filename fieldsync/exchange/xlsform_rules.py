@@ -74,9 +74,26 @@ def tokens(text: str) -> list[Token]:
         if match is None:
             raise Untranslated("unreadable")
         kind = str(match.lastgroup)
-        found.append(Token(kind, match[kind]))
+        if kind == "number" and found and found[-1] == ("sign", "-") and _begins(found[:-1]):
+            found[-1] = Token(kind, f"-{match[kind]}")
+        else:
+            found.append(Token(kind, match[kind]))
         at = match.end()
     return found
+
+
+def _begins(before: list[Token]) -> bool:
+    """Say whether what comes next begins a value: a minus there is the number's own."""
+    return not before or before[-1].text in ("(", ",", "=", "!=", "<", "<=", ">", ">=", *_JOINING)
+
+
+def quoted(text: str) -> str:
+    """Return a text as expressions write it."""
+    if "'" not in text:
+        return f"'{text}'"
+    if '"' not in text:
+        return f'"{text}"'
+    return "concat(" + ', "\'", '.join(f"'{part}'" for part in text.split("'")) + ")"
 
 
 def conditions(found: list[Token]) -> list[list[Token]]:
@@ -149,8 +166,9 @@ def _one(token: Token, names: Names, own: str, marks: Mapping[str, str] | None, 
     if kind == "sign" and text in ("..", "/", "//", "|", "[", "]", "@"):
         raise Untranslated("path", text)
     if kind == "number":
+        minus, text = ("-", text[1:]) if text.startswith("-") else ("", text)
         text = text.rstrip(".") if text.endswith(".") else text
-        return Token("number", f"0{text}" if text.startswith(".") else text)
+        return Token("number", minus + (f"0{text}" if text.startswith(".") else text))
     return token
 
 
@@ -161,15 +179,16 @@ def _recode(made: list[Token], names: Names) -> None:
     def recoded(field: Token, at: int, start: int, end: int, sign: str) -> None:
         if field.kind != "ref" or not 0 <= at < len(made) or made[at].kind not in ("text", "number"):
             return
-        raw, codes = made[at].text.strip("'\""), names.codes.get(field.text)
+        codes = names.codes.get(field.text)
+        raw = made[at].text[1:-1] if made[at].kind == "text" else _code_of(made[at].text, codes or {})
         alone = bool(raw) and _ends(made, start, end)
         if field.text in names.ticks:
             if alone:
                 swaps.append((start, end, field.text if sign == "=" else f"not({field.text})"))
         elif codes is not None and raw in codes:
-            made[at] = Token("text", f"'{codes[raw]}'")
+            made[at] = Token("text", quoted(codes[raw]))
             if field.text in names.sets and sign in ("=", "!=") and alone:
-                only = f"(selected({field.text}, '{codes[raw]}') and count({field.text}) = 1)"
+                only = f"(selected({field.text}, {quoted(codes[raw])}) and count({field.text}) = 1)"
                 swaps.append((start, end, only if sign == "=" else f"not{only}"))
         elif codes is not None and alone:
             swaps.append((start, end, "true()" if sign == "!=" else "false()"))  # what is no choice is never chosen
@@ -183,6 +202,14 @@ def _recode(made: list[Token], names: Names) -> None:
     for start, end, text in reversed(swaps):
         whole = len(made) == end - start and text.startswith("(")
         made[start:end] = [Token("said", text[1:-1] if whole else text)]
+
+
+def _code_of(number: str, codes: Mapping[str, str]) -> str:
+    """Return the code that a number stands for: as it is written, or the only one of this value."""
+    if number in codes:
+        return number
+    same = [code for code in codes if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", code) and float(code) == float(number)]
+    return same[0] if len(same) == 1 else number
 
 
 def _ends(made: list[Token], start: int, end: int) -> bool:
@@ -236,7 +263,7 @@ def bounds(part: list[Token]) -> tuple[str, str] | None:
         return "past", ""
     else:
         return None
-    if not number.isdecimal():
+    if not number.removeprefix("-").isdecimal():
         return None
     step = {">=": ("min", 0), ">": ("min", 1), "<=": ("max", 0), "<": ("max", -1)}.get(sign)
     return None if step is None else (step[0], str(int(number) + step[1]))

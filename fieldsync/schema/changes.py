@@ -126,6 +126,20 @@ def _faults(old: Type, past: Iterable[Type], new: Type) -> Iterator[_Found]:
             lost = [code for code in field.codes if code not in now.codes]
             if lost:
                 yield ("fields", now.name, "choices"), "removed_choice", {"field": now.name, "choices": lost}
+            if moved := _moved(field, now):
+                yield ("fields", now.name, "choices"), "choice_moved", {"field": now.name, "choices": moved}
+
+
+def _moved(old: Field, new: Field) -> list[str]:
+    """Return the codes that would be called what another choice is called now: records that have them would say the other."""
+    was = {one.code: {words for words in one.label.values() if words} for one in old.choices}
+    moved = []
+    for one in new.choices:
+        words = {text for text in one.label.values() if text}
+        others = {text for code, texts in was.items() if code != one.code for text in texts}
+        if one.code in was and words & others and not words & was[one.code]:
+            moved.append(one.code)
+    return moved
 
 
 def _lost(form: Type, new: Type) -> Iterator[_Found]:

@@ -20,7 +20,7 @@ from fieldsync.schema.text import NAME, TEXT_LABEL, File, Table
 
 CHOICES = "choices.toml"
 PUBLISHED = "published.toml"  # written by `schema publish`: how often the forms were published
-CODE = re.compile(r"[a-z0-9][a-z0-9_]{0,47}")
+_CODE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,255}")
 # What 0.1 took: nothing runs away with it, a pattern that cannot be used is not asked, a circle is unknown.
 _TAKEN_ONCE = frozenset({"bad_pattern", "formula_circle"})
 # Names that a record, its JSON or the store's tables have already.
@@ -91,6 +91,11 @@ _STATE_KEYS: dict[str, type | tuple[type, ...]] = {
 
 Fault = dict[str, Any]
 Roles = dict[str, tuple[str, ...]]  # of a field, see model.Field.by
+
+
+def is_code(text: str) -> bool:
+    """Say whether a text can be a choice's code: one line that is not empty; other programs' codes stay as they are."""
+    return _CODE.fullmatch(text) is not None and bool(text.strip())
 
 
 def shipped() -> dict[str, str]:
@@ -171,7 +176,7 @@ def _choices(file: File, table: object, path: toml_lines.Path) -> tuple[Choice, 
     for code, given in table.items():
         here = (*path, code)
         words = file.keys(given, here, {"en": str, "ar": str, "retired": bool, "marks": dict})
-        if not CODE.fullmatch(code):
+        if not is_code(code):
             file.fault(here, "bad_name")
         file.words(words, here)
         label = {lang: words.get(lang, "") for lang in TEXT_LABEL}

@@ -280,34 +280,37 @@ def _phone(field: Field) -> Normaliser:
 def _choice(field: Field) -> Normaliser:
     codes: dict[object, str | None] = {None: None, "": None}
     codes.update((code, code) for code in field.codes)
-    words: dict[str, str] = {}
-    twice: set[str] = set()
+    # From the strictest reading to the loosest; what two choices may be called the same there says nothing.
+    readings: tuple[tuple[Callable[[str], str], dict[str, set[str]]], ...] = (
+        (str, {}),
+        (str.casefold, {}),
+        (lambda word: loose(word.casefold()), {}),
+    )
     for answer in field.choices:
-        for word in {plain_digits(clean(label)).casefold() for label in answer.label.values()}:
-            if words.setdefault(word, answer.code) != answer.code:
-                twice.add(word)
-    # A code wins over a label, and a label that two choices share says nothing.
-    words = {word: code for word, code in words.items() if word not in twice}
-    words |= {code.casefold(): code for code in field.codes}
-    alike: dict[str, set[str]] = {}
-    for word, code in words.items():
-        alike.setdefault(loose(word), set()).add(code)
+        for read, meant in readings:
+            labels = () if read is str else answer.label.values()
+            for word in (answer.code, *labels):
+                meant.setdefault(read(plain_digits(clean(word))), set()).add(answer.code)
 
     def choice(value: object) -> object:
         try:
             return codes[value]
         except (KeyError, TypeError):
             if isinstance(value, int | float) and not isinstance(value, bool):
-                value = f"{value:g}"  # codes that are digits, from a spreadsheet
-            word = _spelt(field, value, "not_choice").casefold()
+                # codes that are digits, from a spreadsheet
+                value = str(int(value)) if float(value).is_integer() else repr(value)
+                if value in codes:
+                    return codes[value]
+            word = _spelt(field, value, "not_choice")
         if word == "":
             return None
-        if word in words:
-            return words[word]
-        meant = alike.get(loose(word), set())
-        if len(meant) != 1:
-            raise _illegal(field, "not_choice", choices=list(field.codes))
-        return next(iter(meant))
+        for read, meant in readings:
+            found = meant.get(read(word), ())
+            if len(found) == 1:
+                return next(iter(found))
+            if found:
+                break
+        raise _illegal(field, "not_choice", choices=list(field.codes))
 
     return choice
 

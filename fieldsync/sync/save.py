@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple, cast
 
 from fieldsync import errors
-from fieldsync.core import codes, commit, names, stamp
+from fieldsync.core import codes, commit, stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import EMPTY, Head, Register, Value, context
 from fieldsync.core.settle import present, settle
@@ -15,6 +15,7 @@ from fieldsync.core.state import State, dots, field_of, register_of, registers
 from fieldsync.crypto import chain
 from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.model import Type
+from fieldsync.schema.sameness import same
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
@@ -340,7 +341,7 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     _check_references(tx, kind, checked)
     asked.check(node.schema, kind, checked)
     old = row.doc if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
-    fields: Fields = {name: as_json(value) for name, value in checked.items() if not names.same(value, old.get(name))}
+    fields: Fields = {n: as_json(value) for n, value in checked.items() if not same(kind.fields[n], value, old.get(n))}
     for put, dropped in ((True, changes.drop), (False, changes.put)):
         for name, members in dropped.items():
             for member in several.checked(kind, name, members, new=not put):

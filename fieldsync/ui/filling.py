@@ -7,6 +7,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema import validate
+from fieldsync.schema.members import parts
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.store.contract import PARTNER, Row
 from fieldsync.sync import find, read
@@ -15,7 +16,6 @@ from fieldsync.sync.related import Around
 from fieldsync.sync.save import Changes
 from fieldsync.ui import words
 
-SEPARATORS = str.maketrans("،;؛\n", ",,,,")
 Json = dict[str, Any]
 
 
@@ -81,7 +81,7 @@ class Filling:
             if value is not None:
                 self.counts[field.name] = int(validate.check_new_member(field, value))
         elif field.kind == "set":
-            members = value if isinstance(value, list | tuple) else parts_of(value)
+            members = value if isinstance(value, list | tuple) else parts(field, value)
             known = self.before.get(field.name) or ()
             given = sorted({one if one in known else str(validate.check_new_member(field, one)) for one in members})
             validate.check(self.kind, {}, self.doc | {field.name: given}, self.node.today(), sets=[field.name])
@@ -161,11 +161,6 @@ class Filling:
     def touched(self) -> bool:
         """Whether anything was answered at all."""
         return self.doc != self.before or bool(self.logs or self.counts)
-
-
-def parts_of(text: object) -> list[str]:
-    """Return the members in one text, with commas of either script between them."""
-    return [part.strip() for part in str(text or "").translate(SEPARATORS).split(",") if part.strip()]
 
 
 def meant(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str:

@@ -13,8 +13,9 @@ from textual.widgets import Input, TextArea
 
 from fieldsync import errors
 from fieldsync.core import names
+from fieldsync.schema.members import parts
 from fieldsync.schema.model import Field
-from fieldsync.ui.filling import Filling, matching, parts_of, refused
+from fieldsync.ui.filling import Filling, matching, refused
 from fieldsync.ui.papers import Paper, Write
 from fieldsync.ui.pen import ACCENT, BAD, QUIET, WARN, Part, Pen
 from fieldsync.ui.typed import TypedLine, TypedText
@@ -212,7 +213,7 @@ class Question(Horizontal):
     def _value(self, text: str) -> object:
         field = self.field
         if field.kind == "set":
-            return [*self.members, *(self._one(part) for part in parts_of(text))]
+            return [*self.members, *(self._one(part) for part in parts(self.field, text))]
         if not text:
             return None
         return self._one(text) if field.kind == "plain" else text
@@ -222,6 +223,8 @@ class Question(Horizontal):
         if self._chosen is not None and self._chosen[0] == text:
             return self._chosen[1]
         choices = self.filling.choices(self.field)
+        if text in (one.code for one in choices):
+            return text
         if choices:
             folded = names.fold(text)
             found = matching(choices, text)

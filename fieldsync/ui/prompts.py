@@ -9,10 +9,11 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import names
+from fieldsync.schema.members import parts
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
-from fieldsync.ui.filling import Filling, parts_of, refused
+from fieldsync.ui.filling import Filling, refused
 from fieldsync.ui.tables import Tables
 
 BACK, HELP, EMPTY, DONE = "<", "?", "-", "."
@@ -132,7 +133,7 @@ class Form:
         if given == EMPTY:
             self._filling.give(field, None)
         elif field.kind == "set":
-            self._filling.give(field, [self._value(field, choices, part) for part in parts_of(given)])
+            self._filling.give(field, [self._value(field, choices, part) for part in parts(field, given)])
         else:
             self._filling.give(field, self._value(field, choices, given) if field.kind == "plain" else given)
         if field.kind == "plain" and self._filling.odd(field):
@@ -141,7 +142,7 @@ class Form:
     def _value(self, field: Field, choices: Sequence[Choice], given: str) -> object:
         """What was meant: the choice of that number, the record of that code or name, else what was typed."""
         plain = names.plain(given)
-        if choices and plain.isdecimal() and plain not in field.codes and 1 <= int(plain) <= len(choices):
+        if _numbered(choices) and plain.isdecimal() and 1 <= int(plain) <= len(choices):
             return choices[int(plain) - 1].code
         return self._record(field, given) if field.type == "ref" else given
 
@@ -163,9 +164,10 @@ class Form:
     # --- choices ---
 
     def _show_choices(self, choices: Sequence[Choice]) -> None:
-        """Number and word, as many in a line as fit."""
+        """Number and word, as many in a line as fit; where codes are numbers, these stand there."""
+        numbered = _numbered(choices)
         cells = [
-            f"{number} {self._out.safe(one.label.get(self._out.lang, one.code))}"
+            f"{number if numbered else self._out.safe(one.code)} {self._out.safe(one.label.get(self._out.lang, one.code))}"
             for number, one in enumerate(choices, 1)
         ]
         line = ""
@@ -175,6 +177,11 @@ class Form:
                 line = ""
             line += ("   " if line else "") + cell
         self._out.line("  " + line)
+
+
+def _numbered(choices: Sequence[Choice]) -> bool:
+    """Say whether choices can be called by their place: not where a number is some choice's code."""
+    return bool(choices) and not any(names.plain(one.code).lstrip("+-").isdecimal() for one in choices)
 
 
 _EXPLAINED = {"date", "month", "phone", "int", "number", "money", "bool", "choice", "ref", "geopoint", "paper", "note"}

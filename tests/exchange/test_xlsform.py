@@ -114,8 +114,8 @@ def test_a_visit_becomes_forms_that_a_person_would_have_written(tmp_path: Path) 
     assert fields["under5"]["hint"]["en"] == "not more than members"
     assert (fields["gov"]["relevant"], fields["gov"]["hxl"]) == ("members != ''", "#adm1+code")
     assert fields["dist"]["filter"] == "choice_gov = gov"
-    assert fields["dist"]["choices"]["jbl"] == {"en": "Jableh", "ar": "جبلة", "marks": {"gov": "lat"}}
-    assert list(fields["gov"]["choices"]) == ["lat", "hms"]
+    assert fields["dist"]["choices"]["jbl"] == {"en": "Jableh", "ar": "جبلة", "marks": {"gov": "LAT"}}
+    assert list(fields["gov"]["choices"]) == ["LAT", "HMS"]
     assert fields["needs"]["merge"] == "set"
     assert fields["needs"]["rule"] == "not(selected(needs, 'none') and count(needs) > 1)"
     assert (fields["water"]["merge"], fields["water"]["required"], fields["water"]["sensitivity"]) == (
@@ -174,10 +174,10 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
     assert fields["burden"] == 2.25
     assert fields["title"] == f"علي {people.amal.today()[:7]}"
     with pytest.raises(errors.IllegalValue, match="not_offered"):
-        save.edit(people.amal, record.hex(), Changes(set={"gov": "hms"}))
+        save.edit(people.amal, record.hex(), Changes(set={"gov": "HMS"}))
     with pytest.raises(errors.IllegalValue, match="rule"):
         save.edit(people.amal, record.hex(), Changes(put={"needs": ["none"]}))
-    save.edit(people.amal, record.hex(), Changes(set={"gov": "hms", "dist": "rst"}))
+    save.edit(people.amal, record.hex(), Changes(set={"gov": "HMS", "dist": "rst"}))
     child = {"home_visit": read.uuid_text(record), "name": "أمل", "born": "2020-01-01"}
     made_child = save.add(people.amal, "home_visit_child", Changes(set=child))
     assert read.show(people.amal, made_child.hex())["fields"]["age"] >= 5

@@ -207,6 +207,10 @@ WORDS = {
     "form_fault.removed_type": "the type {type} is gone. Keep the file, with retired = true",
     "form_fault.removed_field": "the field {field} is gone. Keep it with retired = true, or say in [renamed] what it is called now",
     "form_fault.removed_choice": "choices of {field} are gone: {choices}. Keep them with retired = true",
+    "form_fault.choice_moved": (
+        "choices of {field} would be called what another one is called now: {choices}. Records that have them would say "
+        "something else: give what is meant now a code of its own"
+    ),
     "form_fault.version_not_raised": "the form changed and is still version {version}. Raise it to {need}",
     "form_fault.owner_changed": "belongs_to was {field}: another owner would move every record. Leave it as it was",
     "form_fault.rename_dropped": "[renamed] does not say any more that {was} became {field}: old saves need it. Put it back",

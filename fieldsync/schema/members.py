@@ -1,0 +1,59 @@
+"""The members of a set in one text: with commas of either script between them, in quotes where a member has such a sign itself."""
+
+import re
+from collections.abc import Iterable
+
+from fieldsync.schema.model import Field
+
+SEPARATORS = re.compile("[,،;؛\n]")
+_QUOTED = re.compile('\\s*"((?:[^"]|"")*)" *(?=[,،;؛\n]|$)')
+
+
+def split(field: Field, text: str, separators: re.Pattern[str] = SEPARATORS) -> list[str]:
+    """Return a text's parts; a code or label of the field that has a separator in it is one part."""
+    if text in field.codes:
+        return [text]
+    words = _with_separators(field, separators)
+    found: list[str] = []
+    at = 0
+    while at <= len(text):
+        part, end = _first(text, at, words, separators)
+        found.append(part)
+        following = separators.match(text, end)
+        at = following.end() if following is not None else len(text) + 1
+    return found
+
+
+def _first(text: str, at: int, words: list[str], separators: re.Pattern[str]) -> tuple[str, int]:
+    """Return the part that begins at a place, and where it ends."""
+    quoted = _QUOTED.match(text, at)
+    if quoted is not None:
+        return quoted[1].replace('""', '"'), quoted.end()
+    begin = len(text) - len(text[at:].lstrip())
+    for word in words:
+        end = begin + len(word)
+        if text.startswith(word, begin):
+            end += len(text[end:]) - len(text[end:].lstrip(" "))
+            if end == len(text) or separators.match(text, end):
+                return word, end
+    following = separators.search(text, at)
+    end = following.start() if following is not None else len(text)
+    return text[at:end], end
+
+
+def joined(members: Iterable[str], comma: str = ",") -> str:
+    """Return members as one text that `split` takes apart again."""
+    return comma.join(
+        '"' + one.replace('"', '""') + '"' if '"' in one or SEPARATORS.search(one) else one for one in members
+    )
+
+
+def parts(field: Field, text: object) -> list[str]:
+    """Return the members that a person typed, without empty ones; a code's own spaces stay."""
+    found = split(field, str(text or ""))
+    return [one if one in field.codes else one.strip() for one in found if one.strip()]
+
+
+def _with_separators(field: Field, separators: re.Pattern[str]) -> list[str]:
+    words = {word for one in field.choices for word in (one.code, *one.label.values()) if separators.search(word)}
+    return sorted(words, key=len, reverse=True)
