@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from fieldsync.core.state import term
-from fieldsync.store.contract import Channel, Entry, Row
+from fieldsync.store.contract import Channel, Entry, Row, Wanted
 from fieldsync.store.numbers import Numbers
 from fieldsync.store.reading import READ, Reading
 from fieldsync.store.rowcodec import dump_json
@@ -86,6 +86,29 @@ class ChannelReads(Reading):
                 row = None  # it has changed since, and stands further on
             entries.append(Entry(arrival, bool(gone), row and self._row(row)))
         return entries
+
+    def wanted(self, channel: int, records: Iterable[bytes]) -> Wanted:
+        """Return what there is of records that somebody asks for by id; those of other channels cost and give what none costs and gives."""
+        ids = dump_json([record.hex() for record in records]).decode()
+        named = "WITH named AS (SELECT unhex(value) AS id FROM json_each(?1))"
+        here = (
+            f"{named} SELECT id FROM record JOIN named USING (id) WHERE channel = ?2 UNION "
+            "SELECT id FROM record JOIN named USING (id) JOIN channel_also AS a ON a.record = record.n WHERE a.channel = ?2 UNION "
+            "SELECT id FROM record JOIN named USING (id) JOIN share AS s ON s.record = record.n WHERE s.channel = ?2"
+        )
+        left = (
+            f"{named} SELECT id FROM record JOIN named USING (id) JOIN channel_entry AS e ON e.record = record.n AND e.gone "
+            "WHERE e.channel = ?2"
+        )
+        about = " OR ".join(
+            f"EXISTS (SELECT 1 FROM {table} AS a WHERE a.record = substr(id, 11) AND NOT EXISTS "
+            "(SELECT 1 FROM refusal AS r WHERE r.device = a.device AND r.seq = a.seq))"
+            for table in ("commit_about", "commit_about_new")
+        )
+        lost = f"{named} SELECT id FROM named WHERE id NOT IN (SELECT id FROM record) AND ({about})"
+        found = {row[0] for row in self.sql(here, (ids, channel))}
+        gone = {row[0] for row in self.sql(left, (ids, channel))} - found
+        return Wanted(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
 
     def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
         """Yield (record id, digest term) of a channel's records, by id."""

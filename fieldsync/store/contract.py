@@ -66,6 +66,14 @@ class Channel(NamedTuple):
     records: int
 
 
+class Wanted(NamedTuple):
+    """What there is of the records that a device names by their ids, as far as one channel goes."""
+
+    here: list[bytes]  # in the channel
+    left: list[bytes]  # were in it, and are not
+    lost: list[bytes]  # stored nowhere, although commits about them were applied: damage
+
+
 class Entry(NamedTuple):
     """A record's place in a channel; `gone` entries tell late devices that it left. No row: not asked for."""
 
@@ -276,6 +284,7 @@ __all__ = [
     "Server",
     "State",
     "Value",
+    "Wanted",
     "commit_key",
     "covers",
     "device_key",

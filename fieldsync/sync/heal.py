@@ -161,17 +161,20 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
     for part in parts:
         yield codec.pack(Kind.FOUND, messages.encode(part))
     with node.store.read() as tx:
-        damaged = [record for record in ask.want if _lacking(tx, node.rules, record) is not None]
+        number = next((channel.n for channel in tx.channels() if channel.unit == ask.unit), 0)
+        # nothing is done for, or said of, records of other channels: whoever asks must not learn that they are there
+        wanted = tx.wanted(number, ask.want)
+        lost = [] if tx.get(UPSTREAM) else wanted.lost  # a branch may have released them
+        damaged = [one for one in (*wanted.here, *lost) if _lacking(tx, node.rules, one) is not None]
     if damaged:
         _mend(node, damaged)
     with node.store.read() as tx:
-        number = next((channel.n for channel in tx.channels() if channel.unit == ask.unit), 0)
-        # of what is not shared with a partner, nothing may tell whether there is such a record
-        known = tx.shared(number, ask.want) if ask.unit.endswith(SHARED) else tx.rows(ask.want)
-        found = [row for row in known.values() if number in row.channels]
-        gone = tuple(record for record, row in known.items() if number not in row.channels)
-    if gone:
-        yield codec.pack(Kind.STATES, messages.encode(messages.States(ask.unit, 0, rows.pack_states([]), gone)))
+        wanted = tx.wanted(number, ask.want)
+        known = tx.shared(number, wanted.here) if ask.unit.endswith(SHARED) else tx.rows(wanted.here)
+        found = list(known.values())
+    if wanted.left:
+        gone = messages.States(ask.unit, 0, rows.pack_states([]), tuple(wanted.left))
+        yield codec.pack(Kind.STATES, messages.encode(gone))
     yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec)
 
 

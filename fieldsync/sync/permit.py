@@ -180,7 +180,7 @@ class Permit(ValueChecks):
                 if covers(self._device.grants, self._units(channel)) is None:
                     row = self._tx.rows([record])[record]
                     if self._here(row) is None and self._left(row) is None:
-                        raise errors.UnitRefused(unit=self._units(channel))
+                        raise errors.NoRecord(ref=record.hex())  # where it is, is nothing that this device may learn
 
     def _check_partner(self, commit: Commit) -> None:
         """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""

@@ -7,7 +7,18 @@ from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.state import field_of, merge
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import SHARED, Awaited, Device, Document, Row, covers, home_unit, record_key, shared_with
+from fieldsync.store.contract import (
+    SHARED,
+    Awaited,
+    Device,
+    Document,
+    Row,
+    covers,
+    home_unit,
+    record_key,
+    sees,
+    shared_with,
+)
 from fieldsync.sync import sharing
 from fieldsync.sync.apply import owner_of, settle_row
 from fieldsync.sync.rules import Rules
@@ -52,9 +63,16 @@ class ShareChecks:
             return None
         said = self._said.get(record)
         row = self._known.get(record) or self._tx.rows([record]).get(record)
+        if row is not None and not self._visible(row):
+            row = None  # another unit's consent says as much as none
         if row is None and said is None:
             self._missing.append(record)
         return row if said is None else self._settled(row, said)
+
+    def _visible(self, row: Row) -> bool:
+        """Say whether a record is, or was, in a channel that the device may see."""
+        channels = {*row.channels, *self._tx.channels_left(row.n)}
+        return any(sees(self._device.grants, self._tx.channel(n).unit) for n in channels)
 
     def _settled(self, row: Row | None, commits: list[Commit]) -> Row:
         state = row.state if row is not None else None

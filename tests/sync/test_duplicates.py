@@ -250,7 +250,7 @@ def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
         row = save.find_row(tx, b)
         save.commit_drafts(huda, tx, [save.draft_edit(huda, row, huda.schema.type("person"), {"_same_as": elsewhere})])
     sync(huda, hq)
-    assert {one["code"] for one in read.status(huda)["refused"]} == {"unit_refused"}
+    assert {one["code"] for one in read.status(huda)["refused"]} == {"no_record"}
     huda.close()
 
 

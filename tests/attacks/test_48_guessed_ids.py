@@ -1,0 +1,127 @@
+"""Ids that a device should not know: a server says of them, and does for them, what it says and does for ids that nobody has."""
+
+import uuid
+
+import pytest
+
+from fieldsync.store.contract import SHARED
+from fieldsync.store.numbers import NumberReads
+from fieldsync.sync import heal, moving, read, save
+from fieldsync.sync.node import Node
+from fieldsync.sync.read import uuid_text
+from fieldsync.sync.save import Changes
+from tests import directly
+from tests.cast import JBL, QRD, rows
+from tests.conftest import Cast
+from tests.offices import write
+from tests.sync.test_healing import spoil
+
+NOBODY = uuid.UUID("019c0000-0000-7000-8000-00000000abcd").bytes
+
+
+def household(node: Node, unit: str) -> bytes:
+    """Register a family."""
+    return save.add(node, "household", Changes(set={"family_name": "محمد", "location": unit}), unit=unit)
+
+
+def asked(people: Cast, monkeypatch: pytest.MonkeyPatch, unit: str, *ids: bytes) -> tuple[list[bytes], list[str]]:
+    """Return the frames of headquarters' answer to Amal's question after these ids, and the statements that it cost."""
+    statements: list[str] = []
+    begin = NumberReads.__init__
+
+    def counted(self: NumberReads, *given: object) -> None:
+        begin(self, *given)  # type: ignore[arg-type]
+        execute = self.sql
+
+        def sql(query: str, *values: object) -> object:
+            statements.append(query)
+            return execute(query, *values)  # type: ignore[arg-type]
+
+        self.sql = sql  # type: ignore[assignment]
+
+    talk = directly.Direct(people.amal, people.hq)
+    with monkeypatch.context() as patch:
+        patch.setattr(NumberReads, "__init__", counted)
+        frames = list(heal.answer(people.hq, heal.Ask(unit, (), ids), talk.client.codec))
+    assert statements
+    return frames, statements
+
+
+@pytest.mark.parametrize("unit", [JBL, "LAT/*", JBL + SHARED])
+def test_healing_tells_nothing_of_other_units(people: Cast, monkeypatch: pytest.MonkeyPatch, unit: str) -> None:
+    """Amal asks after a family of another unit, a child of it, one that is damaged there, and after nobody: one answer, one work."""
+    basim, hq = people.basim, people.hq
+    mine = household(people.amal, JBL)
+    theirs, damaged = household(basim, QRD), household(basim, QRD)
+    child = save.add(basim, "person", Changes(set={"given": "علي", "household": uuid_text(theirs)}))
+    directly.sync(people.amal, hq)
+    directly.sync(basim, hq)
+    spoil(hq, damaged)
+    nothing = asked(people, monkeypatch, unit, NOBODY)
+    for one in (theirs, child, damaged):
+        assert asked(people, monkeypatch, unit, one) == nothing
+    assert asked(people, monkeypatch, unit, theirs, child) == asked(people, monkeypatch, unit, NOBODY, NOBODY[::-1])
+    if unit == JBL:
+        assert asked(people, monkeypatch, unit, mine, theirs) == asked(people, monkeypatch, unit, mine, NOBODY)
+        assert asked(people, monkeypatch, unit, mine)[0] != nothing[0]
+    assert rows(hq)[damaged].doc["address"] == "invented", "nobody of another unit sets the server to work on it"
+
+
+def test_what_left_her_unit_is_told(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family that moved away is said to have left: that much Amal knew of it. Where to, nobody says."""
+    family = household(people.amal, JBL)
+    directly.sync(people.amal, people.hq)
+    directly.sync(people.samar, people.hq)
+    moving.move(people.samar, family.hex(), QRD)
+    directly.sync(people.samar, people.hq)
+    frames, _ = asked(people, monkeypatch, JBL, family)
+    assert frames != asked(people, monkeypatch, JBL, NOBODY)[0]
+    talk = directly.Direct(people.amal, people.hq)
+    told = b"".join(talk.client.codec.unpack(frame[0], frame[directly.HEAD :])[1] for frame in frames)
+    assert family in told
+    assert QRD.encode() not in told
+
+
+def test_hanging_a_record_onto_another_unit_s_says_not_where_that_is(people: Cast) -> None:
+    """A program that is not ours names another unit's family as its child's: there is no such record, and no unit is named."""
+    amal, basim, hq = people.amal, people.basim, people.hq
+    theirs = household(basim, QRD)
+    directly.sync(basim, hq)
+    hidden = uuid_text(theirs)
+    for fields in (
+        {"_code": "", "_unit": JBL, "given": "علي", "household": hidden},
+        {"_unit": JBL, "given": "علي", "_same_as": hidden},
+        {"_unit": JBL, "given": "علي", f"_not_same/{hidden}": True},
+    ):
+        made = {name: value for name, value in fields.items() if value != ""}
+        write(amal, amal.new_id(), made, type="person")
+    directly.sync(amal, hq)
+    told = read.status(amal)["refused"]
+    assert [one["code"] for one in told] == ["no_record"] * 3
+    assert QRD not in str(told)
+
+
+def test_a_consent_of_another_unit_is_as_none(people: Cast) -> None:
+    """A referral that leans on one learns nothing of what it says: it is unknown, as one that nobody has."""
+    amal, basim, hq = people.amal, people.basim, people.hq
+    theirs = household(basim, QRD)
+    who = save.add(basim, "person", Changes(set={"given": "ليلى", "household": uuid_text(theirs)}))
+    consent = save.add(
+        basim, "consent",
+        Changes(set={"subject": uuid_text(who), "purpose": "referral", "method": "written", "given_on": basim.today(), "state": "refused"},
+                put={"share_with": ["LAT/ALBIR"]}),
+    )  # fmt: skip
+    directly.sync(basim, hq)
+    mine = save.add(amal, "person", Changes(set={"given": "سلمى", "household": uuid_text(household(amal, JBL))}))
+    for one in (consent, NOBODY):
+        fields = {
+            "_unit": JBL,
+            "person": uuid_text(mine),
+            "consent": uuid_text(one),
+            "to_org": "LAT/ALBIR",
+            "_shared/LAT/ALBIR": True,
+        }
+        write(amal, amal.new_id(), fields, type="referral")
+    directly.sync(amal, hq)
+    told = read.status(amal)["refused"]
+    assert [(one["code"], one.get("reason")) for one in told] == [("consent_needed", "unknown")] * 2
