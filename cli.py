@@ -133,7 +133,9 @@ TREE = Branch(
                 "run": Leaf("server:run"),
                 "invite": Leaf("server:invite"),
                 "devices": Leaf("server:devices"),
-                "revoke": Leaf("server:revoke"),
+                "revoke": Leaf("locking:revoke"),
+                "pending": Leaf("locking:pending"),
+                "approve": Leaf("locking:approve"),
                 "grant": Leaf("server:grant"),
                 "upstream": Branch(
                     "The server above this one: become its branch, sync with it, every night by itself.",

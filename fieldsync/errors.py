@@ -11,7 +11,8 @@ FieldsyncError                      exit  status
 │                                                 NoReport
 ├── NoContact                         6     503   Unreachable, CutOff, Busy
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
-│                                                 BadSignature, StoreExists, ConsentNeeded
+│                                                 BadSignature, StoreExists, ConsentNeeded, DevicePending,
+│                                                 WrongWords
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
 │                                                 OtherDictionary, BadBundle
 ├── MustDecide                        9     409   OpenConflict
@@ -305,6 +306,18 @@ class Revoked(Refused):
     """This device was locked out."""
 
     code = "revoked"
+
+
+class DevicePending(Refused):
+    """The device waits for approval: what it pushes is quarantined, and it pulls nothing."""
+
+    code = "device_pending"
+
+
+class WrongWords(Refused):
+    """The words that were given are not those of the device's key."""
+
+    code = "wrong_words"
 
 
 class SaidAgain(Refused):

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.crypto.key_words import key_words
+from fieldsync.server import device_locks
 from fieldsync.store import ReadTx
 from fieldsync.sync import heal, past, relay, renew
 from fieldsync.sync.channels import visible
@@ -100,6 +102,14 @@ def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: i
     with node.store.write() as tx:
         tx.set_server(talk.server.id, synced=node.clock())
     return talk.tally
+
+
+def approve(*nodes: Node, hq: Node) -> None:
+    """Approve those of these laptops that wait for it, as the administrator of the headquarters does."""
+    waiting = {one["id"] for one in device_locks.pending(hq)}
+    for node in nodes:
+        if node.device.hex() in waiting:
+            device_locks.approve(hq, node.device.hex(), key_words(node.key.public))
 
 
 def differing(node: Node, hq: Node) -> list[str]:

@@ -1,4 +1,4 @@
-"""An office's server: set up, run, invite, list and lock out devices."""
+"""An office's server: set up, run, invite, list devices and set what they may do."""
 
 from typing import Annotated
 
@@ -104,22 +104,6 @@ def devices(ctx: typer.Context) -> None:
         _check_server(node.is_laptop)
         found = office.devices(node)
         tell(ctx, found, lambda out: out.devices(found))
-
-
-def revoke(
-    ctx: typer.Context,
-    device: Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")],
-) -> None:
-    """Lock a device out from its next request on; what it had sent stays.
-
-    Example: fieldsync server revoke AK
-    """
-    from fieldsync.server import office
-
-    with opened(ctx) as node:
-        _check_server(node.is_laptop)
-        found = office.revoke(node, device)
-        tell(ctx, found, lambda out: out.devices([found]))
 
 
 def grant(

@@ -48,7 +48,7 @@ def blocked(node: "Node", lang: str) -> list[dict[str, Any]]:
     told = []
     for one in checks.blocked(node):
         what = one.obstacle.what
-        key = f"blocked.{what}" if what in (checks.COMMITS, checks.FORMS, checks.BUDGET) else "blocked.other"
+        key = f"blocked.{what}" if what in checks.REASONS else "blocked.other"
         told.append(one.told(words.phrase(key, lang, devices=", ".join(one.devices), code=what)))
     return told
 

@@ -256,6 +256,8 @@ class App:
         if kind is not Kind.ASK:
             raise errors.BadFrame(reason="no ask")
         ask = messages.decode(messages.Ask, plain)
+        if device.pending:
+            raise errors.DevicePending
         if not sees(device.grants, ask.unit):
             raise errors.UnitRefused(unit=ask.unit)
         self.metrics.heals.inc()
@@ -314,6 +316,7 @@ class App:
                     raise errors.InviteInvalid(reason="enrolled")
                 tx.use_invite(asked.invite, now, device)
                 first = relay.enrol(tx, asked, person, grants, now)
+                tx.set_enrolled_by(device, self.node.device)
             else:  # the answer was lost
                 assert known is not None
                 first, grants = tx.get(f"lettered {device.hex()}") or 0, known.grants

@@ -1,4 +1,4 @@
-"""Running an office: set up a server, invite people, list and lock out devices. Works beside a running server."""
+"""Running an office: set up a server, invite people, list devices. Works beside a running server."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -114,12 +114,14 @@ def grant(node: Node, name: str, role: str, units: Sequence[str]) -> dict[str, A
         device = find_device(tx, name)
         if device.id == node.device:
             raise errors.Usage(reason="own_grants")
+        if device.state == "revoked":
+            raise errors.Revoked(reason="granting")
         for held in device.grants:  # what others granted, is not ours to take away
             _check_grants(node, held.role, [held.unit])
         for unit in units:
             tx.channel_number(unit)
         tx.set_grants(device.id, [Grant(unit, role) for unit in dict.fromkeys(units)], node.clock())
-        return _shown(find_device(tx, device.id.hex()))
+        return shown(find_device(tx, device.id.hex()))
 
 
 def devices(node: Node) -> list[dict[str, Any]]:
@@ -127,17 +129,20 @@ def devices(node: Node) -> list[dict[str, Any]]:
     with node.store.read() as tx:
         found = [device for device in tx.devices() if device.state != "known"]
         letters = {device.id: device.letters for device in found}
-        return [_shown(device) | {"copy_of": letters.get(device.copy_of or b"")} for device in found]
+        return [shown(device) | {"copy_of": letters.get(device.copy_of or b"")} for device in found]
 
 
-def _shown(device: Device) -> dict[str, Any]:
+def shown(device: Device) -> dict[str, Any]:
+    """Return a device as `server devices` lists it."""
+
     def when(at: int | None) -> str | None:
         return stamp.text(at << stamp.COUNTER_BITS) if at else None
 
     return {
         "device": device.letters, "id": device.id.hex(), "person": device.person,
         "role": device.grants[0].role if device.grants else None, "units": [g.unit for g in device.grants],
-        "state": device.state, "commits": device.head, "enrolled": when(device.enrolled), "seen": when(device.seen),
+        "state": device.state, "pending": device.pending, "commits": device.head, "enrolled": when(device.enrolled),
+        "seen": when(device.seen),
     }  # fmt: skip
 
 
@@ -149,15 +154,3 @@ def find_device(tx: ReadTx, name: str) -> Device:
     if len(found) != 1:
         raise errors.NoDevice(device=name)
     return found[0]
-
-
-def revoke(node: Node, name: str) -> dict[str, Any]:
-    """Lock a device out, from its next request on; what it had sent stays."""
-    if node.role != "admin":
-        raise errors.RoleRefused(role=node.role, needs=["admin"])
-    with node.store.write() as tx:
-        device = find_device(tx, name)
-        if device.id == node.device:
-            raise errors.Usage(reason="own_device")
-        tx.set_device_state(device.id, "revoked")
-        return _shown(find_device(tx, device.id.hex()))

@@ -89,6 +89,9 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     role: str
 
 
+DEVICE_STATES = ("known", "enrolled", "forked", "revoked")
+"""What a device's state may be; it only rises in this order. Known: heard of, enrolled elsewhere."""
+
 LEFT = "_left"
 """The unit, nobody's, of what has left a branch's units and stays there until all its laptops have heard."""
 
@@ -102,7 +105,7 @@ class Device(msgspec.Struct, frozen=True):
     person: str | None
     key: bytes | None
     grants: tuple[Grant, ...]
-    state: str  # known (heard of), enrolled, revoked, forked
+    state: str  # one of DEVICE_STATES; revoked also where its original is
     head: int
     chain: bytes | None
     enrolled: int | None
@@ -111,6 +114,14 @@ class Device(msgspec.Struct, frozen=True):
     arrival: int = 0  # where it stands in this node's order of such changes
     copy_of: bytes | None = None  # the copied device that it goes on for
     copied_after: int | None = None  # behind which of that one's commits, if a server said them again
+    own_state: str = ""  # whatever its original's is: what servers tell each other
+    pending: bool = (
+        False  # it pushes into quarantine and pulls nothing until it is approved; also where its original is
+    )
+    own_pending: bool = False  # whatever its original's is
+    approved: int = 0  # since when it is a family of its own, milliseconds
+    spared: int = 0  # since when it goes on although its original is revoked
+    enrolled_by: bytes | None = None  # the server that enrolled it, where that is known
 
 
 class Logged(NamedTuple):

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from fieldsync.store.device_families import DeviceFamilies
 from fieldsync.store.numbers import NumberReads
-from fieldsync.store.quarantine import Quarantine
 
 _COMMIT_ABOUT = ("commit_about", "commit_about_new")
 
@@ -52,20 +52,18 @@ class HeirReads(NumberReads):
         return {row[0]: row[1] for row in found if row}
 
 
-class Heirs(HeirReads, Quarantine):
+class Heirs(HeirReads, DeviceFamilies):
     """A transaction's part in what follows a restored or cloned store."""
 
     def succeed(self, old: bytes, new: bytes) -> None:
         """Say that a device was copied, and that another goes on in its place: nothing more is taken from the old one."""
-        self.sql(
-            "UPDATE device SET state = 'forked', arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (old,)
-        )
+        self.set_device_state(old, "forked")
         self.set_copy(new, old)
-        self.wake_commits(old)
 
     def set_copy(self, device: bytes, of: bytes, after: int | None = None) -> None:
         """Say that a device goes on for a copied one, behind one of its commits if a server says them again."""
         self.sql("UPDATE device SET copy_of = ?, copied_after = ? WHERE id = ?", (of, after, device))
+        self.work_out_copies()
 
     def part(self, device: bytes, heir: bytes, links: Iterable[tuple[int, bytes]]) -> None:
         """Remember the chain (seq, hash) of a history that is not in the log, said again as the heir's."""

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 import msgspec
 
 from fieldsync.store.contract import Grant, Logged, Server
+from fieldsync.store.device_families import NEXT, DeviceFamilies
 from fieldsync.store.ledger_reads import SERVER, LedgerReads
-from fieldsync.store.quarantine import Quarantine
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
-_NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _MOST_NEW = 32_768
 
 
-class Ledger(LedgerReads, Quarantine):
+class Ledger(LedgerReads, DeviceFamilies):
     """A transaction's devices, commits and servers."""
 
     # --- this node's own facts ---
@@ -25,6 +24,10 @@ class Ledger(LedgerReads, Quarantine):
     def forget(self, key: str) -> None:
         """Have one of the node's facts no more."""
         self.sql("DELETE FROM meta WHERE key = ?", (key,))
+
+    def forget_all(self, beginning: str) -> None:
+        """Delete the node's facts whose names begin so."""
+        self.sql("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", (beginning,))
 
     def keep_schema(self, hash: bytes, schema: bytes) -> None:
         """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""
@@ -39,20 +42,21 @@ class Ledger(LedgerReads, Quarantine):
         """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
         self.device_number(device)
         self.sql(
-            "UPDATE device SET key=?1, letters=?2, person=?3, grants=?4, state='enrolled', enrolled=?5, changed=?5, "
-            f"arrival={_NEXT}, head=0, chain=?6 WHERE id=?7",
+            "UPDATE device SET key=?1, letters=?2, person=?3, grants=?4, enrolled=?5, changed=?5, "
+            "state = CASE state WHEN 'known' THEN 'enrolled' ELSE state END, "
+            f"arrival={NEXT}, head=0, chain=?6 WHERE id=?7",
             (key, letters, person, msgspec.json.encode(list(grants)).decode(), at, chain, device),
         )
 
     def rename(self, device: bytes, letters: str) -> None:
         """Give a device other letters: those that the server above has for this one."""
-        self.sql(f"UPDATE device SET letters = ?, arrival = {_NEXT} WHERE id = ?", (letters, device))
+        self.sql(f"UPDATE device SET letters = ?, arrival = {NEXT} WHERE id = ?", (letters, device))
 
     def name_device(self, device: bytes, letters: str, person: str, units: Sequence[str] = ()) -> None:
         """Remember the name of a device that is enrolled elsewhere, and for which units it works."""
         self.device_number(device)
         self.sql(
-            f"UPDATE device SET letters = ?, person = ?, arrival = {_NEXT} WHERE id = ? AND letters IS NULL",
+            f"UPDATE device SET letters = ?, person = ?, arrival = {NEXT} WHERE id = ? AND letters IS NULL",
             (letters, person, device),
         )
         grants = msgspec.json.encode(
@@ -69,18 +73,14 @@ class Ledger(LedgerReads, Quarantine):
             *(grant.unit for grant in _grants(row[0] or "[]") if grant.unit not in now),
         }
         told = msgspec.json.encode(list(grants)).decode(), msgspec.json.encode(sorted(former)).decode()
-        query = f"UPDATE device SET grants = ?, former = ?, changed = ?, arrival = {_NEXT} WHERE id = ?"
+        query = f"UPDATE device SET grants = ?, former = ?, changed = ?, arrival = {NEXT} WHERE id = ?"
         self.sql(query, (*told, at, device))
-
-    def set_device_state(self, device: bytes, state: str) -> None:
-        """Mark a device as enrolled, revoked or forked; what waits for commits of a forked one can be judged without them."""
-        self.wake_commits(device)
-        self.sql(f"UPDATE device SET state = ?, arrival = {_NEXT} WHERE id = ?", (state, device))
 
     def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
         """Take over what another server says of an enrolled device."""
         self.set_grants(device, grants, changed)
-        self.sql("UPDATE device SET person = ?, state = ? WHERE id = ?", (person, state, device))
+        self.sql("UPDATE device SET person = ? WHERE id = ?", (person, device))
+        self.set_device_state(device, state)
 
     def use_nonce(self, device: bytes, issued: int, at: int) -> bool:
         """Take a nonce handed out at `issued` (microseconds): true once, false for it and all older ones after."""

@@ -6,17 +6,18 @@ from typing import Any
 import msgspec
 
 from fieldsync.store.contract import Device, Grant, Logged, Server
-from fieldsync.store.quarantine import QuarantineReads
+from fieldsync.store.device_families import DeviceFamilyReads
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _DEVICE = (
-    "n, id, letters, person, key, grants, state, head, chain, enrolled, seen, changed, arrival, copy_of, copied_after"
+    "n, id, letters, person, key, grants, CASE WHEN locked_with THEN 'revoked' ELSE state END, head, chain, enrolled, seen, "
+    "changed, arrival, copy_of, copied_after, state, pending OR waits_with, pending, approved, spared, enrolled_by"
 )
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
 SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
-class LedgerReads(QuarantineReads):
+class LedgerReads(DeviceFamilyReads):
     """A transaction's devices, commits and servers, to be read."""
 
     # --- this node's own facts ---
@@ -149,5 +150,9 @@ class LedgerReads(QuarantineReads):
 
 
 def _device(row: Sequence[Any]) -> Device:
-    n, id_, letters, person, key, grants, *more = row
-    return Device(n, id_, letters, person, key, _grants(grants) if grants else (), *more)
+    n, id_, letters, person, key, grants, *more, pending, own_pending, approved, spared, by = row
+    known = Device(n, id_, letters, person, key, _grants(grants) if grants else (), *more)
+    if not (pending or approved or spared or by):
+        return known
+    marks = {"pending": bool(pending), "own_pending": bool(own_pending), "approved": approved, "spared": spared}
+    return msgspec.structs.replace(known, **marks, enrolled_by=by)

@@ -9,8 +9,12 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Server
 from fieldsync.sync.node import Node
 
-COMMITS, FORMS, BUDGET = "commits", "forms", "budget"
-"""Commits that the server does not hold, forms that one side does not have, an answer cut short. Else: an error's code."""
+COMMITS, FORMS, BUDGET, PENDING = "commits", "forms", "budget", "device_pending"
+"""Commits that the server does not hold, forms that one side does not have, an answer cut short, a device that waits for approval.
+
+Else: an error's code.
+"""
+REASONS = (COMMITS, FORMS, BUDGET, PENDING)
 
 NIGHT_MS = 12 * 60 * 60 * 1000
 

@@ -24,6 +24,7 @@ from fieldsync.sync.rules import Rules
 
 SLOTS = "slots.json"
 FORMS = "forms"
+DEVICE_PENDING = "device_pending"  # set while the server waits for somebody to approve this device
 JOINING = "joining"  # the kind of a store whose device no server has answered yet
 WRITERS = ("caseworker", "supervisor", "admin", "partner")
 DECIDERS = ("supervisor", "admin")

@@ -18,6 +18,7 @@ from fieldsync.store.contract import (
     Row,
     commit_key,
     covers,
+    device_key,
     form_key,
     record_key,
     state_key,
@@ -49,6 +50,9 @@ class Permit(ValueChecks):
         try:
             if self._device.state == "revoked":
                 return errors.Revoked()
+            if self._device.pending:
+                self.waits_for = (device_key(self._device.id),)
+                return errors.DevicePending()
             if self._family and parted.said_again(self._tx, self._family, commit, self._rules.of(commit.type).today):
                 return errors.SaidAgain()
             if commit.author != self._device.person and not branch:

@@ -12,12 +12,13 @@ from fieldsync.core import names, stamp
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import State, field_of, latest, registers
+from fieldsync.crypto.key_words import key_words
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
 from fieldsync.sync.find import find_row
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import DEVICE_PENDING, Node
 from fieldsync.sync.related import Finder, standing
 
 Json = dict[str, Any]
@@ -268,4 +269,5 @@ def status(node: Node) -> Json:
             "channels": [
                 {"unit": c.unit, "records": c.records, "digest": f"{c.digest:016x}"} for c in tx.channels() if c.arrival
             ],
+            **({"device_pending": key_words(node.key.public)} if tx.get(DEVICE_PENDING) else {}),
         }

@@ -15,11 +15,12 @@ from fieldsync.core import codes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Grant, Logged, Server, covers
-from fieldsync.sync.epochs import EPOCH
+from fieldsync.store.contract import Device, Grant, Logged, Server
+from fieldsync.sync import enrolments
+from fieldsync.sync.epochs import EPOCH, MARK
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
-from fieldsync.wire.messages import Enrolment, Peer
+from fieldsync.wire.messages import Peer
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
@@ -122,49 +123,6 @@ def learn(tx: Tx, told: Told, servers: _Above) -> None:
     tx.put(told.servers, messages.encode(servers))
 
 
-# --- enrolments -------------------------------------------------------------------------------------------------------
-
-
-def _enrolments(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
-    return [
-        (
-            d.arrival,
-            Enrolment(
-                d.id, d.key, d.letters or "", d.person or "", tuple((g.unit, g.role) for g in d.grants), d.state,
-                d.enrolled or 0, d.changed, d.copy_of or b"", d.copied_after,
-            ),
-        )
-        for d in sorted(tx.devices(), key=lambda d: d.arrival)
-        if d.key is not None and d.arrival > after
-    ]  # fmt: skip
-
-
-def _take(tx: Tx, said: Enrolment) -> None:
-    """Take over an enrolment: being locked out is for good, the rest goes by the later change."""
-    if device_id(said.key) != said.device:
-        return
-    told = tuple(Grant(unit, role) for unit, role in said.grants)
-    known = tx.device(said.device)
-    if known is None or known.key is None:
-        tx.enrol(said.device, said.key, said.letters, said.person, told, said.enrolled, chain.first(said.device))
-        if said.copy_of:
-            tx.set_copy(said.device, said.copy_of, said.copied_after)
-        if said.state != "enrolled" or said.changed != said.enrolled:
-            tx.set_enrolment(said.device, said.person, told, said.state, said.changed)
-        return
-    later = said.changed > known.changed
-    person, granted = (said.person, told) if later else (known.person or "", known.grants)
-    state = known.state if known.state != "enrolled" else said.state
-    if (person, granted, state) != (known.person, known.grants, known.state):
-        tx.set_enrolment(said.device, person, granted, state, max(said.changed, known.changed))
-
-
-def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
-    """A branch enrols and changes devices of its own units only, and makes no branches of its own accord elsewhere."""
-    units = [unit for unit, _ in said.grants] + ([g.unit for g in known.grants] if known is not None else [])
-    return said.device != branch.id and all(covers(branch.grants, unit) is not None for unit in units)
-
-
 # --- the branch's side ------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +141,7 @@ def to_tell(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server above lacks commits or enrolments that this branch holds."""
     told = Told(server)
     return behind(tx, server) or bool(
-        _enrolments(tx, told.get(tx, "enrolled")) or tx.clock_notes(told.get(tx, "noted"))
+        enrolments.news(tx, told.get(tx, "enrolled")) or tx.clock_notes(told.get(tx, "noted"))
     )
 
 
@@ -201,7 +159,7 @@ def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes
     told = Told(server)
     with node.store.read() as tx:
         enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
-        news = _enrolments(tx, enrolled)
+        news = enrolments.news(tx, enrolled)
         epoch = tx.get(EPOCH)
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]
@@ -279,7 +237,7 @@ def take_down(client: "Client", peer: Peer) -> None:
     with node.store.write() as tx:
         for said in peer.devices:
             if said.device != node.device:
-                _take(tx, said)
+                enrolments.take_from_above(tx, said)
         if peer.told:
             told.put(tx, "devices", peer.told)
         for device, head, link in peer.heads:
@@ -308,16 +266,15 @@ def take_down(client: "Client", peer: Peer) -> None:
 # --- the side above ---------------------------------------------------------------------------------------------------
 
 
-def take_up(tx: Tx, branch: Device, peer: Peer) -> None:
-    """Take a branch's enrolments, as far as they are its to make."""
+def take_up(tx: Tx, branch: Device, peer: Peer, *, whole: bool = True) -> None:
+    """Take a branch's enrolments, as far as they are its to make; `whole` unless it goes on from what this store had and has lost."""
     for said in peer.devices:
-        if may_enrol(branch, said, tx.device(said.device)):
-            _take(tx, said)
-    if peer.mark is not None:
+        enrolments.take_from_below(tx, branch, said)
+    if peer.mark is not None and whole:
         epoch, enrolled, noted = peer.mark
         before = _mark(tx, branch.id)
         known = before if before[0] == epoch else (epoch, 0, 0)
-        tx.put(f"mark {branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
+        tx.put(f"{MARK}{branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
 
 
 def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
@@ -334,7 +291,7 @@ def _carried(tx: ReadTx, branch: bytes) -> dict[bytes, int]:
 
 
 def _mark(tx: ReadTx, branch: bytes) -> Mark:
-    known = tx.get(f"mark {branch.hex()}")
+    known = tx.get(f"{MARK}{branch.hex()}")
     return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
 
 
@@ -343,7 +300,7 @@ def parts_down(
 ) -> Iterator[Peer]:
     """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
     mark = _mark(tx, branch)
-    news = _enrolments(tx, hello.devices)
+    news = enrolments.news(tx, hello.devices)
     devices = tx.devices()
     asked = [
         d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device

@@ -13,7 +13,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
-from fieldsync.sync import parted, relay
+from fieldsync.sync import device_families, parted, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.sync.relay import Told, next_letters
@@ -214,6 +214,8 @@ def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
             letters, _ = next_letters(tx)
             tx.enrol(new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.first(new))
             tx.succeed(old.id, new)
+            tx.set_pending(new, pending=device_families.is_further(tx, old.id, new))
+            tx.set_enrolled_by(new, node.device)
             for recipient in tx.ages([old.id]).values():
                 tx.set_age(new, recipient)  # the copy has the store's identity, too
         common = _common(tx, old, asked)

@@ -44,6 +44,8 @@ class Serving:
         self.hello = hello
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self.relays = any(grant.role == "branch" for grant in device.grants)
+        if self.relays and device.pending:
+            raise errors.DevicePending
         self._carried: dict[
             bytes, int
         ] = {}  # other devices whose commits came: up to which these are here, as they came
@@ -51,7 +53,7 @@ class Serving:
         self.new_conflicts = 0
         self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
-        self._epoch = b""
+        self._epoch, self._counts = b"", True
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
         self._off = clocks.ahead(hello.now, node.clock()) if skew is None else skew
@@ -75,8 +77,8 @@ class Serving:
     def meet(self, tx: Tx) -> None:
         """See how far the device has taken each channel, where that counts."""
         if self._cursors is None:
-            self._epoch, counts = epochs.meet(self.node, tx, self.device, self.hello)
-            if not counts:
+            self._epoch, self._counts = epochs.meet(self.node, tx, self.device, self.hello)
+            if not self._counts:
                 self.hello = msgspec.structs.replace(
                     self.hello,
                     devices=0,
@@ -103,7 +105,7 @@ class Serving:
         self.node.renew(tx)
         for batch in batches:
             if batch.peer is not None:
-                relay.take_up(tx, self.device, batch.peer)
+                relay.take_up(tx, self.device, batch.peer, whole=self._counts)
         fresh: dict[bytes, list[Read]] = {}
         for batch in batches:
             if batch.commits:
@@ -268,8 +270,8 @@ class Serving:
         with self.reading() as tx:
             device = tx.device(self.device.id)
             assert device is not None
-            channels = visible(tx, device.grants) if not self.hello.where else []
-            partner = any(grant.role == PARTNER for grant in device.grants)
+            channels = visible(tx, device.grants) if not (self.hello.where or device.pending) else []
+            partner = device.pending or any(grant.role == PARTNER for grant in device.grants)
             # who works here is none of a partner's business
             named = () if partner else tuple(tx.named_devices(self.hello.devices))
             judged = tx.judged(self.hello.refused, self.device.id)
@@ -290,7 +292,7 @@ class Serving:
         epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
             node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers, texts, epoch, noted,
-            pairs, elsewhere,
+            pairs, elsewhere, pending=device.pending,
         )  # fmt: skip
         told = 0
         for frame in acking.frames(self.codec, ack, [arrival for arrival, *_ in judged]):

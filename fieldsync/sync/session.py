@@ -21,7 +21,7 @@ from fieldsync.sync import budgets, checks, clocks, epochs, forms, hints, lettin
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import MOST_COMMITS
 from fieldsync.sync.channels import grants_hash, visible
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import DEVICE_PENDING, Node
 from fieldsync.sync.permit import AHEAD
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import MAX_COMPRESSED, PROTOCOL, Codec, Kind
@@ -48,6 +48,7 @@ class Tally:
     healed: int = 0
     elsewhere: int = 0  # records that may be registered elsewhere, too, as a server says
     differing: list[str] = field(default_factory=list)
+    pending: bool = False  # whether the server waits for somebody to approve this device
     clock_off: int = 0  # milliseconds that our clock is ahead of the server's
     forms: Sequence[dict[str, object]] = ()  # the types whose forms changed
 
@@ -206,8 +207,10 @@ class Client:
         node, now = self.node, self.node.clock()
         self.acked = self.tally.acked = ack.head
         self.tally.clock_off = now - ack.now
+        self.tally.pending = ack.pending
         self._same_forms = ack.schema is None
         with node.store.write() as tx:
+            tx.put(DEVICE_PENDING, 1 if ack.pending else None)
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             self.turned = bool(ack.epoch) and epochs.turned(tx, self.server.id, ack.epoch)
@@ -312,6 +315,7 @@ class Client:
             if self.node.is_laptop and me is not None and me.head == self.acked:
                 self._leave(tx)
             if self.branch:
+                quarantine.judge_due(self.node, tx, sys.maxsize)  # a device may have been approved
                 letting_go.let_go(self, tx)
             tx.sweep()
         self.ended = end
@@ -331,6 +335,8 @@ class Client:
 
     def obstacle(self, tx: ReadTx) -> str | None:
         """Return what keeps the digests from being compared after an answer, None where nothing does (checks.py)."""
+        if self.tally.pending:
+            return checks.PENDING
         if self.ended is None or self.ended.partial:
             return checks.BUDGET
         if not self._same_forms:

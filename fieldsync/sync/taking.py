@@ -12,7 +12,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync import checks, clocks, relay
+from fieldsync.sync import checks, clocks, enrolments, relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
@@ -117,7 +117,7 @@ class Up:
     def _enrol(self, peer: messages.Peer) -> None:
         """Know the devices that the branch's enrolments make known, as far as they are its to make."""
         for said in peer.devices:
-            if said.device in self._held or not relay.may_enrol(self._device, said, None):
+            if said.device in self._held or not enrolments.may_enrol(self._device, said, None):
                 continue
             if device_id(said.key) == said.device:
                 start = chain.first(said.device)

@@ -10,6 +10,7 @@ import requests
 
 from fieldsync import errors
 from fieldsync.crypto import chain
+from fieldsync.crypto.key_words import key_words
 from fieldsync.store.contract import Progress, Server
 from fieldsync.sync import budgets, checks, epochs, heal, moving, read, relay, renew
 from fieldsync.sync.ahead import ahead
@@ -226,4 +227,5 @@ def sync(
         **left,
         **({"elsewhere": tally.elsewhere} if tally.elsewhere else {}),
         **({"renewed": renewed} if renewed else {}),
+        **({"device_pending": key_words(node.key.public)} if tally.pending else {}),
     }

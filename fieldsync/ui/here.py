@@ -26,6 +26,8 @@ class Here(Cards):
             self.line(
                 INDENT + (self.phrase("n_unsent", n=found["unsent"]) if found["unsent"] else self.phrase("all_sent"))
             )
+        if "device_pending" in found:
+            self.line(f"{INDENT}⚠ " + self.phrase("waits_for_approval", words=found["device_pending"]))
         if found["bundle"]:
             told = found["bundle"]
             self.line(
@@ -108,6 +110,8 @@ class Here(Cards):
             told["digest"] == "healed" and not told["refused"]
         ):  # what was kept aside was taken back here: that is no fault
             self.say("healed")
+        if "device_pending" in told:
+            self.say("waits_for_approval", words=told["device_pending"])
         if told.get("unchecked") == "forms":
             self.say("unchecked.forms")
         if told.get("unchecked") == "budget" and not told.get("partial"):

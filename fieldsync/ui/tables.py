@@ -8,14 +8,14 @@ from typing import Any
 from fieldsync.schema.model import Field, Type
 from fieldsync.sync.node import Node
 from fieldsync.ui.cards import INDENT, when
-from fieldsync.ui.here import Here
+from fieldsync.ui.device_tables import DeviceTables
 from fieldsync.ui.words import Shown
 
 Json = dict[str, Any]
 _Column = tuple[str, Callable[[Json], object]]
 
 
-class Tables(Here):
+class Tables(DeviceTables):
     """The terminal with all that can be drawn on it."""
 
     _called: Mapping[str, str] = MappingProxyType({})  # what the references of a list stand for
@@ -161,22 +161,6 @@ class Tables(Here):
             systemctl = "systemctl --user" if told.get("user") else "systemctl"
             how = "crontab -e" if told["cron"] else f"{systemctl} enable --now fieldsync-upstream.timer"
             self.say("not_active", how=how)
-
-    def devices(self, found: Sequence[Json]) -> None:
-        """A table of devices."""
-        rows: list[list[object]] = [
-            [
-                d["device"],
-                d["person"],
-                self.phrase(f"role_{d['role']}") if d["role"] else "",
-                ", ".join(d["units"]),
-                when(d["seen"]) if d["seen"] else "",
-                self.phrase(f"device_{d['state']}"),
-            ]
-            for d in found
-        ]
-        names = ("column_device", "column_person", "column_role", "column_unit", "column_seen", "column_state")
-        self.table([self.phrase(name) for name in names], rows)
 
     def imported(self, told: Json, *, dry_run: bool) -> None:
         """One line."""

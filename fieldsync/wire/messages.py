@@ -92,6 +92,7 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     pairs: Count = 0  # how far `elsewhere` goes
     elsewhere: tuple[bytes, ...] = ()  # records of its own that may be one with some that it may not see
     again: bool = False  # whether this only goes on with the lists of the one before it
+    pending: bool = False  # whether the device waits for approval: its commits are quarantined, and nothing comes down
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):
@@ -107,6 +108,10 @@ class Enrolment(msgspec.Struct, array_like=True, frozen=True):
     changed: Count
     copy_of: bytes = b""  # the copied device that it goes on for
     copied_after: Count | None = None  # behind which of that one's commits, if a server said them again
+    pending: bool = False  # it pushes into quarantine and pulls nothing until it is approved
+    approved: Count = 0  # since when it is a family of its own (milliseconds), 0 if it is not
+    spared: Count = 0  # since when it goes on although its original is revoked, 0 if it does not
+    enrolled_by: bytes = b""  # the server that enrolled it, where that is known
 
 
 class Peer(msgspec.Struct, array_like=True, frozen=True):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldsync.server import office as running
+from fieldsync.server import device_locks
 from fieldsync.sync import save
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
@@ -102,7 +102,7 @@ def test_a_hello_cannot_be_left_out(office: Office) -> None:
 def test_a_revoked_laptop_is_told_so_however_much_it_has_to_send(own_office: Office) -> None:
     """Revoked while the server runs, with megabytes unsent: exit code 7 at the first try, and the server has not changed."""
     own_office.register("amal", 6_000)
-    running.revoke(own_office["hq"], own_office["amal"].letters)
+    device_locks.revoke(own_office["hq"], own_office["amal"].letters)
     before = own_office.snapshot()
     own_office.shut("amal")
     for _ in range(2):

@@ -17,7 +17,7 @@ from fieldsync import errors
 from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, make_certificate
-from fieldsync.server import office
+from fieldsync.server import device_locks, office
 from fieldsync.sync import invites, joining, read, review, save, transport
 from fieldsync.sync.line import Line
 from fieldsync.sync.node import Node
@@ -176,7 +176,7 @@ def test_a_lost_laptop_is_locked_out_from_its_next_request_on(served: Served) ->
     save.add(served.amal, "household", FAMILY)
     transport.sync(served.amal)
     before = held(served.hq)
-    assert office.revoke(served.hq, served.amal.letters)["state"] == "revoked"
+    assert device_locks.revoke(served.hq, served.amal.letters)["state"] == "revoked"
     save.add(served.amal, "household", FAMILY)
     for _ in range(2):
         with pytest.raises(errors.Revoked):
@@ -431,6 +431,9 @@ def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> N
     assert clone.device != served.amal.device
     assert transport.sync(served.amal)["renewed"]["carried"] == 0  # nobody goes on under the old name
     assert "renewed" not in transport.sync(clone)
+    assert "device_pending" in transport.sync(served.amal)  # the second to go on waits for approval
+    directly.approve(served.amal, hq=served.hq)
+    assert "device_pending" not in transport.sync(served.amal)
     heads = read.show(served.hq, family, all_heads=True)["registers"]["location"]
     assert {head["value"] for head in heads} == {"اللاذقية", "طرطوس"}
     assert held(served.hq) == held(served.amal) == held(clone)

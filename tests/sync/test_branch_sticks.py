@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.server import office, publish
+from fieldsync.server import device_locks, office, publish
 from fieldsync.store.contract import Grant
 from fieldsync.sync import history, read, review, save, sticks, verify
 from fieldsync.sync.node import Node
@@ -150,7 +150,7 @@ def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: 
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     tree.carry("jbl", "hq", tmp_path / "first.age")  # so that headquarters knows the branch's laptops
     tree.clock.tick(365 * 86_400_000)  # later than they were enrolled
-    office.revoke(hq, tree.nodes["basim"].letters)
+    device_locks.revoke(hq, tree.nodes["basim"].letters)
     office.grant(hq, tree.nodes["amal"].letters, "supervisor", ["LAT/JBL"])
     join_directly(hq, tmp_path / "huda", "Huda", "caseworker", ["LAT/JBL"])
     with hq.store.read() as tx:

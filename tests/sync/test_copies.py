@@ -94,8 +94,10 @@ def test_both_of_two_clones_keep_all_their_work(people: Cast) -> None:
                 made.add(family(node, "محمد"))
                 save.edit(node, home, Changes(set={"location": f"{who} {turn}"}))
                 directly.sync(node, hq)
-        for node in (people.amal, clone, people.amal):
-            directly.sync(node, hq)
+        for _ in range(2):
+            directly.approve(people.amal, clone, hq=hq)
+            for node in (people.amal, clone, people.amal):
+                directly.sync(node, hq)
         assert people.amal.device != clone.device
         equal(hq, people.amal, clone)
         assert {record.hex() for record in rows(hq)} == made
@@ -144,6 +146,10 @@ def test_one_unsent_work_on_three_copies_is_there_once(people: Cast) -> None:
     save.edit(older, home, Changes(set={"address": "older"}))
     nodes = [older, *copied]
     try:
+        for _ in range(2):
+            for node in nodes:
+                directly.sync(node, people.hq)
+            directly.approve(*nodes, hq=people.hq)
         for node in (*nodes, *nodes):
             directly.sync(node, people.hq)
         cases = [row.doc for row in rows(people.hq).values() if row.state.type == "case"]
@@ -262,6 +268,10 @@ class Story:
                 self.image()
             else:
                 self.put_back(beside=self.chance.random() < 0.5 and len(self.computers) < 4)
+        for _ in range(2):
+            for one in self.computers:
+                self.sync(one)
+            directly.approve(*(one.node for one in self.computers), hq=self.people.hq)
         for _ in range(2):
             for one in self.computers:
                 self.sync(one)

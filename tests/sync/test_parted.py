@@ -34,6 +34,7 @@ def night(tree: Tree, name: str = "amal") -> int:
             healed += tree.sync(one, above)
         for one, server in ((name, _SERVERS[name][0]), ("copy", "hq"), ("basim", "jbl"), ("dima", "hq")):
             healed += tree.sync(one, server)
+        directly.approve(tree.nodes[name], tree.nodes["copy"], hq=tree.nodes["hq"])
     return healed
 
 

@@ -17,7 +17,7 @@ from fieldsync.core.state import canonical
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import SIGNATURE_SIZE, DeviceKey
 from fieldsync.exchange import tabular
-from fieldsync.server import office
+from fieldsync.server import device_locks
 from fieldsync.store.contract import Grant
 from fieldsync.sync import review, save, sticks, verify
 from fieldsync.sync.node import Node
@@ -552,7 +552,7 @@ def test_a_locked_out_device_gets_nothing_in_and_nothing_out(people: Cast, tmp_p
     family(people.amal)
     file = tmp_path / "a.age"
     sticks.pack(people.amal, file)
-    office.revoke(people.hq, people.amal.letters)
+    device_locks.revoke(people.hq, people.amal.letters)
     before = contents(people.hq)
     assert refused(people.hq, file, file.read_bytes()).exit == 7
     assert contents(people.hq) == before

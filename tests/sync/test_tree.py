@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.server import office
+from fieldsync.server import device_locks
 from fieldsync.sync import copies, save, transport, verify
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
@@ -93,7 +93,7 @@ def test_a_revoked_device_is_locked_out_at_the_branch_from_its_next_night_on() -
     try:
         save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
         tree.settle()
-        office.revoke(tree.nodes["hq"], tree.nodes["amal"].letters)
+        device_locks.revoke(tree.nodes["hq"], tree.nodes["amal"].letters)
         tree.sync("jbl", "hq")
         with tree.nodes["jbl"].store.read() as tx:
             known = tx.device(tree.nodes["amal"].device)
@@ -152,7 +152,7 @@ def test_a_laptop_that_was_locked_out_keeps_nothing_at_the_branch() -> None:
             tree.sync("amal", "jbl")
             tree.sync("jbl", "hq")
         assert set(rows(tree.nodes["jbl"])) == {record}
-        office.revoke(tree.nodes["hq"], tree.nodes["basim"].letters)
+        device_locks.revoke(tree.nodes["hq"], tree.nodes["basim"].letters)
         tree.sync("jbl", "hq")
         assert rows(tree.nodes["jbl"]) == {}
     finally:
@@ -187,6 +187,7 @@ def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
             save.edit(copy, record.hex(), Changes(set={"origin": "x"}))
             for one, server in (("amal", "jbl"), ("copy", "hq"), ("jbl", "hq"), ("amal", "hq"), ("copy", "jbl")):
                 tree.sync(one, server)
+            directly.approve(amal, copy, hq=tree.nodes["hq"])
         assert len({node.device for node in (amal, copy)} | {old}) == 3
         assert rows(tree.nodes["hq"])[record].doc["size_stated"] == 3
         assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []

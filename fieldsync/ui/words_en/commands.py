@@ -113,6 +113,7 @@ WORDS = {
     "blocked.commits": "it does not hold all commits of these devices: {devices}; if this lasts, tell headquarters.",
     "blocked.forms": "the two have different forms; the next sync after both are updated compares them.",
     "blocked.budget": "the byte budget did not suffice; sync once without --budget.",
+    "blocked.device_pending": "this device waits for approval by headquarters; `fieldsync status` shows the six words to read out.",
     "blocked.other": "the sync ended in an error ({code}); sync by hand to see it, and tell headquarters if it stays.",
     "synced": "Synced with {server}: {up} sent, {down} fetched, {size}, {seconds} s.",
     "partial": "The budget is spent: {n} saves and older records wait for the next sync.",

@@ -1,0 +1,109 @@
+"""Locking devices out: the family of a device is shown, what a person confirms is revoked; pending devices are approved."""
+
+from collections.abc import Collection
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.crypto.key_words import key_words, same_words
+from fieldsync.server.office import find_device, shown
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Device
+from fieldsync.sync import device_families, quarantine, relay
+from fieldsync.sync.node import Node
+
+Json = dict[str, Any]
+_MOST_DUE = 10_000  # commits that an approval judges at once; the server at rest does the others
+
+
+def family(node: Node, name: str) -> list[Json]:
+    """Return a device and all that are copies of it, or that it is a copy of: the one that was named first. NoDevice."""
+    _admin(node)
+    with node.store.read() as tx:
+        device = find_device(tx, name)
+        return [_member(node, tx, one) for one in _family(node, tx, device)]
+
+
+def revoke(node: Node, name: str, *, also: Collection[str] = (), declined: bool = False) -> Json:
+    """Revoke a device, and those of its family whose ids are in `also`; what they had sent stays.
+
+    Others that work today are spared: they go on, and stay in the family. Pending ones are locked with their original, unless
+    a person was asked for each and `declined`. NoDevice, Usage.
+    """
+    _admin(node)
+    with node.store.write() as tx:
+        device = find_device(tx, name)
+        if device.id == node.device:
+            raise errors.Usage(reason="own_device")
+        members = _family(node, tx, device)
+        chosen = [one for one in members if one.id == device.id or one.id.hex() in also]
+        for one in members:
+            if one not in chosen and (declined or not one.pending):
+                tx.set_marks(one.id, spared=node.clock())
+        for one in chosen:
+            tx.set_device_state(one.id, "revoked")
+        now = [_member(node, tx, again) for one in members if (again := tx.device(one.id)) is not None]
+        return shown(find_device(tx, device.id.hex())) | {"family": now}
+
+
+def pending(node: Node) -> list[Json]:
+    """Return the devices that wait for approval, each with the six words of its key."""
+    with node.store.read() as tx:
+        found = [one for one in tx.devices() if one.pending and one.state == "enrolled"]
+        return [_member(node, tx, one) | {"words": key_words(one.key or b"")} for one in found]
+
+
+def approve(node: Node, name: str, words: str | None = None) -> Json:
+    """Approve a pending device, at headquarters: it is a family of its own, and what it had pushed is judged.
+
+    `words`: those that its person read out; they must be its key's. NoDevice, Usage, Revoked, WrongWords.
+    """
+    _admin(node)
+    with node.store.write() as tx:
+        if tx.get(relay.UPSTREAM) is not None:
+            raise errors.Usage(reason="approve_above")
+        device = find_device(tx, name)
+        if device.state == "revoked":
+            raise errors.Revoked(reason="approving")
+        if not device.pending and not device.approved:
+            raise errors.Usage(reason="not_pending")
+        if words is not None and not same_words(words, key_words(device.key or b"")):
+            raise errors.WrongWords
+        if device.pending:
+            node.renew(tx)
+            device_families.approve(tx, device, node.clock())
+            quarantine.judge_due(node, tx, _MOST_DUE)
+        return _member(node, tx, find_device(tx, device.id.hex())) | {"words": key_words(device.key or b"")}
+
+
+def _admin(node: Node) -> None:
+    if node.role != "admin":
+        raise errors.RoleRefused(role=node.role, needs=["admin"])
+
+
+def _family(node: Node, tx: ReadTx, device: Device) -> list[Device]:
+    """Return a device and then its family, as they were enrolled; this server and the names that a server alone used are left out."""
+    ids = tx.revocation_family(device.id) - {node.device, device.id}
+    found = [one for one in tx.devices() if one.id in ids and one.key is not None and one.copied_after is None]
+    return [device, *sorted(found, key=lambda one: one.enrolled or 0)]
+
+
+def _member(node: Node, tx: ReadTx, device: Device) -> Json:
+    """Return a device with its place in its family, where and since when it is enrolled."""
+    original = tx.device(device.copy_of) if device.copy_of is not None else None
+    return shown(device) | {
+        "copy_of": original.letters if original is not None else None,
+        "enrolled_by": _server(node, tx, device.enrolled_by),
+        "approved": stamp.text(device.approved << stamp.COUNTER_BITS) if device.approved else None,
+    }
+
+
+def _server(node: Node, tx: ReadTx, server: bytes | None) -> str | None:
+    """Return what people call the server that enrolled a device, where it is known."""
+    if server is None:
+        return None
+    if server == node.device:
+        return relay.own_name(node, tx)
+    above = next((one.name for one in tx.servers() if one.id == server), None)
+    known = tx.device(server)
+    return above or (known.person if known is not None else None)

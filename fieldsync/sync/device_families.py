@@ -1,0 +1,43 @@
+"""Device families: a copied device, the devices that go on in its place, and how many of these may work unasked.
+
+Of a device's successors one is taken at once. Further ones are pending: they push into quarantine and pull nothing until
+headquarters approves them. A device whose original is revoked is locked with it (store/device_families.py).
+"""
+
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device
+
+
+def is_further(tx: ReadTx, original: bytes, new: bytes) -> bool:
+    """Say whether a new successor is not the first: it is pending then, as is any successor of a pending device."""
+    known = tx.device(original)
+    return (known is not None and known.pending) or tx.has_successor(original, besides=new)
+
+
+def is_revoked(tx: ReadTx, device: bytes) -> bool:
+    """Say whether a device is revoked, or one that it goes on for, directly or not."""
+    seen: set[bytes] = set()
+    known = tx.device(device)
+    while known is not None and known.state != "revoked":
+        if known.copy_of is None or known.approved or known.id in seen:
+            return False
+        seen.add(known.id)
+        known = tx.device(known.copy_of)
+    return known is not None
+
+
+def approve(tx: Tx, device: Device, now: int) -> None:
+    """Take a pending device as a family of its own, and what it had said as the shared heirs between it and the others.
+
+    Their quarantined commits are due: whoever approves judges them again.
+    """
+    line = [device]
+    while (before := tx.device(line[-1].copy_of or b"")) is not None and before.pending and before not in line:
+        line.append(before)
+    tx.set_marks(device.id, approved=now)
+    for one in line:
+        for other in tx.copies_of(one.id):
+            if one is not device and other not in {of_line.id for of_line in line}:
+                tx.set_pending(other, pending=True)  # it waited with its original, and waits by itself from here on
+    for one in reversed(line):
+        tx.set_pending(one.id, pending=False)
