@@ -25,12 +25,13 @@ class DeviceTables(Here):
     def family(self, found: Sequence[Json]) -> None:
         """A table of a family's devices: where and when each was enrolled, and what it is a copy of."""
         names = (
-            "column_device", "column_person", "column_role", "column_unit", "column_copy_of", "column_enrolled_by",
-            "column_enrolled", "column_seen", "column_state",
+            "column_device", "column_person", "column_copy_of", "column_enrolled_by", "column_enrolled", "column_seen",
+            "column_state",
         )  # fmt: skip
         rows: list[list[object]] = [
             [
-                *self._named(d),
+                d["device"],
+                d["person"],
                 d["copy_of"] or "",
                 d["enrolled_by"] or "",
                 when(d["enrolled"]) if d["enrolled"] else "",
@@ -39,14 +40,14 @@ class DeviceTables(Here):
             ]
             for d in found
         ]
-        self.table([self.phrase(name) for name in names], rows)
+        self.table([self.phrase(name) for name in names], rows, whole={0, 4})
 
     def _named(self, device: Json) -> list[object]:
         role = self.phrase(f"role_{device['role']}") if device["role"] else ""
         return [device["device"], device["person"], role, ", ".join(device["units"])]
 
     def _state(self, device: Json) -> str:
-        state = "pending" if device["pending"] and device["state"] == "enrolled" else device["state"]
+        state = "waiting" if device["pending"] and device["state"] == "enrolled" else device["state"]
         return self.phrase(f"device_{state}")
 
     def revoked(self, found: Json) -> None:

@@ -452,7 +452,11 @@ def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
     with pytest.raises(errors.Revoked):
         transport.sync(served.amal)
     with served.hq.store.write() as tx:
-        tx.set_device_state(served.amal.device, "forked")
+        tx.set_device_state(served.amal.device, "forked")  # a state only rises
+    with pytest.raises(errors.Revoked):
+        transport.sync(served.amal)
+    with served.hq.store.write() as tx:  # as if it had been copied, and never locked out
+        tx.sql("UPDATE device SET state = 'forked' WHERE id = ?", (served.amal.device,))
     assert transport.sync(served.amal)["renewed"]["carried"] == 0
     with served.hq.store.read() as tx:
         assert len(tx.devices()) == before + 1

@@ -83,6 +83,20 @@ MESSAGES: tuple[msgspec.Struct, ...] = (
 )  # fmt: skip
 
 
+# messages that have grown since 0.1, with all that they may have now
+GROWN: tuple[msgspec.Struct, ...] = (
+    msgspec.structs.replace(next(one for one in MESSAGES if isinstance(one, messages.Ack)), pending=True),
+    msgspec.structs.replace(
+        next(one for one in MESSAGES if isinstance(one, messages.Peer)),
+        devices=(msgspec.structs.replace(SAID, pending=True, approved=AT, spared=AT, enrolled_by=SAMAR),),
+    ),
+)
+
+
+OLD = dict.fromkeys(f"message-{type(one).__name__.lower()}" for one in GROWN)
+"""The vectors that 0.1 wrote and nothing writes any more: they are read as ever."""
+
+
 LAPTOP, SERVER = (DeviceKey.from_bytes(bytes([n]) * 32) for n in (0xA1, 0x5E))
 PACKED = [msgspec.structs.replace(one, device=LAPTOP.device, context=()) for one in (ADD, EDIT)]
 
@@ -163,6 +177,11 @@ def good() -> dict[str, tuple[str, bytes]]:
     made |= {
         f"message-{type(one).__name__.lower()}": (f"a {type(one).__name__}, all of it", messages.encode(one))
         for one in MESSAGES
+        if type(one) not in map(type, GROWN)
+    }
+    made |= {
+        f"message-{type(one).__name__.lower()}-2": (f"a {type(one).__name__} of 0.2, all of it", messages.encode(one))
+        for one in GROWN
     }
     return made | {f"column-{name}": (f"{values!a}", columns.encode(values)) for name, values in VALUES.items()}  # type: ignore[arg-type]
 

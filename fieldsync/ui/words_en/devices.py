@@ -5,7 +5,7 @@ WORDS = {
     "device_enrolled": "enrolled",
     "device_revoked": "locked out",
     "device_forked": "copied",
-    "device_pending": "pending approval",
+    "device_waiting": "waits for approval",
     "column_copy_of": "Copy of",
     "column_enrolled_by": "Enrolled by",
     "column_enrolled": "Enrolled",

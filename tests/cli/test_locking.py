@@ -1,0 +1,74 @@
+"""`server revoke`, `server pending` and `server approve` as people and scripts run them."""
+
+import shutil
+
+from tests.cli.conftest import World
+
+
+def cloned(world: World) -> str:
+    """Sync Amal's laptop and a clone of it until the clone waits for approval; return the clone's letters."""
+    world.start()
+    world.add("amal", "household", family_name="محمد")
+    shutil.copytree(world.folder / "amal", world.folder / "clone")
+    world.add("amal", "household", family_name="خوري")
+    world.json("amal", "sync")
+    world.add("clone", "household", family_name="حسن")
+    world.json("clone", "sync")  # the first to go on
+    world.json("amal", "sync")
+    return str(world.json("amal", "status")["device"])
+
+
+def test_a_clone_waits_and_is_approved_by_its_six_words(world: World) -> None:
+    """Both computers say what to do; wrong words are refused, those that its person reads out are taken, and the work is there."""
+    letters = cloned(world)
+    told = world.json("amal", "sync")
+    assert told["digest"] == "unchecked"
+    words = told["device_pending"]
+    assert world.json("amal", "status")["device_pending"] == words
+    assert words in world.here("amal", "status", screen=True).out.replace("\n", " ")
+    assert words in world.here("amal", "sync", screen=True).out.replace("\n", " ")
+    (waiting,) = world.json("hq", "server", "pending")
+    assert (waiting["device"], waiting["words"], waiting["person"]) == (letters, words, "Amal")
+    assert letters in world.here("hq", "server", "pending", screen=True).out
+    refused = world.here("hq", "server", "approve", letters, typed="lusab babad\n")
+    assert refused.code == 7
+    assert "six words" in refused.err
+    assert (
+        world.json("hq", "server", "approve", letters, "--words", "a b c d e f", code=7)["error"]["code"]
+        == "wrong_words"
+    )
+    done = world.here("hq", "server", "approve", letters, typed=f"{words.upper()}\n")
+    assert (done.code, "Amal" in done.out) == (0, True)
+    assert world.json("hq", "server", "pending") == []
+    assert world.json("hq", "server", "approve", letters)["pending"] is False
+    told = world.json("amal", "sync")
+    assert ("device_pending" in told, told["digest"]) == (False, "equal")
+    assert "No device" in world.here("hq", "server", "pending", screen=True).out
+
+
+def test_a_family_is_shown_and_locked_one_by_one(world: World) -> None:
+    """A person is asked for each further device, and what she declines goes on; a script locks the named one, `--all` all of them."""
+    pending = cloned(world)
+    family = world.json("hq", "server", "revoke", pending)["family"]
+    states = {one["device"]: one["state"] for one in family}
+    assert family[0]["device"] == pending
+    assert states.pop(pending) == "revoked"
+    assert len(states) >= 2
+    assert "revoked" not in states.values()
+    live = str(world.json("clone", "status")["device"])
+    assert world.json("clone", "sync")["digest"] == "equal"
+    others = len(world.json("hq", "server", "revoke", pending)["family"]) - 1
+    said = world.here("hq", "server", "revoke", pending, typed="perhaps\n" + "n\n" * (others - 1) + "نعم\n")
+    assert said.code == 0
+    assert family[1]["enrolled"][:10] in said.out
+    assert "Office" in said.out
+    after = world.json("hq", "server", "revoke", pending)["family"]
+    assert [one["state"] for one in after].count("revoked") == 2
+    everything = world.json("hq", "server", "revoke", pending, "--all")["family"]
+    assert {one["state"] for one in everything} == {"revoked"}
+    assert live in {one["device"] for one in everything}
+    assert world.json("clone", "sync", code=7)["error"]["code"] == "revoked"
+    assert (
+        world.json("hq", "server", "grant", live, "--role", "caseworker", "--unit", "LAT/JBL", code=7)["error"]["code"]
+        == "revoked"
+    )
