@@ -144,6 +144,8 @@ def test_hostile_vectors_are_refused(name: str) -> None:
 
 def test_every_vector_is_read_by_a_test_and_says_what_it_holds() -> None:
     """No vector stands there unread, and none is gone."""
-    assert sorted(path.stem for path in frozen.FOLDER.glob("*.hex")) == sorted(frozen.good() | frozen.hostile() | frozen.OLD)
+    assert sorted(path.stem for path in frozen.FOLDER.glob("*.hex")) == sorted(
+        frozen.good() | frozen.hostile() | frozen.OLD
+    )
     assert all(path.read_text(encoding="utf-8").startswith("# ") for path in frozen.FOLDER.glob("*.hex"))
     assert len(HOSTILE) == len(frozen.hostile())
