@@ -42,6 +42,15 @@ TREE = Branch(
         "backup": Leaf("copies:backup"),
         "restore": Leaf("copies:restore"),
         "passphrase": Leaf("laptop:passphrase"),
+        "quarantine": Branch(
+            "Saves that a server verified and did not apply: which and why; released or dropped by a person.",
+            "quarantine:list_saves",
+            {
+                "list": Leaf("quarantine:list_saves"),
+                "release": Leaf("quarantine:release"),
+                "drop": Leaf("quarantine:drop"),
+            },
+        ),
         "doctor": Branch(
             "Look whether this computer is fit for the work: store, disk, servers, clock, network, terminal, versions.",
             "doctor:doctor",

@@ -12,7 +12,7 @@ FieldsyncError                      exit  status
 ├── NoContact                         6     503   Unreachable, CutOff, Busy
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
 │                                                 BadSignature, StoreExists, ConsentNeeded, DevicePending,
-│                                                 WrongWords
+│                                                 WrongWords, Dropped
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
 │                                                 OtherDictionary, BadBundle
 ├── MustDecide                        9     409   OpenConflict
@@ -324,6 +324,12 @@ class SaidAgain(Refused):
     """A commit of a copied device: the server above has it in another device's name."""
 
     code = "said_again"
+
+
+class Dropped(Refused):
+    """A quarantined commit that a person dropped; facts: was (the reason that it had), note."""
+
+    code = "dropped"
 
 
 class UnknownDevice(Refused):

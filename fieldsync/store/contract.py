@@ -197,6 +197,32 @@ def device_key(device: bytes) -> Awaited:
     return Awaited("device", device)
 
 
+class Quarantined(NamedTuple):
+    """A quarantined commit as its log has it; `reason` "" where it was taken after all. Times are milliseconds."""
+
+    device: bytes
+    seq: int
+    reason: str
+    facts: str  # JSON
+    waits: bool
+    since: int | None
+    record: bytes
+    author: str
+    stamp: int
+    waits_for: tuple[str, ...]  # kinds of Awaited
+
+
+class Act(NamedTuple):
+    """What a person did about a quarantined commit: `release` or `drop`; who, when (milliseconds), and why."""
+
+    device: bytes
+    seq: int
+    act: str
+    by: str
+    at: int
+    note: str | None
+
+
 PERSON = Awaited("person", b"")
 """The key for: a person releases the commit, or drops it (`quarantine release`, `quarantine drop`); nothing else ends it."""
 
@@ -283,6 +309,7 @@ __all__ = [
     "PARTNER",
     "PERSON",
     "SHARED",
+    "Act",
     "Awaited",
     "Base",
     "Channel",
@@ -291,6 +318,7 @@ __all__ = [
     "Entry",
     "Grant",
     "Logged",
+    "Quarantined",
     "Row",
     "Server",
     "State",

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.store.contract import Awaited, commit_key
+from fieldsync.store.contract import Act, Awaited, Quarantined, commit_key
 from fieldsync.store.numbers import Numbered, NumberReads
 
 _MOST_FACTS = 4_096  # characters
@@ -37,6 +37,39 @@ class QuarantineReads(NumberReads):
             by_device.setdefault(self.device_id(device), []).append(seq)
         return by_device
 
+    def quarantined(self, device: bytes | None = None, record: bytes | None = None) -> list[Quarantined]:
+        """Return all commits that were ever quarantined here (of a device, about a record), those taken after all among them."""
+        where, values = ["c.device = r.device AND c.seq = r.seq"], list[Any]()
+        if device is not None:
+            where.append("r.device = ?")
+            values.append(self.known_device(device))
+        if record is not None:
+            where.append("c.record = ?")
+            values.append(record)
+        kinds = "(SELECT group_concat(DISTINCT kind) FROM awaited AS a WHERE a.device = r.device AND a.seq = r.seq)"
+        query = (
+            f"SELECT r.device, r.seq, r.reason, r.facts, r.waits, r.at, c.record, c.author, c.stamp, {kinds} "
+            f"FROM refusal AS r JOIN commit_log AS c WHERE {' AND '.join(where)} ORDER BY r.device, r.seq"
+        )
+        return [
+            Quarantined(
+                self.device_id(n), seq, reason, facts, bool(waits), at, about, self.author_name(author), stamp,
+                tuple((kinds or "").split(",")) if kinds else (),
+            )
+            for n, seq, reason, facts, waits, at, about, author, stamp, kinds in self.sql(query, values)
+        ]  # fmt: skip
+
+    def acts(self, device: bytes, seq: int) -> list[Act]:
+        """Return what people did about a commit, in order."""
+        query = "SELECT act, by, at, note FROM quarantine_act WHERE device = ? AND seq = ? ORDER BY n"
+        return [Act(device, seq, *row) for row in self.sql(query, (self.known_device(device), seq))]
+
+    def released(self, device: bytes, seqs: Sequence[int]) -> set[int]:
+        """Return those of a device's commits that a person released, and nobody dropped since."""
+        query = "SELECT seq, act FROM quarantine_act WHERE device = ? ORDER BY n"
+        last = dict(self.sql(query, (self.known_device(device),)))
+        return {seq for seq in seqs if last.get(seq) == "release"}
+
     # --- what is told of them ---
 
     def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
@@ -62,9 +95,9 @@ class Quarantine(QuarantineReads, Numbered):
         """Keep a commit in quarantine: for good, or until one of what it waits for comes; `at`: when (milliseconds), if known."""
         self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode(), waits_for, at)
 
-    def accept(self, device: bytes, seq: int) -> None:
-        """Say that a commit which was quarantined is applied after all."""
-        self._judged(device, seq, "", "{}")
+    def accept(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
+        """Say that a commit which was quarantined is applied after all; `facts` are told to its author."""
+        self._judged(device, seq, "", msgspec.json.encode(facts or {}).decode())
 
     def _judged(
         self, device: bytes, seq: int, reason: str, facts: str, waits_for: Iterable[Awaited] = (), at: int = 0
@@ -94,6 +127,11 @@ class Quarantine(QuarantineReads, Numbered):
         known = self.sql(query, (self.device_number(device), seq)).fetchone()
         if known is None or tuple(known) != (code, facts):
             self._judged(device, seq, code, facts)
+
+    def act(self, one: Act) -> None:
+        """Remember what a person did about a commit."""
+        values = (self.device_number(one.device), one.seq, one.act, one.by, one.at, one.note)
+        self.sql("INSERT INTO quarantine_act (device, seq, act, by, at, note) VALUES (?,?,?,?,?,?)", values)
 
     # --- waiting and due ---
 

@@ -91,6 +91,27 @@ class Permit(ValueChecks):
             return objection
         return None
 
+    def released_objection(self, commit: Commit) -> errors.FieldsyncError | None:
+        """Return why a commit that a person released cannot be applied all the same, or None.
+
+        Whose it is and where, that person answers for; its values must be legal, and what it is about must be here.
+        """
+        self.waits_for = ()
+        try:
+            if self._known.get(commit.record) is None and commit.record not in self._made:
+                self._unit(commit)
+            self._check_type(commit)
+            self._check_seen(commit)
+            self._check_fields(commit, DECIDERS[0])
+            if not self._by_server:
+                self._check_steps(commit, DECIDERS[0])
+        except errors.FieldsyncError as objection:
+            if isinstance(objection, errors.UnknownType | errors.UnknownField):
+                self.waits_for = (form_key(commit.type),)
+            return objection
+        self._made.setdefault(commit.record, (str(commit.fields.get("_unit")), commit.type))
+        return None
+
     def stored_objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return what there is to say against a commit that was applied before: its form, its values, the steps of its role.
 

@@ -1,12 +1,30 @@
-"""Quarantined commits that wait are judged again when what they wait for has come, and not before (store/contract.py, Awaited)."""
+"""The quarantine: what waits is judged again when what it waits for has come, and not before (store/contract.py, Awaited).
+
+What nothing else ends a person does: a supervisor, or whoever runs the server, releases a commit or drops it.
+"""
+
+import sys
+import uuid
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
 
 from fieldsync import errors
+from fieldsync.core import stamp
 from fieldsync.core.commit import state_of
-from fieldsync.store import Tx
-from fieldsync.sync import serials
+from fieldsync.schema.cleaning import plain_digits
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Act, Quarantined
+from fieldsync.sync import read, serials
 from fieldsync.sync.apply import apply
+from fieldsync.sync.find import find_id
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import Permit
+from fieldsync.sync.relay import UPSTREAM
+
+Json = dict[str, Any]
+_DAY = 24 * 60 * 60 * 1000
 
 MOST_AT_ONCE = 100
 """Commits that somebody's sync judges again on its way; what more is due is for the next syncs, and for the server at rest."""
@@ -35,13 +53,147 @@ def _judge(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
             tx.refuse(author, one.seq, errors.Unreadable())
     known = tx.rows(dict.fromkeys(commit.record for commit in commits))
     permit = Permit(tx, node.rules, device, known)
+    released = tx.released(author, seqs)
     accepted = []
     for commit in commits:
-        reason = permit.objection(commit)
+        reason = (permit.released_objection if commit.seq in released else permit.objection)(commit)
         if reason is None:
-            tx.accept(author, commit.seq)
+            tx.accept(author, commit.seq, {"released": True} if commit.seq in released else None)
             accepted.append(state_of(commit))
         else:
             tx.refuse(author, commit.seq, reason, waits_for=permit.waits_for)
     applied = apply(tx, node.rules, accepted, index=node.is_laptop, known=known)
     serials.give(node, tx, applied.rows.values())
+
+
+# --- what people see and do -------------------------------------------------------------------------------------------
+
+
+class Chosen(NamedTuple):
+    """Which quarantined commits: these (`DEVICE:SEQ`), or all of a device, of a record."""
+
+    saves: Sequence[str] = ()
+    device: str | None = None
+    record: str | None = None
+
+
+def listed(node: Node, chosen: Chosen, *, days: int = 0, everything: bool = False) -> list[Json]:
+    """Return the quarantined commits, of a laptop its own that a server quarantined; at least so many days old.
+
+    With `everything` also those that were released, or taken since. NoDevice, NoRecord, NotFound.
+    """
+    with node.store.read() as tx:
+        found = [one for one in _chosen(node, tx, chosen) if everything or one.reason]
+        now = node.clock()
+        shown = (_shown(tx, one, now) for one in found)
+        return [one for one in shown if one["days"] >= days]
+
+
+def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
+    device = node.device if node.is_laptop else None
+    if chosen.device is not None:
+        device = _device(tx, chosen.device)
+    record = None if chosen.record is None else _record(tx, chosen.record)
+    if not chosen.saves:
+        return tx.quarantined(device, record)
+    found: list[Quarantined] = []
+    for save in chosen.saves:
+        name, _, seq = plain_digits(save).rpartition(":")
+        whose = _device(tx, name)
+        named = [one for one in tx.quarantined(whose) if str(one.seq) == seq and one.reason]
+        if not named:
+            raise errors.NotFound(what="quarantined", name=save)
+        found += named
+    return found
+
+
+def _device(tx: ReadTx, name: str) -> bytes:
+    low = name.lower()
+    found = [d for d in tx.devices() if d.letters == name.upper() or (len(low) >= 4 and d.id.hex().startswith(low))]
+    if len(found) != 1:
+        raise errors.NoDevice(device=name)
+    return found[0].id
+
+
+def _record(tx: ReadTx, name: str) -> bytes:
+    """Return a record's id, also of one that is not here: what waits for it is."""
+    try:
+        return uuid.UUID(name).bytes
+    except ValueError:
+        return find_id(tx, name)
+
+
+def _shown(tx: ReadTx, one: Quarantined, now: int) -> Json:
+    row = tx.rows([one.record]).get(one.record)
+    since = one.since or stamp.milliseconds(one.stamp)
+    acts = tx.acts(one.device, one.seq)
+    facts = facts_of(one.facts)
+    state = "waits" if one.waits else "refused"
+    if not one.reason:
+        state = "released" if "released" in facts else "taken"
+    return {
+        "save": f"{read.device_name(tx, one.device)}:{one.seq}", "device": read.device_name(tx, one.device), "seq": one.seq,
+        "by": one.author, "record": read.uuid_text(one.record), "named": row.code if row is not None else None,
+        "type": row.state.type if row is not None else None, "state": state, "code": one.reason or None,
+        "facts": facts, "waits_for": list(one.waits_for), "since": stamp.text(since << stamp.COUNTER_BITS),
+        "days": max(0, now - since) // _DAY,
+        "acts": [
+            {"act": act.act, "by": act.by, "at": stamp.text(act.at << stamp.COUNTER_BITS), "note": act.note} for act in acts
+        ],
+    }  # fmt: skip
+
+
+def facts_of(text: str) -> Json:
+    """Return a reason's facts as another node told them; none where they are not what they should be."""
+    try:
+        return msgspec.json.decode(text, type=Json)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return {}
+
+
+def release(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
+    """Apply quarantined commits on a person's word, their values judged again; {"released": […], "left": […]}.
+
+    What cannot be applied stays, with its reason: illegal values for good, what lacks a record or form until that is here.
+    Usage, NoDevice, NoRecord, NotFound.
+    """
+    done, left = list[Quarantined](), list[Quarantined]()
+    with node.store.write() as tx:
+        _check_place(node, tx, chosen)
+        node.renew(tx)
+        for one in [one for one in _chosen(node, tx, chosen) if one.reason]:
+            tx.act(Act(one.device, one.seq, "release", by, node.clock(), note))
+            _judge(node, tx, one.device, [one.seq])
+            (now,) = [found for found in tx.quarantined(one.device, one.record) if found.seq == one.seq]
+            (left if now.reason else done).append(now)
+        judge_due(node, tx, sys.maxsize)
+        return {
+            name: [_shown(tx, one, node.clock()) for one in found]
+            for name, found in (("released", done), ("left", left))
+        }
+
+
+def drop(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
+    """Refuse quarantined commits for good on a person's word; {"dropped": […]}. They stay in the log.
+
+    Usage, NoDevice, NoRecord, NotFound.
+    """
+    with node.store.write() as tx:
+        _check_place(node, tx, chosen)
+        found = [one for one in _chosen(node, tx, chosen) if one.reason]
+        for one in found:
+            tx.act(Act(one.device, one.seq, "drop", by, node.clock(), note))
+            tx.refuse(one.device, one.seq, errors.Dropped(was=one.reason, note=note))
+        judge_due(node, tx, sys.maxsize)
+        now = {(one.device, one.seq): one for one in _chosen(node, tx, chosen)}
+        return {"dropped": [_shown(tx, now[one.device, one.seq], node.clock()) for one in found]}
+
+
+def _check_place(node: Node, tx: ReadTx, chosen: Chosen) -> None:
+    """Only the topmost server decides: what it says comes down to all others, and so they stay equal."""
+    if node.is_laptop:
+        raise errors.Usage(reason="not_a_server")
+    if tx.get(UPSTREAM) is not None:
+        raise errors.Usage(reason="decided_above")
+    if chosen == Chosen():
+        raise errors.Usage(reason="which_quarantined")

@@ -247,7 +247,7 @@ class Client:
             if code:
                 tx.refuse(node.device, seq, refusal(code, facts))
             else:
-                tx.accept(node.device, seq)
+                tx.accept(node.device, seq, quarantine.facts_of(facts))
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         if ack.refusals:
             self._told.put(tx, "refused", ack.refusals)

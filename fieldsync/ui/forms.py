@@ -32,15 +32,20 @@ def changed(out: Cards, types: Iterable[Json]) -> None:
 
 def aside(out: Cards, node: Node, one: Json) -> None:
     """A save that a server keeps aside: of which record, why, and what to do."""
-    facts = words.labelled({k: v for k, v in one.items() if k not in ("seq", "code", "record")}, out.lang, node.schema)
-    known = words.catalogue(out.lang)
-    key = f"aside.{one['code']}"
-    reason = words.phrase(key if key in known else "aside.other", out.lang, **{"code": one["code"], **facts})
-    if one["code"] == "illegal_value":
-        reason = words.phrase(key, out.lang, **facts, because=words.because(facts, out.lang))
+    said = reason(out, node, one["code"], {k: v for k, v in one.items() if k not in ("seq", "code", "record")})
     record = one["record"] or "—"
-    out.line("  ⚠ " + out.phrase("commit_refused", seq=one["seq"], record=record, reason=words.Shown(reason)))
+    out.line("  ⚠ " + out.phrase("commit_refused", seq=one["seq"], record=record, reason=said))
     out.line("    " + out.phrase("commit_refused_next"))
+
+
+def reason(out: Cards, node: Node, code: str, facts: Json) -> words.Shown:
+    """Why a server quarantined a save."""
+    told = words.labelled(facts, out.lang, node.schema)
+    key = f"aside.{code}"
+    if code == "illegal_value":
+        told["because"] = words.because(told, out.lang)
+    known = words.catalogue(out.lang)
+    return words.Shown(words.phrase(key if key in known else "aside.other", out.lang, **{"code": code, **told}))
 
 
 def imported(out: Cards, told: Json) -> None:

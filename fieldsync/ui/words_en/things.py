@@ -8,6 +8,7 @@ WORDS = {
     "thing_forms": "forms",
     "thing_frame": "piece of a sync",
     "thing_protocol": "sync protocol",
+    "thing_quarantined": "quarantined save",
     "thing_record": "record",
     "thing_report": "report",
     "thing_request": "request",

@@ -1,0 +1,88 @@
+"""The quarantine: what a server verified and did not apply, and what a person does about it."""
+
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync.commands import opened, tell
+
+Device = Annotated[
+    str | None, Option(metavar="DEVICE", help="Only those of a device: its letters or the beginning of its id.")
+]
+Record = Annotated[str | None, Option(metavar="RECORD", help="Only those about a record.")]
+Saves = Annotated[
+    list[str] | None, Argument(metavar="DEVICE:SEQ", help="Which saves, as `quarantine list` names them.")
+]
+By = Annotated[str | None, Option(metavar="NAME", help="Who decides (default: the account on this computer).")]
+Reason = Annotated[str | None, Option("--note", metavar="TEXT", help="Why; the author of the save reads it.")]
+
+
+def list_saves(
+    ctx: typer.Context,
+    device: Device = None,
+    record: Record = None,
+    days: Annotated[int, Option(metavar="N", min=0, help="Only those that are there for so many days.")] = 0,
+    everything: Annotated[bool, Option("--all", help="Also those that were released, or taken since.")] = False,
+) -> None:
+    """List quarantined saves: which, of whom, about which record, since when and why. On a laptop its own that a server quarantined.
+
+    Example: fieldsync quarantine list --device AK --days 7
+    """
+    from fieldsync.sync import quarantine
+    from fieldsync.ui import quarantine as pictures
+
+    with opened(ctx) as node:
+        found = quarantine.listed(node, quarantine.Chosen((), device, record), days=days, everything=everything)
+        tell(ctx, found, lambda out: pictures.listed(out, node, found))
+
+
+def release(
+    ctx: typer.Context,
+    saves: Saves = None,
+    *,
+    device: Device = None,
+    record: Record = None,
+    by: By = None,
+    note: Reason = None,
+) -> None:
+    """Apply quarantined saves after all, at the topmost server; their values are judged again, and who did it is kept.
+
+    Example: fieldsync quarantine release AK:12 AK:13 --by "Samar" --note "the laptop was at the office"
+    """
+    from fieldsync.sync import quarantine
+    from fieldsync.ui import quarantine as pictures
+
+    with opened(ctx) as node:
+        done = quarantine.release(node, quarantine.Chosen(tuple(saves or ()), device, record), by or _account(), note)
+        tell(ctx, done, lambda out: pictures.decided(out, node, done))
+
+
+def drop(
+    ctx: typer.Context,
+    saves: Saves = None,
+    *,
+    device: Device = None,
+    record: Record = None,
+    by: By = None,
+    note: Reason = None,
+) -> None:
+    """Refuse quarantined saves for good, at the topmost server; they stay in the log, and who did it is kept.
+
+    Example: fieldsync quarantine drop --device AK --by "Samar" --note "written after the theft"
+    """
+    from fieldsync.sync import quarantine
+    from fieldsync.ui import quarantine as pictures
+
+    with opened(ctx) as node:
+        done = quarantine.drop(node, quarantine.Chosen(tuple(saves or ()), device, record), by or _account(), note)
+        tell(ctx, done, lambda out: pictures.decided(out, node, done))
+
+
+def _account() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # an account without a name, in a container say
+        return "?"

@@ -1,0 +1,43 @@
+"""The quarantine on a terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fieldsync.sync.node import Node
+from fieldsync.ui import forms
+from fieldsync.ui.cards import INDENT, when
+from fieldsync.ui.tables import Tables
+from fieldsync.ui.words import Shown
+
+Json = dict[str, Any]
+
+
+def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:
+    """A line for each save and one for its reason, and what can be done."""
+    if not found:
+        out.say("quarantine_empty")
+        return
+    for one in found:
+        _line(out, node, one)
+    out.say("quarantine_next" if not node.is_laptop else "quarantine_next_laptop")
+
+
+def decided(out: Tables, node: Node, done: Json) -> None:
+    """What was released, dropped, and left."""
+    for name, found in done.items():
+        if found or name != "left":
+            out.say(f"quarantine_{name}", n=len(found))
+        for one in found:
+            _line(out, node, one)
+
+
+def _line(out: Tables, node: Node, one: Json) -> None:
+    out.line(INDENT + out.phrase(
+        "quarantine_save", save=one["save"], by=out.safe(one["by"]), record=one["named"] or one["record"], since=when(one["since"]),
+        state=Shown(out.phrase(f"quarantine_is_{one['state']}")),
+    ))  # fmt: skip
+    if one["code"]:
+        out.line(INDENT * 2 + forms.reason(out, node, one["code"], one["facts"]))
+    for act in one["acts"]:
+        said = {"by": out.safe(act["by"]), "at": when(act["at"]), "note": out.safe(act["note"] or "—")}
+        out.line(INDENT * 2 + out.phrase(f"quarantine_act_{act['act']}", **said))
