@@ -15,6 +15,7 @@ _SEAL = b"fieldsync seal 1"
 _REQUEST = b"fieldsync request 1"
 _BUNDLE = b"fieldsync bundle 1"
 _JOIN = b"fieldsync join 1"
+_HEIR = b"fieldsync heir 1"
 
 
 def first(device: bytes) -> bytes:
@@ -72,6 +73,11 @@ def request_message(method: str, path: str, query: str, nonce: bytes, hello: byt
 def bundle_message(manifest: bytes) -> bytes:
     """Return the bytes that sign a bundle: its manifest, exactly as it is written."""
     return _BUNDLE + manifest
+
+
+def heir_message(device: bytes, key: bytes) -> bytes:
+    """Return what a device signs, before its key is given up, to say which public key goes on for it."""
+    return _HEIR + device + key
 
 
 def join_message(invite: bytes, secret: bytes, key: bytes) -> bytes:

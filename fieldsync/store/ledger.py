@@ -1,6 +1,6 @@
 """Who wrote what: devices, their commits, the servers that acknowledged them, invites; and this node's own facts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -123,6 +123,13 @@ class Ledger(LedgerReads, DeviceFamilies):
         if seal is not None:
             self.sql("UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", (seal, n, last.seq))
         self.wake_commits(device, commits[0].seq, last.seq)
+
+    def seal(self, device: bytes, seals: Iterable[tuple[int, bytes]]) -> None:
+        """Keep a device's signatures over the heads of its chain after some of its commits."""
+        n = self.device_number(device)
+        self.many(
+            "UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", [(seal, n, seq) for seq, seal in seals]
+        )
 
     def gather(self, above: int) -> None:
         """Bring what is known of new commits into the large table, if it is more than this."""

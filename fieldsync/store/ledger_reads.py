@@ -72,6 +72,12 @@ class LedgerReads(DeviceFamilyReads):
         query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE c.device = ? AND c.seq > ? ORDER BY c.seq LIMIT ?"
         return map(self._logged, self.sql(query, (self.known_device(device), after, limit)))
 
+    def is_sealed(self, device: bytes, seq: int) -> bool:
+        """Say whether a device's signature over its chain after one of its commits is here."""
+        query = "SELECT seal IS NOT NULL FROM commit_log WHERE device = ? AND seq = ?"
+        row = self.sql(query, (self.known_device(device), seq)).fetchone()
+        return bool(row and row[0])
+
     def commits_of(self, record: bytes) -> list[Logged]:
         """Return all commits about a record that this node holds, by stamp."""
         about = " UNION ALL ".join(

@@ -1,5 +1,6 @@
 """A COMMITS frame of a request, read: its commits with the bytes that were signed. Nothing here needs a store."""
 
+from collections.abc import Container
 from typing import NamedTuple
 
 from fieldsync import errors
@@ -25,16 +26,18 @@ class Batch(NamedTuple):
     peer: messages.Peer | None = None
 
 
-def read_batch(payload: bytes, sender: bytes, *, relays: bool, protocol: int, bundled: bool) -> Batch:
+def read_batch(
+    payload: bytes, sender: bytes, *, relays: bool, protocol: int, bundled: bool, former: Container[bytes] = ()
+) -> Batch:
     """Return a frame's commits: one device's, contiguous, the sender's own unless it `relays`. BadFrame, TooLarge.
 
-    What is `bundled` may be older than any limit.
+    What is `bundled` may be older than any limit; `former` are the devices that the sender was before.
     """
     message = messages.decode(messages.OpaqueCommits, payload)
     own = message.device == sender
     most = rows.MAX_ROWS if bundled else MOST_COMMITS if own and not relays and protocol > 1 else MOST_BEFORE
     found, bodies = _bodies(message, most, opaque=protocol >= READS_OPAQUE)
-    if not found or not (own or relays) or any(c.device != message.device for c in found):
+    if not found or not (own or relays or message.device in former) or any(c.device != message.device for c in found):
         raise errors.BadFrame(reason="device")
     seqs = [c.seq for c in found]
     if seqs != list(range(seqs[0], seqs[0] + len(seqs))):

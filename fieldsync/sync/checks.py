@@ -7,6 +7,7 @@ import msgspec
 from fieldsync.core import stamp
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Server
+from fieldsync.sync import relay
 from fieldsync.sync.node import Node
 
 COMMITS, FORMS, BUDGET, PENDING = "commits", "forms", "budget", "device_pending"
@@ -66,11 +67,9 @@ def blocked(node: Node) -> list[Blocked]:
             one = obstacle(tx, server.id)
             if one is None or (node.is_laptop and one.last - one.since < NIGHT_MS):
                 continue
-            behind = (
-                [d for d in tx.devices() if d.head > tx.acknowledged(server.id, d.id)] if one.what == COMMITS else []
-            )
-            mine = [d for d in behind if not node.is_laptop or d.id == node.device]
-            found.append(Blocked(server, one, tuple(d.letters or d.id.hex() for d in mine)))
+            mine = [d for d in (tx.device(node.device), *relay.carried(tx, node, server.id)) if d is not None]
+            behind = [d for d in mine if one.what == COMMITS and d.head > tx.acknowledged(server.id, d.id)]
+            found.append(Blocked(server, one, tuple(d.letters or d.id.hex() for d in behind)))
     return found
 
 

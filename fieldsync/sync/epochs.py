@@ -64,7 +64,8 @@ def told(tx: ReadTx, server: bytes) -> bytes:
 
 def turned(tx: Tx, server: bytes, epoch: bytes) -> bool:
     """Take in that a server's store has another life; unless it is the first we hear of, all is asked for again, and true returned."""
-    again = bool(told(tx, server))
+    before = told(tx, server)
+    again = bool(before) and before != epoch  # by stick it is told again to whoever's hello is not known
     if again:
         suspect(tx, server)
     tx.put(f"{EPOCH} {server.hex()}", epoch)

@@ -131,9 +131,15 @@ def behind(tx: ReadTx, server: bytes) -> bool:
     return any(d.head > tx.acknowledged(server, d.id) for d in tx.devices() if d.head)
 
 
+def is_behind(tx: ReadTx, node: "Node", server: bytes) -> bool:
+    """Say whether a server lacks commits of other devices that this node has for it."""
+    return any(one.head > tx.acknowledged(server, one.id) for one in carried(tx, node, server))
+
+
 def unsent(client: "Client", tx: ReadTx) -> set[bytes]:
     """Return the records with commits on this node that the client's server does not hold."""
-    devices = [d.id for d in tx.devices() if d.head] if client.branch else [client.node.device]
+    node = client.node
+    devices = [node.device, *(one.id for one in carried(tx, node, client.server.id))]
     return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged(client.server.id, one))}
 
 
@@ -146,8 +152,12 @@ def to_tell(tx: ReadTx, server: bytes) -> bool:
 
 
 def carried(tx: ReadTx, node: "Node", server: bytes) -> list[Device]:
-    """Return the other devices whose commits this branch has for a server above."""
-    return [device for device in tx.devices() if device.head and device.id not in (node.device, server)]
+    """Return the other devices whose commits this node has for a server: a branch its devices', a laptop its former identities'.
+
+    A laptop whose former key was given up before 0.2 cannot prove what that had written.
+    """
+    others = [device for device in tx.devices() if device.head and device.id not in (node.device, server)]
+    return [one for one in others if tx.is_sealed(one.id, one.head)] if node.is_laptop else others
 
 
 def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
@@ -166,12 +176,12 @@ def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes
         enrolled = part[-1][0]
         peer = Peer(tuple(one for _, one in part), mark=(epoch, enrolled, noted))
         yield client.codec.pack(Kind.PEER, messages.encode(peer))
-    yield from _sealed_of(client, after, copied=True)
+    yield from sealed_frames(client, after, copied=True)
 
 
 def frames_last(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
     """Yield the commits of the other devices, and what is news of clocks."""
-    yield from _sealed_of(client, after, copied=False)
+    yield from sealed_frames(client, after, copied=False)
     node = client.node
     told = Told(client.server.id)
     with node.store.read() as tx:
@@ -185,10 +195,15 @@ def frames_last(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]
         yield client.codec.pack(Kind.PEER, messages.encode(Peer(clocks=clocks, mark=(epoch, enrolled, noted))))
 
 
-def _sealed_of(client: "Client", after: Mapping[bytes, int], *, copied: bool) -> Iterator[bytes]:
+def sealed_frames(client: "Client", after: Mapping[bytes, int], *, copied: bool | None = None) -> Iterator[bytes]:
+    """Yield the commits of the other devices that a server lacks, as they were sealed: of copied ones, of all but these, or of all."""
     node, server = client.node, client.server.id
     with node.store.read() as tx:
-        devices = [d.id for d in carried(tx, node, server) if (d.state == "forked" and d.copy_of is None) is copied]
+        devices = [
+            d.id
+            for d in carried(tx, node, server)
+            if copied is None or (d.state == "forked" and d.copy_of is None) is copied
+        ]
         todo = [(device, after.get(device, tx.acknowledged(server, device))) for device in devices]
     for device, since in todo:
         yield from _sealed(client, device, since)
@@ -234,6 +249,8 @@ def take_down(client: "Client", peer: Peer) -> None:
     node, server = client.node, client.server.id
     now = node.clock()
     told = Told(server)
+    if not client.branch:
+        peer = Peer(heads=peer.heads)  # a laptop is told of its former identities only
     with node.store.write() as tx:
         for said in peer.devices:
             if said.device != node.device:
@@ -277,15 +294,28 @@ def take_up(tx: Tx, branch: Device, peer: Peer, *, whole: bool = True) -> None:
         tx.put(f"{MARK}{branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
 
 
+def heads_of(tx: ReadTx, devices: Sequence[Device], proved: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield (device, seq, chain) of how far devices' commits are here, and of the last that the other side has as `proved`.
+
+    A laptop may have come here itself: then its branch has less of it, and knows only its own again.
+    """
+    for one in devices:
+        lower = [proved[one.id]] if 0 < proved.get(one.id, 0) < one.head else []
+        for seq, link in tx.heads_at(one.id, lower).items():
+            yield one.id, seq, link[:8]
+        yield one.id, one.head, (one.chain or b"")[:8]
+
+
 def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
     """Remember up to which of each device's commits a branch was found to have what is here."""
-    known = _carried(tx, branch)
+    known = carried_by(tx, branch)
     news = known | {device: seq for device, seq in proved.items() if seq > known.get(device, 0)}
     if news != known:
         tx.put(f"carried {branch.hex()}", messages.encode(news))
 
 
-def _carried(tx: ReadTx, branch: bytes) -> dict[bytes, int]:
+def carried_by(tx: ReadTx, branch: bytes) -> dict[bytes, int]:
+    """Return up to which of each device's commits a branch, or a laptop of its former identities', was found to have them."""
     known = tx.get(f"carried {branch.hex()}")
     return {} if known is None else msgspec.msgpack.decode(known, type=dict[bytes, int])
 
@@ -305,13 +335,7 @@ def parts_down(
     asked = [
         d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
     ]
-    proved = _carried(tx, branch)
-    heads = []
-    for d in asked:
-        # its laptop may have come here itself: then the branch has less, and can only know its own again
-        for seq, link in tx.heads_at(d.id, [proved[d.id]] if 0 < proved.get(d.id, 0) < d.head else []).items():
-            heads.append((d.id, seq, link[:8]))
-        heads.append((d.id, d.head, (d.chain or b"")[:8]))
+    heads = list(heads_of(tx, asked, carried_by(tx, branch)))
     parted = tuple(
         (d.id, after, last, link[:8])
         for d in asked

@@ -13,7 +13,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
-from fieldsync.sync import device_families, parted, relay
+from fieldsync.sync import device_families, former, parted, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import Node
 from fieldsync.sync.relay import Told, next_letters
@@ -167,6 +167,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
         states.append((tx.channel(row.channel or 0).unit, state._replace(origins=row.conflicts)))
     link = tx.heads_at(old, [after]).get(after) or chain.first(old)
     tx.cut_back(old, after, link)
+    former.give_up(tx, node.key, key.public)
     tx.enrol(key.device, key.public, letters, node.person, node.grants, node.clock(), chain.first(key.device))
     tx.succeed(old, key.device)
     links = chain.extend(chain.first(key.device), bodies := list(map(commit.encode, made)))

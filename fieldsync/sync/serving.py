@@ -13,7 +13,7 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
-from fieldsync.sync import acking, budgets, clocks, epochs, hints, parted, quarantine, relay, serials
+from fieldsync.sync import acking, budgets, clocks, epochs, former, hints, parted, quarantine, relay, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import Batch, Read, read_batch
 from fieldsync.sync.channels import grants_hash, lacking, visible
@@ -49,6 +49,8 @@ class Serving:
         self._carried: dict[
             bytes, int
         ] = {}  # other devices whose commits came: up to which these are here, as they came
+        self._given_up: set[bytes] = set()  # a laptop's former identities
+        self._asked: dict[bytes, int] = {}  # of these, which last commits it has
         self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
         self.new_conflicts = 0
         self._forms: bytes | None = None  # those in force when the answer began
@@ -68,11 +70,20 @@ class Serving:
 
     def read(self, kind: Kind, payload: bytes) -> Batch:
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
-        if kind is Kind.PEER and self.relays:
-            return Batch([], [], b"", messages.decode(messages.Peer, payload))
+        if kind is Kind.PEER and (self.relays or self.protocol >= 2):
+            peer = messages.decode(messages.Peer, payload)
+            self._given_up |= former.given_up_for(self.device.id, peer.former)
+            return Batch([], [], b"", peer)
         if kind is not Kind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
-        return read_batch(payload, self.device.id, relays=self.relays, protocol=self.protocol, bundled=self._bundled)
+        return read_batch(
+            payload,
+            self.device.id,
+            relays=self.relays,
+            protocol=self.protocol,
+            bundled=self._bundled,
+            former=self._given_up,
+        )
 
     def meet(self, tx: Tx) -> None:
         """See how far the device has taken each channel, where that counts."""
@@ -104,15 +115,18 @@ class Serving:
         self.meet(tx)
         self.node.renew(tx)
         for batch in batches:
-            if batch.peer is not None:
+            if batch.peer is not None and self.relays:
                 relay.take_up(tx, self.device, batch.peer, whole=self._counts)
+            elif batch.peer is not None:
+                former.take(tx, batch.peer.former, self._given_up, self.node.clock())
+                self._asked.update({one: seq for one, seq, _ in batch.peer.heads if one in self._given_up})
         fresh: dict[bytes, list[Read]] = {}
         for batch in batches:
             if batch.commits:
                 kept = self._keep(tx, batch)
                 if kept:
                     fresh.setdefault(kept[0].device, []).extend(kept)
-        notes = [note for batch in batches if batch.peer is not None for note in batch.peer.clocks]
+        notes = [note for batch in batches if batch.peer is not None and self.relays for note in batch.peer.clocks]
         if notes:
             clocks.hear(tx, self.node, notes)
         relay.note_carried(tx, self.device.id, self._carried)
@@ -303,6 +317,12 @@ class Serving:
         if self.relays:
             with self.reading() as tx:
                 parts = list(relay.parts_down(tx, node, self.device.id, self.hello, self._carried, by_stick=by_stick))
+            for part in parts:
+                yield self.codec.pack(Kind.PEER, messages.encode(part))
+        elif self.protocol >= 2:
+            with self.reading() as tx:
+                told_of = (relay.carried_by(tx, self.device.id) if by_stick else {}) | self._carried | self._asked
+                parts = list(former.heads(tx, told_of)) if told_of else []
             for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
         if self.hello.budget:

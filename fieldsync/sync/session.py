@@ -17,7 +17,7 @@ from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Grant, Logged, Server, sees
-from fieldsync.sync import budgets, checks, clocks, epochs, forms, hints, letting_go, quarantine, relay, serials
+from fieldsync.sync import budgets, checks, clocks, epochs, former, forms, hints, letting_go, quarantine, relay, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import MOST_COMMITS
 from fieldsync.sync.channels import grants_hash, visible
@@ -88,6 +88,9 @@ class Client:
         self.acked: int | None = None
         with node.store.read() as tx:
             self.branch = tx.get(relay.UPSTREAM) == server.id
+            self.carries = self.branch or bool(
+                relay.carried(tx, node, server.id)
+            )  # other devices' commits: answered by PEER
             self.grants = relay.grants(tx) if self.branch else node.grants
         self._told = relay.Told(server.id)
         self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
@@ -129,6 +132,9 @@ class Client:
             after = since.get(node.device, tx.acknowledged(self.server.id, node.device))
         if self.branch:
             yield from relay.frames_first(self, since)
+        for frame in former.frames(self, since, room):
+            room -= budgets.cost(frame)
+            yield frame
         while True:
             with node.store.read() as tx:
                 logged = list(tx.commits(node.device, after, sizer.rows))
@@ -181,7 +187,7 @@ class Client:
                 return Told(message, rows.unpack_states(message.rows))
             case Kind.ACK:
                 return Told(messages.decode(messages.Ack, payload))
-            case Kind.PEER if self.branch:
+            case Kind.PEER if self.carries:
                 return Told(messages.decode(messages.Peer, payload))
             case Kind.END:
                 return Told(messages.decode(messages.End, payload))
@@ -214,7 +220,7 @@ class Client:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             self.turned = bool(ack.epoch) and epochs.turned(tx, self.server.id, ack.epoch)
-            if self.turned and self.branch:
+            if self.turned:
                 tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
             if ack.head < tx.acknowledged(self.server.id, node.device):
                 epochs.suspect(tx, self.server.id)
@@ -329,7 +335,9 @@ class Client:
                 continue
             tx.forget_cursors(channel.n)  # should it be granted again, all of it is to come anew
             if channel.records:
-                rows_ = [row for row in tx.select(channel=channel.n) if hidden.issuperset(row.channels)]
+                unsent = relay.unsent(self, tx)  # a former identity's, which this server has not taken yet
+                found = tx.select(channel=channel.n)
+                rows_ = [row for row in found if hidden.issuperset(row.channels) and row.state.record not in unsent]
                 tx.depart(rows_, channel.unit)
                 tx.purge(rows_)
 
@@ -344,6 +352,7 @@ class Client:
         me = tx.device(self.node.device)
         assert me is not None
         behind = me.head != self.acked or (self.branch and relay.behind(tx, self.server.id))
+        behind = behind or (self.protocol >= 2 and relay.is_behind(tx, self.node, self.server.id))
         return checks.COMMITS if behind else None
 
     def differing(self) -> list[str]:

@@ -53,7 +53,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
             raise errors.NoRecipient(name=server.name)
         me = tx.device(node.device)
         assert me is not None
-        devices = {one.id: one for one in (me, *(relay.carried(tx, node, server.id) if not node.is_laptop else ()))}
+        devices = {one.id: one for one in (*relay.carried(tx, node, server.id), me)}
         before = tx.parts_packed()
         asked = [one.id for one in servers if one.id in ages] if again else [server.id]
         acknowledged = {id_: min(tx.acknowledged(one, id_) for one in asked) for id_ in devices}

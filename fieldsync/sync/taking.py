@@ -12,7 +12,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync import checks, clocks, enrolments, relay
+from fieldsync.sync import checks, clocks, enrolments, former, relay
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
@@ -58,9 +58,9 @@ class Up:
         self._at[carried.device] = carried.after, carried.start
         held = self._held.get(carried.device)
         if held is None:
-            if carried.device == self._device.id or not self._relays:
+            if carried.device == self._device.id:
                 raise errors.BadBundle(reason="unknown_sender")
-            return  # a device that this server does not accept from the branch: nothing of it is taken
+            return  # a device that this server does not accept from its bearer: nothing of it is taken
         if held.id != self._device.id and held.state == "forked":
             return  # as on the line: what goes on from anything known is taken, and nothing else
         if carried.after > held.head:
@@ -115,8 +115,13 @@ class Up:
             raise errors.ChainBroken(device=device.hex(), seq=first)
 
     def _enrol(self, peer: messages.Peer) -> None:
-        """Know the devices that the branch's enrolments make known, as far as they are its to make."""
-        for said in peer.devices:
+        """Know the devices that the branch's enrolments make known, as far as they are its to make; or a laptop's former ones."""
+        given_up = former.given_up_for(self._device.id, peer.former)
+        for old in peer.former:
+            new, original = device_id(old.key), self._held.get(old.copy_of)
+            if {new, old.copy_of} <= given_up and new not in self._held and original and original.state != "revoked":
+                self._held[new] = Device(0, new, None, None, old.key, (), "forked", 0, chain.first(new), None, None)
+        for said in peer.devices if self._relays else ():
             if said.device in self._held or not enrolments.may_enrol(self._device, said, None):
                 continue
             if device_id(said.key) == said.device:
@@ -207,7 +212,7 @@ class Down:
                     head = self._ack.head
                     if head and (head > me.head or chain_at(tx, me, head)[:8] != self._ack.chain):
                         raise errors.Forked(device=self._node.device.hex(), seq=head)
-            case Kind.PEER if self._client.branch:
+            case Kind.PEER if self._client.carries:
                 messages.decode(messages.Peer, payload)
             case Kind.STATES:
                 self._states += len(rows.unpack_states(messages.decode(messages.States, payload).rows))

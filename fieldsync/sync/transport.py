@@ -12,7 +12,7 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.store.contract import Progress, Server
-from fieldsync.sync import budgets, checks, epochs, heal, moving, read, relay, renew
+from fieldsync.sync import budgets, checks, epochs, former, heal, moving, read, relay, renew
 from fieldsync.sync.ahead import ahead
 from fieldsync.sync.line import Line
 from fieldsync.sync.node import Node
@@ -78,21 +78,22 @@ class _Talk:
         """Do the sync: ask where the server stands if that is not known, then one request; a gap is filled once."""
         client, node = self.client, self.node
         if self.server.unsure:
-            self._exchange(None, where=True)
+            self._ask_where()
         for attempt in (1, 2):
             with node.store.read() as tx:
                 me = tx.device(node.device)
                 assert me is not None
                 acknowledged = tx.acknowledged(self.server.id, node.device)
                 behind = me.head > acknowledged or (client.branch and relay.to_tell(tx, self.server.id))
+                behind = behind or (client.protocol >= 2 and relay.is_behind(tx, node, self.server.id))
             if behind:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
                 more, room = self._spending(behind) if self.budget else (client.commit_frames if behind else None, 0)
                 self._exchange(more, budget=room)
-                if client.turned and client.branch and attempt == 1:
-                    self._exchange(None, where=True)  # it may have lost what this branch's devices wrote
+                if client.turned and attempt == 1 and self._carries():
+                    self._ask_where()  # it may have lost what this branch's devices wrote, or a former identity
                     continue
                 if (client.acked or 0) >= acknowledged or attempt == 2:
                     return  # else it has lost what it had acknowledged, and gets it again
@@ -102,7 +103,17 @@ class _Talk:
             except errors.Gap:  # the server has less than it acknowledged: it says what, and gets it again
                 if attempt == 2:
                     raise
-                self._exchange(None, where=True)
+                self._ask_where()
+
+    def _carries(self) -> bool:
+        """Say whether this node has other devices' commits for the server."""
+        with self.node.store.read() as tx:
+            return self.client.branch or relay.is_behind(tx, self.node, self.server.id)
+
+    def _ask_where(self) -> None:
+        """Ask how far the server holds our commits, and those that we have of others."""
+        asking = list(former.asking(self.client)) if self.client.protocol >= 2 and self.node.is_laptop else []
+        self._exchange((lambda: asking) if asking else None, where=True)
 
     def _spending(self, behind: bool) -> tuple[Frames | None, int]:
         """Return the commits, and the bytes that the answer may have, of a request that costs what is left of the budget."""
@@ -128,14 +139,14 @@ class _Talk:
     def check(self, *, heal: bool = True) -> str | None:
         """Compare the channels' digests, and mend what differs; where this node knows more than the server that is no fault.
 
-        Returns what keeps them from being compared. Commits that the server does not take hinder a branch for one night: in the
-        next the records that they are about are left alone, and all others compared.
+        Returns what keeps them from being compared. Commits that the server does not take hinder it once: at the next sync the
+        records that they are about are left alone, and all others compared.
         """
         with self.node.store.read() as tx:
             obstacle, before = self.client.obstacle(tx), checks.obstacle(tx, self.server.id)
         again = before is not None and before.what == obstacle == checks.COMMITS
         differing: list[str] = []
-        if obstacle is None or (again and self.client.branch):
+        if obstacle is None or again:
             differing = self.client.differing()
             if differing and not heal:
                 obstacle = obstacle or checks.BUDGET

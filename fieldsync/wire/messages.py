@@ -13,6 +13,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]  # what a database 
 NONCE_HEADER = "fieldsync-nonce"
 MOST_RANGES, MOST_WANTED = 256, 200
 """How much one ASK may ask for."""
+MOST_FORMER = 256
+"""How many former identities one PEER may name."""
 MOST_PROBES = 256
 """How many places one RENEW may name."""
 
@@ -114,6 +116,18 @@ class Enrolment(msgspec.Struct, array_like=True, frozen=True):
     enrolled_by: bytes = b""  # the server that enrolled it, where that is known
 
 
+class Former(msgspec.Struct, array_like=True, frozen=True):
+    """An identity that a laptop has given up: its public key, the device that it went on for, its letters.
+
+    `proof`: that device's signature over both (crypto/chain.heir_message); empty for the first of them, which was invited.
+    """
+
+    key: bytes
+    copy_of: bytes
+    letters: str
+    proof: bytes
+
+
 class Peer(msgspec.Struct, array_like=True, frozen=True):
     """What servers tell each other besides commits and states.
 
@@ -122,6 +136,8 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     first seq, last seq, milliseconds ahead) of commits stamped by clocks that were off. `mark`: the epoch of the branch's store,
     and up to which of its enrolments and clock notes this tells; coming down, how far they were taken. `parted` (device, after,
     last, chain) of commits that bear numbers of others: those behind `after`, up to the one with that chain, were said again.
+    From protocol 2 on a laptop sends one, too: `heads` of its former identities, of which it asks how far the server holds them,
+    and who they are (`former`); it is answered by one with `heads`.
     """
 
     devices: tuple[Enrolment, ...] = ()
@@ -133,6 +149,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     clocks: tuple[tuple[bytes, Count, Count, int], ...] = ()
     mark: tuple[bytes, Count, Count] | None = None
     parted: tuple[tuple[bytes, Count, Count, bytes], ...] = ()
+    former: Annotated[tuple[Former, ...], msgspec.Meta(max_length=MOST_FORMER)] = ()
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):

@@ -89,6 +89,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Peer)),
         devices=(msgspec.structs.replace(SAID, pending=True, approved=AT, spared=AT, enrolled_by=SAMAR),),
+        former=(messages.Former(b"k" * 32, AMAL, "AK", b"s" * 64),),
     ),
 )
 

@@ -1,0 +1,126 @@
+"""A laptop's former identities: their commits go up, too, wherever a server lacks them, as they were signed.
+
+A store that was a copy goes on as a device of its own (renew.py). Where the server is then put back to an older backup, only this
+laptop may still hold what its old devices wrote. So before it gives a key up it seals their chain, and has the old key sign who
+goes on; with both, any server that knows the first of them takes the commits of all, from whoever brings them.
+"""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from fieldsync.core import codes
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey, device_id, verify
+from fieldsync.store import ReadTx, Tx
+from fieldsync.sync import budgets, relay
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.messages import Former, Peer
+
+if TYPE_CHECKING:
+    from fieldsync.sync.session import Client
+
+_SEALED_COMMITS, _SEALED_BYTES = 256, 32 * 1024  # what stands between two seals fits a frame
+
+
+# --- the laptop -------------------------------------------------------------------------------------------------------
+
+
+def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
+    """Prepare for the loss of a key: seal what its device has written, and sign which key goes on for it."""
+    seals, count, size = [], 0, 0
+    last = None
+    for one in tx.commits(key.device, 0):
+        here = len(one.body or b"")
+        if last is not None and (count == _SEALED_COMMITS or size + here > _SEALED_BYTES):
+            seals.append(last)
+            count = size = 0
+        count, size, last = count + 1, size + here, one
+    if last is not None:
+        seals.append(last)
+    tx.seal(key.device, [(one.seq, chain.seal(key, one.seq, one.chain)) for one in seals])
+    tx.put(_proof(device_id(heir)), key.sign(chain.heir_message(key.device, heir)))
+
+
+def frames(client: "Client", after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
+    """Yield what a server lacks of former identities' commits, as far as there is room."""
+    if client.node.is_laptop and client.protocol >= 2:
+        for frame in _all(client, after):
+            room -= budgets.cost(frame)
+            if room < 0:
+                return
+            yield frame
+
+
+def _all(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    yield from asking(client)
+    yield from relay.sealed_frames(client, after)
+
+
+def asking(client: "Client") -> Iterator[bytes]:
+    """Yield the frame that names former identities whose commits a server has not acknowledged, and so asks how far it has them."""
+    node, server = client.node, client.server.id
+    with node.store.read() as tx:
+        others = relay.carried(tx, node, server)
+        lacked = [one for one in others if one.head > tx.acknowledged(server, one.id)]
+        heads = tuple((one.id, one.head, (one.chain or b"")[:8]) for one in lacked)
+        known = [tx.device(node.device), *(tx.device(one.copy_of) for one in tx.devices() if one.copy_of)]
+        named = tuple(
+            Former(one.key, one.copy_of or b"", one.letters or "", tx.get(_proof(one.id)) or b"")
+            for one in {one.id: one for one in [*others, *known] if one is not None}.values()
+            if one.key is not None
+        )
+    if heads:
+        client.carries = True
+        yield client.codec.pack(Kind.PEER, messages.encode(Peer(heads=heads, former=named)))
+
+
+def _proof(device: bytes) -> str:
+    return f"heir {device.hex()}"
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def given_up_for(device: bytes, named: Sequence[Former]) -> set[bytes]:
+    """Return the devices that gave up their keys for this one, or for one that did: each signed who goes on for it."""
+    keys = {device_id(one.key): one.key for one in named}
+    found, todo = set[bytes](), {device}
+    while todo:
+        signed = {
+            one.copy_of
+            for one in named
+            if device_id(one.key) in todo
+            and one.copy_of in keys
+            and verify(keys[one.copy_of], chain.heir_message(one.copy_of, one.key), one.proof)
+        }
+        todo = signed - found - {device}
+        found |= todo
+    return found
+
+
+def take(tx: Tx, named: Sequence[Former], given_up: Container[bytes], now: int) -> None:
+    """Know the given up devices that went on for known ones: for their commits, and for nothing else.
+
+    Of one that is locked out nobody goes on.
+    """
+    for said in named:
+        new, original = device_id(said.key), tx.device(said.copy_of)
+        known = tx.device(new)
+        if new not in given_up or said.copy_of not in given_up or (known is not None and known.key is not None):
+            continue
+        if original is None or original.key is None or original.state == "revoked":
+            continue
+        free = codes.are_letters(said.letters) and not tx.has_letters(said.letters)
+        letters = said.letters if free else relay.next_letters(tx)[0]
+        tx.enrol(new, said.key, letters, original.person or "", original.grants, now, chain.first(new))
+        tx.succeed(original.id, new)
+        tx.set_device_state(new, "forked")
+
+
+def heads(tx: ReadTx, asked: Mapping[bytes, int]) -> Iterator[Peer]:
+    """Yield how far a server holds the devices that a laptop named, or whose commits it brought."""
+    devices = [device for device in map(tx.device, asked) if device is not None and device.key is not None]
+    rows = tuple(relay.heads_of(tx, devices, asked))
+    if rows:
+        yield Peer(heads=rows)

@@ -1,0 +1,255 @@
+"""Restored laptop, then restored server: what the laptop's former identities wrote goes up again, as they signed it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.crypto import age, chain
+from fieldsync.server import office
+from fieldsync.server.app import App
+from fieldsync.sync import copies, former, invites, read, relay, save, sticks
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.sync.session import granted
+from fieldsync.wire import messages
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.messages import Former, Peer
+from tests import directly
+from tests.cast import JBL, QRD, open_node, rows, unlock
+from tests.conftest import Cast
+from tests.sync.test_copies import equal, family, image
+from tests.sync.test_moving import move
+
+
+def put_back(people: Cast, kept: Path) -> Node:
+    """Put the headquarters back to an image of its disk."""
+    people.hq.close()
+    shutil.rmtree(people.home / "hq")
+    shutil.copytree(kept, people.home / "hq")
+    people.hq = people.open("hq")
+    return people.hq
+
+
+def join_again(node: Node, hq: Node) -> None:
+    """Enrol a device once more where the restored server has lost it, as `join` does, without a socket between."""
+    invite = invites.parse(office.invite(hq, node.person, "caseworker", [JBL])["invite"])
+    with node.store.read() as tx:
+        recipient = age.recipient(tx.get("age"))
+    signature = node.key.sign(chain.join_message(invite.id, invite.secret, node.key.public))
+    asked = messages.JoinRequest(
+        PROTOCOL, invite.id, invite.secret, node.key.public, signature, recipient, node.letters
+    )
+    told = App(hq)._join(asked)
+    with node.store.write() as tx:
+        tx.put("grants", msgspec.json.encode(granted(told.grants)).decode())
+        tx.put("letters", told.letters)
+        tx.rename(node.device, told.letters)
+        tx.set_server(hq.device, nonce=told.nonce, unsure=True)
+    node.reload()
+
+
+def held(node: Node) -> dict[bytes, int]:
+    """Return how far every device's commits go on a node."""
+    with node.store.read() as tx:
+        return {device.id: device.head for device in tx.devices() if device.head}
+
+
+def restored(people: Cast) -> Node:
+    """Put Amal's laptop back to a backup of this moment."""
+    copies.backup(people.amal, people.home / "amal.backup")
+    people.amal.close()
+    copies.restore(people.home / "amal.backup", people.home / "amal again", unlock)
+    return open_node(people.home / "amal again", people.clock)
+
+
+class Story:
+    """Amal's laptop was restored and goes on as another device; then the headquarters is put back to before that.
+
+    Her work that was `unsent` in the copy went up under her old device's name, or as a clone's under an `heir`'s.
+    """
+
+    def __init__(self, people: Cast, kind: str = "sent") -> None:
+        self.people = people
+        self.home = family(people.amal, "محمد", location="in the backup")
+        directly.sync(people.amal, people.hq)
+        people.hq.close()
+        kept = people.home / "hq kept"
+        shutil.copytree(people.home / "hq", kept)
+        people.hq = people.open("hq")
+        self.made = {self.home, family(people.amal, "أحمد", location="sent after it")}
+        save.edit(people.amal, self.home, Changes(set={"location": "edited after it"}))
+        directly.sync(people.amal, people.hq)
+        self.first = people.amal.device
+        self.place = "edited after it"
+        copy = image(people, "amal") if kind == "heir" else None
+        if copy is not None:
+            self._goes_on(family(people.amal, "سليم"))
+        self.amal = restored(people) if copy is None else open_node(copy, people.clock)
+        if kind != "sent":
+            self.made.add(family(self.amal, "حسن", location="unsent in the copy"))
+            self.place = "after the restore"
+            save.edit(self.amal, self.home, Changes(set={"location": self.place}))
+        directly.sync(self.amal, people.hq)
+        self.made.add(family(self.amal, "خليل", location="as the new device"))
+        directly.sync(self.amal, people.hq)
+        assert self.amal.device != self.first
+        assert (len(held(self.amal)) == 3) is (kind == "heir")
+        self.hq = put_back(people, kept)
+
+    def _goes_on(self, gone: str) -> None:
+        """The laptop that was copied goes on, and what it then writes leaves Amal's unit before the copy comes."""
+        people = self.people
+        directly.sync(people.amal, people.hq)
+        directly.sync(people.samar, people.hq)
+        move(people.samar, bytes.fromhex(gone.replace("-", "")), QRD)
+        directly.sync(people.samar, people.hq)
+        people.amal.close()
+
+    def check(self) -> None:
+        """Headquarters holds every commit that the laptop holds, once, and the same registers."""
+        assert held(self.hq) == held(self.amal)
+        assert {row.state.record.hex() for row in rows(self.hq).values()} == self.made
+        codes = [row.code for row in rows(self.hq).values()]
+        assert len(set(codes)) == len(codes)
+        equal(self.hq, self.amal)
+        devices = held(self.hq)
+        with self.hq.store.read() as tx:
+            assert [tx.refusals(device) for device in devices] == [[]] * len(devices)
+        assert directly.sync(self.amal, self.hq).commits == 0
+        assert read.show(self.hq, self.home)["fields"]["location"] == self.place
+
+
+@pytest.mark.parametrize("kind", ["sent", "unsent", "heir"])
+def test_what_a_former_identity_wrote_goes_up_again(people: Cast, kind: str) -> None:
+    """Restore × restore: Amal joins again as her new device; what she had written as the old one, and as its heir, is all there."""
+    story = Story(people, kind)
+    join_again(story.amal, story.hq)
+    assert held(story.hq) == {story.first: 1}
+    directly.sync(story.amal, story.hq)
+    story.check()
+
+
+def test_it_goes_up_by_stick_too(people: Cast, tmp_path: Path) -> None:
+    """The same without a line: the first stick tells headquarters that it was restored, the second brings all, and no third is needed."""
+    story = Story(people, "heir")
+    amal, hq = story.amal, story.hq
+    join_again(amal, hq)
+    sent = []
+    for turn in range(3):
+        people.clock.tick(60_000)
+        sent.append(sticks.pack(amal, tmp_path / f"up {turn}", again=True)["commits"])
+        sticks.unpack(hq, tmp_path / f"up {turn}")
+        with hq.store.read() as tx:
+            device = tx.device(amal.device)
+        assert device is not None
+        sticks.reply(hq, tmp_path / f"down {turn}", device)
+        sticks.unpack(amal, tmp_path / f"down {turn}")
+    assert sent == [0, sum(held(amal).values()), 0]
+    story.check()
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_a_cut_line_loses_nothing(people: Cast, cut: int) -> None:
+    """Cut after any frame of it, and tried again."""
+    story = Story(people, "heir")
+    join_again(story.amal, story.hq)
+    with pytest.raises(errors.CutOff):
+        directly.sync(story.amal, story.hq, cut)
+    for _ in range(2):
+        directly.sync(story.amal, story.hq)
+    story.check()
+
+
+def test_a_long_log_is_sealed_so_that_it_fits_its_frames(people: Cast) -> None:
+    """Six hundred commits of a former identity, some of them long."""
+    with people.amal.store.write() as tx:
+        for i in range(600):
+            place = f"{i} " + "جبلة " * (150 if i % 5 == 0 else 1)
+            save.commit_drafts(
+                people.amal, tx, [save.draft_add(people.amal, tx, "household", Changes(set={"location": place}))]
+            )
+    directly.sync(people.amal, people.hq)
+    first = people.amal.device
+    amal = restored(people)
+    directly.sync(amal, people.hq)
+    with people.hq.store.write() as tx:  # it lost all of it
+        tx.purge(tx.select())
+        tx.cut_back(first, 0, chain.first(first))
+        tx.put("epoch", b"restored")
+    assert directly.sync(amal, people.hq).commits == 600
+    assert held(people.hq)[first] == 600
+    equal(people.hq, amal)
+
+
+# --- what others can make of it ---------------------------------------------------------------------------------------
+
+
+def brought(story: Story, by: Node, named: tuple[Former, ...], commits: Callable[[], bytes] | None = None) -> None:
+    """Bring commits of Amal's old device to headquarters, as somebody."""
+    talk = directly.Direct(by, story.hq)
+    frames = [talk.client.codec.pack(Kind.PEER, messages.encode(Peer(former=named)))]
+    bearer = directly.Direct(story.amal, story.hq)
+    frames += list(relay.sealed_frames(bearer.client, {story.first: 1}))
+    for _ in talk.request("/v1/sync", talk.client.hello(), lambda: iter(frames)):
+        pass
+
+
+def test_nobody_else_brings_them(people: Cast) -> None:
+    """Basim has Amal's sealed frames, and names her as his former self: only her old key could have said so."""
+    story = Story(people)
+    basim = people.basim
+    with story.amal.store.read() as tx:
+        old, new = tx.device(story.first), tx.device(story.amal.device)
+        proof = tx.get(f"heir {story.amal.device.hex()}")
+    assert old is not None
+    assert new is not None
+    assert old.key is not None
+    assert new.key is not None
+    public = basim.key.public
+    mine = basim.key.sign(chain.heir_message(story.first, public))
+    theirs = (Former(new.key, story.first, "", proof), Former(old.key, b"", "", b""))
+    for named in (
+        (),
+        (Former(public, story.first, "", mine), *theirs),
+        (Former(public, story.first, "", proof), *theirs),
+        theirs,
+    ):
+        with pytest.raises(errors.BadFrame):
+            brought(story, basim, named)
+    assert held(story.hq)[story.first] == 1
+
+
+def test_of_one_that_is_locked_out_nobody_goes_on(people: Cast) -> None:
+    """Amal's old device was revoked at the restored headquarters: its heir is not taken in by its signature."""
+    story = Story(people, "heir")
+    join_again(story.amal, story.hq)
+    with story.hq.store.write() as tx:
+        tx.set_device_state(story.first, "revoked")
+        known = len(tx.devices())
+    directly.sync(story.amal, story.hq)
+    with story.hq.store.read() as tx:
+        assert len(tx.devices()) == known
+        refused = tx.refusals(story.first)
+    assert {code for _, code, _ in refused} == {errors.Revoked.code}
+
+
+def test_a_frame_of_theirs_that_was_changed_is_refused(people: Cast) -> None:
+    """Amal's laptop brings her old device's commits under a seal of its own."""
+    story = Story(people)
+    join_again(story.amal, story.hq)
+    talk = directly.Direct(story.amal, story.hq)
+    with story.amal.store.write() as tx:
+        tx.forget_receipts(story.hq.device, story.amal.device)
+    (asking,) = former.asking(talk.client)
+    (frame,) = relay.sealed_frames(talk.client, {story.first: 1})
+    codec: Codec = talk.client.codec
+    sent = messages.decode(messages.Commits, codec.unpack(frame[0], frame[5:])[1])
+    forged = msgspec.structs.replace(sent, seal=chain.seal(story.amal.key, 3, bytes(32)))
+    frames = [asking, codec.pack(Kind.COMMITS, messages.encode(forged))]
+    with pytest.raises(errors.ChainBroken):
+        list(talk.request("/v1/sync", talk.client.hello(), lambda: iter(frames)))
+    assert held(story.hq)[story.first] == 1
