@@ -183,7 +183,13 @@ def import_form(
     if type_ is not None and not text.NAME.fullmatch(type_):
         raise errors.Usage(reason="type_name")
     beside = load.read_folder(folder) if folder is not None and any(folder.glob("*.toml")) else {}
-    made = xlsform.read(Path(file), type=type_, beside=beside)
+    try:
+        made = xlsform.read(Path(file), type=type_, beside=beside)
+    except errors.BadFile as refused:
+        left = refused.facts.get("left")
+        if isinstance(left, list) and not settings_of(ctx).json:
+            forms.left(tables(ctx), left)
+        raise
     if folder is not None:
         put(folder, made.texts)
     told = {

@@ -22,6 +22,7 @@ from fieldsync.exchange.normal import normaliser, with_state
 from fieldsync.exchange.rejects import Batch, Outcome, Words, headers_beside, rejected
 from fieldsync.exchange.sheets import Row, open_sheet
 from fieldsync.schema import asked, steps, validate
+from fieldsync.schema.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.sameness import same
 from fieldsync.schema.values import is_id
@@ -125,7 +126,7 @@ class _Importer:
         self._known: Known | None = None
         self._split: dict[str, set[str]] = {}  # sets with a column for each member, and the members that have one
         self._unit = unit or (node.units[0] if node.units else "")
-        self._today = node.today()
+        self._today, self._moment = node.today(), node.moment()
         self._names: tuple[str, ...] = ()
         self._columns: list[Column] = []
         self._memory: dict[str, Memory] = {}
@@ -342,7 +343,9 @@ class _Importer:
 
     def _check_new(self, fields: dict[str, Any]) -> None:
         plain, sets = self._parted(fields)
-        steps.check(self._kind, validate.check(self._kind, plain, sets, self._today), {}, self._role)
+        steps.check(
+            self._kind, validate.check(self._kind, plain, {**sets, NOW: self._moment}, self._today), {}, self._role
+        )
         asked.check(self._node.schema, self._kind, plain)
 
     def _parted(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -367,7 +370,7 @@ class _Importer:
         )
         changes: dict[str, Value] = {}
         if plain:
-            checked = validate.check(self._kind, plain, row.doc, self._today)
+            checked = validate.check(self._kind, plain, {**row.doc, NOW: self._moment}, self._today)
             steps.check(self._kind, checked, row.doc, self._role)
             asked.check(self._node.schema, self._kind, checked)
             changes |= {n: v for n, v in checked.items() if not same(self._kind.fields[n], v, row.doc.get(n))}  # type: ignore[misc]  # JSON values

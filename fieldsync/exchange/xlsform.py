@@ -52,10 +52,9 @@ def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | Non
     try:
         form.walk()
         form.rules()
+        form.refer()
     except RecursionError as fault:
         raise errors.BadFile(file=path.name, reason="form_deep") from fault
-    if not any(kind.questions for kind in form.kinds.values()):
-        raise errors.BadFile(file=path.name, reason="form_empty")
     for sheet, row, column in lost.of_form(list(book.settings or ()), list(book.entities or ())):
         form.notes.append(Note(sheet, row, "", column, "no_place"))
     _titles(form, book)
@@ -63,6 +62,8 @@ def read(path: Path, *, type: str | None = None, beside: Mapping[str, str] | Non
     comment = f"Made from {path.name}: {title}"
     texts = _checked(path, form, comment)
     notes = sorted(form.notes, key=lambda note: (_SHEETS.index(note.sheet), note.row or _LAST))
+    if not texts:  # what was made is nothing, and why is told
+        raise errors.BadFile(file=path.name, reason="form_empty", left=[one._asdict() for one in notes])
     return Made(texts, [kind.name for kind in form.kinds.values()], notes)
 
 
@@ -140,12 +141,15 @@ def _checked(path: Path, form: Form, comment: str) -> dict[str, str]:
     """The types' files, good as they are: a rule that our forms cannot have is left out, and told."""
     for _ in range(_ROUNDS):
         form.without_empty()
+        if not form.kinds:
+            return {}
         texts = _texts(form, comment)
         try:
             load.load_texts(texts)
         except errors.SchemaFaults as faulty:
             faults: list[Table] = faulty.facts["faults"]  # type: ignore[assignment]
             mended = [_mended(form, fault) for fault in faults]  # all of them, before the next look
+            form.refer()
             if not any(mended):
                 one = faults[0]
                 why = f"{one['file']} {one['key']}: {one['code']}"

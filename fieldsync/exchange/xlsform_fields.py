@@ -1,21 +1,23 @@
 """The questions of an XLSForm as fields: groups are sections, repeats are types that belong to the one above them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fieldsync.exchange import xlsform_lost as lost
 from fieldsync.exchange import xlsform_rules as rules
-from fieldsync.exchange.xlsform_names import language_of, name_of, other_code
+from fieldsync.exchange import xlsform_words
+from fieldsync.exchange.xlsform_choices import Lists
+from fieldsync.exchange.xlsform_names import name_of
 from fieldsync.exchange.xlsform_parts import CLOCK, Kind, Note, Question
 from fieldsync.exchange.xlsform_rules import Names, Untranslated
-from fieldsync.schema.cleaning import clean, plain_digits
-from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES, is_code
+from fieldsync.exchange.xlsform_words import Words
+from fieldsync.schema.cleaning import plain_digits
+from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES
 from fieldsync.schema.model import MERGES
 from fieldsync.schema.text import NAME
 
 Table = dict[str, Any]
-_WORDS = 300  # characters of a label or a hint
 _TYPES = {
     "text": "text", "string": "text", "barcode": "text", "hidden": "text",
     "integer": "int", "int": "int", "decimal": "number", "range": "int", "date": "date", "time": "text", "dateTime": "text",
@@ -38,7 +40,6 @@ _OWN = {
     ),
     *("start-geopoint", "instanceName", "version", "entity", "attribute", "label"),
 }
-_MARKUP = re.compile(r"<[^<>]{0,200}>|\*\*|__|\$\{[^}]*\}")
 
 
 class Form:
@@ -56,25 +57,17 @@ class Form:
     ) -> None:
         self.notes: list[Note] = []
         self.kinds: dict[str, Kind] = {}
+        self._words = Words(str(survey.get("default_language") or ""))
         self._survey = survey
         self.taken = taken
-        language = str(survey.get("default_language") or "")
-        self._default = "" if language == "default" else language
-        self._languages: set[str] = set()
         self._repeats: dict[str, str] = {}  # our types → what the repeats are called there
         self._rows: dict[str, list[int]] = {}
         self._said: dict[int, str] = {}  # a row's type, as it stands there
         for number, row in enumerate(rows, 2):
             self._rows.setdefault(str(row.get("name") or row.get("Name") or ""), []).append(number)
             self._said[number] = str(row.get("type") or "").strip()
-        self._choice_rows: dict[tuple[str, str], list[int]] = {}
-        for number, row in enumerate(choices, 2):
-            place = (
-                str(row.get("list_name") or row.get("list name") or ""),
-                str(row.get("name") or row.get("value") or ""),
-            )
-            self._choice_rows.setdefault(place, []).append(number)
         self._told: set[Note] = set()
+        self._lists = Lists(survey, choices, self._words, self._tell, self.note)
         wanted = type or _target(survey) or _dataset(survey) or str(survey.get("id_string") or "") or stem
         self._main = self._kind(wanted, survey.get("title") or stem)
 
@@ -88,7 +81,7 @@ class Form:
         )
         while name in RESERVED_TYPES:
             name = f"{name}_form"
-        kind = self.kinds[name] = Kind(name, self._label(label, wanted), owner)
+        kind = self.kinds[name] = Kind(name, self._words.both(label, wanted), owner)
         return kind
 
     # --- the questions ---
@@ -96,15 +89,19 @@ class Form:
     def walk(self) -> None:
         """Find all questions."""
         self._children(self._survey.get("children") or (), self._main, "", [])
-        other = sorted(one for one in self._languages if one not in ("en", "ar"))
+        other = sorted(one for one in self._words.languages if one not in ("en", "ar"))
         if other:
             self.notes.append(Note("survey", None, "", "language", ", ".join(other)))
-        for lacking in {"ar", "en"} - self._languages:
+        for lacking in {"ar", "en"} - self._words.languages:
             self.notes.append(Note("survey", None, "", "label", f"lacking_{lacking}"))
+
+    def _holds(self, kind: Kind) -> bool:
+        """Say whether a repeat has others in it, whose records belong to its own."""
+        return bool(kind.owner) and any(one.owner == kind.name for one in self.kinds.values())
 
     def without_empty(self) -> None:
         """A form that only asks in its repeats makes types of these alone."""
-        while empty := [one for one in self.kinds.values() if not one.questions]:
+        while empty := [one for one in self.kinds.values() if not (one.asks or self._holds(one))]:
             kind = empty[0]
             del self.kinds[kind.name]
             for child in self.kinds.values():
@@ -141,7 +138,7 @@ class Form:
         if not group.get("label"):
             return above
         name = name_of(str(group.get("name") or "part"), set(kind.sections))
-        kind.sections[name] = self._label(group["label"], name)
+        kind.sections[name] = self._words.both(group["label"], name)
         return name
 
     def _repeat(self, repeat: Table, kind: Kind, row: int | None, above: list[str]) -> None:
@@ -173,21 +170,31 @@ class Form:
         question = Question(name, row, child, made, relevant)
         if child.get("record") and asked[0].strip() != kind.name:
             self.note(question, "record", "other_type")
-        made["label"] = self._label(child.get("label"), raw)
-        hint, message = self._label(child.get("hint"), ""), self._label(bind.get("jr:constraintMsg"), "")
+        made["label"] = self._words.both(child.get("label"), raw)
+        hint, message = self._words.both(child.get("hint"), ""), self._words.both(bind.get("jr:constraintMsg"), "")
         made["hint"] = {key: f"{hint[key]} ({message[key]})" for key in hint} if hint and message else hint or message
-        if made["type"] == "choice" and not self._choices(question, child):
+        if made["type"] == "choice" and not self._lists.given(question, child):
             return
         if type in CLOCK:
             made["pattern"] = CLOCK[type]
         if type == "range":
             self._range(question, child)
-        if (child.get("control") or {}).get("appearance") == "multiline":
-            made["type"] = "note"
+        if "multiline" in str((child.get("control") or {}).get("appearance") or "").split():
+            if made["type"] == "text" and type not in CLOCK:
+                made["type"] = "note"
+            else:
+                self.note(question, "appearance", "no_place")
         if child.get("default") not in (None, ""):
             self.note(question, "default", "default")
         for column in lost.of_question(child):
             self.note(question, column, "no_place")
+        for what, words in (
+            ("label", child.get("label")),
+            ("hint", child.get("hint")),
+            ("constraint_message", bind.get("jr:constraintMsg")),
+        ):
+            for why in xlsform_words.lost(words):
+                self.note(question, what, why)
         made["hxl"] = "".join(str(child.get("hxl") or "").split())
         kind.raw.setdefault(raw, name)
         kind.questions[name] = question
@@ -206,52 +213,6 @@ class Form:
             if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", str(given.get(key, ""))):
                 question.field[ours] = int(float(given[key])) if whole else float(given[key])
 
-    def _choices(self, question: Question, child: Table) -> bool:
-        """Take over a question's choices; without any there is no question."""
-        lists = self._survey.get("choices")
-        named = str(child.get("list_name") or child.get("itemset") or "")
-        found = child.get("choices") or (lists.get(named) if isinstance(lists, dict) else None)
-        if not found or not isinstance(found, list):
-            self.note(question, "question", "no_choices")
-            return False
-        known = {"name", "label", "media", "sms_option", "image", "audio", "video", "geometry"}
-        marks: dict[str, str] = {}
-        for key in dict.fromkeys(key for one in found for key in one):
-            if key not in known and not key.startswith("__"):
-                marks[key] = name_of(key, set(marks.values()))
-        met: dict[str, int] = {}
-        owned = {str(one.get("name") or "") for one in found}
-        for one in found:
-            raw = str(one.get("name") or "")
-            nth = met[raw] = met.get(raw, -1) + 1
-            rows = self._choice_rows.get((named, raw), [])
-            row = rows[nth] if nth < len(rows) else None
-            if nth and not child.get("choice_filter"):
-                self._tell(Note("choices", row, raw, "choice", "twice"))
-                continue
-            if not is_code(raw):
-                self._tell(Note("choices", row, raw[:40], "choice", "code"))
-                continue
-            code = other_code(raw, owned | question.choices.keys()) if nth else raw
-            if nth:
-                self._tell(Note("choices", row, raw, "choice", f"twice_called {code}"))
-            for column in lost.of_choice(one):
-                self._tell(Note("choices", row, raw, column, "no_place"))
-            question.codes.setdefault(raw, code)
-            question.choices[code] = self._label(one.get("label"), raw)
-            own = {marks[key]: str(one[key]) for key in marks if isinstance(one.get(key), str | int | float)}
-            if child.get("choice_filter") and own:
-                question.choices[code] = {**question.choices[code], "marks": own}
-        if not question.choices:
-            self.note(question, "question", "no_choices")
-            return False
-        question.marks = marks
-        question.list = f"{named}{' filtered' if child.get('choice_filter') else ''}"
-        question.list_name = name_of(named or question.name, set())
-        if child["type"] == "select all that apply":
-            question.field["merge"] = "set"
-        return True
-
     def _tell(self, note: Note) -> None:
         """Note something once, however many questions share its list."""
         if note not in self._told:
@@ -260,20 +221,34 @@ class Form:
 
     # --- words ---
 
-    def _label(self, given: object, instead: str) -> Table:
-        """Words in both languages; where one is lacking, the other stands for it."""
-        found: dict[str, str] = {}
-        for language, text in given.items() if isinstance(given, Mapping) else [("", given)]:
-            words = clean(_MARKUP.sub(" ", str(text or "")))[:_WORDS].strip()
-            words = " ".join(words.split())
-            if words:
-                key = language_of(language if language not in ("", "default") else self._default, words)
-                self._languages.add(key)
-                found.setdefault(key, words)
-        first = found.get("en") or found.get("ar") or next(iter(found.values()), clean(instead)[:_WORDS])
-        if not first:
-            return {}
-        return {"en": found.get("en", first), "ar": found.get("ar", first)}
+    def refer(self) -> None:
+        """Have labels speak of the questions here; one of the record above is `above.question`. What is none is told."""
+        for kind in self.kinds.values():
+            above = self.kinds.get(kind.owner)
+
+            def name(raw: str, kind: Kind = kind, above: Kind | None = above) -> str:
+                if raw in kind.questions and raw not in kind.raw:
+                    return raw  # said so before
+                ours = kind.raw.get(raw, "")
+                if not ours and above is not None and (raw.partition(".")[0] == kind.owner or raw in above.raw):
+                    ours = f"{kind.owner}.{above.raw.get(raw, raw.partition('.')[2])}"
+                    return ours if ours.partition(".")[2] in above.questions else ""
+                return ours if ours in kind.questions else ""
+
+            for question in kind.questions.values():
+                for what in ("label", "hint"):
+                    self._referred(
+                        Note("survey", question.row, question.name, what, ""), question.field.get(what), name
+                    )
+                for code, words in question.choices.items():
+                    self._referred(Note("choices", None, code, "label", ""), words, name)
+            for section, words in kind.sections.items():
+                self._referred(Note("survey", None, section, "label", ""), words, name)
+            self._referred(Note("survey", None, kind.name, "label", ""), kind.label, lambda _raw: "")
+
+    def _referred(self, note: Note, words: Table | None, name: Callable[[str], str]) -> None:
+        for raw in sorted(xlsform_words.referring(words, name)) if words else ():
+            self._tell(note._replace(why=f"unknown {raw}"))
 
     # --- rules ---
 

@@ -51,3 +51,8 @@ class Kind:
     questions: dict[str, Question] = filled(default_factory=dict)
     raw: dict[str, str] = filled(default_factory=dict)  # names in the form → fields
     title: list[str] = filled(default_factory=list)  # what the form calls its records by
+
+    @property
+    def asks(self) -> bool:
+        """Whether it has a question of its own, beside the record that it belongs to."""
+        return any(question.source for question in self.questions.values())

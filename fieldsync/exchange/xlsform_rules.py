@@ -19,7 +19,6 @@ _FUNCTIONS = {
     "format-date-time": "format_date",
     "starts-with": "starts_with",
     "ends-with": "ends_with",
-    "now": "today",
     "date": "",
     "date-time": "",
     "string": "",
@@ -29,7 +28,7 @@ _FUNCTIONS = {
 } | {
     name: name
     for name in (
-        *("selected", "not", "if", "true", "false", "today", "coalesce", "regex", "concat"),
+        *("selected", "not", "if", "true", "false", "today", "now", "coalesce", "regex", "concat"),
         *("int", "round", "number", "min", "max", "abs", "contains"),
     )
 }
@@ -121,6 +120,10 @@ def translate(found: list[Token], names: Names, own: str = "", marks: Mapping[st
             made.append(Token("ref", over))
         elif token.text in _OVER and _over(found[at : at + 4], names):
             made.append(token)
+        elif (
+            called and token.text == "now" and found[max(at - 2, 0) : at] == [Token("word", "date"), Token("sign", "(")]
+        ):
+            made.append(Token("word", "today"))
         else:
             made.append(_one(token, names, own, marks, called=called))
     _recode(made, names)
@@ -259,7 +262,10 @@ def bounds(part: list[Token]) -> tuple[str, str] | None:
         sign, number = part[1].text, part[2].text
     elif len(part) == 3 and part[2].text == "." and part[0].kind == "number":
         sign, number = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(part[1].text, ""), part[0].text
-    elif [token.text for token in part] in ([".", "<=", "today", "(", ")"], ["today", "(", ")", ">=", "."]):
+    elif [token.text for token in part] in (
+        [[".", "<=", day, "(", ")"] for day in ("today", "now")]
+        + [[day, "(", ")", ">=", "."] for day in ("today", "now")]
+    ):
         return "past", ""
     else:
         return None

@@ -40,6 +40,7 @@ _FUNCTIONS: dict[str, int | None] = {
     "selected": 2,
     "count": 1,
     "today": 0,
+    "now": 0,
     "empty": 1,
     "age": 1,
     "if": 3,
@@ -370,6 +371,9 @@ def _function(name: str, given: list[Node]) -> Node:
         "selected": lambda doc, today: _selected(given[0](doc, today), given[1](doc, today)),
         "count": lambda doc, today: _count(given[0](doc, today)),
         "today": lambda _doc, today: today,
+        "now": lambda doc, today: (
+            doc.get(functions.NOW) or f"{today} 23:59"
+        ),  # who does not know the time refuses none of that day
         "empty": lambda doc, today: _count(given[0](doc, today)) == 0,
         "age": lambda doc, today: age(given[0](doc, today), today),
         "if": lambda doc, today: given[1 if truth(given[0](doc, today)) else 2](doc, today),

@@ -4,7 +4,7 @@ import math
 import re
 from calendar import monthrange
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from fieldsync.schema import patterns
 
@@ -13,7 +13,11 @@ Function = Callable[[Sequence[Value]], Value]
 
 LONGEST = 1_000  # characters of a text that is looked through
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_FORMS = {"Y": "%Y", "y": "%y", "m": "%m", "n": "%m", "d": "%d", "e": "%d", "b": "%b", "a": "%a"}
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2})?)", re.ASCII)
+_FORMS = {"Y": "%Y", "y": "%y", "m": "%m", "n": "%m", "d": "%d", "e": "%d", "b": "%b", "a": "%a"} | {
+    "H": "%H", "h": "%H", "M": "%M", "S": "%S",
+}  # fmt: skip
+NOW = "now()"  # where a document carries the time for which it is judged; no field can be called so
 
 
 def number(value: Value) -> int | float | None:
@@ -37,11 +41,40 @@ def day(value: Value) -> date | None:
         return None
 
 
-def shifted(sign: str, left: Value, right: Value) -> int | str | None:
-    """Days between two dates, or a date so many days on or back; None for anything else."""
-    start = day(left)
-    if start is None or sign not in ("+", "-"):
+def moment(value: Value) -> datetime | None:
+    """The day and time that a text spells, a day being its beginning; else None."""
+    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    try:
+        if found is not None:
+            return datetime.fromisoformat(f"{found[1]} {found[2]}")
+    except ValueError:
         return None
+    whole = day(value)
+    return None if whole is None else datetime(whole.year, whole.month, whole.day)  # noqa: DTZ001 - on the clock of whoever wrote it
+
+
+def _apart(sign: str, left: Value, right: Value) -> int | float | str | None:
+    """Days and parts of a day between two times, or a time so many days on or back."""
+    start, other, step = moment(left), moment(right), number(right)
+    try:
+        if start is not None and other is not None and sign == "-":
+            days = round((start - other) / timedelta(days=1), 6)
+            return int(days) if days.is_integer() else days
+        if start is not None and step is not None:
+            later = start + timedelta(days=step if sign == "+" else -step)
+            return later.isoformat(" ", "minutes")
+    except OverflowError:
+        return None
+    return None
+
+
+def shifted(sign: str, left: Value, right: Value) -> int | float | str | None:
+    """Days between two dates, or a date so many days on or back; so with times; None for anything else."""
+    start = day(left)
+    if sign not in ("+", "-"):
+        return None
+    if start is None or (day(right) is None and moment(right) is not None):
+        return _apart(sign, left, right)
     other = day(right)
     if other is not None:
         return (start - other).days if sign == "-" else None
@@ -90,7 +123,7 @@ def _round(given: Sequence[Value]) -> Value:
 
 
 def _format_date(given: Sequence[Value]) -> Value:
-    found = day(given[0])
+    found = moment(given[0])
     if found is None:
         return None
     asked = re.sub(

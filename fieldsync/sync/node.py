@@ -80,6 +80,11 @@ class Node:
         """Today's date by this node's clock, YYYY-MM-DD."""
         return datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone().date().isoformat()
 
+    def moment(self) -> str:
+        """Today's date and the time by this node's clock, YYYY-MM-DD HH:MM."""
+        now = datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone()
+        return now.replace(tzinfo=None).isoformat(" ", "minutes")
+
     def new_id(self) -> bytes:
         """Return a fresh record id: a UUIDv7 (RFC 9562)."""
         number = (self.clock() << 80) | int.from_bytes(token(10), "big")

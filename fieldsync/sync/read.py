@@ -14,6 +14,7 @@ from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import State, field_of, latest, registers
 from fieldsync.crypto.key_words import key_words
 from fieldsync.schema import validate
+from fieldsync.schema.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
@@ -35,7 +36,7 @@ class Shower:
 
     def __init__(self, node: Node, tx: ReadTx) -> None:
         self._node = node
-        self._today = node.today()
+        self._today, self._moment = node.today(), node.moment()
         self._partner = node.role == PARTNER
         self._tx = tx
         self._units = {channel.n: named(channel.unit) for channel in tx.channels()}
@@ -51,7 +52,9 @@ class Shower:
                 fields = {name: standing(kind, name, value, self._tx.stands) for name, value in fields.items()}
             fields = {name: fields[name] for name in kind.fields if name in fields} | fields
             if not self._partner:  # it is not shown all that these come from
-                fields |= validate.derive(kind, fields, self._today, Finder(self._node, self._tx, row))
+                fields |= validate.derive(
+                    kind, {**fields, NOW: self._moment}, self._today, Finder(self._node, self._tx, row)
+                )
         last = latest(state)
         made = state.base or last
         record = uuid_text(state.record)

@@ -14,6 +14,7 @@ from fieldsync.core.settle import present, settle
 from fieldsync.core.state import State, dots, field_of, register_of, registers
 from fieldsync.crypto import chain
 from fieldsync.schema import asked, steps, validate
+from fieldsync.schema.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.sameness import same
 from fieldsync.schema.values import is_id
@@ -202,7 +203,8 @@ def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes) -> Fields:
     sets: Fields = {}
     for name, members in changes.put.items():
         sets[name] = sorted({str(m) for m in several.checked(kind, name, members)})
-    fields = validate.check(kind, dict(changes.set), {**sets, **_said(changes)}, node.today(), sets=sets)
+    known = {**sets, **_said(changes), NOW: node.moment()}
+    fields = validate.check(kind, dict(changes.set), known, node.today(), sets=sets)
     if kind.lifecycle is not None and fields.get("state") is None and "state" in kind.fields:
         fields["state"] = kind.lifecycle.initial
     _check_references(tx, kind, fields)
@@ -336,7 +338,7 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     wanted = {**changes.set, **dict.fromkeys(changes.unset)}
     sets = {name: several.after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
     unseen = sharing.unseen(kind) if node.role == PARTNER else ()
-    known = {**row.doc, **_said(changes), **sets}
+    known = {**row.doc, **_said(changes), **sets, NOW: node.moment()}
     checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
     _check_references(tx, kind, checked)
     asked.check(node.schema, kind, checked)

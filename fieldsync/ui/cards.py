@@ -7,7 +7,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.schema import validate
+from fieldsync.schema import spoken, validate
 from fieldsync.schema.model import Field, Type
 from fieldsync.store.contract import PARTNER
 from fieldsync.sync import read, sharing
@@ -124,8 +124,8 @@ class Cards(Terminal):
     def label(self, kind: Type | None, name: str) -> str:
         """What a field is called in the person's language."""
         field = kind.fields.get(name.partition("/")[0]) if kind else None
-        if field is not None:
-            return field.label.get(self.lang) or field.name
+        if kind is not None and field is not None:
+            return spoken.named(kind, field.label.get(self.lang) or field.name, self.lang)
         system = name.partition("/")[0]
         return self.phrase(f"field{system}") if system in _SYSTEM else name
 

@@ -1,14 +1,17 @@
 """One filling-in of a form, whatever it looks like: what is asked, what was answered, and what that changes."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import names
-from fieldsync.schema import validate
+from fieldsync.schema import spoken, validate
+from fieldsync.schema.functions import NOW
 from fieldsync.schema.members import parts
 from fieldsync.schema.model import Choice, Field, Type
+from fieldsync.schema.values import is_id
 from fieldsync.store.contract import PARTNER, Row
 from fieldsync.sync import find, read
 from fieldsync.sync.node import Node
@@ -34,18 +37,23 @@ class Filling:
         self.logs: dict[str, str] = {}
         self.counts: dict[str, int] = {}
 
+    @property
+    def _judged(self) -> dict[str, Any]:
+        """The document as rules are asked of it: with the time."""
+        return self.doc | {NOW: self.node.moment()}
+
     # --- what is asked ---
 
     def asked(self) -> list[str]:
         """The fields to ask for now, in the form's order; of an existing record its state, too."""
-        found = validate.relevant(self.kind, self.doc, self.node.today())
+        found = validate.relevant(self.kind, self._judged, self.node.today())
         if self.new:
             return [name for name in found if self.kind.fields[name].kind != "tally"]
         return [*found, "state"] if self.kind.lifecycle is not None and "state" in self.kind.fields else found
 
     def missing(self) -> list[str]:
         """The fields that are still needed, in the form's order."""
-        return validate.missing(self.kind, self.doc, self.node.today())
+        return validate.missing(self.kind, self._judged, self.node.today())
 
     def needs(self, field: Field) -> bool:
         """Say whether a field is one of those that a complete record has."""
@@ -57,7 +65,7 @@ class Filling:
             lifecycle = self.kind.lifecycle_of(field.name)
             after = lifecycle.after(self.doc.get(field.name)) if lifecycle is not None else ()
             return [choice for choice in field.offered if choice.code in after]
-        return validate.offered(self.kind, field, self.doc, self.node.today()) if field.type == "choice" else ()
+        return validate.offered(self.kind, field, self._judged, self.node.today()) if field.type == "choice" else ()
 
     def named(self, field: Field, text: str) -> str:
         """The id of the record that a text names by its code, or the text where the field takes words. NoRecord, Ambiguous."""
@@ -67,6 +75,28 @@ class Filling:
     def records(self, field: Field, text: str, limit: int) -> list[Json]:
         """The records that a reference may mean by words."""
         return [found for found in read.find(self.node, text, limit=0) if found["type"] in field.to][:limit]
+
+    def words(self, text: str) -> str:
+        """A label in the words of the answers that it speaks of."""
+        return spoken.filled(text, self._answer) if spoken.speaks(text) else text
+
+    def label(self, field: Field) -> str:
+        """What a field is called, in the words of the answers that it speaks of."""
+        return self.words(field.label.get(self.lang) or field.name)
+
+    def _answer(self, name: str) -> str:
+        kind, doc = self.kind, self.doc | self.derived()
+        of, point, beyond = name.partition(".")
+        if point:
+            with self.node.store.read() as tx:
+                row = tx.rows([uuid.UUID(str(doc[of])).bytes]).popitem()[1] if is_id(str(doc.get(of))) else None
+            if row is None or row.state.type not in self.node.schema.types:
+                return ""
+            kind, doc, of = self.node.schema.types[row.state.type], row.doc, beyond
+        field, value = kind.fields.get(of), doc.get(of)
+        if field is None or value is None or field.type == "ref":
+            return ""
+        return ", ".join(field.words(one, self.lang) for one in (value if isinstance(value, list) else [value]))
 
     # --- what is answered ---
 
@@ -84,7 +114,7 @@ class Filling:
             members = value if isinstance(value, list | tuple) else parts(field, value)
             known = self.before.get(field.name) or ()
             given = sorted({one if one in known else str(validate.check_new_member(field, one)) for one in members})
-            validate.check(self.kind, {}, self.doc | {field.name: given}, self.node.today(), sets=[field.name])
+            validate.check(self.kind, {}, self._judged | {field.name: given}, self.node.today(), sets=[field.name])
             self._put(field.name, given or None)
         else:
             self._put(
@@ -94,7 +124,7 @@ class Filling:
 
     def _others(self, field: Field) -> dict[str, Any]:
         """The document to judge an answer by: a state follows the one that the record has, not one chosen a moment ago."""
-        return self.doc | {
+        return self._judged | {
             name: self.before.get(name) for name in (field.name,) if field.type == "state" or field.merge == "once"
         }
 
@@ -106,7 +136,7 @@ class Filling:
 
     def odd(self, field: Field) -> bool:
         """Say whether an answer is legal and yet looks odd."""
-        return any(one["field"] == field.name for one in validate.warnings(self.kind, self.doc, self.node.today()))
+        return any(one["field"] == field.name for one in validate.warnings(self.kind, self._judged, self.node.today()))
 
     # --- what it comes to ---
 
@@ -121,7 +151,7 @@ class Filling:
         """What follows from the answers so far and from other records, as far as it is known."""
         if not self.follow:
             return {}
-        full = validate.whole(self.kind, self.doc, self.node.today(), self.around)
+        full = validate.whole(self.kind, self._judged, self.node.today(), self.around)
         return {name: full[name] for name in self.follow if name in full}
 
     def changes(self) -> Changes:

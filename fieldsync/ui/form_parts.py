@@ -89,7 +89,7 @@ class Follows(Horizontal):
         yield from reversed(parts) if self._pen.mirrored else parts
 
     def _label(self, width: int) -> list[Text]:
-        label = self.field.label.get(self.filling.lang) or self.field.name
+        label = self.filling.label(self.field)
         return [self._pen.line([Part(label, QUIET), Part("  ")], width - 1)]  # where a question has its mark
 
     def _value(self, width: int) -> list[Text]:

@@ -15,6 +15,7 @@ from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema.members import parts
 from fieldsync.schema.model import Field
+from fieldsync.schema.spoken import speaks
 from fieldsync.ui.filling import Filling, matching, refused
 from fieldsync.ui.papers import Paper, Write
 from fieldsync.ui.pen import ACCENT, BAD, QUIET, WARN, Part, Pen
@@ -83,7 +84,7 @@ class Question(Horizontal):
     def _label(self, width: int) -> list[Text]:
         style = f"bold {BAD}" if self.wrong else ""
         mark = Part(" ✗", BAD) if self.wrong else Part(" *", ACCENT) if self._needed else Part("  ")
-        label = self.field.label.get(self.filling.lang) or self.field.name
+        label = self.filling.label(self.field)
         return [self.pen.line([Part(label, style or QUIET), mark], width - 1)]
 
     def _members(self, width: int) -> list[Text]:
@@ -95,7 +96,7 @@ class Question(Horizontal):
 
     def need(self, needed: bool) -> None:
         """Show whether it is needed."""
-        if needed is not self._needed:
+        if needed is not self._needed or speaks(self.field.label.get(self.filling.lang, "")):
             self._needed = needed
             self.query_one(".label", Paper).renew()
 
@@ -125,7 +126,10 @@ class Question(Horizontal):
         hint = self.field.hint.get(self.filling.lang)
         kind = "form_pick" if self.filling.choices(self.field) else f"form_type_{self.field.type}"
         several = "  " + out.phrase("form_set") if self.field.kind == "set" else ""
-        return Part((hint or out.phrase(kind if kind in _EXPLAINED else "form_type")) + several, QUIET)
+        hint = self.filling.words(hint) if hint else out.phrase(kind if kind in _EXPLAINED else "form_type")
+        label = self.filling.label(self.field)
+        whole = f"{label} — " if len(label) > _LABEL else ""  # beside its line it is cut
+        return Part(whole + hint + several, QUIET)
 
     # --- what there is to choose ---
 
@@ -140,7 +144,7 @@ class Question(Horizontal):
             return [] if chosen or len(text) < 2 else self._records(text)
         choices = self.filling.choices(field)
         return [
-            Option(one.label.get(self.filling.lang, one.code), one.code)
+            Option(self.filling.words(one.label.get(self.filling.lang, one.code)), one.code)
             for one in matching(choices, "" if chosen else text)
         ]
 
@@ -284,6 +288,7 @@ class _Open(Exception):
     """What is typed could be several of the answers."""
 
 
+_LABEL = 24  # characters of a label that are surely seen beside its line
 _WRITTEN_OUT = ("bool", "ref", "date", "month", "phone")
 _EXPLAINED = {"form_pick"} | {
     f"form_type_{one}"

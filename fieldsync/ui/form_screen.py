@@ -95,7 +95,8 @@ class FormScreen(Screen[bool]):
 
     def _section(self, row: Question | Follows) -> str:
         kind = row.filling.kind
-        return kind.sections.get(row.field.section, {}).get(self.out.lang) or kind.label.get(self.out.lang, kind.name)
+        title = kind.sections.get(row.field.section, {}).get(self.out.lang)
+        return row.filling.words(title) if title else kind.label.get(self.out.lang, kind.name)
 
     def on_mount(self) -> None:
         """Begin with the first question."""

@@ -1,6 +1,6 @@
 """Forms that change, and saves that a server keeps aside: what people are told of both."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fieldsync.sync.node import Node
@@ -54,14 +54,19 @@ def imported(out: Cards, told: Json) -> None:
         for name, text in told["files"].items():
             out.line(f"# --- {out.safe(name)} ---")
             out.line(out.safe(text, lines=True))
-    if told["left"]:
+    left(out, told["left"])
+    if told["out"] is not None:
+        out.say("form_written", types=told["types"], out=told["out"])
+
+
+def left(out: Cards, notes: Sequence[Json]) -> None:
+    """What could not be carried."""
+    if notes:
         out.say("form_left")
-        for one in told["left"]:  # whole lines: a row that is cut cannot be found, nor a reason understood
+        for one in notes:  # whole lines: a row that is cut cannot be found, nor a reason understood
             place = f"{one['sheet']} {one['row'] or ''}".strip()
             said = {"place": place, "name": one["name"], "what": _what(out, one["what"]), "why": _why(out, one)}
             out.say("form_left_line" if one["name"] else "form_left_nameless", **said)
-    if told["out"] is not None:
-        out.say("form_written", types=told["types"], out=told["out"])
 
 
 def _what(out: Cards, what: str) -> str:

@@ -81,7 +81,7 @@ class Form:
         if field.section != self._section:
             self._section = field.section
             label = self._kind.sections.get(field.section, {}).get(out.lang, field.section)
-            out.line(f"── {out.safe(label)} ──" if label else "")
+            out.line(f"── {out.safe(self._filling.words(label))} ──" if label else "")
         choices = self._filling.choices(field)
         if choices:
             self._show_choices(choices)
@@ -99,7 +99,7 @@ class Form:
         value = self._filling.doc.get(field.name)
         shown = "" if value is None or field.kind == "log" else f" [{out.shown(self._kind, field.name, value)}]"
         several = f" ({out.phrase('form_several')})" if field.kind == "set" else ""
-        return f"{out.safe(out.label(self._kind, field.name))}{' *' if needed else ''}{several}{shown}: "
+        return f"{out.safe(self._filling.label(field))}{' *' if needed else ''}{several}{shown}: "
 
     def _read(self, prompt: str) -> str:
         given = self._out.ask(prompt).strip()
@@ -111,7 +111,7 @@ class Form:
 
     def _help(self, field: Field, choices: Sequence[Choice]) -> None:
         out = self._out
-        hint = field.hint.get(out.lang) or out.phrase(
+        hint = self._filling.words(field.hint.get(out.lang, "")) or out.phrase(
             f"form_type_{field.type}" if field.type in _EXPLAINED else "form_type"
         )
         out.line(f"  {out.safe(hint)}")
@@ -166,9 +166,10 @@ class Form:
     def _show_choices(self, choices: Sequence[Choice]) -> None:
         """Number and word, as many in a line as fit; where codes are numbers, these stand there."""
         numbered = _numbered(choices)
+        words = [self._out.safe(self._filling.words(one.label.get(self._out.lang, one.code))) for one in choices]
         cells = [
-            f"{number if numbered else self._out.safe(one.code)} {self._out.safe(one.label.get(self._out.lang, one.code))}"
-            for number, one in enumerate(choices, 1)
+            f"{number if numbered else self._out.safe(one.code)} {said}"
+            for number, (one, said) in enumerate(zip(choices, words, strict=True), 1)
         ]
         line = ""
         for cell in cells:

@@ -15,6 +15,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import safetext
+from fieldsync.schema import spoken
 from fieldsync.schema.model import Field, Schema, Type
 
 Catalogue = Mapping[str, str]
@@ -118,7 +119,7 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
         return made
     spec = kind.fields.get(str(facts.get("field")))
     if spec is not None:
-        made["field"] = _label(spec, lang)
+        made["field"] = _label(kind, spec, lang)
         if facts.get("reason") == "rule":
             made |= _rule(kind, spec, str(facts.get("rule", "")), lang)
         choices = facts.get("choices")
@@ -126,7 +127,7 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
             made["choices"] = [one.label.get(lang, one.code) for one in spec.offered if one.code in choices]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
     if isinstance(lacking, list):
-        made["fields"] = [_label(kind.fields[name], lang) for name in kind.fields if name in lacking]
+        made["fields"] = [_label(kind, kind.fields[name], lang) for name in kind.fields if name in lacking]
     if isinstance(allowed, list) and state is not None:
         made |= {name: state.words(facts[name], lang) for name in ("old", "new") if facts.get(name) is not None}
         made["allowed"] = [f"{state.words(one, lang)} ({one})" for one in allowed]
@@ -154,8 +155,8 @@ def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:
     return made
 
 
-def _label(field: Field, lang: str) -> str:
-    label = field.label.get(lang, field.name)
+def _label(kind: Type, field: Field, lang: str) -> str:
+    label = spoken.named(kind, field.label.get(lang, field.name), lang)
     return f"{label} ({field.name})"
 
 

@@ -7,6 +7,7 @@ import openpyxl
 
 from tests.cli.conftest import World
 from tests.cli.test_screen import Talk
+from tests.exchange.test_xlsform import _form, _row
 
 
 def test_a_workbook_in_and_all_formats_out(world: World) -> None:
@@ -35,6 +36,19 @@ def test_a_workbook_in_and_all_formats_out(world: World) -> None:
     rows = sqlite3.connect(world.folder / "out.sqlite").execute("SELECT family_name FROM household").fetchall()
     assert rows == [("علي",)]
     assert world.here("amal", "export", "household", "--out", "x.csv", "--sensitive").code == 7
+
+
+def test_a_form_of_which_nothing_is_made_fails(world: World) -> None:
+    """Exit code 3, on the screen with what was left and why, for scripts with a list; no file is written."""
+    path = _form(world.folder, [_row("note", "thanks", "Thank you", "شكراً")], file="empty.xlsx")
+    told = world.here("hq", "schema", "import", str(path), "--out", str(world.folder / "none"), "--lang", "en")
+    assert (told.code, "In survey 2: thanks, the question" in told.out, (world.folder / "none").exists()) == (
+        3,
+        True,
+        False,
+    )
+    error = world.here("hq", "schema", "import", str(path), "--json").json["error"]
+    assert [one["name"] for one in error["facts"]["left"] if one["name"]] == ["thanks"]
 
 
 def test_a_form_is_shown_or_written(world: World) -> None:

@@ -23,6 +23,7 @@ WORDS = {
     "form_why_no_place": "the forms here have no place for it",
     "form_why_twice": "its list has a choice of this name already",
     "form_why_twice_called": "its list has a choice of this name already; this one is called {what} here",
+    "form_why_long": "only the first {what} characters are carried",
     "form_why_code": "a choice's code is one line of at most 255 characters",
     "form_why_unknown_value": "it is none of those known here, or does not fit",
     "form_why_question": "what a person answers is not computed here",

@@ -1,0 +1,30 @@
+"""Labels that speak of answers: "How old is ${person}?" is shown with the person's name, or with what that question is called."""
+
+import re
+from collections.abc import Callable
+
+from fieldsync.schema.model import Type
+
+REFERENCE = re.compile(r"\$\{([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\}")
+UNKNOWN = "…"
+
+
+def speaks(text: str) -> bool:
+    """Say whether a label speaks of answers."""
+    return "${" in text and REFERENCE.search(text) is not None
+
+
+def filled(text: str, words: Callable[[str], str]) -> str:
+    """Return a label with each field, `field` or of the record that one names `field.field`, in the words that are given for it."""
+    return REFERENCE.sub(lambda found: words(found[1]) or UNKNOWN, text) if "${" in text else text
+
+
+def named(kind: Type, text: str, lang: str) -> str:
+    """Return a label where no record is at hand: each field by what it is called."""
+
+    def words(name: str) -> str:
+        field = kind.fields.get(name.partition(".")[0])
+        label = field.label.get(lang, "") if field is not None else ""
+        return "" if not label or speaks(label) else f"[{label}]"
+
+    return filled(text, words)

@@ -1,0 +1,168 @@
+"""What an XLSForm says to people: carried whole and shown with the answers it speaks of, or listed; nothing made is no success."""
+
+import tomllib
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import forms_out, xlsform
+from fieldsync.schema import expr, load
+from fieldsync.server.publish import publish
+from fieldsync.sync import save
+from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.ui.filling import Filling
+from fieldsync.ui.tables import Tables
+from tests.conftest import Cast
+from tests.directly import sync
+from tests.exchange.test_xlsform import _form, _row
+
+
+def _published(
+    people: Cast, folder: Path, survey: list[Any], choices: list[list[str]] | None = None
+) -> tuple[Node, xlsform.Made]:
+    forms = folder / "forms"
+    for name, text in load.shipped().items():
+        forms_out.put(forms, {name: text})
+    made = xlsform.read(_form(folder, survey, choices, file="visit.xlsx"), beside=load.read_folder(forms))
+    forms_out.put(forms, made.texts)
+    publish(people.hq, forms)
+    sync(people.amal, people.hq)
+    return people.amal, made
+
+
+def test_a_question_names_the_person_it_asks_about(people: Cast, tmp_path: Path) -> None:
+    """`${person}` in labels, hints, choices and sections is shown as the answer; elsewhere as what that question is called."""
+    survey = [
+        _row("text", "Person", "Name", "الاسم"),
+        _row("begin group", "about", "About ${Person}", "عن ${Person}"),
+        _row("integer", "age", "How old is ${Person} in years?", "كم عمر ${Person}؟", **{"hint::Arabic (ar)": "عمر ${Person} بالسنوات"}),
+        _row("select_one who", "who", "Who answers?", "من يجيب؟"),
+        _row("end group"),
+        _row("begin repeat", "child", "Child", "طفل"),
+        _row("text", "called", "Name of a child of ${Person}", "اسم طفل ${Person}"),
+        _row("end repeat"),
+        _row("calculate", "nobody", calculation="pulldata('a', 'b', 'c', 'd')"),
+        _row("text", "more", "And ${nobody}?", "و ${nobody}؟"),
+    ]  # fmt: skip
+    choices = [
+        ["list_name", "name", "label::English (en)", "label::Arabic (ar)"],
+        ["who", "self", "${Person}", "${Person}"],
+    ]
+    amal, made = _published(people, tmp_path, list(survey), choices)
+    assert [tuple(note[1:]) for note in made.notes] == [
+        (10, "nobody", "calculation", "function pulldata"),
+        (11, "more", "label", "unknown nobody"),
+    ]
+    kind = amal.schema.type("visit")
+    filling = Filling(amal, kind, "en")
+    assert filling.label(kind.field("age")) == "How old is … in years?"
+    filling.give(kind.field("person"), "هدى")
+    assert filling.label(kind.field("age")) == "How old is هدى in years?"
+    assert filling.words(kind.field("age").hint["ar"]) == "عمر هدى بالسنوات"
+    assert filling.words(kind.sections["about"]["en"]) == "About هدى"
+    assert [filling.words(one.label["en"]) for one in filling.choices(kind.field("who"))] == ["هدى"]
+    assert Tables("en").label(kind, "age") == "How old is [Name] in years?"
+    assert kind.field("more").label["en"] == "And …?"
+    record = save.add(amal, "visit", filling.changes())
+    child = amal.schema.type("visit_child")
+    inner = Filling(amal, child, "en")
+    inner.give(child.field("visit"), record.hex())
+    assert inner.label(child.field("called")) == "Name of a child of هدى"
+
+
+def test_words_are_carried_whole_or_listed(tmp_path: Path) -> None:
+    """Long texts and what stands between < and > stay; markup goes, and what it showed or was too long is listed."""
+    long = "Read this out. " * 60
+    survey = [
+        _row("integer", "months", "Age <12 months or >5 years?", "العمر <12 شهراً أو >5 سنوات؟"),
+        _row("text", "told", long, "نص"), _row("text", "bold", "A **bold** __word__ of a__b <span style='color:red'>red</span>", "غامق"),
+        _row("text", "map", "See <a href='x.org'>the map</a>", "الخريطة"), _row("text", "huge", "x" * 6_000, "س"),
+    ]  # fmt: skip
+    made = xlsform.read(_form(tmp_path, list(survey)))
+    fields = tomllib.loads(made.texts["form.toml"])["fields"]
+    assert fields["months"]["label"] == {"en": "Age <12 months or >5 years?", "ar": "العمر <12 شهراً أو >5 سنوات؟"}
+    assert fields["told"]["label"]["en"] == long.strip()
+    assert fields["bold"]["label"]["en"] == "A bold word of a__b red"
+    assert [(note.name, note.what, note.why) for note in made.notes] == [
+        ("map", "label", "no_place"),
+        ("huge", "label", "long 5000"),
+    ]
+
+
+def test_an_appearance_that_does_not_fit_is_listed(tmp_path: Path) -> None:
+    """A choice that is to look like lines of text is a choice; a text of several lines is one."""
+    choices = [["list_name", "name", "label"], ["yn", "yes", "Yes"], ["yn", "no", "No"]]
+    survey = [
+        _row("select_one yn", "sure", "Sure?", "متأكد؟", appearance="multiline"), _row("text", "note", "Note", "ملاحظة", appearance="w2 multiline"),
+        _row("time", "at", "At", "في", appearance="multiline"),
+    ]  # fmt: skip
+    made = xlsform.read(_form(tmp_path, list(survey), choices))
+    fields = tomllib.loads(made.texts["form.toml"])["fields"]
+    assert [fields[name]["type"] for name in ("sure", "note", "at")] == ["choice", "note", "text"]
+    assert {(note.name, note.what) for note in made.notes if note.what != "label"} == {
+        ("sure", "appearance"),
+        ("at", "appearance"),
+    }
+
+
+def test_now_is_the_time(people: Cast, tmp_path: Path) -> None:
+    """A time of today is not in the future, one in an hour is; of a date now is today; calculations know the hour."""
+    survey = [
+        _row("dateTime", "seen", "Seen at", "شوهد في", constraint=". <= now()"), _row("date", "born", "Born", "ولد", constraint=". <= now()"),
+        _row("calculate", "hours", calculation="round((now() - ${seen}) * 24)"),
+        _row("calculate", "years", calculation="int((now() - date(${born})) div 365.25)"),
+        _row("calculate", "stamp", calculation="format-date-time(now(), '%H:%M')"),
+        _row("calculate", "same", calculation="if(date(now()) = today(), 'yes', 'no')"),
+    ]  # fmt: skip
+    amal, made = _published(people, tmp_path, list(survey))
+    assert not made.notes
+    kind = amal.schema.type("visit")
+    assert kind.field("born").past
+    assert kind.field("seen").rule == "seen <= now()"
+    now = datetime.fromisoformat(amal.moment())
+    later, before = ((now + timedelta(hours=hours)).isoformat(" ", "minutes") for hours in (1, -2))
+    filling = Filling(amal, kind, "en")
+    with pytest.raises(errors.IllegalValue):
+        filling.give(kind.field("seen"), later)
+    with pytest.raises(errors.IllegalValue):
+        save.add(amal, "visit", Changes(set={"seen": later}))
+    filling.give(kind.field("seen"), before)
+    filling.give(kind.field("born"), "2000-01-01")
+    assert {name: filling.derived()[name] for name in ("hours", "stamp", "same")} == {
+        "hours": 2,
+        "stamp": now.strftime("%H:%M"),
+        "same": "yes",
+    }
+    assert filling.derived()["years"] in (26, 27)
+    save.add(amal, "visit", filling.changes())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("seen - '2026-01-30'", 1.5), ("'2026-02-02' - seen", 1.5), ("seen + 1", "2026-02-01 12:00"), ("seen - seen", 0),
+        ("format_date(seen, '%Y %H:%M')", "2026 12:00"), ("seen <= now()", True), ("now() > seen", True), ("now() - none", None),
+    ],
+)  # fmt: skip
+def test_times_in_rules(text: str, value: object) -> None:
+    """Times are compared with times and days; who does not know the hour takes the end of the day."""
+    assert expr.compile(text).value({"seen": "2026-01-31 12:00"}, "2026-01-31") == value
+
+
+def test_nothing_made_is_no_success(tmp_path: Path) -> None:
+    """A form of which nothing comes through ends with exit code 3, and says why of each question."""
+    path = _form(
+        tmp_path,
+        [_row("calculate", "far", calculation="pulldata('a', 'b', 'c', 'd')"), _row("note", "n", "Read", "اقرأ")],
+    )
+    with pytest.raises(errors.BadFile) as caught:
+        xlsform.read(path)
+    assert caught.value.facts["reason"] == "form_empty"
+    assert [one["name"] for one in caught.value.facts["left"] if one["name"]] == ["far", "n"]  # type: ignore[attr-defined]
+    repeat = [_row("begin repeat", "r", "R", "ر"), _row("note", "n", "Read", "اقرأ"), _row("end repeat")]
+    with pytest.raises(errors.BadFile):
+        xlsform.read(_form(tmp_path, list(repeat), file="repeat.xlsx"))
