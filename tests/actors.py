@@ -1,12 +1,15 @@
 """What the tests' own processes do: serve a headquarters, work and sync on a laptop until somebody kills them, run a command; see warm.py."""
 
+import os
 import random
+import signal
 import sys
 from itertools import count
 from pathlib import Path
 
 import cli
 from fieldsync import errors
+from fieldsync.exchange import export
 from fieldsync.server import run
 from fieldsync.sync import save, transport
 from fieldsync.sync.save import Changes
@@ -52,4 +55,13 @@ def command(*words: str) -> None:
     cli.main()
 
 
-ROLES = {"serve": serve, "work": work, "command": command}
+def export_cut_short(home: str, type: str, out: str) -> None:
+    """Write records to a file, and be killed when five hundred are written."""
+
+    def die(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    export.export(open_node(Path(home)), type, Path(out), progress=die)
+
+
+ROLES = {"serve": serve, "work": work, "command": command, "export_cut_short": export_cut_short}

@@ -5,14 +5,14 @@ decides reviews asks for them. What was deleted, or turned out to be another rec
 """
 
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fieldsync import errors
 from fieldsync.exchange import writers
+from fieldsync.exchange.plain_values import plain
 from fieldsync.exchange.writers import Plan, Table
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
@@ -75,6 +75,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
                 if progress is not None and done % _STEP == 0:
                     progress(done, total, "writing")
                 record = shower.record(row)
+                record["fields"] = {name: plain(value) for name, value in record["fields"].items()}
                 yield codes.put_in(tx, kind, record) if labels else record
 
     tables = [
@@ -83,7 +84,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
     ]
     plan = Plan(tables, wish.lang, labels=labels)
     try:
-        _written(out, lambda draft: write(draft, plan))
+        write(out, plan)
     finally:
         for table in tables:  # one that was not read to its end reads the store still
             table.records.close()
@@ -120,23 +121,6 @@ class _Codes(dict[str, str]):
             self[str(uuid.UUID(bytes=row.state.record))] = row.code or str(uuid.UUID(bytes=row.state.record))
         for one in wanted:
             self.setdefault(one, one)
-
-
-def _written(out: Path, write: Callable[[Path], None]) -> None:
-    """A file is there whole, or not at all."""
-    draft = out.with_name(out.name + ".new")
-    try:
-        draft.unlink(missing_ok=True)
-        write(draft)
-        draft.replace(out)
-    except OSError as fault:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise errors.unwritten(fault, out.name) from fault
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
 
 
 def _ending(out: Path) -> str:

@@ -1,7 +1,6 @@
 """What a file's rows are refused for: the faults found, row by row, and the file beside it that tells them."""
 
 import csv
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -12,13 +11,14 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core import safetext
+from fieldsync.exchange import targets
+from fieldsync.exchange.plain_values import plain
 from fieldsync.exchange.sheets import Row
 
 Facts = dict[str, object]
 Words = Callable[[Mapping[str, object]], str]
 MAX_FAULTS = 10_000
 HEADERS = ("rejected_row", "rejected_field", "rejected_reason")
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 @dataclass
@@ -87,7 +87,7 @@ def rejected(path: Path, headers: Sequence[str], outcome: Outcome, words: Words 
     try:
         _WRITERS[kind](target, heads, list(_lines(told, places, words, outcome.headers())))
         written: str | None = str(target)
-    except OSError:
+    except errors.FieldsyncError:
         written = None  # the error still lists them
     rows = [{"row": number, "field": name, "reason": facts.get("reason")} for number, _, name, facts in told]
     return errors.BadRows(file=path.name, count=len(outcome.bad_rows), rejected=written, rows=rows)
@@ -116,12 +116,11 @@ def _lines(
                 f"{name}: {reason}" if name else reason for (_, _, name, _), reason in zip(faults, reasons, strict=True)
             ]
         cells = [*(row[at] for at in places if at < len(row)), *row[len(places) + len(HEADERS) :]]
-        yield [number, fields, "; ".join(reasons)], cells
+        yield [number, plain(fields), plain("; ".join(reasons))], list(map(plain, cells))
 
 
 def _csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
-    descriptor = os.open(path, _FLAGS, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file:
+    with targets.written(path) as raw, targets.text(raw, "utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow([*HEADERS, *map(safetext.csv_cell, headers)])
         for said, cells in lines:
@@ -134,7 +133,7 @@ def _csv(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], li
 
 
 def _json(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
-    with os.fdopen(os.open(path, _FLAGS, 0o600), "wb") as file:
+    with targets.written(path) as file:
         for said, cells in lines:
             row = {name: cell for name, cell in zip(headers, cells, strict=False) if cell is not None}
             file.write(msgspec.json.encode(dict(zip(HEADERS, said, strict=True)) | row) + b"\n")
@@ -143,7 +142,8 @@ def _json(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], l
 def _workbook(path: Path, headers: Sequence[str], lines: Sequence[tuple[list[Any], list[Any]]]) -> None:
     from fieldsync.exchange import workbook
 
-    workbook.write(path, "rejected", [[*HEADERS, *headers]], ([*said, *cells] for said, cells in lines))
+    with targets.written(path) as file:
+        workbook.write(file, "rejected", [[*HEADERS, *headers]], ([*said, *cells] for said, cells in lines))
 
 
 _WRITERS = {".csv": _csv, ".jsonl": _json, ".xlsx": _workbook}

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fieldsync import errors
 from fieldsync.core import safetext
+from fieldsync.exchange import targets
 from fieldsync.reports.files import NUMBERS, Report
 from fieldsync.reports.labels import label
 from fieldsync.reports.run import OPEN
@@ -67,32 +67,16 @@ def csv_bytes(rows: Sequence[Sequence[Any]]) -> bytes:
 
 def xlsx_bytes(rows: Sequence[Sequence[Any]], title: str, *, rtl: bool) -> bytes:
     """Return rows as a workbook of one sheet; from right to left for Arabic."""
-    import openpyxl
-    from openpyxl.cell import WriteOnlyCell
+    from fieldsync.exchange import workbook
 
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet(title[:31])
-    sheet.sheet_view.rightToLeft = rtl
-    sheet.freeze_panes = "A2"
-    for row in rows:
-        cells = []
-        for value in row:
-            # a control character has no place in XML; and what is text is said to be text, so that = begins no formula
-            cell = WriteOnlyCell(sheet, safetext.show(value) if isinstance(value, str) else value)
-            if isinstance(value, str):
-                cell.data_type = "s"
-            cells.append(cell)
-        sheet.append(cells)
+    # a control character has no place in XML: it is shown as on the screen
+    shown = [[safetext.show(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     file = io.BytesIO()
-    book.save(file)
+    workbook.write(file, title, shown[:1], shown[1:], rtl=rtl)
     return file.getvalue()
 
 
 def write(out: Path, content: bytes) -> None:
     """Write a file whole or not at all, for its owner only. BadFile."""
-    from fieldsync.sync.node import write_file
-
-    try:
-        write_file(out, content)
-    except OSError as fault:
-        raise errors.unwritten(fault, out.name) from fault
+    with targets.written(out) as file:
+        file.write(content)

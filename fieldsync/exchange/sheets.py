@@ -15,6 +15,7 @@ from fieldsync import errors
 
 BATCH = 2_000
 MAX_CELL = 1024 * 1024  # characters
+MAX_HEADER = 500  # and of a header: no label is so long, and looking for one in it takes long
 _SEPARATORS = ",;\t"
 _HEAD = 64 * 1024
 _PIECE = 1024 * 1024
@@ -121,7 +122,7 @@ class _Csv(_File):
             self._next()
         while (row := self._next()) is not None:
             if any(map(str.strip, row)):
-                self.names = [name.strip() for name in row]
+                self.names = [name[:MAX_HEADER].strip() for name in row]
                 break
         else:
             raise self._bad("empty")

@@ -4,31 +4,41 @@ A workbook comes from anybody: what it unpacks to is bounded before anything is 
 """
 
 import datetime as dt
-import os
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from fieldsync import errors
 
 BATCH = 2_000
 MAX_ROWS = 1_048_576  # of a sheet, as Excel has it
 MAX_COLUMNS = 2_000
+MAX_HEADER = 500  # characters, as in other tables
 MAX_PARTS = 5_000
 MAX_UNPACKED = 1024 * 1024 * 1024  # bytes: a sheet is read as a stream
 MAX_TEXTS = 96 * 1024 * 1024  # bytes: what openpyxl keeps in memory
+MAX_FAR = 100  # cells beyond the columns that are read: such a row costs as much as eight of the widest
 MAX_RATIO = 200  # that small a file never unpacks to so much
 _SMALL = 16 * 1024 * 1024
 _OLD = b"\xd0\xcf\x11\xe0"  # .xls, or a workbook behind a password
 _PLAIN = {str, int, type(None), bool}
 _PIECE = 1024 * 1024
 _MERGED = re.compile(rb"""mergeCell\s[^>]{0,100}?ref=["']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})["']""")
+# a cell beyond the columns that are read: AAAA1, or beyond BXX (2,000)
+_FAR = re.compile(rb"""<(?:\w+:)?c\s[^>]{0,200}?\br=["'](?:[A-Z]{4,}|[C-Z][A-Z]{2}|B[YZ][A-Z])\d""")
+_MAX_TEXT = 1024 * 1024  # bytes between two tags: 32,767 characters, each written in the longest way, and much more
 _WHOLE_TAG = 200  # bytes at most
 MAX_MERGED = 100_000
+_SHEET = "xl/worksheets/sheet1.xml"
+MAX_CELL = 32_767  # UTF-16 units in a cell, as Excel has it
+_EXACT = 10**15  # Excel keeps no more digits
+_FIRST_DAY = dt.date(1900, 3, 1)  # Excel has no days before 1900, and a wrong one in its February
+_NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NO_TITLE = re.compile(r"[\\*?:/\[\]\x00-\x1f]")  # what a sheet's name cannot hold
 FAULTS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"})
 
@@ -44,16 +54,38 @@ def check_zip(path: Path) -> None:
             raise errors.BadFile(file=path.name, reason="old_workbook")
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
+            large = _bomb(parts) or any(_large(archive, part) for part in parts)
     except OSError as fault:
         raise errors.BadFile(file=path.name, reason="unreadable") from fault
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError) as fault:
+    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError) as fault:
         raise errors.BadFile(file=path.name, reason="workbook") from fault
+    if large:
+        raise errors.BadFile(file=path.name, reason="workbook_large")
+
+
+def _bomb(parts: Sequence[zipfile.ZipInfo]) -> bool:
     whole = sum(part.file_size for part in parts)
     texts = sum(part.file_size for part in parts if "worksheets/" not in part.filename)
     packed = sum(part.compress_size for part in parts)
     bomb = whole > _SMALL and whole > MAX_RATIO * max(packed, 1)
-    if bomb or whole > MAX_UNPACKED or texts > MAX_TEXTS or len(parts) > MAX_PARTS:
-        raise errors.BadFile(file=path.name, reason="workbook_large")
+    return bomb or whole > MAX_UNPACKED or texts > MAX_TEXTS or len(parts) > MAX_PARTS
+
+
+def _large(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """Say whether a library would make of a part a cell of megabytes, rows of all columns, or entities that grow."""
+    if not part.filename.lower().endswith((".xml", ".rels")):
+        return False
+    left, far = b"", 0
+    with archive.open(part) as file:
+        while piece := file.read(_PIECE):
+            whole = left + piece
+            if b"<!DOCTYPE" in whole or b"<!ENTITY" in whole or any(len(one) > _MAX_TEXT for one in whole.split(b"<")):
+                return True
+            far += len(_FAR.findall(whole)) if "worksheets/" in part.filename else 0
+            if far > MAX_FAR:
+                return True
+            left = whole[max(whole.rfind(b"<"), 0) :]
+    return False
 
 
 class Workbook:
@@ -75,7 +107,7 @@ class Workbook:
         self._sheet, self._total = self._chosen(sheet)
         self._rows = self._values()
         for number, row in self._rows:
-            self.names = ["" if cell is None else str(cell).strip() for cell in row]
+            self.names = ["" if cell is None else str(cell)[:MAX_HEADER].strip() for cell in row]
             self._at = number
             break
         if not any(self.names):
@@ -223,13 +255,25 @@ def _plain(cell: object) -> object:
     return cell if isinstance(cell, str | int | bool) or cell is None else str(cell)
 
 
-def write(path: Path, title: str, heads: Sequence[Row], rows: Iterable[Row], *, rtl: bool = False) -> None:
-    """Write a workbook of one sheet: `heads` stay in sight and can be filtered by. Text is text, whatever it begins with."""
+def write(file: IO[bytes], title: str, heads: Sequence[Row], rows: Iterable[Row], *, rtl: bool = False) -> None:
+    """Write a workbook of one sheet: `heads` stay in sight and can be filtered by. Text is text, whatever it begins with.
+
+    Whatever a record holds has a place in a cell: see `_cell`.
+    """
     from openpyxl import Workbook as New
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
     from openpyxl.styles import Font
+    from openpyxl.worksheet._writer import WorksheetWriter
     from openpyxl.writer.excel import ExcelWriter
+
+    class Direct(ExcelWriter):  # type: ignore[misc]  # untyped
+        """Left to itself it keeps each sheet in a plain file in the system's temporary folder; ours is in the archive already."""
+
+        def write_worksheet(self, sheet: Any) -> None:
+            sheet._drawing = SpreadsheetDrawing()  # noqa: SLF001 - as it does itself
+            sheet._rels = sheet._writer._rels  # noqa: SLF001
+            self.manifest.append(sheet)
 
     book = New(write_only=True)
     sheet = book.create_sheet(_NO_TITLE.sub(" ", title).strip(" '")[:31] or None)
@@ -237,16 +281,16 @@ def write(path: Path, title: str, heads: Sequence[Row], rows: Iterable[Row], *, 
     sheet.freeze_panes = f"A{len(heads) + 1}"
 
     def cell(value: object, font: Font | None = None) -> object:
+        value = _cell(value)
         if isinstance(value, dt.date):
             made = WriteOnlyCell(sheet, value)
             made.number_format = "yyyy-mm-dd"
             return made
         if not isinstance(value, str):
             return value
-        text = ILLEGAL_CHARACTERS_RE.sub("", value)[:32_767]
-        if font is None and not text.startswith(("=", "+", "-", "@", "\t", "\r")):
-            return text
-        made = WriteOnlyCell(sheet, text)
+        if font is None and not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+            return value
+        made = WriteOnlyCell(sheet, value)
         made.data_type = "s"
         made.quotePrefix = font is None  # so it stays when somebody edits the cell
         if font is not None:
@@ -257,18 +301,50 @@ def write(path: Path, title: str, heads: Sequence[Row], rows: Iterable[Row], *, 
     for at, name in enumerate(heads[0] if heads else ()):
         column = sheet.column_dimensions[_letters(at + 1)]
         column.width = min(max(len(str(name)) + 2, 12), 40)
-    for head, font in zip(heads, fonts, strict=True):
-        sheet.append([cell(str(name), font) for name in head])
-    for row in rows:
-        sheet.append([cell(value) for value in row])
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
-        try:
-            ExcelWriter(book, archive).save()
-        except OSError:
-            archive.fp = None  # or it would be ended when it is forgotten, in a file that is closed by then
-            raise
+    archive = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+    try:
+        with archive.open(_SHEET, "w", force_zip64=True) as entry, _Part(entry) as part:
+            sheet._writer = WorksheetWriter(sheet, part)  # noqa: SLF001 - no other way to say where to
+            sheet._writer.write_top()  # noqa: SLF001
+            for head, font in zip(heads, fonts, strict=True):
+                sheet.append([cell(str(name), font) for name in head])
+            for row in rows:
+                sheet.append([cell(value) for value in row])
+            sheet.close()
+        Direct(book, archive).save()
+    except BaseException:
+        archive.fp = None  # or it would be ended when it is forgotten, in a file that is closed by then
+        raise
+
+
+class _Part:
+    """A part of an archive to write to; openpyxl's generators write once more when they are forgotten, which then goes nowhere."""
+
+    def __init__(self, entry: IO[bytes]) -> None:
+        self._entry: IO[bytes] | None = entry
+
+    def write(self, data: bytes) -> int:
+        return len(data) if self._entry is None else self._entry.write(data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._entry = None
+
+
+def _cell(value: object) -> object:
+    """A value as a workbook can hold it: more digits than Excel keeps are text, and what no XML may contain is left out."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return value if -_EXACT < value < _EXACT else str(value)  # and what is no number at all
+    if isinstance(value, dt.date):
+        return value if value >= _FIRST_DAY else value.isoformat()
+    text = _NOT_XML.sub("", str(value))
+    if len(text) > MAX_CELL // 2:  # Excel counts as UTF-16 does
+        text = text.encode("utf-16-le")[: 2 * MAX_CELL].decode("utf-16-le", "ignore")
+    return text
 
 
 def _letters(number: int) -> str:

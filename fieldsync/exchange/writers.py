@@ -2,7 +2,6 @@
 
 import csv
 import datetime as dt
-import os
 import sqlite3
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,7 +14,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core import safetext
-from fieldsync.exchange import hxl
+from fieldsync.exchange import hxl, targets
 from fieldsync.exchange.mapping import OWN_LABELS
 from fieldsync.schema import members
 from fieldsync.schema.model import Field, Type
@@ -27,6 +26,8 @@ SEVERAL = (".db", ".sqlite")  # files that hold several tables
 AS_STORED = (*SEVERAL, ".jsonl")  # for programs: never with words in place of codes
 _ROWS = 1_048_000  # of a sheet
 _BATCH = 1_000
+_ENTRY = {"at", "by", "text"}  # what an entry of a log has
+IN_MEMORY = 50_000  # records of a SQLite file that is made in memory
 _TRUTH = {"en": {True: "yes", False: "no"}, "ar": {True: "نعم", False: "لا"}}
 
 
@@ -79,17 +80,15 @@ class Plan:
     def value(self, field: Field, value: object) -> Any:
         """A value in one cell: a set's members with commas, a log's entries one a line, codes by their labels if wished."""
         if isinstance(value, list):
-            if value and isinstance(value[0], dict):
+            if value and all(isinstance(entry, dict) and entry.keys() >= _ENTRY for entry in value):
                 return "\n".join(f"{entry['at']} {entry['by']}: {entry['text']}" for entry in value)
             comma = "، " if self.labels and self.lang == "ar" else ","
             return members.joined((str(self.value(field, one)) for one in value), comma)
         if isinstance(value, bool) and self.labels:
             return _TRUTH[self.lang][value]
+        if isinstance(value, dict):
+            return msgspec.json.encode(value).decode()
         return field.words(value, self.lang) if self.labels and field.choices and value is not None else value
-
-
-def _private(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 
 
 def _text(value: object) -> str:
@@ -100,9 +99,9 @@ def _text(value: object) -> str:
     return safetext.csv_cell(value) if isinstance(value, str) else str(value)
 
 
-def _csv(path: Path, plan: Plan, *, tags: bool = False) -> None:
+def _csv(out: Path, plan: Plan, *, tags: bool = False) -> None:
     # the mark at the beginning tells spreadsheets that it is UTF-8
-    with open(_private(path), "w", encoding="utf-8-sig", newline="") as file:
+    with targets.written(out) as raw, targets.text(raw, "utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(map(_text, plan.heads()) if plan.labels else plan.names())
         if tags:
@@ -110,27 +109,35 @@ def _csv(path: Path, plan: Plan, *, tags: bool = False) -> None:
         writer.writerows(map(_text, row) for row in plan.rows())
 
 
-def _xlsx(path: Path, plan: Plan, *, tags: bool = False) -> None:
+def _xlsx(out: Path, plan: Plan, *, tags: bool = False) -> None:
     from fieldsync.exchange import workbook
 
     table = plan.tables[0]
     if table.most > _ROWS:
-        raise errors.BadFile(file=path.name.removesuffix(".new"), reason="rows_beyond_sheet", most=_ROWS)
+        raise errors.BadFile(file=out.name, reason="rows_beyond_sheet", most=_ROWS)
     dates = {at + 3 for at, one in enumerate(table.fields) if one.type == "date" and one.kind != "set"}
 
     def rows() -> Iterator[list[Any]]:
         for row in plan.rows():
-            yield [dt.date.fromisoformat(cell) if at in dates and cell else cell for at, cell in enumerate(row)]
+            yield [_day(cell) if at in dates else cell for at, cell in enumerate(row)]
 
     heads = [plan.heads(), plan.names(), *([plan.tags()] if tags else [])]
     title = table.kind.plural.get(plan.lang) or table.kind.name
-    workbook.write(path, title, heads, rows(), rtl=plan.lang == "ar")
+    with targets.written(out) as file:
+        workbook.write(file, title, heads, rows(), rtl=plan.lang == "ar")
 
 
-def _jsonl(path: Path, plan: Plan) -> None:
+def _day(cell: object) -> object:
+    try:
+        return dt.date.fromisoformat(cell) if isinstance(cell, str) else cell
+    except ValueError:
+        return cell
+
+
+def _jsonl(out: Path, plan: Plan) -> None:
     table = plan.tables[0]
     shown = {one.name for one in table.fields}
-    with open(_private(path), "wb") as file:
+    with targets.written(out) as file:
         for record in table.records:
             record["fields"] = {name: value for name, value in record["fields"].items() if name in shown}
             record["conflicts"] = [name for name in record["conflicts"] if name in shown]
@@ -140,14 +147,31 @@ def _jsonl(path: Path, plan: Plan) -> None:
 # --- SQLite -----------------------------------------------------------------------------------------------------------
 
 
-def _sqlite(path: Path, plan: Plan) -> None:
-    """Each type a table; choices, and the members of sets, tables of their own, tied with foreign keys; words to search for."""
+def _sqlite(out: Path, plan: Plan) -> None:
+    """Each type a table; choices, and the members of sets, tables of their own, tied with foreign keys; words to search for.
+
+    It is made in memory; one that is too large for that in a file with a name, as SQLite knows no other.
+    """
+    if sum(table.most for table in plan.tables) <= IN_MEMORY:
+        with targets.written(out) as file:
+            file.write(_database(":memory:", plan))
+    else:
+        with targets.built(out) as draft:
+            _database(str(draft), plan)
+
+
+def _database(path: str, plan: Plan) -> bytes:
+    """Make a database, and return it where it is in memory."""
     sys.modules.setdefault("pysqlite3", sqlite3)  # a plain file: the encrypted driver must not be found for it
     import sqlite_utils
 
-    os.close(_private(path))
     db = sqlite_utils.Database(sqlite3.connect(path))
     try:
+        for pragma in (
+            "journal_mode = OFF",
+            "temp_store = MEMORY",
+        ):  # else there were more plain files, beside it and elsewhere
+            db.execute(f"PRAGMA {pragma}")
         lists: Lists = {}
         present = {table.kind.name for table in plan.tables}
         for table in plan.tables:
@@ -160,6 +184,7 @@ def _sqlite(path: Path, plan: Plan) -> None:
         db.add_foreign_keys([key for table in plan.tables for key in _keys(table, lists, present)])
         for table in plan.tables:
             _fill(db, table, plan)
+        return db.conn.serialize() if path == ":memory:" else b""
     except sqlite3.OperationalError as fault:
         if "full" in str(fault):
             raise errors.DiskFull from fault
@@ -221,11 +246,19 @@ def _fill(db: Any, table: Table, plan: Plan) -> None:
             db.table(f"{table.kind.name}_{one.name}").insert_all(
                 {"record": record["id"], "value": member}
                 for record in batch
-                for member in record["fields"].get(one.name) or ()
+                for member in dict.fromkeys(map(_member, _members(record["fields"].get(one.name))))
             )
     words = [one.name for one in table.fields if one.name in table.kind.search]
     if words:
         db.table(table.kind.name).enable_fts(words)
+
+
+def _members(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _member(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _target(field: Field, lists: Lists, present: set[str]) -> tuple[str, str] | None:

@@ -64,7 +64,8 @@ def test_a_sheet_may_be_called_anything(tmp_path: Path) -> None:
     """A form's label is no sheet's name: what Excel forbids in one is left out, and a formula in a header stays text."""
     for title in ("Boys/Girls [5-17]?", "'", "", "س" * 60):
         path = tmp_path / "out.xlsx"
-        workbook.write(path, title, [["=1+1"]], [["+1"]])
+        with path.open("wb") as file:
+            workbook.write(file, title, [["=1+1"]], [["+1"]])
         sheet = openpyxl.load_workbook(path).active
         assert sheet is not None
         assert (sheet["A1"].data_type, sheet["A2"].data_type) == ("s", "s")

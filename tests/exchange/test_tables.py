@@ -380,7 +380,8 @@ def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) ->
 def test_a_workbook_of_many_rows_needs_little_memory(people: Cast, tmp_path: Path, costs: Any) -> None:
     """Rows are read, judged and saved in batches."""
     table = (["علي", f"شارع {n}", 4] for n in range(2 * workbook.BATCH))
-    workbook.write(tmp_path / "many.xlsx", "x", [["family_name", "address", "size_stated"]], table)
+    with (tmp_path / "many.xlsx").open("wb") as file:
+        workbook.write(file, "x", [["family_name", "address", "size_stated"]], table)
     with costs(seconds=30, megabytes=25):
         told = tabular.import_file(people.amal, tmp_path / "many.xlsx", "household", dry_run=True)
     assert told["added"] == 2 * workbook.BATCH

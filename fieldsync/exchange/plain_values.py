@@ -1,0 +1,28 @@
+"""Stored values as every kind of file can hold them, whatever program wrote them: an export never stops at one of them."""
+
+import math
+
+_LARGEST = 1 << 63  # SQLite's integers, and most programs', are smaller
+
+
+def plain(value: object) -> object:
+    """Return a value made of text, truth, whole numbers of 64 bits, finite ones, lists and dicts with text for keys."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()  # half a character is none
+    if isinstance(value, int):
+        return value if -_LARGEST <= value < _LARGEST else _digits(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, bytes | bytearray):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(plain(key)): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(one) for one in value]
+    return str(value)
+
+
+def _digits(value: int) -> str:
+    return str(value) if value.bit_length() < 4_000 else hex(value)  # Python writes no number of so many digits

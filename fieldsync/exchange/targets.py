@@ -1,0 +1,82 @@
+"""Files for other programs, which are not encrypted: each is there whole or not at all, and no plain byte is anywhere else.
+
+Until it is whole a file has no name, where the system knows such files (Linux), so that a process that is killed leaves nothing behind.
+Elsewhere it is called NAME.new, beside the file that it becomes; the next one of that name takes its place.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from fieldsync import errors
+
+_FILES = Path("/proc/self/fd")  # where a file without a name can be given one
+
+
+@contextmanager
+def written(out: Path) -> Iterator[IO[bytes]]:
+    """Have a file to write to, for its owner only, which becomes `out` when all went well. BadFile, DiskFull."""
+    with _whole(out) as draft:
+        nameless = _nameless(out.parent)
+        with os.fdopen(_named(draft) if nameless is None else nameless, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if nameless is not None:
+                _name(nameless, draft if out.exists() else out)
+
+
+@contextmanager
+def built(out: Path) -> Iterator[Path]:
+    """Have an empty file for a library that writes to files by their names only. BadFile, DiskFull."""
+    with _whole(out) as draft:
+        os.close(_named(draft))
+        yield draft
+
+
+@contextmanager
+def _whole(out: Path) -> Iterator[Path]:
+    """Have a draft take its file's place, or go."""
+    draft = out.with_name(out.name + ".new")
+    try:
+        draft.unlink(missing_ok=True)  # of one that was killed
+        yield draft
+        if draft.exists():
+            draft.replace(out)
+    except BaseException as fault:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if isinstance(fault, OSError):
+            raise errors.unwritten(fault, out.name) from fault
+        raise
+
+
+@contextmanager
+def text(file: IO[bytes], encoding: str = "utf-8") -> Iterator[IO[str]]:
+    """Write text to a file that stays open."""
+    wrapped = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
+    try:
+        yield wrapped
+    finally:
+        wrapped.detach()
+
+
+def _named(draft: Path) -> int:
+    return os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+
+
+def _nameless(folder: Path) -> int | None:
+    flag = getattr(os, "O_TMPFILE", 0)
+    if not flag or not _FILES.is_dir():
+        return None
+    try:
+        return os.open(folder, flag | os.O_RDWR, 0o600)
+    except OSError:  # a USB stick's file system, say; what is really wrong shows when it is opened by name
+        return None
+
+
+def _name(descriptor: int, path: Path) -> None:
+    os.link(_FILES / str(descriptor), path, src_dir_fd=descriptor)  # with a folder given, links are followed

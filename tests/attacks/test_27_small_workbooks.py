@@ -1,0 +1,82 @@
+"""Workbooks of a few kilobytes that would unpack to a cell of megabytes, or to billions of cells: refused at once."""
+
+import time
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import tabular, xlsform
+from tests.conftest import Cast
+
+_ROWS = 60_000
+_HEAD = '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+
+
+def sheet(*rows: str, dimension: str = "") -> str:
+    """Return a sheet's XML."""
+    return f"{_HEAD}{dimension}<sheetData>{''.join(rows)}</sheetData></worksheet>"
+
+
+def cell(text: str, place: str = "A1") -> str:
+    """Return a cell's XML."""
+    return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+HOSTILE = {
+    "a cell of 15 MB": sheet(f'<row r="1">{cell("a" * 15_000_000)}</row>'),
+    "a header of spaces": sheet(f'<row r="1">{cell(" " * 8_000_000 + "x")}</row>'),
+    "every row as wide as can be": sheet(*('<row><c r="XFD1"/></row>' for _ in range(_ROWS))),
+    "a value of 15 MB": sheet(f'<row r="1">{cell("family_name")}</row><row r="2"><c r="A2"><v>{"1" * 15_000_000}</v></c></row>'),
+    "an attribute of 15 MB": sheet(f'<row r="1" spans="{"1" * 15_000_000}">{cell("family_name")}</row>'),
+    "entities": '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>' + sheet()[21:],
+}  # fmt: skip
+DIMENSIONS = '<dimension ref="A1:XFD1048576"/>'
+
+
+def workbook(path: Path, part: str) -> Path:
+    """Write a workbook whose first sheet is this."""
+    openpyxl.Workbook().save(path)
+    with zipfile.ZipFile(path) as before:
+        parts = {name: before.read(name) for name in before.namelist()}
+    parts["xl/worksheets/sheet1.xml"] = part.encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_refused_at_once(people: Cast, tmp_path: Path, name: str) -> None:
+    """Neither an import nor a form is made of one, nothing is changed, and it takes no time."""
+    path = workbook(tmp_path / "small.xlsx", HOSTILE[name])
+    assert path.stat().st_size < 200_000
+    started = time.process_time()
+    with pytest.raises(errors.BadFile):
+        tabular.import_file(people.amal, path, "household")
+    with pytest.raises(errors.BadFile):
+        xlsform.read(path)
+    assert time.process_time() - started < 2
+
+
+def test_a_header_that_is_all_but_refused(people: Cast, tmp_path: Path) -> None:
+    """A header as long as a cell may be, of the signs that are looked through, is one that nobody knows, and cut where it is told."""
+    rows = f'<row r="1">{cell("family_name")}{cell("x" + " *" * 16_000 + "y", "B1")}</row><row r="2">{cell("أحمد", "A2")}</row>'
+    started = time.process_time()
+    with pytest.raises(errors.BadFile) as refused:
+        tabular.import_file(people.amal, workbook(tmp_path / "wide.xlsx", sheet(rows)), "household")
+    assert len(str(refused.value.facts)) < 2_000
+    assert time.process_time() - started < 2
+
+
+def test_a_sheet_that_says_it_is_as_large_as_can_be(people: Cast, tmp_path: Path) -> None:
+    """What it says of its size costs nothing: its two rows are read."""
+    rows = f'<row r="1">{cell("family_name")}</row><row r="2">{cell("أحمد", "A2")}</row><row r="1048576"/>'
+    path = workbook(tmp_path / "sparse.xlsx", sheet(rows, dimension=DIMENSIONS))
+    started = time.process_time()
+    assert tabular.import_file(people.amal, path, "household")["added"] == 1
+    with pytest.raises(errors.BadFile):
+        xlsform.read(path)
+    assert time.process_time() - started < 8

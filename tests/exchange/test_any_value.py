@@ -1,0 +1,122 @@
+"""Exports hold whatever a record holds, whichever program wrote it: none stops at a value, and every file can be read."""
+
+import csv
+import json
+import sqlite3
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from fieldsync.exchange import export, rejects, workbook, writers
+from fieldsync.exchange.plain_values import plain
+from fieldsync.schema import load
+from fieldsync.sync import save
+from fieldsync.sync.save import Changes
+from tests.cast import rows
+from tests.conftest import Cast
+
+HOUSEHOLD = load.load_texts(load.shipped()).type("household")
+FIELDS = [
+    HOUSEHOLD.field(name) for name in ("family_name", "address", "size_stated", "groups", "registered_on") if name in HOUSEHOLD.fields
+]  # fmt: skip
+ODD = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(st.characters(), max_size=5), st.binary(max_size=4),
+        st.sampled_from(["=1+1", "+1", "@x", "\ud800", "\0\x07\x1b[31m", "\ufffe", "_x0041_", "a" * 40_000, "😀" * 20_000, "2026-13-45",
+                         "1850-01-01", float("nan"), float("-inf"), "\r\n\t"]),
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def plan(values: list[dict[str, Any]], *, labels: bool) -> writers.Plan:
+    """Return a plan of records with these values."""
+
+    def records() -> Generator[dict[str, Any]]:
+        for n, fields in enumerate(values):
+            kept = {name: plain(value) for name, value in fields.items()}
+            yield {"id": f"{n}", "code": f"c{n}", "unit": "LAT/JBL", "fields": kept, "conflicts": [], "updated": None}
+
+    table = writers.Table(HOUSEHOLD, FIELDS, records(), len(values))
+    return writers.Plan([table], "ar" if labels else "en", labels=labels)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.fixed_dictionaries({one.name: ODD for one in FIELDS}), min_size=1, max_size=3), st.booleans())
+@example([dict.fromkeys((one.name for one in FIELDS), 2**63)], False)
+@example([{one.name: ["a", "a", {"b": 1}] for one in FIELDS}], True)
+def test_no_value_stops_a_file(values: list[dict[str, Any]], labels: bool) -> None:
+    """In each kind of file as many records stand as there are, and what reads such files reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for ending in (".csv", ".xlsx", ".jsonl", ".sqlite", ".hxl.csv", ".hxl.xlsx"):
+            out = Path(folder, f"out{ending}")
+            writers.WRITERS[ending](out, plan(values, labels=labels))
+            heads = 2 if ending in {".hxl.csv", ".xlsx"} else 3 if ending == ".hxl.xlsx" else 1
+            match ending:
+                case ".csv" | ".hxl.csv":
+                    with out.open(encoding="utf-8-sig", newline="") as file:
+                        assert len(list(csv.reader(file))) == len(values) + heads
+                case ".xlsx" | ".hxl.xlsx":
+                    sheet = openpyxl.load_workbook(out).active
+                    assert sheet is not None
+                    assert sheet.max_row == len(values) + heads
+                    assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
+                case ".jsonl":
+                    assert len([json.loads(line) for line in out.read_text("utf-8").splitlines()]) == len(values)
+                case _:
+                    db = sqlite3.connect(out)
+                    assert db.execute("SELECT count(*) FROM household").fetchone() == (len(values),)
+                    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+                    db.close()
+
+
+@pytest.mark.parametrize("kind", [".csv", ".xlsx", ".jsonl"])
+def test_no_cell_stops_the_file_of_bad_rows(tmp_path: Path, kind: str) -> None:
+    """What another file's rows held is told with the rows, whatever it was."""
+    outcome = rejects.Outcome()
+    for n, odd in enumerate(["\ud800", "\0", 2**80, float("nan"), "=1", "x" * 50_000, None, True]):
+        outcome.fault(n, [odd], "family_name", {"reason": "not_text"})
+    told = rejects.rejected(tmp_path / f"in{kind}", ["family_name"], outcome, None)
+    assert told.facts["rejected"] is not None
+    assert Path(str(told.facts["rejected"])).stat().st_size
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "jsonl", "sqlite", "hxl.xlsx"])
+def test_values_that_another_program_stored(
+    people: Cast, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store with a number of 64 bits and more, a dict, control characters and a text for a number is exported, in memory or not."""
+    amal = people.amal
+    for odd in (2**64 - 1, {"a": [1]}, "\x1b]52;c;\x07", [1, "b"], -1.5):
+        record = save.add(amal, "household", Changes(set={"family_name": "أحمد"}))
+        with amal.store.write() as tx:
+            row = tx.rows([record])[record]
+            for name in ("address", "size_stated", "groups", "registered_on"):
+                row.doc[name] = odd
+            tx.save({record: (row, None)})
+    for most in (50_000, 1):
+        monkeypatch.setattr(writers, "IN_MEMORY", most)
+        out = tmp_path / f"out{most}.{ending}"
+        assert export.export(amal, "household", out)["records"] == len(rows(amal)) == 5
+        assert out.stat().st_mode & 0o777 == 0o600
+        assert [one.name for one in tmp_path.iterdir() if one.suffix == ".new"] == []
+
+
+def test_a_long_number_keeps_its_digits(tmp_path: Path) -> None:
+    """Excel keeps fifteen: what has more is text there, and days before 1900, which Excel does not have, are text, too."""
+    import datetime as dt
+
+    out = tmp_path / "out.xlsx"
+    with out.open("wb") as file:
+        workbook.write(file, "x", [["a", "b", "c"]], [[123456789012345678, 42, dt.date(1850, 1, 1)]])
+    sheet = openpyxl.load_workbook(out).active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[2]] == ["123456789012345678", 42, "1850-01-01"]
+    assert str(plain(10**5_000)).startswith("0x")
