@@ -1,0 +1,91 @@
+"""The people and servers of the histories, founded once for each process and copied for each history."""
+
+import atexit
+import functools
+import hashlib
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+from fieldsync.crypto import keys
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.server import office
+from fieldsync.sync import node as nodes
+from fieldsync.sync import save
+from fieldsync.sync.save import Changes, New
+from tests.cast import fill, join_directly, open_node
+from tests.model import line
+from tests.model.forms import Book
+from tests.model.oracle.fields import SHELTER
+from tests.tree import enrol_branch
+
+BEGIN = 1_793_607_300_000  # milliseconds since 1970: when every history begins
+HQ, JBL, QRD, PARTNER_UNIT = "LAT", "LAT/JBL", "LAT/QRD", "LAT/ALBIR"
+BRANCHES = {"jbl": JBL, "qrd": QRD}
+SERVERS = ("hq", *BRANCHES)
+PEOPLE = {  # laptop: where it was enrolled, the role, the units
+    "amal": ("jbl", "caseworker", (JBL,)),
+    "basim": ("jbl", "caseworker", (JBL,)),
+    "nadia": ("jbl", "supervisor", (JBL,)),
+    "samar": ("qrd", "caseworker", (QRD,)),
+    "dima": ("hq", "supervisor", (HQ,)),
+    "omar": ("hq", "caseworker", (JBL, QRD)),
+    "huda": ("hq", "partner", (PARTNER_UNIT,)),
+}
+
+FIRST = {"shelter 1": JBL, "shelter 2": QRD, "shelter 3": JBL}  # what everybody in whose units it is has from the beginning
+
+
+def record_id(seed: object, label: str, now: int) -> bytes:
+    """Return the id of the record that a script calls so: of its time, and the same in each run."""
+    digest = hashlib.sha256(f"{seed} {label}".encode()).digest()
+    return now.to_bytes(6, "big") + b"\x70" + digest[:1] + b"\x80" + digest[1:8]
+
+
+@contextmanager
+def seeded(chance: random.Random) -> Iterator[None]:
+    """Have the program draw its keys and tokens from a history's own chance, so that one seed is one history."""
+    source = SimpleNamespace(token_bytes=chance.randbytes)
+    generate = classmethod(lambda cls: cls.from_bytes(chance.randbytes(32)))
+    with mock.patch.object(keys, "secrets", source), mock.patch.object(DeviceKey, "generate", generate):
+        yield
+
+
+@functools.cache
+def template() -> Path:
+    """Return a folder with all nodes, never opened again: to be copied."""
+    home = Path(tempfile.mkdtemp(prefix="fieldsync-model-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    texts = Book().texts()
+    with seeded(random.Random("template")), mock.patch.object(nodes, "wall_clock", lambda: BEGIN):
+        office.init(home / "hq", fill, org="Office", unit=HQ, address="https://127.0.0.1:9", texts=texts)
+        for name, unit in BRANCHES.items():
+            office.init(home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=texts)
+            above, branch = open_node(home / "hq", lambda: BEGIN), open_node(home / name, lambda: BEGIN)
+            enrol_branch(above, branch, unit)
+            above.close()
+            branch.close()
+        for name, (server, role, units) in PEOPLE.items():
+            node = open_node(home / server, lambda: BEGIN)
+            join_directly(node, home / name, name, role, units)
+            node.close()
+        _begin(home)
+    return home
+
+
+def _begin(home: Path) -> None:
+    """Have Dima register the first shelters, and everybody sync until they have them."""
+    opened = {name: open_node(home / name, lambda: BEGIN) for name in (*SERVERS, *PEOPLE)}
+    for label, unit in FIRST.items():
+        new = New(SHELTER, Changes(set={"name": "x", "place": "y"}), record_id("first", label, BEGIN))
+        save.add_all(opened["dima"], [new], unit=unit)
+    for _ in range(2):
+        for name in ("dima", *BRANCHES, *PEOPLE):
+            line.sync(opened[name], opened["hq" if name in BRANCHES else PEOPLE[name][0]])
+    for node in opened.values():
+        node.close()

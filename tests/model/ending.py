@@ -1,0 +1,86 @@
+"""The end of a history: everybody syncs in rounds until nothing changes; a bounded number of them, or something is sent for ever."""
+
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.sync import relay
+from tests.cast import rows
+from tests.model import cast
+from tests.model.world import HOUR, Broken, World
+
+MOST_ROUNDS = 14
+
+
+def settle(world: World) -> None:
+    """Let everybody sync until a whole round brings nothing new to anyone."""
+    last: Any = None
+    for _ in range(MOST_ROUNDS):
+        world.now += HOUR
+        moved = _round(world)
+        state = _state(world)
+        if not moved and state == last:
+            break
+        last = state
+    else:
+        raise Broken("liveness", f"after {MOST_ROUNDS} rounds still: {', '.join(moved) or 'registers change'}")
+    if "behind" not in world.skip:
+        _nothing_left(world)
+
+
+def _round(world: World) -> list[str]:
+    moved = []
+    for name in [*world.laptops, *cast.BRANCHES]:
+        server = "hq" if name in cast.BRANCHES else world.server_of[name]
+        world.step += 1
+        world.now += 1_000
+        try:
+            tally = world.sync(name, server)
+        except (errors.Revoked, errors.UnknownDevice) as fault:
+            if name in cast.BRANCHES:
+                raise Broken("errors", f"the branch {name} is refused: {fault.code}") from fault
+            continue
+        except errors.FieldsyncError as fault:
+            raise Broken("errors", f"{name} syncs with {server}: {type(fault).__name__} {fault.facts}") from fault
+        except Exception as fault:
+            raise Broken("errors", f"{name} syncs with {server}: {fault!r}") from fault
+        told = {
+            "commits up": tally.commits,
+            "states down": tally.states,
+            "refused": tally.refused,
+            "healed": tally.healed,
+            "units that differ": len(tally.differing),
+        }
+        moved += [f"{name}: {count} {what}" for what, count in told.items() if count]
+    return moved
+
+
+def _state(world: World) -> Any:
+    return {
+        name: {record: (row.doc, sorted(row.conflicts), row.arrivals) for record, row in rows(node).items()}
+        for name, node in world.nodes.items()
+    }
+
+
+def _nothing_left(world: World) -> None:
+    """No branch believes for good that the server above lacks something, since then it never compares digests again."""
+    for name in cast.BRANCHES:
+        node = world.nodes[name]
+        with node.store.read() as tx:
+            if relay.behind(tx, world.nodes["hq"].device):
+                left = [world.name_of(d.id) for d in tx.devices() if d.head > tx.acknowledged(world.nodes["hq"].device, d.id)]
+                raise Broken("behind", f"{name} still believes that headquarters lacks commits of {', '.join(left)}")
+    for name in world.laptops:
+        if locked(world, name):
+            continue
+        node = world.nodes[name]
+        with node.store.read() as tx:
+            me, server = tx.device(node.device), world.nodes[world.server_of[name]].device
+            if me is not None and me.head > tx.acknowledged(server, node.device):
+                raise Broken("behind", f"{name} has commits that {world.server_of[name]} has not acknowledged")
+
+
+def locked(world: World, name: str) -> bool:
+    """Say whether a laptop's server lets it sync no more, or does not know it."""
+    with world.nodes[world.server_of[name]].store.read() as tx:
+        device = tx.device(world.nodes[name].device)
+    return device is None or device.key is None or device.state == "revoked"

@@ -1,0 +1,74 @@
+"""One history: made up step by step from a seed, or played from a script; and what it broke, if anything."""
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tests.model import cast, checks, ending, endings, offices, people
+from tests.model.operations import OPERATIONS, Step, perform
+from tests.model.world import Broken, World
+
+__all__ = ["Failure", "invent", "offices", "people", "play"]
+
+
+class Failure(NamedTuple):
+    """A history that broke a promise."""
+
+    seed: object
+    steps: tuple[Step, ...]
+    check: str
+    what: str
+
+
+def invent(
+    seed: int, length: int, skip: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
+) -> Failure | None:
+    """Make up a history of so many steps and live it; return how it failed. One seed is one history.
+
+    `skip` names checks that are not made, `without` operations that do not happen.
+    """
+    chance = random.Random(seed)
+    weights = {
+        name: one.weight * chance.choice((0, 0.5, 1, 1, 3)) if one.weight < 3 else one.weight
+        for name, one in sorted(OPERATIONS.items())
+        if name not in without
+    }  # each history has some kinds of trouble often, and others never
+    steps: list[Step] = []
+    active = chance.sample(sorted(cast.PEOPLE), chance.choice((2, 3, 3, 4, 4, 5, 7)))
+    focus = chance.choice(sorted(cast.FIRST))
+
+    def following(world: World) -> Step | None:
+        if not steps:
+            world.active[:], world.focus = active, focus
+        while len(steps) < length:
+            (name,) = chance.choices(list(weights), list(weights.values()))
+            arguments = OPERATIONS[name].choose(world, chance)
+            if arguments is not None:
+                steps.append(Step(name, arguments))
+                return steps[-1]
+        return None
+
+    return _live(seed, following, steps, skip)
+
+
+def play(seed: object, script: Sequence[Step], skip: frozenset[str] = frozenset()) -> Failure | None:
+    """Live a history from its script; return how it failed."""
+    left = list(script)
+    return _live(seed, lambda _world: left.pop(0) if left else None, script, skip)
+
+
+def _live(seed: object, following, steps: Sequence[Step], skip: frozenset[str]) -> Failure | None:  # type: ignore[no-untyped-def]
+    world = World(seed)
+    world.skip = skip
+    try:
+        while (step := following(world)) is not None:
+            held = checks.held(world)
+            perform(world, step)
+            checks.after_step(world, held)
+        ending.settle(world)
+        endings.at_the_end(world)
+    except Broken as broken:
+        return Failure(seed, tuple(steps), broken.check, broken.what)
+    finally:
+        world.close()
+    return None

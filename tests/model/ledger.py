@@ -1,0 +1,108 @@
+"""What the driver notes of a history: every commit that was ever saved, by whom knowing what, and where it has got to."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fieldsync.core.state import registers
+from fieldsync.store.contract import Row
+from fieldsync.sync.node import Node
+from tests.model.oracle.commits import Commit, Dot, field_of, read, writes
+
+Identity = tuple[str, int, bytes]
+
+
+class Before(NamedTuple):
+    """A record on a node just before a save: the heads of each register, and all writes that are included in it."""
+
+    heads: dict[str, set[Dot]]
+    included: set[tuple[Identity, str]]
+    """Saves and the fields of which the node has what they wrote."""
+    clear: bool = True
+    """Whether each name of a head is one commit's alone; a copied device may have given one twice."""
+
+
+@dataclass
+class Fact:
+    """What is known of one save."""
+
+    node: str
+    step: int
+    kind: str  # edit, decision, tampered, made
+    skew: int
+    grants: tuple[tuple[str, str], ...] = ()
+    before: Before | None = None
+    first_taken: tuple[str, int] | None = None  # by which server, in which step
+    delivered_with: int | None = None  # how far the clock was off when it was taken
+    locked: bool = False  # whether the server that took it first knew that the device was revoked
+
+
+@dataclass
+class Ledger:
+    """All commits of a history."""
+
+    commits: dict[bytes, Commit] = field(default_factory=dict)  # by hash
+    by_record: dict[bytes, list[Commit]] = field(default_factory=lambda: defaultdict(list))
+    by_dot: dict[Dot, list[Commit]] = field(default_factory=lambda: defaultdict(list))
+    facts: dict[Identity, Fact] = field(default_factory=dict)
+    holders: dict[Identity, set[str]] = field(default_factory=lambda: defaultdict(set))
+    saved: dict[Identity, Commit] = field(default_factory=dict)  # as it was saved first
+    _read: dict[str, dict[bytes, int]] = field(default_factory=lambda: defaultdict(dict))
+
+    def scan(self, name: str, node: Node) -> list[Commit]:
+        """Read what is new in a node's log, and return what its own device wrote of it."""
+        own: list[Commit] = []
+        done = self._read[name]
+        with node.store.read() as tx:
+            for device in tx.devices():
+                before = done.get(device.id, 0)
+                if device.head <= before:
+                    continue
+                for logged in tx.commits(device.id, before):
+                    if logged.body is None:
+                        continue
+                    one = self.commits.get(logged.hash) or self._add(read(logged.body))
+                    self.holders[one.identity].add(name)
+                    if device.id == node.device:
+                        own.append(one)
+                done[device.id] = device.head
+        return own
+
+    def _add(self, commit: Commit) -> Commit:
+        self.commits[commit.hash] = commit
+        self.by_record[commit.record].append(commit)
+        self.by_dot[commit.dot].append(commit)
+        self.saved.setdefault(commit.identity, commit)
+        return commit
+
+    def forget(self, name: str) -> None:
+        """Note that a node's store is gone, or another one now."""
+        self._read.pop(name, None)
+        for held in self.holders.values():
+            held.discard(name)
+
+    def before(self, row: Row | None) -> Before:
+        """Return what a node has of a record."""
+        if row is None:
+            return Before({}, set())
+        everything = registers(row.state)
+        heads = {name: {head.dot for head in register.heads} for name, register in everything.items()}
+        included: set[tuple[Identity, str]] = set()
+        for commit in self.by_record.get(row.state.record, ()):
+            for name in writes(commit):
+                register = everything.get(name)
+                if register is None:
+                    continue
+                if commit.dot in heads[name] or commit.seq <= register.seen.get(commit.device, 0):
+                    included.add((commit.identity, field_of(name)))
+        clear = all(len(self.by_dot[dot]) == 1 for dots in heads.values() for dot in dots)
+        return Before(heads, included, clear)
+
+    def named(self, dots: Iterable[Dot]) -> list[Commit]:
+        """Return the commits of these names."""
+        return [one for dot in dots for one in self.by_dot.get(dot, ())]
+
+    def living(self) -> Mapping[Identity, set[str]]:
+        """Return the saves that some node holds."""
+        return {identity: held for identity, held in self.holders.items() if held}

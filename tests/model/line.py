@@ -1,0 +1,33 @@
+"""Syncs without sockets, with what a server checks before it answers: is this device known here, and not locked out?"""
+
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+from fieldsync import errors
+from fieldsync.sync import renew
+from fieldsync.sync.node import Node
+from fieldsync.sync.session import Tally
+from tests import directly
+
+
+class Admitted(directly.Direct):
+    """A talk that is admitted as `server/app.py` admits a request."""
+
+    def request(self, path: str, *arguments: Any, **more: Any) -> Iterator[Any]:
+        """Pass a request on, if whoever asks may ask."""
+        with self.hq.store.read() as tx:
+            device = tx.device(self.node.device)
+        if device is None or device.key is None:
+            raise errors.UnknownDevice
+        if device.state == "forked" and path != renew.PATH:
+            raise errors.Forked(device=device.id.hex(), seq=device.head)
+        if device.state not in ("enrolled", "forked"):
+            raise errors.Revoked
+        return super().request(path, *arguments, **more)
+
+
+def sync(node: Node, server: Node, cut: int | None = None) -> Tally:
+    """Sync once; raises what a real sync raises."""
+    with mock.patch.object(directly, "Direct", Admitted):
+        return directly.sync(node, server, cut)

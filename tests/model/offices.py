@@ -1,0 +1,217 @@
+"""What happens between nodes and to them: syncs, bundles, cut lines, restores, clones, grants, revocations, forms, clocks."""
+
+import random
+import shutil
+
+from fieldsync.server import office
+from fieldsync.server.publish import publish as publish_forms
+from fieldsync.sync import sticks
+from tests.model import cast
+from tests.model.operations import Arguments, operation
+from tests.model.people import somebody
+from tests.model.world import HOUR, MINUTE, Broken, World
+
+
+def laptop(world: World, chance: random.Random) -> str:
+    """Return any laptop."""
+    return chance.choice(world.active)
+
+
+def servers_of(world: World, who: str) -> list[str]:
+    """Return the servers that a laptop knows."""
+    with world.nodes[who].store.read() as tx:
+        known = {server.id for server in tx.servers()}
+    return [name for name in cast.SERVERS if world.nodes[name].device in known]
+
+
+def _choose_sync(world: World, chance: random.Random) -> Arguments | None:
+    who = laptop(world, chance)
+    known = servers_of(world, who)
+    home = world.server_of[who]
+    server = home if chance.random() < 0.75 or not known else chance.choice(known)
+    return {"who": who, "server": server, "cut": chance.randrange(1, 7) if chance.random() < 0.12 else None}
+
+
+@operation(14, "sync", "{who} syncs with {server} (cut after {cut} frames)", _choose_sync)
+def sync(world: World, who: str, server: str, cut: int | None) -> None:
+    """A laptop syncs, perhaps over a line that is cut."""
+    if server in servers_of(world, who):
+        world.sync(who, server, cut)
+
+
+def _choose_night(world: World, chance: random.Random) -> Arguments | None:
+    return {"branch": chance.choice(sorted(cast.BRANCHES)), "cut": chance.randrange(1, 9) if chance.random() < 0.12 else None}
+
+
+@operation(7, "sync", "the night: {branch} syncs with headquarters (cut after {cut} frames)", _choose_night)
+def night(world: World, branch: str, cut: int | None) -> None:
+    """A branch syncs with headquarters."""
+    world.sync(branch, "hq", cut)
+
+
+@operation(2, "save", "{hours} hours pass", lambda _world, chance: {"hours": chance.choice((1, 5, 30))})
+def wait(world: World, hours: int) -> None:
+    """Time passes."""
+    world.now += hours * HOUR
+
+
+# --- bundles ----------------------------------------------------------------------------------------------------------
+
+
+def _choose_pack(world: World, chance: random.Random) -> Arguments | None:
+    who = chance.choice([*world.active, *cast.BRANCHES])
+    return {"who": who, "bundle": f"bundle {len(world.bundles) + 1}"}
+
+
+@operation(2.5, "bundle", "{who} packs {bundle}", _choose_pack)
+def pack(world: World, who: str, bundle: str) -> None:
+    """A bundle for the servers above is packed."""
+    file = world.home / f"{bundle}.age"
+    sticks.pack(world.nodes[who], file)
+    world.bundles[bundle] = file, who, "servers"
+
+
+def _choose_reply(world: World, chance: random.Random) -> Arguments | None:
+    who = chance.choice([*world.active, *cast.BRANCHES])
+    server = "hq" if who in cast.BRANCHES else world.server_of[who]
+    return {"server": server, "who": who, "bundle": f"bundle {len(world.bundles) + 1}"}
+
+
+@operation(2, "bundle", "{server} packs {bundle} for {who}", _choose_reply)
+def reply(world: World, server: str, who: str, bundle: str) -> None:
+    """A server packs its answer for a laptop or branch."""
+    with world.nodes[server].store.read() as tx:
+        device = tx.device(world.nodes[who].device)
+    if device is not None and device.key is not None:
+        file = world.home / f"{bundle}.age"
+        sticks.reply(world.nodes[server], file, device)
+        world.bundles[bundle] = file, server, who
+
+
+def _choose_unpack(world: World, chance: random.Random) -> Arguments | None:
+    if not world.bundles:
+        return None
+    bundle = chance.choice(sorted(world.bundles)[-4:])
+    _, who, target = world.bundles[bundle]
+    if target == "servers":
+        home = world.server_of.get(who, "hq")
+        target = home if chance.random() < 0.75 else "hq"
+    return {"who": target, "bundle": bundle}
+
+
+@operation(5, "bundle", "{who} unpacks {bundle}", _choose_unpack)
+def unpack(world: World, who: str, bundle: str) -> None:
+    """A bundle arrives: late, again, before those that were packed earlier."""
+    if bundle not in world.bundles or who not in world.nodes:
+        return
+    file, sender, _ = world.bundles[bundle]
+    locked = world.revoked_at(who) if who in cast.SERVERS else set()
+    try:
+        sticks.unpack(world.nodes[who], file)
+    finally:
+        if who in cast.SERVERS:
+            world.taken(who, sender, locked)
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def _choose_image(world: World, chance: random.Random) -> Arguments | None:
+    who = chance.choice([*world.active, *world.active, *cast.SERVERS])
+    return {"who": who, "image": f"image {len(world.images) + 1}"} if len(world.images) < 4 else None
+
+
+@operation(0.8, "save", "an image is taken of {who}'s disk: {image}", _choose_image)
+def image(world: World, who: str, image: str) -> None:
+    """A copy of a store's files, the computer switched off."""
+    world.nodes[who].close()
+    folder = world.home / image
+    shutil.copytree(world.folders[who], folder)
+    world.open(who, world.folders[who])
+    world.images[image] = folder, who, world.book.copy()
+
+
+def _choose_copy(world: World, chance: random.Random) -> Arguments | None:
+    return {"image": chance.choice(sorted(world.images))} if world.images else None
+
+
+@operation(0.8, "save", "{image} is put back in its place", _choose_copy)
+def put_back(world: World, image: str) -> None:
+    """A computer is put back to what it was."""
+    if image not in world.images:
+        return
+    folder, who, book = world.images[image]
+    fresh = world.home / f"{image} put back {world.step}"
+    shutil.copytree(folder, fresh)
+    world.replace(who, fresh)
+    world.copied.add(who)
+    if who == "hq":
+        world.book = book.copy()
+
+
+@operation(0.6, "save", "{image} is put into another computer", _choose_copy)
+def clone(world: World, image: str) -> None:
+    """One disk in two computers."""
+    if image not in world.images:
+        return
+    folder, who, _ = world.images[image]
+    name = f"{who}'s clone"
+    if who in cast.SERVERS or name in world.nodes or who.endswith("clone"):
+        return
+    fresh = world.home / name
+    shutil.copytree(folder, fresh)
+    world.server_of[name] = world.server_of[who]
+    world.replace(name, fresh)
+    world.copied |= {who, name}
+    world.active.append(name)
+
+
+# --- headquarters -----------------------------------------------------------------------------------------------------
+
+_GRANTS = {
+    "amal": (("caseworker", [cast.QRD]), ("caseworker", [cast.JBL]), ("caseworker", [cast.JBL, cast.QRD])),
+    "basim": (("supervisor", [cast.JBL]), ("caseworker", [cast.JBL]), ("auditor", [cast.JBL])),
+    "omar": (("caseworker", [cast.JBL]), ("caseworker", [cast.QRD]), ("caseworker", [cast.JBL, cast.QRD])),
+}
+
+
+def _choose_grant(_world: World, chance: random.Random) -> Arguments | None:
+    who = chance.choice(sorted(_GRANTS))
+    role, units = chance.choice(_GRANTS[who])
+    return {"who": who, "role": role, "units": units}
+
+
+@operation(0.8, "office", "headquarters makes {who} {role} of {units}", _choose_grant)
+def grant(world: World, who: str, role: str, units: list[str]) -> None:
+    """What a device may do is changed at headquarters."""
+    office.grant(world.nodes["hq"], world.nodes[who].device.hex(), role, units)
+
+
+@operation(0.4, "office", "headquarters revokes {who}", lambda world, chance: {"who": somebody(world, chance)})
+def revoke(world: World, who: str) -> None:
+    """A laptop was lost: it is locked out."""
+    office.revoke(world.nodes["hq"], world.nodes[who].device.hex())
+    world.revoked.add(who)
+
+
+@operation(0.5, "office", "headquarters publishes forms: {change}", lambda _w, c: {"change": c.choice(("add", "rename"))})
+def publish(world: World, change: str) -> None:
+    """A new version of the forms."""
+    book = world.book.copy()
+    getattr(book, change)()
+    told = publish_forms(world.nodes["hq"], book.write(world.home / f"forms {world.step}"))
+    if not told["published"]:
+        raise Broken("errors", "forms that differ were not published")
+    world.book = book
+
+
+def _choose_clock(world: World, chance: random.Random) -> Arguments | None:
+    return {"who": laptop(world, chance), "minutes": chance.choice((0, -40, 90, 5_000_000))}
+
+
+@operation(0.5, "save", "{who}'s clock is {minutes} minutes ahead from now on", _choose_clock)
+def skew(world: World, who: str, minutes: int) -> None:
+    """A clock is set wrong, or right again."""
+    world.skews[who] = minutes * MINUTE
+    if minutes:
+        world.skewed.add(who)

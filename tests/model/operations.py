@@ -1,0 +1,79 @@
+"""What may happen in a history: a registry of operations, each with how to choose its arguments, how to do it, and how to tell it."""
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from fieldsync import errors
+from tests.model.world import FORGIVEN, Broken, World
+
+Arguments = dict[str, Any]
+
+
+class Step(NamedTuple):
+    """One line of a script: what is done, with which arguments (JSON values; records and files by the script's own names)."""
+
+    operation: str
+    arguments: Arguments
+
+    def json(self) -> list[Any]:
+        """Return it as a JSON value."""
+        return [self.operation, self.arguments]
+
+
+class Operation(NamedTuple):
+    """How to choose, do and tell one kind of step."""
+
+    name: str
+    weight: float
+    forgiven: str
+    tell: str
+    choose: Callable[[World, random.Random], Arguments | None]
+    run: Callable[..., None]
+
+
+OPERATIONS: dict[str, Operation] = {}
+
+
+def operation(
+    weight: float, forgiven: str, tell: str, choose: Callable[[World, random.Random], Arguments | None]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function `run(world, **arguments)` as an operation of its name.
+
+    `choose(world, chance)` returns its arguments, or None where it makes no sense now; `forgiven` is the kind of documented
+    errors that it may raise (world.FORGIVEN); `tell` is its sentence in a story, with the arguments in braces.
+    """
+
+    def register(run: Callable[..., None]) -> Callable[..., None]:
+        OPERATIONS[run.__name__] = Operation(run.__name__, weight, forgiven, tell, choose, run)
+        return run
+
+    return register
+
+
+def perform(world: World, step: Step) -> str | None:
+    """Do one step; return the code of a documented error that it raised. Broken where it raised anything else."""
+    one = OPERATIONS[step.operation]
+    world.step += 1
+    world.now += 2_000
+    try:
+        one.run(world, **step.arguments)
+    except FORGIVEN[one.forgiven] as fault:
+        return fault.code
+    except errors.FieldsyncError as fault:
+        raise Broken("errors", f"{tell(step)} raised {type(fault).__name__} {fault.facts}") from fault
+    except Broken:
+        raise
+    except Exception as fault:
+        raise Broken("errors", f"{tell(step)} raised {fault!r}") from fault
+    finally:
+        for name in world.nodes:
+            world.scan(name)
+    return None
+
+
+def tell(step: Step) -> str:
+    """Return a step as a sentence."""
+    told = {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in step.arguments.items()}
+    return OPERATIONS[step.operation].tell.format(**told)

@@ -1,0 +1,211 @@
+"""Records: where each one lives, which are listed, and what of them a person must look at."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from tests.model.oracle import fields
+from tests.model.oracle.commits import Commit, Dot, Value, Write, field_of
+from tests.model.oracle.registers import Registers, heads, reopened, registers
+from tests.model.oracle.settling import Must, Off, Shown, candidates, composite, present, settle
+
+Knew = Callable[[Commit, Dot], Must]
+"""Whether whoever deleted a record had seen a write (by the deletion's commit and the write's name)."""
+
+
+class Record:
+    """One record as its accepted commits make it."""
+
+    def __init__(self, record: bytes, commits: Sequence[Commit]) -> None:
+        self.id = record
+        self.commits = sorted(commits, key=lambda one: one.dot)
+        self.type = self.commits[0].type
+        self.registers: Registers = registers(self.commits)
+
+    @property
+    def base(self) -> Dot | None:
+        """The commit that made it."""
+        return min((one.dot for one in self.commits if one.makes), default=None)
+
+    def written(self, register: str) -> list[Write]:
+        """Return all accepted writes of a register."""
+        return self.registers.get(register, [])
+
+    def heads(self) -> dict[str, list[Write]]:
+        """Return every register's heads."""
+        return {name: heads(written) for name, written in self.registers.items()}
+
+    def value(self, field: str) -> Value:
+        """Return what a plain field may show; of several, the first."""
+        return settle(self.type, field, self.written(field), _trusted).values[0]
+
+    def targets(self) -> set[str]:
+        """Return the records that its heads say it is the same as (None among them: somebody says that it is not)."""
+        return {one.value for one in candidates(heads(self.written("_same_as")))}
+
+    def units(self) -> set[str]:
+        """Return the units that its own `_unit` puts it into: all that its heads name."""
+        return {one.value for one in candidates(heads(self.written("_unit"))) if isinstance(one.value, str)}
+
+    def apart(self) -> set[str]:
+        """Return the records that somebody called not the same as this one."""
+        return {
+            name.partition("/")[2]
+            for name, written in self.registers.items()
+            if field_of(name) == "_not_same" and present(heads(written))
+        }
+
+
+class Office:
+    """All records that a server's accepted commits make."""
+
+    def __init__(self, commits: Iterable[Commit]) -> None:
+        by_record: dict[bytes, list[Commit]] = {}
+        for commit in commits:
+            by_record.setdefault(commit.record, []).append(commit)
+        self.records = {record: Record(record, found) for record, found in by_record.items()}
+
+    def units(self, record: bytes) -> set[str]:
+        """Return the units in which a record lives: those of what it belongs to, as far as that is here."""
+        found = self.records[record]
+        for _ in range(8):
+            owner = _id(found.value(fields.OWNERS[found.type])) if found.type in fields.OWNERS else None
+            if owner is None or owner not in self.records:
+                break
+            found = self.records[owner]
+        return found.units()
+
+    def within(self, granted: Iterable[str]) -> set[bytes]:
+        """Return the records that live in one of these units or below it."""
+        above = tuple(granted)
+        return {
+            record
+            for record in self.records
+            if any(unit == one or unit.startswith(one + "/") for unit in self.units(record) for one in above)
+        }
+
+
+def shown(record: Record, off: Off, knew: Knew) -> dict[str, Shown]:
+    """Return what each field of a record may show, and whether a person must look."""
+    found: dict[str, Shown] = {}
+    parts: dict[str, Registers] = {}
+    for name, written in record.registers.items():
+        field = field_of(name)
+        policy = fields.policy(record.type, field)
+        if policy in ("set", "tally", "log"):
+            parts.setdefault(field, {})[name] = written
+        elif policy != "none":
+            found[field] = settle(record.type, field, written, off)
+    for field, of_field in parts.items():
+        found[field] = Shown([composite(fields.policy(record.type, field), of_field)], Must.NO)
+    if "_deleted" in found:
+        found["_deleted"] = _deleted(record, found["_deleted"], knew)
+    if "_same_as" in found and isinstance(found["_same_as"].values[0], str) and found["_same_as"].look is Must.NO:
+        if found["_same_as"].values[0] in record.apart():  # merged by one, called two by another
+            found["_same_as"] = found["_same_as"]._replace(look=Must.YES)
+    return found
+
+
+def _deleted(record: Record, settled: Shown, knew: Knew) -> Shown:
+    """A write that whoever deleted the record had not seen keeps it, and asks; two deletions with one reason are one."""
+    standing = heads(record.written("_deleted"))
+    deletions = [one.commit for one in standing if isinstance(one.value, dict) and reopened(one) is None]
+    if len(deletions) != len(standing):  # a decision, or one that was undone
+        return Shown([*(_reason(value) for value in settled.values), None], Must.EITHER)
+    look = Must.NO
+    if len(deletions) > 1:
+        reasons = {str(one.value.get("reason")) for one in standing}
+        look = Must.YES if len(reasons) > 1 else Must.EITHER
+    own = {one.dot for one in standing}
+    for name, written in record.registers.items():
+        if field_of(name) == "_deleted" or name.startswith("_decided"):
+            continue
+        for head in heads(written):
+            if head.dot in own:
+                continue
+            for deletion in deletions:
+                match knew(deletion, head.dot):
+                    case Must.NO:
+                        look = Must.YES
+                    case Must.EITHER if look is Must.NO:
+                        look = Must.EITHER
+    return Shown([*(_reason(one.value) for one in standing), None], look)
+
+
+def _reason(value: Value) -> Value:
+    return value.get("reason") if isinstance(value, dict) else value
+
+
+class Listing(NamedTuple):
+    """Which records a list must show and must not show, and of which somebody must be asked about `_same_as`."""
+
+    yes: set[bytes]
+    no: set[bytes]
+    ask: set[bytes]
+
+
+def listing(office: Office, knew: Knew) -> Listing:
+    """Return what lists show of an office: of records that are one the last in the line, of a ring the smallest id."""
+    everything = office.records
+    settled = {record: shown(found, lambda *_: Must.NO, knew) for record, found in everything.items()}
+    gone = {record: _gone(found) for record, found in settled.items()}
+    gives: dict[bytes, bytes] = {}
+    ask: set[bytes] = set()
+    open_: set[bytes] = set()
+    for record, found in everything.items():
+        same = settled[record].get("_same_as")
+        if same is None:
+            continue
+        target = _id(same.values[0])
+        if same.look is not Must.NO:
+            open_.add(record)
+        elif target is not None:
+            gives[record] = target
+            if target in gone and gone[target] is Must.YES and gone[record] is not Must.YES:
+                ask.add(record)  # merged into one that was removed
+        del found
+    yes, no = set[bytes](), set[bytes]()
+    for record in everything:
+        if gone[record] is not Must.NO:
+            if gone[record] is Must.YES:
+                no.add(record)
+        elif record in open_:
+            yes.add(record)
+        elif record not in gives:
+            yes.add(record)
+        else:
+            line = _line(record, gives)
+            if line is None or line[-1] not in everything or any(gone[one] is not Must.NO for one in line if one in gone):
+                continue  # it gave way to what is not here, or was removed: see `ask`
+            (yes if line[-1] == record else no).add(record)
+    return Listing(yes, no, ask)
+
+
+def _gone(settled: Mapping[str, Shown]) -> Must:
+    deleted = settled.get("_deleted")
+    if deleted is None or deleted.values == [None]:
+        return Must.NO
+    if deleted.look is not Must.NO:
+        return Must.EITHER
+    return Must.YES if any(value is not None for value in deleted.values) else Must.NO
+
+
+def _line(record: bytes, gives: Mapping[bytes, bytes]) -> list[bytes] | None:
+    """Return a record and those that it gave way to in turn; of a ring the smallest is the last."""
+    line = [record]
+    while (following := gives.get(line[-1])) is not None:
+        if following in line:
+            ring = line[line.index(following) :]
+            return [*line, min(ring)]
+        line.append(following)
+    return line
+
+
+def _id(value: Value) -> bytes | None:
+    try:
+        return bytes.fromhex(value.replace("-", "")) if isinstance(value, str) and len(value) == 36 else None
+    except ValueError:
+        return None
+
+
+def _trusted(_device: bytes, _seq: int) -> Must:
+    return Must.NO

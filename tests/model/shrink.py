@@ -1,0 +1,34 @@
+"""A failing history made short: steps are dropped, many at once and then one by one, for as long as it still fails in the same check."""
+
+from collections.abc import Sequence
+
+from tests.model.history import Failure, play
+from tests.model.operations import Step
+
+
+def shrink(failure: Failure, skip: frozenset[str] = frozenset()) -> Failure:
+    """Return the shortest history found that fails in the same check."""
+    best = failure
+    size = max(1, len(failure.steps) // 2)
+    while True:
+        shorter = _without(best, size, skip)
+        if shorter is not None:
+            best = shorter
+        elif size == 1:
+            return best
+        else:
+            size = max(1, size // 2)
+
+
+def _without(failure: Failure, size: int, skip: frozenset[str]) -> Failure | None:
+    """Return the history without some steps that it does not need, as many at a time as `size`; None where it needs all."""
+    steps: Sequence[Step] = failure.steps
+    best: Failure | None = None
+    end = len(steps)
+    while end > 0:  # from the end: what comes last is seldom needed
+        start = max(0, end - size)
+        found = play(failure.seed, [*steps[:start], *steps[end:]], skip)
+        if found is not None and found.check == failure.check:
+            best, steps = found, found.steps
+        end = start
+    return best

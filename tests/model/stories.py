@@ -1,0 +1,37 @@
+"""Shrunken scripts that once broke a promise: kept as files, told as stories, and played by the tests."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.model.history import Failure
+from tests.model.operations import Step, tell
+
+FOLDER = Path(__file__).parent / "stories"
+
+
+class Story(NamedTuple):
+    """A script with its seed, and what it once found."""
+
+    seed: object
+    found: str
+    steps: tuple[Step, ...]
+
+
+def load(file: Path) -> Story:
+    """Read a story."""
+    told = json.loads(file.read_text(encoding="utf-8"))
+    return Story(told["seed"], told["found"], tuple(Step(name, arguments) for name, arguments in told["steps"]))
+
+
+def write(file: Path, failure: Failure, found: str) -> None:
+    """Keep a failing history as a story."""
+    lines = ",\n    ".join(json.dumps(step.json(), ensure_ascii=False) for step in failure.steps)
+    head = json.dumps({"seed": failure.seed, "found": found}, ensure_ascii=False)[1:-1]
+    file.write_text(f'{{{head},\n  "steps": [\n    {lines}\n  ]}}\n', encoding="utf-8")
+
+
+def told(steps: Sequence[Step]) -> str:
+    """Return a script as sentences."""
+    return "\n".join(f"{number:3}. {tell(step)}" for number, step in enumerate(steps, 1))

@@ -1,0 +1,171 @@
+"""One history's nodes: real stores in a folder of their own, on clocks that the history sets."""
+
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from fieldsync import errors
+from fieldsync.store.contract import Row
+from fieldsync.sync import node as nodes
+from fieldsync.sync.node import Node
+from tests.cast import copy_cast, open_node, rows
+from tests.model import cast, line
+from tests.model.forms import Book
+from tests.model.ledger import Fact, Ledger
+from tests.model.oracle.commits import Commit
+from tests.model.oracle.fields import SHELTER
+
+SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+
+
+class Broken(AssertionError):
+    """Something that the design promises does not hold; `check` names which."""
+
+    def __init__(self, check: str, what: str) -> None:
+        super().__init__(f"{check}: {what}")
+        self.check = check
+        self.what = what
+
+
+class World:
+    """The nodes of one history, what they are called in its script, and what the driver noted of it."""
+
+    def __init__(self, seed: object) -> None:
+        self._stack = ExitStack()
+        self._stack.enter_context(cast.seeded(random.Random(f"world {seed}")))
+        self._stack.enter_context(mock.patch.object(nodes, "wall_clock", lambda: self.now))
+        self.seed = seed
+        self.home = Path(tempfile.mkdtemp(prefix="fieldsync-history-"))
+        copy_cast(cast.template(), self.home)
+        self.now = cast.BEGIN
+        self.skews: dict[str, int] = {}
+        self.skewed: set[str] = set()  # whose clock was ever off
+        self.step = 0
+        self.nodes: dict[str, Node] = {}
+        self.folders: dict[str, Path] = {}
+        self.server_of = {name: server for name, (server, *_) in cast.PEOPLE.items()}
+        self.records: dict[str, bytes] = {}  # by their names in the script
+        self.types: dict[str, str] = {}
+        self.bundles: dict[str, tuple[Path, str, str]] = {}  # file, whose, for whom
+        self.images: dict[str, tuple[Path, str, Book]] = {}  # folder, of which node
+        self.revoked: set[str] = set()
+        self.copied: set[str] = set()  # nodes of which a copy was put back or cloned
+        self.book = Book()
+        self.ledger = Ledger()
+        self.skip: frozenset[str] = frozenset()  # checks that are not made
+        self.focus = ""  # the record with which most happens
+        self.active = list(cast.PEOPLE)  # whose laptops do something in this history
+        for name in (*cast.SERVERS, *cast.PEOPLE):
+            self.open(name, self.home / name)
+            self.scan(name)
+        for label in cast.FIRST:
+            self.records[label], self.types[label] = cast.record_id("first", label, cast.BEGIN), SHELTER
+
+    def open(self, name: str, folder: Path) -> Node:
+        """Open a node's store on its clock."""
+        node = open_node(folder, lambda: self.now + self.skews.get(name, 0))  # type: ignore[arg-type]
+        self.nodes[name], self.folders[name] = node, folder
+        return node
+
+    def close(self) -> None:
+        """Close all stores and forget them."""
+        for node in self.nodes.values():
+            node.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+        self._stack.close()
+
+    @property
+    def laptops(self) -> list[str]:
+        """The laptops, clones among them."""
+        return [name for name in self.nodes if name not in cast.SERVERS]
+
+    def record_id(self, label: str) -> bytes:
+        """Return the id of the record that a script calls so: of its time, and the same in each run."""
+        return cast.record_id(self.seed, label, self.now)
+
+    def label_of(self, record: bytes) -> str:
+        """Return what a script calls a record."""
+        return next((label for label, one in self.records.items() if one == record), record.hex()[:8])
+
+    def name_of(self, device: bytes) -> str:
+        """Return whose a device is."""
+        return next((name for name, node in self.nodes.items() if node.device == device), device.hex()[:6])
+
+    def row(self, name: str, label: str) -> Row | None:
+        """Return a record as a node holds it."""
+        record = self.records.get(label)
+        if record is None:
+            return None
+        with self.nodes[name].store.read() as tx:
+            return tx.rows([record]).get(record)
+
+    def held(self, name: str, type: str | None = None) -> list[str]:
+        """Return the records that a node holds, by their names in the script."""
+        found = rows(self.nodes[name])
+        return sorted(
+            label for label, record in self.records.items()
+            if record in found and type in (None, found[record].state.type)
+        )  # fmt: skip
+
+    @contextmanager
+    def saving(self, name: str, kind: str, *labels: str) -> Iterator[Node]:
+        """Note what a save on a node wrote, and what the node had of these records before."""
+        node = self.nodes[name]
+        before = {self.records[one]: self.ledger.before(self.row(name, one)) for one in labels if one in self.records}
+        grants = tuple((grant.unit, grant.role) for grant in node.grants)
+        yield node
+        for commit in self.scan(name):
+            fact = Fact(name, self.step, kind, self.skews.get(name, 0), grants, before.get(commit.record))
+            self.ledger.facts.setdefault(commit.identity, fact)
+
+    def scan(self, name: str) -> list[Commit]:
+        """Read what is new in a node's log; return what its own device wrote of it."""
+        own = self.ledger.scan(name, self.nodes[name])
+        return own
+
+    def sync(self, name: str, server: str, cut: int | None = None) -> Any:
+        """Sync a node with a server, and note what the server took."""
+        known = self.revoked_at(server)
+        try:
+            return line.sync(self.nodes[name], self.nodes[server], cut)
+        finally:
+            self.taken(server, name, known)
+            self.scan(name)
+
+    def revoked_at(self, server: str) -> set[bytes]:
+        """Return the devices that a server knows to be revoked."""
+        with self.nodes[server].store.read() as tx:
+            return {device.id for device in tx.devices() if device.state == "revoked"}
+
+    def taken(self, server: str, sender: str, locked: set[bytes]) -> None:
+        """Note the commits that a server has taken, and what it knew of their devices."""
+        before = {identity for identity, held in self.ledger.holders.items() if server in held}
+        self.scan(server)
+        for identity, held in list(self.ledger.holders.items()):
+            fact = self.ledger.facts.get(identity)
+            if server in held and identity not in before and fact is not None and fact.first_taken is None:
+                fact.first_taken = server, self.step
+                fact.delivered_with = self.skews.get(sender, 0)
+                fact.locked = self.ledger.saved[identity].device in locked
+
+    def replace(self, name: str, folder: Path) -> None:
+        """Put another store in a node's place: what only the old one held is lost, and nobody's fault."""
+        if name in self.nodes:
+            self.nodes[name].close()
+            self.ledger.forget(name)
+        self.open(name, folder)
+        self.scan(name)
+
+
+FORGIVEN: dict[str, tuple[type[errors.FieldsyncError], ...]] = {
+    "save": (errors.BadInput, errors.NotFound, errors.UnitRefused, errors.RoleRefused, errors.MustDecide, errors.ConsentNeeded, errors.Forked),
+    "sync": (errors.CutOff, errors.Revoked, errors.UnknownDevice, errors.Forked),
+    "bundle": (errors.Gap, errors.NeedsBundle, errors.Forked, errors.BadBundle, errors.Revoked, errors.NoRecipient, errors.NotFound),
+    "office": (errors.NoDevice, errors.UnitRefused, errors.RoleRefused, errors.SchemaFaults, errors.Refused),
+}  # fmt: skip
+"""The documented errors of each kind of operation; anything else is a fault."""
