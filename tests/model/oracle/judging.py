@@ -59,12 +59,12 @@ def accepted(
         return True
     known = {one.dot: one for one in others}
     named = [one for one in others if write.covers(one.dot)]
+    if all(one.author == write.author or one.dot == base for one in named):
+        return True
     if not all(present(dot) for dot in write.context.items()):
         return False
     if not all(_within(one.context, write.context, one.device, one.seq) for one in named):
         return False
-    if all(one.device == write.device or one.dot == base for one in named):
-        return True
     standing = [
         one
         for one in named
