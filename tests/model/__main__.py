@@ -29,7 +29,7 @@ def main() -> int:
     if asked.play is not None:
         story = stories.load(asked.play)
         print(stories.told(story.steps))
-        failure = play(story.seed, story.steps, skip)
+        failure = play(story.seed, story.people, story.steps, skip)
         print("holds" if failure is None else f"BROKEN: {failure.check}: {failure.what}")
         return failure is not None
     return _run(asked, skip)

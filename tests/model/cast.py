@@ -38,7 +38,11 @@ PEOPLE = {  # laptop: where it was enrolled, the role, the units
     "huda": ("hq", "partner", (PARTNER_UNIT,)),
 }
 
-FIRST = {"shelter 1": JBL, "shelter 2": QRD, "shelter 3": JBL}  # what everybody in whose units it is has from the beginning
+FIRST = {
+    "shelter 1": JBL,
+    "shelter 2": QRD,
+    "shelter 3": JBL,
+}  # what everybody in whose units it is has from the beginning
 
 
 def record_id(seed: object, label: str, now: int) -> bytes:
@@ -62,7 +66,7 @@ def template() -> Path:
     home = Path(tempfile.mkdtemp(prefix="fieldsync-model-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     texts = Book().texts()
-    with seeded(random.Random("template")), mock.patch.object(nodes, "wall_clock", lambda: BEGIN):
+    with seeded(random.Random("template")), mock.patch.object(nodes, "wall_clock", return_value=BEGIN):
         office.init(home / "hq", fill, org="Office", unit=HQ, address="https://127.0.0.1:9", texts=texts)
         for name, unit in BRANCHES.items():
             office.init(home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=texts)

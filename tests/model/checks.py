@@ -61,15 +61,22 @@ def _covers(world: World, commit: Commit, fact: Fact, name: str, write: Write) -
         if (one.identity, field_of(name)) in fact.before.included and (found := writes(one).get(name)) is not None
     ]
     found = [one for one in known if one.dot in standing]
-    if {one.dot for one in found} != standing or any(standing_ not in standing for standing_ in (h.dot for h in heads(found))):
+    if {one.dot for one in found} != standing or any(
+        standing_ not in standing for standing_ in (h.dot for h in heads(found))
+    ):
         return  # under another form's names, or said again under others
     base = next((one.dot for one in world.ledger.by_record[commit.record] if one.makes), None)
     wanted = judging.covered(commit.type, field_of(name), found, known, commit.device, commit.author, base)
     covered = {dot for dot in standing if write.covers(dot)}
     if covered != wanted:
-        who = ", ".join(f"{one.author}'s {one.value!r}{'' if one.dot in covered else ' (not covered)'}" for one in found)
+        who = ", ".join(
+            f"{one.author}'s {one.value!r}{'' if one.dot in covered else ' (not covered)'}" for one in found
+        )
         told = ", ".join(f"{world.name_of(d)}:{n}" for d, n in sorted(wanted)) or "nothing"
-        raise Broken("coverage", f"an edit of {name} of {world.label_of(commit.record)} covers, of {who}, other heads than {told}")
+        raise Broken(
+            "coverage",
+            f"an edit of {name} of {world.label_of(commit.record)} covers, of {who}, other heads than {told}",
+        )
 
 
 @check("purge")
@@ -96,7 +103,10 @@ def _let_go(world: World, name: str, record: bytes) -> None:
             raise Broken("purge", f"{name} let go of {world.label_of(record)} with a save that no server has")
         refused = [server for server in servers if _refused(world, server, commit)]
         if servers and refused == servers and not waits_for_lost(world, commit):
-            raise Broken("purge", f"{name} let go of {world.label_of(record)} with a save that was only acknowledged, not applied")
+            raise Broken(
+                "purge",
+                f"{name} let go of {world.label_of(record)} with a save that was only acknowledged, not applied",
+            )
 
 
 def _refused(world: World, server: str, commit: Commit) -> bool:

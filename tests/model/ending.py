@@ -67,7 +67,11 @@ def _nothing_left(world: World) -> None:
         node = world.nodes[name]
         with node.store.read() as tx:
             if relay.behind(tx, world.nodes["hq"].device):
-                left = [world.name_of(d.id) for d in tx.devices() if d.head > tx.acknowledged(world.nodes["hq"].device, d.id)]
+                left = [
+                    world.name_of(d.id)
+                    for d in tx.devices()
+                    if d.head > tx.acknowledged(world.nodes["hq"].device, d.id)
+                ]
                 raise Broken("behind", f"{name} still believes that headquarters lacks commits of {', '.join(left)}")
     for name in world.laptops:
         if locked(world, name):

@@ -14,7 +14,7 @@ from tests.model.world import HOUR, MINUTE, Broken, World
 
 def laptop(world: World, chance: random.Random) -> str:
     """Return any laptop."""
-    return chance.choice(world.active)
+    return chance.choice(world.laptops)
 
 
 def servers_of(world: World, who: str) -> list[str]:
@@ -40,7 +40,10 @@ def sync(world: World, who: str, server: str, cut: int | None) -> None:
 
 
 def _choose_night(world: World, chance: random.Random) -> Arguments | None:
-    return {"branch": chance.choice(sorted(cast.BRANCHES)), "cut": chance.randrange(1, 9) if chance.random() < 0.12 else None}
+    return {
+        "branch": chance.choice(sorted(cast.BRANCHES)),
+        "cut": chance.randrange(1, 9) if chance.random() < 0.12 else None,
+    }
 
 
 @operation(7, "sync", "the night: {branch} syncs with headquarters (cut after {cut} frames)", _choose_night)
@@ -55,11 +58,24 @@ def wait(world: World, hours: int) -> None:
     world.now += hours * HOUR
 
 
+def _choose_office(world: World, chance: random.Random) -> Arguments | None:
+    who = laptop(world, chance)
+    known = servers_of(world, who)
+    return {"who": who, "server": chance.choice(known)} if known else None
+
+
+@operation(0.6, "save", "{who} works at the office of {server} from now on", _choose_office)
+def change_office(world: World, who: str, server: str) -> None:
+    """A laptop syncs with another server of its organisation from now on."""
+    if server in servers_of(world, who):
+        world.server_of[who] = server
+
+
 # --- bundles ----------------------------------------------------------------------------------------------------------
 
 
 def _choose_pack(world: World, chance: random.Random) -> Arguments | None:
-    who = chance.choice([*world.active, *cast.BRANCHES])
+    who = chance.choice([*world.laptops, *cast.BRANCHES])
     return {"who": who, "bundle": f"bundle {len(world.bundles) + 1}"}
 
 
@@ -72,7 +88,7 @@ def pack(world: World, who: str, bundle: str) -> None:
 
 
 def _choose_reply(world: World, chance: random.Random) -> Arguments | None:
-    who = chance.choice([*world.active, *cast.BRANCHES])
+    who = chance.choice([*world.laptops, *cast.BRANCHES])
     server = "hq" if who in cast.BRANCHES else world.server_of[who]
     return {"server": server, "who": who, "bundle": f"bundle {len(world.bundles) + 1}"}
 
@@ -117,7 +133,7 @@ def unpack(world: World, who: str, bundle: str) -> None:
 
 
 def _choose_image(world: World, chance: random.Random) -> Arguments | None:
-    who = chance.choice([*world.active, *world.active, *cast.SERVERS])
+    who = chance.choice([*world.laptops, *world.laptops, *cast.SERVERS])
     return {"who": who, "image": f"image {len(world.images) + 1}"} if len(world.images) < 4 else None
 
 
@@ -163,7 +179,6 @@ def clone(world: World, image: str) -> None:
     world.server_of[name] = world.server_of[who]
     world.replace(name, fresh)
     world.copied |= {who, name}
-    world.active.append(name)
 
 
 # --- headquarters -----------------------------------------------------------------------------------------------------
@@ -175,8 +190,11 @@ _GRANTS = {
 }
 
 
-def _choose_grant(_world: World, chance: random.Random) -> Arguments | None:
-    who = chance.choice(sorted(_GRANTS))
+def _choose_grant(world: World, chance: random.Random) -> Arguments | None:
+    there = sorted(set(_GRANTS) & set(world.laptops))
+    if not there:
+        return None
+    who = chance.choice(there)
     role, units = chance.choice(_GRANTS[who])
     return {"who": who, "role": role, "units": units}
 
@@ -187,14 +205,20 @@ def grant(world: World, who: str, role: str, units: list[str]) -> None:
     office.grant(world.nodes["hq"], world.nodes[who].device.hex(), role, units)
 
 
-@operation(0.4, "office", "headquarters revokes {who}", lambda world, chance: {"who": somebody(world, chance)})
+def _choose_lost(world: World, chance: random.Random) -> Arguments | None:
+    return {"who": somebody(world, chance)} if len(world.revoked) < len(world.laptops) - 1 else None
+
+
+@operation(0.4, "office", "headquarters revokes {who}", _choose_lost)
 def revoke(world: World, who: str) -> None:
     """A laptop was lost: it is locked out."""
     office.revoke(world.nodes["hq"], world.nodes[who].device.hex())
     world.revoked.add(who)
 
 
-@operation(0.5, "office", "headquarters publishes forms: {change}", lambda _w, c: {"change": c.choice(("add", "rename"))})
+@operation(
+    0.5, "office", "headquarters publishes forms: {change}", lambda _w, c: {"change": c.choice(("add", "rename"))}
+)
 def publish(world: World, change: str) -> None:
     """A new version of the forms."""
     book = world.book.copy()

@@ -57,6 +57,8 @@ def perform(world: World, step: Step) -> str | None:
     one = OPERATIONS[step.operation]
     world.step += 1
     world.now += 2_000
+    if any(step.arguments.get(role, "hq") not in world.nodes for role in ("who", "branch", "server")):
+        return None  # of a script from which somebody was dropped
     try:
         one.run(world, **step.arguments)
     except FORGIVEN[one.forgiven] as fault:
@@ -75,5 +77,8 @@ def perform(world: World, step: Step) -> str | None:
 
 def tell(step: Step) -> str:
     """Return a step as a sentence."""
-    told = {name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for name, value in step.arguments.items()}
+    told = {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in step.arguments.items()
+    }
     return OPERATIONS[step.operation].tell.format(**told)

@@ -18,7 +18,6 @@ TEXTS = ["جبلة", "جبلـة", "طرطوس", "school", "mosque", "12", "١٢
 UNITS = (cast.JBL, cast.QRD)
 FREE = ("name", "place", "beds", "floor", "permit")
 MEMBERS = ("food", "water", "blankets")
-DECIDERS = ("nadia", "dima")
 
 
 def value(field: str, chance: random.Random) -> Any:
@@ -33,17 +32,24 @@ def value(field: str, chance: random.Random) -> Any:
 
 def somebody(world: World, chance: random.Random) -> str:
     """Return a laptop that is no partner's."""
-    return chance.choice([name for name in world.active if name != "huda"])
+    return chance.choice([name for name in world.laptops if name != "huda"])
 
 
-def decider(world: World, chance: random.Random) -> str:
-    """Return a supervisor's laptop."""
-    return chance.choice([name for name in world.active if name in DECIDERS] or DECIDERS)
+def decider(world: World, chance: random.Random) -> str | None:
+    """Return a supervisor's laptop, if there is one."""
+    found = [name for name in world.laptops if world.nodes[name].role == "supervisor"]
+    return chance.choice(found) if found else None
 
 
-def of_somebody(world: World, chance: random.Random, type: str | None = None, who: str | None = None) -> Arguments | None:
+def of_somebody(world: World, chance: random.Random, type: str | None = None) -> Arguments | None:
     """Return a laptop and one of the records that it holds."""
-    who = who or somebody(world, chance)
+    return record_of(world, chance, somebody(world, chance), type)
+
+
+def record_of(world: World, chance: random.Random, who: str | None, type: str | None = None) -> Arguments | None:
+    """Return somebody's laptop and one of the records that it holds, more often the one that this history is about."""
+    if who is None or who not in world.nodes:
+        return None
     held = world.held(who, type)
     if not held:
         return None
@@ -100,7 +106,10 @@ def _choose_edit(world: World, chance: random.Random) -> Arguments | None:
         return None
     known = world.nodes[chosen["who"]].schema.type(SHELTER).fields
     extra = [name for name in known if name.startswith("extra")]
-    names = {chance.choice(("name", "name", "name", "place", "place", *FREE, *extra)) for _ in range(chance.choice((1, 1, 2)))}
+    names = {
+        chance.choice(("name", "name", "name", "place", "place", *FREE, *extra))
+        for _ in range(chance.choice((1, 1, 2)))
+    }
     return {**chosen, "fields": {name: value(name, chance) for name in sorted(names)}}
 
 
@@ -146,7 +155,9 @@ def _choose_visit(world: World, chance: random.Random) -> Arguments | None:
 def visit(world: World, who: str, record: str, count: int, text: str) -> None:
     """A tally and a log grow."""
     with world.saving(who, "edit", record) as node:
-        save.edit(node, found(world, who, record), Changes(count={"visits": count}, say={"notes": text} if text else {}))
+        save.edit(
+            node, found(world, who, record), Changes(count={"visits": count}, say={"notes": text} if text else {})
+        )
 
 
 @operation(1.5, "save", "{who} removes {record}", of_somebody)
@@ -173,6 +184,8 @@ def move(world: World, who: str, record: str, unit: str) -> None:
 
 def _choose_decision(world: World, chance: random.Random) -> Arguments | None:
     who = decider(world, chance)
+    if who is None:
+        return None
     open_ = [(label, field) for label in world.held(who) for field in sorted(world.row(who, label).conflicts)]  # type: ignore[union-attr]
     if not open_:
         return None
@@ -194,6 +207,8 @@ def decide(world: World, who: str, record: str, field: str, head: int) -> None:
 
 def _choose_undo(world: World, chance: random.Random) -> Arguments | None:
     who = decider(world, chance)
+    if who is None:
+        return None
     decided = [
         (label, name.partition("/")[2])
         for label in world.held(who)
@@ -215,7 +230,7 @@ def undo(world: World, who: str, record: str, field: str) -> None:
 
 def _choose_pair(world: World, chance: random.Random) -> Arguments | None:
     who = decider(world, chance)
-    held = world.held(who, SHELTER)
+    held = world.held(who, SHELTER) if who else []
     if len(held) < 2:
         return None
     stays, gives = chance.sample(held, 2)
@@ -241,7 +256,7 @@ def split(world: World, who: str, stays: str, gives: str) -> None:
 
 def _choose_referral(world: World, chance: random.Random) -> Arguments | None:
     number = sum(type == REFERRAL for type in world.types.values()) + 1
-    chosen = of_somebody(world, chance, SHELTER, decider(world, chance)) if number < 4 else None
+    chosen = record_of(world, chance, decider(world, chance), SHELTER) if number < 4 else None
     return chosen and {"who": chosen["who"], "record": f"referral {number}", "shelter": chosen["record"]}
 
 
@@ -250,13 +265,19 @@ def refer(world: World, who: str, record: str, shelter: str) -> None:
     """A shelter is referred to a partner."""
     with world.saving(who, "made") as node:
         made = referrals.refer(
-            node, found(world, who, shelter), cast.PARTNER_UNIT, "needs stoves", services=["other"], share=("name",), override="urgent"
+            node,
+            found(world, who, shelter),
+            cast.PARTNER_UNIT,
+            "needs stoves",
+            services=["other"],
+            share=("name",),
+            override="urgent",
         )
     world.records[record], world.types[record] = made, REFERRAL
 
 
 def _choose_withdrawal(world: World, chance: random.Random) -> Arguments | None:
-    return of_somebody(world, chance, REFERRAL, decider(world, chance))
+    return record_of(world, chance, decider(world, chance), REFERRAL)
 
 
 @operation(0.7, "save", "{who} withdraws {record}", _choose_withdrawal)
@@ -267,7 +288,7 @@ def withdraw(world: World, who: str, record: str) -> None:
 
 
 def _choose_answer(world: World, chance: random.Random) -> Arguments | None:
-    chosen = of_somebody(world, chance, REFERRAL, "huda")
+    chosen = record_of(world, chance, "huda", REFERRAL)
     return chosen and {**chosen, "state": chance.choice(("accepted", "rejected", "done"))}
 
 
@@ -283,7 +304,7 @@ def answer(world: World, who: str, record: str, state: str) -> None:
 
 def _choose_tampering(world: World, chance: random.Random) -> Arguments | None:
     chosen = of_somebody(world, chance, SHELTER)
-    if chosen is None or chosen["who"] in DECIDERS:
+    if chosen is None or world.nodes[chosen["who"]].role != "caseworker":
         return None
     row = world.row(chosen["who"], chosen["record"])
     assert row is not None
@@ -296,7 +317,12 @@ def _choose_tampering(world: World, chance: random.Random) -> Arguments | None:
     return {**chosen, "field": field, "value": said, "over": chance.choice((0, 1, 2, 3))}
 
 
-@operation(1, "save", "{who}, with a program of another's making, writes {field} of {record}: {value}, over heads {over}", _choose_tampering)
+@operation(
+    1,
+    "save",
+    "{who}, with a program of another's making, writes {field} of {record}: {value}, over heads {over}",
+    _choose_tampering,
+)
 def tamper(world: World, who: str, record: str, field: str, value: Any, over: int) -> None:
     """A commit that our program would not make: it covers the heads that its author likes (`over`: one bit for each)."""
     row = world.row(who, record)

@@ -9,6 +9,12 @@ from tests.model.operations import Step
 def shrink(failure: Failure, skip: frozenset[str] = frozenset()) -> Failure:
     """Return the shortest history found that fails in the same check."""
     best = failure
+    for name in failure.people:
+        people = [one for one in best.people if one != name]
+        steps = [step for step in best.steps if name not in str(step.arguments.get("who"))]
+        found = play(best.seed, people, steps, skip)
+        if found is not None and found.check == failure.check:
+            best = found
     size = max(1, len(failure.steps) // 2)
     while True:
         shorter = _without(best, size, skip)
@@ -27,7 +33,7 @@ def _without(failure: Failure, size: int, skip: frozenset[str]) -> Failure | Non
     end = len(steps)
     while end > 0:  # from the end: what comes last is seldom needed
         start = max(0, end - size)
-        found = play(failure.seed, [*steps[:start], *steps[end:]], skip)
+        found = play(failure.seed, failure.people, [*steps[:start], *steps[end:]], skip)
         if found is not None and found.check == failure.check:
             best, steps = found, found.steps
         end = start

@@ -15,6 +15,7 @@ class Story(NamedTuple):
     """A script with its seed, and what it once found."""
 
     seed: object
+    people: tuple[str, ...]
     found: str
     steps: tuple[Step, ...]
 
@@ -22,13 +23,18 @@ class Story(NamedTuple):
 def load(file: Path) -> Story:
     """Read a story."""
     told = json.loads(file.read_text(encoding="utf-8"))
-    return Story(told["seed"], told["found"], tuple(Step(name, arguments) for name, arguments in told["steps"]))
+    return Story(
+        told["seed"],
+        tuple(told["people"]),
+        told["found"],
+        tuple(Step(name, arguments) for name, arguments in told["steps"]),
+    )
 
 
 def write(file: Path, failure: Failure, found: str) -> None:
     """Keep a failing history as a story."""
     lines = ",\n    ".join(json.dumps(step.json(), ensure_ascii=False) for step in failure.steps)
-    head = json.dumps({"seed": failure.seed, "found": found}, ensure_ascii=False)[1:-1]
+    head = json.dumps({"seed": failure.seed, "people": failure.people, "found": found}, ensure_ascii=False)[1:-1]
     file.write_text(f'{{{head},\n  "steps": [\n    {lines}\n  ]}}\n', encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from fieldsync import errors
 from fieldsync.store.contract import Row
 from fieldsync.sync import node as nodes
 from fieldsync.sync.node import Node
-from tests.cast import copy_cast, open_node, rows
+from tests.cast import open_node, rows
 from tests.model import cast, line
 from tests.model.forms import Book
 from tests.model.ledger import Fact, Ledger
@@ -35,13 +35,12 @@ class Broken(AssertionError):
 class World:
     """The nodes of one history, what they are called in its script, and what the driver noted of it."""
 
-    def __init__(self, seed: object) -> None:
+    def __init__(self, seed: object, people: Sequence[str] = tuple(cast.PEOPLE)) -> None:
         self._stack = ExitStack()
         self._stack.enter_context(cast.seeded(random.Random(f"world {seed}")))
-        self._stack.enter_context(mock.patch.object(nodes, "wall_clock", lambda: self.now))
+        self._stack.enter_context(mock.patch.object(nodes, "wall_clock", self._wall_clock))
         self.seed = seed
         self.home = Path(tempfile.mkdtemp(prefix="fieldsync-history-"))
-        copy_cast(cast.template(), self.home)
         self.now = cast.BEGIN
         self.skews: dict[str, int] = {}
         self.skewed: set[str] = set()  # whose clock was ever off
@@ -59,12 +58,15 @@ class World:
         self.ledger = Ledger()
         self.skip: frozenset[str] = frozenset()  # checks that are not made
         self.focus = ""  # the record with which most happens
-        self.active = list(cast.PEOPLE)  # whose laptops do something in this history
-        for name in (*cast.SERVERS, *cast.PEOPLE):
+        for name in (*cast.SERVERS, *people):
+            shutil.copytree(cast.template() / name, self.home / name)
             self.open(name, self.home / name)
             self.scan(name)
         for label in cast.FIRST:
             self.records[label], self.types[label] = cast.record_id("first", label, cast.BEGIN), SHELTER
+
+    def _wall_clock(self) -> int:
+        return self.now
 
     def open(self, name: str, folder: Path) -> Node:
         """Open a node's store on its clock."""
@@ -125,8 +127,7 @@ class World:
 
     def scan(self, name: str) -> list[Commit]:
         """Read what is new in a node's log; return what its own device wrote of it."""
-        own = self.ledger.scan(name, self.nodes[name])
-        return own
+        return self.ledger.scan(name, self.nodes[name])
 
     def sync(self, name: str, server: str, cut: int | None = None) -> Any:
         """Sync a node with a server, and note what the server took."""

@@ -30,8 +30,14 @@ def diverge(type: str, values: Sequence[object]) -> bool:
     )
 
 
-def covered(  # noqa: PLR0913 - the rule has as many parts
-    type: str, field: str, found: Sequence[Write], written: Sequence[Write], device: bytes, person: str, base: Dot | None
+def covered(
+    type: str,
+    field: str,
+    found: Sequence[Write],
+    written: Sequence[Write],
+    device: bytes,
+    person: str,
+    base: Dot | None,
 ) -> set[Dot]:
     """Return the heads that an ordinary edit on this device covers."""
     everything = {one.dot for one in found}
@@ -76,9 +82,7 @@ def accepted(
     if policy == "furthest":
         return not diverge(type, [one.value for one in standing])
     return not any(
-        concurrent(a, b) and not agree(a, b, [*others])
-        for i, a in enumerate(standing)
-        for b in standing[i + 1 :]
+        concurrent(a, b) and not agree(a, b, [*others]) for i, a in enumerate(standing) for b in standing[i + 1 :]
     )
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tests.model.oracle import fields
 from tests.model.oracle.commits import Commit, Dot, Value, Write, field_of
-from tests.model.oracle.registers import Registers, heads, reopened, registers
+from tests.model.oracle.registers import Registers, heads, registers, reopened
 from tests.model.oracle.settling import Must, Off, Shown, candidates, composite, present, settle
 
 Knew = Callable[[Commit, Dot], Must]
@@ -174,7 +174,11 @@ def listing(office: Office, knew: Knew) -> Listing:
             yes.add(record)
         else:
             line = _line(record, gives)
-            if line is None or line[-1] not in everything or any(gone[one] is not Must.NO for one in line if one in gone):
+            if (
+                line is None
+                or line[-1] not in everything
+                or any(gone[one] is not Must.NO for one in line if one in gone)
+            ):
                 continue  # it gave way to what is not here, or was removed: see `ask`
             (yes if line[-1] == record else no).add(record)
     return Listing(yes, no, ask)

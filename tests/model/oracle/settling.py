@@ -16,7 +16,7 @@ class Must(Enum):
     NO = "must not"
     EITHER = "may"
 
-    def allows(self, found: bool) -> bool:  # noqa: FBT001 - it is what is asked about
+    def allows(self, found: bool) -> bool:
         """Say whether what was found is as demanded."""
         return self is Must.EITHER or (self is Must.YES) is found
 

@@ -1,0 +1,63 @@
+"""Random histories against the model: a fixed number of them in `make test`, an hour's worth under `long`; and the stories kept."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.model import stories
+from tests.model.history import invent, play
+from tests.model.shrink import shrink
+
+HISTORIES, STEPS = 24, 50
+FIRST = 1_000  # the seeds of `make test` are always the same
+
+
+def _live(seed: int, steps: int) -> None:
+    failure = invent(seed, steps)
+    if failure is not None:
+        failure = shrink(failure)
+        pytest.fail(f"seed {seed}: {failure.check}: {failure.what}\n{stories.told(failure.steps)}", pytrace=False)
+
+
+@pytest.mark.timeout(300)  # a history that fails is shrunken, which takes a hundred lives
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + HISTORIES))
+def test_a_random_history_ends_as_the_model_says(seed: int) -> None:
+    """Whatever people, lines, disks and clocks did: nothing is lost, and everybody has what the design promises."""
+    _live(seed, STEPS)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+def test_many_long_histories_end_as_the_model_says() -> None:
+    """As many as FIELDSYNC_HISTORIES says (200), from FIELDSYNC_SEED on, each twice as long."""
+    first = int(os.environ.get("FIELDSYNC_SEED", "1000000"))
+    for seed in range(first, first + int(os.environ.get("FIELDSYNC_HISTORIES", "200"))):
+        _live(seed, 2 * STEPS)
+
+
+@pytest.mark.parametrize("file", sorted(stories.FOLDER.glob("*.json")), ids=lambda file: file.stem)
+def test_what_once_went_wrong_does_no_more(file: Path) -> None:
+    """Each story broke a promise in some version; what it was, its file and README.md say."""
+    story = stories.load(file)
+    failure = play(story.seed, story.people, story.steps)
+    assert failure is None, f"{failure.check}: {failure.what}\n{stories.told(story.steps)}"
+
+
+def test_one_seed_is_one_history() -> None:
+    """What failed once fails again: the same seed gives the same steps, ids and stamps."""
+    from tests.model import history
+    from tests.model.world import World
+
+    seen: list[list[bytes]] = []
+    ended = World.close
+
+    def close(world: World) -> None:
+        seen.append(sorted(world.ledger.commits))
+        ended(world)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(World, "close", close)
+        told = [history.invent(7, 30) for _ in range(2)]
+    assert seen[0] == seen[1]
+    assert told[0] == told[1]
