@@ -4,11 +4,11 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tests.model import cast, checks, ending, endings, offices, people
+from tests.model import at_headquarters, cast, checks, ending, endings, everywhere, offices, people
 from tests.model.operations import OPERATIONS, Step, perform
 from tests.model.world import Broken, World
 
-_REGISTERED = (offices, people)  # the modules whose operations there are
+_REGISTERED = (offices, people, at_headquarters, everywhere)  # the modules with all operations and checks
 
 
 class Failure(NamedTuple):

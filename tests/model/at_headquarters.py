@@ -1,0 +1,115 @@
+"""What must hold at headquarters in the end: sound stores, right verdicts, the maxima as heads, and nothing lost."""
+
+from fieldsync.sync import verify
+from tests.model.checks import waits_for_lost
+from tests.model.ending import locked
+from tests.model.endings import End, differing, ending, heads_of
+from tests.model.oracle import judging
+from tests.model.oracle.commits import Commit, Dot, Write, field_of, written
+from tests.model.world import Broken, World
+
+
+@ending("check")
+def sound(world: World, _end: End) -> None:
+    """`check` finds nothing on any node."""
+    for name, node in world.nodes.items():
+        faults = verify.check(node)["faults"]
+        if faults:
+            raise Broken("check", f"{name}: {faults[:2]}")
+
+
+@ending("verdicts")
+def verdicts(world: World, end: End) -> None:
+    """Headquarters accepts what honest people saved where they might, and of the rest what the design's rule accepts."""
+    accepted = {one.identity for one in end.accepted}
+    bad: set[Dot] = set()
+    for one in sorted(end.logged, key=lambda one: (one.stamp, one.dot)):
+        refused = end.refused.get(one.dot)
+        fact = world.ledger.facts.get(one.identity)
+        if fact is None:
+            continue
+        if fact.kind == "tampered":
+            if refused:
+                bad.add(one.dot)
+            _tampered(world, end, one, refused)
+        elif refused and (one.identity not in accepted or refused != "said_again"):
+            if fact.locked or _follows_bad(world, one, bad) or waits_for_lost(world, one):
+                bad.add(one.dot)
+                continue
+            raise Broken(
+                "verdicts",
+                f"an honest save of {one.author} ({sorted(one.fields)} of {world.label_of(one.record)}) is refused: {refused}",
+            )
+
+
+def _follows_bad(world: World, commit: Commit, bad: set[Dot]) -> bool:
+    """Say whether a commit rests on one that is rightly kept aside: its own device's of that field, or one that it names."""
+    about = [one for dot in bad for one in world.ledger.by_dot[dot] if one.record == commit.record]
+    return any(
+        one.makes or (one.device == commit.device and not one.fields.keys().isdisjoint(commit.fields))
+        or any(seen.get(one.device, 0) >= one.seq for seen in commit.seen.values())
+        for one in about
+    )  # fmt: skip
+
+
+def _tampered(world: World, end: End, commit: Commit, refused: str | None) -> None:
+    record = end.office.records.get(commit.record)
+    if record is None or commit.record in end.incomplete:
+        return
+    ((name, value),) = end.present(commit).fields.items()
+    others = [one for one in record.written(name) if one.dot != commit.dot]
+    present = {one.dot for one in end.logged}
+    here = lambda dot: any(d == dot[0] and n >= dot[1] for d, n in present)  # noqa: E731
+    write = Write(commit, value, commit.seen.get(name, {}))
+    good = judging.accepted(commit.type, field_of(name), write, others, record.base, here)
+    if not good and refused is None:
+        who = ", ".join(f"{one.author}'s {one.value!r}" for one in others if write.covers(one.dot))
+        raise Broken(
+            "verdicts",
+            f"{commit.author}, who decides nothing, wrote {name} over {who} of {world.label_of(commit.record)}, and it was accepted",
+        )
+
+
+@ending("registers")
+def maxima(world: World, end: End) -> None:
+    """Headquarters' registers have as heads exactly the causally maximal of the accepted writes."""
+    for record, found in end.office.records.items():
+        row = end.rows.get(record)
+        if row is None:
+            raise Broken(
+                "registers", f"headquarters has accepted saves of {world.label_of(record)}, and no such record"
+            )
+        wanted = {name: {one.dot for one in heads} for name, heads in found.heads().items() if heads}
+        names = differing(wanted, heads_of(row))
+        if names:
+            raise Broken(
+                "registers", f"headquarters' {names} of {world.label_of(record)} are not the maxima of its saves"
+            )
+    extra = end.rows.keys() - end.office.records.keys()
+    if extra - end.incomplete:
+        raise Broken("registers", f"headquarters has {[world.label_of(one) for one in extra]} of which it has no save")
+
+
+@ending("lost")
+def nothing_lost(world: World, end: End) -> None:
+    """What any node holds of what was saved is at headquarters: accepted, replaced by what had seen it, or kept aside with a reason."""
+    there = {(one.identity, part) for one in end.accepted for part in written(one)}
+    aside = {one.identity for one in end.logged if one.dot in end.refused and end.refused[one.dot] != "said_again"}
+    shut = {name for name in world.laptops if locked(world, name)}
+    for identity, held in world.ledger.living().items():
+        if held <= shut or identity in aside:
+            continue
+        one = world.ledger.saved[identity]
+        for part in written(one):
+            if (identity, part) in there or _replaced(end, one, part):
+                continue
+            raise Broken(
+                "lost",
+                f"{one.author}'s {part} = {one.fields.get(part)!r} of {world.label_of(one.record)} is not at headquarters; held by {sorted(held)}",
+            )
+
+
+def _replaced(end: End, commit: Commit, part: str) -> bool:
+    name = next(iter(end.present(commit._replace(fields={part: None})).fields))
+    record = end.office.records.get(commit.record)
+    return record is not None and any(one.covers(commit.dot) for one in record.written(name))

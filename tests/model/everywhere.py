@@ -1,0 +1,207 @@
+"""What must hold on every node in the end: what the model says, all that may be there, and nothing where it may not be."""
+
+from collections.abc import Iterable
+
+from fieldsync.core.state import registers
+from fieldsync.store.contract import Row, covers
+from fieldsync.sync import relay
+from fieldsync.sync.channels import visible
+from fieldsync.sync.node import Node
+from tests.cast import rows
+from tests.model import cast
+from tests.model.ending import locked
+from tests.model.endings import End, differing, ending, heads_of
+from tests.model.oracle import fields
+from tests.model.oracle.commits import field_of
+from tests.model.oracle.records import Record, listing, shown
+from tests.model.oracle.registers import same
+from tests.model.world import Broken, World
+
+
+def _may(world: World, end: End, name: str) -> set[bytes]:
+    """Return the records that live in a node's units."""
+    node = world.nodes[name]
+    if name == "hq":
+        return set(end.office.records)
+    if name in cast.BRANCHES:
+        return end.office.within([cast.BRANCHES[name]])
+    return end.office.within(grant.unit for grant in node.grants)
+
+
+def _must(world: World, end: End, name: str) -> set[bytes]:
+    """Return those that it has by now: of a laptop's units its own branch may serve only some."""
+    server = world.server_of.get(name, "hq")
+    return _may(world, end, name) & _may(world, end, server)
+
+
+def _held(world: World, name: str) -> dict[bytes, Row]:
+    """Return a node's records in its units; a branch keeps what has left them until its laptops have heard."""
+    node = world.nodes[name]
+    found = rows(node)
+    if name not in cast.BRANCHES:
+        return found
+    with node.store.read() as tx:
+        inside = {channel.n for channel in visible(tx, relay.grants(tx))}
+    return {record: row for record, row in found.items() if not inside.isdisjoint(row.channels)}
+
+
+def _nodes(world: World) -> Iterable[tuple[str, Node]]:
+    return (
+        (name, node)
+        for name, node in world.nodes.items()
+        if node.role != "partner" and not (name in world.laptops and locked(world, name))
+    )
+
+
+@ending("scope")
+def scope(world: World, end: End) -> None:
+    """Every node holds what lives in its units, and nothing else."""
+    for name, _ in _nodes(world):
+        found = _held(world, name).keys()
+        for record in found - _may(world, end, name) - end.incomplete:
+            raise Broken(
+                "scope", f"{name} holds {world.label_of(record)}, which lives in {sorted(_units(end, record))}"
+            )
+        for record in _must(world, end, name) - found - end.incomplete:
+            raise Broken(
+                "scope", f"{name} lacks {world.label_of(record)}, which lives in {sorted(_units(end, record))}"
+            )
+
+
+def _units(end: End, record: bytes) -> set[str]:
+    return end.office.units(record) if record in end.office.records else {"no unit: headquarters has it not"}
+
+
+@ending("equal")
+def equal(world: World, end: End) -> None:
+    """Every node has the registers that headquarters has of its records."""
+    for name, _ in _nodes(world):
+        must = _must(world, end, name)
+        for record, row in _held(world, name).items():
+            if record in end.rows and record in must and record not in end.incomplete:
+                names = differing(heads_of(row), heads_of(end.rows[record]))
+                if names:
+                    raise Broken("equal", f"{name} has other {names} of {world.label_of(record)} than headquarters")
+
+
+@ending("conflicts")
+def values(world: World, end: End) -> None:
+    """Every node shows what the policies say, and asks a person exactly where they say so."""
+    for name, _ in _nodes(world):
+        must = _must(world, end, name)
+        for record, row in _held(world, name).items():
+            found = end.office.records.get(record)
+            if found is not None and record in must and record not in end.incomplete:
+                _shown(world, end, name, found, row)
+
+
+def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
+    label = world.label_of(record.id)
+    for field, settled in shown(record, end.off, end.knew).items():
+        value = row.doc.get(field)
+        if fields.policy(record.type, field) == "log":
+            value = [one["text"] for one in value or ()] or None
+        if not any(same(value, one) for one in settled.values) and "shown" not in world.skip:
+            raise Broken("shown", f"{name} shows {field} of {label} as {value!r}, not as {settled.values!r}")
+        asked = field in row.conflicts
+        missed = "swallowed_edit" if field == "_deleted" else "missed_conflict"
+        check = "false_conflict" if asked else missed
+        if not settled.look.allows(asked) and check not in world.skip:
+            raise Broken(
+                check,
+                f"{name} {'asks' if asked else 'does not ask'} about {field} of {label}: {_told(world, record, field)}",
+            )
+    for field in row.conflicts.keys() - {field_of(one) for one in record.registers}:
+        raise Broken("false_conflict", f"{name} asks about {field} of {label}, which nobody wrote")
+
+
+def _told(world: World, record: Record, field: str) -> str:
+    return ", ".join(f"{one.author}'s {one.value!r}" for one in record.heads().get(field, ()))
+
+
+@ending("lists")
+def lists(world: World, end: End) -> None:
+    """Of records that are one, lists show one and no fewer; who was merged into one that was removed is asked about."""
+    wanted = listing(end.office, end.knew)
+    for name in ("hq", *(["dima"] if "dima" in world.nodes and not locked(world, "dima") else [])):
+        with world.nodes[name].store.read() as tx:
+            found = {row.state.record for row in tx.select(deleted=False, standing=True)}
+        held = rows(world.nodes[name])
+        for record in (wanted.yes - found) & held.keys() - end.incomplete:
+            raise Broken("lists", f"{name} does not list {world.label_of(record)}")
+        for record in (wanted.no & found) - end.incomplete:
+            raise Broken("lists", f"{name} lists {world.label_of(record)}")
+        for record in wanted.ask & held.keys() - end.incomplete:
+            if not {"_same_as", "_deleted"} & held[record].conflicts.keys() and record not in found:
+                raise Broken(
+                    "lists", f"{name} asks nobody about {world.label_of(record)}, merged into one that was removed"
+                )
+
+
+@ending("digests")
+def digests(world: World, end: End) -> None:
+    """Two digests of a channel are equal exactly when the registers are."""
+    for name, node in _nodes(world):
+        if name == "hq":
+            continue
+        server = world.nodes["hq" if name in cast.BRANCHES else world.server_of[name]]
+        theirs, mine = _channels(server), _channels(node)
+        with node.store.read() as tx:
+            grants = relay.grants(tx) if name in cast.BRANCHES else node.grants
+        for unit in theirs.keys() & mine.keys():
+            if covers(grants, unit) is None:
+                continue
+            equal_ = mine[unit][1] == theirs[unit][1]
+            if (mine[unit][0] == theirs[unit][0]) is not equal_:
+                how = "the same digest of other registers" if not equal_ else "another digest of the same registers"
+                raise Broken("digests", f"{name} has {how} than its server in {unit}")
+            if not equal_ and not end.incomplete:
+                raise Broken("digests", f"{name} differs from its server in {unit}")
+
+
+def _channels(node: Node) -> dict[str, tuple[int, dict[bytes, dict[str, object]]]]:
+    with node.store.read() as tx:
+        units = {one.n: one for one in tx.channels()}
+        found: dict[str, tuple[int, dict[bytes, dict[str, object]]]] = {
+            one.unit: (one.digest, {}) for one in units.values()
+        }
+        for row in tx.select():
+            content: dict[str, object] = {
+                name: [(head.dot, repr(head.value)) for head in register.heads]
+                for name, register in registers(row.state).items()
+            }
+            for n in row.channels:
+                found[units[n].unit][1][row.state.record] = content
+    return found
+
+
+@ending("partners")
+def partners(world: World, end: End) -> None:
+    """A partner's laptop holds the referrals that are shared with it, of what they are about the named fields, and nothing else."""
+    if "huda" not in world.nodes or locked(world, "huda"):
+        return
+    node = world.nodes["huda"]
+    sent = {"sent", "accepted", "in_progress", "done"}
+    may: dict[bytes, set[str]] = {}
+    for record, found in end.office.records.items():
+        if found.type != fields.REFERRAL:
+            continue
+        settled = shown(found, end.off, end.knew)
+        shared = settled.get("_shared")
+        if (
+            shared is None
+            or cast.PARTNER_UNIT not in (shared.values[0] or ())
+            or not set(settled["state"].values) & sent
+        ):
+            continue
+        may[record] = {"_code", *fields.FIELDS[fields.REFERRAL]}
+        about = bytes.fromhex(str(settled["person"].values[0]).replace("-", ""))
+        may.setdefault(about, {"_code"}).update({"name"})
+    for record, row in rows(node).items():
+        if record in end.incomplete:
+            continue
+        if record not in may:
+            raise Broken("partners", f"huda holds {world.label_of(record)}, which is not shared")
+        over = {field_of(name) for name in registers(row.state)} - may[record]
+        if over:
+            raise Broken("partners", f"huda holds {sorted(over)} of {world.label_of(record)}, which are not shared")
