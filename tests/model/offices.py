@@ -74,8 +74,17 @@ def change_office(world: World, who: str, server: str) -> None:
 # --- bundles ----------------------------------------------------------------------------------------------------------
 
 
+def unsent(world: World, who: str) -> bool:
+    """Say whether a node has commits that the server above it has not acknowledged."""
+    node, server = world.nodes[who], world.nodes[world.server_of.get(who, "hq")]
+    with node.store.read() as tx:
+        return any(one.head > tx.acknowledged(server.device, one.id) for one in tx.devices() if one.head)
+
+
 def _choose_pack(world: World, chance: random.Random) -> Arguments | None:
-    who = chance.choice([*world.laptops, *cast.BRANCHES])
+    everybody = [*world.laptops, *cast.BRANCHES]
+    with_work = [name for name in everybody if unsent(world, name)]
+    who = chance.choice(with_work if with_work and chance.random() < 0.8 else everybody)
     return {"who": who, "bundle": f"bundle {len(world.bundles) + 1}"}
 
 
@@ -107,7 +116,8 @@ def reply(world: World, server: str, who: str, bundle: str) -> None:
 def _choose_unpack(world: World, chance: random.Random) -> Arguments | None:
     if not world.bundles:
         return None
-    bundle = chance.choice(sorted(world.bundles)[-4:])
+    fresh = [bundle for bundle in world.bundles if bundle not in world.arrived]
+    bundle = chance.choice(fresh if fresh and chance.random() < 0.7 else list(world.bundles))
     _, who, target = world.bundles[bundle]
     if target == "servers":
         home = world.server_of.get(who, "hq")
@@ -121,6 +131,7 @@ def unpack(world: World, who: str, bundle: str) -> None:
     if bundle not in world.bundles or who not in world.nodes:
         return
     file, sender, _ = world.bundles[bundle]
+    world.arrived.add(bundle)
     locked = world.revoked_at(who) if who in cast.SERVERS else set()
     try:
         sticks.unpack(world.nodes[who], file)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fieldsync import errors
-from tests.model.world import FORGIVEN, Broken, World
+from tests.model.world import FORGIVEN, MINUTE, Broken, World
 
 Arguments = dict[str, Any]
 
@@ -56,7 +56,7 @@ def perform(world: World, step: Step) -> str | None:
     """Do one step; return the code of a documented error that it raised. Broken where it raised anything else."""
     one = OPERATIONS[step.operation]
     world.step += 1
-    world.now += 2_000
+    world.now += 3 * MINUTE
     if any(step.arguments.get(role, "hq") not in world.nodes for role in ("who", "branch", "server")):
         return None  # of a script from which somebody was dropped
     try:

@@ -51,6 +51,7 @@ class World:
         self.records: dict[str, bytes] = {}  # by their names in the script
         self.types: dict[str, str] = {}
         self.bundles: dict[str, tuple[Path, str, str]] = {}  # file, whose, for whom
+        self.arrived: set[str] = set()  # bundles that were unpacked
         self.images: dict[str, tuple[Path, str, Book]] = {}  # folder, of which node
         self.revoked: set[str] = set()
         self.copied: set[str] = set()  # nodes of which a copy was put back or cloned
