@@ -1,8 +1,10 @@
 """What happens between nodes and to them: syncs, bundles, cut lines, restores, clones, grants, revocations, forms, clocks."""
 
+import contextlib
 import random
 import shutil
 
+from fieldsync import errors
 from fieldsync.server import office
 from fieldsync.server.publish import publish as publish_forms
 from fieldsync.sync import sticks
@@ -10,6 +12,11 @@ from tests.model import cast
 from tests.model.operations import Arguments, operation
 from tests.model.people import somebody
 from tests.model.world import HOUR, MINUTE, Broken, World
+
+try:
+    from fieldsync.server import device_locks
+except ImportError:
+    device_locks = None
 
 
 def laptop(world: World, chance: random.Random) -> str:
@@ -223,8 +230,23 @@ def _choose_lost(world: World, chance: random.Random) -> Arguments | None:
 @operation(0.4, "office", "headquarters revokes {who}", _choose_lost)
 def revoke(world: World, who: str) -> None:
     """A laptop was lost: it is locked out."""
-    office.revoke(world.nodes["hq"], world.nodes[who].device.hex())
+    lock = office if device_locks is None else device_locks
+    lock.revoke(world.nodes["hq"], world.nodes[who].device.hex())
     world.revoked.add(who)
+
+
+@operation(0.8, "office", "headquarters approves the devices that wait", lambda _world, _chance: {})
+def approve(world: World) -> None:
+    """Further copies of a device may work from now on."""
+    approve_all(world)
+
+
+def approve_all(world: World) -> None:
+    """Approve all devices that wait at headquarters; those of a lost laptop's family are refused."""
+    hq = world.nodes["hq"]
+    for one in [] if device_locks is None else device_locks.pending(hq):
+        with contextlib.suppress(errors.Revoked):
+            device_locks.approve(hq, one["id"])
 
 
 @operation(
