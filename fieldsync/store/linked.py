@@ -5,11 +5,12 @@ record has no more may stay: it brings a candidate too many, and candidates are 
 """
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from fieldsync.core import linkage
+from fieldsync.core.merges import standing
 from fieldsync.store.contract import Document
 from fieldsync.store.numbers import Numbered, NumberReads
 from fieldsync.store.rowcodec import dump_json, load_json
@@ -18,8 +19,9 @@ _LINKED = (
     "SELECT r.n, r.id, r.type, r.owner, CAST(r.doc AS BLOB) FROM record r "
     "WHERE r.n IN (SELECT value FROM json_each(?)) ORDER BY r.n"
 )
-_SHOWN = "json_extract({0}.doc, '$._deleted') IS NULL AND json_extract({0}.doc, '$._same_as') IS NULL"
-
+GAVE_WAY = "SELECT unhex(record, '-') FROM same WHERE root <> record"
+"""The ids of the records that another stands for (core/merges.py)."""
+_SHOWN = f"json_extract({{0}}.doc, '$._deleted') IS NULL AND {{0}}.id NOT IN ({GAVE_WAY})"
 
 # those that gave way to one that is not here
 DEPUTIES = (
@@ -171,6 +173,17 @@ class BlockReads(NumberReads):
         """The records (UUIDs) that gave way, and the one that each stands for now."""
         return dict(self.sql("SELECT record, root FROM same"))
 
+    def gave_way(self, record: bytes) -> bool:
+        """Say whether another record, here or not, stands for this one."""
+        me = str(uuid.UUID(bytes=record))
+        return self.roots.get(me, me) != me
+
+    def gave_way_to(self, others: Iterable[str]) -> list[bytes]:
+        """Return the records that name one of these (UUIDs) as the one that stays, open to a decision or not."""
+        wanted = dump_json(list(others)).decode()
+        found = self.sql("SELECT record FROM same WHERE other IN (SELECT value FROM json_each(?))", (wanted,))
+        return [uuid.UUID(row[0]).bytes for row in found]
+
     @cached_property
     def stands(self) -> Mapping[str, str]:
         """Like `roots`; for one that is not here stands the oldest of those that are here and gave way to it."""
@@ -259,16 +272,19 @@ class Blocks(BlockReads, Numbered):
 
     # --- those that gave way ---
 
-    def set_same(self, changes: Mapping[str, object]) -> None:
-        """Keep which record each of these (UUIDs) gave way to; None: to none."""
-        known = dict(self.sql("SELECT record, other FROM same"))
+    def set_same(self, changes: Mapping[str, object], undecided: Collection[str] = ()) -> None:
+        """Keep which record each of these (UUIDs) gave way to, None: to none; of which of them that is open to a decision."""
+        known = {row[0]: (row[1], bool(row[2])) for row in self.sql("SELECT record, other, open FROM same")}
         gone = {record for record, other in changes.items() if not other}
-        wanted = {record: str(other) for record, other in {**known, **changes}.items() if record not in gone}
+        told = {record: (str(other), record in undecided) for record, other in changes.items()}
+        wanted = {record: one for record, one in {**known, **told}.items() if record not in gone}
         if wanted == known:
             return
+        roots = standing({record: None if open_ else other for record, (other, open_) in wanted.items()})
         self.sql("DELETE FROM same")
         self.many(
-            "INSERT INTO same VALUES (?,?,?)", [(one, other, _root(one, wanted)) for one, other in wanted.items()]
+            "INSERT INTO same (record, other, root, open) VALUES (?,?,?,?)",
+            [(record, other, roots[record], open_) for record, (other, open_) in wanted.items()],
         )
         for known_before in ("roots", "stands"):
             self.__dict__.pop(known_before, None)
@@ -287,16 +303,6 @@ def load_list(text: str) -> list[str]:
     import msgspec
 
     return msgspec.json.decode(text, type=list[str])
-
-
-def _root(record: str, other: Mapping[str, str]) -> str:
-    """Follow a record to the one that gave way to none; where two gave way to each other, the older of them stays."""
-    path = [record]
-    while (following := other.get(path[-1])) is not None:
-        if following in path:
-            return min(path[path.index(following) :])
-        path.append(following)
-    return path[-1]
 
 
 def _bytes(text: object) -> bytes | None:

@@ -9,7 +9,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core.register import Value
 from fieldsync.store.contract import Row
-from fieldsync.store.linked import DEPUTIES
+from fieldsync.store.linked import DEPUTIES, GAVE_WAY
 from fieldsync.store.rowcodec import decode_row, dump_json
 from fieldsync.store.several import SeveralReads
 
@@ -97,7 +97,7 @@ class Reading(SeveralReads):
         for field, record in named.items():
             demand(f"json_extract(doc, '$.{field}') IN {one}", *(record,) * 5)
         if standing:
-            demand(f"(json_extract(doc, '$._same_as') IS NULL OR id IN (SELECT min(r.id) {DEPUTIES}))")
+            demand(f"(id NOT IN ({GAVE_WAY}) OR id IN (SELECT min(r.id) {DEPUTIES}))")
         field = sort.removeprefix("-")
         order = f"json_extract(doc, '$.{field}') {'DESC' if sort.startswith('-') else 'ASC'}, n" if field else "n"
         query = f"SELECT {READ} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"

@@ -7,6 +7,10 @@ from fieldsync.store.vault import Connection, guarded, tables
 
 _ID = "lower(substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-' || substr(h, 13, 4) || '-' || substr(h, 17, 4) || '-' || substr(h, 21))"
 
+_SAME_AS = (
+    f"(SELECT root FROM same WHERE same.record = {_ID} AND root <> same.record)"  # whom it gave way to, if it did
+)
+
 
 def _column(field: str, *, refers: bool) -> str:
     value = f"json_extract(doc, '$.{field}')"
@@ -26,7 +30,7 @@ def make(connection: Connection, types: Mapping[str, Mapping[str, bool]]) -> Non
             columns = "".join(f", {_column(field, refers=refers)} AS [{field}]" for field, refers in fields.items())
             connection.execute(
                 f"CREATE VIEW [{type_}] AS SELECT {_ID} AS id, code, unit, conflicts IS NOT NULL AS in_conflict, "
-                f"json_extract(doc, '$._deleted') AS deleted, json_extract(doc, '$._same_as') AS same_as{columns} "
+                f"json_extract(doc, '$._deleted') AS deleted, {_SAME_AS} AS same_as{columns} "
                 "FROM (SELECT *, hex(record.id) AS h FROM record JOIN channel ON channel.n = record.channel) "
                 f"WHERE type = '{type_}'",
             )

@@ -139,7 +139,7 @@ def _lines(node: Node, tx: ReadTx, kind: Type, last: str, unit: str | None) -> I
     known = [(name, one, expr.compile(one.on), expr.compile(one.when)) for name, one in kind.due.items()]
     derived = {name for name, field in kind.fields.items() if field.kind == "derived"}
     asks = any(validate.asks_others(kind, name) for *_, on, when in known for name in (on.names | when.names) & derived)
-    for row in tx.select(type=kind.name, deleted=False, unit=unit):
+    for row in tx.select(type=kind.name, deleted=False, standing=True, unit=unit):
         doc: Mapping[str, object] | None = None
         for name, one, on, when in known:
             if derived.isdisjoint(when.names) and not when.holds(row.doc, today):

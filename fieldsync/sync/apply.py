@@ -24,7 +24,7 @@ from fieldsync.store.contract import (
     state_key,
     top_of,
 )
-from fieldsync.sync import sharing
+from fieldsync.sync import merges, sharing
 from fieldsync.sync.rules import Rules, TypeRules
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
@@ -86,6 +86,7 @@ def apply(
     off = off_heads(tx)
     for row, names in touched.values():
         settle_row(row, rules.of(row.state.type), names, off)
+    conflicts |= merges.ask(tx, touched)
     opened = [touched[record][0] for record, n in conflicts.items() if len(touched[record][0].conflicts) > n]
     told = {state.record: state.origins for state in states if state.origins} if opened else {}
     for row in opened:
@@ -102,20 +103,8 @@ def apply(
         tx.unsearched(rows[record].n for record in searched)
     if linked:
         tx.unlinked(rows[record].n for record in linked)
-    _note_same(tx, touched)
+    merges.note(tx, touched)
     return Applied(rows, len(opened))
-
-
-def _note_same(tx: Tx, touched: Touched) -> None:
-    """Keep who gave way to whom, and who are two, where that changed."""
-    gave_way = {}
-    for record, (row, names) in touched.items():
-        if "_same_as" in row.doc if names is None else "_same_as" in names:
-            gave_way[str(uuid.UUID(bytes=record))] = row.doc.get("_same_as")
-        if "_not_same" in row.doc if names is None else any(field_of(name) == "_not_same" for name in names):
-            tx.set_apart(record, row.doc.get("_not_same", ()))
-    if gave_way:
-        tx.set_same(gave_way)
 
 
 def _trace(tx: Tx, rules: Rules, row: Row, told: Mapping[str, Value]) -> None:

@@ -193,7 +193,7 @@ def caseload(node: Node, unit: str | None = None) -> list[Json]:
     found: dict[str | None, Json] = {}
     with node.store.read() as tx:
         people = People(node, tx)
-        for row in tx.select(type=CASE, deleted=False, unit=unit):
+        for row in tx.select(type=CASE, deleted=False, standing=True, unit=unit):
             doc = row.doc
             name = people.worker(doc.get("worker"))
             one = found.setdefault(name, _empty(name))

@@ -9,6 +9,7 @@ from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, Opaque
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
+from fieldsync.sync import merges
 from fieldsync.sync.apply import off_heads, settle_row
 from fieldsync.sync.node import Node
 
@@ -55,7 +56,7 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
         tx.note_clock(device, first, ahead(off_by, 0), last)
     off = off_heads(tx)
     told = {device for _, device, _, _, _ in notes}
-    changed = {}
+    changed: merges.Touched = {}
     for row in tx.select() if about is None else about:
         tied = [name for name, register in row.state.fields.items() if len(register.heads) > 1]
         heads = (head for name in tied for head in row.state.fields[name].heads)
@@ -66,7 +67,9 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
         if set(row.conflicts) != before:
             changed[row.state.record] = row, set[str]()
     if changed:
+        merges.ask(tx, changed)
         tx.save(changed)
+        merges.note(tx, changed)
 
 
 def told_by(tx: ReadTx, server: bytes) -> int:

@@ -140,7 +140,13 @@ def split(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
             raise errors.NotOne
         # B in A's line, A in B's, or both in a third one's: then B leaves
         gave = one if uuid_text(other.state.record) in _line(tx, one) or SAME not in other.doc else other
-        _write(node, tx, {gave.state.record: gave}, {gave.state.record: {SAME: None}}, note)
+        leaving = {gave.state.record: gave}
+        stays = _root_row(tx, one)
+        if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
+            leaving[stays.state.record] = stays
+            if stays.state.record == gave.state.record:
+                leaving |= {row.state.record: row for row in (one, other)}
+        _write(node, tx, leaving, {record: {SAME: None} for record in leaving}, note)
     return gave.state.record
 
 

@@ -78,7 +78,7 @@ def _owner(tx: ReadTx, row: Row) -> Row | None:
 
 def _members(tx: ReadTx, home: Row) -> Iterator[Row]:
     for row in tx.rows(tx.owned_by([home.state.record])).values():
-        if row.state.type == PERSON and not row.doc.keys() & {"_deleted", "_same_as"}:
+        if row.state.type == PERSON and "_deleted" not in row.doc and not tx.gave_way(row.state.record):
             yield row
 
 

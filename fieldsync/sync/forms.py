@@ -11,7 +11,7 @@ from fieldsync.core.state import State
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row, form_key
-from fieldsync.sync import quarantine, sharing
+from fieldsync.sync import merges, quarantine, sharing
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node, write_schema
 from fieldsync.sync.permit import AHEAD
@@ -66,7 +66,9 @@ def _rewrite(tx: Tx, rules: Rules, type: str) -> None:
     records = tx.ids(type)
     for i in range(0, len(records), _PART):
         rows = tx.rows(records[i : i + _PART])
-        tx.rewrite([_settled(rules.of(type), rules.upgraded(row.state), row) for row in rows.values()])
+        settled = {record: _settled(rules.of(type), rules.upgraded(row.state), row) for record, row in rows.items()}
+        merges.again(tx, settled)
+        tx.rewrite(settled.values())
 
 
 def _settled(type_rules: TypeRules, state: State, row: Row) -> Row:

@@ -143,7 +143,7 @@ def candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None)
     found = list(tx.linked(tx.blocks(linkage.keys(linkage.features(type, doc)), MOST)))
     others = _others(tx, [new, *found])
     mine = _features(new, others)
-    standing = (one for one in found if "_deleted" not in one.doc and "_same_as" not in one.doc)
+    standing = (one for one in found if "_deleted" not in one.doc and not tx.gave_way(one.record))
     matches = (Candidate(one.record, linkage.compare(mine, _features(one, others))) for one in standing)
     return sorted(
         (one for one in matches if one.match.score >= linkage.LIKELY), key=lambda one: (-one.match.score, one.record)

@@ -70,8 +70,8 @@ class Shower:
             "created": None if made is None else {"by": made.author, "at": stamp.text(made.stamp)},
             "updated": None if last is None else {"by": last.author, "at": stamp.text(last.stamp)},
         }
-        if "_same_as" in doc:
-            found["same_as"] = self._tx.roots.get(record, doc["_same_as"])
+        if self._tx.gave_way(state.record):
+            found["same_as"] = self._tx.roots[record]
         merged = sorted(gave for gave, stays in self._tx.roots.items() if stays == record and gave != record)
         if merged:
             found["merged"] = merged

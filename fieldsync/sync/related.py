@@ -43,7 +43,8 @@ class Finder:
             rows = list(self._tx.select(type=type, named={field: str(uuid.UUID(bytes=me.record))}))
         else:
             rows = [row for row in self._belonging(me.record) if row.state.type == type]
-        return (self._whole(row) for row in rows if not row.doc.keys() & {"_deleted", "_same_as"})
+        standing = (row for row in rows if "_deleted" not in row.doc and not self._tx.gave_way(row.state.record))
+        return map(self._whole, standing)
 
     def _belonging(self, record: bytes) -> list[Row]:
         if self._owned is None:

@@ -13,6 +13,7 @@ from fieldsync.schema import validate
 from fieldsync.schema.cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
+from fieldsync.sync import merges
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, heads_of, uuid_text
@@ -151,7 +152,8 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
     else:
         chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
     if field == "_deleted" and chosen is not None:
-        chosen = {"reason": _reason(chosen), "saw": all_seen(row.state)}
+        same = merges.merged_into(tx, row.state.record)
+        chosen = {"reason": _reason(chosen), "saw": all_seen(row.state), **({"same": same} if same else {})}
     over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field], "note": note or None}
     fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
     if field == "_same_as" and chosen is not None and present(register_of(row.state, f"_not_same/{chosen}")):

@@ -20,7 +20,7 @@ from fieldsync.schema.sameness import same
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
-from fieldsync.sync import drafts, several, sharing
+from fieldsync.sync import drafts, merges, several, sharing
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
@@ -363,7 +363,9 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
         if not reason.strip():
             raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
         kind = node.schema.type(row.state.type)
-        fields: Fields = {"_deleted": {"reason": reason.strip(), "saw": all_seen(row.state)}}
+        deletion: dict[str, object] = {"reason": reason.strip(), "saw": all_seen(row.state)}
+        same = merges.merged_into(tx, row.state.record)
+        fields: Fields = {"_deleted": deletion | ({"same": same} if same else {})}
         commit_drafts(node, tx, [draft_edit(node, row, kind, fields, decides=True)])
     return row.state.record
 

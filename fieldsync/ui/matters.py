@@ -87,6 +87,8 @@ def matter_of(node: Node, out: Here, one: Waiting) -> Matter | None:
 
 def _why(kind: Type | None, item: Item) -> str:
     name = item["field"]
+    if name == "_same_as" and len(item["heads"]) == 1:
+        return "review_why_same_as_removed"
     if name in ("_deleted", "_unit", "_same_as"):
         return f"review_why{name}"
     if any(head["clock_off_ms"] for head in item["heads"]):
@@ -112,6 +114,9 @@ def _plain(out: Here, kind: Type | None, item: Item) -> list[Side]:
             value = [Part(out.phrase("pair_two" if name == "_same_as" else "review_emptied"), QUIET)]
         decision = reviews.Decision(item["record"], name, _name(head), seen=seen)
         sides.append(Side(head["by"], value, _source(out, head), decision))
+    if name == "_same_as" and len(sides) == 2:
+        stands = reviews.Decision(item["record"], name, value=None, seen=seen)
+        sides.append(Side(out.phrase("review_stands"), [Part(out.phrase("pair_two"), GOOD)], [], stands))
     return sides
 
 

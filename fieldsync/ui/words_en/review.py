@@ -10,6 +10,8 @@ WORDS = {
     "review_why_deleted": "Removed by one, changed meanwhile by another who did not know.",
     "review_why_unit": "Moved to different units: it is in each of them until this is settled.",
     "review_why_same_as": "People disagree whether these two are one.",
+    "review_why_same_as_removed": "It was merged into a record that was removed by somebody who did not know of the merge.",
+    "review_stands": "it stays",
     "review_emptied": "emptied",
     "review_stays": "Keep the record",
     "review_edited": "It was changed meanwhile:",
