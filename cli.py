@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from fieldsync import commands, errors
+from fieldsync.commands import process
 from fieldsync.commands.tree import Branch, Leaf, grow
 
 TREE = Branch(
@@ -170,6 +171,7 @@ def main() -> None:
     """Run one command and exit as docs/cli.md says."""
     # a sync makes a million small objects and no cycles: look for garbage seldom
     gc.set_threshold(1_000_000, 20, 100)
+    process.harden()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 from fieldsync import errors
@@ -10,6 +11,7 @@ from fieldsync.crypto.slots import KEY_SIZE, Slots
 from fieldsync.sync.node import SLOTS, write_file
 
 PASSPHRASE = "FIELDSYNC_PASSPHRASE"  # noqa: S105 - the variable's name
+PASSPHRASE_FD = "FIELDSYNC_PASSPHRASE_FD"  # noqa: S105 - where a process that was started anew reads it, see process.py
 KEY_FILE = "FIELDSYNC_KEY_FILE"
 _RECOVERY = re.compile(r"\s*(?:[A-Za-z0-9]{4}[\s-]*){8}")
 _LARGEST = 64 * 1024
@@ -74,7 +76,7 @@ class Secrets:
     def _given(self) -> str | None:
         if self._file:
             return _first_line(Path(self._file))
-        return os.environ.get(PASSPHRASE) or None
+        return os.environ.get(PASSPHRASE) or _handed_over()
 
 
 def change(settings: Settings, new_file: str) -> dict[str, object]:
@@ -99,6 +101,19 @@ def new_passphrase(lang: str) -> str:
         if first and first == _asked("passphrase_again", lang):
             return first
         terminal.aside(words.phrase("passphrase_differ", lang), lang)
+
+
+@cache
+def _handed_over() -> str | None:
+    """What this process was handed by the one that it was before."""
+    number = os.environ.pop(PASSPHRASE_FD, "")
+    if not number.isdecimal():
+        return None
+    try:
+        with open(int(number), "rb") as pipe:  # noqa: PTH123 - it has no path
+            return pipe.read(_LARGEST).decode(errors="surrogateescape") or None
+    except OSError:
+        return None
 
 
 def _asked(what: str, lang: str) -> str:

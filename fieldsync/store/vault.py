@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CACHE_KIB = 24 * 1024
 # the log is folded into the file between syncs, not in the middle of one
 CHECKPOINT_PAGES = 32_000
+_OURS = ("store.db", "slots.json")
 _BUSY_MS = 1_000  # of one attempt
 BUSY_SECONDS = 20
 """How long a lock held by another program is waited for."""
@@ -60,6 +61,7 @@ def connect(
     if not create and not path.exists():
         raise errors.NoStore(home=str(path.parent))
     with guarded(path.parent):
+        _private(path, create=create)
         return patiently(lambda: _connect(path, key, cache_kib), waiting)
 
 
@@ -76,6 +78,25 @@ def _connect(path: Path, key: bytes, cache_kib: int) -> Connection:
         raise
     connection.set_authorizer(_authorize)
     return connection
+
+
+def _private(path: Path, *, create: bool) -> None:
+    """Have the store's files be their owner's only; SQLite gives the log the rights of the file, and 0.1 gave that everybody's."""
+    if create:
+        with suppress(OSError):  # the store itself says what is wrong
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _own(path.parent)
+    for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        with suppress(OSError):
+            if file.stat().st_mode & 0o077:
+                file.chmod(0o600)
+
+
+def _own(folder: Path) -> None:
+    """Have a new store's folder be its owner's only, if nothing of anybody else's is in it."""
+    with suppress(OSError):
+        if folder.stat().st_mode & 0o077 and all(one.name.startswith(_OURS) for one in folder.iterdir()):
+            folder.chmod(0o700)
 
 
 def patiently(step: Callable[[], _T], waiting: Waiting | None) -> _T:

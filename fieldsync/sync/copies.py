@@ -105,7 +105,8 @@ def _unpack(file: Path, database: Path) -> bytes:
             if _part(tar, _NAME).read(_MOST) != FORMAT:
                 raise errors.BadFile(file=file.name, reason="no_backup")
             slots = _part(tar, SLOTS).read(_MOST)
-            with database.open("wb") as made:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(database, flags, 0o600), "wb") as made:
                 shutil.copyfileobj(_part(tar, FILE), made)
                 made.flush()
                 os.fsync(made.fileno())
