@@ -30,7 +30,7 @@ SAME, NOT_SAME = "_same_as", "_not_same"
 
 def scan(node: Node, *, progress: Progress | None = None) -> Json:
     """Compare everything anew; return how many records were compared and how many pairs are open."""
-    with node.store.write(durable=False) as tx:
+    with node.write_repeatable() as tx:
         tx.unlink_all()
         compared, _ = tx.unlinked_counts()
     linking.catch_up(node, compare=True, progress=progress)

@@ -12,6 +12,7 @@ from fieldsync.core import codes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device
 from fieldsync.sync import budgets, relay
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
@@ -20,6 +21,7 @@ from fieldsync.wire.messages import Former, Peer
 if TYPE_CHECKING:
     from fieldsync.sync.session import Client
 
+_PART = 200  # judgements in one frame
 _SEALED_COMMITS, _SEALED_BYTES = 256, 32 * 1024  # what stands between two seals fits a frame
 
 
@@ -118,9 +120,29 @@ def take(tx: Tx, named: Sequence[Former], given_up: Container[bytes], now: int) 
         tx.set_device_state(new, "forked")
 
 
-def heads(tx: ReadTx, asked: Mapping[bytes, int]) -> Iterator[Peer]:
-    """Yield how far a server holds the devices that a laptop named, or whose commits it brought."""
-    devices = [device for device in map(tx.device, asked) if device is not None and device.key is not None]
-    rows = tuple(relay.heads_of(tx, devices, asked))
-    if rows:
-        yield Peer(heads=rows)
+def parts_down(tx: ReadTx, device: Device, asked: Mapping[bytes, int], judged: int) -> Iterator[Peer]:
+    """Yield how far a server holds the devices that a laptop named, or whose commits it brought; and what became of refused ones.
+
+    A copy may not have heard which of its former commits were kept aside, or taken after all: from the number `judged` on.
+    """
+    devices = [one for one in map(tx.device, asked) if one is not None and one.key is not None]
+    heads = tuple(relay.heads_of(tx, devices, asked))
+    family = {*asked, *_ancestors(tx, device)}
+    refused = [row for row in tx.judged(judged) if row[1] in family] if family else []
+    for start in range(0, len(refused), _PART):
+        some = refused[start : start + _PART]
+        yield Peer(refused=tuple((one, seq, code, facts) for _, one, seq, code, facts in some), judged=some[-1][0])
+    if heads:
+        yield Peer(heads=heads)
+
+
+def _ancestors(tx: ReadTx, device: Device) -> Iterator[bytes]:
+    """Yield the devices that one went on for, one after the other."""
+    seen = {device.id}
+    while device.copy_of is not None and device.copy_of not in seen:
+        yield device.copy_of
+        seen.add(device.copy_of)
+        before = tx.device(device.copy_of)
+        if before is None:
+            return
+        device = before

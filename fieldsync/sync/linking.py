@@ -7,7 +7,6 @@ meets there. A laptop does the first before an `add` and the second before `dupl
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any, NamedTuple
 
 from fieldsync.core import linkage
@@ -40,7 +39,7 @@ def catch_up(
     `limit` is how many records at most are put into blocks, and compared; the rest is left for the next time.
     `opens` gives the transaction, where there is one already.
     """
-    writing = opens or partial(node.store.write, durable=False)
+    writing = opens or node.write_repeatable
     with (opens or node.store.read)() as tx:
         keyed, left = tx.unlinked_counts()
     total, done = keyed + (keyed + left if compare else 0), 0

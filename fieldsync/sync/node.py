@@ -5,7 +5,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,13 @@ class Node:
         self.rules = Rules(self.schema)
         self.forms = forms
         return True
+
+    def write_repeatable(self) -> AbstractContextManager[Tx]:
+        """One transaction that writes what can be fetched or worked out again: on a laptop, power loss may take it back whole.
+
+        A server tells others the numbers that it gives out in it, so that there it is on the disk before anybody can be told.
+        """
+        return self.store.write(durable=not self.is_laptop)
 
     def close(self) -> None:
         """Close the store."""

@@ -250,7 +250,7 @@ def take_down(client: "Client", peer: Peer) -> None:
     now = node.clock()
     told = Told(server)
     if not client.branch:
-        peer = Peer(heads=peer.heads)  # a laptop is told of its former identities only
+        peer = Peer(heads=peer.heads, refused=peer.refused, judged=peer.judged)  # a laptop's former identities
     with node.store.write() as tx:
         for said in peer.devices:
             if said.device != node.device:

@@ -114,6 +114,7 @@ def renew(talk: Talk) -> dict[str, Any]:
     answer = _ask(talk, key, [low, max(elsewhere)] if elsewhere else [])
     with node.store.write() as tx:
         told = _take_over(node, tx, key, answer.letters, after)
+        talk.client.carries = True
         tx.put(RESTORED, 1 if told["carried"] else None)
         tx.set_server(talk.server.id, nonce=answer.nonce, unsure=False)
     node.reload()

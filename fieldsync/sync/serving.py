@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache, partial
+from functools import cache
 
 import msgspec
 
@@ -65,8 +65,8 @@ class Serving:
         self.codec = codec if hello.dictionary == codec.id else Codec()
 
     def _own_transactions(self) -> tuple[_Reads, _Writes]:
-        """Return what opens transactions that read, and that write what can be told again."""
-        return self.node.store.read, partial(self.node.store.write, durable=False)
+        """Return what opens transactions that read, and that write."""
+        return self.node.store.read, self.node.store.write
 
     def read(self, kind: Kind, payload: bytes) -> Batch:
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
@@ -322,7 +322,7 @@ class Serving:
         elif self.protocol >= 2:
             with self.reading() as tx:
                 told_of = (relay.carried_by(tx, self.device.id) if by_stick else {}) | self._carried | self._asked
-                parts = list(former.heads(tx, told_of)) if told_of else []
+                parts = list(former.parts_down(tx, device, told_of, self.hello.judged))
             for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
         if self.hello.budget:

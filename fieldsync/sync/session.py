@@ -88,9 +88,9 @@ class Client:
         self.acked: int | None = None
         with node.store.read() as tx:
             self.branch = tx.get(relay.UPSTREAM) == server.id
-            self.carries = self.branch or bool(
-                relay.carried(tx, node, server.id)
-            )  # other devices' commits: answered by PEER
+            me = tx.device(node.device)
+            # whether it has other devices' commits, of which PEER frames tell
+            self.carries = self.branch or (me is not None and me.copy_of is not None)
             self.grants = relay.grants(tx) if self.branch else node.grants
         self._told = relay.Told(server.id)
         self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
@@ -281,7 +281,7 @@ class Client:
 
     def _states(self, message: messages.States, states: list[State]) -> None:
         node = self.node
-        with node.store.write(durable=False) as tx:
+        with node.write_repeatable() as tx:
             channel = tx.channel_number(message.unit)
             known = tx.rows(dict.fromkeys(state.record for state in states))
             before = set(known)
@@ -309,7 +309,7 @@ class Client:
         self._progress("down", self.tally.states)
 
     def _end(self, end: messages.End) -> None:
-        with self.node.store.write(durable=False) as tx:
+        with self.node.write_repeatable() as tx:
             budgets.remember(tx, self.server.id, end)
             if end.partial:
                 self.ended = end

@@ -142,7 +142,9 @@ def _folded(
     if node.is_laptop:
         for commit in commits:
             if any(register_of(row.state, name).seen.get(commit.device, 0) < commit.seq for name in _names(commit)):
-                yield {"what": "missing", "device": node.letters, "seq": commit.seq, **place}
+                by = tx.device(commit.device)
+                letters = by.letters if by is not None else None
+                yield {"what": "missing", "device": letters or commit.device.hex(), "seq": commit.seq, **place}
         return
     if commits:
         folded: State = state_of(commits[0])

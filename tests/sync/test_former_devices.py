@@ -185,6 +185,29 @@ def test_a_long_log_is_sealed_so_that_it_fits_its_frames(people: Cast) -> None:
     equal(people.hq, amal)
 
 
+def test_what_was_refused_of_a_former_identity_is_not_missing(people: Cast) -> None:
+    """Amal's copy has a commit that the server kept aside before the copy came back: she is told, and `check` finds nothing missing."""
+    hq = people.hq
+    home = family(people.amal, "محمد")
+    other = family(people.amal, "محمد")
+    directly.sync(people.amal, hq)
+    with people.amal.store.write() as tx:
+        row, kind = save.find_row(tx, home), people.amal.schema.type("household")
+        save.commit_drafts(people.amal, tx, [save.draft_edit(people.amal, row, kind, {"_same_as": other})])
+    copy = image(people, "amal")
+    family(people.amal, "أحمد")
+    directly.sync(people.amal, hq)
+    first = people.amal.device
+    people.amal.close()
+    amal = open_node(copy, people.clock)
+    family(amal, "حسن")
+    directly.sync(amal, hq)
+    with amal.store.read() as tx:
+        assert [seq for seq, _, _ in tx.refusals(first)] == [3]
+    equal(hq, amal)
+    assert directly.sync(amal, hq).requests == 1
+
+
 # --- what others can make of it ---------------------------------------------------------------------------------------
 
 
