@@ -22,7 +22,7 @@ class Direct(_Talk):
 
     def __init__(self, node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: int = 0) -> None:
         with node.store.read() as tx:
-            self.server = next(server for server in tx.servers() if server.id == hq.device)
+            self.server = next(server for server in tx.servers() if server.id == hq.serving_key.device)
         self.node, self.hq = node, hq
         self.tally = Tally()
         self.client = Client(node, self.server, self.tally)

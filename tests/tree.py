@@ -94,7 +94,7 @@ class Tree:
         node, other = self.nodes[name], self.nodes[server]
         with node.store.read() as tx, other.store.read() as theirs:
             known = theirs.device(node.device)
-            if other.device not in {s.id for s in tx.servers()} or known is None or known.key is None:
+            if other.serving_key.device not in {s.id for s in tx.servers()} or known is None or known.key is None:
                 return 0
         try:
             return directly.sync(node, other, cut).healed

@@ -326,7 +326,7 @@ class App:
             own = age.recipient(tx.get("age"))
         self.metrics.joins.inc()
         return messages.JoinAnswer(
-            org, self.node.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
+            org, self.node.serving_key.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
             self._nonces.issue(device, 0), now, schema, first, own,
         )  # fmt: skip
 

@@ -23,6 +23,7 @@ from fieldsync.store.contract import Grant, covers
 from fieldsync.sync.rules import Rules
 
 SLOTS = "slots.json"
+FIRST_KEY = "first_private"  # of a server that was renewed: see Node.first_key
 FORMS = "forms"
 DEVICE_PENDING = "device_pending"  # set while the server waits for somebody to approve this device
 JOINING = "joining"  # the kind of a store whose device no server has answered yet
@@ -55,11 +56,17 @@ class Node:
     grants: tuple[Grant, ...]
     clock: Callable[[], int] = wall_clock
     forms: bytes = b""  # which forms these are: their number and the beginning of their texts' hash
+    first_key: DeviceKey | None = None  # of a server that was renewed: the key by which those below it know it
 
     @property
     def device(self) -> bytes:
         """This node's device id."""
         return self.key.device
+
+    @property
+    def serving_key(self) -> DeviceKey:
+        """The key whose device id those below know this server by, however often it was renewed."""
+        return self.first_key or self.key
 
     @property
     def is_laptop(self) -> bool:
@@ -108,6 +115,7 @@ class Node:
         """Do so within a transaction."""
         self.grants = _grants(tx.get("grants"))
         self.key, self.letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
+        self.first_key = _first_key(tx)
 
     def renew(self, tx: ReadTx) -> bool:
         """Work with the forms that this transaction finds in force: another process may have taken over new ones."""
@@ -164,8 +172,13 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False, waiting: Wait
             raise errors.StoreDamaged(part="schema") from fault
         return Node(
             home, store, schema, Rules(schema), DeviceKey.from_bytes(get("private")), get("kind"), get("org"),
-            get("letters"), get("person"), _grants(get("grants")), forms=get(FORMS),
+            get("letters"), get("person"), _grants(get("grants")), forms=get(FORMS), first_key=_first_key(tx),
         )  # fmt: skip
+
+
+def _first_key(tx: ReadTx) -> DeviceKey | None:
+    private = tx.get(FIRST_KEY)
+    return None if private is None else DeviceKey.from_bytes(private)
 
 
 def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callable[[Tx], None]) -> None:

@@ -76,7 +76,7 @@ def _first(tx: Tx, device: Device, heir: bytes) -> bytes:
 def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
     """Return the devices whose commits one's may say again: a copy's family; for a server's own, who goes on for copied ones."""
     if by_server:
-        return {one.id for one in tx.devices() if one.copy_of is not None}
+        return {one.id for one in tx.devices() if one.copy_of is not None} - {device.id}
     return tx.family(device.id) - {device.id} if device.state == "forked" or device.copy_of is not None else set()
 
 

@@ -15,7 +15,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
 from fieldsync.sync import device_families, former, parted, relay
 from fieldsync.sync.apply import apply
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import FIRST_KEY, Node
 from fieldsync.sync.relay import Told, next_letters
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
@@ -76,7 +76,7 @@ def run(talk: Talk) -> dict[str, Any] | None:
                 break
             # what was unsent in the copy has gone up under a name that all copies share: each is itself from here on
         except errors.Forked:
-            if not left or not node.is_laptop:
+            if not left:
                 raise
         told = renew(talk)
         if done is not None:
@@ -179,6 +179,8 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     facts: dict[str, str | bytes | int | None] = {
         "private": key.to_bytes(), "letters": letters, "number": len(renamed), _RENEWING: None,
     }  # fmt: skip
+    if not node.is_laptop:  # those below know it by the first, and its certificate stays
+        facts[FIRST_KEY] = node.serving_key.to_bytes()
     for name, value in facts.items():
         tx.put(name, value)
     for server in tx.servers():

@@ -16,7 +16,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.crypto import age
-from fieldsync.crypto.keys import token
+from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.store import ReadTx
 from fieldsync.store.bundles import SERVERS, Part
 from fieldsync.store.contract import Device, Progress, Server
@@ -86,7 +86,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
             hashes, heard,
         )  # fmt: skip
 
-    size = _write(node, file, frames(), manifest, list(ages.values()))
+    size = _write(node.home, file, frames(), manifest, list(ages.values()), node.key)
     now = node.clock()
     with node.store.write() as tx:
         parts = [Part(number, one, since[one], last, now) for one, last in client.sent.items()]
@@ -142,11 +142,11 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
 
     def manifest(hashes: tuple[bytes, ...]) -> Manifest:
         return Manifest(
-            bundle.VERSION, id_, number, False, node.key.public, (device.id,), node.clock(), (), (), hello.cursors, 0,
+            bundle.VERSION, id_, number, False, node.serving_key.public, (device.id,), node.clock(), (), (), hello.cursors, 0,
             states, hashes,
         )  # fmt: skip
 
-    size = _write(node, file, frames(), manifest, list(to.values()))
+    size = _write(node.home, file, frames(), manifest, list(to.values()), node.serving_key)
     with node.store.write() as tx:
         tx.add_packed(device.id, id_, number, node.clock())
     return {
@@ -156,17 +156,22 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
 
 
 def _write(
-    node: Node, file: Path, frames: Iterable[bytes], manifest: Callable[[tuple[bytes, ...]], Manifest], to: list[str]
+    home: Path,
+    file: Path,
+    frames: Iterable[bytes],
+    manifest: Callable[[tuple[bytes, ...]], Manifest],
+    to: list[str],
+    key: DeviceKey,
 ) -> int:
     """Write a bundle whole or not at all; the manifest, which stands first, needs all frames, so they are put aside sealed."""
     if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113 - these never raise
         raise errors.BadFile(file=file.name, reason="unwritable")  # a device or a folder is never replaced
-    with age.Spool(node.home) as spool:
+    with age.Spool(home) as spool:
         hashes = []
         for frame in frames:
             hashes.append(sha256(frame).digest())
             spool.add(frame)
-        head = bundle.head(manifest(tuple(hashes)), node.key)
+        head = bundle.head(manifest(tuple(hashes)), key)
         draft = file.with_name(file.name + ".new")
         try:
             draft.unlink(missing_ok=True)
@@ -235,7 +240,7 @@ class _Unpacking:
         return self._side
 
     def _check(self, manifest: Manifest) -> None:
-        if self._node.device not in manifest.to:
+        if not {self._node.device, self._node.serving_key.device}.intersection(manifest.to):
             raise errors.BadBundle(reason="not_for_us")  # a recipient wrapped it anew for us
         self._side = (Up if manifest.up else Down)(self._node, manifest)
 

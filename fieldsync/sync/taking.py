@@ -77,7 +77,7 @@ class Up:
         hello = messages.decode(messages.Hello, payload)
         # one that comes late tells of less than is held here: that is no laptop restored from a copy
         hello = msgspec.structs.replace(hello, head=max(hello.head, self._device.head))
-        if self._manifest.to[0] != self._node.device:  # its cursors are another server's arrivals
+        if self._manifest.to[0] != self._node.serving_key.device:  # its cursors are another server's arrivals
             hello = msgspec.structs.replace(
                 hello, cursors=(), devices=0, refused=0, receipts=0, servers=b"", judged=0, passed=0, clocks=0
             )
