@@ -1,12 +1,17 @@
 """Who is let in, as somebody on the line sees it: what was heard cannot be said again, and a refusal is told as what it is."""
 
 import json
+import socket
+import ssl
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import device_locks
+from fieldsync.sync import node as nodes
 from fieldsync.sync import save
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
@@ -135,3 +140,40 @@ def test_what_a_sync_says_it_cost_is_what_the_line_carried(office: Office) -> No
         synced = office.sync("amal", "amal")
         office.meets("amal", office.port)
     assert [one["up"]["bytes"] for one in synced] == list(map(len, tap.heard))
+
+
+def test_nothing_older_than_tls_1_3_is_spoken(office: Office) -> None:
+    """A program that offers TLS 1.2 at most is not met; no cipher is chosen with it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        socket.create_connection(("127.0.0.1", office.port), timeout=10) as plain,
+        pytest.raises((ssl.SSLError, OSError)),
+    ):
+        context.wrap_socket(plain)
+    with tls(office.port) as line:
+        assert line.version() == "TLSv1.3"
+
+
+def test_a_renewed_server_is_known_by_its_first_key(own_office: Office) -> None:
+    """It writes with another key since: requests name the server as its laptops know it, and a laptop that joins now does so, too."""
+    office = own_office
+    office.server.stop()
+    hq, key = office["hq"], DeviceKey.generate()
+    first = hq.device
+    with hq.store.write() as tx:
+        tx.put(nodes.FIRST_KEY, hq.key.to_bytes())
+        tx.put("private", key.to_bytes())
+        tx.enrol(key.device, key.public, "ZZZ", hq.person, hq.grants, hq.clock(), chain.first(key.device))
+    hq.reload()
+    office.server.start()
+    for name in ("amal", "basim"):
+        add(office, name)
+        assert office.sync(name)[0]["digest"] == "equal"
+    office.sync("amal")
+    office.equal("amal", "basim")
+    assert (hq.device, hq.serving_key.device) == (key.device, first)
+    with office["amal"].store.read() as tx:
+        assert [server.id for server in tx.servers()] == [first]
