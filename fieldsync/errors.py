@@ -15,7 +15,7 @@ FieldsyncError                      exit  status
 │                                                 WrongWords, Dropped
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
 │                                                 OtherDictionary, BadBundle
-├── MustDecide                        9     409   OpenConflict
+├── MustDecide                        9     409   OpenConflict, Undecided
 ├── StoreUnavailable (the computer)  10     503   StoreBusy, StoreReadOnly
 └── Stopped (by the person)         130     499
 
@@ -477,6 +477,12 @@ class SameBirth(MustDecide):
     """A birth so near another verified one of the same family that it may be the same; facts: event, other."""
 
     code = "same_birth"
+
+
+class Undecided(MustDecide):
+    """A commit that would end a conflict which its author may not decide; it waits for somebody who may; facts: type, field."""
+
+    code = "undecided"
 
 
 class OpenConflict(MustDecide):

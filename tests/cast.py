@@ -77,10 +77,12 @@ def found_office(home: Path, port: int = 9) -> None:
     office.init(home, fill, org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", texts=load.shipped())
 
 
-def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[str]) -> None:
-    """Enrol a laptop as `join` does, without a socket between."""
+def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[str], *, device: str = "") -> None:
+    """Enrol a laptop (or a further `device` of that person) as `join` does, without a socket between."""
     invite = invites.parse(office.invite(hq, name, role, list(units))["invite"])
-    key = DeviceKey.from_bytes(hashlib.sha256(name.encode()).digest())  # the same in every run: ties fall alike
+    key = DeviceKey.from_bytes(
+        hashlib.sha256((name + device).encode()).digest()
+    )  # the same in every run: ties fall alike
     signature = key.sign(chain.join_message(invite.id, invite.secret, key.public))
     identity = age.new_identity()
     told = App(hq)._join(

@@ -5,9 +5,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from fieldsync.core import edit_context as rule
 from fieldsync.core.commit import FORMAT, Commit, contexts, state_of
-from fieldsync.core.register import EMPTY, context
-from fieldsync.core.settle import DECIDED, REOPENED, REVIEW, candidates, packed, settle
+from fieldsync.core.register import EMPTY
+from fieldsync.core.settle import DECIDED, REOPENED, REVIEW, candidates, device_itself, packed
 from fieldsync.core.state import State, merge, register_of, registers
 
 DEVICES = tuple(bytes([65 + i]) * 16 for i in range(4))
@@ -74,7 +75,11 @@ class World:
         for name in names:
             register = EMPTY if state is None else register_of(state, name)
             if register is not EMPTY:
-                seen[name] = context(register, writer.device, settle(register, REVIEW).head, decides=decides)
+                me = rule.Writer(
+                    writer.device, device_itself, None if state is None or state.base is None else state.base.dot
+                )
+                covers = register.heads if decides else rule.covered(register, REVIEW, me)
+                seen[name] = register.seen if decides else rule.edit_context(register, covers, me)
         self.write(who, names, seen, at)
 
     def decide(self, who: int, name: str, value: Any, at: int = 0) -> None:

@@ -3,11 +3,13 @@
 A dotted version vector set (Almeida et al., 2014), one for each field: docs/architecture.md, "The algebra".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 Value = str | int | float | bool | list[str] | dict[str, object] | None
 Dot = tuple[bytes, int]
+Context = Mapping[bytes, int]
+"""Device → highest seq: the commits that a write has written over. A head's context leaves out its own device."""
 
 
 class Head(NamedTuple):
@@ -26,18 +28,79 @@ class Head(NamedTuple):
 
 
 class Register(NamedTuple):
-    """Heads, sorted by dot, and `seen`: device → highest seq whose effect on this field is included."""
+    """Heads, sorted by dot, and `seen`: device → highest seq whose effect on this field is included.
+
+    `contexts` are the heads' own, in their order; None for a head whose context is not known (0.1 kept none). They are left
+    out for a lone head whose context is `seen` without its own device: so it is of nearly every register.
+    """
 
     heads: tuple[Head, ...]
-    seen: Mapping[bytes, int]
+    seen: Context
+    contexts: tuple[Context | None, ...] = ()
 
 
 EMPTY = Register((), {})
 
 
-def written(head: Head, context: Mapping[bytes, int]) -> Register:
+def written(head: Head, context: Context) -> Register:
     """Return what one write says of its field: itself, and all that `context` covers."""
     return Register((head,), {**context, head.device: head.seq})
+
+
+def contexts_of(register: Register) -> tuple[Context | None, ...]:
+    """Return the context of each head."""
+    if register.contexts or not register.heads:
+        return register.contexts
+    if len(register.heads) > 1:
+        return (None,) * len(register.heads)
+    own = register.heads[0].device
+    return ({device: seq for device, seq in register.seen.items() if device != own},)
+
+
+def build(writes: Iterable[tuple[Head, Context | None]], seen: Context) -> Register:
+    """Return the one register that has these heads, in any order, with their contexts."""
+    ordered = sorted(writes, key=lambda write: (write[0].device, write[0].seq))
+    heads = tuple(head for head, _ in ordered)
+    if len(ordered) == 1:
+        head, context = ordered[0]
+        if context is not None and {**context, head.device: head.seq} == seen:
+            return Register(heads, seen)
+    return Register(heads, seen, tuple(context for _, context in ordered))
+
+
+def differences(register: Register) -> list[list[tuple[bytes, int]] | None]:
+    """Return of each head's context where it is not what the register has seen, as (device, seq), 0 for none: as contexts are kept.
+
+    Nearly all that a head has written over the others have, too; they differ in what was written at the same time.
+    """
+    return [
+        None if context is None else _difference(context, register.seen, head.device)
+        for head, context in zip(register.heads, register.contexts, strict=bool(register.contexts))
+    ]
+
+
+def _difference(context: Context, seen: Context, own: bytes) -> list[tuple[bytes, int]]:
+    found = [
+        (device, context.get(device, 0)) for device in seen if context.get(device, 0) != seen[device] and device != own
+    ]
+    return found + [(device, seq) for device, seq in context.items() if device not in seen]
+
+
+def with_differences(
+    heads: Sequence[Head], seen: Context, parts: Sequence[Iterable[tuple[bytes, int]] | None]
+) -> Register:
+    """Return the register whose contexts were kept as `differences` gives them; without any, they are not known."""
+    if not parts:
+        return Register(tuple(heads), seen)
+    contexts: list[Context | None] = []
+    for head, part in zip(heads, parts, strict=True):
+        if part is None:
+            contexts.append(None)
+            continue
+        context = {**seen, **dict(part)}
+        context.pop(head.device, None)
+        contexts.append({device: seq for device, seq in context.items() if seq})
+    return build(zip(heads, contexts, strict=True), seen)
 
 
 def join(a: Register, b: Register) -> Register:
@@ -48,15 +111,32 @@ def join(a: Register, b: Register) -> Register:
         return a
     if len(b.heads) == 1 and _follows(b, a):
         return b  # the common case: one write that had seen all that we have
-    in_a = {head.dot for head in a.heads}
-    in_b = {head.dot for head in b.heads}
-    heads = [h for h in a.heads if h.dot in in_b or h.seq > b.seen.get(h.device, 0)]
-    heads += [h for h in b.heads if h.dot not in in_a and h.seq > a.seen.get(h.device, 0)]
-    seen = dict(a.seen)
-    for device, seq in b.seen.items():
-        if seq > seen.get(device, 0):
-            seen[device] = seq
-    return Register(tuple(sorted(heads, key=lambda h: (h.device, h.seq))), seen)
+    in_a, in_b = ({head.dot: context for head, context in zip(r.heads, contexts_of(r), strict=True)} for r in (a, b))
+    writes = [
+        (head, _both(in_a[head.dot], in_b[head.dot]) if head.dot in in_b else in_a[head.dot])
+        for head in a.heads
+        if head.dot in in_b or head.seq > b.seen.get(head.device, 0)
+    ]
+    writes += [
+        (head, in_b[head.dot]) for head in b.heads if head.dot not in in_a and head.seq > a.seen.get(head.device, 0)
+    ]
+    return build(writes, union(a.seen, b.seen))
+
+
+def union(a: Context, b: Context) -> dict[bytes, int]:
+    """Return all that two contexts name: the larger of both, device by device."""
+    made = dict(a)
+    for device, seq in b.items():
+        if seq > made.get(device, 0):
+            made[device] = seq
+    return made
+
+
+def _both(a: Context | None, b: Context | None) -> Context | None:
+    """Return the context of one head that two registers have: they differ where one does not know it, or a copy was made."""
+    if a is None or b is None or a == b:
+        return b if a is None else a
+    return union(a, b)
 
 
 def _follows(b: Register, a: Register) -> bool:
@@ -68,17 +148,3 @@ def _follows(b: Register, a: Register) -> bool:
         if device not in seen or seq > seen[device]:
             return False
     return True
-
-
-def context(register: Register, device: bytes, shown: Head | None, *, decides: bool) -> dict[bytes, int]:
-    """Return what a new write by `device` covers: a decision everything, an edit only the head shown and its own.
-
-    Another's head stays a head: it is covered only up to one below its dot.
-    """
-    covers = dict(register.seen)
-    if decides:
-        return covers
-    for head in register.heads:
-        if head.device != device and (shown is None or head.dot != shown.dot):
-            covers[head.device] = head.seq - 1
-    return {d: seq for d, seq in covers.items() if seq > 0}

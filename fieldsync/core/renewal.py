@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from fieldsync.core.commit import Commit, contexts, state_of
-from fieldsync.core.register import Head, Register, Value
+from fieldsync.core.deletion import REGISTERS, SAW
+from fieldsync.core.register import Context, Head, Register, Value, build, contexts_of
 from fieldsync.core.settle import REOPENED
 from fieldsync.core.state import State, registers
 
@@ -87,19 +88,21 @@ class Renewal:
             return value
         made: dict[str, object] = {}
         for key, part in value.items():
-            if key == "saw" and isinstance(part, dict):
-                made[key] = self._saw(part, shared)
+            if key == SAW and isinstance(part, dict):
+                made[key] = self._saw(part, shared.newest)
+            elif key == REGISTERS and isinstance(part, dict):
+                made[key] = {self.name(name): self._saw(seen, shared.last(name)) for name, seen in part.items()}
             elif key in _HEADS and isinstance(part, list):
                 made[key] = [self._packed(one, shared) for one in part]
             else:
                 made[key] = part
         return made
 
-    def _saw(self, saw: Mapping[str, object], shared: Kept) -> dict[str, object]:
-        told = dict(saw)
+    def _saw(self, saw: object, last: int) -> dict[str, object]:
+        told = dict(saw) if isinstance(saw, dict) else {}
         seq = told.get(self._part)
         if isinstance(seq, int) and seq > self.after:
-            told |= {self._part: shared.newest, self.new.hex(): self.seq(seq)}
+            told |= {self._part: last, self.new.hex(): self.seq(seq)}
         return {device: n for device, n in sorted(told.items()) if n}
 
     def _packed(self, head: object, shared: Kept) -> object:
@@ -172,11 +175,26 @@ class Renewal:
                 head = self._head(mine[-1], shared)._replace(value=self._counted(mine[-1].value, before))
                 fields[self.name(name)] = Register((head,), {self.new: head.seq})
                 continue
-            heads = [self._head(head, shared) if head in mine else head for head in register.heads]
-            fields[self.name(name)] = Register(
-                tuple(sorted(heads, key=lambda h: (h.device, h.seq))), self._seen(register.seen, shared.last(name))
-            )
+            last = shared.last(name)
+            writes = [
+                (self._head(head, shared), self._context(context, last, own=True))
+                if head in mine
+                else (head, self._context(context, last, own=False))
+                for head, context in zip(register.heads, contexts_of(register), strict=True)
+            ]
+            fields[self.name(name)] = build(writes, self._seen(register.seen, last))
         return state._replace(base=base, values=values, fields=fields)
+
+    def _context(self, context: Context | None, last: int, *, own: bool) -> Context | None:
+        """Return a head's context renamed; the new device's head names what the old one's covered by its number alone."""
+        if context is None:
+            return None
+        made = self._seen(context, last)
+        if own:
+            made.pop(self.new, None)
+            if last:
+                made[self.old] = last
+        return made
 
     def _head(self, head: Head, shared: Kept) -> Head:
         return head._replace(device=self.new, seq=self.seq(head.seq), value=self.value(head.value, shared))

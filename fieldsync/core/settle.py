@@ -4,11 +4,12 @@ It runs when a record is read or stored; it changes no register and drops no hea
 """
 
 from collections.abc import Callable, Iterable
+from itertools import combinations
 from typing import NamedTuple, cast
 
 from fieldsync.core import names
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.core.register import Dot, Head, Register, Value
+from fieldsync.core.register import Context, Dot, Head, Register, Value, contexts_of
 
 POLICIES = ("review", "latest", "greatest", "least", "furthest", "once", "set", "tally", "log")
 
@@ -19,6 +20,10 @@ class Policy(NamedTuple):
     merge: str = "review"
     order: tuple[str, ...] = ()
     lifecycle: Lifecycle | None = None
+
+    def equal(self, a: Value, b: Value) -> bool:
+        """Say whether two values are the same once normalised; codes of choices and states are compared exactly."""
+        return a == b if self.order or self.lifecycle is not None else names.same(a, b)
 
 
 class Settled(NamedTuple):
@@ -33,6 +38,15 @@ REVIEW = Policy()
 # the register `_decided/FIELD` keeps what a decision was made over; a field that holds REOPENED is undecided again
 DECIDED = "_decided"
 REOPENED = "reopened"
+
+
+Person = Callable[[bytes], object]
+"""Returns whose a device is: equal for the devices of one person."""
+
+
+def device_itself(device: bytes) -> object:
+    """Say of each device that it is a person of its own."""
+    return device
 
 
 def trusts_all(_head: Head) -> bool:
@@ -76,15 +90,43 @@ def unpacked(value: object) -> Head:
     raise ValueError("not a head")
 
 
-def settle(register: Register, policy: Policy, off: Callable[[Head], bool] = trusts_all) -> Settled:
-    """Settle a plain field's register; `off(head)` says whether that head's clock is known to be wrong."""
+def disagree(
+    a: tuple[Head, Context | None], b: tuple[Head, Context | None], policy: Policy, person: Person = device_itself
+) -> bool:
+    """Say whether two heads, each with its context, differ: in value, or as one alone has written over a third person's commit.
+
+    Else one commit that takes one side's value would end a conflict between that side and another. An unknown context tells nothing.
+    """
+    if not policy.equal(a[0].value, b[0].value):
+        return True
+    return _wrote_over_more(*a, *b, person) or _wrote_over_more(*b, *a, person)
+
+
+def _wrote_over_more(head: Head, context: Context | None, other: Head, others: Context | None, person: Person) -> bool:
+    if context is None or others is None:
+        return False
+    unknown = [
+        device
+        for device, seq in context.items()
+        if seq > others.get(device, 0) and not (device == other.device and seq <= other.seq)
+    ]
+    return bool(unknown) and any(person(device) != person(head.device) for device in unknown)
+
+
+def settle(
+    register: Register,
+    policy: Policy,
+    off: Callable[[Head], bool] = trusts_all,
+    person: Person = device_itself,
+) -> Settled:
+    """Settle a plain field's register; `off(head)` says whether that head's clock is known to be wrong, `person` whose a device is."""
     heads = candidates(register)
     if not heads:
         return Settled(None, None, False)
     if len(heads) == 1:
         return Settled(heads[0].value, heads[0], False)
     latest = newest(heads)
-    if all(names.same(head.value, latest.value) for head in heads):
+    if all(policy.equal(head.value, latest.value) for head in heads) and not _wrote_apart(register, policy, person):
         return Settled(latest.value, latest, False)
     chosen, look = latest, True
     match policy.merge:
@@ -101,6 +143,17 @@ def settle(register: Register, policy: Policy, off: Callable[[Head], bool] = tru
             if furthest is not None:
                 chosen, look = furthest, False
     return Settled(chosen.value, chosen, look)
+
+
+def _wrote_apart(register: Register, policy: Policy, person: Person) -> bool:
+    """Say whether equal values have come about by writing over different people's commits, where a person decides such things."""
+    if policy.merge not in ("review", "once", "server"):
+        return False
+    contexts = contexts_of(register)
+    if all(context == contexts[0] for context in contexts):
+        return False  # most: they all started from one value
+    writes = zip(register.heads, contexts, strict=True)
+    return any(disagree(a, b, policy, person) for a, b in combinations(writes, 2))
 
 
 def present(register: Register) -> bool:
@@ -137,6 +190,11 @@ def _furthest(heads: tuple[Head, ...], policy: Policy) -> Head | None:
         if all(_leads(candidate.value, other.value, policy) for other in known):
             return candidate
     return None
+
+
+def leads_either(a: Value, b: Value, policy: Policy) -> bool:
+    """Say whether one of two values of a lifecycle is further along than the other; an empty one never stands against it."""
+    return not isinstance(a, str) or not isinstance(b, str) or _leads(a, b, policy) or _leads(b, a, policy)
 
 
 def _leads(a: Value, b: Value, policy: Policy) -> bool:

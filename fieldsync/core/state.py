@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fieldsync.core.register import EMPTY, Dot, Head, Register, Value, join
+from fieldsync.core.register import EMPTY, Context, Dot, Head, Register, Value, build, contexts_of, join
 
 Values = dict[str, Value]
 
@@ -89,7 +89,13 @@ def fold(record: bytes, type: str, base: Base | None, everything: Iterable[tuple
     fields: dict[str, Register] = {}
     for name, register in sorted(everything):
         only = register.heads[0] if len(register.heads) == 1 else None
-        if base is None or only is None or only.dot != base.dot or register.seen != {base.device: base.seq}:
+        if (
+            base is None
+            or only is None
+            or only.dot != base.dot
+            or register.contexts
+            or register.seen != {base.device: base.seq}
+        ):
             fields[name] = register
         elif "/" not in name and only.value is not None:
             values[name] = only.value
@@ -185,11 +191,19 @@ def without(state: State, over: Mapping[bytes, int]) -> State:
         return state
     kept: list[tuple[str, Register]] = []
     for name, register in registers(state).items():
-        heads = tuple(head for head in register.heads if head.seq <= over.get(head.device, head.seq))
-        if heads:
-            kept.append((name, Register(heads, {d: min(seq, over.get(d, seq)) for d, seq in register.seen.items()})))
+        writes = [
+            (head, None if context is None else _up_to(context, over))
+            for head, context in zip(register.heads, contexts_of(register), strict=True)
+            if head.seq <= over.get(head.device, head.seq)
+        ]
+        if writes:
+            kept.append((name, build(writes, _up_to(register.seen, over))))
     base = state.base if state.base is None or state.base.seq <= over.get(state.base.device, state.base.seq) else None
     return fold(state.record, state.type, base, kept)
+
+
+def _up_to(context: Context, over: Mapping[bytes, int]) -> Context:
+    return {device: min(seq, over.get(device, seq)) for device, seq in context.items()}
 
 
 def dots(state: State) -> set[Dot]:
@@ -234,7 +248,12 @@ def canonical(state: State) -> bytes:
         [
             state.record,
             [
-                (name, [tuple(head) for head in register.heads], sorted(register.seen.items()))
+                (
+                    name,
+                    [tuple(head) for head in register.heads],
+                    sorted(register.seen.items()),
+                    [None if context is None else sorted(context.items()) for context in register.contexts],
+                )
                 for name, register in sorted(registers(state).items())
             ],
         ],

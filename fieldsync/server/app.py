@@ -261,7 +261,7 @@ class App:
         if not sees(device.grants, ask.unit):
             raise errors.UnitRefused(unit=ask.unit)
         self.metrics.heals.inc()
-        return self._streamed(heal.answer(self.node, ask, serving.codec), nonce)
+        return self._streamed(heal.answer(self.node, ask, serving.codec, contexts=serving.contexts), nonce)
 
     async def renew(self, request: Request) -> Response:
         """Enrol the device that a copied store goes on as."""

@@ -70,6 +70,19 @@ class QuarantineReads(NumberReads):
         last = dict(self.sql(query, (self.known_device(device),)))
         return {seq for seq in seqs if last.get(seq) == "release"}
 
+    def waiting_of(self, device: bytes) -> bool:
+        """Say whether commits of a device wait for something, or are due."""
+        query = "SELECT 1 FROM refusal WHERE device = ? AND waits LIMIT 1"
+        return self.sql(query, (self.known_device(device),)).fetchone() is not None
+
+    def verdicts_on(self, record: bytes) -> dict[tuple[bytes, int], bool]:
+        """Return the quarantined commits (device, seq) about a record, and of each whether it may still be accepted."""
+        about = " UNION ALL ".join(
+            f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
+        )
+        query = f"SELECT device, seq, waits FROM ({about}) JOIN refusal USING (device, seq) WHERE reason <> ''"
+        return {(self.device_id(n), seq): bool(waits) for n, seq, waits in self.sql(query, (record[10:],))}
+
     # --- what is told of them ---
 
     def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:

@@ -2,7 +2,8 @@
 
 registers = msgpack [base | nil, plain, others, hidden?]; base = [device, seq, stamp, author, arrival].
 plain = one [arrival, device, seq, stamp, author, seen, names] for the fields that one write set and the document shows;
-others = {name: [arrival, heads, seen]} with a head = [device, seq, stamp, author, value]; seen = the pairs beyond the heads.
+others = {name: [arrival, heads, seen, contexts?]} with a head = [device, seq, stamp, author, value]; seen = the pairs beyond the
+heads; contexts = for each head where its context is not what the register has seen (device, seq, device, seq …; 0 for none), or nil.
 hidden = what the document cannot tell of the base, where another program wrote one name both as a set and as a plain field.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fieldsync.core.register import Head, Register
+from fieldsync.core.register import Head, Register, differences, with_differences
 from fieldsync.core.state import Base, State, field_of
 from fieldsync.store.contract import Document, Row
 
@@ -33,9 +34,10 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
         return _pack((head, (), {}))
     written: dict[tuple[Any, ...], tuple[Mapping[bytes, int], list[Any]]] = {}
     others = {}
-    for name, (heads, seen) in state.fields.items():
+    for name, register in state.fields.items():
+        heads, seen, contexts = register
         arrival = arrivals.get(name, 0)
-        if len(heads) == 1 and "/" not in name:
+        if len(heads) == 1 and "/" not in name and not contexts:
             by, seq, stamp, who, value = heads[0]
             if value is not None and doc.get(name) == value:
                 key = arrival, by, seq, stamp, who
@@ -47,7 +49,15 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
                     group[1][6].append(name)
                     continue
         packed = [(device(by), seq, stamp, author(who), value) for by, seq, stamp, who, value in heads]
-        others[name] = arrival, packed, _beyond(seen, {one.device: one.seq for one in heads}, device)
+        parts: tuple[Any, ...] = (arrival, packed, _beyond(seen, {one.device: one.seq for one in heads}, device))
+        if contexts:
+            parts += (
+                [
+                    None if found is None else [n for by, seq in found for n in (device(by), seq)]
+                    for found in differences(register)
+                ],
+            )
+        others[name] = parts
     plain = [group for _, group in written.values()]
     if not others and state.values.keys().isdisjoint(state.fields):
         return _pack((head, plain, others))
@@ -88,10 +98,12 @@ def decode_row(
         for name in names:
             arrivals[name] = arrival
             fields[name] = Register((Head(by, seq, stamp, who, document.get(name)),), seen)
-    for name, (arrival, heads, pairs) in others.items():
+    for name, (arrival, heads, pairs, *contexts) in others.items():
         arrivals[name] = arrival
         found = tuple(Head(devices(h[0]), h[1], h[2], authors(h[3]), h[4]) for h in heads)
-        fields[name] = Register(found, _seen({h.device: h.seq for h in found}, pairs, devices))
+        seen = _seen({h.device: h.seq for h in found}, pairs, devices)
+        parts = [None if flat is None else _seen({}, flat, devices).items() for flat in contexts[0]] if contexts else ()
+        fields[name] = with_differences(found, seen, parts)
         field, slash, member = name.partition("/")
         if slash:
             members.setdefault(field, set()).add(member)

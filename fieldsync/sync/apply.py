@@ -8,10 +8,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from fieldsync.core import stamp
+from fieldsync.core.deletion import unseen
 from fieldsync.core.register import Head, Value
-from fieldsync.core.settle import DECIDED, REOPENED, candidates, counted, present, settle, trusts_all
-from fieldsync.core.state import State, dots, field_of, merge, register_of
-from fieldsync.store import Tx
+from fieldsync.core.settle import (
+    DECIDED,
+    REOPENED,
+    Person,
+    candidates,
+    counted,
+    device_itself,
+    present,
+    settle,
+    trusts_all,
+)
+from fieldsync.core.state import State, field_of, merge, register_of
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import (
     ABOVE,
     BELOW,
@@ -24,13 +35,23 @@ from fieldsync.store.contract import (
     state_key,
     top_of,
 )
-from fieldsync.sync import merges, sharing
+from fieldsync.sync import known_contexts, merges, sharing
+from fieldsync.sync.persons import person_of
 from fieldsync.sync.rules import Rules, TypeRules
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
-Off = Callable[[Head], bool]
 _SETTLED = {str, int, float, bool, type(None)}  # values that say nothing but themselves
 NOWHERE = "_"  # the unit of a record that came without one
+
+
+class DeviceFacts(NamedTuple):
+    """What a node knows of devices: of a head whether its clock is known to have been off, and whose a device is."""
+
+    off: Callable[[Head], bool] = trusts_all
+    person: Person = device_itself
+
+
+NO_FACTS = DeviceFacts()
 
 
 class Applied(NamedTuple):
@@ -83,9 +104,10 @@ def apply(
         if based or not rules.of(row.state.type).linked.isdisjoint(map(field_of, changed)):
             linked.add(state.record)
         row.state = merged
-    off = off_heads(tx)
+    facts = device_facts(tx)
     for row, names in touched.values():
-        settle_row(row, rules.of(row.state.type), names, off)
+        row.state = known_contexts.filled(tx, rules.of(row.state.type), row.state, names)
+        settle_row(row, rules.of(row.state.type), names, facts)
     conflicts |= merges.ask(tx, touched)
     opened = [touched[record][0] for record, n in conflicts.items() if len(touched[record][0].conflicts) > n]
     told = {state.record: state.origins for state in states if state.origins} if opened else {}
@@ -131,8 +153,8 @@ def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
     return max(common, key=lambda c: (c.stamp, c.device, c.seq)).fields[field] if common else None
 
 
-def off_heads(tx: Tx) -> Off:
-    """Return what says of a head whether its clock is known to have been off."""
+def device_facts(tx: ReadTx) -> DeviceFacts:
+    """Return what this node knows of devices."""
     ranges: dict[bytes, list[tuple[int, int]]] | None = None
 
     def off(head: Head) -> bool:
@@ -143,17 +165,14 @@ def off_heads(tx: Tx) -> Off:
                 ranges.setdefault(device, []).append((first, last))
         return any(first <= head.seq <= last for first, last in ranges.get(head.device, ()))
 
-    return off
+    return DeviceFacts(off, person_of(tx))
 
 
 # --- settling ---------------------------------------------------------------------------------------------------------
 
 
-def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, off: Off = trusts_all) -> None:
-    """Bring a row's document and open conflicts up to date with its registers; `changed` None means all of them.
-
-    `off` says of a head whether its clock is known to have been wrong.
-    """
+def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, facts: DeviceFacts = NO_FACTS) -> None:
+    """Bring a row's document and open conflicts up to date with its registers; `changed` None means all of them."""
     state = row.state
     if changed is None:
         row.doc = dict(state.values)
@@ -170,18 +189,18 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, o
                 del row.doc[field]
             row.conflicts.pop(field, None)
             continue
-        if _settle_field(row, type_rules, field, off):
+        if _settle_field(row, type_rules, field, facts):
             row.conflicts.setdefault(field, None)
         else:
             row.conflicts.pop(field, None)
     if "_not_same" in row.doc and row.doc.get("_same_as") in row.doc["_not_same"]:
         row.conflicts.setdefault("_same_as", None)  # one person merged what another, unaware of it, called two
-    if "_deleted" in state.fields and _edited_meanwhile(state):
+    if "_deleted" in state.fields and any(unseen(state, type_rules.present)):
         row.conflicts.setdefault("_deleted", None)
     row.code = row.doc.get("_code")
 
 
-def _settle_field(row: Row, type_rules: TypeRules, field: str, off: Off) -> bool:
+def _settle_field(row: Row, type_rules: TypeRules, field: str, facts: DeviceFacts) -> bool:
     """Put a field's settled value into the document; return whether a person must look."""
     state, doc = row.state, row.doc
     plain = state.fields.get(field)
@@ -191,7 +210,7 @@ def _settle_field(row: Row, type_rules: TypeRules, field: str, off: Off) -> bool
     if field == DECIDED:
         return False
     if rule.kind == "plain":
-        settled = settle(register_of(state, field), rule.policy, off)
+        settled = settle(register_of(state, field), rule.policy, facts.off, facts.person)
         value, look = settled.value, settled.look
         if field == "_deleted" and isinstance(value, dict):
             value = value.get("reason")
@@ -211,19 +230,6 @@ def _settle_field(row: Row, type_rules: TypeRules, field: str, off: Off) -> bool
     else:
         doc[field] = value
     return look
-
-
-def _edited_meanwhile(state: State) -> bool:
-    """Say whether a write stands that whoever deleted the record had not seen."""
-    deletions: list[Head] = [h for h in state.fields["_deleted"].heads if isinstance(h.value, dict)]
-    for deletion in deletions:
-        assert isinstance(deletion.value, dict)
-        saw = deletion.value.get("saw")
-        seen = saw if isinstance(saw, dict) else {}
-        own = {h.dot for h in deletions}
-        if any(seq > seen.get(device.hex(), 0) for device, seq in dots(state) - own):
-            return True
-    return False
 
 
 # --- where a record lives ---------------------------------------------------------------------------------------------

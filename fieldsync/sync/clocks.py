@@ -10,7 +10,7 @@ from fieldsync.core.commit import Commit, Opaque
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
 from fieldsync.sync import merges
-from fieldsync.sync.apply import off_heads, settle_row
+from fieldsync.sync.apply import device_facts, settle_row
 from fieldsync.sync.node import Node
 
 _MOST = 1 << 53
@@ -54,16 +54,16 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
     """Take over another server's notes, and settle anew the records with ties that they are about (all records, if not told)."""
     for _, device, first, last, off_by in notes:
         tx.note_clock(device, first, ahead(off_by, 0), last)
-    off = off_heads(tx)
+    facts = device_facts(tx)
     told = {device for _, device, _, _, _ in notes}
     changed: merges.Touched = {}
     for row in tx.select() if about is None else about:
         tied = [name for name, register in row.state.fields.items() if len(register.heads) > 1]
         heads = (head for name in tied for head in row.state.fields[name].heads)
-        if not any(head.device in told and off(head) for head in heads):
+        if not any(head.device in told and facts.off(head) for head in heads):
             continue
         before = set(row.conflicts)
-        settle_row(row, node.rules.of(row.state.type), tied, off)
+        settle_row(row, node.rules.of(row.state.type), tied, facts)
         if set(row.conflicts) != before:
             changed[row.state.record] = row, set[str]()
     if changed:

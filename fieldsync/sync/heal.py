@@ -5,14 +5,16 @@ Each question cuts a differing range into 16; short ranges are listed. So d diff
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from functools import reduce
 
 from fieldsync import errors
 from fieldsync.core.commit import state_of
 from fieldsync.core.state import State, canonical, halves, merge, without
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import SHARED
-from fieldsync.sync import parted
+from fieldsync.sync import known_contexts, parted
 from fieldsync.sync.apply import apply
+from fieldsync.sync.covering import WAITS_FOR_OTHERS
 from fieldsync.sync.node import Node
 from fieldsync.sync.relay import UPSTREAM
 from fieldsync.sync.rules import Rules
@@ -124,7 +126,7 @@ class Healer:
         with self.node.store.write() as tx:
             unsent = self._unsent(tx)
             healed = set(batch) - unsent
-            ours = self._rid_of_copied(tx, fetched) if self._join else {}
+            ours = self._rid_of_copied(tx, fetched) | self._rid_of_refused(tx, fetched) if self._join else {}
             purged = tx.rows(healed & (self._gone | ours.keys()) if self._join else healed)
             if not self.node.is_laptop:  # its laptops are to hear of it
                 tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
@@ -150,9 +152,26 @@ class Healer:
                 found[theirs.record] = None
         return found
 
+    def _rid_of_refused(self, tx: ReadTx, fetched: list[State]) -> dict[bytes, State | None]:
+        """Return what is to stay of our own of the records in which commits of ours were refused: the other commits in our log.
 
-def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
-    """Yield the server's answer to a question about a channel that the asking device may see."""
+        A join cannot bring back what a refused commit had covered.
+        """
+        found: dict[bytes, State | None] = {}
+        me = self.node.device
+        comes = {(me, seq) for seq, code, _ in tx.refusals(me) if code in WAITS_FOR_OTHERS}
+        for theirs in fetched:
+            refused = tx.verdicts_on(theirs.record).keys() - comes
+            if refused:
+                left = (one for one in tx.commits_of(theirs.record) if (one.device, one.seq) not in refused)
+                said = (one.commit() for one in left)
+                states = [self.node.rules.upgraded(state_of(one)) for one in said if one is not None]
+                found[theirs.record] = reduce(lambda a, b: merge(a, b)[0], states) if states else None
+        return found
+
+
+def answer(node: Node, ask: Ask, codec: Codec, *, contexts: bool = True) -> Iterator[bytes]:
+    """Yield the server's answer to a question about a channel that the asking device may see; `contexts` of heads, if it reads them."""
     with node.store.read() as tx:
         parts = list(_compared(Terms(tx, ask.unit), ask))
         over = parted.over(tx)
@@ -175,7 +194,7 @@ def answer(node: Node, ask: Ask, codec: Codec) -> Iterator[bytes]:
     if wanted.left:
         gone = messages.States(ask.unit, 0, rows.pack_states([]), tuple(wanted.left))
         yield codec.pack(Kind.STATES, messages.encode(gone))
-    yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec)
+    yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec, contexts)
 
 
 def _compared(terms: Terms, ask: Ask) -> Iterator[Found]:
@@ -199,19 +218,20 @@ def _compared(terms: Terms, ask: Ask) -> Iterator[Found]:
     yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
 
 
-def _whole(unit: str, states: list[State], codec: Codec) -> Iterator[bytes]:
+def _whole(unit: str, states: list[State], codec: Codec, contexts: bool) -> Iterator[bytes]:
     """Yield states in frames as large as may be."""
     if not states:
         return
     try:
-        frame = codec.pack(Kind.STATES, messages.encode(messages.States(unit, 0, rows.pack_states(states))))
+        packed = rows.pack_states(states, contexts=contexts)
+        frame = codec.pack(Kind.STATES, messages.encode(messages.States(unit, 0, packed)))
     except errors.TooLarge:
         parts = states if len(states) > 1 else halves(states[0])
         if not parts:
             raise
         middle = len(parts) // 2
-        yield from _whole(unit, parts[:middle], codec)
-        yield from _whole(unit, parts[middle:], codec)
+        yield from _whole(unit, parts[:middle], codec, contexts)
+        yield from _whole(unit, parts[middle:], codec, contexts)
     else:
         yield frame
 
@@ -236,9 +256,10 @@ def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
     branch = tx.get(UPSTREAM) is not None
     if folded is None or row is None:
         return None if branch else folded  # a branch may have let it go; the server above has it
+    state = known_contexts.filled(tx, rules.of(row.state.type), row.state)
     # it has other devices' writes as states only: its commits must be in the registers, and need not be all of them
-    whole = merge(row.state, folded)[0] if branch else folded
-    return None if canonical(row.state) == canonical(whole) else whole
+    whole = merge(state, folded)[0] if branch else folded
+    return None if canonical(state) == canonical(whole) else whole
 
 
 def _mend(node: Node, records: list[bytes]) -> None:

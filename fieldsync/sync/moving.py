@@ -5,14 +5,14 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core.settle import candidates
-from fieldsync.core.state import register_of
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import ABOVE, Row, covers, home_unit
+from fieldsync.sync.covering import Contexts, covering
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit_values import UNIT
 from fieldsync.sync.read import uuid_text
-from fieldsync.sync.save import commit_drafts, draft_edit, shown_head, unit_of, units_of
+from fieldsync.sync.save import commit_drafts, draft_edit, unit_of, units_of
 
 _DEEPEST = 8
 
@@ -55,7 +55,7 @@ def plan(node: Node, ref: str, unit: str) -> dict[str, Any]:
             "from": here,
             "to": unit,
             "moves": moves,
-            "still_seen": any(covers(node.grants, one) is not None for one in (unit, *_standing(node, row))),
+            "still_seen": any(covers(node.grants, one) is not None for one in (unit, *_standing(node, tx, row))),
             "dry_run": True,
         }
 
@@ -85,11 +85,12 @@ def _movable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
     return row
 
 
-def _standing(node: Node, row: Row) -> list[str]:
-    """Return the units that a move would leave in conflict: of heads that are neither shown nor this device's own."""
-    shown = shown_head(node, row.state, "_unit")
-    heads = candidates(register_of(row.state, "_unit"))
-    return [str(head.value) for head in heads if head != shown and head.device != node.device]
+def _standing(node: Node, tx: ReadTx, row: Row) -> list[str]:
+    """Return the units that a move would leave in conflict: of the heads that it does not cover."""
+    over = covering(node.rules.of(row.state.type), row.state, "_unit")
+    covers = Contexts(node, tx).covers(row.state.record, row.state.type, "_unit", over)
+    gone = {head.dot for head in covers.heads}
+    return [] if covers.everything else [str(one.value) for one in candidates(over.register) if one.dot not in gone]
 
 
 def _root(tx: ReadTx, owner: bytes) -> str:

@@ -12,7 +12,8 @@ import msgspec
 
 from fieldsync.core import codes, commit
 from fieldsync.core.commit import Commit, contexts, state_of
-from fieldsync.core.register import Dot, Head, Register, context
+from fieldsync.core.edit_context import repeat_context
+from fieldsync.core.register import Dot, Head, Register
 from fieldsync.core.renewal import Kept, Renewal, kept
 from fieldsync.core.state import Base, field_of, registers
 from fieldsync.crypto import chain
@@ -178,7 +179,7 @@ def _say(
                     standing.setdefault(head.dot, {})[name] = head, register
         for _, found in sorted(standing.items()):
             said, _ = next(iter(found.values()))
-            seen = {n: {**context(r, me.id, head, decides=False), **over} for n, (head, r) in found.items()}
+            seen = {n: {**repeat_context(r, head), **over} for n, (head, r) in found.items()}
             made.append(Commit(
                 commit.FORMAT, me.id, me.head + len(made) + 1, said.stamp, said.author, row.state.type,
                 node.schema.type(row.state.type).version, row.state.record, None,

@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit
-from fieldsync.core.names import same
-from fieldsync.core.settle import REOPENED, candidates, unpacked
+from fieldsync.core.settle import REOPENED, unpacked
 from fieldsync.core.state import field_of, register_of
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
@@ -24,6 +24,7 @@ from fieldsync.store.contract import (
     state_key,
 )
 from fieldsync.sync import parted, sharing
+from fieldsync.sync.conflict_judge import ConflictJudge
 from fieldsync.sync.node import DECIDERS, WRITERS
 from fieldsync.sync.permit_sharing import JUDGED_WITH
 from fieldsync.sync.permit_values import ValueChecks, is_id, is_unit
@@ -36,8 +37,16 @@ AHEAD = "ahead"  # set when values of newer forms than ours may be here, in stat
 class Permit(ValueChecks):
     """Judges one device's commits against what it was granted and what the records are."""
 
-    def __init__(self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
-        super().__init__(tx, rules, device, known)
+    def __init__(
+        self,
+        tx: ReadTx,
+        rules: Rules,
+        device: Device,
+        known: dict[bytes, Row],
+        *,
+        unjudged: Mapping[bytes, int] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(tx, rules, device, known, ConflictJudge(tx, rules, device, known, unjudged))
         self._head = cache(tx.head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
         self._branch = tx.get(UPSTREAM) is not None
@@ -45,6 +54,14 @@ class Permit(ValueChecks):
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit may not be applied, or None; `waits_for` is then what may change that."""
+        return self._told(commit, self._objection(commit))
+
+    def _told(self, commit: Commit, found: errors.FieldsyncError | None) -> errors.FieldsyncError | None:
+        today = self._rules.of(commit.type).today(commit)
+        self._conflicts.told(today, accepted=found is None, waits=found is not None and bool(self.waits_for))
+        return found
+
+    def _objection(self, commit: Commit) -> errors.FieldsyncError | None:
         self.waits_for = ()
         branch = self._by_server
         try:
@@ -79,8 +96,10 @@ class Permit(ValueChecks):
                 self._check_steps(commit, grant.role)
             commit = self._rules.of(commit.type).today(commit)
             self._check_place(commit)
-            if grant.role not in DECIDERS and not branch and (said or self._decides(commit)):
-                return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
+            if grant.role not in DECIDERS and not branch:
+                if said:
+                    return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
+                self._check_decided(commit)
             self._check_share(commit)
             self._made.setdefault(commit.record, (unit, commit.type))
             if commit.type in JUDGED_WITH:
@@ -94,8 +113,11 @@ class Permit(ValueChecks):
     def released_objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit that a person released cannot be applied all the same, or None.
 
-        Whose it is and where, that person answers for; its values must be legal, and what it is about must be here.
+        Whose it is and where, and what it decides, that person answers for; its values must be legal, and what it is about here.
         """
+        return self._told(commit, self._released_objection(commit))
+
+    def _released_objection(self, commit: Commit) -> errors.FieldsyncError | None:
         self.waits_for = ()
         try:
             if self._known.get(commit.record) is None and commit.record not in self._made:
@@ -218,56 +240,19 @@ class Permit(ValueChecks):
             raise errors.NoRecord(ref=commit.record.hex())
         self._check_type(commit)
         self._check_seen(commit)
-        if self._check_fields(commit, PARTNER) or self._decides(commit):
+        if self._check_fields(commit, PARTNER):
             raise errors.RoleRefused(role=PARTNER, needs=list(DECIDERS))
         self._check_steps(commit, PARTNER)
+        self._check_decided(commit)
         if row is None:
             self._made.setdefault(commit.record, (str(commit.fields.get("_unit")), commit.type))
 
-    def _decides(self, commit: Commit) -> bool:
-        row = self._known.get(commit.record)
-        if row is None or not row.conflicts:
-            return False
-        for names, pairs in commit.context:
-            seen = dict(pairs)
-            for name in row.conflicts.keys() & set(names):
-                others = [h for h in candidates(register_of(row.state, name)) if h.device != commit.device]
-                covered = sum(head.seq <= seen.get(head.device, 0) for head in others)
-                if covered > 1 or (covered and self._merges(commit, name, seen)):
-                    return True
-        return False
-
-    def _merges(self, commit: Commit, name: str, seen: Mapping[bytes, int]) -> bool:
-        """Say whether a device, with what it wrote before, comes to replace several others' values of which none had seen another.
-
-        One head in each commit would else decide as well as both in one.
-        """
-        rules = self._rules.of(commit.type)
-        refused = {seq for seq, _, _ in self._tx.refusals(commit.device)}
-        covered, others, own = dict(seen), [], []
-        for logged in self._tx.commits_of(commit.record):
-            said = logged.commit()
-            if said is None:
-                continue
-            one = rules.today(said)
-            if name not in one.fields:
-                continue
-            context = next((dict(pairs) for names, pairs in one.context if name in names), {})
-            if one.device != commit.device:
-                others.append((one, {**context, one.device: one.seq - 1}))
-            elif one.seq < commit.seq and one.seq not in refused:
-                own.append((one.seq, context))
-        heard = max((context.get(commit.device, 0) for _, context in others), default=0)
-        for seq, context in own:
-            if seq > heard:  # else another has replaced it, who saw what it had replaced
-                covered |= {device: max(last, covered.get(device, 0)) for device, last in context.items()}
-        last = [
-            one
-            for one, _ in others
-            if one.seq <= covered.get(one.device, 0)
-            and not any(one.seq <= context.get(one.device, 0) for _, context in others)
-        ]
-        return any(not same(one.fields[name], last[0].fields[name]) for one in last[1:])
+    def _check_decided(self, commit: Commit) -> None:
+        """What would end a conflict waits for somebody who may."""
+        found = self._conflicts.verdict(commit)
+        if found is not None:
+            self.waits_for = found.waits_for
+            raise found.reason
 
 
 def _id(commit: Commit, owner: str) -> bytes:

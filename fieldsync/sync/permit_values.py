@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.core.commit import Commit
+from fieldsync.core.deletion import is_deletion
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked
@@ -18,6 +19,7 @@ from fieldsync.schema.values import Normaliser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, form_key
 from fieldsync.sync import past
+from fieldsync.sync.conflict_judge import ConflictJudge
 from fieldsync.sync.node import DECIDERS
 from fieldsync.sync.permit_sharing import ShareChecks
 from fieldsync.sync.rules import Rules, TypeRules
@@ -30,8 +32,11 @@ UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
 class ValueChecks(ShareChecks):
     """One device's commits, as far as their values go."""
 
-    def __init__(self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
+    def __init__(
+        self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row], conflicts: ConflictJudge
+    ) -> None:
         super().__init__(tx, rules, device, known)
+        self._conflicts = conflicts
         self._written: dict[
             tuple[bytes, str], Value
         ] = {}  # values that this batch wrote and the records do not show yet
@@ -99,15 +104,16 @@ class ValueChecks(ShareChecks):
                 before = [self._written[place]]
             elif not before:
                 before = [h.value for h in heads]  # it says nothing of what it followed
-            elif field.type == "state" and kind.lifecycle is not None and role not in DECIDERS:
-                self._check_step(commit, kind.lifecycle, before, new)
+            if field.type == "state" and kind.lifecycle is not None and role not in DECIDERS:
+                self._check_step(commit, name, kind.lifecycle)
             steps.allow(field, new, before, role)
             self._written[place] = new
 
-    def _check_step(self, commit: Commit, lifecycle: Lifecycle, before: list[Value], new: Value) -> None:
-        if not any(lifecycle.allows(None if old is None else str(old), str(new)) for old in before):
-            old = str(before[0])
-            raise errors.IllegalStep(type=commit.type, old=old, new=str(new), allowed=list(lifecycle.after(old)))
+    def _check_step(self, commit: Commit, name: str, lifecycle: Lifecycle) -> None:
+        old = self._conflicts.stays_at(self._rules.of(commit.type).today(commit), name, lifecycle)
+        if old is not None:
+            new = str(commit.fields[name])
+            raise errors.IllegalStep(type=commit.type, old=old.value, new=new, allowed=list(lifecycle.after(old.value)))
 
     def _check_plain(self, commit: Commit, check: Normaliser, name: str, value: object) -> None:
         try:
@@ -184,13 +190,6 @@ def is_unit(value: object) -> bool:
     return isinstance(value, str) and UNIT.fullmatch(value) is not None
 
 
-def _is_deletion(value: object) -> bool:
-    match value:
-        case {"reason": str(), "saw": dict(saw)}:
-            return all(type(seq) is int for seq in saw.values())
-    return False
-
-
 def is_id(value: object) -> bool:
     """Say whether a value is a record's id as references have it."""
     try:
@@ -210,7 +209,7 @@ _DECISIONS = (DECIDED, "_same_as", "_not_same")  # only those who decide reviews
 _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_unit": lambda value: isinstance(value, str) and is_unit(value),
     "_code": lambda value: isinstance(value, str) and codes.split(value) is not None,
-    "_deleted": lambda value: value is None or _is_deletion(value),
+    "_deleted": lambda value: value is None or is_deletion(value),
     "_same_as": lambda value: value is None or is_id(value),
     "_not_same/": lambda value: isinstance(value, bool),
     "_shared/": lambda value: isinstance(value, bool),

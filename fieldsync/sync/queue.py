@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fieldsync.core import linkage
+from fieldsync.core.deletion import unseen
 from fieldsync.core.register import Head
-from fieldsync.core.state import dots, field_of, registers
+from fieldsync.core.state import field_of
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
@@ -132,15 +133,6 @@ def _source(tx: ReadTx, head: Head) -> Json:
 
 def _meanwhile(tx: ReadTx, row: Row) -> Iterator[Json]:
     """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
-    deletions = row.state.fields["_deleted"].heads
-    seen: dict[str, int] = {}
-    for deletion in deletions:
-        saw = deletion.value.get("saw") if isinstance(deletion.value, dict) else None
-        seen |= saw if isinstance(saw, dict) else {}
-    unseen = {dot for dot in dots(row.state) if dot[1] > seen.get(dot[0].hex(), 0)} - {head.dot for head in deletions}
-    for name, register in registers(row.state).items():
-        if field_of(name).startswith("_"):
-            continue
-        for head in register.heads:
-            if head.dot in unseen:
-                yield heads_of(tx, [head])[0] | {"field": name}
+    for name, head in unseen(row.state):
+        if not field_of(name).startswith("_"):
+            yield heads_of(tx, [head])[0] | {"field": name}

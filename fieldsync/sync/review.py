@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from fieldsync import errors
 from fieldsync.core import stamp
+from fieldsync.core.deletion import deletion
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
 from fieldsync.core.state import register_of
@@ -17,7 +18,7 @@ from fieldsync.sync import merges
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.read import Json, heads_of, uuid_text
-from fieldsync.sync.save import Draft, all_seen, commit_drafts, draft_edit, units_of
+from fieldsync.sync.save import Draft, commit_drafts, draft_edit, units_of
 
 T = TypeVar("T")
 Missing = object()
@@ -152,8 +153,7 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
     else:
         chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
     if field == "_deleted" and chosen is not None:
-        same = merges.merged_into(tx, row.state.record)
-        chosen = {"reason": _reason(chosen), "saw": all_seen(row.state), **({"same": same} if same else {})}
+        chosen = deletion(_reason(chosen), row.state, merges.merged_into(tx, row.state.record))
     over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field], "note": note or None}
     fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
     if field == "_same_as" and chosen is not None and present(register_of(row.state, f"_not_same/{chosen}")):

@@ -9,9 +9,10 @@ from typing import NamedTuple, cast
 from fieldsync import errors
 from fieldsync.core import codes, commit, stamp
 from fieldsync.core.commit import Commit, state_of
-from fieldsync.core.register import EMPTY, Head, Register, Value, context
+from fieldsync.core.deletion import deletion
+from fieldsync.core.register import EMPTY, Context, Head, Value
 from fieldsync.core.settle import present, settle
-from fieldsync.core.state import State, dots, field_of, register_of, registers
+from fieldsync.core.state import State, register_of, registers
 from fieldsync.crypto import chain
 from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.functions import NOW
@@ -22,6 +23,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
 from fieldsync.sync import drafts, merges, several, sharing
 from fieldsync.sync.apply import NOWHERE, Applied, apply
+from fieldsync.sync.covering import Contexts, Covering, covering
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
 
@@ -48,13 +50,13 @@ class Changes:
 
 
 class Draft(NamedTuple):
-    """A commit that lacks only its number and time: fields by name in order, and what each had seen."""
+    """A commit that lacks only its number and time: fields by name in order, and what each is written over, or had seen."""
 
     record: bytes
     type: str
     form: int
     fields: Fields
-    seen: Mapping[str, Mapping[bytes, int]]
+    seen: Mapping[str, Covering | Context]
     note: str | None = None
 
 
@@ -70,6 +72,7 @@ def _check_size(one: Commit, body: bytes) -> None:
 def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None) -> Applied:
     """Number, stamp, chain and apply drafts: the only way in which this node writes anything of its own.
 
+    Of an edit that leaves a conflict open, nothing is written of a field that this device says already.
     `known` are the stored rows of these records where the caller has looked them up (a record that is not there is new).
     """
     node.renew(tx)
@@ -82,12 +85,17 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
         raise errors.Forked(device=me.hex(), seq=device.head)
     now, at, seq = node.clock(), tx.get("last"), device.head
     commits: list[Commit] = []
+    contexts = Contexts(node, tx)
     for draft in drafts:
+        fields, seen = _resolved(contexts, draft)
+        if not fields and draft.fields:
+            continue
         seq += 1
         at = stamp.tick(at, now)
-        seen = commit.contexts(draft.seen) if draft.seen else ()
-        whose = draft.type, draft.form, draft.record, draft.note, draft.fields
+        whose = draft.type, draft.form, draft.record, draft.note, fields
         commits.append(Commit(commit.FORMAT, me, seq, at, node.person, *whose, seen))
+    if not commits:
+        return Applied({}, 0)
     bodies = [commit.encode(c) for c in commits]
     for one, body in zip(commits, bodies, strict=True):
         if len(body) > _SMALL:
@@ -101,6 +109,28 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
 
         serials.give(node, tx, applied.rows.values())
     return applied
+
+
+def _resolved(contexts: Contexts, draft: Draft) -> tuple[Fields, tuple[commit.Context, ...]]:
+    """Return what a draft writes, and the contexts of these fields."""
+    if not draft.seen:
+        return draft.fields, ()
+    fields = dict(draft.fields)
+    seen: dict[str, Context] = {}
+    for name, over in draft.seen.items():
+        if not isinstance(over, Covering):
+            seen[name] = over
+            continue
+        covers = contexts.covers(draft.record, draft.type, name, over)
+        if (
+            covers.heads
+            and not covers.everything
+            and all(over.policy.equal(h.value, fields[name]) for h in covers.heads)
+        ):
+            del fields[name]  # in a conflict, what is said already
+        else:
+            seen[name] = covers.context
+    return fields, commit.contexts(seen)
 
 
 def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
@@ -310,26 +340,15 @@ def draft_edit(
     based_on: State | None = None,
     decides: bool = False,
 ) -> Draft:
-    """Return the draft of a change to a record: each field covers the head shown, or as a decision all of them."""
+    """Return the draft of a change to a record: each field covers what `core/edit_context.py` says, or as a decision all heads."""
     state = row.state if based_on is None else based_on
     type_rules = node.rules.of(row.state.type)
-    seen = {}
-    for name in fields:
-        register = register_of(state, name)
-        if register is not EMPTY:
-            shown = settle(register, type_rules.of(field_of(name), member="/" in name).policy).head
-            if name in row.conflicts and _third(state, register, node.device, shown):
-                shown = None  # with what our own head replaced, the one shown would decide between others
-            seen[name] = context(register, node.device, shown, decides=decides)
+    seen = {
+        name: covering(type_rules, state, name, decides=decides, fresh=based_on is None or based_on is row.state)
+        for name in fields
+        if register_of(state, name) is not EMPTY
+    }
     return Draft(row.state.record, row.state.type, kind.version, dict(sorted(fields.items())), seen, _note(note))
-
-
-def _third(state: State, register: Register, me: bytes, shown: Head | None) -> bool:
-    """Say whether others than us and the author of the head shown may have had a part in a conflict in which we have one."""
-    if shown is None or shown.device == me or not any(head.device == me for head in register.heads):
-        return False
-    base = None if state.base is None else state.base.dot
-    return any(dot != base and dot[0] not in (me, shown.device) for dot in register.seen.items())
 
 
 def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on: State | None) -> Fields:
@@ -342,7 +361,11 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
     _check_references(tx, kind, checked)
     asked.check(node.schema, kind, checked)
-    old = row.doc if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
+    old = (
+        _shown_before(node, row)
+        if based_on is None
+        else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
+    )
     fields: Fields = {n: as_json(value) for n, value in checked.items() if not same(kind.fields[n], value, old.get(n))}
     for put, dropped in ((True, changes.drop), (False, changes.put)):
         for name, members in dropped.items():
@@ -354,6 +377,16 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     return fields
 
 
+def _shown_before(node: Node, row: Row) -> Mapping[str, object]:
+    """Return what an edit starts from: what is shown; in a conflict, what this device has said."""
+    return row.doc | {
+        name: head.value
+        for name in row.conflicts
+        for head in register_of(row.state, name).heads
+        if head.device == node.device
+    }
+
+
 def remove(node: Node, ref: str, reason: str) -> bytes:
     """Delete a record, with a reason and what was seen of it: a write that was not seen keeps it, and a person looks."""
     with node.store.write() as tx:
@@ -363,16 +396,10 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
         if not reason.strip():
             raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
         kind = node.schema.type(row.state.type)
-        deletion: dict[str, object] = {"reason": reason.strip(), "saw": all_seen(row.state)}
-        same = merges.merged_into(tx, row.state.record)
-        fields: Fields = {"_deleted": deletion | ({"same": same} if same else {})}
-        commit_drafts(node, tx, [draft_edit(node, row, kind, fields, decides=True)])
+        merged = merges.merged_into(tx, row.state.record)
+        fields: Fields = {"_deleted": deletion(reason.strip(), row.state, merged)}
+        commit_drafts(node, tx, [draft_edit(node, row, kind, fields)])
     return row.state.record
-
-
-def all_seen(state: State) -> dict[str, object]:
-    """Return what a deletion says that it saw of a record: device in hex → its highest commit among the heads."""
-    return {device.hex(): seq for device, seq in sorted(dots(state))}  # sorted: each device's last is its highest
 
 
 def unit_of(tx: ReadTx, row: Row) -> str:

@@ -7,7 +7,6 @@ A server restored from a backup may have given more than it knows: it begins a s
 
 from collections.abc import Iterable, Sequence
 
-from fieldsync.core.register import context
 from fieldsync.core.state import register_of
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
@@ -38,7 +37,7 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
             field.name: _next(node, tx, row, field, place) for field in numbered[kind.name] if _due(node, row, field)
         }
         if fields:
-            seen = {name: context(register_of(row.state, name), node.device, None, decides=True) for name in fields}
+            seen = {name: register_of(row.state, name).seen for name in fields}
             drafts.append(save.Draft(row.state.record, kind.name, kind.version, fields, seen))
     if drafts:
         save.commit_drafts(node, tx, drafts)

@@ -23,6 +23,8 @@ from fieldsync.sync.session import Sizer
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind
 
+SENDS_CONTEXTS = 2
+"""The first protocol in which a state carries the contexts of heads."""
 _SLICE = 256  # commits whose records fit a processor's cache
 
 
@@ -39,6 +41,7 @@ class Serving:
         if not OLDEST <= hello.protocol <= PROTOCOL:
             raise errors.BadVersion(what="protocol", theirs=hello.protocol, ours=PROTOCOL)
         self.protocol = hello.protocol  # what both sides of this exchange speak
+        self.contexts = hello.protocol >= SENDS_CONTEXTS
         self.node = node
         self.device = device
         self.hello = hello
@@ -46,6 +49,9 @@ class Serving:
         self.relays = any(grant.role == "branch" for grant in device.grants)
         if self.relays and device.pending:
             raise errors.DevicePending
+        self._unjudged: dict[
+            bytes, int
+        ] = {}  # devices with commits in the log that are to be judged yet, from which on
         self._carried: dict[
             bytes, int
         ] = {}  # other devices whose commits came: up to which these are here, as they came
@@ -133,12 +139,15 @@ class Serving:
         if not fresh and not self._parted:
             return
         tx.tell_hello(self.device.id, messages.encode(self.hello))
+        self._unjudged = {author: written[0].seq for author, written in fresh.items()}
         for author, written in fresh.items():
             device = tx.device(author)
             assert device is not None
             clocks.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
             for start in range(0, len(written), _SLICE):
+                self._unjudged[author] = written[start].seq
                 self._judge(tx, device, written[start : start + _SLICE])
+            del self._unjudged[author]
         for old, records in self._parted.items():
             parted.cover(self.node, tx, old, records)
         self._parted.clear()
@@ -147,7 +156,7 @@ class Serving:
     def _judge(self, tx: Tx, device: Device, fresh: Sequence[Read]) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
         known = tx.rows(dict.fromkeys(c.record for c in fresh))
-        permit = Permit(tx, self.node.rules, device, known)
+        permit = Permit(tx, self.node.rules, device, known, unjudged=self._unjudged)
         accepted = []
         for one in fresh:
             if isinstance(one, commits.Opaque):
@@ -374,7 +383,7 @@ class Serving:
                 gone = tuple(entry.row.state.record for entry, _ in found if entry.gone and entry.row is not None)
                 if not states and not gone:
                     break
-                message = messages.States(channel.unit, arrival, rows.pack_states(states), gone)
+                message = messages.States(channel.unit, arrival, rows.pack_states(states, contexts=self.contexts), gone)
                 try:
                     frame = self.codec.pack(Kind.STATES, messages.encode(message))
                 except errors.TooLarge:
@@ -393,7 +402,9 @@ class Serving:
         """Yield a record that fits no frame in several; only the last of them moves the cursor."""
         while states:
             part, *later = states
-            message = messages.States(unit, before if later else arrival, rows.pack_states([part]))
+            message = messages.States(
+                unit, before if later else arrival, rows.pack_states([part], contexts=self.contexts)
+            )
             try:
                 frame = self.codec.pack(Kind.STATES, messages.encode(message))
             except errors.TooLarge:

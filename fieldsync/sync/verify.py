@@ -9,6 +9,7 @@ from fieldsync.core.state import State, canonical, merge, project, register_of, 
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Progress, Row
+from fieldsync.sync import known_contexts
 from fieldsync.sync.apply import settle_row
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import Permit
@@ -151,8 +152,9 @@ def _folded(
         for commit in commits[1:]:
             folded, _ = merge(folded, state_of(commit))
         # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
-        whole = merge(row.state, folded)[0] if tx.get(UPSTREAM) is not None else folded
-        if canonical(whole) != canonical(row.state):
+        state = known_contexts.filled(tx, node.rules.of(row.state.type), row.state)
+        whole = merge(state, folded)[0] if tx.get(UPSTREAM) is not None else folded
+        if canonical(whole) != canonical(state):
             yield {"what": "registers", **place}
 
 

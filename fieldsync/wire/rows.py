@@ -11,7 +11,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit, Context
-from fieldsync.core.register import Head, Register, Value
+from fieldsync.core.register import Head, Register, Value, differences, with_differences
 from fieldsync.core.state import Base, State, Values, field_of
 from fieldsync.wire import columns
 
@@ -164,17 +164,20 @@ def _bounded(*counts: object) -> None:
 # --- states -----------------------------------------------------------------------------------------------------------
 
 
-def pack_states(states: Sequence[State]) -> bytes:
-    """Return the payload for these states, grouped by type; their order within a type is kept."""
+def pack_states(states: Sequence[State], *, contexts: bool = True) -> bytes:
+    """Return the payload for these states, grouped by type; their order within a type is kept.
+
+    Without `contexts`, as 0.1 reads them: forked registers have five items.
+    """
     devices, authors = _Directory(), _Directory()
     by_type: dict[str, list[State]] = {}
     for state in states:
         by_type.setdefault(state.type, []).append(state)
-    blocks = [(type, len(rows), *_pack_block(rows, devices, authors)) for type, rows in by_type.items()]
+    blocks = [(type, len(rows), *_pack_block(rows, devices, authors, contexts)) for type, rows in by_type.items()]
     return _pack((list(devices), list(authors), blocks))
 
 
-def _pack_block(states: list[State], devices: _Directory, authors: _Directory) -> tuple[Any, ...]:
+def _pack_block(states: list[State], devices: _Directory, authors: _Directory, contexts: bool) -> tuple[Any, ...]:
     bases, writes = _Writes(devices, authors), _Writes(devices, authors)
     group_counts, name_counts, names = [], [], []
     by_field: dict[str, list[Value]] = {}
@@ -185,16 +188,10 @@ def _pack_block(states: list[State], devices: _Directory, authors: _Directory) -
         groups: dict[tuple[Any, ...], list[tuple[str, Value]]] = {}
         for name, register in state.fields.items():
             head = register.heads[0]
-            if len(register.heads) != 1 or register.seen[head.device] != head.seq:
-                forked.append(
-                    (
-                        row,
-                        name,
-                        [tuple(h) for h in register.heads],
-                        list(register.seen.items()),
-                        state.origins.get(name),
-                    )
-                )
+            if len(register.heads) != 1 or register.contexts or register.seen[head.device] != head.seq:
+                heads = [tuple(h) for h in register.heads]
+                parts = (row, name, heads, list(register.seen.items()), state.origins.get(name))
+                forked.append((*parts, differences(register)) if contexts and register.contexts else parts)
                 continue
             seen = (
                 () if len(register.seen) == 1 else tuple((d, s) for d, s in register.seen.items() if d != head.device)
@@ -260,19 +257,21 @@ def _unpack_block(block: tuple[Any, ...], devices: list[bytes], authors: list[st
                 registers[name] = Register((Head(device, seq, stamp, author, value),), everything)
         fields.append(registers)
     origins: dict[int, dict[str, Value]] = {}
-    for row, name, forked_heads, pairs, origin in forked:
-        fields[row][name] = _register(name, forked_heads, pairs)
+    for row, name, forked_heads, pairs, origin, *contexts in forked:
+        fields[row][name] = _register(name, forked_heads, pairs, contexts[0] if contexts else ())
         origins.setdefault(row, {})[name] = origin
     for i, ((record, made, row_values), registers) in enumerate(zip(everyone, fields, strict=True)):
         base = Base(*next(base_rows)[:4]) if made else None
         yield State(record, type_, base, row_values, registers, origins.get(i, {}))
 
 
-def _register(name: object, heads: Sequence[Any], pairs: Pairs) -> Register:
-    """Return a register that was sent with all its heads."""
-    register = Register(tuple(Head(*head) for head in heads), dict(pairs))
+def _register(name: object, heads: Sequence[Any], pairs: Pairs, contexts: Sequence[Any]) -> Register:
+    """Return a register that was sent with all its heads, and their contexts where they are known."""
+    named = [None if context is None else [(device, seq) for device, seq in context] for context in contexts]
+    register = with_differences([Head(*head) for head in heads], dict(pairs), named)
     dots = [
         *register.seen.items(),
+        *(pair for pairs in named if pairs is not None for pair in pairs),
         *(head.dot for head in register.heads),
         *((head.device, head.stamp) for head in register.heads),
     ]

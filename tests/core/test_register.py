@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fieldsync.core.register import EMPTY, Dot, Head, Register, context, join, written
-from fieldsync.core.settle import newest
+from fieldsync.core.edit_context import Writer, covered, edit_context
+from fieldsync.core.register import EMPTY, Dot, Head, Register, contexts_of, join, written
+from fieldsync.core.settle import REVIEW, device_itself
 
 DEVICES = tuple(bytes([65 + i]) * 16 for i in range(4))
 
@@ -40,19 +41,23 @@ class History:
         return set(arrived).union(*(self.covers[dot] for dot in arrived))
 
     def write(self, who: int, *, decides: bool, stale: bool, gap: int, at: int) -> None:
-        """One write: a decision covers all that was seen; an edit the head shown and the device's own, no other."""
+        """One write: a decision covers all that was seen; an edit all where nothing is open, else the device's own head."""
         node = self.nodes[who]
-        register, arrived = node.older[0] if stale and node.older else (node.register, frozenset(node.arrived))
-        shown = newest(register.heads) if register.heads else None
+        register, arrived = (
+            node.older[0] if stale and node.older and not decides else (node.register, frozenset(node.arrived))
+        )
         self.seqs[node.device] += 1 + gap  # commits that touch other fields take numbers too
         seq = self.seqs[node.device]
-        head = Head(node.device, seq, at, "", seq)
-        said = written(head, context(register, node.device, shown, decides=decides))
-        kept = set() if decides else self.maximal(arrived) - {shown.dot if shown else None}
-        kept = {dot for dot in kept if dot[0] != node.device}
+        head = Head(node.device, seq, at, "", seq % 3)
         own = {dot for dot in self.writes if dot[0] == node.device}
+        last = max(own, default=None)
+        writer = Writer(node.device, device_itself, last=contexts_of(self.writes[last])[0] or {} if last else {})
+        heads = register.heads if decides else covered(register, REVIEW, writer)
+        said = written(head, register.seen if decides else edit_context(register, heads, writer))
+        kept = self.maximal(arrived) - {one.dot for one in heads}
+        before = set().union(*(self.covers[dot] for dot in own))
         self.writes[head.dot] = said
-        self.covers[head.dot] = (self.known(arrived) - kept) | own
+        self.covers[head.dot] = (self.known(arrived) - kept) | own | (set() if decides else before)
         self.receive(who, head.dot)
 
     def receive(self, who: int, dot: Dot) -> None:
@@ -102,6 +107,9 @@ def lived(steps: list[tuple[object, ...]], check: bool = False) -> History:
         if check:
             for node in history.nodes:
                 assert {head.dot for head in node.register.heads} == history.maximal(node.arrived)
+                for head, context in zip(node.register.heads, contexts_of(node.register), strict=True):
+                    named = {dot for dot in history.writes if dot[1] <= (context or {}).get(dot[0], 0)}
+                    assert named == {dot for dot in history.covers[head.dot] if dot[0] != head.device}
     return history
 
 
@@ -145,10 +153,16 @@ def test_join_is_a_lattice(steps: list[tuple[object, ...]]) -> None:
 def test_a_register_is_well_formed(steps: list[tuple[object, ...]]) -> None:
     """Heads are sorted by dot, one for each device, and every head is among what was seen."""
     for node in lived(steps).nodes:
-        heads, seen = node.register
+        heads, seen, contexts = node.register
         assert list(heads) == sorted(heads, key=lambda h: h.dot)
         assert len({head.device for head in heads}) == len(heads)
         assert all(seen[head.device] >= head.seq for head in heads)
+        assert (
+            len(contexts) == len(heads)
+            if len(heads) > 1
+            else not contexts or contexts != contexts_of(Register(heads, seen))
+        )
+        assert not any(head.device in (context or {}) for head, context in zip(heads, contexts, strict=bool(contexts)))
 
 
 @given(STEPS, _who)
@@ -162,13 +176,14 @@ def test_joining_changes_neither_side(steps: list[tuple[object, ...]], who: int)
 
 
 def test_basim_decides_nothing_by_accident() -> None:
-    """With heads A:5 and B:7, an edit over A:5 by somebody who may not decide leaves B:7 standing."""
+    """With heads A:5 and B:7, an edit by somebody who may not decide is a third opinion: both stay, and a decision covers them."""
     a, b, c = DEVICES[:3]
     five = written(Head(a, 5, 1, "Amal", "Latakia"), {})
     seven = written(Head(b, 7, 2, "Basim", "Tartus"), {})
     both = join(five, seven)
-    edit = written(Head(c, 1, 3, "Huda", "Jableh"), context(both, c, both.heads[0], decides=False))
-    assert edit.seen == {a: 5, b: 6, c: 1}
-    assert [head.dot for head in join(both, edit).heads] == [(b, 7), (c, 1)]
-    decision = written(Head(c, 1, 3, "Samar", "Jableh"), context(both, c, None, decides=True))
+    huda = Writer(c, device_itself)
+    edit = written(Head(c, 1, 3, "Huda", "Jableh"), edit_context(both, covered(both, REVIEW, huda), huda))
+    assert edit.seen == {a: 4, b: 6, c: 1}
+    assert [head.dot for head in join(both, edit).heads] == [(a, 5), (b, 7), (c, 1)]
+    decision = written(Head(c, 1, 3, "Samar", "Jableh"), both.seen)
     assert [head.dot for head in join(both, decision).heads] == [(c, 1)]

@@ -341,7 +341,7 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
 
 
 def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
-    """A tampered laptop that covers all heads, or writes a decision: kept aside, and the conflict stays open."""
+    """A tampered laptop that covers all heads, or writes a decision: quarantined, and the conflict stays open."""
     family = conflict(served)
     save.edit(
         served.samar, family, Changes(set={"location": "دمشق"})
@@ -355,7 +355,7 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
         with node.store.write() as tx:
             save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
     assert transport.sync(node)["refused"] == 2
-    assert {one["code"] for one in read.status(node)["refused"]} == {"role_refused"}
+    assert {one["code"] for one in read.status(node)["refused"]} == {"undecided", "role_refused"}
     (item,) = review.items(served.hq)
     assert {head["value"] for head in item["heads"]} >= {"دمشق"}
     assert len(item["heads"]) > 1

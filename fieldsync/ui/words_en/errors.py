@@ -246,4 +246,6 @@ WORDS = {
     "belongs_to!": "Move that: fieldsync move {owner} --unit UNIT",
     "open_conflict": "{field} is in conflict: decide that first; nothing was changed.",
     "open_conflict!": "See: fieldsync review",
+    "undecided": "{field} is in conflict: this change waits until a supervisor has decided; it is kept.",
+    "undecided!": "Nothing is to be done here; see: fieldsync review list",
 }

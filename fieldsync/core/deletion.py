@@ -1,0 +1,67 @@
+"""A deletion says what it had seen of each register, so that a write which it had not seen keeps the record.
+
+Value of `_deleted`: {"reason", "saw": {device in hex: seq}, "registers": {name: {device in hex: seq}}, "same"?: [record]}.
+
+`registers` has the heads of each register, and under "" the commit that made the record, for all registers that only it wrote.
+`saw` has the highest number of each device, for 0.1, which wrote nothing else: between two commits of one device that were seen,
+one may have been quarantined. `same` are the records that were merged into it (sync/merges.py).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from fieldsync.core.register import Dot, Head, Value
+from fieldsync.core.state import State, dots, registers
+
+DELETED, SAW, REGISTERS = "_deleted", "saw", "registers"
+_Seen = Mapping[str, int]
+
+
+def deletion(reason: str, state: State, same: Sequence[str] = ()) -> dict[str, object]:
+    """Return the value of a deletion of a record as it is here; `same` are the records that were merged into it by then."""
+    seen: dict[str, object] = {
+        name: _numbers(head.dot for head in register.heads) for name, register in sorted(state.fields.items())
+    }
+    if state.base is not None and state.values:
+        seen[""] = _numbers([state.base.dot])
+    told: dict[str, object] = {"reason": reason, SAW: _numbers(sorted(dots(state))), REGISTERS: seen}
+    return told | ({"same": list(same)} if same else {})
+
+
+def _numbers(found: Iterator[Dot] | list[Dot]) -> dict[str, object]:
+    return {device.hex(): seq for device, seq in found}  # in order: a device's last is its highest
+
+
+def is_deletion(value: object) -> bool:
+    """Say whether a value of `_deleted` has its parts, 0.1's or these."""
+    match value:
+        case {"reason": str(), "saw": dict(saw), **more}:
+            of_registers = more.get(REGISTERS, {})
+            return isinstance(of_registers, dict) and all(map(_is_seen, [saw, *of_registers.values()]))
+    return False
+
+
+def _is_seen(value: object) -> bool:
+    return isinstance(value, dict) and all(type(seq) is int for seq in value.values())
+
+
+def unseen(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
+    """Yield (register, head) of the values that stand and that a deletion had not seen; `present` gives registers their names of today."""
+    deletions = [head for head in state.fields[DELETED].heads if isinstance(head.value, dict)]
+    own = {head.dot for head in deletions}
+    told = [_told(head.value, present) for head in deletions]
+    for name, register in registers(state).items():
+        for head in register.heads:
+            if head.dot not in own and any(head.seq > seen(name).get(head.device.hex(), 0) for seen in told):
+                yield name, head
+
+
+def _told(value: Value, present: Callable[[str], str]) -> Callable[[str], _Seen]:
+    """Return what a deletion says that it had seen of a register."""
+    assert isinstance(value, dict)
+    by_register = value.get(REGISTERS)
+    if not isinstance(by_register, dict):
+        saw = value.get(SAW)
+        record = saw if isinstance(saw, dict) else {}
+        return lambda _name: record
+    renamed: dict[str, _Seen] = {present(name): seen for name, seen in by_register.items()}
+    return lambda name: renamed.get(name) or renamed.get("", {})

@@ -1,0 +1,89 @@
+"""The context of an ordinary edit: which heads it covers, and which commits it names. Pure; docs/architecture.md, "The algebra".
+
+Two heads agree if their values are equal and neither has written over another person's commit that the other neither is nor
+has written over. A register is open if two of its heads disagree: then an edit covers only what is the writer's own.
+"""
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import NamedTuple
+
+from fieldsync.core.register import Context, Dot, Head, Register, contexts_of, union
+from fieldsync.core.settle import REOPENED, Person, Policy, disagree, leads_either, newest
+
+
+class Writer(NamedTuple):
+    """Who edits: the device, whose each device is, the commit that made the record, and this device's last context.
+
+    `last` is the context of the device's last commit to the field where the register does not include that commit.
+    """
+
+    device: bytes
+    person: Person
+    base: Dot | None = None
+    last: Context = {}  # noqa: RUF012 - nobody adds to it
+
+
+def is_open(register: Register, policy: Policy, person: Person) -> bool:
+    """Say whether a person has to decide before an ordinary edit may cover all heads; where contexts are unknown, yes."""
+    heads = register.heads
+    if any(is_reopened(head) for head in heads):
+        return True
+    if len(heads) < 2 or policy.merge in ALWAYS_SETTLED:
+        return False
+    if policy.merge == "furthest":
+        return any(not leads_either(a.value, b.value, policy) for a, b in combinations(heads, 2))
+    writes = list(zip(heads, contexts_of(register), strict=True))
+    if any(context is None for _, context in writes):
+        return True
+    return any(disagree(a, b, policy, person) for a, b in combinations(writes, 2))
+
+
+ALWAYS_SETTLED = frozenset({"set", "tally", "log", "greatest", "least"})
+"""Policies under which no person decides."""
+
+
+def is_reopened(head: Head) -> bool:
+    """Say whether a head is a decision that was undone: it stands for several values, of which nobody has chosen."""
+    return isinstance(head.value, dict) and REOPENED in head.value
+
+
+def covered(register: Register, policy: Policy, writer: Writer) -> tuple[Head, ...]:
+    """Return the heads that an ordinary edit replaces."""
+    if not is_open(register, policy, writer.person):
+        return register.heads
+    heads = [head for head in register.heads if not is_reopened(head)]
+    me = writer.person(writer.device)
+    mine = tuple(head for head in heads if writer.person(head.device) == me)
+    if all(dot == writer.base or writer.person(dot[0]) == me for dot in register.seen.items()):
+        return mine
+    if policy.merge == "latest" and heads and not mine:
+        return (newest(heads),)
+    return tuple(head for head in mine if head.device == writer.device)
+
+
+def edit_context(register: Register, covers: tuple[Head, ...], writer: Writer) -> Mapping[bytes, int]:
+    """Return what an edit that replaces these heads names: they, what they and all heads of others have written over."""
+    if covers == register.heads:
+        return union(register.seen, writer.last)
+    contexts = contexts_of(register)
+    replaced = {head.dot for head in covers}
+    named: dict[bytes, int] = {}
+    if any(context is None for context in contexts):  # 0.1 kept none: all that was seen, up to the heads that stay
+        named = dict(register.seen)
+        named.update((head.device, head.seq - 1) for head in register.heads if head.dot not in replaced)
+    else:
+        me = writer.person(writer.device)
+        for head, context in zip(register.heads, contexts, strict=True):
+            if head.dot in replaced:
+                named = union(named, {**(context or {}), head.device: head.seq})
+            elif writer.person(head.device) != me:  # its device's earlier commits are among what it has written over
+                named = union(named, {**(context or {}), head.device: head.seq - 1})
+    return {device: seq for device, seq in union(named, writer.last).items() if seq > 0}
+
+
+def repeat_context(register: Register, head: Head) -> Mapping[bytes, int]:
+    """Return what the repetition of one head by another device names: that head, and what it has written over."""
+    contexts = zip(register.heads, contexts_of(register), strict=True)
+    context = next((context for one, context in contexts if one.dot == head.dot), None)
+    return {**(context or {}), head.device: head.seq}

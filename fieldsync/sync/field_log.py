@@ -1,0 +1,134 @@
+"""The accepted commits to one register, by device: the judge of conflicts takes steps that grow with devices, not with commits."""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fieldsync.core.register import Context, Dot, Head, union
+
+
+class Write(NamedTuple):
+    """One commit as far as one register goes."""
+
+    head: Head
+    context: Context
+
+    def upto(self, device: bytes) -> int:
+        """Return up to which number of a device's commits this one has written over them: its own earlier ones in any case."""
+        named = self.context.get(device, 0)
+        return max(named, self.head.seq - 1) if device == self.head.device else named
+
+    def over(self, other: "Write") -> bool:
+        """Say whether this commit has written over another."""
+        return other.head.seq <= self.upto(other.head.device)
+
+    @property
+    def devices(self) -> set[bytes]:
+        """The devices of which it may have written over something."""
+        return {*self.context, self.head.device}
+
+
+class _Lane:
+    """One device's accepted commits in order, and what they have written over up to each."""
+
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+        self.writes: list[Write] = []
+        self.over: list[Context] = []
+
+    def add(self, write: Write) -> None:
+        at = bisect_right(self.seqs, write.head.seq)
+        before: Context = self.over[at - 1] if at else {}
+        made = union(before, write.context)
+        self.seqs.insert(at, write.head.seq)
+        self.writes.insert(at, write)
+        self.over.insert(at, before if made == before else made)
+        for i in range(at + 1, len(self.over)):
+            self.over[i] = union(self.over[i], write.context)
+
+
+class FieldLog:
+    """The commits to one register that a server has accepted, and those that it has not accepted yet."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[bytes, _Lane] = {}
+        self._absent: dict[bytes, list[int]] = {}
+
+    def accept(self, write: Write) -> None:
+        """Add a commit that was accepted."""
+        self.forget(*write.head.dot)
+        self._lanes.setdefault(write.head.device, _Lane()).add(write)
+
+    def keep_back(self, device: bytes, seq: int) -> None:
+        """Add a commit that is quarantined, or not judged yet."""
+        self.forget(device, seq)
+        insort(self._absent.setdefault(device, []), seq)
+
+    def forget(self, device: bytes, seq: int) -> None:
+        """Take out a commit that was kept back: it was accepted now, or refused, and counts as present without its value."""
+        seqs = self._absent.get(device, [])
+        if seq in seqs:
+            seqs.remove(seq)
+            if not seqs:
+                del self._absent[device]
+
+    @property
+    def devices(self) -> set[bytes]:
+        """The devices with accepted commits."""
+        return set(self._lanes)
+
+    def missing(self, this: Write) -> Iterator[Dot]:
+        """Yield the first commit of each device that a commit names and that is not accepted yet."""
+        for device, seqs in self._absent.items():
+            if seqs[0] <= this.upto(device):
+                yield device, seqs[0]
+
+    def named(self, this: Write, device: bytes) -> list[Write]:
+        """Return the accepted commits of a device that a commit names, in order."""
+        lane = self._lanes.get(device)
+        return [] if lane is None else lane.writes[: bisect_right(lane.seqs, this.upto(device))]
+
+    def last_named(self, this: Write) -> list[Write]:
+        """Return of each device the last accepted commit that a commit names: the others of that device it has written over."""
+        found = []
+        for device in this.devices:
+            lane = self._lanes.get(device)
+            at = bisect_right(lane.seqs, this.upto(device)) if lane is not None else 0
+            if lane is not None and at:
+                found.append(lane.writes[at - 1])
+        return found
+
+    def over_by_named(self, this: Write) -> Context:
+        """Return what the commits that a commit names have written over."""
+        found: Context = {}
+        for device in this.devices:
+            lane = self._lanes.get(device)
+            at = bisect_right(lane.seqs, this.upto(device)) if lane is not None else 0
+            if lane is not None and at:
+                found = union(found, lane.over[at - 1])
+        return found
+
+    def over_by(self, devices: set[bytes]) -> Context:
+        """Return what the accepted commits of these devices have written over."""
+        found: Context = {}
+        for device in devices & self._lanes.keys():
+            found = union(found, self._lanes[device].over[-1])
+        return found
+
+    def is_last(self, write: Write) -> bool:
+        """Say whether a commit is the last accepted one of its device."""
+        return self._lanes[write.head.device].seqs[-1] == write.head.seq
+
+    def any_between(self, device: bytes, after: int, upto: int) -> bool:
+        """Say whether a device has a commit, accepted or not yet, with a number behind one and up to another."""
+        lane = self._lanes.get(device)
+        several = [[] if lane is None else lane.seqs, self._absent.get(device, [])]
+        return any(bisect_right(seqs, upto) > bisect_right(seqs, after) for seqs in several)
+
+    def accepted_between(self, device: bytes, after: int, upto: int, but: Dot) -> bool:
+        """Say whether a device has an accepted commit with a number behind one and up to another, `but` one."""
+        lane = self._lanes.get(device)
+        if lane is None:
+            return False
+        start, end = bisect_right(lane.seqs, after), bisect_right(lane.seqs, upto)
+        return any((device, seq) != but for seq in lane.seqs[start : min(end, start + 2)])
