@@ -6,7 +6,7 @@ from fieldsync import errors
 from fieldsync.sync import relay
 from tests.cast import rows
 from tests.model import cast
-from tests.model.offices import approve_all
+from tests.model.offices import approve_all, waiting
 from tests.model.world import HOUR, Broken, World
 
 MOST_ROUNDS = 14
@@ -18,10 +18,12 @@ def settle(world: World) -> None:
     lost = world.ledger.saved.keys() - world.ledger.living().keys()
     for _ in range(MOST_ROUNDS):
         world.now += HOUR
+        waited = [name for name in cast.SERVERS if waiting(world, name)]
         approve_all(world)
         moved = _round(world)
         if lost:  # whoever knew what no log has any more may keep it, and differs for good
             moved = [one for one in moved if not one.endswith(("healed", "units that differ"))]
+        moved += [f"{name}: a device that waits for approval" for name in waited]
         state = _state(world)
         if not moved and state == last:
             break

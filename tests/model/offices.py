@@ -3,11 +3,13 @@
 import contextlib
 import random
 import shutil
+from pathlib import Path
 
 from fieldsync import errors
 from fieldsync.server import office
 from fieldsync.server.publish import publish as publish_forms
-from fieldsync.sync import sticks
+from fieldsync.sync import copies, sticks
+from tests.cast import unlock
 from tests.model import cast
 from tests.model.operations import Arguments, operation
 from tests.model.people import somebody
@@ -169,15 +171,31 @@ def _choose_copy(world: World, chance: random.Random) -> Arguments | None:
     return {"image": chance.choice(sorted(world.images))} if world.images else None
 
 
+@operation(0.6, "save", "{who} makes a backup: {image}", _choose_image)
+def backup(world: World, who: str, image: str) -> None:
+    """A sealed copy, as the command makes it."""
+    file = world.home / f"{image}.backup"
+    copies.backup(world.nodes[who], file)
+    world.images[image] = file, who, world.book.copy()
+
+
+def _unpacked(world: World, image: str, name: str) -> Path:
+    """Return a fresh folder with what an image or backup holds."""
+    source, fresh = world.images[image][0], world.home / name
+    if source.is_dir():
+        shutil.copytree(source, fresh)
+    else:
+        copies.restore(source, fresh, unlock)
+    return fresh
+
+
 @operation(0.8, "save", "{image} is put back in its place", _choose_copy)
 def put_back(world: World, image: str) -> None:
     """A computer is put back to what it was."""
     if image not in world.images:
         return
-    folder, who, book = world.images[image]
-    fresh = world.home / f"{image} put back {world.step}"
-    shutil.copytree(folder, fresh)
-    world.replace(who, fresh)
+    _, who, book = world.images[image]
+    world.replace(who, _unpacked(world, image, f"{image} put back {world.step}"))
     world.copied.add(who)
     if who == "hq":
         world.book = book.copy()
@@ -188,14 +206,12 @@ def clone(world: World, image: str) -> None:
     """One disk in two computers."""
     if image not in world.images:
         return
-    folder, who, _ = world.images[image]
+    _, who, _ = world.images[image]
     name = f"{who}'s clone"
     if who in cast.SERVERS or name in world.nodes or who.endswith("clone"):
         return
-    fresh = world.home / name
-    shutil.copytree(folder, fresh)
     world.server_of[name] = world.server_of[who]
-    world.replace(name, fresh)
+    world.replace(name, _unpacked(world, image, name))
     world.copied |= {who, name}
 
 
@@ -244,9 +260,15 @@ def approve(world: World) -> None:
 def approve_all(world: World) -> None:
     """Approve all devices that wait at headquarters; those of a lost laptop's family are refused."""
     hq = world.nodes["hq"]
-    for one in [] if device_locks is None else device_locks.pending(hq):
+    for device in waiting(world, "hq"):
         with contextlib.suppress(errors.Revoked):
-            device_locks.approve(hq, one["id"])
+            device_locks.approve(hq, device)
+
+
+def waiting(world: World, server: str) -> list[str]:
+    """Return the devices that wait for approval, as a server knows them."""
+    found = [] if device_locks is None else device_locks.pending(world.nodes[server])
+    return [one["id"] for one in found]
 
 
 @operation(
