@@ -23,6 +23,7 @@ def settle(world: World) -> None:
         moved = _round(world)
         if lost:  # whoever knew what no log has any more may keep it, and differs for good
             moved = [one for one in moved if not one.endswith(("healed", "units that differ"))]
+        waited += [name for name in cast.SERVERS if waiting(world, name)]
         moved += [f"{name}: a device that waits for approval" for name in waited]
         state = _state(world)
         if not moved and state == last:
