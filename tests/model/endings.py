@@ -6,7 +6,7 @@ from fieldsync.core.state import registers
 from fieldsync.store.contract import Row
 from tests.cast import rows
 from tests.model.oracle.commits import Commit, Dot
-from tests.model.oracle.records import Office
+from tests.model.oracle.records import Office, listing
 from tests.model.oracle.settling import Must
 from tests.model.world import World
 
@@ -38,6 +38,7 @@ class End:
         self.accepted = [one for one in self.logged if one.dot not in self.refused]
         self.office = Office(map(self.present, self.accepted))
         self.rows = rows(world.nodes["hq"])
+        self.listing = listing(self.office, self.knew, self.knew_of)
         living = world.ledger.living()
         self.incomplete = {one.record for one in world.ledger.saved.values() if one.identity not in living}
         """Records of which something was written that no node has any more: whoever knew it may keep it."""
@@ -84,6 +85,13 @@ class End:
                 return Must.EITHER  # it came after the deletion, and knowing of it
             return Must.NO
         return Must.EITHER
+
+    def knew_of(self, deletion: Commit, merge: Commit) -> Must:
+        """Say whether whoever deleted a record knew of a merge of another one into it."""
+        fact = self.world.ledger.facts.get(deletion.identity)
+        if fact is None or merge.record not in fact.others:
+            return Must.EITHER if fact is None or fact.kind != "removal" else Must.NO
+        return Must.YES if (merge.identity, "_same_as") in fact.others[merge.record].included else Must.NO
 
 
 def at_the_end(world: World) -> None:

@@ -13,8 +13,9 @@ from tests.model.ending import locked
 from tests.model.endings import End, differing, ending, heads_of
 from tests.model.oracle import fields
 from tests.model.oracle.commits import field_of
-from tests.model.oracle.records import Record, listing, shown
+from tests.model.oracle.records import Record, shown
 from tests.model.oracle.registers import same
+from tests.model.oracle.settling import Must
 from tests.model.world import Broken, World
 
 
@@ -97,6 +98,7 @@ def values(world: World, end: End) -> None:
 
 def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
     label = world.label_of(record.id)
+    asks = end.listing.asks.get(record.id, Must.NO)
     for field, settled in shown(record, end.off, end.knew).items():
         value = row.doc.get(field)
         if fields.policy(record.type, field) == "log":
@@ -106,7 +108,8 @@ def _shown(world: World, end: End, name: str, record: Record, row: Row) -> None:
         asked = field in row.conflicts
         missed = "swallowed_edit" if field == "_deleted" else "missed_conflict"
         check = "false_conflict" if asked else missed
-        if not settled.look.allows(asked) and check not in world.skip:
+        look = asks if field == "_same_as" else settled.look
+        if not look.allows(asked) and check not in world.skip:
             raise Broken(
                 check,
                 f"{name} {'asks' if asked else 'does not ask'} about {field} of {label}: {_told(world, record, field)}",
@@ -122,20 +125,14 @@ def _told(world: World, record: Record, field: str) -> str:
 @ending("lists")
 def lists(world: World, end: End) -> None:
     """Of records that are one, lists show one and no fewer; who was merged into one that was removed is asked about."""
-    wanted = listing(end.office, end.knew)
     for name in ("hq", *(["dima"] if "dima" in world.nodes and not locked(world, "dima") else [])):
         with world.nodes[name].store.read() as tx:
             found = {row.state.record for row in tx.select(deleted=False, standing=True)}
         held = rows(world.nodes[name])
-        for record in (wanted.yes - found) & held.keys() - end.incomplete:
+        for record in (end.listing.yes - found) & held.keys() - end.incomplete:
             raise Broken("lists", f"{name} does not list {world.label_of(record)}")
-        for record in (wanted.no & found) - end.incomplete:
+        for record in (end.listing.no & found) - end.incomplete:
             raise Broken("lists", f"{name} lists {world.label_of(record)}")
-        for record in wanted.ask & held.keys() - end.incomplete:
-            if not {"_same_as", "_deleted"} & held[record].conflicts.keys() and record not in found:
-                raise Broken(
-                    "lists", f"{name} asks nobody about {world.label_of(record)}, merged into one that was removed"
-                )
 
 
 @ending("digests")

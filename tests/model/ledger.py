@@ -33,6 +33,7 @@ class Fact:
     skew: int
     grants: tuple[tuple[str, str], ...] = ()
     before: Before | None = None
+    others: dict[bytes, Before] = field(default_factory=dict)  # what else the node had, where that matters
     first_taken: tuple[str, int] | None = None  # by which server, in which step
     delivered_with: int | None = None  # how far the clock was off when it was taken
     locked: bool = False  # whether the server that took it first knew that the device was revoked

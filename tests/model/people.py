@@ -163,7 +163,7 @@ def visit(world: World, who: str, record: str, count: int, text: str) -> None:
 @operation(1.5, "save", "{who} removes {record}", of_somebody)
 def remove(world: World, who: str, record: str) -> None:
     """A record is deleted."""
-    with world.saving(who, "removal", record) as node:
+    with world.saving(who, "removal", record, *world.held(who, SHELTER)) as node:
         save.remove(node, found(world, who, record), "twice")
 
 

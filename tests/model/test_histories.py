@@ -12,9 +12,9 @@ from tests.model.shrink import shrink
 HISTORIES, STEPS = 24, 50
 FIRST = 1_000  # the seeds of `make test` are always the same
 # what is still to be mended in the program: each goes with its mend
-PENDING_CHECKS = frozenset({"coverage", "missed_conflict", "lists", "swallowed_edit"})
+PENDING_CHECKS = frozenset({"coverage", "missed_conflict", "swallowed_edit"})
 PENDING_OPERATIONS = frozenset({"revoke", "grant", "tamper"})
-PENDING_STORIES = frozenset({"01", "03", "04", "05", "08", "09a", "09b", "10"})
+PENDING_STORIES = frozenset({"01", "04", "05", "08", "09a", "09b", "10"})
 
 
 def _live(seed: int, steps: int) -> None:

@@ -123,7 +123,8 @@ class World:
         grants = tuple((grant.unit, grant.role) for grant in node.grants)
         yield node
         for commit in self.scan(name):
-            fact = Fact(name, self.step, kind, self.skews.get(name, 0), grants, before.get(commit.record))
+            others = {record: one for record, one in before.items() if record != commit.record}
+            fact = Fact(name, self.step, kind, self.skews.get(name, 0), grants, before.get(commit.record), others)
             self.ledger.facts.setdefault(commit.identity, fact)
 
     def scan(self, name: str) -> list[Commit]:

@@ -10,6 +10,8 @@ from tests.model.oracle.settling import Must, Off, Shown, candidates, composite,
 
 Knew = Callable[[Commit, Dot], Must]
 """Whether whoever deleted a record had seen a write (by the deletion's commit and the write's name)."""
+KnewOf = Callable[[Commit, Commit], Must]
+"""Whether whoever deleted a record knew of a merge of another one into it."""
 
 
 class Record:
@@ -136,52 +138,52 @@ def _reason(value: Value) -> Value:
 
 
 class Listing(NamedTuple):
-    """Which records a list must show and must not show, and of which somebody must be asked about `_same_as`."""
+    """Which records a list must show and must not show, and whether somebody must be asked about a record's `_same_as`."""
 
     yes: set[bytes]
     no: set[bytes]
-    ask: set[bytes]
+    asks: dict[bytes, Must]
 
 
-def listing(office: Office, knew: Knew) -> Listing:
+def listing(office: Office, knew: Knew, knew_of: KnewOf) -> Listing:
     """Return what lists show of an office: of records that are one the last in the line, of a ring the smallest id."""
-    everything = office.records
-    settled = {record: shown(found, lambda *_: Must.NO, knew) for record, found in everything.items()}
+    settled = {record: shown(found, _trusted, knew) for record, found in office.records.items()}
     gone = {record: _gone(found) for record, found in settled.items()}
     gives: dict[bytes, bytes] = {}
-    ask: set[bytes] = set()
-    open_: set[bytes] = set()
-    for record, found in everything.items():
-        same = settled[record].get("_same_as")
-        if same is None:
+    asks: dict[bytes, Must] = {}
+    for record, found in office.records.items():
+        same_as = settled[record].get("_same_as")
+        target = _id(same_as.values[0]) if same_as is not None else None
+        if same_as is None or (target is None and same_as.look is Must.NO):
             continue
-        target = _id(same.values[0])
-        if same.look is not Must.NO:
-            open_.add(record)
-        elif target is not None:
+        asks[record] = same_as.look
+        if same_as.look is Must.NO and target in gone:
+            asks[record] = _asks(found, office.records[target], gone[target], knew_of)
+        if target is not None and asks[record] is Must.NO:
             gives[record] = target
-            if target in gone and gone[target] is Must.YES and gone[record] is not Must.YES:
-                ask.add(record)  # merged into one that was removed
-        del found
     yes, no = set[bytes](), set[bytes]()
-    for record in everything:
-        if gone[record] is not Must.NO:
-            if gone[record] is Must.YES:
-                no.add(record)
-        elif record in open_:
-            yes.add(record)
-        elif record not in gives:
-            yes.add(record)
+    for record in office.records:
+        line = _line(record, gives)
+        if gone[record] is Must.YES:
+            no.add(record)
+        elif any(gone.get(one, Must.EITHER) is Must.EITHER or asks.get(one) is Must.EITHER for one in line):
+            continue  # it may depend on what the design leaves open, or on what is not here
         else:
-            line = _line(record, gives)
-            if (
-                line is None
-                or line[-1] not in everything
-                or any(gone[one] is not Must.NO for one in line if one in gone)
-            ):
-                continue  # it gave way to what is not here, or was removed: see `ask`
             (yes if line[-1] == record else no).add(record)
-    return Listing(yes, no, ask)
+    return Listing(yes, no, asks)
+
+
+def _asks(record: Record, target: Record, gone: Must, knew_of: KnewOf) -> Must:
+    """A merge into a record that was removed asks a person, unless whoever removed it knew of the merge, or it was decided."""
+    if gone is Must.NO:
+        return Must.NO
+    if gone is Must.EITHER or "_decided/_same_as" in record.registers:
+        return Must.EITHER
+    deletions = [one.commit for one in heads(target.written("_deleted"))]
+    known = [knew_of(deletion, head.commit) for deletion in deletions for head in heads(record.written("_same_as"))]
+    if Must.YES in known:
+        return Must.NO
+    return Must.EITHER if Must.EITHER in known else Must.YES
 
 
 def _gone(settled: Mapping[str, Shown]) -> Must:
@@ -193,7 +195,7 @@ def _gone(settled: Mapping[str, Shown]) -> Must:
     return Must.YES if any(value is not None for value in deleted.values) else Must.NO
 
 
-def _line(record: bytes, gives: Mapping[bytes, bytes]) -> list[bytes] | None:
+def _line(record: bytes, gives: Mapping[bytes, bytes]) -> list[bytes]:
     """Return a record and those that it gave way to in turn; of a ring the smallest is the last."""
     line = [record]
     while (following := gives.get(line[-1])) is not None:
