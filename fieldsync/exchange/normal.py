@@ -4,7 +4,7 @@ from typing import Any
 
 from fieldsync.exchange import dates, figures
 from fieldsync.exchange.cells import Normal, members
-from fieldsync.schema import validate
+from fieldsync.schema import ruined, validate
 from fieldsync.schema.model import Field, Schema
 from fieldsync.store import Tx
 from fieldsync.sync import find
@@ -13,7 +13,18 @@ _MET = 10_000
 
 
 def normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
-    """Return what gives a cell's stored value, or refuses it."""
+    """Return what gives a cell's stored value, or refuses it; a cell that says n/a or NULL is an empty one."""
+    normal = _normaliser(spec, tx, schema)
+    said = {word for one in spec.choices for word in (one.code, *one.label.values()) if ruined.means_nothing(word)}
+
+    def value(cell: object) -> object:
+        text = cell.strip() if isinstance(cell, str) else ""
+        return None if ruined.means_nothing(text) and text not in said else normal(cell)
+
+    return value
+
+
+def _normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
     if spec.kind == "set":
         found = _reference(spec, tx, schema) if spec.to else None
         return lambda value: members(spec, value, found)

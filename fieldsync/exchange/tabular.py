@@ -20,7 +20,7 @@ from fieldsync.exchange.known import Known
 from fieldsync.exchange.mapping import ID, UNIT, Column
 from fieldsync.exchange.normal import normaliser, with_state
 from fieldsync.exchange.rejects import Batch, Outcome, Words, headers_beside, rejected
-from fieldsync.exchange.sheets import Row, open_sheet
+from fieldsync.exchange.sheets import UNCOMPUTED, Row, open_sheet
 from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.functions import NOW
 from fieldsync.schema.model import Type
@@ -227,7 +227,7 @@ class _Importer:
         if self._faulty is not None and not self._faulty.isdisjoint(cell for cell in cells if type(cell) is str):
             for i, cell in enumerate(cells):
                 if cell in self._faulty:
-                    batch.fault(i, column.name, {"reason": "cell_fault"})
+                    batch.fault(i, column.name, {"reason": "uncomputed" if cell == UNCOMPUTED else "cell_fault"})
             cells = [None if cell in self._faulty else cell for cell in cells]
         try:
             values = memory.all(cells)

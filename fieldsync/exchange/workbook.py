@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from fieldsync import errors
+from fieldsync.exchange.sheets import UNCOMPUTED
+from fieldsync.schema.ruined import FAULTS
 
 BATCH = 2_000
 MAX_ROWS = 1_048_576  # of a sheet, as Excel has it
@@ -40,7 +42,11 @@ _EXACT = 10**15  # Excel keeps no more digits
 _FIRST_DAY = dt.date(1900, 3, 1)  # Excel has no days before 1900, and a wrong one in its February
 _NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NO_TITLE = re.compile(r"[\\*?:/\[\]\x00-\x1f]")  # what a sheet's name cannot hold
-FAULTS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"})
+_CELL = re.compile(  # a formula that no program has computed: no value, or an empty one that is not said to be text
+    rb"""<c r="([A-Z]{1,3})(\d{1,7})"(?![^>]*\bt="str")[^>]*>\s*<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"""
+)
+_LONGEST_CELL = 64 * 1024  # bytes
+MAX_UNCOMPUTED = 100_000
 
 Row = Sequence[Any]
 
@@ -93,7 +99,7 @@ class Workbook:
 
     quoted = False
     headed = True
-    faulty: frozenset[str] | None = FAULTS
+    faulty: frozenset[str] | None = FAULTS | {UNCOMPUTED}
     encoding: str | None = None
 
     def __init__(self, path: Path, sheet: str | None = None) -> None:
@@ -159,6 +165,7 @@ class Workbook:
                     if number > MAX_ROWS:
                         raise self._bad("workbook_large")  # noqa: TRY301 - let through below
                     self._at = number
+                    row = merged.computed(number, row)  # noqa: PLW2901 - the row as it is seen
                     if any(cell is not None for cell in row):
                         if merged.there:
                             row = merged.filled(number, row)  # noqa: PLW2901 - the row as it is seen
@@ -201,15 +208,16 @@ class Workbook:
 
 
 class _Merged:
-    """Cells that stand for several rows: a file has the value in the first of them only."""
+    """What a stream of rows does not tell: cells that stand for several rows, the first having the value; formulas without one."""
 
     def __init__(self, book: Any, sheet: Any) -> None:
         self._from: dict[int, list[tuple[int, int]]] = {}  # first row → (column, last row)
         self._open: dict[int, tuple[int, object]] = {}  # column → (last row, value)
-        self.rows = count = 0
+        self._uncomputed: dict[int, list[int]] = {}  # row → columns
+        self.rows = count = uncomputed = 0
         # a sheet that is read as a stream does not tell them
         with book._archive.open(sheet._worksheet_path) as part:  # noqa: SLF001 - no other way to its bytes
-            left = b""
+            left = cells = b""
             while piece := part.read(_PIECE):
                 self.rows += piece.count(b"<row ")
                 for found in _MERGED.finditer(left + piece):
@@ -218,7 +226,24 @@ class _Merged:
                     if last > first and count < MAX_MERGED:
                         self._from.setdefault(first, []).append((_number(found[1]), last))
                 left = (left + piece)[-_WHOLE_TAG:]
+                cells += piece
+                for found in _CELL.finditer(cells) if b"<f" in cells else ():
+                    uncomputed += 1
+                    if uncomputed < MAX_UNCOMPUTED:
+                        self._uncomputed.setdefault(int(found[2]), []).append(_number(found[1]))
+                whole = cells.rfind(b"</c>") + 4
+                cells = cells[whole:][-_LONGEST_CELL:] if whole > 3 else cells[-_LONGEST_CELL:]
         self.there = bool(self._from)
+
+    def computed(self, number: int, row: Row) -> Row:
+        """Return a row with a mark in cells whose formula was never computed: they are not empty."""
+        columns = self._uncomputed.get(number)
+        if columns is None:
+            return row
+        cells = [*row, *[None] * (max(columns) + 1 - len(row))]
+        for column in columns:
+            cells[column] = UNCOMPUTED if cells[column] is None else cells[column]
+        return cells
 
     def filled(self, number: int, row: Row) -> Row:
         """Return a row with what stands in the merged cells that reach down to it; rows come in order."""

@@ -11,7 +11,7 @@ from fieldsync import errors
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.schema import evaluation, expr, papers, related
 from fieldsync.schema.model import Choice, Field, Type
-from fieldsync.schema.values import Normaliser, normaliser
+from fieldsync.schema.values import Normaliser, normaliser, received
 
 __all__ = [
     "check",
@@ -149,14 +149,14 @@ def check(
     return new
 
 
-def check_member(field: Field, value: object) -> str | int:
+def check_member(field: Field, value: object, *, stored: bool = False) -> str | int:
     """A set's member as text, a log's entry, or a step of a tally (a whole number, also negative).
 
-    Raises IllegalValue.
+    One that another device `stored` may be what an earlier release took. Raises IllegalValue.
     """
     if field.kind not in ("set", "log", "tally"):
         raise errors.IllegalValue(field=field.name, reason="no_members")
-    found = normaliser(field)(value)
+    found = (received if stored else normaliser)(field)(value)
     if found is None:
         raise errors.IllegalValue(field=field.name, reason="empty")
     if field.kind == "tally" and isinstance(found, int):

@@ -14,15 +14,16 @@ from unicodedata import is_normalized
 from uuid import UUID
 
 from fieldsync import errors
-from fieldsync.schema import papers, patterns
+from fieldsync.schema import papers, patterns, ruined
 from fieldsync.schema.cleaning import clean, loose, plain_digits
 from fieldsync.schema.model import Field
-from fieldsync.schema.phones import international, plain
+from fieldsync.schema.phones import international, is_possible, plain
 
 Normaliser = Callable[[object], object]
 
 INT_LIMIT = 2**63 - 1
 EXACT = 2**53  # up to here a float holds every integer
+ROUNDED = 10**15  # from here a spreadsheet's numbers have lost digits
 EXACT_DIGITS = 19  # fewer than these fit 64 bits
 TEXT_LIMIT, NOTE_LIMIT = 1_000, 20_000  # characters, where the field says nothing
 
@@ -32,6 +33,7 @@ _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _TIME, re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/.](0?[1-9]|1[0-2])", re.ASCII)
 _REF = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _LOOSE_REF = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE).fullmatch
+_SCIENTIFIC = re.compile(r"\d\.\d+E\d{1,3}").fullmatch  # a paper's number has no +
 _TRUE = frozenset({"true", "yes", "y", "1", "on", "نعم", "صح"})
 _FALSE = frozenset({"false", "no", "n", "0", "off", "لا", "خطأ"})
 
@@ -44,14 +46,46 @@ def is_id(text: str) -> bool:
 def normaliser(field: Field) -> Normaliser:
     """The function from a given value to the stored one; it raises IllegalValue, never with the value inside.
 
-    For a set, log or tally it takes one member, entry or device's count.
+    For a set, log or tally it takes one member, entry or device's count. Text that a program ruined is refused.
     """
+    return _read(field)
+
+
+def received(field: Field) -> Normaliser:
+    """The same for a value that another device stored, which an earlier release may have taken though it was ruined."""
     return _made(field)
 
 
 @lru_cache(maxsize=4096)
 def _made(field: Field) -> Normaliser:
     return _MAKERS[field.type](field)
+
+
+@lru_cache(maxsize=4096)
+def _read(field: Field) -> Normaliser:
+    made, lines, country = _made(field), field.type == "note", field.country
+    if field.type == "phone":
+
+        def phone(value: object) -> object:
+            number = made(value)
+            if isinstance(number, str) and not is_possible(number):
+                raise _illegal(field, "not_phone", country=country)
+            return number
+
+        return phone
+    if field.type not in ("text", "note", "paper") and not field.or_text:
+        return made
+
+    def text(value: object) -> object:
+        found = made(value)
+        why = ruined.reason(found, lines=lines) if type(found) is str else None
+        if why is None and isinstance(value, str) and not value.isprintable():
+            why = ruined.reason(value, lines=lines)  # signs that nobody sees tell how it was read
+        if why is not None:
+            raise _illegal(field, why)
+        return found
+
+    return text
 
 
 def _illegal(field: Field, reason: str, **limits: object) -> errors.IllegalValue:
@@ -103,6 +137,10 @@ def _number_as_text(field: Field, value: object) -> str:
     """A number in a text column, as spreadsheets give them."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _illegal(field, "not_text")
+    if isinstance(value, float):
+        if not math.isfinite(value) or abs(value) >= ROUNDED or "e" in repr(value):
+            raise _illegal(field, "digits_lost", digits=len(str(ROUNDED)) - 1)
+        return str(int(value)) if value.is_integer() else repr(value)
     return str(value)
 
 
@@ -347,7 +385,7 @@ def _paper(field: Field) -> Normaliser:
         if not text:
             return None
         parts = papers.split(text)
-        if parts is None:
+        if parts is None or _SCIENTIFIC(parts[2]):
             raise _illegal(field, "not_paper", form=papers.FORM)
         if parts[0] not in field.codes:
             raise _illegal(field, "not_choice", choices=list(field.codes))

@@ -164,10 +164,10 @@ def _check_member(commit: Commit, spec: Field, name: str, value: object, *, by_s
         sound = (
             "_code" in commit.fields
             and not commit.context
-            and all(validate.check_member(spec, one) == one for one in value)
+            and all(validate.check_member(spec, one, stored=True) == one for one in value)
         )
     elif spec.kind == "set":
-        sound = isinstance(value, bool) and validate.check_member(spec, part) == part
+        sound = isinstance(value, bool) and validate.check_member(spec, part, stored=True) == part
     elif spec.kind == "tally":
         sound = (part == commit.device.hex() or by_server) and type(value) is int
     else:

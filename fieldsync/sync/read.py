@@ -16,6 +16,7 @@ from fieldsync.crypto.key_words import key_words
 from fieldsync.schema import validate
 from fieldsync.schema.functions import NOW
 from fieldsync.schema.model import Type
+from fieldsync.schema.values import received
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
 from fieldsync.sync.find import find_row
@@ -154,7 +155,7 @@ def list_records(
     try:
         for name, wanted in (where or {}).items():
             if name != "unit" and kind.field(name).kind == "derived":
-                derived[name] = validate.normaliser(kind.field(name))(wanted)
+                derived[name] = received(kind.field(name))(wanted)
             else:
                 kept[name] = wanted
         conditions = selection(kind, kept)
@@ -183,11 +184,11 @@ def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
         if name == "unit":
             unit = wanted
         elif kind.field(name).kind == "set":
-            members[name] = str(validate.check_member(kind.field(name), wanted))
+            members[name] = str(validate.check_member(kind.field(name), wanted, stored=True))
         elif kind.field(name).to:
-            named[name] = str(validate.normaliser(kind.field(name))(wanted))
+            named[name] = str(received(kind.field(name))(wanted))
         else:
-            equal[name] = cast("Value", validate.normaliser(kind.field(name))(wanted))
+            equal[name] = cast("Value", received(kind.field(name))(wanted))
     return {"equal": equal, "named": named, "members": members, "unit": unit}
 
 

@@ -12,7 +12,7 @@ from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
 from fieldsync.schema import steps, upgrade
 from fieldsync.schema.model import Field, Schema, Type
-from fieldsync.schema.values import Normaliser, normaliser
+from fieldsync.schema.values import Normaliser, received
 
 Document = dict[str, Any]
 
@@ -60,7 +60,7 @@ class TypeRules:
                     policy = Policy(field.merge, field.codes, type.lifecycle_of(field.name))
                     self.fields[field.name] = FieldRule(field.kind, policy)
                     if field.kind == "plain":
-                        self.checks[field.name] = normaliser(field)
+                        self.checks[field.name] = received(field)
 
     def of(self, field: str, *, member: bool = False) -> FieldRule:
         """Return a field's rule; a field of a newer schema is kept, and reviewed when it conflicts."""

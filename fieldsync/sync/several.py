@@ -23,9 +23,10 @@ def checked(kind: Type, name: str, members: Sequence[object], *, new: bool = Tru
     spec = kind.field(name)
     if spec.kind != "set":
         raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_set")
-    check = validate.check_new_member if new else validate.check_member
     try:
-        return [check(spec, member) for member in members]
+        if new:
+            return [validate.check_new_member(spec, member) for member in members]
+        return [validate.check_member(spec, member, stored=True) for member in members]
     except errors.IllegalValue as fault:
         fault.facts["type"] = kind.name  # its words are that form's
         raise

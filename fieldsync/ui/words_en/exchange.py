@@ -11,6 +11,7 @@ WORDS = {
     "columns_by_nothing": "left out",
     "columns_right": "Is that right? Enter or y: import; n: leave everything as it is:",
     "export_left_out": "Left out as too sensitive: {fields}.",
+    "because.uncomputed": "a formula that was never computed: open the file in a spreadsheet and save it there",
     "because.cell_fault": "the cell holds a spreadsheet's error in place of a value",
     "because.illegal_step.new": "a new record begins as {allowed}; leave the state out, and change it later",
     "because.gave_way": "this record turned out to be {stays}; say it of that one",

@@ -1,0 +1,118 @@
+"""Files that a program has ruined: refused with the reason, row by row, or read as they were meant; and so is what is typed."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import tabular
+from fieldsync.schema.cleaning import ZWNJ
+from fieldsync.sync import read, save
+from fieldsync.sync.save import Changes
+from tests.conftest import Cast
+from tests.exchange.test_tables import _book, _csv, _records
+
+
+def _reasons(refused: pytest.ExceptionInfo[errors.BadRows]) -> list[tuple[int, str, str]]:
+    rows: Any = refused.value.facts["rows"]
+    return [(one["row"], one["field"], one["reason"]) for one in rows]
+
+
+def test_a_register_whose_letters_were_lost_does_not_come_in(people: Cast, tmp_path: Path) -> None:
+    """Question marks, replacement characters and letters of another encoding: no row is taken, and each says why."""
+    rows = [
+        ["given", "father", "occupation"], ["????", "علي", ""], ["هدى", "ط¹ظ„ظٹ", ""], ["سمر", "علي", "Ø·Ø¨ÙŠØ¨Ø©"], ["أمل", "عل\ufffd", ""], ["ليلى", "حسن", "طبيبة"],
+    ]  # fmt: skip
+    with pytest.raises(errors.BadRows) as refused:
+        tabular.import_file(people.amal, _csv(tmp_path, rows), "person")
+    assert _reasons(refused) == [
+        (2, "given", "lost_letters"), (3, "father", "mojibake"), (4, "occupation", "mojibake"), (5, "father", "lost_letters"),
+    ]  # fmt: skip
+    assert _records(people.amal, "person") == []
+
+
+def test_numbers_of_booklets_are_whole_or_refused(people: Cast, tmp_path: Path) -> None:
+    """1.02E+10 is no booklet's number, nor is what a workbook rounded; long numbers that are whole stay whole."""
+    path = _csv(tmp_path, [["family_name", "family_book_no"], ["علي", "1.02E+10"]])
+    with pytest.raises(errors.BadRows) as refused:
+        tabular.import_file(people.amal, path, "household")
+    assert _reasons(refused) == [(2, "family_book_no", "scientific")]
+    rows: list[list[Any]] = [
+        ["family_name", "family_book_no"],
+        ["كبير", "123456789012345678"],
+        ["مصري", 29001011234567],
+        ["حسن", 7001.0],
+    ]
+    tabular.import_file(people.amal, _book(tmp_path, rows), "household")
+    numbers = {one["fields"]["family_book_no"] for one in _records(people.amal)}
+    assert numbers == {"123456789012345678", "29001011234567", "7001"}
+    with pytest.raises(errors.BadRows) as refused:
+        tabular.import_file(
+            people.amal,
+            _book(tmp_path, [["family_name", "family_book_no"], ["درويش", 1.23456789012346e17]], "r.xlsx"),
+            "household",
+        )
+    assert _reasons(refused) == [(2, "family_book_no", "digits_lost")]
+
+
+def test_a_formula_that_nobody_computed_is_no_empty_cell(people: Cast, tmp_path: Path) -> None:
+    """Its row is refused; one that was computed counts by its value, also where that is nothing."""
+    path = _book(
+        tmp_path,
+        [
+            ["family_name", "family_book_no", "size_stated"],
+            ['=CONCATENATE("ع","لي")', "7001", 3],
+            ["حسن", "=1+1", None],
+        ],
+    )
+    with pytest.raises(errors.BadRows) as refused:
+        tabular.import_file(people.amal, path, "household")
+    assert _reasons(refused) == [(2, "family_name", "uncomputed"), (3, "family_book_no", "uncomputed")]
+    computed = tmp_path / "computed.xlsx"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(computed, "w") as new:
+        for part in old.namelist():
+            data = old.read(part)
+            if part.endswith("sheet1.xml"):
+                assert data.count(b"<v />") + data.count(b"<v></v>") + data.count(b"<v/>") == 2, data
+                data = data.replace(b"<v />", b"<v></v>").replace(b"<v/>", b"<v></v>")
+                data = data.replace(b'<c r="A2"', b'<c t="str" r="A2"').replace(b'<c r="B3"', b'<c r="B3" t="str"')
+                data = data.replace(b"</f><v></v>", "</f><v>علي</v>".encode(), 1)
+            new.writestr(part, data)
+    tabular.import_file(people.amal, computed, "household")
+    assert {(one["fields"]["family_name"], one["fields"].get("family_book_no")) for one in _records(people.amal)} == {
+        ("علي", "7001"),
+        ("حسن", None),
+    }
+
+
+def test_words_for_nothing_are_nothing_in_files(people: Cast, tmp_path: Path) -> None:
+    """n/a and NULL in a cell of any type are an empty cell; at the keyboard they are refused, as somebody wanted to say something."""
+    rows = [
+        ["given", "father", "sex", "birth_date", "phones"],
+        ["هدى", "N/A", "f", "NULL", "n/a"],
+        ["سمر", "NULL", "n/a", "2001-02-03", "0933123456"],
+    ]
+    tabular.import_file(people.amal, _csv(tmp_path, rows), "person")
+    found = {one["fields"]["given"]: one["fields"] for one in _records(people.amal, "person")}
+    assert "father" not in found["هدى"]
+    assert not {"birth_date", "phones"} & found["هدى"].keys()
+    assert not {"father", "sex"} & found["سمر"].keys()
+    with pytest.raises(errors.IllegalValue, match="no_value"):
+        save.add(people.amal, "person", Changes(set={"given": "هدى", "father": "N/A"}))
+    with pytest.raises(errors.IllegalValue, match="lost_letters"):
+        save.add(people.amal, "person", Changes(set={"given": "????"}))
+    with pytest.raises(errors.IllegalValue, match="not_phone"):
+        save.add(people.amal, "person", Changes(set={"given": "هدى"}, put={"phones": ["0791234567"]}))
+
+
+def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Path) -> None:
+    """From a file and from the keyboard; a name whose joiner was lost before can be mended."""
+    tabular.import_file(people.amal, _csv(tmp_path, [["given", "family"], ["نیلوفر", f"علی{ZWNJ}زاده"]]), "person")
+    (one,) = _records(people.amal, "person")
+    assert one["fields"]["family"] == f"علی{ZWNJ}زاده"
+    save.edit(people.amal, one["id"], Changes(set={"family": "علیزاده"}))
+    save.edit(people.amal, one["id"], Changes(set={"family": f"علی{ZWNJ}زاده"}))
+    assert read.show(people.amal, one["id"])["fields"]["family"] == f"علی{ZWNJ}زاده"
+    assert [found["id"] for found in read.find(people.amal, "علیزاده")] == [one["id"]]

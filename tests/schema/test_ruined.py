@@ -1,0 +1,104 @@
+"""Text that a program has ruined is refused wherever it is given; what earlier releases stored of it is still read."""
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.schema import ruined, validate
+from fieldsync.schema.cleaning import ZWNJ, clean
+from fieldsync.schema.model import Choice, Field
+from fieldsync.schema.values import received
+
+WORDS = {"en": "Thing", "ar": "شيء"}
+
+
+def field(type: str, merge: str = "latest", **more: object) -> Field:
+    """A field of that type."""
+    return Field("thing", type, merge, WORDS, **more)  # type: ignore[arg-type]
+
+
+NAME, NOTE, PHONE = field("text"), field("note"), field("phone")
+
+
+def _reason(of: Field, value: object) -> str | None:
+    try:
+        validate.normaliser(of)(value)
+    except errors.IllegalValue as refused:
+        return str(refused.facts["reason"])
+    return None
+
+
+@pytest.mark.parametrize("sent", ["علي", "محمد عبد الرحمن", "هدى ديب", "نەسرین", "می‌خواهم"])
+@pytest.mark.parametrize("read", ["cp1252", "latin-1", "cp1256", "cp437", "mac_roman"])
+def test_a_name_that_was_read_in_another_encoding(sent: str, read: str) -> None:
+    """UTF-8 that was taken for an older encoding is refused, whichever it was; the name itself is taken."""
+    try:
+        ruin = sent.encode().decode(read)
+    except UnicodeDecodeError:
+        ruin = "".join(bytes([one]).decode(read, "replace").replace("\ufffd", chr(one)) for one in sent.encode())
+    assert _reason(NAME, sent) is None
+    assert _reason(NAME, ruin) == "mojibake"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("????", "lost_letters"), ("?? ????", "lost_letters"), ("محم?د", "lost_letters"), ("عل\ufffd", "lost_letters"), ("?????-12", "lost_letters"),
+        ("ãÍãÏ ÚÈÏ", "mojibake"), ("&#1593;&#1604;&#1610;", "mojibake"), ("\\u0639\\u0644\\u064a", "mojibake"), ("DÃ©jÃ\u00a0 vu", "mojibake"),
+        ("1.02E+10", "scientific"), ("1,2e+17", "scientific"), ("7E-05", "scientific"), ("#REF!", "cell_fault"), ("#####", "cell_fault"),
+        ("NULL", "no_value"), ("N/A", "no_value"), ("n/a", "no_value"), ("NaN", "no_value"), ("NA", "no_value"), ("(null)", "no_value"),
+        ("علي", None), ("Who?", None), ("Déjà Ünal", None), ("12E", None), ("A-7E3", None), ("Null Ahmad", None), ("Nan", None), ("Naim", None),
+        ("http://x.org/?a=b", None), ("فقط؟", None), ("ظ", None), ("عطا غنوم", None), ("#12", None), ("Ó", None), ("E-4 east", None),
+    ],
+)  # fmt: skip
+def test_what_is_refused_and_what_is_a_name(text: str, reason: str | None) -> None:
+    """Each with its own reason, in names, in words for a record that is not known, and in members of sets."""
+    assert _reason(NAME, text) == reason
+    assert _reason(field("text", "set"), text) == reason
+    assert _reason(field("ref", to=("person",), or_text=True), text) == reason
+    assert received(NAME)(text) == clean(text)  # an earlier release took it
+
+
+def test_notes_may_ask() -> None:
+    """A few question marks in a note are its writer's; one that is nothing else has lost its letters."""
+    assert _reason(NOTE, "Is the father alive ??? Ask the mother.") is None
+    assert _reason(NOTE, "???? ?? ????? ???") == "lost_letters"
+    assert _reason(NOTE, "line\n\ufffd\ufffd") == "lost_letters"
+
+
+def test_numbers_of_papers_keep_their_digits() -> None:
+    """A number in a text column is whole, or refused: what a spreadsheet rounded is no booklet's number."""
+    normal = validate.normaliser(NAME)
+    assert [normal(one) for one in (7001, 7001.0, 29001011234567.0, 123456789012345678, 0.5)] == [
+        "7001", "7001", "29001011234567", "123456789012345678", "0.5",
+    ]  # fmt: skip
+    assert [_reason(NAME, one) for one in (1.02e17, 1e300, float("inf"), 1e-07)] == ["digits_lost"] * 4
+    paper = field("paper", "set", choices=(Choice("national", WORDS),))
+    assert _reason(paper, "national:SY:1.02E10") == "not_paper"
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("+963 (0) 933 123 456", "+963933123456"), ("00963 0933123456", "+963933123456"), ("+963-0-933-123-456", "+963933123456"),
+        ("٠٩٣٣١٢٣٤٥٦", "+963933123456"), ("011 222 3344", "+963112223344"), ("+20 (0)100 123 4567", "+201001234567"), ("+49 (0) 30 123456", "+4930123456"),
+        ("+33 1 23 45 67 89", "+33123456789"), ("0791234567", None), ("0612345678", None), ("+963 791234567", None), ("093312345", None),
+        ("+9639331234567", None), ("+96279123456", None), ("+962791234567", "+962791234567"), ("9.63944E+11", None), ("+905321234567", "+905321234567"),
+    ],
+)  # fmt: skip
+def test_phones_that_there_can_be(given: str, stored: str | None) -> None:
+    """The trunk 0 behind a country's code goes; a number that the country does not have is refused."""
+    assert _reason(PHONE, given) == (None if stored else "not_phone")
+    if stored:
+        assert validate.normaliser(PHONE)(given) == stored
+        assert validate.normaliser(PHONE)(stored) == stored
+    assert received(PHONE)("+963791234567") == "+963791234567"  # as an earlier release stored it
+
+
+def test_joiners_are_spelling_in_persian_and_kurdish() -> None:
+    """A zero-width non-joiner between letters stays, elsewhere it goes; search and comparison do not mind it."""
+    assert clean("می‌خواهم") == "می‌خواهم"
+    assert clean(f"{ZWNJ}علی{ZWNJ}{ZWNJ}زاده{ZWNJ} {ZWNJ}Ali{ZWNJ}son") == f"علی{ZWNJ}زاده Alison"
+    assert names.fold("علی‌زاده") == names.fold("علیزاده")
+    assert names.plain(f"علی{ZWNJ}زاده") == names.plain("علیزاده")
+    assert not ruined.means_nothing("می‌خواهم")
