@@ -12,6 +12,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from fieldsync.schema import evaluation
+
 re2: Any
 try:
     re2 = import_module("re2")
@@ -21,6 +23,7 @@ except ImportError:  # no wheel for this platform
 MAX_LENGTH = 300
 MAX_DEPTH = 20
 MAX_MEMORY = 4 << 20  # bytes that one pattern may take: `\w{1,140}` fits
+COMPILING = 2_000  # steps of an evaluation that a new pattern costs: one may be made for each of many records
 MOST_WAYS = 60_000  # ways through a pattern that `re` may be given where there is no RE2
 _LONGEST = 20_000  # ways that an unlimited repeat has: a note's characters
 
@@ -57,6 +60,7 @@ def matcher(pattern: str) -> Match | None:
 @lru_cache(maxsize=512)
 def compiled(pattern: str) -> Match:
     """Return whether a whole text matches, as a function. BadPattern."""
+    evaluation.spend(COMPILING)
     translated = translate(pattern)
     if re2 is None:
         return _backtracking(pattern, translated.ways)

@@ -74,6 +74,23 @@ def test_a_formula_that_asks_too_many_records_is_given_up() -> None:
     assert time.monotonic() - started < 5
 
 
+def test_patterns_made_for_each_of_many_records_are_given_up() -> None:
+    """A rule that takes its pattern from each of thousands of records may compile some of them, not all."""
+
+    class Patterned(Endless):
+        def children(self, _type: str) -> Iterator[Mapping[str, object]]:
+            while True:
+                self.looked += 1
+                yield {"n": f"a{{{self.looked}}}"}
+
+    visit = schema("count(step where regex('a', n))").type("visit")
+    patterned = Patterned()
+    started = time.monotonic()
+    assert validate.derive(visit, {}, TODAY, patterned) == {}
+    assert patterned.looked < 1_000
+    assert time.monotonic() - started < 5
+
+
 def test_what_a_formula_asks_of_asking_records_counts_too(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a laptop: a family's size is not shown where it would take too much work to count it, and everything else is."""
     amal = people.amal
