@@ -87,7 +87,7 @@ def _pack(node: Node, i: int) -> Laptop:
     assert me is not None
     client = Client(node, server, Tally())
     return Laptop(
-        i, node.key.to_bytes(), server.pin, server.nonce or b"", client.hello(where=True), client.hello(),
+        i, node.key.to_bytes(), server.id, server.pin, server.nonce or b"", client.hello(where=True), client.hello(),
         tuple(client.commit_frames()), me.head,
     )  # fmt: skip
 

@@ -18,15 +18,16 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.sync import line, persist
 from fieldsync.wire import messages
-from fieldsync.wire.frames import HEAD, Codec, Kind
+from fieldsync.wire.frames import HEAD, PROTOCOL, Codec, Kind
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 
 
 class Laptop(NamedTuple):
-    """What a laptop has ready: who it is, its hellos, its commits as frames, its last commit."""
+    """What a laptop has ready: who it is, its server, its hellos, its commits as frames, its last commit."""
 
     number: int
     key: bytes
+    server: bytes
     pin: bytes
     nonce: bytes
     where: bytes
@@ -109,9 +110,10 @@ class _Talk:
 
     async def _once(self, frames: Sequence[bytes]) -> bytes:
         reader, writer = await self._connect()
-        signature = self.key.sign(chain.request_message("POST", "/v1/sync", "", self.nonce, frames[0]))
+        asked = chain.Request("POST", "/v2/sync", "", self.nonce, frames[0])
+        signature = self.key.sign(chain.signed_request(PROTOCOL, self.laptop.server, asked))
         proof = f"{b64(self.key.device)}.{b64(self.nonce)}.{b64(signature)}"
-        head = f"POST /v1/sync HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: FS {proof}\r\n"
+        head = f"POST /v2/sync HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nAuthorization: FS {proof}\r\n"
         if len(frames) == 1:
             sent = f"{head}Content-Length: {len(frames[0])}\r\n\r\n".encode() + frames[0]
         else:

@@ -327,7 +327,7 @@ def code() -> str:
 
 @example("request")
 def request() -> str:
-    from fieldsync.server.app import Nonces
+    from fieldsync.server.nonces import Nonces
     from fieldsync.wire.messages import b64
 
     server_key, issued = bytes(32), AT * 1000
@@ -335,12 +335,14 @@ def request() -> str:
     nonce = moment + hmac.digest(server_key, AMAL.device + moment, "sha256")[:8]
     assert Nonces(server_key).moment(AMAL.device, nonce) == issued
     frame = Codec().pack(Kind.HELLO, messages.encode(hello()))
-    message = chain.request_message("POST", "/v1/sync", "", nonce, frame)
+    message = chain.signed_request(2, BASIM.device, chain.Request("POST", "/v2/sync", "", nonce, frame))
     signature = AMAL.sign(message)
     parts = (
-        (b"fieldsync request 1", "its own words"), (b"\0\0\0\4POST", "length, method"), (b"\0\0\0\x08/v1/sync", "length, path"),
+        (b"fieldsync request 2", "its own words"), (b"\0\0\0\x10" + BASIM.device, "length, the server's id"),
+        (b"\0\0\0\4POST", "length, method"), (b"\0\0\0\x08/v2/sync", "length, path"),
         (b"\0\0\0\0", "length, query: empty"), (b"\0\0\0\x10" + nonce, "length, nonce"),
         (b"\0\0\0\x20" + hashlib.sha256(frame).digest(), "length, SHA-256 of the hello frame"),
+        (b"\0\0\0\x20" + bytes(32), "length, zeros: a stream of commits follows"),
     )  # fmt: skip
     assert b"".join(data for data, _ in parts) == message
     header = f"FS {b64(AMAL.device)}.{b64(nonce)}.{b64(signature)}"
@@ -353,12 +355,16 @@ def request() -> str:
 @example("join-message")
 def join_message() -> str:
     made = _invite()
-    message = chain.join_message(made.id, made.secret, AMAL.public)
-    assert message == b"fieldsync join 1" + made.id + made.secret + AMAL.public
-    return anatomy.dump(
-        (b"fieldsync join 1", "its own words"), (made.id, "invite id"), (made.secret, "its secret"), (AMAL.public, "public key"),
-        (AMAL.sign(message), "→ signature"),
+    recipient = "age1cfp5jlvx490z8h9wwdn5lu7f4p9pszzdyx2jl48dz66a6tj7wewqgrkhjj"
+    message = chain.signed_join(2, chain.Joining(made.pin, made.id, made.secret, AMAL.public, recipient, ""))
+    parts = (
+        (b"fieldsync join 2", "its own words"), (b"\0\0\0\x20" + made.pin, "length, the server's pin"),
+        (b"\0\0\0\x08" + made.id, "length, invite id"), (b"\0\0\0\x10" + made.secret, "length, its secret"),
+        (b"\0\0\0\x20" + AMAL.public, "length, public key"), (b"\0\0\0\x3e" + recipient.encode(), "length, age recipient"),
+        (b"\0\0\0\0", "length, letters: none"),
     )  # fmt: skip
+    assert b"".join(data for data, _ in parts) == message
+    return anatomy.dump(*parts, (AMAL.sign(message), "→ signature"))
 
 
 # --- bundle.md --------------------------------------------------------------------------------------------------------

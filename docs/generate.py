@@ -46,6 +46,7 @@ A record is named by its id, its code, or any unique beginning of either (four c
 | 8 | damaged or tampered with |
 | 9 | a person must decide first |
 | 10 | the computer: another program holds the store, or it cannot be written to |
+| 11 | versions: this fieldsync, or that of the other computer, must be updated first |
 """,
     "ar": """\
 # الأوامر
@@ -77,6 +78,7 @@ A record is named by its id, its code, or any unique beginning of either (four c
 | 8 | تالف أو متلاعَب به |
 | 9 | يجب أن يقرر شخص أولاً |
 | 10 | الحاسوب: برنامج آخر يستخدم المخزن، أو لا تمكن الكتابة فيه |
+| 11 | الإصدارات: يجب تحديث البرنامج هنا أو على الحاسوب الآخر أولاً |
 """,
 }
 

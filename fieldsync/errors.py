@@ -13,10 +13,11 @@ FieldsyncError                      exit  status
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
 │                                                 BadSignature, StoreExists, ConsentNeeded, DevicePending,
 │                                                 WrongWords, Dropped
-├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked, BadVersion,
+├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked,
 │                                                 OtherDictionary, BadBundle
 ├── MustDecide                        9     409   OpenConflict, Undecided
 ├── StoreUnavailable (the computer)  10     503   StoreBusy, StoreReadOnly
+├── Outdated (one of two programs)   11     409   BadVersion (this one), PeerOutdated (the other one)
 └── Stopped (by the person)         130     499
 
 Facts never hold a field's value or a person's name: errors travel into logs.
@@ -421,12 +422,6 @@ class SlotPolicy(Damaged):
     code = "slot_policy"
 
 
-class BadVersion(Damaged):
-    """A version that this program does not speak; facts: what, theirs, ours."""
-
-    code = "bad_version"
-
-
 class OtherDictionary(Damaged):
     """A server that does not have the dictionary which the sender packs with: it is sent again without any."""
 
@@ -507,6 +502,31 @@ class NotOne(BadInput):
     """Two records that are not merged cannot be split."""
 
     code = "not_one"
+
+
+class Outdated(FieldsyncError):
+    """Two programs of different versions met, and one of them must be updated; facts: what, theirs, ours."""
+
+    code = "outdated"
+    exit = 11
+    status = 409
+
+    def told(self) -> "Outdated":
+        """Return the same as the other side is to be told it."""
+        turned = self.facts | {"theirs": self.facts.get("ours"), "ours": self.facts.get("theirs")}
+        return (PeerOutdated if isinstance(self, BadVersion) else BadVersion)(**turned)
+
+
+class BadVersion(Outdated):
+    """This program is too old for what it met."""
+
+    code = "bad_version"
+
+
+class PeerOutdated(Outdated):
+    """The program at the other end is too old for this one."""
+
+    code = "peer_outdated"
 
 
 class Stopped(FieldsyncError):

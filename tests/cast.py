@@ -21,8 +21,9 @@ from fieldsync.schema import load
 from fieldsync.server import office
 from fieldsync.server.app import App
 from fieldsync.store.contract import Row, Server
-from fieldsync.sync import invites
+from fieldsync.sync import invites, versions
 from fieldsync.sync import node as nodes
+from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import granted
 from fieldsync.wire import messages
@@ -77,17 +78,23 @@ def found_office(home: Path, port: int = 9) -> None:
     office.init(home, fill, org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", texts=load.shipped())
 
 
+def join_request(
+    invite: Invite, key: DeviceKey, recipient: str = "", letters: str = "", *, by: DeviceKey | None = None
+) -> messages.JoinRequest:
+    """Return what a device sends to join, signed by its key, or by another one."""
+    signed = chain.Joining(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
+    signature = (by or key).sign(chain.signed_join(PROTOCOL, signed))
+    return messages.JoinRequest(PROTOCOL, *signed[1:4], signature, recipient, letters)
+
+
 def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[str], *, device: str = "") -> None:
     """Enrol a laptop (or a further `device` of that person) as `join` does, without a socket between."""
     invite = invites.parse(office.invite(hq, name, role, list(units))["invite"])
     key = DeviceKey.from_bytes(
         hashlib.sha256((name + device).encode()).digest()
     )  # the same in every run: ties fall alike
-    signature = key.sign(chain.join_message(invite.id, invite.secret, key.public))
     identity = age.new_identity()
-    told = App(hq)._join(
-        messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature, age.recipient(identity))
-    )
+    told = App(hq)._join(join_request(invite, key, age.recipient(identity)))
 
     def write(tx: Any) -> None:
         nodes.write_identity(
@@ -98,6 +105,7 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
             tx.channel_number(unit)
         tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
+        versions.remember(tx, told.server, PROTOCOL)
 
     nodes.create_store(home, fill, write)
 

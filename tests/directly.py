@@ -13,7 +13,7 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally
 from fieldsync.sync.transport import _Talk
-from fieldsync.wire import messages
+from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import HEAD, Codec, Kind
 
 
@@ -39,30 +39,39 @@ class Direct(_Talk):
         return (codec or self.client.codec).unpack(frame[0], frame[HEAD:])
 
     def request(
-        self, path: str, hello: bytes, more: Any = None, read: Callable[[Kind, bytes], Any] = lambda *frame: frame
+        self,
+        name: str,
+        hello: Callable[[], bytes],
+        more: Any = None,
+        read: Callable[[Kind, bytes], Any] = lambda *frame: frame,
     ) -> Iterator[Any]:
         """Pass frames one by one, each as often as `again` says."""
         self.tally.requests += 1
-        self.tally.bytes_up += len(hello)
-        _, plain = self._pass(hello, Codec())
+        first = hello()
+        self.tally.bytes_up += len(first)
+        _, plain = self._pass(first, Codec())
         said = messages.decode(messages.Hello, plain)
         with self.hq.store.read() as tx:
             device = tx.device(self.node.device)
             assert device is not None
             known = _known(tx)
         if said.dictionary not in known:
-            raise errors.OtherDictionary
+            self.client.codec = Codec()
+            if more is not None and self.budget:
+                raise errors.OtherDictionary
+            yield from self.request(name, hello, more, read)
+            return
         codec = Codec(known[said.dictionary])
         serving = Serving(self.hq, device, said, codec)
         frames: Iterable[bytes] = more() if isinstance(more, Callable) else more or ()  # type: ignore[arg-type]
-        if path == renew.PATH:
+        if name == routes.RENEW:
             (frame,) = frames
             _, asked = self._pass(frame)
             request = messages.decode(messages.RenewRequest, asked)
-            letters, common = renew.enrol(self.hq, device, request)
+            letters, common = renew.enrol(self.hq, device, request, serving.protocol)
             told = messages.RenewAnswer(letters, common, b"", self.hq.clock())
             answer = iter([codec.pack(Kind.RENEWED, messages.encode(told))])
-        elif path == "/v1/heal":
+        elif name == routes.HEAL:
             (frame,) = frames
             _, asked = self._pass(frame)
             ask = messages.decode(messages.Ask, asked)

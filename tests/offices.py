@@ -23,7 +23,7 @@ from fieldsync.sync import node as nodes
 from fieldsync.sync import transport
 from fieldsync.sync.channels import grants_hash
 from fieldsync.sync.node import Node
-from fieldsync.wire import messages
+from fieldsync.wire import messages, routes
 from fieldsync.wire import rows as wire_rows
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
@@ -209,6 +209,12 @@ class Hand:
         self.codec = Codec(node.schema.dictionary())
 
     @property
+    def server(self) -> bytes:
+        """The id of the laptop's server."""
+        with self.node.store.read() as tx:
+            return tx.servers()[0].id
+
+    @property
     def nonce(self) -> bytes:
         """The nonce that the laptop was handed last; kept where the laptop keeps it."""
         with self.node.store.read() as tx:
@@ -230,17 +236,21 @@ class Hand:
         """Return a frame."""
         return self.codec.pack(kind, payload)
 
-    def proof(self, path: str, hello: bytes, *, key: DeviceKey | None = None, nonce: bytes | None = None) -> str:
-        """Return the header that proves who asks."""
+    def proof(
+        self, path: str, hello: bytes, more: bytes = b"", *, key: DeviceKey | None = None, nonce: bytes | None = None
+    ) -> str:
+        """Return the header that proves who asks, as the protocol that the path names has it signed."""
         key, nonce = key or self.node.key, self.nonce if nonce is None else nonce
-        signature = key.sign(chain.request_message("POST", path, "", nonce, hello))
+        protocol, name = routes.parts(path)
+        asked = chain.Request("POST", path, "", nonce, hello, None if name == routes.SYNC else more)
+        signature = key.sign(chain.signed_request(protocol, self.server, asked))
         return f"FS {b64(key.device)}.{b64(nonce)}.{b64(signature)}"
 
     def post(
         self, path: str, hello: bytes, more: bytes = b"", *, proof: str | None = None, length: int | None = None
     ) -> Answer:
         """Send a request; `length` is what it says of its body's length, when that is a lie."""
-        proof = self.proof(path, hello) if proof is None else proof
+        proof = self.proof(path, hello, more) if proof is None else proof
         size = len(hello) + len(more) if length is None else length
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {proof}\r\nContent-Length: {size}\r\n\r\n"
         return self.read(lines.say(self.port, head.encode() + hello + more))

@@ -11,18 +11,17 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core.state import canonical
-from fieldsync.crypto import age, chain
+from fieldsync.crypto import age
 from fieldsync.server import office, upstream
 from fieldsync.server.app import App
 from fieldsync.store.contract import Row
-from fieldsync.sync import invites, relay, save, sticks
+from fieldsync.sync import invites, relay, save, sticks, versions
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
-from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL
 from tests import directly
-from tests.cast import Clock, copy_cast, fill, found_office, join_directly, open_node, rows
+from tests.cast import Clock, copy_cast, fill, found_office, join_directly, join_request, open_node, rows
 
 SERVERS = ("hq", "jbl", "qrd", "old")
 ABOVE = {"old": "jbl", "jbl": "hq", "qrd": "hq"}  # from the leaves up
@@ -34,11 +33,12 @@ UNITS = {"amal": ["LAT/JBL"], "basim": ["LAT/JBL"], "samar": ["LAT/QRD"], "dima"
 def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
     """Make a server another one's branch, as `server upstream set` does, without a socket between."""
     invite = invites.parse(office.invite(hq, unit, "branch", [unit])["invite"])
-    signature = branch.key.sign(chain.join_message(invite.id, invite.secret, branch.key.public))
     with branch.store.read() as tx:
         recipient = age.recipient(tx.get("age"))
-    asked = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, branch.key.public, signature, recipient)
-    upstream.take_over(branch, invite, App(hq)._join(asked))
+    told = App(hq)._join(join_request(invite, branch.key, recipient))
+    upstream.take_over(branch, invite, told)
+    with branch.store.write() as tx:
+        versions.remember(tx, told.server, PROTOCOL)
 
 
 def found_tree(home: Path) -> None:

@@ -163,7 +163,7 @@ def _server(server: "Server") -> Iterator[Finding]:
     line = Line(server.address, server.pin, Tally())
     started = wall_clock()
     try:
-        now = line.greet()
+        now = line.health().now
     except errors.FieldsyncError as fault:
         state = "warn" if isinstance(fault, errors.NoContact) else "bad"
         yield _finding("server", state, exit=fault.exit, name=server.name, address=server.address, reason=fault.code)

@@ -110,11 +110,12 @@ class Opaque(NamedTuple):
 
 def check(commit: Commit) -> None:
     """Refuse (BadFrame, BadVersion) a commit whose parts are out of shape or bounds."""
-    if commit.format != FORMAT:
+    if commit.format > FORMAT:
         raise errors.BadVersion(what="commit", theirs=commit.format, ours=FORMAT)
     names = list(commit.fields)
     if (
-        len(commit.device) != 16
+        commit.format < 1
+        or len(commit.device) != 16
         or len(commit.record) != 16
         or not 0 < commit.seq < LARGEST
         or not 0 <= commit.stamp <= stamp.LARGEST

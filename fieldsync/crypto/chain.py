@@ -6,6 +6,7 @@ or written length, so that no message of one kind can be read as one of another.
 
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import NamedTuple
 
 from fieldsync.crypto.keys import DEVICE_SIZE, DeviceKey, device_id, verify
 
@@ -13,9 +14,12 @@ HASH_SIZE = 32
 _CHAIN = b"fieldsync chain 1"
 _SEAL = b"fieldsync seal 1"
 _REQUEST = b"fieldsync request 1"
+_REQUEST_2 = b"fieldsync request 2"
 _BUNDLE = b"fieldsync bundle 1"
 _JOIN = b"fieldsync join 1"
 _HEIR = b"fieldsync heir 1"
+_JOIN_2 = b"fieldsync join 2"
+_STREAM = bytes(HASH_SIZE)  # in place of a hash, for commits that are signed themselves and sent as they are made
 
 
 def first(device: bytes) -> bytes:
@@ -64,10 +68,33 @@ def check_seal(public: bytes, seq: int, chain_: bytes, signature: bytes) -> bool
     return verify(public, message, signature)
 
 
+class Request(NamedTuple):
+    """The signed parts of a request; `rest` is all that follows the hello, None for a stream of commits."""
+
+    method: str
+    path: str
+    query: str
+    nonce: bytes
+    hello: bytes
+    rest: bytes | None = None
+
+
 def request_message(method: str, path: str, query: str, nonce: bytes, hello: bytes) -> bytes:
-    """Return the bytes that sign a request: what is asked, the server's nonce, the hello's hash."""
-    parts = (method.encode(), path.encode(), query.encode(), nonce, sha256(hello).digest())
-    return _REQUEST + b"".join(len(part).to_bytes(4) + part for part in parts)
+    """Return the bytes that sign a request of protocol 1: what is asked, the server's nonce, the hello's hash."""
+    return _REQUEST + _framed(method.encode(), path.encode(), query.encode(), nonce, sha256(hello).digest())
+
+
+def signed_request(protocol: int, server: bytes, request: Request) -> bytes:
+    """Return the bytes that sign a request: from protocol 2 on for which server it is, and all that it says."""
+    if protocol == 1:
+        return request_message(*request[:-1])
+    rest = _STREAM if request.rest is None else sha256(request.rest).digest()
+    words = (request.method.encode(), request.path.encode(), request.query.encode())
+    return _REQUEST_2 + _framed(server, *words, request.nonce, sha256(request.hello).digest(), rest)
+
+
+def _framed(*parts: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(4) + part for part in parts)
 
 
 def bundle_message(manifest: bytes) -> bytes:
@@ -81,5 +108,24 @@ def heir_message(device: bytes, key: bytes) -> bytes:
 
 
 def join_message(invite: bytes, secret: bytes, key: bytes) -> bytes:
-    """Return what a device signs to prove that the key which it enrols is its own."""
+    """Return what a device signs in protocol 1 to prove that the key which it enrols is its own."""
     return _JOIN + invite + secret + key
+
+
+class Joining(NamedTuple):
+    """The signed parts of a join request: `pin` is the server's fingerprint, as its id is not known yet."""
+
+    pin: bytes
+    invite: bytes
+    secret: bytes
+    key: bytes
+    age: str
+    letters: str
+
+
+def signed_join(protocol: int, joining: Joining) -> bytes:
+    """Return what a device signs to join: from protocol 2 on for which server it is, and all that is enrolled with its key."""
+    if protocol == 1:
+        return join_message(*joining[1:4])
+    pin, invite, secret, key, age, letters = joining
+    return _JOIN_2 + _framed(pin, invite, secret, key, age.encode(), letters.encode())

@@ -7,6 +7,7 @@ import hmac
 import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import NamedTuple
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -18,25 +19,25 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from fieldsync import errors
-from fieldsync.crypto import age, chain
+from fieldsync.crypto import age, chain, keys
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
 from fieldsync.server.connections import Unproved
 from fieldsync.server.metrics import Metrics
+from fieldsync.server.nonces import Nonces
 from fieldsync.server.pace import Pace
 from fieldsync.server.turns import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, sees
-from fieldsync.sync import heal, hints, past, quarantine, relay, renew
+from fieldsync.sync import heal, hints, past, quarantine, relay, renew, versions
 from fieldsync.sync import node as nodes
 from fieldsync.sync.batches import Batch
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
-from fieldsync.wire import messages
+from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 
-SYNC = "/v1/sync"
 HELLO_SECONDS = 30
 BODY_SECONDS = 120  # between two pieces of a body
 MAX_JOIN = 4_096
@@ -45,27 +46,6 @@ MOST_AT_ONCE = 16 * 1024  # bytes of an answer that are made by turn
 MOST_ANSWERING = 2  # longer answers that are made at the same moment
 TIDY_SECONDS = 2
 TIDY_ANYHOW = 60  # seconds after which the store is tidied although many still come
-_TAG = 8
-
-
-class Nonces:
-    """Nonces that need no table: the moment of issue, and a tag that only this server can make."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-
-    def issue(self, device: bytes, after: int) -> bytes:
-        """Return a new nonce for a device, later than the last one it used."""
-        issued = max(time.time_ns() // 1000, after + 1).to_bytes(8, "big")
-        return issued + self._tag(device, issued)
-
-    def moment(self, device: bytes, nonce: bytes) -> int | None:
-        """Return when a nonce was issued to this device (microseconds), or None if it never was."""
-        issued, tag = nonce[:8], nonce[8:]
-        return int.from_bytes(issued, "big") if hmac.compare_digest(tag, self._tag(device, issued)) else None
-
-    def _tag(self, device: bytes, issued: bytes) -> bytes:
-        return hmac.digest(self._key, device + issued, hashlib.sha256)[:_TAG]
 
 
 class App:
@@ -85,21 +65,23 @@ class App:
         self._tidying: asyncio.Task[None] | None = None
         self.asgi = Starlette(
             routes=[
-                Route(SYNC, self.sync, methods=["POST"]),
-                Route("/v1/heal", self.heal, methods=["POST"]),
-                Route("/v1/join", self.join, methods=["POST"]),
-                Route(renew.PATH, self.renew, methods=["POST"]),
+                *self._requests(),
+                Route("/v{version:int}/{request}", _other_version, methods=["POST"]),
                 Route("/health", self.health),
                 Route("/metrics", self.show_metrics),
             ],
             exception_handlers={errors.FieldsyncError: self._refuse, ClientDisconnect: _gone, TimeoutError: _slow},  # type: ignore[dict-item]  # our own
         )
 
+    def _requests(self) -> Iterator[Route]:
+        ends = {routes.SYNC: self.sync, routes.HEAL: self.heal, routes.JOIN: self.join, routes.RENEW: self.renew}
+        for protocol in range(OLDEST, PROTOCOL + 1):
+            for name, end in ends.items():
+                yield Route(routes.path(name, protocol), end, methods=["POST"])
+
     # --- who asks ---
 
-    def _admit(
-        self, tx: Tx, method: str, path: str, query: str, authorization: str, hello: bytes
-    ) -> tuple[Device, bytes]:
+    def _admit(self, tx: Tx, asked: chain.Request, authorization: str) -> tuple[Device, bytes]:
         """Return the device that signed this request, and its next nonce. UnknownDevice, BadSignature, Revoked, StaleNonce."""
         scheme, _, proof = authorization.partition(" ")
         parts = proof.split(".")
@@ -112,9 +94,11 @@ class App:
         known = tx.device(device)
         if known is None or known.key is None:
             raise errors.UnknownDevice
-        if not verify(known.key, chain.request_message(method, path, query, nonce, hello), signature):
+        protocol, name = routes.parts(asked.path)
+        signed = asked._replace(nonce=nonce)
+        if not verify(known.key, chain.signed_request(protocol, self.node.serving_key.device, signed), signature):
             raise errors.BadSignature
-        if known.state == "forked" and path != renew.PATH:
+        if known.state == "forked" and name != routes.RENEW:
             raise errors.Forked(device=device.hex(), seq=known.head)
         if known.state not in ("enrolled", "forked"):
             raise errors.Revoked
@@ -125,31 +109,35 @@ class App:
         stale.nonce = self._nonces.issue(device, tx.last_nonce(device))  # type: ignore[attr-defined]
         raise stale
 
-    async def _opened(
-        self, request: Request, frames: AsyncIterator[tuple[int, bytes, bytes]]
-    ) -> tuple[Device, bytes, Serving]:
+    async def _opened(self, request: Request, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> "_Opened":
+        """Prove who asks. Only a sync's frames behind the hello may be more than one: they are read as they come."""
+        protocol, name = routes.parts(request.url.path)
         async with asyncio.timeout(HELLO_SECONDS):
             tag, payload, whole = await _next(frames)
+            rest = None if name == routes.SYNC else await _only(frames)
         kind, plain = self._plain.unpack(tag, payload)
         if kind is not Kind.HELLO:
             raise errors.BadFrame(reason="no hello")
-        url = request.url
+        asked = chain.Request(
+            request.method, request.url.path, request.url.query, b"", whole, None if rest is None else rest[2]
+        )
         proof = request.headers.get("authorization", "")
         # by turn, on the writer's connection: a reader's has to decrypt all anew after each write
-        device, nonce = await self._turns.take(
-            lambda tx: self._admit(tx, request.method, url.path, url.query, proof, whole)
-        )
+        device, nonce = await self._turns.take(lambda tx: self._admit(tx, asked, proof))
         self._proved(request)
         request.state.nonce = nonce  # a refusal from here on hands it out, too
         hello = messages.decode(messages.Hello, plain)
 
         def meet(tx: Tx) -> Serving:
             serving = Serving(self.node, device, hello, self._codec(tx, hello.dictionary))
-            if url.path == SYNC:
+            if serving.protocol != protocol:
+                raise errors.BadFrame(reason="protocol")
+            if name == routes.SYNC:
                 serving.meet(tx)
             return serving
 
-        return device, nonce, await self._turns.take(meet, ahead=True)
+        serving = await self._turns.take(meet, ahead=True)
+        return _Opened(device, nonce, serving, None if rest is None else rest[:2])
 
     def _proved(self, request: Request) -> None:
         """Have a connection counted no more among those of strangers."""
@@ -174,7 +162,8 @@ class App:
         started = time.monotonic()
         frames = _frames(request)
         async with contextlib.aclosing(frames):
-            _, nonce, serving = await self._opened(request, frames)
+            opened = await self._opened(request, frames)
+            serving, nonce = opened.serving, opened.nonce
             await self._take(serving, frames)
         self.metrics.synced(serving.kept, serving.refused)
         task = BackgroundTask(self._after, started) if serving.kept else None
@@ -250,33 +239,27 @@ class App:
         """Compare ranges of a channel's digests, and send what differs."""
         frames = _frames(request)
         async with contextlib.aclosing(frames):
-            device, nonce, serving = await self._opened(request, frames)
-            tag, payload, _ = await _next(frames)
-        kind, plain = serving.codec.unpack(tag, payload)
-        if kind is not Kind.ASK:
-            raise errors.BadFrame(reason="no ask")
-        ask = messages.decode(messages.Ask, plain)
-        if device.pending:
+            opened = await self._opened(request, frames)
+        ask = messages.decode(messages.Ask, opened.only(Kind.ASK, "no ask"))
+        if opened.device.pending:
             raise errors.DevicePending
-        if not sees(device.grants, ask.unit):
+        if not sees(opened.device.grants, ask.unit):
             raise errors.UnitRefused(unit=ask.unit)
         self.metrics.heals.inc()
-        return self._streamed(heal.answer(self.node, ask, serving.codec, contexts=serving.contexts), nonce)
+        answer = heal.answer(self.node, ask, opened.serving.codec, contexts=opened.serving.contexts)
+        return self._streamed(answer, opened.nonce)
 
     async def renew(self, request: Request) -> Response:
         """Enrol the device that a copied store goes on as."""
         frames = _frames(request)
-        device, nonce, serving = await self._opened(request, frames)
-        tag, payload, _ = await _next(frames)
-        kind, plain = serving.codec.unpack(tag, payload)
-        if kind is not Kind.RENEW:
-            raise errors.BadFrame(reason="no renewal")
-        asked = messages.decode(messages.RenewRequest, plain)
-        letters, common = await run_in_threadpool(renew.enrol, self.node, device, asked)
+        async with contextlib.aclosing(frames):
+            opened = await self._opened(request, frames)
+        asked = messages.decode(messages.RenewRequest, opened.only(Kind.RENEW, "no renewal"))
+        letters, common = await run_in_threadpool(renew.enrol, self.node, opened.device, asked, opened.serving.protocol)
         first = self._nonces.issue(device_id(asked.key), 0) if asked.key else b""
         answer = messages.RenewAnswer(letters, common, first, self.node.clock())
-        frame = serving.codec.pack(Kind.RENEWED, messages.encode(answer))
-        return Response(frame, headers={NONCE_HEADER: b64(nonce)})
+        frame = opened.serving.codec.pack(Kind.RENEWED, messages.encode(answer))
+        return Response(frame, headers={NONCE_HEADER: b64(opened.nonce)})
 
     async def join(self, request: Request) -> Response:
         """Enrol a device that brings an invite."""
@@ -286,14 +269,19 @@ class App:
                 body += part
                 if len(body) > MAX_JOIN:
                     raise errors.TooLarge(what="request", limit=MAX_JOIN)
-        answer = await run_in_threadpool(self._join, messages.decode(messages.JoinRequest, body))
+        asked = messages.decode(messages.JoinRequest, body)
+        if routes.parts(request.url.path)[0] != PROTOCOL:  # who joins has a line and the office at hand: update first
+            raise errors.PeerOutdated(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
+        answer = await run_in_threadpool(self._join, asked)
         self._proved(request)
         return Response(Codec().pack(Kind.JOINED, messages.encode(answer)))
 
     def _join(self, asked: messages.JoinRequest) -> messages.JoinAnswer:
-        if not OLDEST <= asked.protocol <= PROTOCOL:
-            raise errors.BadVersion(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
-        if not verify(asked.key, chain.join_message(asked.invite, asked.secret, asked.key), asked.signature):
+        versions.check(asked.protocol, oldest=PROTOCOL)
+        with self.node.store.read() as tx:
+            pin = keys.fingerprint(tx.get("certificate"))
+        signed = chain.Joining(pin, asked.invite, asked.secret, asked.key, asked.age, asked.letters)
+        if not verify(asked.key, chain.signed_join(asked.protocol, signed), asked.signature):
             raise errors.BadSignature
         if asked.age and not age.is_recipient(asked.age):
             raise errors.BadFrame(reason="age")
@@ -347,10 +335,28 @@ class App:
     async def _refuse(self, request: Request, error: errors.FieldsyncError) -> Response:
         if isinstance(error, errors.StoreBusy):
             error = errors.Busy()  # whoever asked may come again
+        if isinstance(error, errors.Outdated):
+            error = error.told()
         self.metrics.refusals.labels(error.code).inc()
         nonce = getattr(error, "nonce", None) or getattr(request.state, "nonce", None)
         headers = {NONCE_HEADER: b64(nonce)} if nonce is not None else {}
         return JSONResponse({"error": {"code": error.code, "facts": error.facts}}, error.status, headers)
+
+
+class _Opened(NamedTuple):
+    """A request whose sender is proved; `rest` is the one frame behind its hello, if it is no sync."""
+
+    device: Device
+    nonce: bytes
+    serving: Serving
+    rest: tuple[int, bytes] | None
+
+    def only(self, kind: Kind, otherwise: str) -> bytes:
+        """Return what that frame holds; BadFrame if it is of another kind."""
+        found, plain = self.serving.codec.unpack(*self.rest or (0, b""))
+        if found is not kind:
+            raise errors.BadFrame(reason=otherwise)
+        return plain
 
 
 def _read(serving: Serving, tag: int, payload: bytes) -> Batch:
@@ -383,6 +389,21 @@ async def _next(frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[int, b
     async for frame in frames:
         return frame
     raise errors.BadFrame(reason="no frame")
+
+
+async def _only(frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[int, bytes, bytes]:
+    """Return the last frame of a request, of no kind where there is none. BadFrame where there are more."""
+    only = 0, b"", b""
+    async for frame in frames:
+        if only[2]:
+            raise errors.BadFrame(reason="more")
+        only = frame
+    return only
+
+
+async def _other_version(request: Request) -> Response:
+    versions.check(request.path_params["version"], oldest=OLDEST)
+    return Response(status_code=404)
 
 
 async def _slow(_request: Request, _error: TimeoutError) -> Response:

@@ -14,7 +14,7 @@ from fieldsync import errors
 from fieldsync.crypto import age
 from fieldsync.schema.cleaning import plain_digits
 from fieldsync.store.contract import Grant, Server, covers
-from fieldsync.sync import forms, joining, relay
+from fieldsync.sync import forms, joining, relay, versions
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import granted
@@ -39,7 +39,11 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
         if tx.get(relay.UPSTREAM) is not None:
             raise errors.Usage(reason="upstream_set")
         recipient = age.recipient(tx.get("age"))
-    return take_over(node, invite, joining.enrol(invite, node.key, recipient))
+    joined = joining.enrol(invite, node.key, recipient)
+    done = take_over(node, invite, joined.answer)
+    with node.store.write() as tx:
+        versions.remember(tx, joined.answer.server, joined.protocol)
+    return done
 
 
 def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str, Any]:

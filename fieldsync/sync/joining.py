@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,11 +16,12 @@ from fieldsync.store import Store, Tx, open_store
 from fieldsync.store.contract import Server
 from fieldsync.store.sqlite import FILE
 from fieldsync.sync import node as nodes
+from fieldsync.sync import versions
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.line import Line
 from fieldsync.sync.session import Tally, granted
-from fieldsync.wire import messages
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire import messages, routes
+from fieldsync.wire.frames import Codec, Kind
 
 
 def join(
@@ -88,7 +90,7 @@ def _first(store: Store, _home: Path, invite: Invite) -> None:
 
     with store.read() as tx:
         key, identity = DeviceKey.from_bytes(tx.get("private")), tx.get("age")
-    told = enrol(invite, key, age.recipient(identity))
+    told, protocol = enrol(invite, key, age.recipient(identity))
     with store.write() as tx:
         nodes.write_identity(
             tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
@@ -97,6 +99,7 @@ def _first(store: Store, _home: Path, invite: Invite) -> None:
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
+        versions.remember(tx, told.server, protocol)
         if told.age:
             tx.set_age(told.server, told.age)
 
@@ -112,35 +115,44 @@ def _again(store: Store, home: Path, invite: Invite) -> None:
             raise errors.StoreExists(home=str(home))
         key, letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
         recipient = age.recipient(tx.get("age"))
-    told = enrol(invite, key, recipient, letters)
+    told, protocol = enrol(invite, key, recipient, letters)
     with store.write() as tx:
         tx.put("grants", msgspec.json.encode(granted(told.grants)).decode())
         tx.put("letters", told.letters)
         tx.rename(key.device, told.letters)
         tx.set_server(server.id, nonce=told.nonce, unsure=True)
+        versions.remember(tx, server.id, protocol)
         for unit, _ in told.grants:
             tx.channel_number(unit)
 
 
-def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> messages.JoinAnswer:
-    """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact."""
-    signature = key.sign(chain.join_message(invite.id, invite.secret, key.public))
-    request = messages.JoinRequest(PROTOCOL, invite.id, invite.secret, key.public, signature, recipient, letters)
-    body = messages.encode(request)
+class Joined(NamedTuple):
+    """What a server answered to who joined, and the protocol that it speaks."""
+
+    answer: messages.JoinAnswer
+    protocol: int
+
+
+def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> Joined:
+    """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact, Outdated."""
+    signed = chain.Joining(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
     try:
-        return _asked(invite, body)
+        return _asked(invite, key, signed)
     except errors.CutOff as cut:
         if cut.facts.get("answered") is not False:
             raise
         time.sleep(random.random() / 5)  # noqa: S311 - a server that is full of strangers dropped this one, too
-        return _asked(invite, body)
+        return _asked(invite, key, signed)
 
 
-def _asked(invite: Invite, body: bytes) -> messages.JoinAnswer:
+def _asked(invite: Invite, key: DeviceKey, signed: chain.Joining) -> Joined:
     line = Line(invite.address, invite.pin, Tally())
     try:
-        answer = line.post("/v1/join", body, {})
+        protocol = versions.common(line.health().protocol)
+        signature = key.sign(chain.signed_join(protocol, signed))
+        request = messages.JoinRequest(protocol, *signed[1:4], signature, signed.age, signed.letters)
+        answer = line.post(routes.path(routes.JOIN, protocol), messages.encode(request), {})
         (_, payload), *_ = line.frames(answer, Codec()) or ((Kind.JOINED, b""),)
     finally:
         line.close()
-    return messages.decode(messages.JoinAnswer, payload)
+    return Joined(messages.decode(messages.JoinAnswer, payload), protocol)

@@ -67,6 +67,13 @@ class _Pinned(HTTPAdapter):
         super().close()
 
 
+class Health(msgspec.Struct, frozen=True):
+    """A server's clock, in milliseconds since 1970, and the newest protocol that it speaks."""
+
+    now: int
+    protocol: int
+
+
 class Line:
     """A connection to one server; counts what it carries."""
 
@@ -106,12 +113,21 @@ class Line:
             raise _refusal(answer, self.address)
         return answer
 
-    def greet(self) -> int:
-        """Return the server's clock, in milliseconds since 1970; it learns nothing but that somebody is there. NoContact, WrongServer."""
-        with _mapped(self.address):
-            answer = self._http.get(self.address + "/health", timeout=CONNECT_SECONDS, allow_redirects=False)
-        with suppress(msgspec.MsgspecError, KeyError, TypeError):
-            return int(msgspec.json.decode(answer.content)["now"])
+    def health(self) -> "Health":
+        """Ask what the server says of itself; it learns nothing but that somebody is there. NoContact, WrongServer."""
+        try:
+            with _mapped(self.address):
+                answer = self._http.get(self.address + "/health", timeout=CONNECT_SECONDS, allow_redirects=False)
+        except errors.CutOff as cut:
+            cut.facts["answered"] = False
+            raise
+        self.tally.requests += 1
+        self.tally.bytes_up += len("GET /health HTTP/1.1\r\nHost: \r\n\r\n") + len(self.address) - len("https://")
+        self.tally.bytes_up += _size(answer.request.headers)
+        self.tally.bytes_down += len(f"HTTP/1.1 {answer.status_code} {answer.reason}\r\n\r\n") + _size(answer.headers)
+        self.tally.bytes_down += len(answer.content)
+        with suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(answer.content, type=Health)
         raise errors.Unreachable(server=self.address, status=answer.status_code)
 
     def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ Three steps, each of which may be the last before the power goes: the new key is
 is asked; one transaction puts the new device in the old one's place. The next sync goes on where this one stopped.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fieldsync import errors
@@ -17,7 +18,7 @@ from fieldsync.sync import device_families, former, parted, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import FIRST_KEY, Node
 from fieldsync.sync.relay import Told, next_letters
-from fieldsync.wire import messages
+from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 RESTORED = "restored"  # this store was restored from a backup: its device may have gone on since
 _RENEWING = "renewing"  # the private key of the device that it will be
-PATH = "/v1/renew"
 _SHORT = 8
 _MOST_TURNS = 8  # how often a store may turn out to be a copy in one sync
 
@@ -43,7 +43,7 @@ class Talk(Protocol):
     nonce: bytes
 
     def request(
-        self, path: str, hello: bytes, more: "Callable[[], Iterable[bytes]] | None" = None
+        self, name: str, hello: "Callable[[], bytes]", more: "Callable[[], Iterable[bytes]] | None" = None
     ) -> "Iterator[tuple[Kind, bytes]]":
         """Send one signed request and yield its answer's frames."""
 
@@ -51,9 +51,9 @@ class Talk(Protocol):
         """Do the sync."""
 
 
-def message(old: bytes, key: bytes) -> bytes:
-    """Return what the old device and the new key sign."""
-    return b"fieldsync renew 1" + old + key
+def message(old: bytes, key: bytes, server: bytes | None) -> bytes:
+    """Return what the old device and the new key sign for a server, which protocol 1 (None) does not name."""
+    return b"fieldsync renew 1" + old + key if server is None else b"fieldsync renew 2" + server + old + key
 
 
 # --- the laptop -------------------------------------------------------------------------------------------------------
@@ -128,10 +128,13 @@ def _ask(talk: Talk, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:
     with node.store.read() as tx:
         probes = tuple((seq, link[:_SHORT]) for seq, link in tx.heads_at(node.device, seqs).items())
     public = b"" if key is None else key.public
-    signed = message(node.device, public)
-    asked = RenewRequest(public, node.key.sign(signed), b"" if key is None else key.sign(signed), probes)
-    frame = talk.client.codec.pack(Kind.RENEW, messages.encode(asked))
-    for kind, payload in talk.request(PATH, talk.client.hello(where=True), lambda: iter([frame])):
+
+    def frames() -> "Iterator[bytes]":
+        signed = message(node.device, public, talk.server.id if talk.client.protocol > 1 else None)
+        asked = RenewRequest(public, node.key.sign(signed), b"" if key is None else key.sign(signed), probes)
+        yield talk.client.codec.pack(Kind.RENEW, messages.encode(asked))
+
+    for kind, payload in talk.request(routes.RENEW, partial(talk.client.hello, where=True), frames):
         if kind is Kind.RENEWED:
             return messages.decode(RenewAnswer, payload)
     raise errors.CutOff(server=talk.server.address)
@@ -191,13 +194,13 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def enrol(node: Node, old: Device, asked: RenewRequest) -> tuple[str, int]:
+def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int) -> tuple[str, int]:
     """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked.
 
     One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
     this one is to hear of, will speak of what it has seen by numbers that are others' here.
     """
-    signed = message(old.id, asked.key)
+    signed = message(old.id, asked.key, node.serving_key.device if protocol > 1 else None)
     if old.key is None or not verify(old.key, signed, asked.by_old):
         raise errors.BadSignature
     if not asked.key:

@@ -13,7 +13,7 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
-from fieldsync.sync import acking, budgets, clocks, epochs, former, hints, parted, quarantine, relay, serials
+from fieldsync.sync import acking, budgets, clocks, epochs, former, hints, parted, quarantine, relay, serials, versions
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import Batch, Read, read_batch
 from fieldsync.sync.channels import grants_hash, lacking, visible
@@ -21,7 +21,7 @@ from fieldsync.sync.node import FORMS, Node
 from fieldsync.sync.permit import Permit
 from fieldsync.sync.session import Sizer
 from fieldsync.wire import messages, rows
-from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
 
 SENDS_CONTEXTS = 2
 """The first protocol in which a state carries the contexts of heads."""
@@ -38,8 +38,7 @@ class Serving:
     def __init__(
         self, node: Node, device: Device, hello: messages.Hello, codec: Codec, *, skew: int | None = None
     ) -> None:
-        if not OLDEST <= hello.protocol <= PROTOCOL:
-            raise errors.BadVersion(what="protocol", theirs=hello.protocol, ours=PROTOCOL)
+        versions.check(hello.protocol)
         self.protocol = hello.protocol  # what both sides of this exchange speak
         self.contexts = hello.protocol >= SENDS_CONTEXTS
         self.node = node

@@ -12,17 +12,18 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.store.contract import Progress, Server
-from fieldsync.sync import budgets, checks, epochs, former, heal, moving, read, relay, renew
+from fieldsync.sync import budgets, checks, epochs, former, heal, moving, read, relay, renew, versions
 from fieldsync.sync.ahead import ahead
 from fieldsync.sync.line import Line
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Client, Tally
-from fieldsync.wire import messages
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire import messages, routes
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 
 Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
 Read = Callable[[Kind, bytes], object]  # needs no store
+_NO_SUCH_PATH = 404
 
 
 def _as_it_is(kind: Kind, payload: bytes) -> tuple[Kind, bytes]:
@@ -41,33 +42,65 @@ class _Talk:
         self.nonce = server.nonce or b""
         count = (lambda what, done: progress(done, None, what)) if progress else None
         self.client = Client(node, server, tally, count)
+        self._met = False
 
-    def request(self, path: str, hello: bytes, more: Frames | None = None, read: Read = _as_it_is) -> Iterator[Any]:
+    def request(
+        self, name: str, hello: Callable[[], bytes], more: Frames | None = None, read: Read = _as_it_is
+    ) -> Iterator[Any]:
         """Send one signed request and yield what `read` makes of its answer's frames, ahead of whoever takes them.
 
-        With a nonce that was lost all of it is sent again, once.
+        With a nonce that was lost, or a dictionary that the server does not have, all of it is made and sent again.
         """
-        try:
-            answer = self._post(path, hello, more)
-        except errors.FieldsyncError as refused:
-            fresh = getattr(refused, "nonce", None)
-            if fresh is not None:
-                self._keep(fresh)
-            counted = more is not None and self.budget  # sent again, it would cost twice what was counted for it
-            if fresh is None or not isinstance(refused, errors.StaleNonce) or counted:
-                raise
-            answer = self._post(path, hello, more)
+        if not self._met:
+            self._meet()
+        answer = None
+        for last in (False, False, True):  # each of both may be the matter once
+            try:
+                answer = self._post(name, hello(), more)
+                break
+            except (errors.StaleNonce, errors.OtherDictionary) as refused:
+                other = isinstance(refused, errors.OtherDictionary)
+                lost = not other and getattr(refused, "nonce", None) is None
+                if last or lost or (other and not self.client.codec.id):
+                    raise
+                if other:
+                    self.client.codec = Codec()  # the server never had our forms: from now on without their dictionary
+                if more is not None and self.budget:  # sent again, it would cost twice what was counted for it
+                    raise
+        assert answer is not None
         fresh = answer.headers.get(NONCE_HEADER)
         if fresh is not None:
             self._keep(unb64(fresh))
         return ahead(starmap(read, self.line.frames(answer, self.client.codec)))
 
-    def _post(self, path: str, hello: bytes, more: Frames | None) -> requests.Response:
-        key = self.node.key
-        signature = key.sign(chain.request_message("POST", path, "", self.nonce, hello))
+    def _post(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:
+        """Send a request; what follows the hello is a stream in a sync, and signed as a whole in all others."""
+        path, key = routes.path(name, self.client.protocol), self.node.key
+        rest = None if name == routes.SYNC else b"".join(more() if more else ())
+        asked = chain.Request("POST", path, "", self.nonce, hello, rest)
+        signature = key.sign(chain.signed_request(self.client.protocol, self.server.id, asked))
         headers = {"Authorization": f"FS {b64(key.device)}.{b64(self.nonce)}.{b64(signature)}"}
-        body = hello if more is None else _chained(hello, more())
-        return self.line.post(path, body, headers)
+        body = hello + (rest or b"") if more is None or rest is not None else _chained(hello, more())
+        try:
+            return self.line.post(path, body, headers)
+        except errors.FieldsyncError as refused:
+            fresh = getattr(refused, "nonce", None)
+            if fresh is not None:
+                self._keep(fresh)
+            if isinstance(refused, errors.Unreachable) and refused.facts.get("status") == _NO_SUCH_PATH:
+                versions.check(self.line.health().protocol, oldest=self.client.protocol)
+            raise
+
+    def _meet(self) -> None:
+        """See which protocol to speak: the newest that both have, and never an older one than before."""
+        with self.node.store.read() as tx:
+            spoken = versions.spoken(tx, self.server.id)
+        if spoken is None or spoken < PROTOCOL:
+            spoken = versions.common(self.line.health().protocol)
+            with self.node.store.write(durable=False) as tx:
+                versions.remember(tx, self.server.id, spoken)
+        self.client.protocol = spoken
+        self._met = True
 
     def _keep(self, nonce: bytes) -> None:
         self.nonce = nonce
@@ -90,16 +123,12 @@ class _Talk:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)
             try:
-                more, room = self._spending(behind) if self.budget else (client.commit_frames if behind else None, 0)
-                self._exchange(more, budget=room)
+                self._push(behind=behind)
                 if client.turned and attempt == 1 and self._carries():
                     self._ask_where()  # it may have lost what this branch's devices wrote, or a former identity
                     continue
                 if (client.acked or 0) >= acknowledged or attempt == 2:
                     return  # else it has lost what it had acknowledged, and gets it again
-            except errors.StaleNonce:
-                if attempt == 2 or not self.budget:
-                    raise
             except errors.Gap:  # the server has less than it acknowledged: it says what, and gets it again
                 if attempt == 2:
                     raise
@@ -115,6 +144,21 @@ class _Talk:
         asking = list(former.asking(self.client)) if self.client.protocol >= 2 and self.node.is_laptop else []
         self._exchange((lambda: asking) if asking else None, where=True)
 
+    def _push(self, *, behind: bool) -> None:
+        """Exchange what is new. Within a budget a request that was refused has cost some of it: what is sent again is chosen anew."""
+        if not self.budget:
+            self._exchange(self.client.commit_frames if behind else None)
+            return
+        for last in (False, False, True):
+            more, room = self._spending(behind)
+            try:
+                self._exchange(more, budget=room)
+            except (errors.StaleNonce, errors.OtherDictionary):
+                if last or more is None:
+                    raise
+            else:
+                return
+
     def _spending(self, behind: bool) -> tuple[Frames | None, int]:
         """Return the commits, and the bytes that the answer may have, of a request that costs what is left of the budget."""
         client, tally = self.client, self.client.tally
@@ -125,14 +169,9 @@ class _Talk:
     def _exchange(self, more: Frames | None, *, where: bool = False, budget: int = 0) -> None:
         client = self.client
         client.ended = None
-        try:
-            for told in self.request("/v1/sync", client.hello(where=where, budget=budget), more, client.read):
-                client.take(told)
-        except errors.OtherDictionary:
-            if not client.codec.id:
-                raise
-            client.codec = Codec()  # the server never had our forms: once more without their dictionary
-            self._exchange(more, where=where, budget=budget)
+        hello = partial(client.hello, where=where, budget=budget)
+        for told in self.request(routes.SYNC, hello, more, client.read):
+            client.take(told)
         if self.client.ended is None:
             raise errors.CutOff(server=self.server.address)
 
@@ -169,10 +208,14 @@ class _Talk:
             join = epochs.suspected(tx, self.server.id) or (self.server.mixed and not self.client.branch)
         healer = heal.Healer(self.node, unit, partial(relay.unsent, self.client), join=join)
         for ask in healer.asks():
-            frame = self.client.codec.pack(Kind.ASK, messages.encode(ask))
-            for kind, payload in self.request("/v1/heal", self.client.hello(where=True), partial(iter, [frame])):
+            for kind, payload in self.request(
+                routes.HEAL, partial(self.client.hello, where=True), partial(self._asking, ask)
+            ):
                 healer.take(kind, payload)
         return healer.healed
+
+    def _asking(self, ask: messages.Ask) -> Iterator[bytes]:
+        yield self.client.codec.pack(Kind.ASK, messages.encode(ask))
 
 
 def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:

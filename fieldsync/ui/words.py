@@ -80,7 +80,7 @@ def explain(error: errors.FieldsyncError, lang: str, schema: Schema | None = Non
 def _explained(error: errors.FieldsyncError, lang: str, schema: Schema | None) -> tuple[str, str]:
     words = catalogue(lang)
     facts = labelled(error.facts, lang, schema)
-    if isinstance(error, errors.TooLarge | errors.BadVersion | errors.NotFound | errors.StoreDamaged):
+    if isinstance(error, errors.TooLarge | errors.Outdated | errors.NotFound | errors.StoreDamaged):
         facts |= {name: words.get(f"thing_{facts[name]}", facts[name]) for name in ("what", "part") if name in facts}
     reason = facts.get("reason", "new" if facts.get("old", "") is None else None)
     if "{because}" in words.get(error.code, ""):

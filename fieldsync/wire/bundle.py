@@ -110,8 +110,9 @@ class Opener:
         begun, size = self._begun, len(MAGIC)
         if begun[:size] != MAGIC[: len(begun)]:
             if begun[: len(WORDS)] == WORDS:
-                theirs = bytes(begun[len(WORDS) : size]).decode("ascii", "replace").strip()
-                raise errors.BadVersion(what="bundle", theirs=theirs, ours=VERSION)
+                theirs = bytes(begun[len(WORDS) :]).partition(b"\n")[0]
+                if theirs.isdigit() and int(theirs) > VERSION:
+                    raise errors.BadVersion(what="bundle", theirs=int(theirs), ours=VERSION)
             raise errors.BadBundle(reason="no_bundle")
         if len(begun) < size + 4:
             return b""
@@ -126,10 +127,12 @@ class Opener:
             manifest = messages.decode(Manifest, content)
         except errors.BadFrame as fault:
             raise errors.BadBundle(reason="content") from fault
-        if manifest.version != VERSION:
-            raise errors.BadVersion(what="bundle", theirs=manifest.version, ours=VERSION)
         if not verify(manifest.key, chain.bundle_message(content), signature):
             raise errors.BadBundle(reason="signature")
+        if manifest.version > VERSION:
+            raise errors.BadVersion(what="bundle", theirs=manifest.version, ours=VERSION)
+        if manifest.version < 1:
+            raise errors.BadBundle(reason="content")
         self._check(manifest)
         self.manifest = manifest
         rest = bytes(begun[end + SIGNATURE_SIZE :])

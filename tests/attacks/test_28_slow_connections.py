@@ -12,7 +12,7 @@ from tests.lines import get, tls
 from tests.offices import Office
 
 CONNECTIONS = 500
-_REQUEST = b"POST /v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n\x01\r\n" * 10_000
+_REQUEST = b"POST /v2/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n\x01\r\n" * 10_000
 
 
 class Dribble:

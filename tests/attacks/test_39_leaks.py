@@ -34,7 +34,7 @@ def test_no_failure_tells_a_value(own_office: Office) -> None:
         assert done.returncode or words == ["sync"], words
         said.append(done.stdout + done.stderr)
     hand = Hand(own_office["amal"], own_office.port)
-    hand.post("/v1/sync", hand.hello(), PLANTED.encode())
+    hand.post("/v2/sync", hand.hello(), PLANTED.encode())
     own_office.server.stop()
     said += own_office.server.said
     for text in said:

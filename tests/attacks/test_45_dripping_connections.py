@@ -104,7 +104,7 @@ def test_from_many_addresses(own_office: Office) -> None:
 
         def ask(line: ssl.SSLSocket) -> int:
             hello = hand.hello(where=True)
-            head = f"POST /v1/sync HTTP/1.1\r\nHost: x\r\nAuthorization: {hand.proof('/v1/sync', hello)}\r\n"
+            head = f"POST /v2/sync HTTP/1.1\r\nHost: x\r\nAuthorization: {hand.proof('/v2/sync', hello)}\r\n"
             line.sendall(f"{head}Content-Length: {len(hello)}\r\n\r\n".encode() + hello)
             return hand.read(reply(line)).status
 

@@ -101,7 +101,9 @@ def test_both_languages_tell_the_same_things_to_type() -> None:
 def test_what_an_error_is_about_is_a_word_of_the_language() -> None:
     """Whatever the source calls too large, of another version, damaged or not there has a word for people."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in Path(ROOT, "fieldsync").rglob("*.py"))
-    about = set(re.findall(r'(?:TooLarge|BadVersion|NotFound|StoreDamaged)\((?:what|part)="([a-z_]+)"', source))
+    about = set(
+        re.findall(r'(?:TooLarge|BadVersion|PeerOutdated|NotFound|StoreDamaged)\((?:what|part)="([a-z_]+)"', source)
+    )
     assert len(about) > 10
     assert {one for one in about if f"thing_{one}" not in ENGLISH} == set()
     message, _ = words.explain(errors.TooLarge(what="frame", limit=65_536), "ar")

@@ -1,5 +1,7 @@
 """The hash chain and its seal: nothing is altered, dropped, reordered or replayed unnoticed."""
 
+from hashlib import sha256
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,29 @@ def test_a_requests_message_is_frozen():
     )
 
 
+def test_a_request_of_protocol_2_names_its_server_and_covers_its_body():
+    """Frozen: the words, then server, method, path, query, nonce, both hashes; zeros where commits follow as a stream."""
+    asked = chain.Request("POST", "/v2/heal", "a=1", b"n", b"hello", b"ask")
+    framed = (
+        "6669656c6473796e6320726571756573742032" "0000001073737373737373737373737373737373" "00000004504f5354"
+        "000000082f76322f6865616c" "00000003613d31" "000000016e"
+        "000000202cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" "00000020"
+    )  # fmt: skip
+    assert chain.signed_request(2, b"s" * 16, asked).hex() == framed + sha256(b"ask").hexdigest()
+    assert chain.signed_request(2, b"s" * 16, asked._replace(rest=None)).hex() == framed + "00" * 32
+    assert chain.signed_request(1, b"s" * 16, asked) == chain.request_message("POST", "/v2/heal", "a=1", b"n", b"hello")
+
+
+def test_a_joining_of_protocol_2_names_its_server_and_all_that_is_enrolled():
+    """Frozen: the words, then pin, invite, secret, key, age recipient and letters, each with its length."""
+    joining = chain.Joining(b"p" * 32, b"invite", b"secret", b"k" * 32, "age1", "AK")
+    assert chain.signed_join(2, joining) == (
+        b"fieldsync join 2\0\0\0\x20" + b"p" * 32 + b"\0\0\0\6invite\0\0\0\6secret\0\0\0\x20" + b"k" * 32
+        + b"\0\0\0\4age1\0\0\0\2AK"
+    )  # fmt: skip
+    assert chain.signed_join(1, joining) == chain.join_message(b"invite", b"secret", b"k" * 32)
+
+
 PARTS = st.tuples(*[st.text("ab/?", max_size=3)] * 3, *[st.binary(max_size=2)] * 2)
 
 
@@ -87,3 +112,5 @@ def test_two_requests_never_sign_the_same_bytes(mine: tuple, theirs: tuple):
     """No part can lend a letter to its neighbour: different requests have different messages."""
     equal = chain.request_message(*mine) == chain.request_message(*theirs)
     assert equal == (mine == theirs)
+    server, asked = b"s" * 16, [chain.Request(*one, rest=one[-1]) for one in (mine, theirs)]
+    assert (chain.signed_request(2, server, asked[0]) == chain.signed_request(2, server, asked[1])) == (mine == theirs)

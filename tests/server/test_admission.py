@@ -41,7 +41,7 @@ def test_a_captured_request_cannot_be_sent_again(office: Office) -> None:
         assert office.sync("amal")[0]["requests"] == 1
         office.meets("amal", office.port)
         captured = bytes(tap.heard[0])
-    assert captured.startswith(b"POST /v1/sync HTTP/1.1\r\n")
+    assert captured.startswith(b"POST /v2/sync HTTP/1.1\r\n")
     before = office.snapshot()
     for _ in range(2):
         with tls(office.port) as connection:
@@ -77,22 +77,24 @@ def test_two_syncs_of_one_device_at_once(own_office: Office) -> None:
         assert device.head == 10
 
 
-@pytest.mark.parametrize("protocol", [0, PROTOCOL + 1, -1])
-def test_another_protocol_is_refused(office: Office, protocol: int) -> None:
-    """A version that this server does not speak, however well signed, gets a clear refusal."""
+@pytest.mark.parametrize(
+    ("protocol", "code"), [(0, "bad_version"), (PROTOCOL + 1, "peer_outdated"), (-1, "bad_version")]
+)
+def test_another_protocol_is_refused(office: Office, protocol: int, code: str) -> None:
+    """A version that this server does not speak, however well signed, gets a clear refusal: whoever is behind is named."""
     hand = Hand(office["amal"], office.port)
-    told = hand.post("/v1/sync", hand.hello(protocol=protocol))
-    assert (told.status, told.code) == (409, "bad_version")
-    assert told.error["facts"] == {"what": "protocol", "theirs": protocol, "ours": PROTOCOL}
+    told = hand.post("/v2/sync", hand.hello(protocol=protocol))
+    assert (told.status, told.code) == (409, code)
+    assert told.error["facts"] == {"what": "protocol", "theirs": PROTOCOL, "ours": protocol}  # as the laptop sees it
 
 
 def test_a_refusal_hands_out_the_next_nonce_as_well(office: Office) -> None:
     """A request that was let in and then refused leaves the laptop with a good nonce: the next one goes through at once."""
     hand = Hand(office["samar"], office.port)
-    hand.post("/v1/sync", hand.hello())
-    assert hand.post("/v1/sync", hand.hello(protocol=0)).code == "bad_version"
-    assert hand.post("/v1/sync", hand.hello(), b"\2").code == "bad_frame"
-    assert hand.post("/v1/sync", hand.hello()).status == 200
+    hand.post("/v2/sync", hand.hello())
+    assert hand.post("/v2/sync", hand.hello(protocol=0)).code == "bad_version"
+    assert hand.post("/v2/sync", hand.hello(), b"\2").code == "bad_frame"
+    assert hand.post("/v2/sync", hand.hello()).status == 200
 
 
 def test_a_hello_cannot_be_left_out(office: Office) -> None:
@@ -100,7 +102,7 @@ def test_a_hello_cannot_be_left_out(office: Office) -> None:
     add(office, "amal")
     hand = Hand(office["amal"], office.port)
     for first in (hand.commits(), hand.pack(Kind.END, messages.encode(messages.End())), b""):
-        answer = hand.post("/v1/sync", first)
+        answer = hand.post("/v2/sync", first)
         assert (answer.status, answer.code) == (400, "bad_frame")
 
 

@@ -64,7 +64,7 @@ def message(draw: st.DrawFn, hand: Hand, kind: Kind) -> bytes:
             ids = draw(st.lists(st.binary(min_size=16, max_size=16), max_size=3))
             given = messages.Ask(JBL, (messages.Range(bytes(16), b"\xff" * 16, 1, 1),), tuple(ids))
         case _:
-            signed = renew.message(key.device, key.public)
+            signed = renew.message(key.device, key.public, hand.server)
             given = messages.RenewRequest(key.public, key.sign(signed), key.sign(signed), ((1, b"x" * 8),))
     return spoiled(draw, given)
 
@@ -73,7 +73,7 @@ def message(draw: st.DrawFn, hand: Hand, kind: Kind) -> bytes:
 @given(data=st.data())
 def test_a_device_may_send_anything(office: Office, hand: Hand, data: st.DataObject) -> None:
     """Hellos, commits, questions and renewals with wrong types, NaN, bytes, far times and too many parts, on every path."""
-    path = data.draw(st.sampled_from(["/v1/sync", "/v1/heal", renew.PATH]))
+    path = data.draw(st.sampled_from(["/v1/sync", "/v2/sync", "/v2/heal", "/v2/renew"]))
     hello = hand.hello(where=data.draw(st.booleans()))
     if data.draw(st.integers(0, 3)) == 0:
         _, plain = hand.codec.unpack(hello[0], hello[5:])
@@ -92,7 +92,21 @@ def test_anybody_may_send_anything(office: Office, data: st.DataObject) -> None:
     invite = messages.JoinRequest(1, b"i" * 16, b"s" * 16, b"k" * 32, b"z" * 64, "", "")
     body = spoiled(data.draw, invite)
     path = data.draw(
-        st.sampled_from(["/v1/join", "/v1/sync", "/v1/heal", renew.PATH, "/health", "/metrics", "/v1", "/%ff", "//"])
+        st.sampled_from(
+            [
+                "/v2/join",
+                "/v1/join",
+                "/v2/sync",
+                "/v2/heal",
+                "/v2/renew",
+                "/v3/sync",
+                "/health",
+                "/metrics",
+                "/v1",
+                "/%ff",
+                "//",
+            ]
+        )
     )
     query = data.draw(st.sampled_from(["", "?", "?a=%00", "?%"]))
     method = data.draw(st.sampled_from(["POST", "POST", "GET", "PUT", "HEAD", "OPTIONS"]))
@@ -138,7 +152,7 @@ def test_commits_of_a_program_that_is_not_ours(fuzzed: Office, fields: dict[str,
     except (errors.FieldsyncError, OverflowError, ValueError, TypeError, AttributeError):
         taken = False  # it is no commit at all
     else:
-        answer = hand.post("/v1/sync", hand.hello(head=me.head + 1), frames)
+        answer = hand.post("/v2/sync", hand.hello(head=me.head + 1), frames)
         assert answer.status == 200 or 400 <= answer.status < 500, answer
         taken = answer.status == 200 and answer.message(Kind.ACK, messages.Ack).head > me.head
     if not taken:  # as if that program had thought better of it

@@ -78,7 +78,7 @@ BODIES: dict[str, Callable[[], bytes]] = {
 def test_a_hostile_body_is_refused(office: Office, hand: Hand, name: str) -> None:
     """Behind a good hello, or in its place: 4xx, one JSON error, no state changed, memory bounded."""
     before, body = office.snapshot(), BODIES[name]()
-    for path in ("/v1/sync", "/v1/heal"):
+    for path in ("/v2/sync", "/v2/heal"):
         for answer in (hand.post(path, hand.hello(), body), hand.post(path, body)):
             assert 400 <= answer.status < 500
             assert answer.error["code"]
@@ -86,12 +86,12 @@ def test_a_hostile_body_is_refused(office: Office, hand: Hand, name: str) -> Non
     assert 400 <= answer.status < 500
     assert office.snapshot() == before
     assert peak(office) < MEGABYTES
-    assert hand.post("/v1/sync", hand.hello()).status == 200
+    assert hand.post("/v2/sync", hand.hello()).status == 200
 
 
 def join(office: Office, body: bytes, length: int | None = None) -> Answer:
     """Ask to be enrolled with any bytes."""
-    head = f"POST /v1/join HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
+    head = f"POST /v2/join HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
     got = lines.say(office.port, head.encode() + body)
     return Answer(got.status, [], json.loads(got.body)["error"] if got.status != 200 else {})
 
@@ -101,7 +101,7 @@ def test_noise_of_all_sizes_is_refused(office: Office, hand: Hand) -> None:
     chance = random.Random(7)
     for _ in range(50):
         body = chance.randbytes(chance.choice([1, 4, 5, 6, 60, 600, 6_000]))
-        assert 400 <= hand.post("/v1/sync", hand.hello(), body).status < 500
+        assert 400 <= hand.post("/v2/sync", hand.hello(), body).status < 500
         assert 400 <= join(office, body).status < 500
 
 
@@ -122,7 +122,7 @@ def test_a_damaged_push_changes_nothing(own_office: Office) -> None:
     for _ in range(150):
         body = bytearray(commits)
         body[chance.randrange(len(body))] ^= chance.randrange(1, 256)
-        answer = hand.post("/v1/sync", hand.hello(), bytes(body))
+        answer = hand.post("/v2/sync", hand.hello(), bytes(body))
         if answer.status == 200:
             assert log(own_office, hand.node) == signed
         else:
@@ -150,7 +150,7 @@ def test_odd_numbers_in_a_hello_break_nothing(office: Office, hand: Hand, change
         channels = [channel.unit for channel in tx.channels()]
     save.add(hand.node, "household", Changes(set={"family_name": "محمد"}))
     for body in (b"", hand.commits(len(log(office, hand.node)))):
-        answer = hand.post("/v1/sync", hand.hello(**changes), body)
+        answer = hand.post("/v2/sync", hand.hello(**changes), body)
         assert answer.status == 200 or 400 <= answer.status < 500, answer
         if answer.status == 200:
             assert answer.frames[-1][0] is Kind.END
@@ -162,7 +162,7 @@ def test_odd_numbers_in_a_hello_break_nothing(office: Office, hand: Hand, change
 def test_a_hello_of_other_types_is_refused(hand: Hand, value: bytes) -> None:
     """NaN, true, text, nothing where a number stands."""
     hello = hand.pack(Kind.HELLO, b"\x95\x01\xc4\x00" + value + b"\x00\xc4\x00")
-    assert hand.post("/v1/sync", hello).code == "bad_frame"
+    assert hand.post("/v2/sync", hello).code == "bad_frame"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_odd_questions_break_nothing(office: Office, hand: Hand, ask: messages.A
     """Ranges of no ids, upside down, or by the ten thousand: an answer or a 4xx, in bounded time and memory."""
     with office["hq"].store.read() as tx:
         channels = [channel.unit for channel in tx.channels()]
-    answer = hand.post("/v1/heal", hand.hello(where=True), hand.pack(Kind.ASK, messages.encode(ask)))
+    answer = hand.post("/v2/heal", hand.hello(where=True), hand.pack(Kind.ASK, messages.encode(ask)))
     assert answer.status == 200 or 400 <= answer.status < 500, answer
     with office["hq"].store.read() as tx:
         assert [channel.unit for channel in tx.channels()] == channels
@@ -190,13 +190,13 @@ def test_another_unit_cannot_be_asked_about(hand: Hand) -> None:
     """Healing answers for one's own units only, and for a unit that does not exist as for another's."""
     for unit in (QRD, "LAT", "DAM/NONE"):
         ask = hand.pack(Kind.ASK, messages.encode(messages.Ask(unit, (messages.Range(bytes(16), b"\xff" * 16, 9, 9),))))
-        answer = hand.post("/v1/heal", hand.hello(where=True), ask)
+        answer = hand.post("/v2/heal", hand.hello(where=True), ask)
         assert (answer.status, answer.code) == (403, "unit_refused")
 
 
 def test_a_gigabyte_is_refused_when_it_is_announced(office: Office, hand: Hand) -> None:
     """A body that says it has 1 GB is refused at its first bad frame, long before all of it came."""
-    for path in ("/v1/sync", "/v1/heal"):
+    for path in ("/v2/sync", "/v2/heal"):
         answer = hand.post(path, hand.hello(), frame(Kind.COMMITS, b"x" * 100, length=1 << 30), length=1 << 30)
         assert answer.code == "too_large"
     assert join(office, b"x" * 5_000, length=1 << 30).code == "too_large"
@@ -206,10 +206,10 @@ def test_a_gigabyte_is_refused_when_it_is_announced(office: Office, hand: Hand) 
     "raw",
     [
         b"\x16\x03\x01\x02\x00" + bytes(100), b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 100_000 + b"\r\n\r\n", b"\0" * 1_000 + b"\r\n\r\n",
-        b"POST /v1/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"POST /v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"DELETE /v1/sync HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /v1/sync HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST /v1/sync?x=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+        b"POST /v2/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"POST /v2/sync HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"DELETE /v2/sync HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /v2/sync HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v2/sync?x=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
     ],
     ids=range(10),
 )  # fmt: skip

@@ -26,7 +26,7 @@ def push(hand: Hand) -> tuple[bytes, bytes]:
     """Return a laptop's push in two parts: the request with its first frame of commits, and the second."""
     hello, one, two = hand.hello(), hand.commits(0, upto=700), hand.commits(700)
     size = len(hello + one + two)
-    head = f"POST /v1/sync HTTP/1.1\r\nHost: x\r\nAuthorization: {hand.proof('/v1/sync', hello)}\r\nContent-Length: {size}\r\n\r\n"
+    head = f"POST /v2/sync HTTP/1.1\r\nHost: x\r\nAuthorization: {hand.proof('/v2/sync', hello)}\r\nContent-Length: {size}\r\n\r\n"
     return head.encode() + hello + one, two
 
 
@@ -84,8 +84,8 @@ def test_the_slow_do_not_hold_up_the_others(own_office: Office) -> None:
     """Fifty clients dribble their requests a byte at a time; a laptop's push and another's pull go through meanwhile."""
     own_office.register("amal", 500)
     hand = Hand(own_office["samar"], own_office.port)
-    first, second = b"POST /v1/join HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n", hand.hello()
-    third = f"POST /v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: {len(second) + 9}\r\n\r\n".encode() + second
+    first, second = b"POST /v2/join HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n", hand.hello()
+    third = f"POST /v2/sync HTTP/1.1\r\nHost: x\r\nContent-Length: {len(second) + 9}\r\n\r\n".encode() + second
     done = threading.Event()
     crowd = [tls(own_office.port) for _ in range(SLOW)]
 
@@ -119,7 +119,7 @@ def test_who_does_not_finish_a_hello_is_hung_up_on(own_office: Office) -> None:
     hello = Hand(own_office["amal"], own_office.port).hello()
     with tls(own_office.port) as connection:
         connection.settimeout(60)
-        connection.sendall(b"POST /v1/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n" + hello[:9])
+        connection.sendall(b"POST /v2/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n" + hello[:9])
         assert reply(connection).status == 408
 
 

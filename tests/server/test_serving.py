@@ -45,9 +45,12 @@ def line_to(node: Node) -> tuple[Line, Any]:
     return Line(server.address, server.pin, Tally()), server
 
 
-def signed(node: Node, path: str, nonce: bytes, hello: bytes) -> dict[str, str]:
-    """Return the headers of a request that a laptop has signed."""
-    signature = node.key.sign(chain.request_message("POST", path, "", nonce, hello))
+def signed(node: Node, path: str, nonce: bytes, hello: bytes, rest: bytes | None = None) -> dict[str, str]:
+    """Return the headers of a request that a laptop has signed; `rest` is what follows the hello, where that is signed, too."""
+    with node.store.read() as tx:
+        server = tx.servers()[0].id
+    asked = chain.Request("POST", path, "", nonce, hello, rest)
+    signature = node.key.sign(chain.signed_request(PROTOCOL, server, asked))
     return {"Authorization": f"FS {b64(node.device)}.{b64(nonce)}.{b64(signature)}"}
 
 
@@ -106,12 +109,12 @@ def test_a_captured_request_replayed_is_refused_and_changes_nothing(served: Serv
     client = Client(served.amal, server, Tally())
     hello = client.hello()
     body = hello + b"".join(client.commit_frames())
-    headers = signed(served.amal, "/v1/sync", server.nonce, hello)
-    line.post("/v1/sync", body, headers).raw.read()
+    headers = signed(served.amal, "/v2/sync", server.nonce, hello)
+    line.post("/v2/sync", body, headers).raw.read()
     before = held(served.hq)
     assert len(before) == 1
     with pytest.raises(errors.StaleNonce):
-        line.post("/v1/sync", body, headers)
+        line.post("/v2/sync", body, headers)
     assert held(served.hq) == before
     line.close()
 
@@ -137,10 +140,10 @@ def test_a_nonce_of_another_device_or_an_older_one_is_worth_nothing(served: Serv
     client = Client(served.amal, server, Tally())
     hello = client.hello()
     with pytest.raises(errors.StaleNonce):
-        line.post("/v1/sync", hello, signed(served.amal, "/v1/sync", old or b"", hello))
+        line.post("/v2/sync", hello, signed(served.amal, "/v2/sync", old or b"", hello))
     _, basims = line_to(served.basim)
     with pytest.raises(errors.StaleNonce):
-        line.post("/v1/sync", hello, signed(served.amal, "/v1/sync", basims.nonce, hello))
+        line.post("/v2/sync", hello, signed(served.amal, "/v2/sync", basims.nonce, hello))
     line.close()
 
 
@@ -149,22 +152,22 @@ def test_a_request_signed_for_another_path_query_or_hello_is_refused(served: Ser
     line, server = line_to(served.amal)
     hello = Client(served.amal, server, Tally()).hello()
     other = Client(served.amal, server, Tally()).hello(where=True)
-    good = signed(served.amal, "/v1/sync", server.nonce, hello)
+    good = signed(served.amal, "/v2/sync", server.nonce, hello)
     attempts: list[tuple[str, bytes, dict[str, str]]] = [
-        ("/v1/sync", other, good),
-        ("/v1/heal", hello, good),
-        ("/v1/sync?x=1", hello, good),
-        ("/v1/sync", hello, signed(served.basim, "/v1/sync", server.nonce, hello) | {"X": "1"}),
-        ("/v1/sync", hello, {"Authorization": good["Authorization"][:-4] + "AAAA"}),
-        ("/v1/sync", hello, {"Authorization": "FS x.y"}),
-        ("/v1/sync", hello, {"Authorization": "Basic QTpC"}),
-        ("/v1/sync", hello, {"Authorization": "FS 1.2.3"}),
-        ("/v1/sync", hello, {}),
+        ("/v2/sync", other, good),
+        ("/v2/heal", hello, good),
+        ("/v2/sync?x=1", hello, good),
+        ("/v2/sync", hello, signed(served.basim, "/v2/sync", server.nonce, hello) | {"X": "1"}),
+        ("/v2/sync", hello, {"Authorization": good["Authorization"][:-4] + "AAAA"}),
+        ("/v2/sync", hello, {"Authorization": "FS x.y"}),
+        ("/v2/sync", hello, {"Authorization": "Basic QTpC"}),
+        ("/v2/sync", hello, {"Authorization": "FS 1.2.3"}),
+        ("/v2/sync", hello, {}),
     ]
     for path, body, headers in attempts:
         with pytest.raises(errors.Refused):
             line.post(path, body, headers)
-    assert line.post("/v1/sync", hello, good).status_code == 200
+    assert line.post("/v2/sync", hello, good).status_code == 200
     line.close()
 
 
@@ -191,9 +194,10 @@ def test_a_stranger_is_nobody(served: Served) -> None:
     line, server = line_to(served.amal)
     key = DeviceKey.generate()
     hello = Client(served.amal, server, Tally()).hello()
-    signature = key.sign(chain.request_message("POST", "/v1/sync", "", b"n" * 16, hello))
+    asked = chain.Request("POST", "/v2/sync", "", b"n" * 16, hello)
+    signature = key.sign(chain.signed_request(PROTOCOL, server.id, asked))
     with pytest.raises(errors.UnknownDevice):
-        line.post("/v1/sync", hello, {"Authorization": f"FS {b64(key.device)}.{b64(b'n' * 16)}.{b64(signature)}"})
+        line.post("/v2/sync", hello, {"Authorization": f"FS {b64(key.device)}.{b64(b'n' * 16)}.{b64(signature)}"})
     line.close()
 
 
@@ -499,7 +503,7 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
         codec.pack(Kind.END, b"\x90"),
         future,
     ]
-    for path in ("/v1/sync", "/v1/heal", "/v1/join", "/", "/v1/../etc"):
+    for path in ("/v2/sync", "/v2/heal", "/v2/join", "/", "/v2/../etc"):
         for body in bodies:
             with pytest.raises(errors.FieldsyncError):
                 line.post(path, body, signed(served.amal, path, b"", body))
@@ -512,11 +516,11 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
     ):
         hello = Client(served.amal, server, Tally()).hello()
         try:
-            line.post("/v1/sync", hello + frames, signed(served.amal, "/v1/sync", nonce, hello))
+            line.post("/v2/sync", hello + frames, signed(served.amal, "/v2/sync", nonce, hello))
         except errors.StaleNonce as stale:
             nonce = stale.nonce  # type: ignore[attr-defined]
             with pytest.raises(errors.BadInput):
-                line.post("/v1/sync", hello + frames, signed(served.amal, "/v1/sync", nonce, hello))
+                line.post("/v2/sync", hello + frames, signed(served.amal, "/v2/sync", nonce, hello))
         except errors.BadInput:
             pass
     line.close()
@@ -543,12 +547,13 @@ def test_other_units_are_as_if_they_did_not_exist(served: Served) -> None:
         line, server = line_to(served.amal)
         client = Client(served.amal, server, Tally())
         hello = client.hello(where=True)
-        body = hello + client.codec.pack(Kind.ASK, messages.encode(messages.Ask(unit, (), (hidden,))))
+        ask = client.codec.pack(Kind.ASK, messages.encode(messages.Ask(unit, (), (hidden,))))
         with pytest.raises(errors.Refused) as caught:
-            line.post("/v1/heal", body, signed(served.amal, "/v1/heal", server.nonce, hello))
+            line.post("/v2/heal", hello + ask, signed(served.amal, "/v2/heal", server.nonce, hello, ask))
         if isinstance(caught.value, errors.StaleNonce):
             with pytest.raises(errors.UnitRefused):
-                line.post("/v1/heal", body, signed(served.amal, "/v1/heal", caught.value.nonce, hello))  # type: ignore[attr-defined]
+                fresh = caught.value.nonce  # type: ignore[attr-defined]
+                line.post("/v2/heal", hello + ask, signed(served.amal, "/v2/heal", fresh, hello, ask))
         line.close()
 
 

@@ -31,11 +31,11 @@ def test_the_same_commits_a_hundred_times(office: Office) -> None:
     office.register("amal", 5)
     hand = Hand(office["amal"], office.port)
     frame = hand.commits()
-    assert hand.post("/v1/sync", hand.hello(), frame).status == 200
+    assert hand.post("/v2/sync", hand.hello(), frame).status == 200
     once = office.snapshot()
-    assert hand.post("/v1/sync", hand.hello(), frame * 100).status == 200
+    assert hand.post("/v2/sync", hand.hello(), frame * 100).status == 200
     for _ in range(99):
-        assert hand.post("/v1/sync", hand.hello(), frame).message(Kind.ACK, messages.Ack).head == 5
+        assert hand.post("/v2/sync", hand.hello(), frame).message(Kind.ACK, messages.Ack).head == 5
     assert office.snapshot() == once
     assert seqs(office, "amal") == [1, 2, 3, 4, 5]
 
@@ -45,11 +45,11 @@ def test_what_comes_too_early_is_refused_with_what_is_needed(office: Office) -> 
     office.register("amal", 5)
     hand = Hand(office["amal"], office.port)
     empty = office.snapshot()
-    early = hand.post("/v1/sync", hand.hello(), hand.commits(3))
+    early = hand.post("/v2/sync", hand.hello(), hand.commits(3))
     assert (early.status, early.code, early.error["facts"]["need"]) == (409, "gap", 1)
     assert office.snapshot() == empty
     for after, upto in ((0, 2), (1, 3), (3, 5), (0, 5)):
-        assert hand.post("/v1/sync", hand.hello(), hand.commits(after, upto=upto)).message(
+        assert hand.post("/v2/sync", hand.hello(), hand.commits(after, upto=upto)).message(
             Kind.ACK, messages.Ack
         ).head == max(upto, 0)
     assert seqs(office, "amal") == [1, 2, 3, 4, 5]
@@ -59,7 +59,7 @@ def test_frames_before_a_bad_one_stay(office: Office) -> None:
     """Each frame is taken on its own: those before a gap are kept, and the laptop goes on from there."""
     office.register("amal", 9)
     hand = Hand(office["amal"], office.port)
-    answer = hand.post("/v1/sync", hand.hello(), hand.commits(0, upto=4) + hand.commits(6))
+    answer = hand.post("/v2/sync", hand.hello(), hand.commits(0, upto=4) + hand.commits(6))
     assert (answer.code, answer.error["facts"]["need"]) == ("gap", 5)
     assert seqs(office, "amal") == [1, 2, 3, 4]
     (synced,) = office.sync("amal")
@@ -76,9 +76,9 @@ def test_a_frame_taken_out_of_its_chain_is_refused(office: Office) -> None:
     other = messages.decode(messages.Commits, hand.codec.unpack(first[0], first[5:])[1])
     for seal, content, held in ((spliced.seal, other.rows, []), (other.seal, spliced.rows, [1, 2])):
         frame = hand.pack(Kind.COMMITS, messages.encode(messages.Commits(hand.node.device, seal, content)))
-        assert hand.post("/v1/sync", hand.hello(), frame).code == "chain_broken"
+        assert hand.post("/v2/sync", hand.hello(), frame).code == "chain_broken"
         assert seqs(office, "amal") == held
-        assert hand.post("/v1/sync", hand.hello(), first).status == 200
+        assert hand.post("/v2/sync", hand.hello(), first).status == 200
 
 
 @pytest.mark.parametrize("seed", range(3))

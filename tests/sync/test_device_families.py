@@ -22,7 +22,7 @@ from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 from fieldsync.wire.messages import Enrolment, RenewRequest
 from tests import directly
-from tests.cast import JBL, open_node, rows, unlock
+from tests.cast import JBL, join_request, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.tree import Tree
 
@@ -45,14 +45,14 @@ def known(node: Node, device: bytes) -> Device:
 
 def successor(old: DeviceKey, new: DeviceKey) -> RenewRequest:
     """Return the request by which a copied store goes on with a new key."""
-    signed = renew.message(old.device, new.public)
+    signed = renew.message(old.device, new.public, None)
     return RenewRequest(new.public, old.sign(signed), new.sign(signed))
 
 
 def mint(server: Node, old: DeviceKey) -> DeviceKey:
     """Have a server enrol a successor of a device, as a thief does who has its key."""
     new = DeviceKey.generate()
-    renew.enrol(server, known(server, old.device), successor(old, new))
+    renew.enrol(server, known(server, old.device), successor(old, new), 1)
     return new
 
 
@@ -312,7 +312,7 @@ def test_revoking_shows_the_family_and_locks_what_is_confirmed(people: Cast) -> 
         everything = [one["id"] for one in device_locks.family(hq, old)]
         assert [one["state"] for one in device_locks.revoke(hq, old, also=everything)["family"]] == ["revoked"] * 2
         with pytest.raises(errors.Revoked):
-            renew.enrol(hq, known(hq, new.device), successor(new.key, DeviceKey.generate()))
+            renew.enrol(hq, known(hq, new.device), successor(new.key, DeviceKey.generate()), 1)
     finally:
         new.close()
 
@@ -414,21 +414,23 @@ def test_a_restored_headquarters_takes_no_successor_of_a_device_that_its_branch_
 def test_a_renewal_needs_the_signature_of_the_old_key(people: Cast) -> None:
     """Somebody without the old device's key asks to go on in its place: refused, and so is a mere question about its commits."""
     hq, amal, other, new = people.hq, people.amal, DeviceKey.generate(), DeviceKey.generate()
-    signed = renew.message(amal.device, new.public)
+    signed = renew.message(amal.device, new.public, None)
     with pytest.raises(errors.BadSignature):
-        renew.enrol(hq, known(hq, amal.device), RenewRequest(new.public, other.sign(signed), new.sign(signed)))
-    nothing = renew.message(amal.device, b"")
+        renew.enrol(hq, known(hq, amal.device), RenewRequest(new.public, other.sign(signed), new.sign(signed)), 1)
+    nothing = renew.message(amal.device, b"", None)
     with pytest.raises(errors.BadSignature):
-        renew.enrol(hq, known(hq, amal.device), RenewRequest(b"", other.sign(nothing), b""))
+        renew.enrol(hq, known(hq, amal.device), RenewRequest(b"", other.sign(nothing), b""), 1)
     assert known(hq, amal.device).state == "enrolled"
 
 
 def test_a_renewal_needs_the_signature_of_the_new_key(people: Cast) -> None:
     """Amal's key asks for a device whose key it does not have, such as one that somebody else is about to join with: refused."""
     hq, amal, new = people.hq, people.amal, DeviceKey.generate()
-    signed = renew.message(amal.device, new.public)
+    signed = renew.message(amal.device, new.public, None)
     with pytest.raises(errors.BadSignature):
-        renew.enrol(hq, known(hq, amal.device), RenewRequest(new.public, amal.key.sign(signed), amal.key.sign(signed)))
+        renew.enrol(
+            hq, known(hq, amal.device), RenewRequest(new.public, amal.key.sign(signed), amal.key.sign(signed)), 1
+        )
     assert known(hq, amal.device).state == "enrolled"
 
 
@@ -443,16 +445,16 @@ def test_a_renewal_needs_a_device_that_is_enrolled(people: Cast, state: str) -> 
         else:
             tx.sql("UPDATE device SET state = 'known' WHERE id = ?", (amal.device,))
     with pytest.raises(errors.Revoked):
-        renew.enrol(hq, before, successor(amal.key, DeviceKey.generate()))
+        renew.enrol(hq, before, successor(amal.key, DeviceKey.generate()), 1)
     with pytest.raises(errors.Revoked):
-        renew.enrol(people.hq, known(hq, people.basim.device), successor(people.basim.key, people.basim.key))
+        renew.enrol(people.hq, known(hq, people.basim.device), successor(people.basim.key, people.basim.key), 1)
 
 
 def test_a_renewal_takes_nobody_else_s_device(people: Cast) -> None:
     """Amal's key, and Basim's, agree that Basim's laptop goes on for Amal's: it stays Basim's, with his grants."""
     hq, amal, basim = people.hq, people.amal, people.basim
     with pytest.raises(errors.Revoked):
-        renew.enrol(hq, known(hq, amal.device), successor(amal.key, basim.key))
+        renew.enrol(hq, known(hq, amal.device), successor(amal.key, basim.key), 1)
     assert known(hq, amal.device).state == "enrolled"
     assert known(hq, basim.device).copy_of is None
 
@@ -461,9 +463,7 @@ def test_joining_needs_the_signature_of_the_key_that_joins(people: Cast) -> None
     """Whoever sees an invite on its way cannot have another's public key enrolled with it, and the invite stays good."""
     hq, own, other = people.hq, DeviceKey.generate(), DeviceKey.generate()
     invite = invites.parse(office.invite(hq, "Huda", "caseworker", [JBL])["invite"])
-    signature = other.sign(chain.join_message(invite.id, invite.secret, own.public))
     with pytest.raises(errors.BadSignature):
-        App(hq)._join(messages.JoinRequest(PROTOCOL, invite.id, invite.secret, own.public, signature))
-    signature = own.sign(chain.join_message(invite.id, invite.secret, own.public))
-    App(hq)._join(messages.JoinRequest(PROTOCOL, invite.id, invite.secret, own.public, signature))
+        App(hq)._join(join_request(invite, own, by=other))
+    App(hq)._join(join_request(invite, own))
     assert known(hq, own.device).person == "Huda"

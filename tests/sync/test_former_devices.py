@@ -15,11 +15,11 @@ from fieldsync.sync import copies, former, invites, read, relay, save, sticks
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.session import granted
-from fieldsync.wire import messages
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire import messages, routes
+from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import Former, Peer
 from tests import directly
-from tests.cast import JBL, QRD, open_node, rows, unlock
+from tests.cast import JBL, QRD, join_request, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.sync.test_copies import equal, family, image
 from tests.sync.test_moving import move
@@ -39,11 +39,7 @@ def join_again(node: Node, hq: Node) -> None:
     invite = invites.parse(office.invite(hq, node.person, "caseworker", [JBL])["invite"])
     with node.store.read() as tx:
         recipient = age.recipient(tx.get("age"))
-    signature = node.key.sign(chain.join_message(invite.id, invite.secret, node.key.public))
-    asked = messages.JoinRequest(
-        PROTOCOL, invite.id, invite.secret, node.key.public, signature, recipient, node.letters
-    )
-    told = App(hq)._join(asked)
+    told = App(hq)._join(join_request(invite, node.key, recipient, node.letters))
     with node.store.write() as tx:
         tx.put("grants", msgspec.json.encode(granted(told.grants)).decode())
         tx.put("letters", told.letters)
@@ -217,7 +213,7 @@ def brought(story: Story, by: Node, named: tuple[Former, ...], commits: Callable
     frames = [talk.client.codec.pack(Kind.PEER, messages.encode(Peer(former=named)))]
     bearer = directly.Direct(story.amal, story.hq)
     frames += list(relay.sealed_frames(bearer.client, {story.first: 1}))
-    for _ in talk.request("/v1/sync", talk.client.hello(), lambda: iter(frames)):
+    for _ in talk.request(routes.SYNC, talk.client.hello, lambda: iter(frames)):
         pass
 
 
@@ -274,5 +270,5 @@ def test_a_frame_of_theirs_that_was_changed_is_refused(people: Cast) -> None:
     forged = msgspec.structs.replace(sent, seal=chain.seal(story.amal.key, 3, bytes(32)))
     frames = [asking, codec.pack(Kind.COMMITS, messages.encode(forged))]
     with pytest.raises(errors.ChainBroken):
-        list(talk.request("/v1/sync", talk.client.hello(), lambda: iter(frames)))
+        list(talk.request(routes.SYNC, talk.client.hello, lambda: iter(frames)))
     assert held(story.hq)[story.first] == 1

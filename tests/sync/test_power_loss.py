@@ -12,6 +12,7 @@ from fieldsync.store import Tx
 from fieldsync.store.sqlite import FILE
 from fieldsync.sync import duplicates, linking, save, sticks
 from fieldsync.sync.save import Changes
+from fieldsync.wire import routes
 from tests import directly
 from tests.cast import open_node, rows
 from tests.tree import Tree
@@ -94,7 +95,7 @@ def test_arrivals_that_a_laptop_took_are_not_given_again(tree: Tree) -> None:
     families(tree, "dima", 5)
     tree.sync("dima", "hq")
     asking = directly.Direct(tree.nodes["amal"], tree.nodes["jbl"])
-    answer = asking.request("/v1/sync", asking.client.hello(), None, asking.client.read)
+    answer = asking.request(routes.SYNC, asking.client.hello, None, asking.client.read)
     asking.client.take(next(answer))  # she is admitted and acknowledged; then the branch's night begins
     directly.Direct(tree.nodes["jbl"], tree.nodes["hq"]).run()
     for told in answer:

@@ -505,10 +505,11 @@ def test_whoever_can_read_it_cannot_make_another_of_it(people: Cast, tmp_path: P
             assert fault.exit == 8, changed
     for changes in (
         {"commits": 1}, {"chains": ()}, {"chains": (msgspec.structs.replace(manifest.chains[0], head=second.chains[0].head),)},
-        {"chains": (msgspec.structs.replace(manifest.chains[0], last=299),)}, {"to": (people.amal.device,)}, {"up": False}, {"version": 2},
+        {"chains": (msgspec.structs.replace(manifest.chains[0], last=299),)}, {"to": (people.amal.device,)}, {"up": False}, {"version": 0},
         {"key": people.basim.key.public},
     ):  # fmt: skip
         assert tried(rebuilt(own, manifest, frames, **changes)).exit == 8, changes
+    assert tried(rebuilt(own, manifest, frames, version=2)).exit == 11  # a later program's: no damage
     assert tried(rebuilt(people.basim.key, manifest, frames)).exit == 8  # signed by another than it says
     assert tried(rebuilt(people.basim.key, manifest, frames, key=people.basim.key.public)).exit == 8  # by another
     stranger = DeviceKey.generate()

@@ -232,7 +232,13 @@ WORDS = {
         "The key slots ask for something out of policy: they may have been tampered with; nothing was opened."
     ),
     "bad_version": "The {what} is of version {theirs}, this program speaks {ours}; nothing was changed.",
-    "bad_version!": "Update fieldsync.",
+    "bad_version!": "Update fieldsync on this computer.",
+    "outdated": "Two versions of fieldsync that do not fit each other met ({what}); nothing was changed.",
+    "outdated!": "Update fieldsync on both computers.",
+    "peer_outdated": (
+        "The other computer has an older fieldsync: its {what} is of version {theirs}, this one's of {ours}; nothing was changed."
+    ),
+    "peer_outdated!": "Fieldsync must be updated there; this computer is up to date.",
     "bad_bundle": "This bundle is damaged or was tampered with; nothing of it was taken.",
     "bad_bundle!": "Copy it once more from where it was packed, or have it packed again.",
     "bad_bundle.not_for_us": "This bundle is for somebody else, or its beginning was changed; nothing of it was taken.",

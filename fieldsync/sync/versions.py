@@ -1,0 +1,35 @@
+"""Which protocol each server speaks: remembered here, and never lowered (docs/decisions/0037-older-versions.md)."""
+
+from fieldsync import errors
+from fieldsync.store import ReadTx, Tx
+from fieldsync.wire.frames import OLDEST, PROTOCOL
+
+
+def spoken(tx: ReadTx, node: bytes) -> int | None:
+    """Return the newest protocol that this node has ever spoken with another one; None before the first exchange."""
+    kept = tx.get(_key(node))
+    return None if kept is None else int(kept)
+
+
+def remember(tx: Tx, node: bytes, protocol: int) -> None:
+    """Remember a protocol that another node spoke; one that spoke a newer one before is not taken for older again."""
+    if protocol > (spoken(tx, node) or 0):
+        tx.put(_key(node), protocol)
+
+
+def check(theirs: int, *, oldest: int = OLDEST) -> None:
+    """Refuse a protocol that this server does not speak: BadVersion where it is newer, PeerOutdated where it is older."""
+    if theirs > PROTOCOL:
+        raise errors.BadVersion(what="protocol", theirs=theirs, ours=PROTOCOL)
+    if theirs < oldest:
+        raise errors.PeerOutdated(what="protocol", theirs=theirs, ours=PROTOCOL)
+
+
+def common(theirs: int) -> int:
+    """Return the protocol to speak with a server that says which is its newest. PeerOutdated."""
+    check(min(theirs, PROTOCOL))
+    return min(theirs, PROTOCOL)
+
+
+def _key(node: bytes) -> str:
+    return f"protocol {node.hex()}"

@@ -1,0 +1,14 @@
+"""Paths of requests: each protocol has its own, so that a server that does not speak one answers 404. See docs/formats/requests.md."""
+
+SYNC, HEAL, JOIN, RENEW = "sync", "heal", "join", "renew"
+
+
+def path(request: str, protocol: int) -> str:
+    """Return the path of a request in a protocol."""
+    return f"/v{protocol}/{request}"
+
+
+def parts(path_: str) -> tuple[int, str]:
+    """Return the protocol and the request that a path names."""
+    version, _, request = path_.removeprefix("/v").partition("/")
+    return int(version), request
