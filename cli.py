@@ -177,11 +177,27 @@ def main() -> None:
 
 def run(words: list[str]) -> int:
     """Run one command line; return its exit code, everything said."""
+    from fieldsync.ui import code_pages
+
+    loss = code_pages.prepare()
     settings = commands.Settings(json="--json" in words)
+    code = _run(words, settings, shows_arabic=code_pages.holds_arabic(sys.stdout))
+    if loss.letters and not settings.json:
+        from fieldsync.ui import terminal
+        from fieldsync.ui.words import phrase
+
+        encoding = sys.stdout.encoding if not code_pages.holds_arabic(sys.stdout) else sys.stderr.encoding
+        terminal.aside(phrase("letters_lost", "en", encoding=encoding), "en")
+    return code
+
+
+def _run(words: list[str], settings: commands.Settings, *, shows_arabic: bool) -> int:
     try:
         try:
             rest = commands.take_settings(words, settings)
             settings.check()
+            if settings.language == "ar" and not settings.json and not shows_arabic:
+                settings.lang = "en"  # a language that is seen, before one that is signs
             code = grow(TREE)(rest, settings)
             sys.stdout.flush()
         except BrokenPipeError:

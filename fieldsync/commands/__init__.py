@@ -194,4 +194,5 @@ def at_terminal() -> bool:
 
 def draws() -> bool:
     """Say whether that person's terminal can be drawn on; an editor's shell is asked line by line."""
-    return os.environ.get("TERM") not in {"dumb", "unknown"}
+    utf = (sys.stdout.encoding or "").lower().startswith("utf")
+    return utf and os.environ.get("TERM") not in {"dumb", "unknown"}

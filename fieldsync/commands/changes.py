@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
+from fieldsync.commands import text_files
 from fieldsync.schema.cleaning import plain_digits
 from fieldsync.schema.members import parts
 from fieldsync.schema.model import Field, Type
@@ -60,7 +61,7 @@ def read_object(name: str) -> dict[str, Any]:
     if len(data) > _LARGEST:
         raise errors.TooLarge(what="file", limit=_LARGEST)
     try:
-        return msgspec.json.decode(data, type=dict[str, Any])
+        return msgspec.json.decode(text_files.decoded(data), type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as fault:
         raise errors.BadFile(file=shown, reason="json_object") from fault
 

@@ -7,7 +7,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import bar, new_folder, opened, settings_of, tell
+from fieldsync.commands import bar, new_folder, opened, settings_of, tell, text_files
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
@@ -56,9 +56,12 @@ def _invite_text(given: str) -> str:
         return sys.stdin.read(4_096)
     if "fieldsync:" not in given and os.path.isfile(given):  # noqa: PTH113 - Path.is_file raises for a text too long
         try:
-            return Path(given).read_text(encoding="utf-8")[:4_096]
-        except (OSError, UnicodeDecodeError) as fault:
+            text = text_files.decoded(Path(given).read_bytes())[:4_096]
+        except OSError as fault:
             raise errors.BadFile(file=Path(given).name, reason="unreadable") from fault
+        if "\ufffd" in text:
+            raise errors.BadFile(file=Path(given).name, reason="unreadable")
+        return text
     if "fieldsync:" not in given and "://" not in given and ("/" in given or given.endswith(".txt")):  # meant as a file
         raise errors.BadFile(file=Path(given).name, reason="unreadable")
     return given

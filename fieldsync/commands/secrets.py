@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from fieldsync import errors
-from fieldsync.commands import Settings, at_terminal
+from fieldsync.commands import Settings, at_terminal, text_files
 from fieldsync.crypto.slots import KEY_SIZE, Slots
 from fieldsync.sync.node import SLOTS, write_file
 
@@ -45,7 +45,13 @@ class Secrets:
                 return slots.open_recovery(passphrase)
             except errors.WrongPassphrase:
                 pass  # it only looked like one
-        return slots.open_passphrase(passphrase)
+        try:
+            return slots.open_passphrase(passphrase)
+        except errors.WrongPassphrase:
+            former = _as_before(Path(self._file)) if self._file else passphrase
+            if former == passphrase:
+                raise
+            return slots.open_passphrase(former)
 
     def prepare(self) -> None:
         """Have ready what a new store will be opened with, before a server is asked. NoSecret, BadInput."""
@@ -127,6 +133,11 @@ def _asked(what: str, lang: str) -> str:
 
 
 def _first_line(path: Path) -> str:
+    return text_files.decoded(_read(path)).split("\n", 1)[0].rstrip("\r")
+
+
+def _as_before(path: Path) -> str:
+    """What release 0.1 took a file's passphrase for: a store may have been closed with that."""
     return _read(path).decode("utf-8-sig", "replace").split("\n", 1)[0].rstrip("\r")
 
 

@@ -38,8 +38,7 @@ def beside(text: str, lang: str, rtl: str = "") -> str:
 
 def aside(text: str, lang: str, rtl: str = "") -> None:
     """Write lines to standard error, beside what a command gives."""
-    encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(beside(text, lang, rtl).encode(encoding, "replace").decode(encoding) + "\n")
+    sys.stderr.write(beside(text, lang, rtl) + "\n")
     sys.stderr.flush()
 
 
@@ -66,11 +65,7 @@ class Terminal:
 
     def as_it_is(self, text: str) -> None:
         """Write one line whose Arabic is in its form already."""
-        try:
-            sys.stdout.write(text + "\n")
-        except UnicodeEncodeError:  # a terminal of a narrow code page
-            encoding = sys.stdout.encoding or "ascii"
-            sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stdout.write(text + "\n")
 
     def say(self, key: str, **facts: object) -> None:
         """Write what is said under a key."""

@@ -45,6 +45,11 @@ class _Screen(io.TextIOWrapper):
         return True
 
 
+def _decoded(said: bytes, encoding: str) -> str:
+    """Return what was written; JSON is in UTF-8 whatever the stream's encoding."""
+    return said.decode("utf-8" if said.startswith((b"{", b"[")) else encoding)
+
+
 class World:
     """A folder with a headquarters and three laptops, and commands run on them."""
 
@@ -72,13 +77,13 @@ class World:
         )  # fmt: skip
         return Said(done.stdout, done.stderr, done.returncode)
 
-    def here(self, who: str, *words: str, screen: bool = False, typed: str = "") -> Said:
+    def here(self, who: str, *words: str, screen: bool = False, typed: str = "", encoding: str = "utf-8") -> Said:
         """Run a command in this process: the same from the words on, without an interpreter's start.
 
         With `screen`, it writes as on a terminal that knows no colours; with `typed`, it reads that from one, too.
         """
         kind = _Screen if screen or typed else io.TextIOWrapper
-        out, err = (kind(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+        out, err = (kind(io.BytesIO(), encoding=encoding, write_through=True) for _ in range(2))
         before, place, stdin = dict(os.environ), Path.cwd(), sys.stdin
         os.environ.clear()
         os.environ.update(self.environment)
@@ -93,7 +98,7 @@ class World:
             os.chdir(place)
             os.environ.clear()
             os.environ.update(before)
-        return Said(*(stream.buffer.getvalue().decode() for stream in (out, err)), code)  # type: ignore[attr-defined]
+        return Said(*(_decoded(stream.buffer.getvalue(), encoding) for stream in (out, err)), code)  # type: ignore[attr-defined]
 
     def json(self, who: str, *words: str, code: int = 0, stdin: str = "", **environment: str) -> Any:
         """Run a command with --json and return what it told; as a process where it needs an input or environment of its own."""

@@ -224,5 +224,9 @@ WORDS = {
     "form_fault.fields_mixed": "two fields would become one, {field}: {was}. Give the new field a name of its own",
     "form_fault.kind_changed": "{field} was {was} and would be {now}: values cannot be carried over. Retire it and add a new field",
     "form_fault.type_changed": "{field} was of type {was} and would be {now}. Retire it and add a new field",
+    "letters_lost": (
+        "This output is in {encoding}, which lacks letters of what was to be shown: ? stands for each. The records are whole. "
+        "Set the terminal to UTF-8 (Windows: chcp 65001; a pipe: PYTHONUTF8=1), or use --json."
+    ),
     "mapping": "Columns: {pairs}",
 }

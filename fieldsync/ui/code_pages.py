@@ -1,0 +1,65 @@
+"""Output in whatever encoding a terminal or pipe has: what it cannot hold is written with what it can, and that is said once."""
+
+import codecs
+import sys
+import unicodedata
+from typing import TextIO
+
+_HANDLER = "fieldsync.fitted"
+_LIKE = str.maketrans(
+    {
+        "→": "->", "←": "<-", "…": "...", "—": "-", "–": "-", "‑": "-", "“": '"', "”": '"', "«": '"', "»": '"', "‘": "'", "’": "'",
+        "✓": "+", "✔": "+", "✗": "x", "✘": "x", "⚠": "!", "•": "*", "·": ".", "▸": ">", "●": "*", "─": "-", "━": "-", "│": "|", "═": "=",
+        "⟨": "<", "⟩": ">", "،": ",", "؛": ";", "؟": "?", "\u00a0": " ", "−": "-", "≥": ">=", "≤": "<=", "×": "x",
+    }
+)  # fmt: skip
+_SILENT = ("Cf", "Mn")  # marks of direction, joiners, vowel signs
+
+
+class Loss:
+    """Whether letters were left out of what this command said."""
+
+    letters = False
+
+
+def prepare() -> Loss:
+    """Let standard output and error take any text; what they lose is noted. Streams in UTF-8 are left as they are."""
+    loss = Loss()
+    codecs.register_error(_HANDLER, lambda fault: _fitted(fault, loss))
+    for stream in (sys.stdout, sys.stderr):
+        if not _is_unicode(stream) and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=_HANDLER)
+    return loss
+
+
+def holds_arabic(stream: TextIO) -> bool:
+    """Say whether Arabic can be written to a stream."""
+    try:
+        "عربي".encode(stream.encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().startswith("utf")
+
+
+def _fitted(fault: UnicodeError, loss: Loss) -> tuple[str, int]:
+    if not isinstance(fault, UnicodeEncodeError):
+        raise fault
+    signs = fault.object[fault.start : fault.end]
+    return "".join(_instead(sign, fault.encoding, loss) for sign in signs), fault.end
+
+
+def _instead(sign: str, encoding: str, loss: Loss) -> str:
+    if unicodedata.category(sign) in _SILENT:
+        return ""
+    number = unicodedata.decimal(sign, None)
+    made = str(number) if number is not None else unicodedata.normalize("NFKC", sign.translate(_LIKE))
+    try:
+        made.encode(encoding)
+    except UnicodeEncodeError:
+        loss.letters = loss.letters or unicodedata.category(sign).startswith("L")
+        return "?"
+    return made
