@@ -177,17 +177,20 @@ def main() -> None:
 
 def run(words: list[str]) -> int:
     """Run one command line; return its exit code, everything said."""
-    from fieldsync.ui import code_pages
+    try:
+        from fieldsync.ui import code_pages
 
-    loss = code_pages.prepare()
-    settings = commands.Settings(json="--json" in words)
-    code = _run(words, settings, shows_arabic=code_pages.holds_arabic(sys.stdout))
-    if loss.letters and not settings.json:
-        from fieldsync.ui import terminal
-        from fieldsync.ui.words import phrase
+        loss = code_pages.prepare()
+        settings = commands.Settings(json="--json" in words)
+        code = _run(words, settings, shows_arabic=code_pages.holds_arabic(sys.stdout))
+        if loss.letters and not settings.json:
+            from fieldsync.ui import terminal
+            from fieldsync.ui.words import phrase
 
-        encoding = sys.stdout.encoding if not code_pages.holds_arabic(sys.stdout) else sys.stderr.encoding
-        terminal.aside(phrase("letters_lost", "en", encoding=encoding), "en")
+            encoding = sys.stdout.encoding if not code_pages.holds_arabic(sys.stdout) else sys.stderr.encoding
+            terminal.aside(phrase("letters_lost", "en", encoding=encoding), "en")
+    except KeyboardInterrupt:
+        return 130
     return code
 
 

@@ -31,6 +31,7 @@ from fieldsync.store.contract import Progress
 from fieldsync.store.contract import Row as Stored
 from fieldsync.sync import save, stale
 from fieldsync.sync.node import Node
+from fieldsync.sync.references import References
 from fieldsync.sync.save import Draft
 
 
@@ -124,6 +125,7 @@ class _Importer:
         self._key = kind.field(key) if key is not None else None
         self._finder = Finder(node, tx, kind, self._key)
         self._known: Known | None = None
+        self._references = References(tx)
         self._split: dict[str, set[str]] = {}  # sets with a column for each member, and the members that have one
         self._unit = unit or (node.units[0] if node.units else "")
         self._today, self._moment = node.today(), node.moment()
@@ -306,6 +308,9 @@ class _Importer:
             named, columns = with_state(named, columns, kind.lifecycle.initial, len(new))
         plain = batch.units is None and kind.belongs_to not in fields
         units = [self._unit] * len(new) if plain else [self._home(batch, i, fields, values) for i in new]
+        refs = [at for at, name in enumerate(named) if kind.fields[name].to]
+        for i, row in zip(new, zip(*columns, strict=True), strict=True) if refs else ():
+            batch.tried(i, "", self._references.check, kind, {named[at]: row[at] for at in refs})
         if self._ruled or "state" in fields:
             for i, row in zip(new, zip(*columns, strict=True), strict=True):
                 batch.tried(i, "", self._check_new, {n: v for n, v in zip(named, row, strict=True) if v is not None})
@@ -368,6 +373,7 @@ class _Importer:
         plain, sets = self._parted(
             {n: v for n, v in fields.items() if v is not None and not self._is_same(n, v, row.doc.get(n))}
         )
+        self._references.check(self._kind, fields, row.doc)
         changes: dict[str, Value] = {}
         if plain:
             checked = validate.check(self._kind, plain, {**row.doc, NOW: self._moment}, self._today)

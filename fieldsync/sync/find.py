@@ -54,5 +54,9 @@ def named(tx: ReadTx, schema: Schema, field: Field, value: object) -> object:
     known = (schema.types[name] for name in field.to if name in schema.types)
     titled = [kind for kind in known if kind.title]
     lists = [(k.name, k.title[0]) for k in titled if k.below or k.fields[k.title[0]].sensitivity == 0]
-    rows = [row for name, title in lists for row in tx.select(type=name, equal={title: value.strip()}, limit=2)]
+    rows = [
+        row
+        for name, title in lists
+        for row in tx.select(type=name, equal={title: value.strip()}, deleted=False, limit=2)
+    ]
     return str(uuid.UUID(bytes=rows[0].state.record)) if len(rows) == 1 else value

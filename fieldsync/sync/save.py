@@ -26,6 +26,7 @@ from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.covering import Contexts, Covering, covering
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import Node
+from fieldsync.sync.references import References
 
 Fields = dict[str, Value]
 _SMALL = 60 * 1024  # bytes that fit a frame however they are packed
@@ -237,7 +238,7 @@ def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes) -> Fields:
     fields = validate.check(kind, dict(changes.set), known, node.today(), sets=sets)
     if kind.lifecycle is not None and fields.get("state") is None and "state" in kind.fields:
         fields["state"] = kind.lifecycle.initial
-    _check_references(tx, kind, fields)
+    References(tx).check(kind, {**sets, **fields})
     asked.check(node.schema, kind, fields)
     return {name: as_json(value) for name, value in {**sets, **fields}.items() if value not in (None, [])}
 
@@ -264,17 +265,6 @@ def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
         return None
     units = [unit.removesuffix(SHARED) for unit in units_of(tx, row)]
     return next((unit for unit in units if covers(node.grants, unit)), units[0])
-
-
-def _check_references(tx: ReadTx, kind: Type, fields: Mapping[str, object]) -> None:
-    """A record that a field names must be of the right type, where this node knows it."""
-    for name, value in fields.items():
-        spec = kind.fields.get(name)
-        if spec is None or not spec.to or not isinstance(value, str) or not is_id(value):
-            continue
-        row = tx.rows([uuid.UUID(value).bytes]).get(uuid.UUID(value).bytes)
-        if row is not None and row.state.type not in spec.to:
-            raise errors.IllegalValue(type=kind.name, field=name, reason="wrong_type", to=list(spec.to))
 
 
 # --- edit -------------------------------------------------------------------------------------------------------------
@@ -359,7 +349,7 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     unseen = sharing.unseen(kind) if node.role == PARTNER else ()
     known = {**row.doc, **_said(changes), **sets, NOW: node.moment()}
     checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
-    _check_references(tx, kind, checked)
+    References(tx).check(kind, {**sets, **checked}, row.doc)
     asked.check(node.schema, kind, checked)
     old = (
         _shown_before(node, row)

@@ -41,6 +41,7 @@ WORDS = {
     "because.https": "an address is written https://HOST:PORT",
     "because.no_record": "there is no such record here",
     "because.unknown_field": "there is no such field",
+    "because.was_removed": "names a record that was removed ({record}); name the one that is meant now",
     "because.needed": "is needed",
     "because.ambiguous": "more than one record begins like that",
     "because.unknown_column": "there is no such field",
