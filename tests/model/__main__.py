@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from tests.model import stories
-from tests.model.history import Failure, invent, play
+from tests.model.history import invent, play
 from tests.model.shrink import shrink
+from tests.model.stories import Failure
 
 
 def main() -> int:

@@ -2,31 +2,26 @@
 
 import random
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from tests.model import at_headquarters, cast, checks, ending, endings, everywhere, offices, people
 from tests.model.operations import OPERATIONS, Step, perform
+from tests.model.stories import Failure, Story, kept
 from tests.model.world import Broken, World
 
 _REGISTERED = (offices, people, at_headquarters, everywhere)  # the modules with all operations and checks
 
 
-class Failure(NamedTuple):
-    """A history that broke a promise."""
-
-    seed: object
-    people: tuple[str, ...]  # whose laptops there are
-    steps: tuple[Step, ...]
-    check: str
-    what: str
-
-
 def invent(
-    seed: int, length: int, skip: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()
+    seed: int,
+    length: int,
+    skip: frozenset[str] = frozenset(),
+    without: frozenset[str] = frozenset(),
+    stories: Sequence[Story] | None = None,
 ) -> Failure | None:
     """Make up a history of so many steps and live it; return how it failed. One seed is one history.
 
-    `skip` names checks that are not made, `without` operations that do not happen.
+    Some go along a story that once went wrong, with other things happening in between.
+    `skip` names checks that are not made, `without` operations that do not happen, `stories` those to go along (default: all kept).
     """
     chance = random.Random(seed)
     weights = {
@@ -39,11 +34,21 @@ def invent(
     if not set(names) - {"huda"}:
         names.append("dima")
     focus = chance.choice(sorted(cast.FIRST))
+    story: list[Step] = []
+    told = kept() if stories is None else stories
+    if told and chance.random() < 0.3:
+        along = chance.choice(told)
+        names = [*names, *(name for name in along.people if name not in names)]
+        story = [step for step in along.steps if step.operation not in without and chance.random() < 0.9]
 
     def following(world: World) -> Step | None:
         if not steps:
             world.focus = focus
+            world.reserved = {str(label) for step in story for label in step.arguments.values()}
         while len(steps) < length:
+            if story and chance.random() < 0.4:
+                steps.append(story.pop(0))
+                return steps[-1]
             (name,) = chance.choices(list(weights), list(weights.values()))
             arguments = OPERATIONS[name].choose(world, chance)
             if arguments is not None:

@@ -94,7 +94,7 @@ def _choose_pack(world: World, chance: random.Random) -> Arguments | None:
     everybody = [*world.laptops, *cast.BRANCHES]
     with_work = [name for name in everybody if unsent(world, name)]
     who = chance.choice(with_work if with_work and chance.random() < 0.8 else everybody)
-    return {"who": who, "bundle": f"bundle {len(world.bundles) + 1}"}
+    return {"who": who, "bundle": world.fresh("bundle")}
 
 
 @operation(2.5, "bundle", "{who} packs {bundle}", _choose_pack)
@@ -108,7 +108,7 @@ def pack(world: World, who: str, bundle: str) -> None:
 def _choose_reply(world: World, chance: random.Random) -> Arguments | None:
     who = chance.choice([*world.laptops, *cast.BRANCHES])
     server = "hq" if who in cast.BRANCHES else world.server_of[who]
-    return {"server": server, "who": who, "bundle": f"bundle {len(world.bundles) + 1}"}
+    return {"server": server, "who": who, "bundle": world.fresh("bundle")}
 
 
 @operation(2, "bundle", "{server} packs {bundle} for {who}", _choose_reply)
@@ -154,7 +154,7 @@ def unpack(world: World, who: str, bundle: str) -> None:
 
 def _choose_image(world: World, chance: random.Random) -> Arguments | None:
     who = chance.choice([*world.laptops, *world.laptops, *cast.SERVERS])
-    return {"who": who, "image": f"image {len(world.images) + 1}"} if len(world.images) < 4 else None
+    return {"who": who, "image": world.fresh("image")} if len(world.images) < 4 else None
 
 
 @operation(0.8, "save", "an image is taken of {who}'s disk: {image}", _choose_image)

@@ -71,7 +71,7 @@ def _choose_shelter(world: World, chance: random.Random) -> Arguments | None:
     if not units:
         return None
     some = {field: value(field, chance) for field in FREE if chance.random() < 0.4}
-    return {"who": who, "record": f"shelter {number}", "unit": chance.choice(units), "fields": {"name": "x", **some}}
+    return {"who": who, "record": world.fresh("shelter"), "unit": chance.choice(units), "fields": {"name": "x", **some}}
 
 
 @operation(4, "save", "{who} registers {record} in {unit}: {fields}", _choose_shelter)
@@ -86,7 +86,7 @@ def add(world: World, who: str, record: str, unit: str, fields: dict[str, Any]) 
 def _choose_resident(world: World, chance: random.Random) -> Arguments | None:
     number = sum(type == RESIDENT for type in world.types.values()) + 1
     chosen = of_somebody(world, chance, SHELTER) if chance.random() > number / 5 else None
-    return chosen and {"who": chosen["who"], "record": f"resident {number}", "shelter": chosen["record"]}
+    return chosen and {"who": chosen["who"], "record": world.fresh("resident"), "shelter": chosen["record"]}
 
 
 @operation(2, "save", "{who} registers {record} in {shelter}", _choose_resident)
@@ -257,7 +257,7 @@ def split(world: World, who: str, stays: str, gives: str) -> None:
 def _choose_referral(world: World, chance: random.Random) -> Arguments | None:
     number = sum(type == REFERRAL for type in world.types.values()) + 1
     chosen = record_of(world, chance, decider(world, chance), SHELTER) if number < 4 else None
-    return chosen and {"who": chosen["who"], "record": f"referral {number}", "shelter": chosen["record"]}
+    return chosen and {"who": chosen["who"], "record": world.fresh("referral"), "shelter": chosen["record"]}
 
 
 @operation(1.5, "save", "{who} refers {shelter} to the charity as {record}", _choose_referral)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from tests.model.history import Failure, play
+from tests.model.history import play
 from tests.model.operations import Step
+from tests.model.stories import Failure
 
 
 def shrink(failure: Failure, skip: frozenset[str] = frozenset()) -> Failure:

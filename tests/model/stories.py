@@ -1,23 +1,40 @@
 """Shrunken scripts that once broke a promise: kept as files, told as stories, and played by the tests."""
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.model.history import Failure
 from tests.model.operations import Step, tell
 
 FOLDER = Path(__file__).parent / "stories"
 
 
+class Failure(NamedTuple):
+    """A history that broke a promise."""
+
+    seed: object
+    people: tuple[str, ...]  # whose laptops there are
+    steps: tuple[Step, ...]
+    check: str
+    what: str
+
+
 class Story(NamedTuple):
     """A script with its seed, and what it once found."""
 
+    name: str
     seed: object
     people: tuple[str, ...]
     found: str
     steps: tuple[Step, ...]
+
+
+@functools.cache
+def kept() -> tuple[Story, ...]:
+    """Return all stories."""
+    return tuple(load(file) for file in sorted(FOLDER.glob("*.json")))
 
 
 def load(file: Path) -> Story:

@@ -18,7 +18,8 @@ PENDING_STORIES = frozenset({"01", "04", "05", "09a", "09b", "10", "11", "12", "
 
 
 def _live(seed: int, steps: int) -> None:
-    failure = invent(seed, steps, PENDING_CHECKS, PENDING_OPERATIONS)
+    mended = [story for story in stories.kept() if story.name.partition("-")[0] not in PENDING_STORIES]
+    failure = invent(seed, steps, PENDING_CHECKS, PENDING_OPERATIONS, mended)
     if failure is not None:
         failure = shrink(failure, PENDING_CHECKS)
         pytest.fail(f"seed {seed}: {failure.check}: {failure.what}\n{stories.told(failure.steps)}", pytrace=False)

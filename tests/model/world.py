@@ -1,5 +1,6 @@
 """One history's nodes: real stores in a folder of their own, on clocks that the history sets."""
 
+import itertools
 import random
 import shutil
 import tempfile
@@ -58,6 +59,7 @@ class World:
         self.book = Book()
         self.ledger = Ledger()
         self.skip: frozenset[str] = frozenset()  # checks that are not made
+        self.reserved: set[str] = set()  # names that a story will give
         self.focus = ""  # the record with which most happens
         for name in (*cast.SERVERS, *people):
             shutil.copytree(cast.template() / name, self.home / name)
@@ -90,6 +92,11 @@ class World:
     def record_id(self, label: str) -> bytes:
         """Return the id of the record that a script calls so: of its time, and the same in each run."""
         return cast.record_id(self.seed, label, self.now)
+
+    def fresh(self, kind: str) -> str:
+        """Return a name that the script has not given yet: `shelter 4`."""
+        taken = {*self.records, *self.bundles, *self.images, *self.reserved}
+        return next(label for number in itertools.count(1) if (label := f"{kind} {number}") not in taken)
 
     def label_of(self, record: bytes) -> str:
         """Return what a script calls a record."""
