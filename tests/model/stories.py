@@ -41,6 +41,7 @@ def load(file: Path) -> Story:
     """Read a story."""
     told = json.loads(file.read_text(encoding="utf-8"))
     return Story(
+        file.stem,
         told["seed"],
         tuple(told["people"]),
         told["found"],
