@@ -33,7 +33,8 @@ def verdicts(world: World, end: End) -> None:
                 bad.add(one.dot)
             _tampered(world, end, one, refused)
         elif refused and (one.identity not in accepted or refused != "said_again"):
-            if fact.locked or _follows_bad(world, one, bad) or waits_for_lost(world, one):
+            lost_forms = refused == "unknown_form" and "hq" in world.copied  # headquarters has to publish them again
+            if fact.locked or lost_forms or _follows_bad(world, one, bad) or waits_for_lost(world, one):
                 bad.add(one.dot)
                 continue
             raise Broken(
