@@ -5,26 +5,26 @@ from typing import Any
 from unittest import mock
 
 from fieldsync import errors
-from fieldsync.sync import renew
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import Tally
+from fieldsync.wire import routes
 from tests import directly
 
 
 class Admitted(directly.Direct):
     """A talk that is admitted as `server/app.py` admits a request."""
 
-    def request(self, path: str, *arguments: Any, **more: Any) -> Iterator[Any]:
+    def request(self, name: str, *arguments: Any, **more: Any) -> Iterator[Any]:
         """Pass a request on, if whoever asks may ask."""
         with self.hq.store.read() as tx:
             device = tx.device(self.node.device)
         if device is None or device.key is None:
             raise errors.UnknownDevice
-        if device.state == "forked" and path != renew.PATH:
+        if device.state == "forked" and name != routes.RENEW:
             raise errors.Forked(device=device.id.hex(), seq=device.head)
         if device.state not in ("enrolled", "forked"):
             raise errors.Revoked
-        return super().request(path, *arguments, **more)
+        return super().request(name, *arguments, **more)
 
 
 def sync(node: Node, server: Node, cut: int | None = None) -> Tally:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from fieldsync import errors
-from fieldsync.server import office
+from fieldsync.server import device_locks, office
 from fieldsync.server.publish import publish as publish_forms
 from fieldsync.sync import copies, sticks
 from tests.cast import unlock
@@ -14,11 +14,6 @@ from tests.model import cast
 from tests.model.operations import Arguments, operation
 from tests.model.people import somebody
 from tests.model.world import HOUR, MINUTE, Broken, World
-
-try:
-    from fieldsync.server import device_locks
-except ImportError:
-    device_locks = None
 
 
 def laptop(world: World, chance: random.Random) -> str:
@@ -246,8 +241,7 @@ def _choose_lost(world: World, chance: random.Random) -> Arguments | None:
 @operation(0.4, "office", "headquarters revokes {who}", _choose_lost)
 def revoke(world: World, who: str) -> None:
     """A laptop was lost: it is locked out."""
-    lock = office if device_locks is None else device_locks
-    lock.revoke(world.nodes["hq"], world.nodes[who].device.hex())
+    device_locks.revoke(world.nodes["hq"], world.nodes[who].device.hex())
     world.revoked.add(who)
 
 
@@ -267,8 +261,7 @@ def approve_all(world: World) -> None:
 
 def waiting(world: World, server: str) -> list[str]:
     """Return the devices that wait for approval, as a server knows them."""
-    found = [] if device_locks is None else device_locks.pending(world.nodes[server])
-    return [one["id"] for one in found]
+    return [one["id"] for one in device_locks.pending(world.nodes[server])]
 
 
 @operation(
