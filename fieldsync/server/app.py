@@ -29,7 +29,7 @@ from fieldsync.server.pace import Pace
 from fieldsync.server.turns import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, sees
-from fieldsync.sync import heal, hints, past, quarantine, relay, renew, versions
+from fieldsync.sync import heal, hints, past, push_only, quarantine, relay, renew, versions
 from fieldsync.sync import node as nodes
 from fieldsync.sync.batches import Batch
 from fieldsync.sync.node import Node
@@ -166,6 +166,8 @@ class App:
             serving, nonce = opened.serving, opened.nonce
             await self._take(serving, frames)
         self.metrics.synced(serving.kept, serving.refused)
+        if serving.protocol < push_only.BELOW and await self._turns.take(lambda tx: push_only.idle(tx, serving)):
+            raise push_only.refusal(serving.protocol)
         task = BackgroundTask(self._after, started) if serving.kept else None
         turns = self._turns
         start, more = await turns.take(
@@ -240,6 +242,8 @@ class App:
         frames = _frames(request)
         async with contextlib.aclosing(frames):
             opened = await self._opened(request, frames)
+        if opened.serving.protocol < push_only.BELOW:
+            raise push_only.refusal(opened.serving.protocol)
         ask = messages.decode(messages.Ask, opened.only(Kind.ASK, "no ask"))
         if opened.device.pending:
             raise errors.DevicePending
@@ -308,6 +312,7 @@ class App:
             else:  # the answer was lost
                 assert known is not None
                 first, grants = tx.get(f"lettered {device.hex()}") or 0, known.grants
+            versions.remember(tx, device, asked.protocol)
             letters = getattr(tx.device(device), "letters", "")
             name, org = relay.own_name(self.node, tx), tx.get("org")
             schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])

@@ -43,6 +43,11 @@ def restored(tx: Tx, now: int) -> bytes:
     return epoch
 
 
+def current(tx: ReadTx) -> bytes:
+    """Return this server's epoch."""
+    return tx.get(EPOCH) or b""
+
+
 def meet(node: Node, tx: Tx, device: Device, hello: Hello) -> tuple[bytes, bool]:
     """Return this server's epoch, and whether what the device has from it counts; its hello may show that we were restored."""
     epoch, begun = tx.get(EPOCH) or b"", int(tx.get(_BEGUN) or 0)

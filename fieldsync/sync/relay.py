@@ -289,7 +289,7 @@ def take_up(tx: Tx, branch: Device, peer: Peer, *, whole: bool = True) -> None:
         enrolments.take_from_below(tx, branch, said)
     if peer.mark is not None and whole:
         epoch, enrolled, noted = peer.mark
-        before = _mark(tx, branch.id)
+        before = mark_of(tx, branch.id)
         known = before if before[0] == epoch else (epoch, 0, 0)
         tx.put(f"{MARK}{branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
 
@@ -320,7 +320,8 @@ def carried_by(tx: ReadTx, branch: bytes) -> dict[bytes, int]:
     return {} if known is None else msgspec.msgpack.decode(known, type=dict[bytes, int])
 
 
-def _mark(tx: ReadTx, branch: bytes) -> Mark:
+def mark_of(tx: ReadTx, branch: bytes) -> Mark:
+    """Return how far a branch's enrolments and clock notes were taken, and in which epoch of its store."""
     known = tx.get(f"{MARK}{branch.hex()}")
     return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
 
@@ -329,7 +330,7 @@ def parts_down(
     tx: ReadTx, node: "Node", branch: bytes, hello: messages.Hello, carried: Collection[bytes], *, by_stick: bool
 ) -> Iterator[Peer]:
     """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
-    mark = _mark(tx, branch)
+    mark = mark_of(tx, branch)
     news = enrolments.news(tx, hello.devices)
     devices = tx.devices()
     asked = [

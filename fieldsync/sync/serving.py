@@ -13,7 +13,20 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
-from fieldsync.sync import acking, budgets, clocks, epochs, former, hints, parted, quarantine, relay, serials, versions
+from fieldsync.sync import (
+    acking,
+    budgets,
+    clocks,
+    epochs,
+    former,
+    hints,
+    parted,
+    push_only,
+    quarantine,
+    relay,
+    serials,
+    versions,
+)
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import Batch, Read, read_batch
 from fieldsync.sync.channels import grants_hash, lacking, visible
@@ -93,7 +106,10 @@ class Serving:
     def meet(self, tx: Tx) -> None:
         """See how far the device has taken each channel, where that counts."""
         if self._cursors is None:
-            self._epoch, self._counts = epochs.meet(self.node, tx, self.device, self.hello)
+            if self.protocol < push_only.BELOW:  # it may be about another server: nothing is concluded from it
+                self._epoch = epochs.current(tx)
+            else:
+                self._epoch, self._counts = epochs.meet(self.node, tx, self.device, self.hello)
             if not self._counts:
                 self.hello = msgspec.structs.replace(
                     self.hello,
@@ -137,7 +153,7 @@ class Serving:
         relay.note_carried(tx, self.device.id, self._carried)
         if not fresh and not self._parted:
             return
-        tx.tell_hello(self.device.id, messages.encode(self.hello))
+        self._remember_hello(tx)
         self._unjudged = {author: written[0].seq for author, written in fresh.items()}
         for author, written in fresh.items():
             device = tx.device(author)
@@ -272,6 +288,12 @@ class Serving:
             self.reading, self.writing = self._own_transactions()
         return bytes(held), None
 
+    def _remember_hello(self, tx: Tx) -> None:
+        """Remember how far the device is, for an answer by stick; one of an older protocol than before may come from elsewhere."""
+        told = tx.told_hello(self.device.id)
+        if told is None or messages.decode(messages.Hello, told).protocol <= self.protocol:
+            tx.tell_hello(self.device.id, messages.encode(self.hello))
+
     def answer(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
         """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands.
 
@@ -286,9 +308,12 @@ class Serving:
                 hints.compare_arrivals(node, tx)
         with self.reading() as tx:
             branch = tx.get(relay.UPSTREAM) is not None
+        if self.protocol < push_only.BELOW:
+            yield from push_only.answer(self, self._carried, self._epoch, by_stick=by_stick)
+            return
         if branch and not (self.hello.where or self.hello.budget or by_stick):
             with self.writing() as tx:  # it lets go of what has left when all have heard: letting_go.py
-                tx.tell_hello(self.device.id, messages.encode(self.hello))
+                self._remember_hello(tx)
         with self.reading() as tx:
             device = tx.device(self.device.id)
             assert device is not None

@@ -217,6 +217,8 @@ class Client:
         self._same_forms = ack.schema is None
         with node.store.write() as tx:
             tx.put(DEVICE_PENDING, 1 if ack.pending else None)
+            if self._same_forms:
+                tx.put(UNREADABLE, None)
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             self.turned = bool(ack.epoch) and epochs.turned(tx, self.server.id, ack.epoch)

@@ -20,14 +20,14 @@ from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.store import ReadTx
 from fieldsync.store.bundles import SERVERS, Part
 from fieldsync.store.contract import Device, Progress, Server
-from fieldsync.sync import clocks, relay
+from fieldsync.sync import clocks, relay, versions
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally
 from fieldsync.sync.taking import Down, Up, chain_at
 from fieldsync.wire import bundle, messages, rows
 from fieldsync.wire.bundle import Carried, Earlier, Manifest, Opener
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind
 
 _Each = Callable[[Kind, bytes], None]
 
@@ -63,10 +63,12 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         since = packed if goes_on else acknowledged
         starts = {id_: chain_at(tx, one, since[id_]) for id_, one in devices.items()}
         number = tx.last_packed(SERVERS) + 1
+        protocol = min(versions.spoken(tx, one.id) or OLDEST for one in servers if one.id in ages)
         heard = max(clocks.told_by(tx, one.id) for one in servers)
     tally, id_ = Tally(), token(16)
     total = sum(one.head - since[id_] for id_, one in devices.items())
     client = Client(node, server, tally, lambda _what, count: progress(count, total, "writing"))
+    client.protocol = protocol
     client.codec = Codec()  # whoever opens it may have other forms, and so another dictionary
 
     def frames() -> Iterator[bytes]:
@@ -83,7 +85,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         to = (server.id, *(one for one in ages if one != server.id))
         return Manifest(
             bundle.VERSION, id_, number, True, node.key.public, to, node.clock(), carried, earlier, (), tally.commits, 0,
-            hashes, heard,
+            hashes, heard, PROTOCOL,
         )  # fmt: skip
 
     size = _write(node.home, file, frames(), manifest, list(ages.values()), node.key)
@@ -121,11 +123,11 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
         raise errors.Revoked(reason="packing")
     with node.store.read() as tx:
         to = tx.ages([device.id])
-        told = tx.told_hello(device.id)
+        told, protocol = tx.told_hello(device.id), versions.spoken(tx, device.id) or OLDEST
         number = tx.last_packed(device.id) + 1
     if not to:
         raise errors.NoRecipient(name=device.letters or device.id.hex())
-    hello = messages.decode(messages.Hello, told) if told else messages.Hello(PROTOCOL, b"", 0, 0, b"")
+    hello = messages.decode(messages.Hello, told) if told else messages.Hello(protocol, b"", 0, 0, b"")
     hello = msgspec.structs.replace(hello, dictionary=b"", where=False)
     serving, id_ = Serving(node, device, hello, Codec()), token(16)
     states = 0
@@ -143,7 +145,7 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
     def manifest(hashes: tuple[bytes, ...]) -> Manifest:
         return Manifest(
             bundle.VERSION, id_, number, False, node.serving_key.public, (device.id,), node.clock(), (), (), hello.cursors, 0,
-            states, hashes,
+            states, hashes, protocol=PROTOCOL,
         )  # fmt: skip
 
     size = _write(node.home, file, frames(), manifest, list(to.values()), node.serving_key)

@@ -12,13 +12,13 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync import checks, clocks, enrolments, former, relay
+from fieldsync.sync import checks, clocks, enrolments, former, relay, versions
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
 from fieldsync.wire import messages, rows
 from fieldsync.wire.bundle import Carried, Manifest
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 
 
 def chain_at(tx: ReadTx, device: Device, seq: int) -> bytes:
@@ -145,8 +145,11 @@ class Up:
     def done(self, tx: Tx) -> None:
         """Remember how far the device says it is, unless a later bundle told."""
         assert self._serving is not None
+        speaks = min(max(self._serving.protocol, self._manifest.protocol), PROTOCOL)
+        versions.remember(tx, self._device.id, speaks)
         if self._manifest.number > self._number:
-            tx.tell_hello(self._device.id, messages.encode(self._serving.hello))
+            hello = msgspec.structs.replace(self._serving.hello, protocol=speaks)
+            tx.tell_hello(self._device.id, messages.encode(hello))
 
     def told(self) -> dict[str, Any]:
         """What it brought."""
@@ -276,7 +279,8 @@ class Down:
         self._client.take(Told(news, rows.unpack_states(message.rows)))
 
     def done(self, tx: Tx) -> None:
-        """Note whether the two sides' digests could be compared."""
+        """Note what the server speaks, and whether the two sides' digests could be compared."""
+        versions.remember(tx, self._server.id, min(self._manifest.protocol, PROTOCOL))
         if not self._older:
             checks.note(tx, self._server.id, self._client.obstacle(tx), self._node.clock())
 

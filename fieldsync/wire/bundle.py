@@ -66,6 +66,7 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     states: Count
     frames: tuple[Hash, ...]
     heard: Count = 0
+    protocol: Count = 1  # the newest that the sender speaks; what is inside may be of an older one
 
     @property
     def sender(self) -> bytes:

@@ -1,0 +1,206 @@
+"""No flag day: the program of 0.1 itself against today's, in every direction, and its stores after an update."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.older import Computer, unpack
+
+FAMILY = ("--set", "family_name=الخطيب", "--set", "housing=rented")
+
+
+class World(NamedTuple):
+    """A headquarters of 0.1 with Amal's and Samar's laptops, and its branch with Nora's; each saved, and had synced."""
+
+    home: Path
+    hq: Computer
+    jbl: Computer
+    amal: Computer
+    samar: Computer
+    nora: Computer
+
+
+NAMES = World._fields[1:]
+
+
+def add(at: Computer, place: str, unit: str = "LAT/JBL") -> str:
+    """Register a family, and return its id."""
+    return str(at.json("add", "household", *FAMILY, "--set", f"location={place}", "--unit", unit)["id"])
+
+
+def places(at: Computer) -> set[str]:
+    """The places of the families that a computer holds."""
+    return {one["fields"].get("location") for one in at.json("list", "household", "--limit", "0")}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return a world made by 0.1's own program: Amal and Samar in conflict, which Samar knows; all have unsent work."""
+    home = tmp_path_factory.mktemp("old")
+    release = unpack(home / "program")
+    world = World(home, *(Computer(home / "world" / name, release) for name in NAMES))
+    world.hq.found("Office", "LAT")
+    world.jbl.found("x", "LAT/JBL")
+    with world.hq.serving(), world.jbl.serving():
+        world.amal.json("join", world.hq.invite("Amal", "caseworker", "LAT/JBL"))
+        world.samar.json("join", world.hq.invite("Samar", "supervisor", "LAT"))
+        world.jbl.json("server", "upstream", "set", world.hq.invite("Jableh", "branch", "LAT/JBL"))
+        world.nora.json("join", world.jbl.invite("Nora", "caseworker", "LAT/JBL"))
+        family = add(world.amal, "first")
+        world.amal.json("sync")
+        world.samar.json("sync")
+        world.amal.json("edit", family, "--set", "location=by Amal")
+        world.samar.json("edit", family, "--set", "location=by Samar")
+        world.amal.json("sync")
+        world.samar.json("sync")
+    add(world.amal, "pending of Amal")
+    add(world.samar, "pending of Samar", "LAT/QRD")
+    add(world.nora, "pending of Nora")
+    return world
+
+
+@pytest.fixture
+def world(template: World, tmp_path: Path) -> World:
+    """Return a copy of it."""
+    return World(tmp_path, *(getattr(template, name).copy(tmp_path / name) for name in NAMES))
+
+
+def told_to_update(at: Computer, *words: str) -> None:
+    """Assert that a command of 0.1 tells its user to update, in the user's own language."""
+    code, error = at.fails(*words)
+    assert (code, error["code"]) == (8, "bad_version")  # 0.1's own exit code for it
+    assert "version 2, this program speaks 1" in error["message"]
+    assert error["hint"] == "Update fieldsync."
+
+
+def test_an_old_laptop_pushes_and_is_told_to_update(world: World) -> None:
+    """Amal is back from weeks away: her work is taken and acknowledged, she reads nothing new, and updates."""
+    hq, amal, samar = world.hq, world.amal, world.samar
+    hq.update()
+    samar.update()
+    with hq.serving():
+        assert samar.json("sync")["digest"] == "equal"
+        add(samar, "news for Jableh")
+        samar.json("sync")
+        told_to_update(amal, "sync")
+        assert "حدّث" in amal.fails("--lang", "ar", "sync")[1]["hint"]
+        assert "pending of Amal" in places(hq)
+        told = amal.json("status")
+        assert (told["unsent"], told["receipts"][0]["seq"]) == (0, 3)
+        assert "news for Jableh" not in places(amal)
+        amal.update()
+        assert amal.json("sync")["digest"] == "equal"
+    assert "news for Jableh" in places(amal)
+
+
+def test_a_store_of_0_1_goes_on_after_the_update(world: World) -> None:
+    """Both update: every command works, the conflict is there to decide, and what was unsent arrives."""
+    for one in (world.hq, world.amal, world.samar):
+        one.update()
+    samar = world.samar
+    (item,) = samar.json("review", "list")
+    assert {head["value"] for head in item["heads"]} == {"by Amal", "by Samar"}
+    assert samar.json("status")["unsent"] == 1
+    for words in (
+        ("check",), ("show", item["record"], "--all-heads"), ("history", item["record"]), ("find", "الخطيب"), ("doctor",),
+        ("review", "show", item["record"]), ("schema", "list"), ("duplicates", "list"), ("report", "--list"),
+        ("backup", str(world.home / "samar.backup")), ("export", "household", "--out", str(world.home / "a.csv")),
+    ):  # fmt: skip
+        samar.json(*words)
+    with world.hq.serving():
+        for one in (samar, world.amal):
+            assert one.json("sync")["digest"] == "equal"
+        samar.json("review", "take", item["record"], "location", "--value", "decided")
+        for one in (samar, world.amal):
+            assert one.json("sync")["digest"] == "equal"
+    for one in (world.hq, samar, world.amal):
+        assert {"decided", "pending of Amal"} <= places(one)
+    assert "pending of Samar" in places(world.hq)
+    world.hq.json("server", "check")
+
+
+def test_a_new_laptop_works_fully_with_an_old_server(world: World) -> None:
+    """Huda's laptop is new, and Samar has updated: they join, push and pull as ever, by protocol 1; then the server updates, too."""
+    hq, samar = world.hq, world.samar
+    samar.update()
+    huda = Computer(world.home / "huda", None)
+    with hq.serving():
+        huda.json("join", hq.invite("Huda", "caseworker", "LAT/JBL"))
+        add(huda, "of Huda")
+        assert huda.json("sync")["digest"] == "equal"
+        told = samar.json("sync")
+        assert (told["digest"], told["up"]["commits"]) == ("equal", 1)
+        assert {"of Huda", "pending of Samar"} <= places(samar)
+        assert samar.json("sync")["requests"] == 2  # it asks first what the server speaks by now
+    hq.update()
+    with hq.serving():
+        assert [samar.json("sync")["requests"] for _ in range(2)] == [2, 1]
+    hq.release = world.amal.release  # put back to the old program: what once spoke 2 is spoken 1 with no more
+    with hq.serving():
+        code, error = samar.fails("sync")
+        assert (code, error["code"]) == (11, "peer_outdated")
+
+
+def test_an_old_branch_pushes_all_it_carries(world: World) -> None:
+    """The branch of Jableh carries Nora's enrolment and her work up, once, hears of lock-outs, and is told to update."""
+    hq, jbl, nora = world.hq, world.jbl, world.nora
+    hq.update()
+    with jbl.serving():
+        nora.json("sync")
+    with hq.serving():
+        told_to_update(jbl, "server", "upstream", "sync")
+        assert "pending of Nora" in places(hq)
+        devices = {one["person"]: one for one in hq.json("server", "devices")}
+        assert devices["Nora"]["commits"] == 1
+        hq.json("server", "revoke", devices["Nora"]["device"], "--all")
+        told_to_update(jbl, "server", "upstream", "sync")
+        assert "by Amal" not in places(jbl)  # nothing of headquarters' came down meanwhile
+        locked = {one["person"]: one["state"] for one in jbl.json("server", "devices")}
+        assert locked["Nora"] == "revoked"
+        jbl.update()
+        assert jbl.json("server", "upstream", "sync")["digest"] == "equal"
+    assert "pending of Amal" not in places(jbl)
+    assert places(jbl) & {"by Amal", "by Samar"}
+
+
+def test_a_new_branch_works_fully_with_an_old_headquarters(world: World) -> None:
+    """It was updated first: work and states go both ways."""
+    world.jbl.update()
+    with world.jbl.serving():
+        told_to_update(world.nora, "sync")  # her work is taken
+    with world.hq.serving():
+        assert world.jbl.json("server", "upstream", "sync")["digest"] == "equal"
+    assert "pending of Nora" in places(world.hq)
+    assert places(world.jbl) & {"by Amal", "by Samar"}
+
+
+def test_sticks_between_old_and_new(world: World) -> None:
+    """What 0.1 packed is read; its answer acknowledges, and has its status say "update"; a new laptop's is read by 0.1, and answered in full."""
+    hq, amal, stick = world.hq, world.amal, str(world.home / "stick.age")
+    letters = amal.json("status")["device"]
+    amal.json("pack", stick)
+    hq.update()
+    assert hq.json("unpack", stick)["up"]["commits"] == 1
+    assert hq.json("pack", stick, "--for", letters)["states"] == 0
+    assert amal.json("unpack", stick)["acknowledged"] == 3
+    told = amal.json("status")
+    assert (told["unsent"], "forms_unread" in told["health"]) == (0, True)
+    amal.update()
+    with hq.serving():
+        assert amal.json("sync")["digest"] == "equal"
+    assert "forms_unread" not in amal.json("status")["health"]
+
+
+def test_a_new_laptop_s_stick_is_read_by_an_old_server(world: World) -> None:
+    """Samar's updated laptop packs what 0.1 can read, and gets the states that 0.1 packs for her."""
+    hq, samar, stick = world.hq, world.samar, str(world.home / "stick.age")
+    world.amal.update()
+    with hq.serving():
+        world.amal.json("sync")
+    samar.update()
+    samar.json("pack", stick)
+    assert hq.json("unpack", stick)["up"]["commits"] == 1
+    assert hq.json("pack", stick, "--for", samar.json("status")["device"])["states"] > 0
+    assert samar.json("unpack", stick)["digest"] == "equal"
+    assert "pending of Amal" in places(samar)
