@@ -232,11 +232,15 @@ class Permit(ValueChecks):
     def _check_partner(self, commit: Commit) -> None:
         """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""
         row = self._known.get(commit.record)
-        made = self._made.get(commit.record)
-        sharing.check_partner(commit.type, commit.fields, new=row is None and made is None)
-        if row is None and made is None:
+        made = commit.record in self._made
+        sharing.check_partner(commit.type, commit.fields, new="_code" in commit.fields)
+        if row is None and not made:
+            if "_code" not in commit.fields:  # an answer may come before its referral
+                self.waits_for = (record_key(commit.record),)
+                raise errors.NoRecord(ref=commit.record.hex())
             self._check_delivery(commit)
         elif row is not None and not self._shared_once(row):
+            self.waits_for = (record_key(commit.record),)
             raise errors.NoRecord(ref=commit.record.hex())
         self._check_type(commit)
         self._check_seen(commit)

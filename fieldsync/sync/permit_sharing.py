@@ -97,6 +97,7 @@ class ShareChecks:
         for one in (referral, person):
             row = found.get(one or b"")
             if row is None or not self._shared_once(row, unit):
+                self.waits_for = (record_key(one),) if one is not None else ()
                 raise errors.NoRecord(ref=(one or commit.record).hex())
 
     def _shared_once(self, row: Row, unit: str | None = None) -> bool:

@@ -498,6 +498,9 @@ class Sharing(RuleBasedStateMachine):
             )
         except (errors.ConsentNeeded, errors.NoRecord):
             return
+        except errors.IllegalValue as refused:  # nobody who was removed is referred
+            assert refused.facts["reason"] == "was_removed"
+            return
         self.referrals.append(made)
         self.ever.setdefault((unit, who), set()).update(share)
         self.ever[unit, made] = set(sharing.OF_REFERRAL)
