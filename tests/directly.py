@@ -14,7 +14,7 @@ from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally
 from fieldsync.sync.transport import _Talk
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import HEAD, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
 
 
 class Direct(_Talk):
@@ -36,7 +36,7 @@ class Direct(_Talk):
             if self.cut == 0:
                 raise errors.CutOff(server=self.server.address)
             self.cut -= 1
-        return (codec or self.client.codec).unpack(frame[0], frame[HEAD:])
+        return (codec or self.client.codec).open(frame)
 
     def request(
         self,

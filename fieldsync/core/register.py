@@ -71,7 +71,8 @@ def build(writes: Iterable[tuple[Head, Context | None]], seen: Context) -> Regis
 def differences(register: Register) -> list[list[tuple[bytes, int]] | None]:
     """Return of each head's context where it is not what the register has seen, as (device, seq), 0 for none: as contexts are kept.
 
-    Nearly all that a head has written over the others have, too; they differ in what was written at the same time.
+    Nearly all that a head has written over the others have, too; they differ in what was written at the same time. Where that is
+    shorter, among thousands of heads say, it is the context itself, behind a pair of the head's own device, which no context names.
     """
     return [
         None if context is None else _difference(context, register.seen, head.device)
@@ -80,6 +81,8 @@ def differences(register: Register) -> list[list[tuple[bytes, int]] | None]:
 
 
 def _difference(context: Context, seen: Context, own: bytes) -> list[tuple[bytes, int]]:
+    if 2 * len(context) + 2 < len(seen):  # those of `seen` that it does not name are more than it names
+        return [(own, 0), *context.items()]
     found = [
         (device, context.get(device, 0)) for device in seen if context.get(device, 0) != seen[device] and device != own
     ]
@@ -97,7 +100,8 @@ def with_differences(
         if part is None:
             contexts.append(None)
             continue
-        context = {**seen, **dict(part)}
+        told = dict(part)
+        context = told if head.device in told else {**seen, **told}
         context.pop(head.device, None)
         contexts.append({device: seq for device, seq in context.items() if seq})
     return build(zip(heads, contexts, strict=True), seen)

@@ -5,7 +5,7 @@ made it, with `values`, the fields whose register is exactly that write, and `fi
 A set's member is the register `field/member`; while only the base wrote it, it stands in the list `values[field]`.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple
@@ -126,6 +126,14 @@ def merge(ours: State, theirs: State) -> tuple[State, set[str]]:
         fields[name] = joined
         _withdraw(values, name)
     return State(ours.record, ours.type, ours.base, values, fields), changed
+
+
+def merge_all(states: Sequence[State]) -> State:
+    """Join many states of one record, pair by pair: one by one, each would be compared with all before it."""
+    while len(states) > 1:
+        pairs = [states[i : i + 2] for i in range(0, len(states), 2)]
+        states = [merge(*pair)[0] if len(pair) == 2 else pair[0] for pair in pairs]
+    return states[0]
 
 
 def _follows_base(register: Register, base: Base | None) -> bool:

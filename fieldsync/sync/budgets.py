@@ -172,10 +172,10 @@ class _Back:
     def _frame(self, states: list[State], room: int) -> tuple[bytes | None, int]:
         """Return a frame of as many of these states as fit, and how many they are. One that fits no frame waits for its turn."""
         while states:
-            message = messages.States(
-                self.channel.unit, self.taken, rows.pack_states(states, contexts=self.serving.contexts)
-            )
             try:
+                message = messages.States(
+                    self.channel.unit, self.taken, rows.pack_states(states, contexts=self.serving.contexts)
+                )
                 frame = self.serving.codec.pack(Kind.STATES, messages.encode(message))
             except errors.TooLarge:
                 frame = b"\0" * (MAX_COMPRESSED + 1)

@@ -5,11 +5,10 @@ Each question cuts a differing range into 16; short ranges are listed. So d diff
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from functools import reduce
 
 from fieldsync import errors
 from fieldsync.core.commit import state_of
-from fieldsync.core.state import State, canonical, halves, merge, without
+from fieldsync.core.state import State, canonical, halves, merge, merge_all, without
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import SHARED
 from fieldsync.sync import known_contexts, parted
@@ -166,7 +165,7 @@ class Healer:
                 left = (one for one in tx.commits_of(theirs.record) if (one.device, one.seq) not in refused)
                 said = (one.commit() for one in left)
                 states = [self.node.rules.upgraded(state_of(one)) for one in said if one is not None]
-                found[theirs.record] = reduce(lambda a, b: merge(a, b)[0], states) if states else None
+                found[theirs.record] = merge_all(states) if states else None
         return found
 
 
@@ -222,11 +221,11 @@ def _whole(unit: str, states: list[State], codec: Codec, contexts: bool) -> Iter
     """Yield states in frames as large as may be."""
     if not states:
         return
+    parts = states if len(states) > 1 else halves(states[0])
     try:
-        packed = rows.pack_states(states, contexts=contexts)
-        frame = codec.pack(Kind.STATES, messages.encode(messages.States(unit, 0, packed)))
+        message = messages.States(unit, 0, rows.pack_states(states, contexts=contexts))
+        frame = codec.pack(Kind.STATES, messages.encode(message), large=not parts)
     except errors.TooLarge:
-        parts = states if len(states) > 1 else halves(states[0])
         if not parts:
             raise
         middle = len(parts) // 2
@@ -242,7 +241,7 @@ def _whole(unit: str, states: list[State], codec: Codec, contexts: bool) -> Iter
 def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
     """Return what a record's commits say of it where its registers say something else: only the log is signed."""
     refused: dict[bytes, set[int]] = {}
-    folded: State | None = None
+    told: list[State] = []
     for logged in tx.commits_of(record):
         if logged.device not in refused:
             refused[logged.device] = {seq for seq, _, _ in tx.refusals(logged.device)}
@@ -250,8 +249,8 @@ def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
             one = logged.commit()
             if one is None:
                 return None  # erased, and its registers with it; or what it says cannot be read any more
-            said = rules.upgraded(state_of(one))
-            folded = said if folded is None else merge(folded, said)[0]
+            told.append(rules.upgraded(state_of(one)))
+    folded = merge_all(told) if told else None
     row = tx.rows([record]).get(record)
     branch = tx.get(UPSTREAM) is not None
     if folded is None or row is None:

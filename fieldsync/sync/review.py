@@ -23,6 +23,7 @@ from fieldsync.sync.save import Draft, commit_drafts, draft_edit, units_of
 T = TypeVar("T")
 Missing = object()
 _PART = 250  # decisions between two words of how far it has got
+_MOST_KEPT = 200  # heads that a decision keeps, to be taken back to
 
 
 def items(
@@ -154,7 +155,9 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
         chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
     if field == "_deleted" and chosen is not None:
         chosen = deletion(_reason(chosen), row.state, merges.merged_into(tx, row.state.record))
-    over: Value = {"heads": [packed(one) for one in heads], "base": row.conflicts[field], "note": note or None}
+    # of thousands, the newest: a commit has its bounds, and the log has them all
+    kept = heads if len(heads) <= _MOST_KEPT else sorted(heads, key=lambda one: one.stamp)[-_MOST_KEPT:]
+    over: Value = {"heads": [packed(one) for one in kept], "base": row.conflicts[field], "note": note or None}
     fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
     if field == "_same_as" and chosen is not None and present(register_of(row.state, f"_not_same/{chosen}")):
         fields[f"_not_same/{chosen}"] = False

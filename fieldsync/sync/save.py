@@ -21,7 +21,7 @@ from fieldsync.schema.sameness import same
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
-from fieldsync.sync import drafts, merges, several, sharing
+from fieldsync.sync import drafts, merges, several, sharing, versions
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.covering import Contexts, Covering, covering
 from fieldsync.sync.find import find_row
@@ -30,6 +30,7 @@ from fieldsync.sync.references import References
 
 Fields = dict[str, Value]
 _SMALL = 60 * 1024  # bytes that fit a frame however they are packed
+_SEALED = bytes(1_024)  # room for what stands beside a commit in its frame
 
 
 @dataclass
@@ -61,13 +62,14 @@ class Draft(NamedTuple):
     note: str | None = None
 
 
-def _check_size(one: Commit, body: bytes) -> None:
+def _check_size(tx: Tx, one: Commit, body: bytes) -> None:
     """Refuse (TooLarge) a save that no server would take, or no frame hold: it would keep back all that comes after it."""
     from fieldsync.wire import frames, rows
 
-    packed = frames.Codec().pack(frames.Kind.COMMITS, rows.pack_commits([one]))
-    if len(body) > commit.MAX_BODY or len(packed) > frames.MAX_COMPRESSED - 1024:
-        raise errors.TooLarge(what="commit", limit=frames.MAX_COMPRESSED)
+    if len(body) > commit.MAX_BODY:
+        raise errors.TooLarge(what="commit", limit=commit.MAX_BODY)
+    older = any(versions.spoken(tx, server.id) == 1 for server in tx.servers())
+    frames.Codec().pack(frames.Kind.COMMITS, rows.pack_commits([one]) + _SEALED, large=not older)
 
 
 def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None) -> Applied:
@@ -100,7 +102,7 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
     bodies = [commit.encode(c) for c in commits]
     for one, body in zip(commits, bodies, strict=True):
         if len(body) > _SMALL:
-            _check_size(one, body)
+            _check_size(tx, one, body)
     links = chain.extend(device.chain, bodies)
     tx.append(me, Logged.of(commits, bodies, links))
     tx.put("last", at)

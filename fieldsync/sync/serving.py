@@ -407,8 +407,10 @@ class Serving:
                 gone = tuple(entry.row.state.record for entry, _ in found if entry.gone and entry.row is not None)
                 if not states and not gone:
                     break
-                message = messages.States(channel.unit, arrival, rows.pack_states(states, contexts=self.contexts), gone)
                 try:
+                    message = messages.States(
+                        channel.unit, arrival, rows.pack_states(states, contexts=self.contexts), gone
+                    )
                     frame = self.codec.pack(Kind.STATES, messages.encode(message))
                 except errors.TooLarge:
                     if len(found) == 1:
@@ -426,13 +428,14 @@ class Serving:
         """Yield a record that fits no frame in several; only the last of them moves the cursor."""
         while states:
             part, *later = states
-            message = messages.States(
-                unit, before if later else arrival, rows.pack_states([part], contexts=self.contexts)
-            )
+            smaller = halves(part)
+            large = not smaller and self.protocol > 1  # one register
             try:
-                frame = self.codec.pack(Kind.STATES, messages.encode(message))
+                message = messages.States(
+                    unit, before if later else arrival, rows.pack_states([part], contexts=self.contexts)
+                )
+                frame = self.codec.pack(Kind.STATES, messages.encode(message), large=large)
             except errors.TooLarge:
-                smaller = halves(part)
                 if not smaller:
                     raise
                 states = smaller + later

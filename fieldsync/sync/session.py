@@ -142,6 +142,8 @@ class Client:
                 break
             frame = self.frame(logged)
             while len(frame) > min(MAX_COMPRESSED, room):
+                if len(logged) == 1 and len(frame) <= room:
+                    break  # a commit that names thousands of devices: frame() cut it
                 if len(logged) == 1:
                     return
                 logged = logged[: len(logged) // 2]
@@ -168,12 +170,11 @@ class Client:
         last = logged[-1]
         seal = chain.seal(self.node.key, last.seq, last.chain) if last.device == self.node.device else last.seal
         assert seal is not None
-        message = messages.Commits(last.device, seal, rows.pack_commits(batch) if batch else b"")
-        if opaque:
-            message = messages.OpaqueCommits(message.device, seal, message.rows, opaque)
-        payload = messages.encode(message)
         try:
-            return self.codec.pack(Kind.COMMITS, payload)
+            message = messages.Commits(last.device, seal, rows.pack_commits(batch) if batch else b"")
+            if opaque:
+                message = messages.OpaqueCommits(message.device, seal, message.rows, opaque)
+            return self.codec.pack(Kind.COMMITS, messages.encode(message), large=self.protocol > 1)
         except errors.TooLarge:
             if len(logged) == 1:
                 raise

@@ -136,7 +136,7 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
         nonlocal states
         codec = Codec()
         for frame in serving.answer(by_stick=True):
-            kind, payload = codec.unpack(frame[0], frame[5:])
+            kind, payload = codec.open(frame)
             if kind is Kind.STATES:
                 states += rows.count_states(messages.decode(messages.States, payload).rows)
                 progress(states, None, "writing")

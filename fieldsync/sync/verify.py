@@ -5,7 +5,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit, state_of
-from fieldsync.core.state import State, canonical, merge, project, register_of, term
+from fieldsync.core.state import canonical, merge, merge_all, project, register_of, term
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Progress, Row
@@ -148,9 +148,7 @@ def _folded(
                 yield {"what": "missing", "device": letters or commit.device.hex(), "seq": commit.seq, **place}
         return
     if commits:
-        folded: State = state_of(commits[0])
-        for commit in commits[1:]:
-            folded, _ = merge(folded, state_of(commit))
+        folded = merge_all(list(map(state_of, commits)))
         # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
         state = known_contexts.filled(tx, node.rules.of(row.state.type), row.state)
         whole = merge(state, folded)[0] if tx.get(UPSTREAM) is not None else folded

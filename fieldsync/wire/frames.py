@@ -1,5 +1,8 @@
 """Frames: one byte of kind, four of length (big-endian), the payload, compressed or not. Each stands on its own.
 
+From protocol 2 on a payload that is too large for one frame, a register of thousands of devices say, is cut: PART frames hold all of
+it but the end, and the frame behind them, which says what it is, the end. Readers see one frame.
+
 Byte by byte: docs/formats/frames.md.
 """
 
@@ -25,8 +28,12 @@ OLDEST = 1
 
 HEAD = 5
 MAX_COMPRESSED = 64 * 1024
+MAX_LARGE = 1024 * 1024
+"""Bytes of a payload that is cut, as it is sent."""
 MAX_PLAIN = 4 * 1024 * 1024
 COMPRESSED = 0x80
+PART = 10
+"""The tag of a piece of a frame that was cut; no kind of its own."""
 _WORTH = 200  # smaller payloads gain nothing
 _LEVEL = 3
 
@@ -70,8 +77,8 @@ class Codec:
         """Return the id of a dictionary."""
         return hashlib.sha256(dictionary).digest()[:4] if dictionary else b""
 
-    def pack(self, kind: Kind, payload: bytes) -> bytes:
-        """Return the whole frame; TooLarge if it does not fit one."""
+    def pack(self, kind: Kind, payload: bytes, *, large: bool = False) -> bytes:
+        """Return the whole frame, or where it is too large for one and may be, those that it is cut into; else TooLarge."""
         tag = int(kind)
         if len(payload) > MAX_PLAIN:
             raise errors.TooLarge(what="frame", limit=MAX_PLAIN)
@@ -79,9 +86,22 @@ class Codec:
             small = self._contexts.compressor.compress(payload)
             if len(small) < len(payload):
                 tag, payload = tag | COMPRESSED, small
-        if len(payload) > MAX_COMPRESSED:
-            raise errors.TooLarge(what="frame", limit=MAX_COMPRESSED)
-        return bytes((tag,)) + len(payload).to_bytes(4, "big") + payload
+        most = MAX_LARGE if large else MAX_COMPRESSED
+        if len(payload) > most:
+            raise errors.TooLarge(what="frame", limit=most)
+        last = (len(payload) - 1) // MAX_COMPRESSED * MAX_COMPRESSED if len(payload) > MAX_COMPRESSED else 0
+        parts = [_framed(PART, payload[i : i + MAX_COMPRESSED]) for i in range(0, last, MAX_COMPRESSED)]
+        return b"".join(parts) + _framed(tag, payload[last:])
+
+    def open(self, frame: bytes) -> tuple[Kind, bytes]:
+        """Return the kind and plain payload of what `pack` returned, whether it was cut or not."""
+        payload, at = bytearray(), 0
+        while True:
+            tag, end = frame[at], at + HEAD + int.from_bytes(frame[at + 1 : at + HEAD], "big")
+            payload += frame[at + HEAD : end]
+            if tag != PART:
+                return self.unpack(tag, bytes(payload))
+            at = end
 
     def unpack(self, tag: int, payload: bytes) -> tuple[Kind, bytes]:
         """Return a frame's kind and plain payload; bombs stop at MAX_PLAIN (TooLarge)."""
@@ -102,14 +122,24 @@ class Codec:
         return kind, plain
 
 
+def _framed(tag: int, payload: bytes) -> bytes:
+    return bytes((tag,)) + len(payload).to_bytes(4, "big") + payload
+
+
 class Reader:
     """Cuts a byte stream into frames: feed it what arrived, take what is whole."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._parts = bytearray()  # payload of the PART frames that came for the next frame
+        self._raw = bytearray()  # and these themselves
+        self._begun = False
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-        """Yield (tag, payload, whole frame) for each frame that `data` completes."""
+        """Yield (tag, payload, whole frame) for each frame that `data` completes; one that came in parts as one.
+
+        A stream does not begin with parts: nobody who has not yet said who they are has them kept.
+        """
         self._buffer += data
         start = 0
         try:
@@ -121,11 +151,28 @@ class Reader:
                     return
                 whole = bytes(self._buffer[start : start + HEAD + length])
                 start += HEAD + length
-                yield whole[0], whole[HEAD:], whole
+                payload = whole[HEAD:]
+                if whole[0] == PART:
+                    if not self._begun:
+                        raise errors.BadFrame(reason="part")
+                    if len(self._parts) + length > MAX_LARGE:
+                        raise errors.TooLarge(what="frame", limit=MAX_LARGE)
+                    self._parts += payload
+                    self._raw += whole
+                    continue
+                self._begun = True
+                tag = whole[0]
+                if self._raw:
+                    payload, whole = bytes(self._parts + payload), bytes(self._raw + whole)
+                    self._parts.clear()
+                    self._raw.clear()
+                    if len(payload) > MAX_LARGE:
+                        raise errors.TooLarge(what="frame", limit=MAX_LARGE)
+                yield tag, payload, whole
         finally:
             del self._buffer[:start]
 
     @property
     def pending(self) -> int:
         """How many bytes of an unfinished frame are held."""
-        return len(self._buffer)
+        return len(self._buffer) + len(self._raw)

@@ -113,6 +113,7 @@ class _Pairs:
         self._pairs += [(self._devices[device], seq) for device, seq in pairs]
 
     def packed(self) -> tuple[Any, ...]:
+        _bounded(len(self._counts), len(self._pairs))  # else nobody could read it
         parts = [columns.encode(part) for part in zip(*self._pairs, strict=True)]
         return len(self._counts), columns.encode(self._counts) if self._counts else b"", len(self._pairs), parts
 

@@ -77,7 +77,7 @@ def test_what_left_her_unit_is_told(people: Cast, monkeypatch: pytest.MonkeyPatc
     frames, _ = asked(people, monkeypatch, JBL, family)
     assert frames != asked(people, monkeypatch, JBL, NOBODY)[0]
     talk = directly.Direct(people.amal, people.hq)
-    told = b"".join(talk.client.codec.unpack(frame[0], frame[directly.HEAD :])[1] for frame in frames)
+    told = b"".join(talk.client.codec.open(frame)[1] for frame in frames)
     assert family in told
     assert QRD.encode() not in told
 

@@ -266,7 +266,7 @@ def test_asking_for_it_tells_nothing(nodes: dict[str, Node]) -> None:
     talk = directly.Direct(nodes["dalia"], nodes["hq"])
     for unit in (HOME, "LAT/*"):
         frames = heal.answer(nodes["hq"], heal.Ask(unit, (), (told,)), talk.client.codec)
-        answer = b"".join(talk.client.codec.unpack(frame[0], frame[directly.HEAD :])[1] for frame in frames)
+        answer = b"".join(talk.client.codec.open(frame)[1] for frame in frames)
         assert NAME.encode() not in answer
         assert NUMBER.encode() not in answer
     assert not sees(nodes["dalia"].grants, HOME + ABOVE)  # and to ask in its own channel is refused

@@ -374,7 +374,7 @@ def test_asking_by_id_tells_nothing(nodes: dict[str, Node]) -> None:
     nobody = list(heal.answer(nodes["hq"], heal.Ask(ALBIR + SHARED, (), (bytes(16),)), talk.client.codec))
     assert frames == nobody
     told = b"".join(
-        talk.client.codec.unpack(frame[0], frame[directly.HEAD :])[1]
+        talk.client.codec.open(frame)[1]
         for frame in heal.answer(nodes["hq"], heal.Ask(ALBIR + SHARED, (), (who,)), talk.client.codec)
     )
     assert "ليلى".encode() in told

@@ -19,7 +19,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.wire import bundle, columns, messages, rows
 from fieldsync.wire.bundle import Carried, Earlier, Manifest
-from fieldsync.wire.frames import COMPRESSED, MAX_COMPRESSED, Codec, Kind
+from fieldsync.wire.frames import COMPRESSED, MAX_COMPRESSED, PART, Codec, Kind
 
 FOLDER = Path(__file__).with_name("vectors")
 AMAL, BASIM, SAMAR = (bytes([n]) * 16 for n in (0xA1, 0xB2, 0xC3))
@@ -149,6 +149,15 @@ def _bundle(manifest: Manifest, inside: list[bytes], key: DeviceKey = LAPTOP, **
     return bundle.head(msgspec.structs.replace(manifest, **changes), key) + b"".join(inside)
 
 
+def _parts() -> list[bytes]:
+    end = messages.encode(messages.End((messages.Summary("LAT/JBL", 12, 7, 2),)))
+    pieces = [(PART, end[:5]), (PART, end[5:9]), (Kind.END, end[9:])]
+    return [
+        Codec().pack(Kind.ACK, messages.encode(messages.Ack(1_793_607_300_000, 2, bytes(8)))),
+        *(bytes((tag,)) + len(piece).to_bytes(4, "big") + piece for tag, piece in pieces),
+    ]
+
+
 def _column(tag: int, content: object) -> bytes:
     return bytes([tag]) + msgspec.msgpack.encode(content)
 
@@ -164,6 +173,7 @@ def good() -> dict[str, tuple[str, bytes]]:
             rows.pack_states(STATES),
         ),
         "frame-plain": ("an END frame, not compressed", Codec().pack(Kind.END, messages.encode(messages.End()))),
+        "frame-parts": ("an ACK frame, and an END frame in three parts", b"".join(_parts())),
         "frame-zstd": (
             "a STATES frame, compressed without a dictionary",
             Codec().pack(Kind.STATES, b"fieldsync " * 60),

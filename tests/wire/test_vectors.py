@@ -49,6 +49,9 @@ def test_frames_are_read_as_ever() -> None:
     """Plain and compressed."""
     ((tag, payload, _),) = Reader().feed(content("frame-plain"))
     assert Codec().unpack(tag, payload)[0] is Kind.END
+    _, (tag, payload, whole) = Reader().feed(content("frame-parts"))
+    assert messages.decode(messages.End, payload).channels == (messages.Summary("LAT/JBL", 12, 7, 2),)
+    assert (Kind(tag), content("frame-parts").endswith(whole)) == (Kind.END, True)
     ((tag, payload, _),) = Reader().feed(content("frame-zstd"))
     assert Codec().unpack(tag, payload) == (Kind.STATES, b"fieldsync " * 60)
 
