@@ -12,7 +12,7 @@ FieldsyncError                      exit  status
 ├── NoContact                         6     503   Unreachable, CutOff, Busy
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
 │                                                 BadSignature, StoreExists, ConsentNeeded, DevicePending,
-│                                                 WrongWords, Dropped
+│                                                 WrongWords, OutOfHands, Dropped
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked,
 │                                                 OtherDictionary, BadBundle
 ├── MustDecide                        9     409   OpenConflict, Undecided
@@ -313,6 +313,12 @@ class DevicePending(Refused):
     """The device waits for approval: what it pushes is quarantined, and it pulls nothing."""
 
     code = "device_pending"
+
+
+class OutOfHands(Refused):
+    """First taken after the device was out of its person's hands: it waits until somebody releases or drops it."""
+
+    code = "out_of_hands"
 
 
 class WrongWords(Refused):

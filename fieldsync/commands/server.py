@@ -115,8 +115,14 @@ def grant(
     unit: Annotated[
         list[str], Option(metavar="UNIT", help="A unit that it may work in from now on; may be given more than once.")
     ],
+    at_once: Annotated[
+        bool,
+        Option("--at-once", help="Take nothing any more that it signed under its old grants, as if it had been told."),
+    ] = False,
 ) -> None:
     """Set what a device may do, in place of all it was granted before; it takes effect at its next sync.
+
+    What it had signed before it was told counts for 60 days, unless --at-once is given.
 
     Example: fieldsync server grant AK --role caseworker --unit LAT/JBL --unit LAT/QRD
     """
@@ -124,7 +130,7 @@ def grant(
 
     with opened(ctx) as node:
         _check_server(node.is_laptop)
-        found = office.grant(node, device, role, unit)
+        found = office.grant(node, device, role, unit, at_once=at_once)
         tell(ctx, found, lambda out: out.devices([found]))
 
 

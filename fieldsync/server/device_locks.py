@@ -9,8 +9,9 @@ from fieldsync.crypto.key_words import key_words, same_words
 from fieldsync.server.office import find_device, shown
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device
-from fieldsync.sync import device_families, quarantine, relay
+from fieldsync.sync import device_families, heal, quarantine, relay, revocations
 from fieldsync.sync.node import Node
+from fieldsync.sync.read import server_name
 
 Json = dict[str, Any]
 _MOST_DUE = 10_000  # commits that an approval judges at once; the server at rest does the others
@@ -24,8 +25,12 @@ def family(node: Node, name: str) -> list[Json]:
         return [_member(node, tx, one) for one in _family(node, tx, device)]
 
 
-def revoke(node: Node, name: str, *, also: Collection[str] = (), declined: bool = False) -> Json:
+def revoke(
+    node: Node, name: str, *, also: Collection[str] = (), declined: bool = False, since: int | None = None
+) -> Json:
     """Revoke a device, and those of its family whose ids are in `also`; what they had sent stays.
+
+    Unless they were out of their person's hands `since` a moment (milliseconds): what was first taken after it is quarantined.
 
     Others that work today are spared: they go on, and stay in the family. Pending ones are locked with their original, unless
     a person was asked for each and `declined`. NoDevice, Usage.
@@ -35,15 +40,23 @@ def revoke(node: Node, name: str, *, also: Collection[str] = (), declined: bool 
         device = find_device(tx, name)
         if device.id == node.device:
             raise errors.Usage(reason="own_device")
+        if since is not None and tx.get(relay.UPSTREAM) is not None:
+            raise errors.Usage(reason="since_above")
+        node.renew(tx)
         members = _family(node, tx, device)
         chosen = [one for one in members if one.id == device.id or one.id.hex() in also]
         for one in members:
             if one not in chosen and (declined or not one.pending):
                 tx.set_marks(one.id, spared=node.clock())
         for one in chosen:
-            tx.set_device_state(one.id, "revoked")
+            tx.set_device_state(one.id, "revoked", at=node.clock())
+            if since is not None:
+                tx.set_since(one.id, since)
+                heal.make_anew(node, tx, revocations.take_back(tx, one, node.clock()))
         now = [_member(node, tx, again) for one in members if (again := tx.device(one.id)) is not None]
-        return shown(find_device(tx, device.id.hex())) | {"family": now}
+        moment = tx.since(device.id)
+        told = {"since": None if moment is None else stamp.text(moment << stamp.COUNTER_BITS), "family": now}
+        return shown(find_device(tx, device.id.hex())) | told
 
 
 def pending(node: Node) -> list[Json]:
@@ -76,6 +89,12 @@ def approve(node: Node, name: str, words: str | None = None) -> Json:
         return _member(node, tx, find_device(tx, device.id.hex())) | {"words": key_words(device.key or b"")}
 
 
+def is_branch(node: Node) -> bool:
+    """Say whether there is a server above this one."""
+    with node.store.read() as tx:
+        return tx.get(relay.UPSTREAM) is not None
+
+
 def _admin(node: Node) -> None:
     if node.role != "admin":
         raise errors.RoleRefused(role=node.role, needs=["admin"])
@@ -93,17 +112,6 @@ def _member(node: Node, tx: ReadTx, device: Device) -> Json:
     original = tx.device(device.copy_of) if device.copy_of is not None else None
     return shown(device) | {
         "copy_of": original.letters if original is not None else None,
-        "enrolled_by": _server(node, tx, device.enrolled_by),
+        "enrolled_by": server_name(node, tx, device.enrolled_by) if device.enrolled_by is not None else None,
         "approved": stamp.text(device.approved << stamp.COUNTER_BITS) if device.approved else None,
     }
-
-
-def _server(node: Node, tx: ReadTx, server: bytes | None) -> str | None:
-    """Return what people call the server that enrolled a device, where it is known."""
-    if server is None:
-        return None
-    if server == node.device:
-        return relay.own_name(node, tx)
-    above = next((one.name for one in tx.servers() if one.id == server), None)
-    known = tx.device(server)
-    return above or (known.person if known is not None else None)

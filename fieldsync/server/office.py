@@ -107,8 +107,11 @@ def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
             raise errors.RoleRefused(role=mine.role, needs=["admin"])
 
 
-def grant(node: Node, name: str, role: str, units: Sequence[str]) -> dict[str, Any]:
-    """Set what a device may do, in place of all it was granted; NoDevice, IllegalValue, UnitRefused, RoleRefused."""
+def grant(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bool = False) -> dict[str, Any]:
+    """Set what a device may do, in place of all it was granted; NoDevice, IllegalValue, UnitRefused, RoleRefused, Revoked.
+
+    What it signed before it was told counts for 60 days, unless `at_once`.
+    """
     _check_grants(node, role, units)
     with node.store.write() as tx:
         device = find_device(tx, name)
@@ -120,7 +123,9 @@ def grant(node: Node, name: str, role: str, units: Sequence[str]) -> dict[str, A
             _check_grants(node, held.role, [held.unit])
         for unit in units:
             tx.channel_number(unit)
-        tx.set_grants(device.id, [Grant(unit, role) for unit in dict.fromkeys(units)], node.clock())
+        now = node.clock()
+        grants = [Grant(unit, role) for unit in dict.fromkeys(units)]
+        tx.set_grants(device.id, grants, now, until=now - 1 if at_once else None)
         return shown(find_device(tx, device.id.hex()))
 
 

@@ -5,8 +5,8 @@ pending waits with it (`waits_with`), unless it was approved. Both are worked ou
 the order in which enrolments come does not matter. They are never told to other servers: each works them out for itself.
 """
 
+from fieldsync.store.authority import REVOKED, Authority, AuthorityReads
 from fieldsync.store.contract import DEVICE_STATES, device_key
-from fieldsync.store.quarantine import Quarantine, QuarantineReads
 
 NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _RANK = {state: n for n, state in enumerate(DEVICE_STATES)}
@@ -18,7 +18,7 @@ _COPIES = (
 )
 
 
-class DeviceFamilyReads(QuarantineReads):
+class DeviceFamilyReads(AuthorityReads):
     """Who is a copy of whom, to be read."""
 
     def copies_of(self, device: bytes) -> list[bytes]:
@@ -41,14 +41,19 @@ class DeviceFamilyReads(QuarantineReads):
         return {row[0] for row in found}
 
 
-class DeviceFamilies(DeviceFamilyReads, Quarantine):
+class DeviceFamilies(DeviceFamilyReads, Authority):
     """A transaction's part in who is a copy of whom, and what that means."""
 
-    def set_device_state(self, device: bytes, state: str) -> None:
-        """Raise a device's state: enrolled < forked < revoked. A lower one changes nothing, and one that is unknown neither."""
+    def set_device_state(self, device: bytes, state: str, *, at: int = 0) -> None:
+        """Raise a device's state: enrolled < forked < revoked. A lower one changes nothing, and one that is unknown neither.
+
+        `at`: when it is revoked (milliseconds).
+        """
         row = self.sql("SELECT state FROM device WHERE id = ?", (device,)).fetchone()
         if row is None or _RANK.get(state, -1) <= _RANK[row[0]]:
             return
+        if state == REVOKED:
+            self.note_change(device, REVOKED, at)
         self.sql(f"UPDATE device SET state = ?, arrival = {NEXT} WHERE id = ?", (state, device))
         self.wake_commits(device)  # what waits for commits of a forked one can be judged without them
         self.work_out_copies()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from fieldsync.store.authority import GRANTS
 from fieldsync.store.contract import Grant, Logged, Server
 from fieldsync.store.device_families import NEXT, DeviceFamilies
 from fieldsync.store.ledger_reads import SERVER, LedgerReads
@@ -64,8 +65,11 @@ class Ledger(LedgerReads, DeviceFamilies):
         ).decode()  # what it may do is the servers' to know
         self.sql("UPDATE device SET grants = ? WHERE id = ? AND key IS NULL", (grants, device))
 
-    def set_grants(self, device: bytes, grants: Sequence[Grant], at: int) -> None:
-        """Change what a device may do, since a moment (milliseconds); units that it may not see any more are its former ones."""
+    def set_grants(self, device: bytes, grants: Sequence[Grant], at: int, *, until: int | None = None) -> None:
+        """Change what a device may do, since a moment (milliseconds); units that it may not see any more are its former ones.
+
+        What it signed before it was told counts until `until`, by default for 60 days.
+        """
         row = self.sql("SELECT grants, former FROM device WHERE id = ?", (device,)).fetchone()
         now = {grant.unit for grant in grants}
         former = {
@@ -73,6 +77,8 @@ class Ledger(LedgerReads, DeviceFamilies):
             *(grant.unit for grant in _grants(row[0] or "[]") if grant.unit not in now),
         }
         told = msgspec.json.encode(list(grants)).decode(), msgspec.json.encode(sorted(former)).decode()
+        if told[0] != row[0]:
+            self.note_change(device, GRANTS, at, until=until)
         query = f"UPDATE device SET grants = ?, former = ?, changed = ?, arrival = {NEXT} WHERE id = ?"
         self.sql(query, (*told, at, device))
 
@@ -80,7 +86,7 @@ class Ledger(LedgerReads, DeviceFamilies):
         """Take over what another server says of an enrolled device."""
         self.set_grants(device, grants, changed)
         self.sql("UPDATE device SET person = ? WHERE id = ?", (person, device))
-        self.set_device_state(device, state)
+        self.set_device_state(device, state, at=changed)
 
     def use_nonce(self, device: bytes, issued: int, at: int) -> bool:
         """Take a nonce handed out at `issued` (microseconds): true once, false for it and all older ones after."""

@@ -83,6 +83,23 @@ class QuarantineReads(NumberReads):
         query = f"SELECT device, seq, waits FROM ({about}) JOIN refusal USING (device, seq) WHERE reason <> ''"
         return {(self.device_id(n), seq): bool(waits) for n, seq, waits in self.sql(query, (record[10:],))}
 
+    def quarantined_records(self, low: bytes, high: bytes, code: str) -> list[bytes]:
+        """Return the records of these ids, or made with this code, that only quarantined commits are about."""
+        query = (
+            "SELECT DISTINCT c.record FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
+            "WHERE r.reason <> '' AND (c.record BETWEEN ?1 AND ?2 OR (?3 <> x'' AND instr(c.body, ?3))) "
+            "AND c.record NOT IN (SELECT id FROM record)"
+        )
+        return [bytes(row[0]) for row in self.sql(query, (low, high, code.encode()))]
+
+    def unapplied_records(self) -> set[bytes]:
+        """Return the records that quarantined commits are about, but for those whose work is applied under another name."""
+        query = (
+            "SELECT DISTINCT c.record FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
+            "WHERE r.reason NOT IN ('', ?)"
+        )
+        return {bytes(row[0]) for row in self.sql(query, (errors.SaidAgain.code,))}
+
     # --- what is told of them ---
 
     def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:

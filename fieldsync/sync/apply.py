@@ -299,8 +299,11 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
         if elsewhere_now and row.state.type in rules.owners:
             moved.append(row.state.record)
     followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
-    if followers:
-        touched.update({record: (row, set()) for record, row in tx.rows(followers).items()})
+    found = tx.rows(followers)
+    if found and tx.left and tx.get("kind") == "laptop":  # what it keeps as no server has applied it follows nobody
+        found = {record: row for record, row in found.items() if row.channel != tx.left}
+    if found:
+        touched.update({record: (row, set()) for record, row in found.items()})
         _place(tx, rules, touched, unit)
 
 

@@ -14,13 +14,19 @@ from fieldsync.wire.messages import Enrolment
 
 def news(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
     """Return (arrival, enrolment) of the devices that changed here since an arrival."""
+    changed = tx.last_changes()
+
+    def told(device: bytes) -> tuple[int, int, int]:
+        change = changed.get(device)
+        return (change.number, change.until, tx.since(device) or 0) if change is not None else (0, 0, 0)
+
     return [
         (
             d.arrival,
             Enrolment(
                 d.id, d.key, d.letters or "", d.person or "", tuple((g.unit, g.role) for g in d.grants), d.own_state,
                 d.enrolled or 0, d.changed, d.copy_of or b"", d.copied_after, d.own_pending, d.approved, d.spared,
-                d.enrolled_by or b"",
+                d.enrolled_by or b"", *told(d.id),
             ),
         )
         for d in sorted(tx.devices(), key=lambda d: d.arrival)
@@ -65,6 +71,8 @@ def take_from_above(tx: Tx, said: Enrolment) -> None:
     if said.enrolled_by:
         tx.set_enrolled_by(said.device, said.enrolled_by)
     tx.set_marks(said.device, approved=said.approved, spared=said.spared)
+    if said.number:
+        tx.number_changes(said.device, said.number, said.until, said.since or None)
     tx.set_pending(said.device, pending=said.pending)
 
 

@@ -35,6 +35,7 @@ def begin(tx: Tx, now: int) -> bytes:
 def restored(tx: Tx, now: int) -> bytes:
     """Begin a new epoch after a restore: who joined since the backup is not known here, and their letters are not given again."""
     tx.forget_all(MARK)  # each branch tells all of it again
+    tx.skip_numbers()
     skipped = _SKIPPED[tx.get("upstream") is not None]
     tx.put("lettered", int(tx.get("lettered") or 0) + skipped)
     epoch = begin(tx, now)

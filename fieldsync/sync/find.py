@@ -41,6 +41,17 @@ def find_id(tx: ReadTx, ref: str) -> bytes:
     return found[0]
 
 
+def find_quarantined(tx: ReadTx, ref: str) -> bytes | None:
+    """Return the id of a record that only quarantined commits are about, by its id, or a beginning of it, or its whole code."""
+    digits = ref.strip().lower().replace("-", "")
+    low = high = b"\xff"
+    if _HEX.fullmatch(digits) and SHORTEST <= len(digits) <= 32:
+        low, high = bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
+    code = codes.narrow(ref) if codes.parse(ref) is not None else ""
+    found = tx.quarantined_records(low, high, code)
+    return found[0] if len(found) == 1 else None
+
+
 def named(tx: ReadTx, schema: Schema, field: Field, value: object) -> object:
     """Return the id of the record that a reference's words name, what is an id or no words as it is; NoRecord, Ambiguous.
 

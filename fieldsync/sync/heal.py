@@ -4,7 +4,8 @@ Each question cuts a differing range into 16; short ranges are listed. So d diff
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from fieldsync import errors
 from fieldsync.core.commit import state_of
@@ -127,7 +128,10 @@ class Healer:
             healed = set(batch) - unsent
             ours = self._rid_of_copied(tx, fetched) | self._rid_of_refused(tx, fetched) if self._join else {}
             purged = tx.rows(healed & (self._gone | ours.keys()) if self._join else healed)
-            if not self.node.is_laptop:  # its laptops are to hear of it
+            if self.node.is_laptop:  # what nobody has applied stays with whoever wrote it
+                kept = tx.unapplied_records() - {state.record for state in fetched}
+                tx.set_aside(purged.pop(record) for record in kept & purged.keys())
+            else:  # its laptops are to hear of it
                 tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge(purged.values())
             fetched += [state for state in ours.values() if state is not None]
@@ -238,8 +242,12 @@ def _whole(unit: str, states: list[State], codec: Codec, contexts: bool) -> Iter
 # --- a server's own faults --------------------------------------------------------------------------------------------
 
 
-def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
-    """Return what a record's commits say of it where its registers say something else: only the log is signed."""
+class _Unreadable(Exception):
+    """A record was erased, and its registers with it; or what a commit says cannot be read any more."""
+
+
+def _folded(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
+    """Return what a record's commits say of it that are not quarantined, None where there are none. _Unreadable."""
     refused: dict[bytes, set[int]] = {}
     told: list[State] = []
     for logged in tx.commits_of(record):
@@ -248,9 +256,17 @@ def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
         if logged.seq not in refused[logged.device]:
             one = logged.commit()
             if one is None:
-                return None  # erased, and its registers with it; or what it says cannot be read any more
+                raise _Unreadable
             told.append(rules.upgraded(state_of(one)))
-    folded = merge_all(told) if told else None
+    return merge_all(told) if told else None
+
+
+def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
+    """Return what a record's commits say of it where its registers say something else: only the log is signed."""
+    try:
+        folded = _folded(tx, rules, record)
+    except _Unreadable:
+        return None
     row = tx.rows([record]).get(record)
     branch = tx.get(UPSTREAM) is not None
     if folded is None or row is None:
@@ -259,6 +275,16 @@ def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
     # it has other devices' writes as states only: its commits must be in the registers, and need not be all of them
     whole = merge(state, folded)[0] if branch else folded
     return None if canonical(state) == canonical(whole) else whole
+
+
+def make_anew(node: Node, tx: Tx, records: Iterable[bytes]) -> None:
+    """Make records anew from their commits, as some of these were quarantined; one of which nothing is left is gone."""
+    states = {}
+    for record in records:
+        with suppress(_Unreadable):
+            states[record] = _folded(tx, node.rules, record)
+    tx.purge(tx.rows(states).values())
+    apply(tx, node.rules, [state for state in states.values() if state is not None], index=node.is_laptop)
 
 
 def _mend(node: Node, records: list[bytes]) -> None:

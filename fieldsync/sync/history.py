@@ -1,17 +1,20 @@
 """A record's history: who changed what, when, from what to what, and what lost."""
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import NamedTuple, cast
 
+from fieldsync import errors
 from fieldsync.core import names, stamp
-from fieldsync.core.commit import Commit
+from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import Dot, Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
-from fieldsync.core.state import field_of, registers
+from fieldsync.core.state import field_of, merge, registers
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
-from fieldsync.sync.find import find_row
+from fieldsync.sync.find import find_quarantined, find_row
 from fieldsync.sync.node import Node
-from fieldsync.sync.read import Json, device_name
+from fieldsync.sync.read import Json, device_name, server_name
 from fieldsync.sync.receipts import Receipts
 
 
@@ -31,7 +34,7 @@ def history(node: Node, ref: str) -> list[Json]:
     A server has every commit; a laptop its own, and of others' what stands, what stood in a conflict, and decisions.
     """
     with node.store.read() as tx:
-        row = find_row(tx, ref)
+        row = _row(tx, ref)
         entries: dict[Dot, _Entry] = {}
         for logged in tx.commits_of(row.state.record):
             if (commit := logged.commit()) is not None:
@@ -63,7 +66,22 @@ def history(node: Node, ref: str) -> list[Json]:
                 })  # fmt: skip
                 if told[-1]["receipt"]["refused"]:
                     told[-1]["refused"] = True
+                word = tx.on_word(*dot)
+                if word is not None:
+                    told[-1]["on_word"] = server_name(node, tx, word)
         return told
+
+
+def _row(tx: ReadTx, ref: str) -> Row:
+    """Return a record; one that is not here as all that was written to it was refused is made of that. NoRecord, Ambiguous."""
+    try:
+        return find_row(tx, ref)
+    except errors.NoRecord:
+        record = find_quarantined(tx, ref)
+        if record is None:
+            raise
+    states = [state_of(commit) for logged in tx.commits_of(record) if (commit := logged.commit()) is not None]
+    return Row(0, reduce(lambda one, other: merge(one, other)[0], states), {}, {})
 
 
 def _heard(row: Row) -> Iterator[tuple[str, Head, str | None]]:

@@ -3,7 +3,7 @@
 Until then a late edit finds its record, and a laptop that comes is told to drop it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fieldsync.store import Tx
@@ -40,6 +40,15 @@ def let_go(client: "Client", tx: Tx) -> None:
         for seq in seqs:
             if seq <= held:
                 tx.accept(device, seq)
+
+
+def let_go_here(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
+    """Purge what has left a laptop's units. What it wrote and no server has applied stays, out of all channels, until that changes."""
+    kept = tx.unapplied_records() if rows else set()
+    gone = [row for row in rows if row.state.record not in kept]
+    tx.depart(gone, unit)
+    tx.purge(gone)
+    tx.set_aside(row for row in rows if row.state.record in kept and row.channels != [tx.left])
 
 
 def come_back(tx: Tx, rows: Iterable[Row]) -> None:

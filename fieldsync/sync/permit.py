@@ -14,6 +14,7 @@ from fieldsync.store.contract import (
     ABOVE,
     BELOW,
     PARTNER,
+    PERSON,
     Device,
     Row,
     commit_key,
@@ -29,9 +30,12 @@ from fieldsync.sync.node import DECIDERS, WRITERS
 from fieldsync.sync.permit_sharing import JUDGED_WITH
 from fieldsync.sync.permit_values import ValueChecks, is_id, is_unit
 from fieldsync.sync.relay import UPSTREAM
+from fieldsync.sync.revocations import Then
 from fieldsync.sync.rules import Rules
 
 AHEAD = "ahead"  # set when values of newer forms than ours may be here, in states from above, say
+
+_BY_GRANTS = (errors.Revoked, errors.UnitRefused, errors.RoleRefused, errors.NoRecord)
 
 
 class Permit(ValueChecks):
@@ -51,15 +55,41 @@ class Permit(ValueChecks):
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
         self._branch = tx.get(UPSTREAM) is not None
         self._family = parted.may_repeat(tx, device, by_server=self._by_server)
+        self._then = Then(tx, device)
 
     def objection(self, commit: Commit) -> errors.FieldsyncError | None:
-        """Return why a commit may not be applied, or None; `waits_for` is then what may change that."""
-        return self._told(commit, self._objection(commit))
+        """Return why a commit may not be applied, or None; `waits_for` is then what may change that.
+
+        What the device may not do now, it may have been allowed when the first server took the commit; `word`: the branch that says so.
+        """
+        return self._told(commit, self._as_first_taken(commit))
 
     def _told(self, commit: Commit, found: errors.FieldsyncError | None) -> errors.FieldsyncError | None:
         today = self._rules.of(commit.type).today(commit)
         self._conflicts.told(today, accepted=found is None, waits=found is not None and bool(self.waits_for))
         return found
+
+    def _as_first_taken(self, commit: Commit) -> errors.FieldsyncError | None:
+        self.word: bytes | None = None
+        if self._then.out_of_hands(commit.seq):
+            self.waits_for = (PERSON,)
+            return errors.OutOfHands()
+        written = dict(self._written) if self._then.changes else {}
+        objection = self._objection(commit)
+        if not self._then.changes or not isinstance(objection, _BY_GRANTS):
+            return objection
+        now, waits_for = self._device, self.waits_for
+        for then, word in self._then.before(commit.seq):
+            self._device, self._written = then, dict(written)
+            again = self._objection(commit)
+            self._device = now
+            if again is None:
+                self.word = word
+                return None
+            if self.waits_for:
+                return again
+        self.waits_for = (*waits_for, *self._then.waits_for)
+        return objection
 
     def _objection(self, commit: Commit) -> errors.FieldsyncError | None:
         self.waits_for = ()

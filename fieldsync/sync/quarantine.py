@@ -60,6 +60,8 @@ def _judge(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
         if reason is None:
             tx.accept(author, commit.seq, {"released": True} if commit.seq in released else None)
             accepted.append(state_of(commit))
+            if commit.seq not in released and permit.word is not None:
+                tx.take_on_word(author, commit.seq, permit.word)
         else:
             tx.refuse(author, commit.seq, reason, waits_for=permit.waits_for)
     applied = apply(tx, node.rules, accepted, index=node.is_laptop, known=known)

@@ -19,6 +19,7 @@ from fieldsync.schema.model import Type
 from fieldsync.schema.values import received
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
+from fieldsync.sync import relay
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import DEVICE_PENDING, Node
 from fieldsync.sync.related import Finder, standing
@@ -43,6 +44,12 @@ class Shower:
         self._units = {channel.n: named(channel.unit) for channel in tx.channels()}
         self._sent = acknowledged(node, tx) if node.is_laptop else None
 
+    def _unit(self, row: Row) -> str | None:
+        """Return the unit of a record; of one that is in no channel any more, the one that it says."""
+        if row.channel is not None and row.channel == self._tx.left:
+            return str(row.doc["_unit"]) if "_unit" in row.doc else None
+        return self._units.get(row.channel or 0)
+
     def record(self, row: Row) -> Json:
         """Return the contract's `record`."""
         doc, state = row.doc, row.state
@@ -63,7 +70,7 @@ class Shower:
             "id": record,
             "code": row.code,
             "type": state.type,
-            "unit": self._units.get(row.channel or 0),
+            "unit": self._unit(row),
             "fields": fields,
             "conflicts": sorted(row.conflicts),
             "deleted": "_deleted" in doc,
@@ -137,6 +144,15 @@ def device_name(tx: ReadTx, device: bytes) -> str:
     """Return a device's letters where this node knows them, else its id in hex."""
     known = tx.device(device)
     return known.letters if known is not None and known.letters else device.hex()
+
+
+def server_name(node: Node, tx: ReadTx, server: bytes) -> str:
+    """Return what people call a server: this one, one above it, a branch."""
+    if server == node.device:
+        return relay.own_name(node, tx)
+    above = next((one.name for one in tx.servers() if one.id == server), None)
+    known = tx.device(server)
+    return above or (known.person if known is not None and known.person else device_name(tx, server))
 
 
 def list_records(

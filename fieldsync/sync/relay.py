@@ -16,7 +16,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, Server
-from fieldsync.sync import enrolments
+from fieldsync.sync import enrolments, first_receipts
 from fieldsync.sync.epochs import EPOCH, MARK
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
@@ -167,6 +167,7 @@ def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes
     """
     node, server = client.node, client.server.id
     told = Told(server)
+    yield from first_receipts.frames(client, after)
     with node.store.read() as tx:
         enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
         news = enrolments.news(tx, enrolled)

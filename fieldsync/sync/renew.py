@@ -211,7 +211,7 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int) -> tuple[
     new = device_id(asked.key)
     with node.store.write() as tx:
         known, now = tx.device(old.id), tx.device(new)
-        if known is None or known.state not in ("enrolled", "forked") or new == old.id:
+        if known is None or known.state not in ("enrolled", "forked"):
             raise errors.Revoked
         if now is not None and now.key is not None:
             if now.copy_of != old.id or now.letters is None:

@@ -18,12 +18,14 @@ from fieldsync.sync import (
     budgets,
     clocks,
     epochs,
+    first_receipts,
     former,
     hints,
     parted,
     push_only,
     quarantine,
     relay,
+    revocations,
     serials,
     versions,
 )
@@ -74,6 +76,7 @@ class Serving:
         self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch, self._counts = b"", True
+        self._stated: revocations.Stated = {}  # where a branch says that its devices stand
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
         self._off = clocks.ahead(hello.now, node.clock()) if skew is None else skew
@@ -138,6 +141,8 @@ class Serving:
         for batch in batches:
             if batch.peer is not None and self.relays:
                 relay.take_up(tx, self.device, batch.peer, whole=self._counts)
+                first_receipts.take(self.node, tx, self.device, batch.peer)
+                self._stated.update(revocations.stated(batch.peer))
             elif batch.peer is not None:
                 former.take(tx, batch.peer.former, self._given_up, self.node.clock())
                 self._asked.update({one: seq for one, seq, _ in batch.peer.heads if one in self._given_up})
@@ -181,6 +186,8 @@ class Serving:
             reason = permit.objection(one)
             if reason is None:
                 accepted.append(commits.state_of(one))
+                if permit.word is not None:
+                    tx.take_on_word(device.id, one.seq, permit.word)
             else:
                 tx.refuse(device.id, one.seq, reason, waits_for=permit.waits_for, at=self.node.clock())
                 self.refused += 1
@@ -222,6 +229,8 @@ class Serving:
             raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
         logged = Logged.of(fresh, bodies, links)
         tx.append(device.id, logged, batch.seal)
+        if not carried:
+            first_receipts.note(self.node, tx, device, logged)
         self.kept += len(logged)
         self._proved(device.id, batch)
         return fresh
@@ -332,7 +341,12 @@ class Serving:
             pairs, elsewhere = (
                 (0, ()) if self.hello.where or partner else hints.hints(tx, device, channels, self.hello.pairs)
             )
+            untold = revocations.untold(tx, device.id, self.hello.devices) if self.relays else []
         other = grants_hash(device.grants) != self.hello.grants
+        if untold or other:
+            with self.writing() as tx:
+                revocations.tell(tx, device.id, untold, self._stated)
+                first_receipts.tell(tx, device, max(self.hello.head, device.head))
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
         servers = above if relay.servers_hash(messages.encode(above)) != self.hello.servers else None

@@ -294,8 +294,7 @@ class Client:
                 unsent = relay.unsent(self, tx) if left else set()
                 if any(row.state.record in unsent for row in left):
                     self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
-                tx.depart(row for row in left if row.state.record not in unsent)
-                tx.purge(row for row in left if row.state.record not in unsent)
+                letting_go.let_go_here(tx, [row for row in left if row.state.record not in unsent])
             else:
                 tx.set_aside(left)
                 letting_go.come_back(tx, (row for record, row in applied.rows.items() if record not in before))
@@ -341,8 +340,7 @@ class Client:
                 unsent = relay.unsent(self, tx)  # a former identity's, which this server has not taken yet
                 found = tx.select(channel=channel.n)
                 rows_ = [row for row in found if hidden.issuperset(row.channels) and row.state.record not in unsent]
-                tx.depart(rows_, channel.unit)
-                tx.purge(rows_)
+                letting_go.let_go_here(tx, rows_, channel.unit)
 
     def obstacle(self, tx: ReadTx) -> str | None:
         """Return what keeps the digests from being compared after an answer, None where nothing does (checks.py)."""

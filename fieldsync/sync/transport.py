@@ -12,7 +12,7 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.store.contract import Progress, Server
-from fieldsync.sync import budgets, checks, epochs, former, heal, moving, read, relay, renew, versions
+from fieldsync.sync import budgets, checks, epochs, first_receipts, former, heal, moving, read, relay, renew, versions
 from fieldsync.sync.ahead import ahead
 from fieldsync.sync.line import Line
 from fieldsync.sync.node import Node
@@ -141,7 +141,9 @@ class _Talk:
 
     def _ask_where(self) -> None:
         """Ask how far the server holds our commits, and those that we have of others."""
-        asking = list(former.asking(self.client)) if self.client.protocol >= 2 and self.node.is_laptop else []
+        asking: list[bytes] = []
+        if self.client.protocol >= 2:
+            asking = list(former.asking(self.client) if self.node.is_laptop else first_receipts.frames(self.client, {}))
         self._exchange((lambda: asking) if asking else None, where=True)
 
     def _push(self, *, behind: bool) -> None:

@@ -183,6 +183,7 @@ class Cards(Terminal):
         for entry in found:
             lost = "  ⚠ " + self.phrase("lost") if entry["lost"] else ""
             lost += "  ⚠ " + self.phrase("kept_aside") if entry.get("refused") else ""
+            lost += "  " + self.phrase("on_word", server=self.safe(entry["on_word"])) if entry.get("on_word") else ""
             self.line(f"{when(entry['at'])}  {self.safe(entry['by'])}  {entry['device']}:{entry['seq']}{lost}")
             for name, change in entry["changes"].items():
                 old, new = self.change(kind, name, change)

@@ -114,6 +114,25 @@ class Enrolment(msgspec.Struct, array_like=True, frozen=True):
     approved: Count = 0  # since when it is a family of its own (milliseconds), 0 if it is not
     spared: Count = 0  # since when it goes on although its original is revoked, 0 if it does not
     enrolled_by: bytes = b""  # the server that enrolled it, where that is known
+    number: Count = 0  # headquarters' number of its last revocation or other grants, 0 if there was none
+    until: Count = 0  # up to when what was signed before the device was told of that counts (milliseconds)
+    since: Count = 0  # when it was out of its person's hands (milliseconds), 0 if that was not said
+
+
+class Taking(msgspec.Struct, array_like=True, frozen=True):
+    """A receipt: a server says that it took a device's commits from `first` to `last` first, and signs it.
+
+    `chain` is the hash at the last, `at` when (milliseconds), `number` headquarters' number of the device's last change that counted.
+    """
+
+    device: bytes
+    first: Count
+    last: Count
+    chain: bytes
+    at: Count
+    number: Count
+    server: bytes
+    signature: bytes
 
 
 class Former(msgspec.Struct, array_like=True, frozen=True):
@@ -150,6 +169,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     mark: tuple[bytes, Count, Count] | None = None
     parted: tuple[tuple[bytes, Count, Count, bytes], ...] = ()
     former: Annotated[tuple[Former, ...], msgspec.Meta(max_length=MOST_FORMER)] = ()
+    taken: tuple[Taking, ...] = ()  # going up: who took first the commits that the server above lacks
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):

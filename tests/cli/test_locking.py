@@ -58,11 +58,15 @@ def test_a_family_is_shown_and_locked_one_by_one(world: World) -> None:
     live = str(world.json("clone", "status")["device"])
     assert world.json("clone", "sync")["digest"] == "equal"
     others = len(world.json("hq", "server", "revoke", pending)["family"]) - 1
-    said = world.here("hq", "server", "revoke", pending, typed="perhaps\n" + "n\n" * (others - 1) + "نعم\n")
+    said = world.here(
+        "hq", "server", "revoke", pending, typed="perhaps\n" + "n\n" * (others - 1) + "نعم\nyesterday\n2026-01-02\n"
+    )
     assert said.code == 0
     assert family[1]["enrolled"][:10] in said.out
     assert "Office" in said.out
-    after = world.json("hq", "server", "revoke", pending)["family"]
+    told = world.json("hq", "server", "revoke", pending)
+    assert told["since"].startswith("2026-01-0")  # asked for until it was a date
+    after = told["family"]
     assert [one["state"] for one in after].count("revoked") == 2
     everything = world.json("hq", "server", "revoke", pending, "--all")["family"]
     assert {one["state"] for one in everything} == {"revoked"}
@@ -72,3 +76,18 @@ def test_a_family_is_shown_and_locked_one_by_one(world: World) -> None:
         world.json("hq", "server", "grant", live, "--role", "caseworker", "--unit", "LAT/JBL", code=7)["error"]["code"]
         == "revoked"
     )
+
+
+def test_since_when_is_a_date_or_nothing_is_done(world: World) -> None:
+    """A word or an impossible date is refused before anything changes; Arabic digits, and a time with the date, are understood."""
+    for wrong in ("yesterday", "2026-02-30", "٣٠"):
+        refused = world.json("hq", "server", "revoke", "C", "--since", wrong, code=2)
+        assert refused["error"]["facts"]["reason"] == "since"
+    assert {one["state"] for one in world.json("hq", "server", "devices")} == {"enrolled"}
+    assert (
+        world.json("hq", "server", "revoke", "C", "--since", "٢٠٢٦-٠١-٠٢T٠٣:٠٤")["since"] == "2026-01-02T03:04:00.000Z"
+    )
+    assert world.json("hq", "server", "revoke", "C")["since"] is not None
+    assert world.json("hq", "server", "grant", "B", "--role", "caseworker", "--unit", "LAT/QRD", "--at-once")[
+        "units"
+    ] == ["LAT/QRD"]

@@ -7,14 +7,15 @@ import pytest
 
 from fieldsync.sync import save
 from fieldsync.sync.save import Changes
+from tests import directly
 from tests.cast import JBL, QRD, rows
 from tests.lines import Relay
 from tests.offices import Office
 
 
-def grant(office: Office, who: str, *units: str, role: str = "caseworker") -> Any:
+def grant(office: Office, who: str, *units: str, role: str = "caseworker", at_once: bool = False) -> Any:
     """Set somebody's grants with the command, while the server serves."""
-    words = [word for unit in units for word in ("--unit", unit)]
+    words = [word for unit in units for word in ("--unit", unit)] + ["--at-once"] * at_once
     return office.json("hq", "server", "grant", str(office[who].letters), "--role", role, *words)
 
 
@@ -44,8 +45,9 @@ def test_a_new_grant_brings_exactly_what_it_adds(own_office: Office) -> None:
     assert not rows(own_office["amal"]).keys() & elsewhere
 
 
-def test_a_withdrawn_grant_purges_only_what_is_acknowledged(own_office: Office) -> None:
-    """While the line is cut Amal keeps all she has; then her edits go up, are kept aside with the reason, and only then she lets go."""
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_withdrawn_grant_purges_only_what_is_applied(own_office: Office, at_once: bool) -> None:
+    """While the line is cut Amal keeps all she has; then her edits go up, and she lets go of what is applied; `--at-once` quarantines them."""
     kept = families(own_office, "samar", JBL, 3)
     own_office.sync("samar", "amal")
     relay = Relay(own_office.port)
@@ -55,7 +57,7 @@ def test_a_withdrawn_grant_purges_only_what_is_acknowledged(own_office: Office) 
         one = min(kept, key=lambda record: rows(amal)[record].n)
         save.edit(amal, one.hex(), Changes(set={"location": "جبلة"}))
         mine = families(own_office, "amal", JBL, 2)
-        grant(own_office, "amal", QRD)
+        grant(own_office, "amal", QRD, at_once=at_once)
         own_office.shut("amal")
         # the answer is lost: the server has all of it, and the laptop does not know
         for size in range(600, 3_000, 200):  # somewhere behind the handshake's first bytes
@@ -71,19 +73,28 @@ def test_a_withdrawn_grant_purges_only_what_is_acknowledged(own_office: Office) 
         status = own_office.json("amal", "status")
     finally:
         relay.close()
-    assert told["refused"] == len(status["refused"]) == 5
-    assert {(aside["code"], aside["unit"]) for aside in status["refused"]} == {("unit_refused", JBL)}
-    assert {one["record"].replace("-", "") for one in told["left"]} == {record.hex() for record in kept | mine}
-    assert (status["units"], status["unsent"], status["records"]) == ([QRD], 0, {})
-    assert rows(own_office["hq"]).keys() == kept
+    stays = mine | {one} if at_once else set()
+    assert told["refused"] == len(status["refused"]) == (5 if at_once else 0)
+    assert {(aside["code"], aside["unit"]) for aside in status["refused"]} == (
+        {("unit_refused", JBL)} if at_once else set()
+    )
+    assert {one["record"].replace("-", "") for one in told["left"]} == {
+        record.hex() for record in (kept | mine) - stays
+    }
+    assert (status["units"], status["unsent"]) == ([QRD], 0)
+    assert rows(own_office["amal"]).keys() == stays
+    there = kept if at_once else kept | mine
+    assert rows(own_office["hq"]).keys() == there
     with own_office["hq"].store.read() as tx:  # nothing that she wrote is lost
         assert len([one for one in tx.commits(own_office["amal"].device, 0) if one.body]) == 5
     own_office.meets("amal", own_office.port)
     # given back, all of the unit comes again
     grant(own_office, "amal", JBL)
     (synced,) = own_office.sync("amal")
-    assert (synced["down"]["states"], synced["digest"]) == (len(kept), "equal")
-    assert rows(own_office["amal"]).keys() == kept
+    assert synced["down"]["states"] == len(there)
+    assert at_once or synced["digest"] == "equal"
+    assert rows(own_office["amal"]).keys() == there | stays
+    assert directly.differing(own_office["amal"], own_office["hq"]) == []
 
 
 def test_her_own_records_come_back_with_the_grant_though_the_line_is_cut(own_office: Office) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical
-from fieldsync.store.contract import Grant
+from fieldsync.store.contract import LEFT, Grant
 from fieldsync.sync import history, read, review, save, verify
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes, Draft
@@ -55,8 +55,10 @@ def test_another_unit_s_record_is_kept_aside(office: Office, amal: Node) -> None
     assert last in held
     assert smuggled not in held
     assert [(one["code"], one["unit"]) for one in refused(amal)[before:]] == [("unit_refused", QRD)]
-    assert amal.units == [JBL]  # its grants are the server's again, and what it may not see is gone
-    assert smuggled not in rows(amal)
+    assert amal.units == [JBL]  # its grants are the server's again, and what nobody applied is in no channel
+    kept = rows(amal)[smuggled]
+    with amal.store.read() as tx:
+        assert [tx.channel(n).unit for n in kept.channels] == [LEFT]
     office.sync("basim", "amal")
     office.equal("amal", "basim")
     assert office.sync("amal")[0]["refused"] == 0

@@ -382,7 +382,11 @@ def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
             save.commit_drafts(node, tx, [save.Draft(node.new_id(), type_, 1, dict(sorted(whole.items())), {})])
     good = save.add(node, "household", FAMILY)
     assert transport.sync(node)["refused"] == len(odd)
-    assert set(rows(served.hq)) == set(rows(node)) == {good}
+    held = rows(node)
+    with node.store.read() as tx:  # what nobody applied stays with its author, in no channel
+        assert {record for record, row in held.items() if row.channels != [tx.left]} == {good}
+    assert set(rows(served.hq)) == {good}
+    assert len(held) == 1 + len(odd)
 
 
 # --- gaps, forks, restores --------------------------------------------------------------------------------------------

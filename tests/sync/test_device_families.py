@@ -15,7 +15,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import device_locks, office
 from fieldsync.server.app import App
 from fieldsync.store.contract import DEVICE_STATES, Device
-from fieldsync.sync import copies, enrolments, invites, relay, renew, save, sticks
+from fieldsync.sync import copies, enrolments, former, invites, relay, renew, save, sticks
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
@@ -238,6 +238,26 @@ def test_a_branch_marks_no_other_branch_s_device_as_copied(tree: Tree) -> None:
         relay.take_up(tx, branch, messages.Peer((claim,)))
         assert tx.device(key.device) is None
     assert known(hq, samar.device).state == "enrolled"
+
+
+def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people: Cast) -> None:
+    """A thief's second successor says that it went on for one in between, whose commits it brings: that one waits, too."""
+    hq, amal = people.hq, people.amal
+    mint(hq, amal.key)
+    between, thief = DeviceKey.generate(), mint(hq, amal.key)
+    named = (
+        messages.Former(
+            between.public, amal.device, "ZZ", amal.key.sign(chain.heir_message(amal.device, between.public))
+        ),
+        messages.Former(
+            thief.public, between.device, "ZX", between.sign(chain.heir_message(between.device, thief.public))
+        ),
+    )
+    with hq.store.write() as tx:
+        given_up = former.given_up_for(thief.device, (*named, messages.Former(amal.key.public, b"", "B", b"")))
+        assert given_up == {between.device, amal.device}
+        former.take(tx, named, given_up, 1)
+    assert known(hq, between.device).pending
 
 
 def test_devices_are_approved_at_headquarters_only(tree: Tree) -> None:

@@ -302,15 +302,15 @@ def test_a_new_grant_brings_what_it_adds_and_a_withdrawn_one_takes_it_away(peopl
 
 
 def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(people: Cast) -> None:
-    """Pushed first, judged by what she may today; she is told which unit refused it, and the server keeps her words."""
+    """Taken away at once: she is told which unit refused it, and the server and her laptop keep her words."""
     family = save.add(people.basim, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     everybody(people)
     save.edit(people.amal, family.hex(), Changes(set={"location": "جبلة"}))
-    save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    grant(people, people.amal.letters, "caseworker", QRD)
+    made = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
+    office.grant(people.hq, people.amal.letters, "caseworker", [QRD], at_once=True)
     told = directly.sync(people.amal, people.hq)
     assert (told.commits, told.refused, told.differing) == (2, 2, [])
-    assert rows(people.amal) == {}
+    assert rows(people.amal).keys() == {family, made}
     refused = read.status(people.amal)["refused"]
     assert [(one["code"], one["unit"]) for one in refused] == [("unit_refused", JBL)] * 2
     with people.hq.store.read() as tx:

@@ -88,7 +88,12 @@ GROWN: tuple[msgspec.Struct, ...] = (
     msgspec.structs.replace(next(one for one in MESSAGES if isinstance(one, messages.Ack)), pending=True),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Peer)),
-        devices=(msgspec.structs.replace(SAID, pending=True, approved=AT, spared=AT, enrolled_by=SAMAR),),
+        devices=(
+            msgspec.structs.replace(
+                SAID, pending=True, approved=AT, spared=AT, enrolled_by=SAMAR, number=1, until=AT, since=AT
+            ),
+        ),
+        taken=(messages.Taking(AMAL, 1, 7, b"h" * 32, AT, 1, SAMAR, b"s" * 64),),
         former=(messages.Former(b"k" * 32, AMAL, "AK", b"s" * 64),),
     ),
 )

@@ -80,7 +80,7 @@ def test_messages_that_have_grown_are_read_as_ever(message: msgspec.Struct) -> N
 
 def test_every_message_has_a_vector() -> None:
     """But for what stands only within others."""
-    within = {messages.Enrolment, messages.Summary, messages.Range, messages.Former}
+    within = {messages.Enrolment, messages.Summary, messages.Range, messages.Former, messages.Taking}
     kinds = {kind for kind in vars(messages).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)}
     assert kinds - within == {type(one) for one in frozen.MESSAGES}
 

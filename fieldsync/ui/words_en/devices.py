@@ -6,6 +6,7 @@ WORDS = {
     "device_revoked": "locked out",
     "device_forked": "copied",
     "device_waiting": "waits for approval",
+    "on_word": "taken on the word of {server}",
     "column_copy_of": "Copy of",
     "column_enrolled_by": "Enrolled by",
     "column_enrolled": "Enrolled",
@@ -13,6 +14,7 @@ WORDS = {
     "family_left": "Not locked: {devices}. With --all the whole family is locked.",
     "none_pending": "No device waits for approval.",
     "device_approved": "{device} ({person}) is approved: it works from its next sync on.",
+    "ask_since": "Since when was it out of its person's hands (YYYY-MM-DD, with the time if you know it; Enter: it never was)?",
     "ask_key_words": "The six words that {device} shows, as its person reads them out:",
     "waits_for_approval": (
         "This device waits for approval: what you save is kept and sent, and nothing comes down until headquarters approves it. "

@@ -1,0 +1,120 @@
+"""Receipts of first taking: which server took a device's commits first, when, and what it knew of the device's grants then.
+
+A branch signs them, and sends them up before the commits, with where each device stands: what a device might do is judged as of
+then (revocations.py). How far the branch's word goes is bounded by what it had stated when it was told of a change.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fieldsync.crypto.keys import verify
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.authority import GRANTS, Change, Taken, Told
+from fieldsync.store.contract import Device, Logged
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.messages import Peer, Taking
+
+if TYPE_CHECKING:
+    from fieldsync.sync.node import Node
+    from fieldsync.sync.session import Client
+
+_PART = 200  # of each list in one frame
+
+
+def message(one: Taking) -> bytes:
+    """Return what a server signs of a receipt."""
+    return b"fieldsync receipt 1" + messages.encode(msgspec.structs.replace(one, signature=b""))
+
+
+# --- the server that takes commits from their own device --------------------------------------------------------------
+
+
+def note(node: "Node", tx: Tx, device: Device, logged: Sequence[Logged]) -> None:
+    """Remember that this server took a device's commits first, and which of its changes count for them."""
+    now = node.clock()
+    changes = [(one, tx.told_of(one.n, device.id)) for one in tx.changes(device.id)]
+
+    def basis(one: Logged) -> Change | None:
+        return next((change for change, told in changes if not _before_it_was_told(change, told, one.seq, now)), None)
+
+    for change, some in groupby(logged, basis):
+        part = list(some)
+        number = next((c.number for c, _ in changes if c.number and change is not None and c.n <= change.n), 0)
+        tx.take_first([
+            Taken(
+                device.id, part[0].seq, part[-1].seq, part[-1].chain, now, now, 0 if change is None else change.n, number,
+                node.device, b"",
+            )
+        ])  # fmt: skip
+
+
+def _before_it_was_told(change: Change, told: Told | None, seq: int, now: int) -> bool:
+    """Say whether a device signed this commit before it was told of other grants, which count for it only then."""
+    return change.kind == GRANTS and now <= change.until and (told is None or seq <= told.head)
+
+
+def tell(tx: Tx, device: Device, head: int) -> None:
+    """Remember up to where a device had signed when it was first told of its changes."""
+    for change in tx.changes(device.id):
+        tx.tell_of(change.n, device.id, Told(head, b""))
+
+
+# --- the branch -------------------------------------------------------------------------------------------------------
+
+
+def frames(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    """Yield where the devices stand whose commits the server above lacks, and who took these first."""
+    node, server = client.node, client.server.id
+    if client.protocol < 2:
+        return
+    with node.store.read() as tx:
+        lacked = [
+            (one, after.get(one.id, tx.acknowledged(server, one.id)))
+            for one in tx.devices()
+            if one.head and one.id not in (node.device, server)
+        ]
+        lacked = [(one, since) for one, since in lacked if one.head > since]
+        heads = [(one.id, one.head, one.chain or b"") for one, _ in lacked]
+        taken = [_signed(node, taking) for one, since in lacked for taking in tx.takings(one.id, since)]
+    for start in range(0, max(len(heads), len(taken)), _PART):
+        peer = Peer(heads=tuple(heads[start : start + _PART]), taken=tuple(taken[start : start + _PART]))
+        yield client.codec.pack(Kind.PEER, messages.encode(peer))
+
+
+def _signed(node: "Node", taken: Taken) -> Taking:
+    one = Taking(
+        taken.device, taken.first, taken.last, taken.link, taken.at, taken.number, taken.server, taken.signature
+    )
+    if taken.server != node.device:
+        return one
+    return msgspec.structs.replace(one, signature=node.key.sign(message(one)))
+
+
+# --- the side above ---------------------------------------------------------------------------------------------------
+
+
+def take(node: "Node", tx: Tx, branch: Device, peer: Peer) -> None:
+    """Keep a branch's receipts, its own and those of branches below it, of commits that are not here yet."""
+    now = node.clock()
+    for one in peer.taken:
+        if one.last > tx.head(one.device) and one.first <= one.last and _sound(tx, branch, one):
+            tx.take_first([
+                Taken(
+                    one.device, one.first, one.last, one.chain, min(one.at, now), now, 0, one.number, one.server, branch.id,
+                    one.signature,
+                )
+            ])  # fmt: skip
+
+
+def _sound(tx: ReadTx, branch: Device, one: Taking) -> bool:
+    """Say whether a receipt is signed by the branch that it names, which is this one or one that it may have below it."""
+    server, device = tx.device(one.server), tx.device(one.device)
+    if server is None or server.key is None or device is None or server.state != "enrolled":
+        return False
+    if server.id != branch.id and not any(grant.role == "branch" for grant in server.grants):
+        return False
+    return verify(server.key, message(one), one.signature)
