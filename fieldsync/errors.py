@@ -24,6 +24,20 @@ Facts never hold a field's value or a person's name: errors travel into logs.
 """
 
 import errno
+from collections.abc import Mapping
+
+
+def _plain(fact: object) -> object:
+    """Return a fact as JSON can say it: what came from outside may be bytes, no number, or too deep."""
+    if isinstance(fact, float) and fact - fact != 0:
+        return None
+    if fact is None or isinstance(fact, str | bool | int | float):
+        return fact
+    if isinstance(fact, Mapping):
+        return {str(key): _plain(value) for key, value in fact.items()}
+    if isinstance(fact, list | tuple | set | frozenset):
+        return [_plain(one) for one in fact]
+    return fact.hex() if isinstance(fact, bytes) else str(fact)
 
 
 class FieldsyncError(Exception):
@@ -35,7 +49,7 @@ class FieldsyncError(Exception):
 
     def __init__(self, **facts: object) -> None:
         super().__init__(self.code)
-        self.facts = facts
+        self.facts = {name: _plain(fact) for name, fact in facts.items()}
 
     def __str__(self) -> str:
         return f"{self.code} {self.facts}" if self.facts else self.code

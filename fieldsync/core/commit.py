@@ -99,7 +99,7 @@ class Opaque(NamedTuple):
             parts = None
         at, author, record = 0, "", bytes(16)
         if isinstance(parts, list) and len(parts) > _RECORD:
-            if type(parts[_STAMP]) is int and 0 <= parts[_STAMP] <= stamp.LARGEST:
+            if type(parts[_STAMP]) is int and 0 <= parts[_STAMP] <= stamp.LAST_LOGGED:
                 at = parts[_STAMP]
             author = parts[_AUTHOR] if isinstance(parts[_AUTHOR], str) else author
             record = (
@@ -118,7 +118,7 @@ def check(commit: Commit) -> None:
         or len(commit.device) != 16
         or len(commit.record) != 16
         or not 0 < commit.seq < LARGEST
-        or not 0 <= commit.stamp <= stamp.LARGEST
+        or not 0 <= commit.stamp <= stamp.LAST_LOGGED
         or len(names) > MAX_FIELDS
         or names != sorted(names)
         or not isinstance(commit.type, str)

@@ -10,6 +10,8 @@ COUNTER_BITS = 16
 TOLERANCE_MS = 10 * 60 * 1000
 # Year 9999: the last that RFC 3339 can write.
 LARGEST = 253_402_300_799_999 << COUNTER_BITS
+# The last that a log keeps, as one number: in the year 6429. No release ever logged a later one.
+LAST_LOGGED = (1 << 63) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -192,6 +192,11 @@ def form_key(type: str) -> Awaited:
     return Awaited("form", hashlib.blake2b(type.encode(errors="replace"), digest_size=16).digest())
 
 
+def sibling_key(record: bytes) -> Awaited:
+    """Return the key for: a record whose id begins like this one's is applied here, as the event's that made it does."""
+    return Awaited("sibling", record[:6])
+
+
 def device_key(device: bytes) -> Awaited:
     """Return the key for: what this device may do has changed here, it was approved, say (whoever changes it wakes this)."""
     return Awaited("device", device)
@@ -333,6 +338,7 @@ __all__ = [
     "record_key",
     "sees",
     "shared_with",
+    "sibling_key",
     "state_key",
     "top_of",
 ]

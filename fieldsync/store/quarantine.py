@@ -15,6 +15,7 @@ from fieldsync.store.numbers import Numbered, NumberReads
 
 _MOST_FACTS = 4_096  # characters
 _FINAL, _WAITS, _DUE = 0, 1, 2  # refusal.waits
+_NEWEST = 1_000  # commits of a device that are looked through
 _PART = 500  # keys in one statement
 _BY_KEY = "UPDATE refusal SET waits = 2 WHERE waits = 1 AND (device, seq) IN (SELECT device, seq FROM awaited WHERE"
 
@@ -63,6 +64,15 @@ class QuarantineReads(NumberReads):
         """Return what people did about a commit, in order."""
         query = "SELECT act, by, at, note FROM quarantine_act WHERE device = ? AND seq = ? ORDER BY n"
         return [Act(device, seq, *row) for row in self.sql(query, (self.known_device(device), seq))]
+
+    def waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
+        """Return the last of a device's commits before one, about the same record, that waits: among its newest, which is enough."""
+        found = self.sql(
+            "SELECT r.seq FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
+            "WHERE r.device = ? AND r.seq BETWEEN ? AND ? AND r.waits AND c.record = ? ORDER BY r.seq DESC LIMIT 1",
+            (self.known_device(device), seq - _NEWEST, seq - 1, record),
+        ).fetchone()
+        return None if found is None else int(found[0])
 
     def released(self, device: bytes, seqs: Sequence[int]) -> set[int]:
         """Return those of a device's commits that a person released, and nobody dropped since."""

@@ -129,6 +129,11 @@ class Reading(SeveralReads):
         )
         return [row[0] for row in found]
 
+    def siblings(self, record: bytes, type: str) -> list[bytes]:
+        """Return the ids of a type that begin as a record's does: made in the same millisecond, or one from the other."""
+        query = "SELECT id FROM record WHERE id BETWEEN ? AND ? AND type = ?"
+        return [row[0] for row in self.sql(query, (record[:6] + bytes(10), record[:6] + b"\xff" * 10, type))]
+
     def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
         """Return the channel of each of these records that is stored."""
         found = (

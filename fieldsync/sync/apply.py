@@ -32,6 +32,7 @@ from fieldsync.store.contract import (
     Row,
     home_unit,
     record_key,
+    sibling_key,
     state_key,
     top_of,
 )
@@ -119,6 +120,7 @@ def apply(
     if not index:
         sharing.update(tx, rules, rows)
         tx.wake(map(record_key, rows))
+        tx.wake(map(sibling_key, rows))
         if unit is not None:  # they come from the server above
             tx.wake(map(state_key, known))
     if index:

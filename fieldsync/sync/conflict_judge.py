@@ -21,6 +21,7 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Awaited, Device, Row, commit_key, record_key
 from fieldsync.sync.field_log import FieldLog, Write
 from fieldsync.sync.persons import person_of
+from fieldsync.sync.relay import UPSTREAM
 from fieldsync.sync.rules import Rules
 
 
@@ -101,9 +102,12 @@ class ConflictJudge:
         if row is not None and self._is_lone(commit, name, this.context):
             old = State.of(register_of(row.state, name).heads[0])
             return None if lifecycle.allows(old.value, new) else old
-        log = self._log(commit, name)
-        over = log.over_by_named(this)
-        view = [one for one in log.last_named(this) if one.head.seq > over.get(one.head.device, 0)]
+        if row is None and not this.context and not self._in_batch(commit, name):
+            return None if lifecycle.allows(None, new) else State(None)
+        view, log = self._view(commit, name, this), self._log(commit, name)
+        if not view:  # it begins the record's life; but a branch has not all that others wrote
+            known = not this.context or self._tx.get(UPSTREAM) is None
+            return State(None) if known and not lifecycle.allows(None, new) else None
         tops = [one for one in view if all(_leads(policy, one, other) for other in view)]
         if not tops:
             tops = [one for one in view if not any(_leads(policy, other, one) for other in view if other is not one)]
@@ -112,6 +116,26 @@ class ConflictJudge:
                     return State.of(one.head)
         allowed = any(lifecycle.allows(State.of(one.head).value, new) for one in tops)
         return None if allowed or not tops else State.of(tops[0].head)
+
+    def followed(self, commit: Commit, name: str) -> list[State]:
+        """Return the states that a commit's step may follow."""
+        row, this = self._known.get(commit.record), _write(commit, name)
+        if row is not None and self._is_lone(commit, name, this.context):
+            return [State.of(register_of(row.state, name).heads[0])]
+        if row is None and not this.context and not self._in_batch(commit, name):
+            return []
+        return [State.of(one.head) for one in self._view(commit, name, this)]
+
+    def _view(self, commit: Commit, name: str, this: Write) -> list[Write]:
+        """Return what a commit had seen of a field: the last of each device that no other of these has written over."""
+        log = self._log(commit, name)
+        over = log.over_by_named(this)
+        return [one for one in log.last_named(this) if one.head.seq > over.get(one.head.device, 0)]
+
+    def forget(self) -> None:
+        """Forget what the log told of records: others are looked at."""
+        self._commits.clear()
+        self._logs.clear()
 
     # --- what a register tells at once ---
 

@@ -21,6 +21,7 @@ from fieldsync.sync.read import uuid_text
 
 EVENT = "household_event"
 # codes kept for what the verification makes
+KEPT = 42  # the most codes that an event keeps
 _KEPT = {"birth": 2, "marriage": 1, "divorce": 1, "join": 1, "leave": 1, "split": 42, "merge": 41}
 _SAME_BIRTH = 40  # days: two births that near in one family are one, or twins
 Changed = dict[bytes, dict[str, Value]]

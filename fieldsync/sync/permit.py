@@ -27,8 +27,9 @@ from fieldsync.store.contract import (
 from fieldsync.sync import parted, sharing
 from fieldsync.sync.conflict_judge import ConflictJudge
 from fieldsync.sync.node import DECIDERS, WRITERS
-from fieldsync.sync.permit_sharing import JUDGED_WITH
-from fieldsync.sync.permit_values import ValueChecks, is_id, is_unit
+from fieldsync.sync.permit_bounds import check_bounds
+from fieldsync.sync.permit_codes import CodeChecks
+from fieldsync.sync.permit_values import is_id, is_unit
 from fieldsync.sync.relay import UPSTREAM
 from fieldsync.sync.revocations import Then
 from fieldsync.sync.rules import Rules
@@ -38,7 +39,7 @@ AHEAD = "ahead"  # set when values of newer forms than ours may be here, in stat
 _BY_GRANTS = (errors.Revoked, errors.UnitRefused, errors.RoleRefused, errors.NoRecord)
 
 
-class Permit(ValueChecks):
+class Permit(CodeChecks):
     """Judges one device's commits against what it was granted and what the records are."""
 
     def __init__(
@@ -122,6 +123,7 @@ class Permit(ValueChecks):
             self._check_type(commit)
             self._check_seen(commit)
             said = self._check_fields(commit, grant.role)
+            self._check_codes(commit)
             if not branch:
                 self._check_steps(commit, grant.role)
             commit = self._rules.of(commit.type).today(commit)
@@ -132,8 +134,7 @@ class Permit(ValueChecks):
                 self._check_decided(commit)
             self._check_share(commit)
             self._made.setdefault(commit.record, (unit, commit.type))
-            if commit.type in JUDGED_WITH:
-                self._said.setdefault(commit.record, []).append(commit)
+            self._said.setdefault(commit.record, []).append(commit)
         except errors.FieldsyncError as objection:
             if isinstance(objection, errors.UnknownType | errors.UnknownField):
                 self.waits_for = (form_key(commit.type),)
@@ -170,11 +171,14 @@ class Permit(ValueChecks):
         Where the device's role has changed since, nothing is said of steps.
         """
         self.waits_for = ()
+        self._written.clear()
+        self._conflicts.forget()
         grants, device = self._device.grants, self._device
         same = not self._by_server and device.changed == device.enrolled
         row = self._known.get(commit.record)
         grant = covers(grants, self._here(row) or "") if row is not None and same else None
         try:
+            check_bounds(commit)
             self._check_fields(commit, DECIDERS[0])
             if grant is not None:
                 self._check_steps(commit, grant.role)
@@ -209,6 +213,7 @@ class Permit(ValueChecks):
 
     def _check_seen(self, commit: Commit) -> None:
         """What is said to have been seen must be there: a claim on commits to come would swallow them unread."""
+        check_bounds(commit)
         row = self._known.get(commit.record)
         for names, pairs in commit.context:
             for device, seq in pairs:
@@ -276,6 +281,7 @@ class Permit(ValueChecks):
         self._check_seen(commit)
         if self._check_fields(commit, PARTNER):
             raise errors.RoleRefused(role=PARTNER, needs=list(DECIDERS))
+        self._check_codes(commit)
         self._check_steps(commit, PARTNER)
         self._check_decided(commit)
         if row is None:

@@ -11,7 +11,6 @@ from fieldsync.store.contract import (
     SHARED,
     Awaited,
     Device,
-    Document,
     Row,
     covers,
     home_unit,
@@ -23,9 +22,6 @@ from fieldsync.sync import sharing
 from fieldsync.sync.apply import owner_of, settle_row
 from fieldsync.sync.rules import Rules
 
-JUDGED_WITH = (sharing.REFERRAL, sharing.CONSENT, sharing.ORGANISATION, "person")
-"""Types that may have to be looked at as this batch leaves them."""
-
 
 class ShareChecks:
     """One device's commits, as far as sharing goes."""
@@ -36,7 +32,9 @@ class ShareChecks:
         self._device = device
         self._known = known
         self._units = cache(lambda n: home_unit(tx.channel(n).unit))
-        self._said: dict[bytes, list[Commit]] = {}  # of the records that sharing depends on, in this batch
+        self._said: dict[
+            bytes, list[Commit]
+        ] = {}  # by record, what this batch says of it and the store does not have yet
         self.waits_for: tuple[Awaited, ...] = ()  # what may change the last objection: see Awaited
         self._missing: list[bytes] = []  # records that were looked for and are not here
 
@@ -48,7 +46,7 @@ class ShareChecks:
             return
         if not sharing.asks_consent(commit.type, commit.fields):
             return
-        doc = self._as_it_will_be(commit.record, commit)
+        doc = self._as_it_will_be(commit.record, commit).doc
         if doc.get(sharing.WITH):
             self._missing.clear()
             reason = sharing.why_not(self._document, doc, sharing.day_of(stamp.milliseconds(commit.stamp)))
@@ -84,8 +82,8 @@ class ShareChecks:
         settled.owner = owner_of(settled, self._rules)
         return settled
 
-    def _as_it_will_be(self, record: bytes, commit: Commit) -> Document:
-        return self._settled(self._known.get(record), [*self._said.get(record, ()), commit]).doc
+    def _as_it_will_be(self, record: bytes, commit: Commit) -> Row:
+        return self._settled(self._known.get(record), [*self._said.get(record, ()), commit])
 
     def _check_delivery(self, commit: Commit) -> None:
         """What a partner delivers is for somebody whom a referral to its own unit is about."""

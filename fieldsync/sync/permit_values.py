@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 
 from fieldsync import errors
-from fieldsync.core import codes
+from fieldsync.core import codes, stamp
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import is_deletion
 from fieldsync.core.lifecycle import Lifecycle
@@ -14,18 +14,16 @@ from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked
 from fieldsync.core.state import field_of, register_of
 from fieldsync.schema import steps, validate
-from fieldsync.schema.model import Field
+from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Device, Row, form_key
-from fieldsync.sync import past
+from fieldsync.store.contract import PARTNER, Device, Row, commit_key, form_key, record_key
+from fieldsync.sync import past, sharing
 from fieldsync.sync.conflict_judge import ConflictJudge
 from fieldsync.sync.node import DECIDERS
 from fieldsync.sync.permit_sharing import ShareChecks
 from fieldsync.sync.rules import Rules, TypeRules
 
-MAX_FORM = 1_000_000
-"""No form is published so often; a commit that names a higher number waits for nothing."""
 UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
 
 
@@ -49,8 +47,6 @@ class ValueChecks(ShareChecks):
         does not take may still be legal under it, and waits.
         """
         kind = self._rules.schema.type(commit.type)
-        if not 0 < commit.form <= MAX_FORM:
-            raise errors.IllegalValue(type=commit.type, field="_form", reason="system")
         if commit.form > kind.version:
             if role not in DECIDERS and not self._by_server and _says_decision(commit):  # whatever the form may say
                 raise errors.RoleRefused(role=role, needs=list(DECIDERS))
@@ -106,6 +102,8 @@ class ValueChecks(ShareChecks):
                 before = [h.value for h in heads]  # it says nothing of what it followed
             if field.type == "state" and kind.lifecycle is not None and role not in DECIDERS:
                 self._check_step(commit, name, kind.lifecycle)
+            if field.type == "state" and name == validate.STATE and role != PARTNER:
+                self._check_complete(commit, kind, new)
             steps.allow(field, new, before, role)
             self._written[place] = new
 
@@ -113,7 +111,35 @@ class ValueChecks(ShareChecks):
         old = self._conflicts.stays_at(self._rules.of(commit.type).today(commit), name, lifecycle)
         if old is not None:
             new = str(commit.fields[name])
+            # what its device wrote before it of this record may still wait: then this does, too
+            waiting = self._tx.waiting_before(commit.device, commit.seq, commit.record)
+            self.waits_for = () if waiting is None else (commit_key(commit.device, waiting),)
             raise errors.IllegalStep(type=commit.type, old=old.value, new=new, allowed=list(lifecycle.after(old.value)))
+
+    def _check_complete(self, commit: Commit, kind: Type, new: Value) -> None:
+        """A record leaves its first state when its form's required fields are filled in; what lacks one waits for it.
+
+        One that was ever filled in may have been there when its author looked. A decision takes any state.
+        """
+        if kind.lifecycle is None or new in (None, kind.lifecycle.initial):
+            return
+        rules = self._rules.of(commit.type)
+        before = [one.value for one in self._conflicts.followed(rules.today(commit), validate.STATE)]
+        if kind.lifecycle.initial not in before or any(field_of(name) == DECIDED for name in commit.fields):
+            return
+        later = self._as_it_will_be(commit.record, rules.today(commit))
+        written = {field_of(name) for name in (*later.state.fields, *later.state.values)}
+        older = self._rules.older(commit.type, commit.form, partial(past.forms, self._tx)).type or kind
+        asked = set(map(rules.present, older.fields))
+        day = sharing.day_of(stamp.milliseconds(commit.stamp))
+        lacking = [
+            name
+            for name in validate.missing(kind, {**later.doc, validate.STATE: new}, day)
+            if name in asked and name not in written
+        ]
+        if lacking:
+            self.waits_for = (record_key(commit.record),)
+            raise errors.Incomplete(type=commit.type, fields=lacking)
 
     def _check_plain(self, commit: Commit, check: Normaliser, name: str, value: object) -> None:
         try:

@@ -149,7 +149,7 @@ def facts_of(text: str) -> Json:
     """Return a reason's facts as another node told them; none where they are not what they should be."""
     try:
         return msgspec.json.decode(text, type=Json)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return {}
 
 

@@ -1,0 +1,37 @@
+"""What no commit of any device may be, whatever it says: checked by servers, whatever program wrote it."""
+
+from fieldsync import errors
+from fieldsync.core.commit import Commit
+
+MAX_FORM = 1_000_000
+"""No form is published so often; a commit that names a higher number waits for nothing."""
+
+
+def check_bounds(commit: Commit) -> None:
+    """Refuse (IllegalValue) an absurd form, and a context that is not written as contexts are."""
+    if not 0 < commit.form <= MAX_FORM:
+        raise _illegal(commit, "_form")
+    if commit.context:
+        _check_context(commit)
+    deletion = commit.fields.get("_deleted")
+    saw = deletion.get("saw") if isinstance(deletion, dict) else None
+    seen = saw.get(commit.device.hex(), 0) if isinstance(saw, dict) else 0
+    if type(seen) is int and seen >= commit.seq:
+        raise _illegal(commit, "_deleted")
+
+
+def _check_context(commit: Commit) -> None:
+    """Each field stands in one group at most, fields and devices in order; nobody has seen their own commits to come."""
+    told: set[str] = set()
+    for names, pairs in commit.context:
+        devices = [device for device, _ in pairs]
+        once = told.isdisjoint(names) and len(set(names)) == len(names) and len(set(devices)) == len(devices)
+        ordered = list(names) == sorted(names) and devices == sorted(devices)
+        past = all(seq < commit.seq for device, seq in pairs if device == commit.device)
+        if not (names and pairs and once and ordered and past):
+            raise _illegal(commit, "_context")
+        told.update(names)
+
+
+def _illegal(commit: Commit, field: str) -> errors.IllegalValue:
+    return errors.IllegalValue(type=commit.type, field=field, reason="system")
