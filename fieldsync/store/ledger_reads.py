@@ -78,13 +78,13 @@ class LedgerReads(DeviceFamilyReads):
         row = self.sql(query, (self.known_device(device), seq)).fetchone()
         return bool(row and row[0])
 
-    def commits_of(self, record: bytes, *, most: int = -1) -> list[Logged]:
-        """Return the commits about a record that this node holds (`most` of them, whichever), by stamp."""
+    def commits_of(self, record: bytes) -> list[Logged]:
+        """Return all commits about a record that this node holds, by stamp."""
         about = " UNION ALL ".join(
             f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
-        query = f"SELECT {_LOGGED} FROM ({about}) JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2 LIMIT ?3"
-        found = map(self._logged, self.sql(query, (record[10:], record, most)))
+        query = f"SELECT {_LOGGED} FROM ({about}) JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
+        found = map(self._logged, self.sql(query, (record[10:], record)))
         return sorted(found, key=lambda c: (c.stamp, c.device, c.seq))
 
     def unsent_records(self, device: bytes, after: int) -> set[bytes]:

@@ -38,12 +38,17 @@ class QuarantineReads(NumberReads):
             by_device.setdefault(self.device_id(device), []).append(seq)
         return by_device
 
-    def quarantined(self, device: bytes | None = None, record: bytes | None = None) -> list[Quarantined]:
+    def quarantined(
+        self, device: bytes | None = None, record: bytes | None = None, seq: int | None = None
+    ) -> list[Quarantined]:
         """Return all commits that were ever quarantined here (of a device, about a record), those taken after all among them."""
         where, values = ["c.device = r.device AND c.seq = r.seq"], list[Any]()
         if device is not None:
             where.append("r.device = ?")
             values.append(self.known_device(device))
+        if seq is not None:
+            where.append("r.seq = ?")
+            values.append(seq)
         if record is not None:
             where.append("c.record = ?")
             values.append(record)
@@ -60,10 +65,13 @@ class QuarantineReads(NumberReads):
             for n, seq, reason, facts, waits, at, about, author, stamp, kinds in self.sql(query, values)
         ]  # fmt: skip
 
-    def acts(self, device: bytes, seq: int) -> list[Act]:
-        """Return what people did about a commit, in order."""
-        query = "SELECT act, by, at, note FROM quarantine_act WHERE device = ? AND seq = ? ORDER BY n"
-        return [Act(device, seq, *row) for row in self.sql(query, (self.known_device(device), seq))]
+    def acts(self) -> dict[tuple[bytes, int], list[Act]]:
+        """Return what people did about quarantined commits, in order."""
+        found: dict[tuple[bytes, int], list[Act]] = {}
+        for n, seq, *row in self.sql("SELECT device, seq, act, by, at, note FROM quarantine_act ORDER BY n"):
+            device = self.device_id(n)
+            found.setdefault((device, seq), []).append(Act(device, seq, *row))
+        return found
 
     def waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
         """Return the last of a device's commits before one, about the same record, that waits: among its newest, which is enough."""
@@ -154,7 +162,7 @@ class Quarantine(QuarantineReads, Numbered):
             self.sql("UPDATE refusal SET waits = ? WHERE device = ? AND seq = ?", (waits, n, seq))
             return
         self.sql(
-            "INSERT INTO refusal SELECT ?1, ?2, ?3, ?4, coalesce(max(arrival), 0) + 1, ?5, ?6 FROM refusal WHERE true "
+            "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(arrival), 0) + 1 FROM refusal), ?5, ?6) "
             "ON CONFLICT DO UPDATE SET reason = ?3, facts = ?4, arrival = excluded.arrival, waits = ?5",
             (n, seq, reason, facts, waits, at or None),
         )

@@ -1,6 +1,6 @@
 """A record's history: who changed what, when, from what to what, and what lost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import NamedTuple, cast
 
@@ -48,7 +48,7 @@ def history(node: Node, ref: str) -> list[Json]:
         lost, origins = set(_lost(row)), dict(_origins(row))
         receipts = Receipts(node, tx, row)
         told: list[Json] = []
-        known: list[tuple[Dot, str, Value]] = []
+        known: dict[str, list[tuple[Dot, Value]]] = {}
         for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
             changes = {}
             for name, value in entry.fields.items():
@@ -56,8 +56,11 @@ def history(node: Node, ref: str) -> list[Json]:
                     continue
                 new = _plain(name, value)
                 old = origins.get((dot, name)) if entry.commit is None else None
-                changes[name] = {"old": old if old is not None else _before(entry.commit, name, known), "new": new}
-                known.append((dot, name, new))
+                changes[name] = {
+                    "old": old if old is not None else _before(entry.commit, name, known.get(name, ())),
+                    "new": new,
+                }
+                known.setdefault(name, []).append((dot, new))
             if changes:
                 told.append({
                     "at": stamp.text(entry.stamp), "by": entry.author, "device": device_name(tx, dot[0]), "seq": dot[1],
@@ -146,11 +149,11 @@ def _plain(name: str, value: Value) -> Value:
     return value
 
 
-def _before(commit: Commit | None, name: str, known: list[tuple[Dot, str, Value]]) -> Value:
+def _before(commit: Commit | None, name: str, known: Sequence[tuple[Dot, Value]]) -> Value:
     """Return what a write replaced: the newest value that it had seen, or (of others' saves) that is known."""
     if commit is None:
-        return next((value for _, other, value in reversed(known) if other == name), None)
+        return known[-1][1] if known else None
     seen: dict[bytes, int] = next((dict(pairs) for names_, pairs in commit.context if name in names_), {})
-    return next(
-        (v for (device, seq), other, v in reversed(known) if other == name and seq <= seen.get(device, 0)), None
-    )
+    if not seen:
+        return None
+    return next((value for (device, seq), value in reversed(known) if seq <= seen.get(device, 0)), None)

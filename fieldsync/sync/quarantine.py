@@ -15,7 +15,7 @@ from fieldsync.core import stamp
 from fieldsync.core.commit import state_of
 from fieldsync.schema.cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Act, Quarantined
+from fieldsync.store.contract import Act, Quarantined, Row
 from fieldsync.sync import read, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.find import find_id
@@ -25,6 +25,7 @@ from fieldsync.sync.relay import UPSTREAM
 
 Json = dict[str, Any]
 _DAY = 24 * 60 * 60 * 1000
+_DIGITS = 19  # a number of fewer fits 63 bits
 
 MOST_AT_ONCE = 100
 """Commits that somebody's sync judges again on its way; what more is due is for the next syncs, and for the server at rest."""
@@ -86,9 +87,7 @@ def listed(node: Node, chosen: Chosen, *, days: int = 0, everything: bool = Fals
     """
     with node.store.read() as tx:
         found = [one for one in _chosen(node, tx, chosen) if everything or one.reason]
-        now = node.clock()
-        shown = (_shown(tx, one, now) for one in found)
-        return [one for one in shown if one["days"] >= days]
+        return [one for one in _shown(node, tx, found) if one["days"] >= days]
 
 
 def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
@@ -102,7 +101,7 @@ def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
     for save in chosen.saves:
         name, _, seq = plain_digits(save).rpartition(":")
         whose = _device(tx, name)
-        named = [one for one in tx.quarantined(whose) if str(one.seq) == seq and one.reason]
+        named = [one for one in tx.quarantined(whose, seq=_number(seq)) if one.reason]
         if not named:
             raise errors.NotFound(what="quarantined", name=save)
         found += named
@@ -125,23 +124,31 @@ def _record(tx: ReadTx, name: str) -> bytes:
         return find_id(tx, name)
 
 
-def _shown(tx: ReadTx, one: Quarantined, now: int) -> Json:
-    row = tx.rows([one.record]).get(one.record)
-    since = one.since or stamp.milliseconds(one.stamp)
-    acts = tx.acts(one.device, one.seq)
-    facts = facts_of(one.facts)
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
+
+
+def _shown(node: Node, tx: ReadTx, found: Sequence[Quarantined]) -> list[Json]:
+    """Return commits as the commands tell of them."""
+    now, acts = node.clock(), tx.acts()
+    rows = tx.rows(dict.fromkeys(one.record for one in found))
+    names = {device: read.device_name(tx, device) for device in {one.device for one in found}}
+    return [
+        _one(one, names[one.device], rows.get(one.record), acts.get((one.device, one.seq), ()), now) for one in found
+    ]
+
+
+def _one(one: Quarantined, device: str, row: Row | None, acts: Sequence[Act], now: int) -> Json:
+    since, facts = one.since or stamp.milliseconds(one.stamp), facts_of(one.facts)
     state = "waits" if one.waits else "refused"
     if not one.reason:
         state = "released" if "released" in facts else "taken"
     return {
-        "save": f"{read.device_name(tx, one.device)}:{one.seq}", "device": read.device_name(tx, one.device), "seq": one.seq,
-        "by": one.author, "record": read.uuid_text(one.record), "named": row.code if row is not None else None,
-        "type": row.state.type if row is not None else None, "state": state, "code": one.reason or None,
-        "facts": facts, "waits_for": list(one.waits_for), "since": stamp.text(since << stamp.COUNTER_BITS),
+        "save": f"{device}:{one.seq}", "device": device, "seq": one.seq, "by": one.author, "record": read.uuid_text(one.record),
+        "named": row.code if row is not None else None, "type": row.state.type if row is not None else None, "state": state,
+        "code": one.reason or None, "facts": facts, "waits_for": list(one.waits_for), "since": stamp.text(since << stamp.COUNTER_BITS),
         "days": max(0, now - since) // _DAY,
-        "acts": [
-            {"act": act.act, "by": act.by, "at": stamp.text(act.at << stamp.COUNTER_BITS), "note": act.note} for act in acts
-        ],
+        "acts": [{"act": act.act, "by": act.by, "at": stamp.text(act.at << stamp.COUNTER_BITS), "note": act.note} for act in acts],
     }  # fmt: skip
 
 
@@ -166,13 +173,10 @@ def release(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Jso
         for one in [one for one in _chosen(node, tx, chosen) if one.reason]:
             tx.act(Act(one.device, one.seq, "release", by, node.clock(), note))
             _judge(node, tx, one.device, [one.seq])
-            (now,) = [found for found in tx.quarantined(one.device, one.record) if found.seq == one.seq]
+            (now,) = tx.quarantined(one.device, seq=one.seq)
             (left if now.reason else done).append(now)
         judge_due(node, tx, sys.maxsize)
-        return {
-            name: [_shown(tx, one, node.clock()) for one in found]
-            for name, found in (("released", done), ("left", left))
-        }
+        return {"released": _shown(node, tx, done), "left": _shown(node, tx, left)}
 
 
 def drop(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
@@ -187,8 +191,8 @@ def drop(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
             tx.act(Act(one.device, one.seq, "drop", by, node.clock(), note))
             tx.refuse(one.device, one.seq, errors.Dropped(was=one.reason, note=note))
         judge_due(node, tx, sys.maxsize)
-        now = {(one.device, one.seq): one for one in _chosen(node, tx, chosen)}
-        return {"dropped": [_shown(tx, now[one.device, one.seq], node.clock()) for one in found]}
+        now = [one for was in found for one in tx.quarantined(was.device, seq=was.seq)]
+        return {"dropped": _shown(node, tx, now)}
 
 
 def _check_place(node: Node, tx: ReadTx, chosen: Chosen) -> None:

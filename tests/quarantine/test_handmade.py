@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync import errors
@@ -22,6 +22,7 @@ from tests.cast import JBL, QRD, copy_cast, open_node, rows
 from tests.conftest import Cast
 from tests.handmade import HandMade
 from tests.offices import Hand, Office
+from tests.scale import examples
 
 
 @pytest.fixture
@@ -280,8 +281,8 @@ _values = st.recursive(
 )  # fmt: skip
 
 
+@examples(40)
 @given(st.data())
-@settings(max_examples=80)
 def test_whatever_a_device_signs_leaves_a_sound_server(template: Any, data: st.DataObject) -> None:
     """Any commits at all from a case worker's key: applied, quarantined or 4xx; the server stays sound, and serves others."""
     people: Cast = template

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync import errors
@@ -23,6 +23,7 @@ from tests import directly
 from tests.cast import JBL
 from tests.conftest import Cast
 from tests.handmade import HandMade
+from tests.scale import examples
 from tests.tree import Tree
 from tests.wire.frozen import ADD, EDIT
 
@@ -76,8 +77,8 @@ def payloads(draw: st.DrawFn) -> bytes:
     return pack((devices, authors, types, body))
 
 
+@examples(200)
 @given(payloads())
-@settings(max_examples=400)
 def test_what_the_wire_accepts_decode_accepts(payload: bytes) -> None:
     """Anything at all in the columns: refused with an error of ours, or each commit is read back as it is, types and all."""
     try:
