@@ -181,7 +181,7 @@ class Permit(CodeChecks):
             check_bounds(commit)
             self._check_fields(commit, DECIDERS[0])
             if grant is not None:
-                self._check_steps(commit, grant.role)
+                self._check_steps(commit, grant.role, stored=True)
         except errors.FieldsyncError as objection:
             return objection
         return None

@@ -10,7 +10,7 @@ from fieldsync.core import codes, stamp
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import is_deletion
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.core.register import Value
+from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked
 from fieldsync.core.state import field_of, register_of
 from fieldsync.schema import steps, validate
@@ -83,7 +83,7 @@ class ValueChecks(ShareChecks):
                 _check_member(commit, kind.field(field_of(name)), name, value, by_server=self._by_server)
         return decision
 
-    def _check_steps(self, commit: Commit, role: str) -> None:
+    def _check_steps(self, commit: Commit, role: str, *, stored: bool = False) -> None:
         """A step must lead on from a value that it had seen, and some take a role."""
         kind = self._rules.schema.type(commit.type)
         for name in self._rules.of(commit.type).guarded.intersection(commit.fields):
@@ -93,7 +93,10 @@ class ValueChecks(ShareChecks):
             if field.merge == "server":
                 raise errors.RoleRefused(role=role, needs=["branch"])
             row = self._known.get(commit.record)
-            heads = register_of(row.state, name).heads if row is not None else ()
+            register = EMPTY if row is None else register_of(row.state, name)
+            if not stored and register.seen.get(commit.device, 0) >= commit.seq:
+                continue  # the server above has judged it: it came from there in a state
+            heads = register.heads
             seen = dict(next((pairs for names, pairs in commit.context if name in names), ()))
             before = [h.value for h in heads if h.seq <= seen.get(h.device, 0)]
             if place in self._written:
