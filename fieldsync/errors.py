@@ -25,6 +25,7 @@ Facts never hold a field's value or a person's name: errors travel into logs.
 
 import errno
 from collections.abc import Mapping
+from types import MappingProxyType
 
 
 def _plain(fact: object) -> object:
@@ -150,9 +151,13 @@ class Incomplete(BadInput):
 
 
 class BadRows(BadInput):
-    """Rows of a file that are not acceptable; facts: file, count, rows [{row, field, reason}]."""
+    """Rows of a file that are not acceptable; facts: file, count, rows [{row, field, reason}], the first ones in words.
+
+    `unknown` are the words that are none of a field's choices, to ask a person about: what files say is no fact of an error.
+    """
 
     code = "bad_rows"
+    unknown: Mapping[str, Mapping[str, None]] = MappingProxyType({})
 
 
 class SchemaFaults(BadInput):

@@ -39,34 +39,59 @@ def import_file(
     unit: Annotated[str | None, Option(metavar="UNIT", help="The new records' unit (default: yours).")] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what it would do, and change nothing.")] = False,
     yes: Annotated[bool, Option("--yes", help="Do not ask whether the columns are understood rightly.")] = False,
+    map_value: Annotated[
+        list[str] | None,
+        Option(
+            "--map-value", metavar="FIELD:FROM=TO", help="What a word of the file stands for; FIELD:FROM= for nothing."
+        ),
+    ] = None,
+    skip_bad: Annotated[
+        bool, Option("--skip-bad", help="Import the good rows; bad ones are left in the file beside it.")
+    ] = False,
 ) -> None:
     """Import records, all or none; bad rows are written beside the file with the reason.
 
-    Columns go by a field's name or label in either language; what you say of others is remembered for the next such file.
+    Columns go by a field's name or label in either language; what you say of others, and of words, is remembered for the next such file.
 
-    Example: fieldsync import households.xlsx --type household --map "Family=family_name" --dry-run
+    Example: fieldsync import households.xlsx --type household --map "Family=family_name" --map-value housing:rented=rent --dry-run
     """
     from fieldsync.commands import changes
-    from fieldsync.exchange import heads, tabular
+    from fieldsync.exchange import heads, tabular, value_maps
     from fieldsync.ui import columns, words
 
     settings = settings_of(ctx)
     given = changes.columns(map_ or ())
     path = Path(file)
+    reading = columns.Reading(value_maps.key, value_maps.likely, value_maps.meant)
+    asking = at_terminal() and not settings.json and not yes
     with opened(ctx) as node:
-        if at_terminal() and not settings.json and not yes:
+        kind = node.schema.type(type_)
+        said = value_maps.parsed(map_value or (), kind)
+        if asking:
             found, before = heads.propose(node, path, type_, given, sheet=sheet)
-            if not before and not columns.confirmed(tables(ctx), node.schema.type(type_), found):
+            if not before and not columns.confirmed(tables(ctx), kind, found):
                 raise errors.Usage(reason="import_columns")
             given = {one.header: one.name for one in found if one.by not in ("name", "label")}
-        with _left_alone(ctx, "import_left"), bar(ctx) as progress:
-            told = tabular.import_file(
-                node, path, type_, given, key=key, sheet=sheet, unit=unit, dry_run=dry_run, progress=progress,
-                words=lambda facts: words.because(
-                    words.labelled({"type": type_, **facts}, settings.language, node.schema), settings.language
-                ),
-            )  # fmt: skip
-        tell(ctx, told, lambda out: out.imported(told, dry_run=dry_run))
+        while True:
+            try:
+                with _left_alone(ctx, "import_left"), bar(ctx) as progress:
+                    told = tabular.import_file(
+                        node, path, type_, given, key=key, sheet=sheet, unit=unit, dry_run=dry_run, progress=progress,
+                        words=lambda facts: words.because(
+                            words.labelled({"type": type_, **facts}, settings.language, node.schema), settings.language
+                        ),
+                        wish=tabular.Wish(skip_bad=skip_bad, values=said),
+                    )  # fmt: skip
+            except errors.BadRows as refused:
+                more = columns.values_asked(tables(ctx), kind, refused.unknown, reading) if asking else {}
+                if not more:
+                    if not settings.json:
+                        columns.reasons(tables(ctx), refused.facts.get("first"))
+                    raise
+                said = value_maps.joined(said, more)
+            else:
+                break
+        tell(ctx, told, lambda out: columns.imported(out, told, dry_run=dry_run))
 
 
 def export(

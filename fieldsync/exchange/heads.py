@@ -22,7 +22,7 @@ def propose(
             break
         with node.store.read() as tx:
             before, _ = mapping.remembered(tx, kind, table.names)
-        return mapping.proposed(table.names, kind, before | dict(given)), bool(before)
+        return mapping.proposed(table.names, kind, table.tags | before | dict(given)), bool(before)
 
 
 def without_heads(table: Sheet, kind: Type, given: Mapping[str, str]) -> Iterator[tuple[int, list[Row]]]:
@@ -34,8 +34,11 @@ def without_heads(table: Sheet, kind: Type, given: Mapping[str, str]) -> Iterato
             top.append(batch)
             if sum(len(rows) for _, rows in top) >= _TOP:
                 break
-        names, done = mapping.header(table.names, [row for _, rows in top for row in rows][:_TOP], kind, given)
+        first_rows = [row for _, rows in top for row in rows][:_TOP]
+        tops = [table.names, *first_rows]
+        names, done = mapping.header(table.names, first_rows, kind, given)
         table.names = mapping.distinct(names)
+        table.tags = mapping.by_tags(table.names, tops, kind)
         for first, rows in top:
             if rows[done:]:
                 yield first + done, rows[done:]

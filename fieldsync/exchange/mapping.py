@@ -8,12 +8,16 @@ import difflib
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import msgspec
 
 from fieldsync import errors
 from fieldsync.core import names
+from fieldsync.exchange import hxl
+from fieldsync.exchange.survey_columns import is_of_survey
+from fieldsync.exchange.xlsform_names import name_of
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import ReadTx, Tx
 
@@ -83,6 +87,8 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
         name = asked[_key(header)] if _key(header) in asked else _known_as(header, known, kind)
         if name == "" or header == "" or (name is None and header in LEFT_OUT):
             continue
+        if name is None and is_of_survey(header):
+            continue
         if name is None:
             odd.append(header)
             continue
@@ -148,7 +154,7 @@ def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> li
         elif (name := _known_as(header, known, kind)) is not None:
             made.append(Proposal(header, name, "name" if name == header else "label"))
         else:
-            near = _near(header, known)
+            near = "" if is_of_survey(header) else _near(header, known)
             made.append(Proposal(header, "" if near in taken else near, "near" if near not in taken | {""} else ""))
             if near in kind.fields and kind.fields[near].kind != "set":
                 taken.add(near)
@@ -179,7 +185,27 @@ def _known_as(header: str, known: Mapping[str, str], kind: Type) -> str | None:
     if found is None:
         both = {_bare(part, known) for part in _BOTH.split(once) if part.strip()}
         found = both.pop() if len(both) == 1 else None
+    if found is None and ("/" in once or "-" in once):
+        return _in_group(once if "/" in once else once.replace("-", "/"), known, kind)
     return found
+
+
+def _in_group(header: str, known: Mapping[str, str], kind: Type) -> str | None:
+    """What a header is known as behind the groups of a form, as Kobo and ODK write them: `family/place/needs/food`."""
+    parts = header.split("/")
+    for at in range(1, len(parts)):
+        before = kind.fields.get(parts[at - 1])
+        if before is not None and before.kind == "set":
+            return None  # a member of it that nobody knows
+        rest = "/".join(parts[at:])
+        found = (
+            _known_as(rest, known, kind)
+            if at < len(parts) - 1
+            else known.get(_key(rest)) or known.get(name_of(rest, set()))
+        )
+        if found is not None:
+            return found
+    return None
 
 
 def _bare(header: str, known: Mapping[str, str]) -> str | None:
@@ -210,11 +236,15 @@ def header(
 ) -> tuple[Sequence[str], int]:
     """Return the header that counts, and how many of the rows below the first one are not records yet.
 
-    Titles may stand above it: it is the row that has most of the fields' names and labels, else the first that has more than
-    one cell.
+    Titles may stand above it: it is the row above one of HXL hashtags, or that has most of the fields' names and labels, else
+    the first that has more than one cell.
     """
     known = _names(kind) | {_key(one): name for one, name in given.items()}
     tops = [_told(row) for row in (headers, *rows)]
+    tagged = _tagged(tops)
+    if tagged is not None:
+        above = tops[tagged - 1] if tagged else [""] * len(tops[0])
+        return [name or tag for name, tag in zip_longest(above, tops[tagged], fillvalue="")], tagged
     scores = [sum(_known_as(cell, known, kind) is not None for cell in row if cell) for row in tops]
     best = max(range(len(tops)), key=lambda at: scores[at])  # the first of those with as many
     if scores[best] < _SURE and scores[0] == 0:
@@ -224,6 +254,37 @@ def header(
         best = 0
     names, done = below_header(tops[best], rows[best:], kind)
     return names, best + done
+
+
+def _tagged(tops: Sequence[Sequence[str]]) -> int | None:
+    """The row of HXL hashtags among the first ones; records begin below it."""
+    for at, row in enumerate(tops):
+        cells = [cell for cell in row if cell]
+        if len(cells) > 1 and all(map(_TAG.fullmatch, cells)):
+            return at
+    return None
+
+
+def by_tags(headers: Sequence[str], tops: Sequence[Sequence[Any]], kind: Type) -> dict[str, str]:
+    """Return the fields of columns whose HXL hashtag is that of one field only, by their headers."""
+    rows = [_told(row) for row in tops]
+    tagged = _tagged(rows)
+    if tagged is None:
+        return {}
+    known: dict[frozenset[str], str] = {}
+    for name, tag in [*hxl.SYSTEM.items(), *((one.name, hxl.tag(one)) for one in kind.fields.values())]:
+        known[_parts(tag)] = "" if _parts(tag) in known or name == "updated" else name
+    names = _names(kind)
+    return {
+        header: name
+        for header, tag in zip(headers, rows[tagged], strict=False)
+        if tag and _known_as(header, names, kind) is None and (name := known.get(_parts(tag), ""))
+    }
+
+
+def _parts(tag: str) -> frozenset[str]:
+    """A hashtag and its attributes, whose order says nothing."""
+    return frozenset(part.strip().casefold() for part in tag.split("+"))
 
 
 def _told(row: Sequence[Any]) -> list[str]:

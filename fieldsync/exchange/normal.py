@@ -1,15 +1,21 @@
 """What turns a column's cells into stored values: as at the keyboard, and as people write them in tables besides."""
 
+import re
 from typing import Any
 
 from fieldsync.exchange import dates, figures
 from fieldsync.exchange.cells import Normal, members
+from fieldsync.exchange.xlsform_parts import CLOCK
 from fieldsync.schema import ruined, validate
+from fieldsync.schema.cleaning import plain_digits
 from fieldsync.schema.model import Field, Schema
 from fieldsync.store import Tx
 from fieldsync.sync import find
 
 _MET = 10_000
+_TIME = re.compile(
+    r"(?:(\d{4}-\d{2}-\d{2})[T ])?(\d{2}:\d{2})(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII
+)
 
 
 def normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
@@ -35,10 +41,20 @@ def _normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
         return figures.bare(figures.either(normal, whole=spec.type != "number"))
     if spec.type == "phone":
         return lambda value: normal(figures.phone(value))
+    if spec.type == "text" and spec.pattern in (CLOCK["dateTime"], CLOCK["time"]):
+        return lambda value: normal(_clock(value))
     if not spec.to:
         return normal
     reference = _reference(spec, tx, schema)
     return lambda value: normal(reference(value))
+
+
+def _clock(value: object) -> object:
+    """A time as our forms have it, of one as phones and workbooks write it: on the clock of whoever wrote it."""
+    found = _TIME.fullmatch(plain_digits(value).strip()) if isinstance(value, str) else None
+    return (
+        f"{found[1]} {found[2]}".strip() if found is not None and found[1] else found[2] if found is not None else value
+    )
 
 
 def _reference(spec: Field, tx: Tx, schema: Schema) -> Normal:

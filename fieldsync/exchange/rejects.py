@@ -18,6 +18,7 @@ from fieldsync.exchange.sheets import Row
 Facts = dict[str, object]
 Words = Callable[[Mapping[str, object]], str]
 MAX_FAULTS = 10_000
+SHOWN = 10  # reasons that are told on the screen
 HEADERS = ("rejected_row", "rejected_field", "rejected_reason")
 
 
@@ -31,7 +32,14 @@ class Outcome:
     columns: dict[str, str] = field(default_factory=dict)
     key: str | None = None
     faults: list[tuple[int, Row, str, Facts]] = field(default_factory=list)
+    unknown: dict[str, dict[str, None]] = field(default_factory=dict)  # field → words that are none of its choices
+    most: int = MAX_FAULTS
     bad_rows: set[int] = field(default_factory=set)
+
+    @property
+    def good(self) -> int:
+        """How many rows could be taken."""
+        return self.added + self.changed + self.unchanged
 
     def headers(self) -> dict[str, str]:
         """Return the fields' columns: what a person knows them by."""
@@ -40,7 +48,7 @@ class Outcome:
     def fault(self, number: int, row: Row, name: str, facts: Facts) -> None:
         """Note that a row is not acceptable; the first ten thousand are told."""
         self.bad_rows.add(number)
-        if len(self.faults) < MAX_FAULTS:
+        if len(self.faults) < self.most:
             self.faults.append((number, row, name, facts))
 
 
@@ -89,8 +97,17 @@ def rejected(path: Path, headers: Sequence[str], outcome: Outcome, words: Words 
         written: str | None = str(target)
     except errors.FieldsyncError:
         written = None  # the error still lists them
-    rows = [{"row": number, "field": name, "reason": facts.get("reason")} for number, _, name, facts in told]
-    return errors.BadRows(file=path.name, count=len(outcome.bad_rows), rejected=written, rows=rows)
+    rows = [
+        {"row": number, "field": name, "reason": facts.get("reason")} for number, _, name, facts in told[:MAX_FAULTS]
+    ]
+    heads_of = outcome.headers()
+    first = [
+        {"row": number, "column": heads_of.get(name, name), "because": words(facts) if words else facts.get("reason")}
+        for number, _, name, facts in told[:SHOWN]
+    ]
+    refused = errors.BadRows(file=path.name, count=len(outcome.bad_rows), rejected=written, rows=rows, first=first)
+    refused.unknown = outcome.unknown
+    return refused
 
 
 def headers_beside(headers: Sequence[str]) -> list[str]:

@@ -33,6 +33,7 @@ class Sheet(Protocol):
     """Rows in batches; `names` may grow from one batch to the next where a file has no header."""
 
     names: list[str]
+    tags: dict[str, str]  # columns whose HXL hashtags say which fields they are
     quoted: bool  # whether text that looks like a formula stands behind a '
     headed: bool  # whether the first row names the columns
     faulty: frozenset[str] | None  # what stands in a cell for a value that could not be computed
@@ -82,6 +83,7 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self.names: list[str] = []
+        self.tags: dict[str, str] = {}
         self.others: list[str] = []
         self._name = path.name
         self._bytes: BinaryIO = path.open("rb")

@@ -8,22 +8,24 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.core.register import Value
-from fieldsync.exchange import mapping
-from fieldsync.exchange.cells import Memory, even, says, ticked, together, unquoted, without_headers
+from fieldsync.exchange import mapping, value_maps
+from fieldsync.exchange.cells import Memory, Normal, even, says, ticked, together, unquoted, without_headers
 from fieldsync.exchange.finding import Finder, check_stands
 from fieldsync.exchange.heads import without_heads
 from fieldsync.exchange.known import Known
 from fieldsync.exchange.mapping import ID, UNIT, Column
 from fieldsync.exchange.normal import normaliser, with_state
-from fieldsync.exchange.rejects import Batch, Outcome, Words, headers_beside, rejected
+from fieldsync.exchange.parents import Parents
+from fieldsync.exchange.rejects import MAX_FAULTS, Batch, Outcome, Words, headers_beside, rejected
 from fieldsync.exchange.sheets import UNCOMPUTED, Row, open_sheet
 from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.functions import NOW
-from fieldsync.schema.model import Type
+from fieldsync.schema.model import Field, Type
 from fieldsync.schema.sameness import same
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
@@ -33,6 +35,18 @@ from fieldsync.sync import save, stale
 from fieldsync.sync.node import Node
 from fieldsync.sync.references import References
 from fieldsync.sync.save import Draft
+
+MAX_ROWS = 1_048_576
+
+
+class Wish(NamedTuple):
+    """How a file is to be taken: with `skip_bad` its good rows though others are bad; `values` say what words stand for."""
+
+    skip_bad: bool = False
+    values: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+
+
+_ALL_OR_NONE = Wish()
 
 
 class _Undo(Exception):
@@ -51,6 +65,7 @@ def import_file(
     dry_run: bool = False,
     progress: Progress | None = None,
     words: Words | None = None,
+    wish: Wish = _ALL_OR_NONE,
 ) -> dict[str, Any]:
     """Import a file's rows as records of a type and return the contract's `import`. BadFile, BadRows, UnitRefused.
 
@@ -60,7 +75,8 @@ def import_file(
     kind = node.schema.type(type)
     given = given or {}
     with open_sheet(path, sheet) as table:
-        outcome = Outcome()
+        outcome = Outcome(most=MAX_ROWS if wish.skip_bad else MAX_FAULTS)
+        beside: errors.BadRows | None = None
         try:
             with node.store.write() as tx:
                 importer = _Importer(
@@ -75,13 +91,19 @@ def import_file(
                     quoted=table.quoted,
                     faulty=table.faulty,
                     print=_print(path),
+                    wish=wish,
                 )
                 for first, rows in without_heads(table, kind, given):
-                    importer.take(table.names, first, rows, dry=dry_run or bool(outcome.faults))
+                    importer.tags = table.tags
+                    importer.take(table.names, first, rows, dry=dry_run)
                     if progress is not None:
                         progress(*table.place(), "reading")
                 importer.end(table.names)
-                if dry_run or outcome.faults:
+                if outcome.faults:
+                    beside = rejected(path, table.names, outcome, words)
+                    if wish.skip_bad and beside.facts["rejected"] is None:  # nobody would know of the rows left out
+                        raise errors.BadFile(file=path.name, reason="rejects_unwritten")  # noqa: TRY301 - it takes the transaction back
+                if dry_run or (outcome.faults and not (wish.skip_bad and outcome.good)):
                     raise _Undo  # noqa: TRY301 - what the transaction ends by
         except _Undo:
             pass
@@ -89,12 +111,15 @@ def import_file(
             if refused.facts.get("reason") == "header_unlike" and table.others:
                 refused.facts |= {"reason": "header_sheet", "sheet": table.sheet, "sheets": table.others}
             raise
-        if outcome.faults:
+        if outcome.faults or dry_run:
             with node.store.write() as tx:
+                importer.remember(tx, table.names, keyed=False)
                 importer.remember(tx, headers_beside(table.names))
-            raise rejected(path, table.names, outcome, words)
-    return {
-        "added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged, "rejected": 0,
+        if beside is not None and not (wish.skip_bad and outcome.good):
+            raise beside
+    left = {} if beside is None else {"rejected_file": beside.facts["rejected"], "first": beside.facts["first"]}
+    return left | {
+        "added": outcome.added, "changed": outcome.changed, "unchanged": outcome.unchanged, "rejected": len(outcome.bad_rows),
         "file": str(path), "dry_run": dry_run, "columns": outcome.columns, "key": outcome.key,
         "encoding": table.encoding, "sheet": table.sheet, "other_sheets": table.others,
     }  # fmt: skip
@@ -117,6 +142,7 @@ class _Importer:
         quoted: bool,
         faulty: frozenset[str] | None,
         print: bytes,
+        wish: Wish,
     ) -> None:
         if kind.retired:
             raise errors.RetiredType(type=kind.name)
@@ -124,6 +150,10 @@ class _Importer:
         self._given = given
         self._key = kind.field(key) if key is not None else None
         self._finder = Finder(node, tx, kind, self._key)
+        self._wish = wish
+        self._values_said = value_maps.joined(value_maps.remembered(tx, kind), wish.values)
+        self.tags: Mapping[str, str] = {}  # columns by their hashtags
+        self._parents = Parents(tx, kind, print)
         self._known: Known | None = None
         self._references = References(tx)
         self._split: dict[str, set[str]] = {}  # sets with a column for each member, and the members that have one
@@ -145,11 +175,16 @@ class _Importer:
         if not self._names:
             self._head(headers)
         self.remember(self._tx, self._names)
+        self._parents.keep()
         self._tx.put(self._mark(), b"")
 
-    def remember(self, tx: Tx, headers: Sequence[str]) -> None:
-        """Remember what was said of the columns for files of this header."""
-        mapping.remember(tx, self._kind, headers, self._given, self._key.name if self._key else None)
+    def remember(self, tx: Tx, headers: Sequence[str], *, keyed: bool = True) -> None:
+        """Remember what was said of the columns for files of this header; the key of a file that was refused may have been why."""
+        key = self._key.name if self._key else None
+        mapping.remember(
+            tx, self._kind, headers, self._given, key if keyed else mapping.remembered(tx, self._kind, headers)[1]
+        )
+        value_maps.remember(tx, self._kind, {name: dict(one) for name, one in self._wish.values.items()})
 
     def _check_key(self) -> None:
         if self._key is not None and all(column.name != self._key.name for column in self._columns):
@@ -163,7 +198,8 @@ class _Importer:
             self._key = self._kind.field(key)
             self._finder = Finder(self._node, self._tx, self._kind, self._key)
         self._given = before | dict(self._given)
-        found = mapping.columns(self._file, headers, self._kind, self._given)
+        found = mapping.columns(self._file, headers, self._kind, {**self.tags, **self._given})
+        self._parents.head(headers, {column.name for column in found})
         self._columns = sorted(found, key=lambda column: column.name)
         self._outcome.columns = {c.header: f"{c.name}/{c.member}" if c.member else c.name for c in found}
         self._outcome.key = self._key.name if self._key is not None else None
@@ -172,9 +208,14 @@ class _Importer:
                 self._split.setdefault(column.name, set()).add(column.member)
                 self._memory[f"{column.name}/{column.member}"] = Memory(ticked(column.field, column.member))
             elif column.field is not None:
-                self._memory.setdefault(column.name, Memory(normaliser(column.field, self._tx, self._node.schema)))
+                self._memory.setdefault(column.name, Memory(self._normal(column.field)))
         self._check_key()
         self._again = self._tx.get(self._mark()) is not None
+
+    def _normal(self, spec: Field) -> Normal:
+        unknown = self._outcome.unknown.setdefault(spec.name, {})
+        normal = normaliser(spec, self._tx, self._node.schema)
+        return value_maps.mapped(spec, self._values_said.get(spec.name, {}), normal, unknown)
 
     def _mark(self) -> str:
         """What a file leaves behind that was taken, with its columns understood as they are now."""
@@ -201,7 +242,8 @@ class _Importer:
             self._outcome.unchanged += sum(1 for _ in good)
             return
         drafts = self._drafts(batch, fields, values, records)
-        if drafts and not dry and not self._outcome.faults:
+        self._parents.note(cells, records)
+        if drafts and not dry and (self._wish.skip_bad or not self._outcome.faults):
             save.commit_drafts(self._node, self._tx, drafts, known=self._stored)
 
     def _values(self, batch: Batch, cells: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
@@ -209,10 +251,19 @@ class _Importer:
         plain = [column for column in self._columns if column.field is not None]
         made = [self._column(batch, column, cells[column.at]) for column in plain]
         names = [column.name for column in plain]
+        owner = self._parents.owner
+        if owner is not None:
+            names.append(owner)
+            made.append(
+                [batch.tried(i, owner, self._parents.of, *row) for i, row in enumerate(self._parents.told(cells))]
+            )
+            order = sorted(range(len(names)), key=names.__getitem__)
+            names, made = [names[at] for at in order], [made[at] for at in order]
         if not self._split and len(set(names)) == len(names):
             return names, made
         fields: dict[str, list[Any]] = {}
-        for column, values in zip(plain, made, strict=True):
+        columns = [*plain, *([Column(-1, owner, owner, self._kind.fields[owner])] if owner is not None else [])]
+        for column, values in zip(sorted(columns, key=lambda one: one.name), made, strict=True):
             if not column.member:
                 have = fields.get(column.name, values)
                 fields[column.name] = values if have is values else list(map(together, have, values))
@@ -314,7 +365,13 @@ class _Importer:
         if self._ruled or "state" in fields:
             for i, row in zip(new, zip(*columns, strict=True), strict=True):
                 batch.tried(i, "", self._check_new, {n: v for n, v in zip(named, row, strict=True) if v is not None})
-        self._outcome.added += sum(not batch.is_bad(i) for i in new)
+        good = [at for at, i in enumerate(new) if not batch.is_bad(i)]
+        if len(good) < len(new):  # no code is kept for a row that is left out
+            new, units = [new[at] for at in good], [units[at] for at in good]
+            columns = [[column[at] for at in good] for column in columns]
+        if not new:
+            return []
+        self._outcome.added += len(new)
         head = ["_code", "_unit", *named]
         blank = [n for n, column in zip(named, columns, strict=True) if None in column or n in self._split]
         drafts = []
@@ -323,7 +380,8 @@ class _Importer:
             for name in blank:
                 if filled[name] in (None, []):
                     del filled[name]
-            drafts.append(Draft(records[i] or self._node.new_id(), kind.name, kind.version, filled, {}))
+            records[i] = records[i] or self._node.new_id()
+            drafts.append(Draft(records[i], kind.name, kind.version, filled, {}))  # type: ignore[arg-type]  # it has one now
         return drafts
 
     def _codes(self, units: list[str]) -> list[str]:

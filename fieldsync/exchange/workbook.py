@@ -105,6 +105,7 @@ class Workbook:
     def __init__(self, path: Path, sheet: str | None = None) -> None:
         self.sheet: str | None = None
         self.names: list[str] = []
+        self.tags: dict[str, str] = {}
         self.others: list[str] = []
         self._name = path.name
         self._at = 0

@@ -76,13 +76,17 @@ def _read(field: Field) -> Normaliser:
     if field.type not in ("text", "note", "paper") and not field.or_text:
         return made
 
-    def text(value: object) -> object:
-        found = made(value)
-        why = ruined.reason(found, lines=lines) if type(found) is str else None
-        if why is None and isinstance(value, str) and not value.isprintable():
-            why = ruined.reason(value, lines=lines)  # signs that nobody sees tell how it was read
+    def refuse(text: str) -> None:
+        why = ruined.reason(text, lines=lines)
         if why is not None:
             raise _illegal(field, why)
+
+    def text(value: object) -> object:
+        if isinstance(value, str):
+            refuse(value)  # as it was given: signs that nobody sees tell how it was read
+        found = made(value)
+        if type(found) is str:
+            refuse(found)
         return found
 
     return text

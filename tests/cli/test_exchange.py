@@ -87,3 +87,24 @@ def test_whoever_stops_it_is_told_that_nothing_was_done(world: World) -> None:
     assert talk.interrupted() == 130
     assert "Stopped; nothing was imported." in talk.seen
     assert world.here("amal", "list", "household", "--json").json == []
+
+
+def test_words_that_are_no_choice_are_asked_about(world: World) -> None:
+    """On a terminal the likeliest choice is proposed and Enter takes it; the first reasons are shown, and good rows go in where that is wished."""
+    path = world.folder / "words.csv"
+    path.write_text("family_name,displacement,size_stated\nعلي,displacd,3\nحسن,idp,many\n", encoding="utf-8")
+    said = world.here("amal", "import", str(path), "--type", "household", "--lang", "en", typed="y\n\n")
+    assert (said.code, "What does" in said.out, "Row 3, size_stated: a whole number is needed" in said.out) == (
+        3,
+        True,
+        True,
+    ), said
+    told = world.here("amal", "import", str(path), "--type", "household", "--skip-bad", "--json").json
+    assert "added" in told, told
+    assert (told["added"], told["rejected"], told["first"][0]["row"]) == (1, 1, 3)
+    record = world.here("amal", "list", "household", "--where", "family_name=علي", "--json").json[0]
+    assert record["fields"]["displacement"] == "idp"
+    assert (
+        world.here("amal", "import", str(path), "--type", "household", "--map-value", "displacement", "--json").code
+        == 2
+    )

@@ -92,7 +92,7 @@ def test_titles_above_the_header(people: Cast, tmp_path: Path) -> None:
 
 
 def test_bad_rows_corrected_need_no_second_telling(people: Cast, tmp_path: Path) -> None:
-    """What was said of the columns, and the key, holds for the file of bad rows; not for others, if it was the fault."""
+    """What was said of the columns holds for the file of bad rows and for the next file; the key not for others, if it was the fault."""
     rows = [["العائلة", "دفتر", "الأفراد"], ["علي", 7, 3], ["حسن", 8, 99]]
     given = {"العائلة": "family_name", "دفتر": "family_book_no", "الأفراد": "size_stated"}
     path = _book(tmp_path, rows)
@@ -105,8 +105,9 @@ def test_bad_rows_corrected_need_no_second_telling(people: Cast, tmp_path: Path)
     book.save(beside)
     told = tabular.import_file(people.amal, beside, "household")
     assert (_counts(told), told["key"]) == ((1, 0, 0), "family_book_no")
-    with pytest.raises(errors.BadFile):
+    with pytest.raises(errors.BadRows) as caught:  # for its values, no more for its columns
         tabular.import_file(people.amal, path, "household")
+    assert caught.value.facts["rows"] == [{"row": 3, "field": "size_stated", "reason": "out_of_range"}]
 
 
 def test_a_merged_cell_says_it_for_all_its_rows(people: Cast, tmp_path: Path) -> None:

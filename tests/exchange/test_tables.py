@@ -361,9 +361,10 @@ def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) ->
     rows = [["Booklet", "Nachname", "colour"], ["1", "علي", "red"]]
     said = {"Booklet": "family_book_no", "Nachname": "family_name", "colour": ""}
     path = _csv(tmp_path, rows)
-    tabular.import_file(people.amal, path, "household", said, key="family_book_no", dry_run=True)
     with pytest.raises(errors.BadFile):
         tabular.import_file(people.amal, path, "household")
+    tabular.import_file(people.amal, path, "household", said, key="family_book_no", dry_run=True)
+    assert tabular.import_file(people.amal, path, "household", dry_run=True)["columns"]["Nachname"] == "family_name"
     tabular.import_file(people.amal, path, "household", said, key="family_book_no")
     told = tabular.import_file(people.amal, _csv(tmp_path, [rows[0], ["1", "حسن", "x"]]), "household")
     assert (_counts(told), told["key"]) == ((0, 1, 0), "family_book_no")

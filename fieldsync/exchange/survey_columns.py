@@ -1,0 +1,18 @@
+"""Columns of Kobo and ODK Central that are about a submission itself, and say nothing of its answers."""
+
+import re
+
+_NAMES = frozenset({
+    "_id", "_uuid", "_index", "_parent_index", "_parent_table_name", "_submission_time", "_submitted_by", "_status", "_notes",
+    "_tags", "_validation_status", "_attachments", "_geolocation", "_version_", "_xform_id_string", "formhub/uuid",
+    "meta/instanceID", "meta/instanceName", "meta/rootUuid", "meta/deprecatedID", "instanceID", "start", "end", "today",
+    "deviceid", "username", "phonenumber", "simserial", "subscriberid", "KEY", "PARENT_KEY", "SubmissionDate", "SubmitterID",
+    "SubmitterName", "DeviceID", "AttachmentsPresent", "AttachmentsExpected", "Edits", "Status", "ReviewState", "FormVersion",
+    "__version__",
+})  # fmt: skip
+_PLACE = re.compile(r"_.+_(?:latitude|longitude|altitude|precision)")
+
+
+def is_of_survey(header: str) -> bool:
+    """Say whether a column is what those programs say of a submission."""
+    return header in _NAMES or header.startswith(("_submission_", "__")) or _PLACE.fullmatch(header) is not None

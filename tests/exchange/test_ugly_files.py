@@ -1,0 +1,194 @@
+"""Files of other offices and programs: good rows go in, words are asked about once, hashtags and groups name columns, repeats find parents."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import forms_out, tabular, value_maps, xlsform
+from fieldsync.exchange.tabular import Wish
+from fieldsync.schema import load
+from fieldsync.server.publish import publish
+from fieldsync.sync.node import Node
+from tests.conftest import Cast
+from tests.directly import sync
+from tests.exchange.test_tables import _csv, _records
+from tests.exchange.test_xlsform import _form, _row
+
+SKIP = Wish(skip_bad=True)
+
+
+def _names(node: Node) -> set[str]:
+    return {one["fields"]["family_name"] for one in _records(node)}
+
+
+def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_path: Path) -> None:
+    """With --skip-bad; the file of bad rows, corrected, imports alone, and then everything was imported once."""
+    rows = [["family_name", "size_stated"], ["علي", "4"], ["حسن", "many"], ["درويش", "7"], ["????", "2"]]
+    path = _csv(tmp_path, rows)
+    with pytest.raises(errors.BadRows):
+        tabular.import_file(people.amal, path, "household")
+    assert _names(people.amal) == set()
+    told = tabular.import_file(people.amal, path, "household", wish=SKIP, words=lambda facts: str(facts["reason"]))
+    assert (told["added"], told["rejected"], _names(people.amal)) == (2, 2, {"علي", "درويش"})
+    assert [(one["row"], one["column"], one["because"]) for one in told["first"]] == [
+        (3, "size_stated", "not_whole"),
+        (5, "family_name", "lost_letters"),
+    ]
+    codes = sorted(one["code"] for one in _records(people.amal))
+    assert [code.split("-")[2] for code in codes] == ["1", "2"]  # a row that was left out takes no number
+    beside = Path(told["rejected_file"])
+    with beside.open(encoding="utf-8-sig", newline="") as file:
+        bad = list(csv.reader(file))
+    assert len(bad) == 3
+    for row in bad:
+        row[:] = ["5" if cell == "many" else "سعيد" if cell == "????" else cell for cell in row]
+    with beside.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows(bad)
+    told = tabular.import_file(people.amal, beside, "household")
+    assert (told["added"], told["rejected"], _names(people.amal)) == (2, 0, {"علي", "درويش", "حسن", "سعيد"})
+    told = tabular.import_file(people.amal, path, "household", wish=SKIP)
+    assert (told["added"], told["unchanged"]) == (0, 2)
+
+
+def test_a_file_without_a_good_row_is_refused(people: Cast, tmp_path: Path) -> None:
+    """Nothing that came in is no success; nor are rows left out that could not be written down."""
+    path = _csv(tmp_path, [["family_name", "size_stated"], ["حسن", "many"]])
+    with pytest.raises(errors.BadRows) as refused:
+        tabular.import_file(people.amal, path, "household", wish=SKIP)
+    assert refused.value.facts["first"][0]["row"] == 2  # type: ignore[index]
+    path = _csv(tmp_path, [["family_name", "size_stated"], ["حسن", "many"], ["علي", "3"]], "other.csv")
+    (tmp_path / "other.csv.rejected.csv").mkdir()
+    with pytest.raises(errors.BadFile, match="rejects_unwritten"):
+        tabular.import_file(people.amal, path, "household", wish=SKIP)
+    assert _names(people.amal) == set()
+
+
+def test_words_of_an_office_are_said_once(people: Cast, tmp_path: Path) -> None:
+    """`--map-value housing:مستأجر=rent`: remembered after a refusal and a dry run, and replayed on the next file of another header."""
+    kind = people.amal.schema.type("household")
+    code = kind.field("displacement").offered[1].code
+    rows = [["family_name", "displacement", "size_stated"], ["علي", "من أهل البلد", "x"]]
+    said = value_maps.parsed(
+        [
+            f"displacement:من أهل البلد={kind.field('displacement').offered[1].label['ar']}",
+            "displacement:؟=",
+            "groups:a=b=orphan",
+        ],
+        kind,
+    )
+    assert said == {"displacement": {value_maps.key("من أهل البلد"): code, "؟": ""}, "groups": {"a=b": "orphan"}}
+    with pytest.raises(errors.BadRows) as refused:
+        tabular.import_file(people.amal, _csv(tmp_path, rows), "household")
+    assert list(refused.value.unknown["displacement"]) == ["من أهل البلد"]
+    with pytest.raises(errors.BadRows):
+        tabular.import_file(people.amal, _csv(tmp_path, rows), "household", wish=Wish(values=said))
+    more = [
+        ["Name", "family_name", "displacement", "groups"],
+        ["1", "حسن", "من  أهل البلد", "a=b"],
+        ["2", "سعيد", "؟", ""],
+    ]
+    told = tabular.import_file(people.amal, _csv(tmp_path, more, "next.csv"), "household", {"Name": ""}, dry_run=True)
+    assert told["added"] == 2
+    tabular.import_file(
+        people.amal, _csv(tmp_path, more, "next.csv"), "household"
+    )  # the column that was left out is remembered, too
+    found = {one["fields"]["family_name"]: one["fields"] for one in _records(people.amal)}
+    assert (found["حسن"]["displacement"], found["حسن"]["groups"], "displacement" in found["سعيد"]) == (
+        code,
+        ["orphan"],
+        False,
+    )
+    with pytest.raises(errors.IllegalValue):
+        value_maps.parsed(["displacement:x=nowhere"], kind)
+    with pytest.raises(errors.Usage):
+        value_maps.parsed(["displacement=x"], kind)
+
+
+def test_what_a_word_is_like_is_proposed(people: Cast) -> None:
+    """A slip or a longer form of one choice proposes it; what is like none, or like two, proposes nothing."""
+    spec = people.amal.schema.type("household").field("displacement")
+    one = next(choice for choice in spec.offered if choice.code == "idp")
+    assert value_maps.likely(spec, one.label["ar"] + "ة") == "idp"
+    assert value_maps.likely(spec, one.label["en"].upper()[:-1]) == "idp"
+    assert value_maps.likely(spec, "zzz") == ""
+
+
+def test_hashtags_name_columns_and_the_header(people: Cast, tmp_path: Path) -> None:
+    """Titles, a header in any language and a row of HXL hashtags: these say where the records begin and what their columns are."""
+    from fieldsync.exchange import hxl
+
+    kind = people.amal.schema.type("household")
+    tags = [hxl.tag(kind.field(name)) for name in ("family_name", "size_stated", "address")]
+    swapped = "+".join([tags[0].split("+")[0], *reversed(tags[0].split("+")[1:])])
+    rows = [
+        ["¿Quién?", "", "¿Dónde?", ""],
+        ["Nom", "Taille", "Quartier", "Nota"],
+        [swapped, tags[1].upper(), tags[2], ""],
+        ["درويش", "7", "الشاطئ", "x"],
+    ]
+    told = tabular.import_file(people.amal, _csv(tmp_path, rows), "household", {"Nota": ""})
+    assert told["columns"] == {"Nom": "family_name", "Taille": "size_stated", "Quartier": "address"}
+    assert [(one["fields"]["family_name"], one["fields"]["size_stated"]) for one in _records(people.amal)] == [
+        ("درويش", 7)
+    ]
+
+
+def _kobo(people: Cast, folder: Path) -> Node:
+    survey = [
+        _row("begin group", "family", "Family", "الأسرة"), _row("text", "headName", "Head", "رب الأسرة"),
+        _row("select_multiple needs", "needs", "Needs", "الاحتياجات"), _row("end group"), _row("dateTime", "seen", "Seen", "شوهد"),
+        _row("begin repeat", "child", "Child", "طفل"), _row("text", "called", "Name", "الاسم"), _row("integer", "age", "Age", "العمر"), _row("end repeat"),
+    ]  # fmt: skip
+    lists = [["list_name", "name", "label"], ["needs", "food", "Food"], ["needs", "water", "Water"]]
+    forms = folder / "forms"
+    for name, text in load.shipped().items():
+        forms_out.put(forms, {name: text})
+    made = xlsform.read(_form(folder, list(survey), lists, file="visit.xlsx"), beside=load.read_folder(forms))
+    forms_out.put(forms, made.texts)
+    publish(people.hq, forms)
+    sync(people.amal, people.hq)
+    return people.amal
+
+
+def test_an_export_of_kobo_with_its_repeats(people: Cast, tmp_path: Path) -> None:
+    """Headers with groups, n/a, times with zones, columns about the submission; children find their parents by `_parent_index`."""
+    amal = _kobo(people, tmp_path)
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.title = "visit"
+    main: list[list[Any]] = [
+        ["start", "family/headName", "family/needs", "family/needs/food", "family/needs/water", "seen", "_id", "_uuid", "_index"],
+        ["2026-01-05T09:00:00+03:00", "هدى", "food", 1, 0, "2026-01-05T10:30:00.000+03:00", 71, "aa-1", 1],
+        ["2026-01-05T11:00:00+03:00", "سمر", "n/a", 0, 1, "n/a", 72, "aa-2", 2],
+    ]  # fmt: skip
+    for row in main:
+        book.active.append(row)
+    child = book.create_sheet("child")
+    for row in (
+        ["called", "age", "_index", "_parent_table_name", "_parent_index", "_submission__id", "_submission__uuid"],
+        ["أمل", 3, 1, "visit", 2, 72, "aa-2"], ["ليلى", "n/a", 2, "visit", 1, 71, "aa-1"],
+    ):  # fmt: skip
+        child.append(row)
+    path = tmp_path / "kobo.xlsx"
+    book.save(path)
+    with pytest.raises(errors.BadRows) as refused:
+        tabular.import_file(amal, path, "visit_child", sheet="child")
+    assert {one["reason"] for one in refused.value.facts["rows"]} == {"no_parent"}  # type: ignore[attr-defined]
+    tabular.import_file(amal, path, "visit", sheet="visit")
+    assert tabular.import_file(amal, path, "visit_child", sheet="child")["added"] == 2
+    visits = {one["id"]: one["fields"] for one in _records(amal, "visit")}
+    assert {(one["head_name"], tuple(one["needs"]), one.get("seen")) for one in visits.values()} == {
+        ("هدى", ("food",), "2026-01-05 10:30"), ("سمر", ("water",), None),
+    }  # fmt: skip
+    children = {one["fields"]["called"]: one["fields"] for one in _records(amal, "visit_child")}
+    assert {name: visits[one["visit"]]["head_name"] for name, one in children.items()} == {"أمل": "سمر", "ليلى": "هدى"}
+    rows = [["called", "_parent_index", "_submission__uuid"], ["نور", "1", "aa-1"]]
+    tabular.import_file(
+        amal, _csv(tmp_path, rows, "child.csv"), "visit_child"
+    )  # from a file of its own, by the submission
+    found = {one["fields"]["called"]: one["fields"]["visit"] for one in _records(amal, "visit_child")}
+    assert found["نور"] == found["ليلى"]
