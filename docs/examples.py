@@ -13,8 +13,10 @@ from docs import anatomy
 from fieldsync.core import codes
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit
+from fieldsync.core.edit_context import Writer, covered, edit_context, is_open
 from fieldsync.core.register import Value
-from fieldsync.core.state import State, merge, term
+from fieldsync.core.settle import REVIEW
+from fieldsync.core.state import State, merge, register_of, term
 from fieldsync.crypto import chain, slots
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store.contract import Row
@@ -79,6 +81,21 @@ def commit_add() -> str:
 @example("commit-edit")
 def commit_edit() -> str:
     return _commit(EDIT)
+
+
+# --- registers.md -----------------------------------------------------------------------------------------------------
+
+
+@example("open-edit")
+def open_edit() -> str:
+    register = register_of(conflict(), "location")
+    writer = Writer(AMAL.device, bytes, (AMAL.device, 1))
+    assert is_open(register, REVIEW, bytes)
+    heads = covered(register, REVIEW, writer)
+    assert [head.dot for head in heads] == [(AMAL.device, 2)]
+    seen = {"location": edit_context(register, heads, writer)}
+    edit = msgspec.structs.replace(EDIT, seq=3, stamp=EDIT.stamp + 1, note=None, context=commits.contexts(seen))
+    return _commit(msgspec.structs.replace(edit, fields={"location": "جبلة"}))
 
 
 @example("chain")
@@ -200,6 +217,7 @@ def states_rows() -> str:
         (2, 0, 6): ("writes of each", 1), (2, 0, 7): "writes", (2, 0, 8): "fields of each write", (2, 0, 9): "register names",
         (2, 0, 10): "their values", (2, 0, 11): "forked", (2, 0, 11, 0): "one forked register", (2, 0, 11, 0, 0): "row",
         (2, 0, 11, 0, 1): "register", (2, 0, 11, 0, 2): "heads", (2, 0, 11, 0, 3): "seen", (2, 0, 11, 0, 4): "origin",
+        (2, 0, 11, 0, 5): "contexts",
     }  # fmt: skip
     labels |= _writes((2, 0, 4), 1) | _writes((2, 0, 7), 0)
     for i, name in enumerate(state.values):

@@ -96,10 +96,14 @@ def edit(
     """
     from fieldsync.commands import many
 
+    written: list[str] = []
+
     def changes(found: dict[str, Any]) -> Any:
         wanted = _wanted(node, found["type"], found["fields"], set_, from_)
         wanted.more(unset or (), put or (), drop or (), count or (), say or ())
-        return wanted.changes()
+        made = wanted.changes()
+        written.extend([*made.set, *made.unset])
+        return made
 
     with opened(ctx) as node:
         if not (set_ or from_ or unset or put or drop or count or say):
@@ -109,7 +113,7 @@ def edit(
             return
         saved = many.edit(node, record, changes, note=note)
         if len(saved) == 1:
-            _tell_record(ctx, node, saved[0])
+            _tell_record(ctx, node, saved[0], changed=written)
         else:
             many.told(ctx, node, saved)
 
@@ -126,7 +130,14 @@ def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None
     return wanted
 
 
-def _tell_record(ctx: typer.Context, node: "Node", ref: str, duplicates: Sequence[dict[str, Any]] = ()) -> None:
+def _tell_record(
+    ctx: typer.Context,
+    node: "Node",
+    ref: str,
+    duplicates: Sequence[dict[str, Any]] = (),
+    *,
+    changed: Sequence[str] = (),
+) -> None:
     from fieldsync.sync import doubles, read
 
     found = read.show(node, ref)
@@ -142,6 +153,11 @@ def _tell_record(ctx: typer.Context, node: "Node", ref: str, duplicates: Sequenc
             from fieldsync.ui import overlaps as pictures
 
             pictures.warned(out, node, found["type"], overlaps)
+        if not found["conflicts"]:
+            return
+        from fieldsync.ui import open_fields
+
+        open_fields.warn(out, node, open_fields.still_open(node, ref, changed))
 
     tell(ctx, found, picture)
 
@@ -204,9 +220,12 @@ def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None, *, p
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
     if plain or not draws():
+        from fieldsync.ui import open_fields
         from fieldsync.ui.prompts import Form
 
-        changes = Form(tables(ctx), node, node.schema.type(row.state.type), row.doc).ask()
+        kind = node.schema.type(row.state.type)
+        open_fields.warn(tables(ctx), node, open_fields.still_open(node, row.state.record.hex(), list(kind.fields)))
+        changes = Form(tables(ctx), node, kind, row.doc).ask()
         save.edit(node, row.state.record.hex(), changes, note=note, based_on=row.state)
     else:
         from fieldsync.ui import record_forms

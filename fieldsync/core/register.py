@@ -68,25 +68,31 @@ def build(writes: Iterable[tuple[Head, Context | None]], seen: Context) -> Regis
     return Register(heads, seen, tuple(context for _, context in ordered))
 
 
+def _usual(heads: Sequence[Head], seen: Context) -> dict[bytes, int]:
+    """Return the context that heads have which were all written over the same: what was seen of other devices than theirs."""
+    own = {head.device for head in heads}
+    return {device: seq for device, seq in seen.items() if device not in own}
+
+
 def differences(register: Register) -> list[list[tuple[bytes, int]] | None]:
-    """Return of each head's context where it is not what the register has seen, as (device, seq), 0 for none: as contexts are kept.
+    """Return of each head's context where it is not the usual one, as (device, seq), 0 for none: as contexts are kept and sent.
 
-    Nearly all that a head has written over the others have, too; they differ in what was written at the same time. Where that is
-    shorter, among thousands of heads say, it is the context itself, behind a pair of the head's own device, which no context names.
+    Nearly all heads of a conflict were written over the same, so that nothing is to be said of them. Where the context itself is
+    shorter, it stands behind a pair of the head's own device, which no context names.
     """
-    return [
-        None if context is None else _difference(context, register.seen, head.device)
-        for head, context in zip(register.heads, register.contexts, strict=bool(register.contexts))
-    ]
+    if not register.contexts:
+        return []
+    usual = _usual(register.heads, register.seen)
+    writes = zip(register.heads, register.contexts, strict=True)
+    return [None if context is None else _difference(context, usual, head.device) for head, context in writes]
 
 
-def _difference(context: Context, seen: Context, own: bytes) -> list[tuple[bytes, int]]:
-    if 2 * len(context) + 2 < len(seen):  # those of `seen` that it does not name are more than it names
-        return [(own, 0), *context.items()]
-    found = [
-        (device, context.get(device, 0)) for device in seen if context.get(device, 0) != seen[device] and device != own
-    ]
-    return found + [(device, seq) for device, seq in context.items() if device not in seen]
+def _difference(context: Context, usual: Context, own: bytes) -> list[tuple[bytes, int]]:
+    if context == usual:
+        return []
+    found = [(device, context.get(device, 0)) for device in usual if context.get(device, 0) != usual[device]]
+    found += [(device, seq) for device, seq in context.items() if device not in usual]
+    return found if len(found) <= len(context) + 1 else [(own, 0), *context.items()]
 
 
 def with_differences(
@@ -95,16 +101,19 @@ def with_differences(
     """Return the register whose contexts were kept as `differences` gives them; without any, they are not known."""
     if not parts:
         return Register(tuple(heads), seen)
+    usual = _usual(heads, seen)
     contexts: list[Context | None] = []
     for head, part in zip(heads, parts, strict=True):
-        if part is None:
-            contexts.append(None)
-            continue
-        told = dict(part)
-        context = told if head.device in told else {**seen, **told}
-        context.pop(head.device, None)
-        contexts.append({device: seq for device, seq in context.items() if seq})
+        told = None if part is None else dict(part)
+        contexts.append(
+            None if told is None else _told(usual, told, head.device) if told else usual
+        )  # shared where it can be
     return build(zip(heads, contexts, strict=True), seen)
+
+
+def _told(usual: Context, told: Context, own: bytes) -> Context:
+    context = told if own in told else {**usual, **told}
+    return {device: seq for device, seq in context.items() if seq and device != own}
 
 
 def join(a: Register, b: Register) -> Register:

@@ -30,6 +30,7 @@ class Filling:
     ) -> None:
         self.node, self.kind, self.lang = node, kind, lang
         self.around = Around(node, row)
+        self.row = row
         self._record = row.state.record if row is not None else None
         self.new = before is None
         self.before = dict(before or {})

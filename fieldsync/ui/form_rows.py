@@ -16,6 +16,7 @@ from fieldsync.core import names
 from fieldsync.schema.members import parts
 from fieldsync.schema.model import Field
 from fieldsync.schema.spoken import speaks
+from fieldsync.ui import open_fields
 from fieldsync.ui.filling import Filling, matching, refused
 from fieldsync.ui.papers import Paper, Write
 from fieldsync.ui.pen import ACCENT, BAD, QUIET, WARN, Part, Pen
@@ -123,6 +124,10 @@ class Question(Horizontal):
         if self.field.kind in ("tally", "log") and there:
             n = there if isinstance(there, int) else len(there)
             return Part(out.phrase(f"form_{self.field.kind}", n=f"{n:,}"), QUIET)
+        if self.filling.row is not None:
+            standing = open_fields.in_words(out, self.filling.kind, self.filling.row, self.field.name)
+            if standing:
+                return Part(standing, WARN)
         hint = self.field.hint.get(self.filling.lang)
         kind = "form_pick" if self.filling.choices(self.field) else f"form_type_{self.field.type}"
         several = "  " + out.phrase("form_set") if self.field.kind == "set" else ""

@@ -2,6 +2,11 @@
 
 WORDS = {
     "review_title": "Review",
+    "open_edit": "In conflict: an edit stands beside these values and replaces your own only; a supervisor decides.",
+    "open_edit_decider": (
+        "In conflict: an edit is one more value and ends nothing. To decide: fieldsync review take {record} FIELD"
+    ),
+    "open_field": "⚠ In conflict: {values}. What you write stands beside them until a supervisor decides.",
     "review_decided": "decided: {n}",
     "review_why": "Written in two places by people who did not know of each other.",
     "review_why_clock": "A clock was wrong, so nobody knows which of these is newer.",
