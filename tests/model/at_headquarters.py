@@ -34,7 +34,7 @@ def verdicts(world: World, end: End) -> None:
             _tampered(world, end, one, refused)
         elif refused and (one.identity not in accepted or refused != "said_again"):
             lost_forms = refused == "unknown_form" and "hq" in world.copied  # headquarters has to publish them again
-            if fact.locked or lost_forms or _follows_bad(world, one, bad) or waits_for_lost(world, one):
+            if fact.locked or fact.stale or lost_forms or _follows_bad(world, one, bad) or waits_for_lost(world, one):
                 bad.add(one.dot)
                 continue
             raise Broken(

@@ -68,6 +68,14 @@ def _covers(world: World, commit: Commit, fact: Fact, name: str, write: Write) -
     base = next((one.dot for one in world.ledger.by_record[commit.record] if one.makes), None)
     wanted = judging.covered(commit.type, field_of(name), found, known, commit.device, commit.author, base)
     covered = {dot for dot in standing if write.covers(dot)}
+    earlier = [
+        found
+        for one in world.ledger.by_record[commit.record]
+        if one.device == commit.device and one.seq < commit.seq and (found := writes(one).get(name))
+    ]
+    wanted |= {
+        dot for dot in standing if any(one.covers(dot) for one in earlier)
+    }  # "this device's last context", refused or not
     if covered != wanted:
         who = ", ".join(
             f"{one.author}'s {one.value!r}{'' if one.dot in covered else ' (not covered)'}" for one in found

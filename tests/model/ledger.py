@@ -36,6 +36,7 @@ class Fact:
     others: dict[bytes, Before] = field(default_factory=dict)  # what else the node had, where that matters
     first_taken: tuple[str, int] | None = None  # by which server, in which step
     delivered_with: int | None = None  # how far the clock was off when it was taken
+    stale: bool = False  # whether the laptop went by older grants than headquarters had told it
     locked: bool = False  # whether the server that took it first knew that the device was revoked
 
 

@@ -59,6 +59,10 @@ class World:
         self.book = Book()
         self.ledger = Ledger()
         self.skip: frozenset[str] = frozenset()  # checks that are not made
+        self.told: dict[str, tuple[tuple[str, str], ...]] = {}  # the grants that headquarters told a laptop last
+        self.news: dict[
+            str, dict[bytes, tuple[str, tuple[tuple[str, str], ...]]]
+        ] = {}  # what a branch was told of devices
         self.reserved: set[str] = set()  # names that a story will give
         self.focus = ""  # the record with which most happens
         for name in (*cast.SERVERS, *people):
@@ -132,6 +136,7 @@ class World:
         for commit in self.scan(name):
             others = {record: one for record, one in before.items() if record != commit.record}
             fact = Fact(name, self.step, kind, self.skews.get(name, 0), grants, before.get(commit.record), others)
+            fact.stale = self.told.get(name, grants) != grants
             self.ledger.facts.setdefault(commit.identity, fact)
 
     def scan(self, name: str) -> list[Commit]:
@@ -142,10 +147,23 @@ class World:
         """Sync a node with a server, and note what the server took."""
         known = self.revoked_at(server)
         try:
-            return line.sync(self.nodes[name], self.nodes[server], cut)
+            tally = line.sync(self.nodes[name], self.nodes[server], cut)
+            if server == "hq":
+                self.told[name] = tuple((grant.unit, grant.role) for grant in self.nodes[name].grants)
+            return tally
         finally:
+            if server == "hq" and name in cast.BRANCHES:
+                self.answered(name)
             self.taken(server, name, known)
             self.scan(name)
+
+    def answered(self, branch: str) -> None:
+        """Note what headquarters has told a branch of devices, or tried to: from then on the branch's word counts no more."""
+        with self.nodes["hq"].store.read() as tx:
+            self.news[branch] = {
+                device.id: (device.state, tuple((grant.unit, grant.role) for grant in device.grants))
+                for device in tx.devices()
+            }
 
     def revoked_at(self, server: str) -> set[bytes]:
         """Return the devices that a server knows to be revoked."""
@@ -161,7 +179,10 @@ class World:
             if server in held and identity not in before and fact is not None and fact.first_taken is None:
                 fact.first_taken = server, self.step
                 fact.delivered_with = self.skews.get(sender, 0)
-                fact.locked = self.ledger.saved[identity].device in locked
+                device = self.ledger.saved[identity].device
+                state, grants = self.news.get(server, {}).get(device, ("", fact.grants))
+                fact.locked = device in locked or state == "revoked"
+                fact.stale = fact.stale or grants != fact.grants
 
     def replace(self, name: str, folder: Path) -> None:
         """Put another store in a node's place: what only the old one held is lost, and nobody's fault."""
