@@ -26,10 +26,6 @@ class Ledger(LedgerReads, DeviceFamilies):
         """Have one of the node's facts no more."""
         self.sql("DELETE FROM meta WHERE key = ?", (key,))
 
-    def forget_all(self, beginning: str) -> None:
-        """Delete the node's facts whose names begin so."""
-        self.sql("DELETE FROM meta WHERE substr(key, 1, length(?1)) = ?1", (beginning,))
-
     def keep_schema(self, hash: bytes, schema: bytes) -> None:
         """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""
         self.sql("DELETE FROM schema_past WHERE hash = ?", (hash,))

@@ -12,7 +12,6 @@ from fieldsync.sync.node import Node
 from fieldsync.wire.messages import Hello
 
 EPOCH, SERIES = "epoch", "serial_series"
-MARK = "mark "  # how far a branch has told of its enrolments and clock notes, by its id
 _BEGUN = "epoch_begun"
 _SIZE = 8
 _THREE_LETTERS = range(24 + 24**2, 24 + 24**2 + 24**3)
@@ -34,7 +33,6 @@ def begin(tx: Tx, now: int) -> bytes:
 
 def restored(tx: Tx, now: int) -> bytes:
     """Begin a new epoch after a restore: who joined since the backup is not known here, and their letters are not given again."""
-    tx.forget_all(MARK)  # each branch tells all of it again
     tx.skip_numbers()
     skipped = _SKIPPED[tx.get("upstream") is not None]
     tx.put("lettered", int(tx.get("lettered") or 0) + skipped)

@@ -17,7 +17,7 @@ from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, Server
 from fieldsync.sync import enrolments, first_receipts
-from fieldsync.sync.epochs import EPOCH, MARK
+from fieldsync.sync.epochs import EPOCH
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 from fieldsync.wire.messages import Peer
@@ -292,7 +292,7 @@ def take_up(tx: Tx, branch: Device, peer: Peer, *, whole: bool = True) -> None:
         epoch, enrolled, noted = peer.mark
         before = mark_of(tx, branch.id)
         known = before if before[0] == epoch else (epoch, 0, 0)
-        tx.put(f"{MARK}{branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
+        tx.put(f"mark {branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
 
 
 def heads_of(tx: ReadTx, devices: Sequence[Device], proved: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
@@ -323,7 +323,7 @@ def carried_by(tx: ReadTx, branch: bytes) -> dict[bytes, int]:
 
 def mark_of(tx: ReadTx, branch: bytes) -> Mark:
     """Return how far a branch's enrolments and clock notes were taken, and in which epoch of its store."""
-    known = tx.get(f"{MARK}{branch.hex()}")
+    known = tx.get(f"mark {branch.hex()}")
     return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
 
 

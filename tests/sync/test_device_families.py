@@ -187,24 +187,29 @@ def test_what_waits_gets_nothing_by_any_way(people: Cast, tmp_path: Path) -> Non
     assert (ack.devices, ack.elsewhere, end.channels) == ((), (), ())
 
 
-def test_a_successor_of_a_pending_device_waits_too_whatever_comes_first(tree: Tree) -> None:
-    """A chain of devices minted at a branch reaches headquarters child first: none of it pulls; approving one frees the heirs before it."""
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 0, 2, 3), (3, 2, 1, 0)])
+@pytest.mark.parametrize("chosen", [2, 3])
+def test_a_successor_of_a_pending_device_waits_too_whatever_comes_first(
+    tree: Tree, order: tuple[int, ...], chosen: int
+) -> None:
+    """A chain of devices minted at a branch reaches headquarters in any order: none of it pulls; approving one frees the heirs before it."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
     tree.settle()
     mint(hq, amal.key)  # the live one
     second, other = (mint(jbl, amal.key) for _ in range(2))
     third, fourth = mint(jbl, second), mint(jbl, second)
     branch = known(hq, jbl.device)
+    minted = (second, other, third, fourth)
     with jbl.store.read() as tx:
-        news = [said for _, said in enrolments.news(tx, 0) if said.copy_of]
+        news = {said.device: said for _, said in enrolments.news(tx, 0)}
     with hq.store.write() as tx:
-        relay.take_up(tx, branch, messages.Peer(tuple(reversed(news))))
-    chosen = (second, third, fourth, other)
-    assert [known(hq, key.device).pending for key in chosen] == [True] * 4
-    device_locks.approve(hq, third.device.hex())
-    assert [known(hq, key.device).pending for key in chosen] == [False, False, True, True]
+        relay.take_up(tx, branch, messages.Peer(tuple(news[minted[n].device] for n in order)))
+    assert [known(hq, key.device).pending for key in minted] == [True] * 4
+    device_locks.approve(hq, minted[chosen].device.hex())
+    after = [n not in (0, chosen) for n in range(4)]
+    assert [known(hq, key.device).pending for key in minted] == after
     tree.sync("jbl", "hq")
-    assert [known(jbl, key.device).pending for key in chosen] == [False, False, True, True]
+    assert [known(jbl, key.device).pending for key in minted] == after
 
 
 def test_two_successors_in_one_transaction_are_one_and_a_pending_one(tree: Tree) -> None:
