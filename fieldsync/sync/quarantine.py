@@ -27,7 +27,7 @@ Json = dict[str, Any]
 _DAY = 24 * 60 * 60 * 1000
 _DIGITS = 19  # a number of fewer fits 63 bits
 
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 20
 """Commits that somebody's sync judges again on its way; what more is due is for the next syncs, and for the server at rest."""
 
 

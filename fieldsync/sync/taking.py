@@ -3,6 +3,7 @@
 Each is shown all frames first, to prove them; then it applies them through the session, as a sync does.
 """
 
+import sys
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync import checks, clocks, enrolments, former, relay, versions
+from fieldsync.sync import checks, clocks, enrolments, former, quarantine, relay, versions
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
@@ -145,6 +146,7 @@ class Up:
     def done(self, tx: Tx) -> None:
         """Remember how far the device says it is, unless a later bundle told."""
         assert self._serving is not None
+        quarantine.judge_due(self._node, tx, sys.maxsize)  # nobody waits behind a bundle
         speaks = min(max(self._serving.protocol, self._manifest.protocol), PROTOCOL)
         versions.remember(tx, self._device.id, speaks)
         if self._manifest.number > self._number:
