@@ -17,6 +17,8 @@ from fieldsync.schema.model import Field
 _PHONES = re.compile(r"[,،;؛\n/|\\]|\s+(?:-|و|and)\s*(?=[+\d])")  # and between phone numbers
 # between choices: only where all parts are some
 _BETWEEN = re.compile(r"\s*[/|+\\]\s*|\s+[-–]\s+|\s+و\s*(?=\S)|\s+(?:and|&)\s+", re.IGNORECASE)
+LONGEST_SET = 100_000  # characters of a cell that names members
+_SPACES = re.compile(r"\s{2,}")
 _YES = {"1", "true", "yes", "y", "x", "✓", "✔", "نعم", "صح"}
 _NO = {"0", "false", "no", "n", "-", "لا", "خطأ"}
 _WORTH = 2  # a column whose values come back more seldom than that gains nothing from a memory
@@ -57,15 +59,24 @@ def unquoted(cell: str) -> str:
 
 def named(spec: Field, text: str) -> list[str]:
     """A set's members in one cell: with commas or line breaks between them; codes also with spaces, as phones send them."""
-    parts = split(spec, text, _PHONES if spec.type == "phone" else SEPARATORS)
+    if len(text) > LONGEST_SET:
+        return [text]  # which is none
+    single = _SPACES.sub(
+        _one_space, text
+    )  # looking for what stands between two takes as long as a run of spaces squared
+    parts = split(spec, single, _PHONES) if spec.type == "phone" else split(spec, text, SEPARATORS)
     if len(parts) == 1 and spec.choices and text not in spec.codes:
         words = text.split()
         if len(words) > 1 and set(words) <= set(spec.codes):
             return words
-        others = _BETWEEN.split(text)
+        others = _BETWEEN.split(single)
         if len(others) > 1 and not _is_member(spec, text) and all(_is_member(spec, one) for one in others):
             return others
     return parts
+
+
+def _one_space(run: re.Match[str]) -> str:
+    return "\n" if "\n" in run[0] else " "
 
 
 def _is_member(spec: Field, text: str) -> bool:

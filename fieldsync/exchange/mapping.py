@@ -48,6 +48,7 @@ _TAG = re.compile(r"#[a-z][a-z0-9_]*(?:\s*\+\s*[a-z][a-z0-9_]*)*", re.IGNORECASE
 _SURE = 2  # names of fields in a row that make it a header
 _HEADED = 2  # rows below the header that may be about the columns
 _NTH = re.compile(r" \((?:[2-9]|[1-9]\d)\)$")  # behind a header that stands there more than once
+MAX_HEADER = 500
 _MARKS = re.compile(r"^[\s*]+|[\s*:：.]+$")
 _BOTH = re.compile(r"[/|\n()–—]|\s-\s")  # between a header's two languages
 _LONGEST = 200  # characters of a header that is looked up
@@ -90,7 +91,7 @@ def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, s
         if name is None and is_of_survey(header):
             continue
         if name is None:
-            odd.append(header)
+            odd.append(header[:MAX_HEADER])
             continue
         column = _column(at, header, name, kind)
         if column.field is not None and column.field.kind not in ("plain", "set"):
@@ -176,6 +177,8 @@ def _near(header: str, known: Mapping[str, str]) -> str:
 
 def _known_as(header: str, known: Mapping[str, str], kind: Type) -> str | None:
     """What a header is known as: as it is, as the first of two that are the same, without marks, or in both languages."""
+    if len(header) > MAX_HEADER:  # no label is so long, and looking for one in it takes long
+        return None
     once = once_of(header)
     for told in (header, once):
         field, _, member = told.partition("/")

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from fieldsync.schema.model import Field
 
 SEPARATORS = re.compile("[,،;؛\n]")
-_QUOTED = re.compile('\\s*"((?:[^"]|"")*)" *(?=[,،;؛\n]|$)')
+# a line break parts members: looking past it would take as long as a run of them squared
+_LEADING = re.compile(r"[^\S\n]*")
+_QUOTED = re.compile('[^\\S\n]*"((?:[^"]|"")*)" *(?=[,،;؛\n]|$)')
 
 
 def split(field: Field, text: str, separators: re.Pattern[str] = SEPARATORS) -> list[str]:
@@ -29,7 +31,8 @@ def _first(text: str, at: int, words: list[str], separators: re.Pattern[str]) ->
     quoted = _QUOTED.match(text, at)
     if quoted is not None:
         return quoted[1].replace('""', '"'), quoted.end()
-    begin = len(text) - len(text[at:].lstrip())
+    leading = _LEADING.match(text, at)
+    begin = at if leading is None else leading.end()
     for word in words:
         end = begin + len(word)
         if text.startswith(word, begin):

@@ -1,5 +1,6 @@
 """Workbooks of a few kilobytes that would unpack to a cell of megabytes, or to billions of cells: refused at once."""
 
+import json
 import time
 import zipfile
 from pathlib import Path
@@ -69,6 +70,27 @@ def test_a_header_that_is_all_but_refused(people: Cast, tmp_path: Path) -> None:
         tabular.import_file(people.amal, workbook(tmp_path / "wide.xlsx", sheet(rows)), "household")
     assert len(str(refused.value.facts)) < 2_000
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    "run", [" " * 30_000, " \n" * 15_000, "\u00a0" * 30_000, " *" * 15_000, "1," * 15_000, " و" * 15_000]
+)
+def test_a_cell_of_signs_between_others(people: Cast, tmp_path: Path, run: str) -> None:
+    """Long runs of what stands between two values, in a cell or a name, take no longer than other text."""
+    started = time.process_time()
+    for name in ("household", "person"):
+        kind = people.amal.schema.type(name)
+        heads = [
+            field.name for field in kind.fields.values() if field.kind in ("plain", "set") and field.type != "state"
+        ]
+        table = tmp_path / f"{name}.jsonl"
+        table.write_text(json.dumps(dict.fromkeys(heads, f"a{run}b")) + "\n", encoding="utf-8")
+        with pytest.raises(errors.BadRows):
+            tabular.import_file(people.amal, table, name, dry_run=True)
+        table.write_text(json.dumps({f"a{run}b": 1}) + "\n", encoding="utf-8")
+        with pytest.raises(errors.BadFile):
+            tabular.import_file(people.amal, table, name, dry_run=True)
+    assert time.process_time() - started < 3
 
 
 def test_a_sheet_that_says_it_is_as_large_as_can_be(people: Cast, tmp_path: Path) -> None:
