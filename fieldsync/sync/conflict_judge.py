@@ -55,6 +55,7 @@ class ConflictJudge:
         self._unjudged = unjudged
         self._person = person_of(tx)
         self._me = self._person(device.id)
+        self._branch = tx.get(UPSTREAM) is not None
         self._quarantined = bool(tx.waiting_of(device.id))
         self._commits: dict[bytes, list[Commit]] = {}
         self._logs: dict[tuple[bytes, str], FieldLog] = {}
@@ -67,7 +68,11 @@ class ConflictJudge:
             return None  # most: it makes a record
         for name in commit.fields:
             policy, this = self._policy(commit, name), _write(commit, name)
-            if policy.merge in ALWAYS_SETTLED or self._follows(commit, name, this.context):
+            if (
+                policy.merge in ALWAYS_SETTLED
+                or self._follows(commit, name, this.context)
+                or self._came_down(commit, name)
+            ):
                 continue
             found = self._looked_up(commit, name, policy, this)
             if found is not None:
@@ -156,6 +161,16 @@ class ConflictJudge:
         if not before and (not others or (base is not None and others == {base.device: base.seq})):
             return True
         return self._is_lone(commit, name, context)
+
+    def _came_down(self, commit: Commit, name: str) -> bool:
+        """Say whether a branch has a commit already, in a state from the server above, which has accepted it."""
+        row = self._known.get(commit.record)
+        return (
+            self._branch
+            and row is not None
+            and register_of(row.state, name).seen.get(commit.device, 0) >= commit.seq
+            and (commit.device, commit.seq) not in self._tx.verdicts_on(commit.record)
+        )
 
     def _in_batch(self, commit: Commit, name: str) -> bool:
         return any(name in fields for fields in self._written.get(commit.record, ()))

@@ -12,7 +12,7 @@ from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row, form_key
 from fieldsync.sync import merges, quarantine, sharing
-from fieldsync.sync.apply import settle_row
+from fieldsync.sync.apply import DeviceFacts, device_facts, settle_row
 from fieldsync.sync.node import Node, write_schema
 from fieldsync.sync.permit import AHEAD
 from fieldsync.sync.rules import FieldRule, Rules, TypeRules
@@ -63,22 +63,24 @@ def _settling(rule: FieldRule) -> FieldRule:
 
 def _rewrite(tx: Tx, rules: Rules, type: str) -> None:
     """Give a type's registers their present names, and settle them as the form says now."""
-    records = tx.ids(type)
+    records, facts = tx.ids(type), device_facts(tx)
     for i in range(0, len(records), _PART):
         rows = tx.rows(records[i : i + _PART])
-        settled = {record: _settled(rules.of(type), rules.upgraded(row.state), row) for record, row in rows.items()}
+        settled = {
+            record: _settled(rules.of(type), rules.upgraded(row.state), row, facts) for record, row in rows.items()
+        }
         merges.again(tx, settled)
         tx.rewrite(settled.values())
 
 
-def _settled(type_rules: TypeRules, state: State, row: Row) -> Row:
+def _settled(type_rules: TypeRules, state: State, row: Row, facts: DeviceFacts) -> Row:
     arrivals: dict[str, int] = {}
     for name, arrival in row.arrivals.items():
         present = type_rules.present(name)
         arrivals[present] = max(arrival, arrivals.get(present, 0))
     origins = {type_rules.present(name): value for name, value in row.conflicts.items()}
     row.state, row.arrivals = state, {n: a for n, a in arrivals.items() if not n or n in state.fields}
-    settle_row(row, type_rules, None)
+    settle_row(row, type_rules, None, facts)
     row.conflicts = {name: origins.get(name) for name in row.conflicts}
     return row
 

@@ -6,6 +6,7 @@ Until then a late edit finds its record, and a laptop that comes is told to drop
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from fieldsync import errors
 from fieldsync.store import Tx
 from fieldsync.store.contract import LEFT, Row, sees
 from fieldsync.sync import relay
@@ -37,8 +38,9 @@ def let_go(client: "Client", tx: Tx) -> None:
         tx.purge(rows)
     for device, seqs in tx.waiting().items():
         held = tx.acknowledged(client.server.id, device)
+        undecided = {seq for seq, code, _ in tx.refusals(device) if code == errors.Undecided.code}
         for seq in seqs:
-            if seq <= held:
+            if seq <= held and seq not in undecided:  # that is judged here, too, until somebody has decided
                 tx.accept(device, seq)
 
 

@@ -18,7 +18,7 @@ from fieldsync.core.commit import decode, state_of
 from fieldsync.core.state import State, canonical, merge, term
 from fieldsync.store.contract import Row
 from fieldsync.sync import moving, review, save
-from fieldsync.sync.apply import settle_row
+from fieldsync.sync.apply import device_facts, settle_row
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
@@ -342,7 +342,7 @@ def check_store(node: Node) -> None:
                 sums[n] = sums.get(n, 0) + row.old_term
                 counts[n] = counts.get(n, 0) + 1
             anew = Row(row.n, row.state, {}, row.arrivals)
-            settle_row(anew, node.rules.of(row.state.type), None)
+            settle_row(anew, node.rules.of(row.state.type), None, device_facts(tx))
             assert (row.doc, row.code, set(row.conflicts)) == (anew.doc, anew.code, set(anew.conflicts))
         for channel in tx.channels():
             assert (channel.digest, channel.records) == (sums.get(channel.n, 0) & _64, counts.get(channel.n, 0))
