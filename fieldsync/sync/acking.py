@@ -5,12 +5,20 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from fieldsync import errors
+from fieldsync.sync.reserved import parts
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Codec, Kind
-from fieldsync.wire.messages import Ack
+from fieldsync.wire.messages import Ack, Reserved
 
 _LISTS = ("refused", "devices", "receipts", "clocks", "elsewhere")
 _FIRST, _MORE = 100, 1_000  # of each list in the first frame, beside the forms perhaps, and in those behind it
+
+
+def reserved(codec: Codec, whole: Ack, pieces: Sequence[Reserved], told: int) -> Iterator[bytes]:
+    """Yield the reserved pieces that are news, in frames that go on with an ACK."""
+    for part in parts(pieces, told):
+        more = Ack(whole.now, whole.head, whole.chain, again=True, reserved=part)
+        yield codec.pack(Kind.ACK, messages.encode(more))
 
 
 def frames(codec: Codec, whole: Ack, numbers: Sequence[int]) -> Iterator[bytes]:
@@ -33,6 +41,6 @@ def frames(codec: Codec, whole: Ack, numbers: Sequence[int]) -> Iterator[bytes]:
             continue
         yield frame
         if not any(later.values()):
-            return
+            break
         left, numbers = later, numbers[told:]
         start, size = Ack(whole.now, whole.head, whole.chain, again=True), _MORE

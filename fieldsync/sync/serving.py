@@ -25,6 +25,7 @@ from fieldsync.sync import (
     push_only,
     quarantine,
     relay,
+    reserved,
     revocations,
     serials,
     versions,
@@ -124,9 +125,13 @@ class Serving:
                     passed=0,
                     clocks=0,
                     pairs=0,
+                    reserved_told=0,
                     cursors=(),
                     ahead=(),
                 )
+            if self.protocol >= 2 and not self.device.pending:
+                now = self.node.clock()
+                reserved.take_from(tx, self.device.id, self.hello.reserved, now, relays=self.relays)
             self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
 
     def take(self, batches: Sequence[Batch]) -> None:
@@ -338,6 +343,8 @@ class Serving:
             self._forms = tx.get(FORMS)
             texts = _newer(tx, self._forms, self.hello.schema)
             noted = tuple(tx.clock_notes(self.hello.clocks))
+            pieces = () if device.pending else reserved.held(tx, reserved.DOWN)
+            taken = reserved.taken_from(tx, device.id)
             pairs, elsewhere = (
                 (0, ()) if self.hello.where or partner else hints.hints(tx, device, channels, self.hello.pairs)
             )
@@ -353,7 +360,7 @@ class Serving:
         epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
             node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers, texts, epoch, noted,
-            pairs, elsewhere, pending=device.pending,
+            pairs, elsewhere, pending=device.pending, reserved_taken=taken,
         )  # fmt: skip
         told = 0
         for frame in acking.frames(self.codec, ack, [arrival for arrival, *_ in judged]):
@@ -361,6 +368,8 @@ class Serving:
             yield frame
             if self.hello.budget:
                 break  # the next sync goes on from there
+        if not (self.hello.budget or by_stick):  # a bundle's are in its manifest
+            yield from acking.reserved(self.codec, ack, pieces, self.hello.reserved_told)
         if self.relays:
             with self.reading() as tx:
                 parts = list(relay.parts_down(tx, node, self.device.id, self.hello, self._carried, by_stick=by_stick))

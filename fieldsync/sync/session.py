@@ -17,7 +17,20 @@ from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Grant, Logged, Server, sees
-from fieldsync.sync import budgets, checks, clocks, epochs, former, forms, hints, letting_go, quarantine, relay, serials
+from fieldsync.sync import (
+    budgets,
+    checks,
+    clocks,
+    epochs,
+    former,
+    forms,
+    hints,
+    letting_go,
+    quarantine,
+    relay,
+    reserved,
+    serials,
+)
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import MOST_COMMITS
 from fieldsync.sync.channels import grants_hash, visible
@@ -94,6 +107,7 @@ class Client:
             self.grants = relay.grants(tx) if self.branch else node.grants
         self._told = relay.Told(server.id)
         self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
+        self.bundled = False  # whether what it says goes into a bundle
         self._same_forms = True
         self.turned = False  # whether the server's last answer said that it was restored
         self._kept: set[str] = set()  # channels of which a record could not be let go yet
@@ -113,11 +127,15 @@ class Client:
             ahead = () if where else budgets.ahead(tx, self.server.id)
             epoch, receipt = epochs.told(tx, self.server.id), tx.acknowledged(self.server.id, node.device)
             off, pairs = self._told.get(tx, "clocks"), self._told.get(tx, "pairs")
+            pieces = reserved.some(reserved.held(tx, reserved.UP), self._told.get(tx, reserved.UP), reserved.IN_A_HELLO)
+            told = self._told.get(tx, reserved.DOWN)
         assert me is not None
+        if self.protocol < 2 or self.bundled or budget:
+            pieces = ()
         grants = grants_hash(self.grants)
         hello = messages.Hello(
             self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
-            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs,
+            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told,
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
@@ -220,6 +238,7 @@ class Client:
             tx.put(DEVICE_PENDING, 1 if ack.pending else None)
             if self._same_forms:
                 tx.put(UNREADABLE, None)
+            self._told.put(tx, reserved.UP, ack.reserved_taken)
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             self.turned = bool(ack.epoch) and epochs.turned(tx, self.server.id, ack.epoch)
@@ -245,6 +264,9 @@ class Client:
     def _listed(self, tx: Tx, ack: messages.Ack) -> None:
         """Take what an acknowledgement lists, and how far it goes."""
         node = self.node
+        if ack.reserved:
+            reserved.take(tx, reserved.DOWN, ack.reserved, node.clock())
+            self._told.put(tx, reserved.DOWN, ack.reserved[-1].number)
         if ack.clocks:
             clocks.learn(tx, node, ack.clocks)
             self._told.put(tx, "clocks", ack.clocks[-1][0])

@@ -20,7 +20,7 @@ from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.store import ReadTx
 from fieldsync.store.bundles import SERVERS, Part
 from fieldsync.store.contract import Device, Progress, Server
-from fieldsync.sync import clocks, relay, versions
+from fieldsync.sync import clocks, relay, reserved, versions
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally
@@ -63,12 +63,14 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         since = packed if goes_on else acknowledged
         starts = {id_: chain_at(tx, one, since[id_]) for id_, one in devices.items()}
         number = tx.last_packed(SERVERS) + 1
+        taken = min(relay.Told(one.id).get(tx, reserved.UP) for one in servers if one.id in ages)
+        pieces = tuple(piece for piece in reserved.held(tx, reserved.UP) if piece.number > taken)
         protocol = min(versions.spoken(tx, one.id) or OLDEST for one in servers if one.id in ages)
         heard = max(clocks.told_by(tx, one.id) for one in servers)
     tally, id_ = Tally(), token(16)
     total = sum(one.head - since[id_] for id_, one in devices.items())
     client = Client(node, server, tally, lambda _what, count: progress(count, total, "writing"))
-    client.protocol = protocol
+    client.protocol, client.bundled = protocol, True
     client.codec = Codec()  # whoever opens it may have other forms, and so another dictionary
 
     def frames() -> Iterator[bytes]:
@@ -85,7 +87,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         to = (server.id, *(one for one in ages if one != server.id))
         return Manifest(
             bundle.VERSION, id_, number, True, node.key.public, to, node.clock(), carried, earlier, (), tally.commits, 0,
-            hashes, heard, PROTOCOL,
+            hashes, heard, PROTOCOL, pieces,
         )  # fmt: skip
 
     size = _write(node.home, file, frames(), manifest, list(ages.values()), node.key)
@@ -129,6 +131,9 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
         raise errors.NoRecipient(name=device.letters or device.id.hex())
     hello = messages.decode(messages.Hello, told) if told else messages.Hello(protocol, b"", 0, 0, b"")
     hello = msgspec.structs.replace(hello, dictionary=b"", where=False)
+    with node.store.read() as tx:
+        below = () if device.pending or hello.protocol < 2 else reserved.held(tx, reserved.DOWN)
+    pieces = tuple(piece for piece in below if piece.number > hello.reserved_told)
     serving, id_ = Serving(node, device, hello, Codec()), token(16)
     states = 0
 
@@ -145,7 +150,7 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
     def manifest(hashes: tuple[bytes, ...]) -> Manifest:
         return Manifest(
             bundle.VERSION, id_, number, False, node.serving_key.public, (device.id,), node.clock(), (), (), hello.cursors, 0,
-            states, hashes, protocol=PROTOCOL,
+            states, hashes, protocol=PROTOCOL, reserved=pieces,
         )  # fmt: skip
 
     size = _write(node.home, file, frames(), manifest, list(to.values()), node.serving_key)

@@ -13,7 +13,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync import checks, clocks, enrolments, former, quarantine, relay, versions
+from fieldsync.sync import checks, clocks, enrolments, former, quarantine, relay, reserved, versions
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
@@ -149,6 +149,9 @@ class Up:
         quarantine.judge_due(self._node, tx, sys.maxsize)  # nobody waits behind a bundle
         speaks = min(max(self._serving.protocol, self._manifest.protocol), PROTOCOL)
         versions.remember(tx, self._device.id, speaks)
+        if not self._device.pending:
+            now = self._node.clock()
+            reserved.take_from(tx, self._device.id, self._manifest.reserved, now, relays=self._relays)
         if self._manifest.number > self._number:
             hello = msgspec.structs.replace(self._serving.hello, protocol=speaks)
             tx.tell_hello(self._device.id, messages.encode(hello))
@@ -283,6 +286,9 @@ class Down:
     def done(self, tx: Tx) -> None:
         """Note what the server speaks, and whether the two sides' digests could be compared."""
         versions.remember(tx, self._server.id, min(self._manifest.protocol, PROTOCOL))
+        if self._manifest.reserved and not self._older:
+            reserved.take(tx, reserved.DOWN, self._manifest.reserved, self._node.clock())
+            relay.Told(self._server.id).put(tx, reserved.DOWN, self._manifest.reserved[-1].number)
         if not self._older:
             checks.note(tx, self._server.id, self._client.obstacle(tx), self._node.clock())
 

@@ -12,7 +12,20 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.store.contract import Progress, Server
-from fieldsync.sync import budgets, checks, epochs, first_receipts, former, heal, moving, read, relay, renew, versions
+from fieldsync.sync import (
+    budgets,
+    checks,
+    epochs,
+    first_receipts,
+    former,
+    heal,
+    moving,
+    read,
+    relay,
+    renew,
+    reserved,
+    versions,
+)
 from fieldsync.sync.ahead import ahead
 from fieldsync.sync.line import Line
 from fieldsync.sync.node import Node
@@ -42,7 +55,6 @@ class _Talk:
         self.nonce = server.nonce or b""
         count = (lambda what, done: progress(done, None, what)) if progress else None
         self.client = Client(node, server, tally, count)
-        self._met = False
 
     def request(
         self, name: str, hello: Callable[[], bytes], more: Frames | None = None, read: Read = _as_it_is
@@ -51,8 +63,6 @@ class _Talk:
 
         With a nonce that was lost, or a dictionary that the server does not have, all of it is made and sent again.
         """
-        if not self._met:
-            self._meet()
         answer = None
         for last in (False, False, True):  # each of both may be the matter once
             try:
@@ -91,7 +101,7 @@ class _Talk:
                 versions.check(self.line.health().protocol, oldest=self.client.protocol)
             raise
 
-    def _meet(self) -> None:
+    def meet(self) -> None:
         """See which protocol to speak: the newest that both have, and never an older one than before."""
         with self.node.store.read() as tx:
             spoken = versions.spoken(tx, self.server.id)
@@ -100,7 +110,6 @@ class _Talk:
             with self.node.store.write(durable=False) as tx:
                 versions.remember(tx, self.server.id, spoken)
         self.client.protocol = spoken
-        self._met = True
 
     def _keep(self, nonce: bytes) -> None:
         self.nonce = nonce
@@ -112,6 +121,8 @@ class _Talk:
         client, node = self.client, self.node
         if self.server.unsure:
             self._ask_where()
+        if not self.budget:
+            self._push_reserved()
         for attempt in (1, 2):
             with node.store.read() as tx:
                 me = tx.device(node.device)
@@ -141,10 +152,27 @@ class _Talk:
 
     def _ask_where(self) -> None:
         """Ask how far the server holds our commits, and those that we have of others."""
-        asking: list[bytes] = []
-        if self.client.protocol >= 2:
-            asking = list(former.asking(self.client) if self.node.is_laptop else first_receipts.frames(self.client, {}))
-        self._exchange((lambda: asking) if asking else None, where=True)
+
+        def asking() -> Iterator[bytes]:  # made anew where the server wants them without the forms' dictionary
+            return former.asking(self.client) if self.node.is_laptop else first_receipts.frames(self.client, {})
+
+        more = self.client.protocol >= 2 and any(asking())
+        self._exchange(asking if more else None, where=True)
+
+    def _push_reserved(self) -> None:
+        """Send the reserved pieces that do not fit the hello of one request, in as many small ones as it takes."""
+        client, node = self.client, self.node
+        while True:
+            with node.store.read() as tx:
+                told = relay.Told(self.server.id).get(tx, reserved.UP)
+                held = reserved.held(tx, reserved.UP)
+            left = [piece for piece in held if piece.number > told]
+            if client.protocol < 2 or len(reserved.some(left, 0, reserved.IN_A_HELLO)) == len(left):
+                return
+            self._exchange(None, where=True)
+            with node.store.read() as tx:
+                if relay.Told(self.server.id).get(tx, reserved.UP) <= told:
+                    return  # it takes no more
 
     def _push(self, *, behind: bool) -> None:
         """Exchange what is new. Within a budget a request that was refused has cost some of it: what is sent again is chosen anew."""
@@ -248,6 +276,7 @@ def sync(
     tally.acked = tally.sent_before = sent_before
     talk = _Talk(node, chosen, tally, progress, budget)
     try:
+        talk.meet()
         renewed = renew.run(talk)
         obstacle = talk.check(heal=not budget)  # to mend what differs might cost more
     except errors.FieldsyncError as fault:

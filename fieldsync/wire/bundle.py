@@ -11,7 +11,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import SIGNATURE_SIZE, DeviceKey, device_id, verify
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Reader
-from fieldsync.wire.messages import Count
+from fieldsync.wire.messages import Count, Reserved
 
 VERSION = 1
 """1 (2026-11): hello, a branch's enrolments and commits going up; acknowledgement, what a branch is told, states and end coming down."""
@@ -67,6 +67,7 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     frames: tuple[Hash, ...]
     heard: Count = 0
     protocol: Count = 1  # the newest that the sender speaks; what is inside may be of an older one
+    reserved: Annotated[tuple[Reserved, ...], msgspec.Meta(max_length=65_536)] = ()  # as in HELLO, or ACK
 
     @property
     def sender(self) -> bytes:

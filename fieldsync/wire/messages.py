@@ -17,6 +17,20 @@ MOST_FORMER = 256
 """How many former identities one PEER may name."""
 MOST_PROBES = 256
 """How many places one RENEW may name."""
+MOST_RESERVED, RESERVED_KEY, RESERVED_DATA = 256, 64, 16 * 1024
+"""How many reserved pieces one frame may have, and the bytes of a piece."""
+
+
+class Reserved(msgspec.Struct, array_like=True, frozen=True):
+    """A piece of what a newer protocol says: kept and passed on unread. `source`: the node that said it, `number`: the sender's own."""
+
+    number: Count
+    source: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    key: Annotated[bytes, msgspec.Meta(max_length=RESERVED_KEY)]
+    data: Annotated[bytes, msgspec.Meta(max_length=RESERVED_DATA)]
+
+
+_Pieces = Annotated[tuple[Reserved, ...], msgspec.Meta(max_length=MOST_RESERVED)]
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
@@ -49,6 +63,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     receipt: Count = 0  # up to which of the sender's own commits this server has acknowledged
     clocks: Count = 0  # how far it was told of clocks that were off
     pairs: Count = 0  # how far it was told of records that may be registered elsewhere
+    reserved: _Pieces = ()  # from protocol 2 on, as `reserved_told`: pieces that go up
+    reserved_told: Count = 0  # how far it was told of those that come down
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -95,6 +111,8 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     elsewhere: tuple[bytes, ...] = ()  # records of its own that may be one with some that it may not see
     again: bool = False  # whether this only goes on with the lists of the one before it
     pending: bool = False  # whether the device waits for approval: its commits are quarantined, and nothing comes down
+    reserved: _Pieces = ()  # pieces that come down
+    reserved_taken: Count = 0  # up to which of the sender's own pieces are here
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):

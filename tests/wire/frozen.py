@@ -83,9 +83,21 @@ MESSAGES: tuple[msgspec.Struct, ...] = (
 )  # fmt: skip
 
 
+PIECE = messages.Reserved(9, SAMAR, b"register/1", b"unread")
 # messages that have grown since 0.1, with all that they may have now
 GROWN: tuple[msgspec.Struct, ...] = (
-    msgspec.structs.replace(next(one for one in MESSAGES if isinstance(one, messages.Ack)), pending=True),
+    msgspec.structs.replace(
+        next(one for one in MESSAGES if isinstance(one, messages.Hello)),
+        protocol=2,
+        reserved=(PIECE,),
+        reserved_told=9,
+    ),
+    msgspec.structs.replace(
+        next(one for one in MESSAGES if isinstance(one, messages.Ack)),
+        pending=True,
+        reserved=(PIECE,),
+        reserved_taken=9,
+    ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Peer)),
         devices=(
@@ -186,6 +198,10 @@ def good() -> dict[str, tuple[str, bytes]]:
     }
     made |= {
         "bundle-up": ("what is in a bundle of two commits", _bundle(*_up())),
+        "bundle-reserved": (
+            "a bundle of 0.2 with a reserved piece",
+            _bundle(*_up(), heard=AT - 1, protocol=2, reserved=(PIECE,)),
+        ),
         "bundle-heard": ("a bundle whose sender had heard a server's time", _bundle(*_up(), heard=AT - 1)),
         "bundle-branch": ("what is in a branch's bundle", _bundle(*_branch(), key=SERVER)),
         "bundle-down": ("what is in an answer to it", _bundle(*_down(), key=SERVER)),

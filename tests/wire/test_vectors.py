@@ -80,7 +80,14 @@ def test_messages_that_have_grown_are_read_as_ever(message: msgspec.Struct) -> N
 
 def test_every_message_has_a_vector() -> None:
     """But for what stands only within others."""
-    within = {messages.Enrolment, messages.Summary, messages.Range, messages.Former, messages.Taking}
+    within = {
+        messages.Enrolment,
+        messages.Summary,
+        messages.Range,
+        messages.Former,
+        messages.Taking,
+        messages.Reserved,
+    }
     kinds = {kind for kind in vars(messages).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)}
     assert kinds - within == {type(one) for one in frozen.MESSAGES}
 
@@ -114,6 +121,8 @@ def test_bundles_are_read_as_ever(step: int) -> None:
     assert (kind, rows.unpack_commits(sent.rows)) == (Kind.COMMITS, frozen.PACKED)
     manifest, _ = opened(content("bundle-heard"), step)
     assert packed(manifest, manifest) == msgspec.structs.replace(packed(manifest, frozen._up()[0]), heard=frozen.AT - 1)
+    manifest, _ = opened(content("bundle-reserved"), step)
+    assert (manifest.protocol, manifest.reserved) == (2, (frozen.PIECE,))
     manifest, frames = opened(content("bundle-branch"), step)
     assert (manifest, manifest.sender) == (packed(manifest, frozen._branch()[0]), frozen.SERVER.device)
     assert [kind for kind, _ in frames] == [Kind.HELLO, Kind.PEER, Kind.COMMITS, Kind.PEER]

@@ -1,0 +1,91 @@
+"""What newer programs say through this one: kept unread, and passed on (docs/formats/frames.md, "Reserved").
+
+Up go pieces that devices said, to the server above; down those of servers, to whoever syncs. A piece that its source says anew under the
+same key takes the older one's place.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from fieldsync.store import ReadTx, Tx
+from fieldsync.wire import messages
+from fieldsync.wire.messages import Reserved
+
+UP, DOWN = "reserved_up", "reserved_down"
+MOST = 1 << 20
+"""Bytes kept each way; what is said beyond them is passed over."""
+
+MOST_OF_ONE = 64 * 1024
+"""Bytes kept of what one device says, so that none can take the room of all others."""
+
+IN_A_HELLO, IN_A_FRAME = 24 * 1024, 32 * 1024
+_OWN = 64  # what a piece takes besides its key and data, at most
+
+
+def held(tx: ReadTx, way: str) -> tuple[Reserved, ...]:
+    """Return all pieces of one way, by their numbers."""
+    kept = tx.get(way)
+    return () if kept is None else msgspec.msgpack.decode(kept, type=tuple[Reserved, ...])
+
+
+def size(piece: Reserved) -> int:
+    """Return what a piece counts."""
+    return len(piece.key) + len(piece.data) + _OWN
+
+
+def some(pieces: Iterable[Reserved], after: int, room: int) -> tuple[Reserved, ...]:
+    """Return the next pieces behind a number, as many as there is room for."""
+    found = []
+    for piece in pieces:
+        if piece.number > after:
+            room -= size(piece)
+            if room < 0:
+                break
+            found.append(piece)
+    return tuple(found)
+
+
+def parts(pieces: Sequence[Reserved], after: int) -> Iterator[tuple[Reserved, ...]]:
+    """Yield all pieces behind a number, in parts that fit a frame."""
+    while part := some(pieces, after, IN_A_FRAME):
+        yield part
+        after = part[-1].number
+
+
+def take(tx: Tx, way: str, said: Sequence[Reserved], now: int, source: bytes | None = None) -> None:
+    """Keep what was said, by `source` if it speaks for itself only."""
+    if not said:
+        return
+    kept = {(piece.source, piece.key): piece for piece in held(tx, way)}
+    top = max((piece.number for piece in kept.values()), default=0)
+    limit = MOST_OF_ONE if way == UP else MOST
+    for piece in said:
+        name = source or piece.source, piece.key
+        before = kept.get(name)
+        if before is not None and before.data == piece.data:
+            continue
+        others = [one for one in kept.values() if one is not before]
+        own = sum(size(one) for one in others if one.source == name[0])
+        if own + size(piece) > limit or sum(map(size, others)) + size(piece) > MOST:
+            continue
+        top = max(top + 1, now)  # later than any number that a store had which was put back
+        kept.pop(name, None)
+        kept[name] = Reserved(top, *name, piece.data)
+    tx.put(way, messages.encode(tuple(kept.values())))
+
+
+def taken_from(tx: ReadTx, device: bytes) -> int:
+    """Return up to which number a device's pieces were taken."""
+    return int(tx.get(_taken(device)) or 0)
+
+
+def take_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int, *, relays: bool) -> None:
+    """Take what a device says, or a branch for its devices, and remember how far that goes."""
+    if said:
+        take(tx, UP, said, now, None if relays else device)
+        tx.put(_taken(device), max(piece.number for piece in said))
+
+
+def _taken(device: bytes) -> str:
+    return f"reserved_taken {device.hex()}"
