@@ -10,6 +10,8 @@ from fieldsync import commands, errors
 from fieldsync.commands import process
 from fieldsync.commands.tree import Branch, Leaf, grow
 
+# a sync makes a million small objects and no cycles: look for garbage seldom
+GARBAGE = 1_000_000, 20, 100
 TREE = Branch(
     "Offline-first records for people who work where there is no signal.",
     "standing:standing",
@@ -169,8 +171,7 @@ TREE = Branch(
 
 def main() -> None:
     """Run one command and exit as docs/cli.md says."""
-    # a sync makes a million small objects and no cycles: look for garbage seldom
-    gc.set_threshold(1_000_000, 20, 100)
+    gc.set_threshold(*GARBAGE)
     process.harden()
     sys.exit(run(sys.argv[1:]))
 

@@ -4,6 +4,7 @@ Time and the last stamp are arguments. Kulkarni et al., "Logical Physical Clocks
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 COUNTER_BITS = 16
 # A remote stamp further ahead than this comes from a clock that is off and must not drag ours along.
@@ -32,5 +33,12 @@ def milliseconds(stamp: int) -> int:
 
 def text(stamp: int) -> str:
     """Return the stamp as RFC 3339 UTC with milliseconds: `2026-11-02T08:15:00.123Z`."""
-    at = _EPOCH + timedelta(milliseconds=milliseconds(min(max(stamp, 0), LARGEST)))
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    if not 0 <= stamp <= LARGEST:
+        stamp = min(max(stamp, 0), LARGEST)
+    minutes, ms = divmod(stamp >> COUNTER_BITS, 60_000)
+    return f"{_minute(minutes)}{ms // 1000:02d}.{ms % 1000:03d}Z"
+
+
+@lru_cache(8_192)  # a log has thousands, of which one is new
+def _minute(minutes: int) -> str:
+    return (_EPOCH + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:")

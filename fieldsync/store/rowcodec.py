@@ -48,6 +48,12 @@ def encode_registers(row: Row, device: Callable[[bytes], int], author: Callable[
                 if group[0] is seen or group[0] == seen:
                     group[1][6].append(name)
                     continue
+        if len(heads) == 1 and len(seen) == 1 and not contexts and heads[0][0] in seen:
+            by, seq, stamp, who, value = heads[0]  # an entry of a log, one of thousands
+            n = device(by)
+            beyond = [] if seen[by] == seq else [n, seen[by]]
+            others[name] = arrival, ((n, seq, stamp, author(who), value),), beyond
+            continue
         packed = [(device(by), seq, stamp, author(who), value) for by, seq, stamp, who, value in heads]
         parts: tuple[Any, ...] = (arrival, packed, _beyond(seen, {one.device: one.seq for one in heads}, device))
         if contexts:
@@ -100,13 +106,20 @@ def decode_row(
             fields[name] = Register((Head(by, seq, stamp, who, document.get(name)),), seen)
     for name, (arrival, heads, pairs, *contexts) in others.items():
         arrivals[name] = arrival
+        field, slash, member = name.partition("/")
+        if slash:
+            if field not in members:
+                members[field] = set()
+            members[field].add(member)
+        if len(heads) == 1 and not pairs and not contexts:
+            n_by, seq, stamp, n_who, value = heads[0]
+            by = devices(n_by)
+            fields[name] = Register((Head(by, seq, stamp, authors(n_who), value),), {by: seq})
+            continue
         found = tuple(Head(devices(h[0]), h[1], h[2], authors(h[3]), h[4]) for h in heads)
         seen = _seen({h.device: h.seq for h in found}, pairs, devices)
         parts = [None if flat is None else _seen({}, flat, devices).items() for flat in contexts[0]] if contexts else ()
         fields[name] = with_differences(found, seen, parts)
-        field, slash, member = name.partition("/")
-        if slash:
-            members.setdefault(field, set()).add(member)
     values = {} if base is None else {k: v for k, v in document.items() if k not in fields}
     for field, explicit in members.items():
         shown = values.pop(field, None)

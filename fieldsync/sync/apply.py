@@ -5,6 +5,7 @@ Follow one save through: commands/laptop.py → sync/save.py → here → sync/s
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from fieldsync.core import stamp
@@ -42,6 +43,7 @@ from fieldsync.sync.rules import Rules, TypeRules
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
 _SETTLED = {str, int, float, bool, type(None)}  # values that say nothing but themselves
+_BY_TIME = itemgetter(2, 0, 1)  # a head's stamp, then its dot
 NOWHERE = "_"  # the unit of a record that came without one
 
 
@@ -225,7 +227,7 @@ def _settle_field(row: Row, type_rules: TypeRules, field: str, facts: DeviceFact
         elif rule.kind == "tally":
             value = sum(counted(register) for _, register in parts)
         else:
-            heads = sorted((r.heads[-1] for _, r in parts), key=lambda h: (h.stamp, h.device, h.seq))
+            heads = sorted([r.heads[-1] for _, r in parts], key=_BY_TIME)
             value = [{"at": stamp.text(h.stamp), "by": h.author, "text": h.value} for h in heads if h.value is not None]
     if value is None or value == []:
         doc.pop(field, None)

@@ -291,8 +291,8 @@ def edit(
         row = find_row(tx, ref)
         draft = draft_change(node, tx, row, changes, note=note, based_on=based_on)
         made = [*([draft] if draft is not None else []), *_drafts_new(node, tx, beside, None, note)]
-        if made:
-            commit_drafts(node, tx, made)
+        if made:  # what is alone has been read already
+            commit_drafts(node, tx, made, known={row.state.record: row} if made == [draft] else None)
         drafts.drop(tx, unfinished)
     return row.state.record
 
