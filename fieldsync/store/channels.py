@@ -106,8 +106,9 @@ class ChannelReads(Reading):
             for table in ("commit_about", "commit_about_new")
         )
         lost = f"{named} SELECT id FROM named WHERE id NOT IN (SELECT id FROM record) AND ({about})"
+        unheld = f"{named} SELECT record FROM left_unheld WHERE channel = ?2 AND record IN (SELECT id FROM named)"
         found = {row[0] for row in self.sql(here, (ids, channel))}
-        gone = {row[0] for row in self.sql(left, (ids, channel))} - found
+        gone = {row[0] for query in (left, unheld) for row in self.sql(query, (ids, channel))} - found
         return Wanted(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
 
     def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
@@ -209,6 +210,10 @@ class Channels(ChannelReads, Several):
             )
             self.sql("UPDATE channel SET past = 0 WHERE n = ?", (channel,))
             self._counters.pop(channel, None)
+
+    def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
+        """Remember which records left a channel although they are not here: a laptop that has them from elsewhere is told."""
+        self.many("INSERT OR IGNORE INTO left_unheld VALUES (?,?)", [(channel, record) for record in records])
 
     def tell_gone(self, channel: int, n: int) -> None:
         """Tell a channel's devices that a record (by its number) is not in it, although they may have thought so."""

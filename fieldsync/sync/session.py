@@ -311,7 +311,8 @@ class Client:
             known = tx.rows(dict.fromkeys(state.record for state in states))
             before = set(known)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
-            left = [row for row in tx.rows(message.gone).values() if channel in row.channels]
+            there = tx.rows(message.gone)
+            left = [row for row in there.values() if channel in row.channels]
             if node.is_laptop:
                 unsent = relay.unsent(self, tx) if left else set()
                 if any(row.state.record in unsent for row in left):
@@ -319,6 +320,7 @@ class Client:
                 letting_go.let_go_here(tx, [row for row in left if row.state.record not in unsent])
             else:
                 tx.set_aside(left)
+                tx.note_unheld(channel, (record for record in message.gone if record not in there))
                 letting_go.come_back(tx, (row for record, row in applied.rows.items() if record not in before))
             if message.unit not in self._kept:
                 tx.set_cursor(self.server.id, channel, message.arrival)

@@ -195,3 +195,28 @@ def test_a_budget_that_never_suffices_is_told(tree: Tree) -> None:
     directly.sync(jbl, hq)
     assert blocked(tree, "jbl") == []
     assert directly.differing(jbl, hq) == []
+
+
+def test_what_left_before_the_branch_held_it_leaves_the_laptop(tree: Tree) -> None:
+    """Amal once met headquarters and got a family that Jableh never held; it moves, and her next sync with Jableh takes it off her laptop."""
+    amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
+    (stays,) = families(tree, "amal", 1)
+    tree.sync("amal", "jbl")
+    tree.sync("jbl", "hq")
+    moves = save.add(tree.nodes["dima"], "household", Changes(set={"location": "ديما"}), unit="LAT/JBL")
+    tree.sync("dima", "hq")
+    tree.sync("amal", "hq")
+    assert rows(amal).keys() == {stays, moves}
+    with tree.nodes["dima"].store.write() as tx:
+        row, kind = tx.rows([moves])[moves], tree.nodes["dima"].schema.type("household")
+        save.commit_drafts(
+            tree.nodes["dima"], tx, [save.draft_edit(tree.nodes["dima"], row, kind, {"_unit": "LAT/QRD"})]
+        )
+    tree.sync("dima", "hq")
+    tree.sync("jbl", "hq")
+    assert moves not in rows(jbl)
+    tree.sync("amal", "jbl")
+    assert rows(amal).keys() == {stays}
+    assert directly.differing(amal, jbl) == []
+    assert tree.sync("amal", "jbl") == 0
+    assert directly.differing(jbl, hq) == []

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite_utils
 
-LATEST = 5
+LATEST = 6
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
@@ -18,6 +18,7 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
         m0003_device_families,
         m0004_merges,
         m0005_authority,
+        m0006_left_unheld,
     )
 
     steps = Migrations("fieldsync")
@@ -26,5 +27,6 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     steps(name="0003_device_families")(m0003_device_families.apply)
     steps(name="0004_merges")(m0004_merges.apply)
     steps(name="0005_authority")(m0005_authority.apply)
+    steps(name="0006_left_unheld")(m0006_left_unheld.apply)
     steps.apply(db)
     db.execute(f"PRAGMA user_version = {LATEST}")
