@@ -18,6 +18,7 @@ from fieldsync.schema import asked, steps, validate
 from fieldsync.schema.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.sameness import same
+from fieldsync.schema.validate import STATE
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
@@ -25,7 +26,7 @@ from fieldsync.sync import drafts, merges, several, sharing, versions
 from fieldsync.sync.apply import NOWHERE, Applied, apply
 from fieldsync.sync.covering import Contexts, Covering, covering
 from fieldsync.sync.find import find_row
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import DECIDERS, Node
 from fieldsync.sync.references import References
 
 Fields = dict[str, Value]
@@ -313,6 +314,9 @@ def draft_change(
     """
     grant = node.may_write(*units_of(tx, row))
     kind = node.schema.type(row.state.type)
+    steps_on = STATE in row.conflicts and STATE in {*changes.set, *changes.unset} and grant.role not in DECIDERS
+    if steps_on and not any(head.device == node.device for head in register_of(row.state, STATE).heads):
+        raise errors.OpenConflict(field=STATE)  # from which of them would it lead on?
     fields = _edited(node, tx, row, kind, changes, based_on)
     steps.check(kind, fields, row.doc, grant.role)
     several.logs(node, tx, kind, changes, fields)
@@ -349,15 +353,12 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     wanted = {**changes.set, **dict.fromkeys(changes.unset)}
     sets = {name: several.after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
     unseen = sharing.unseen(kind) if node.role == PARTNER else ()
-    known = {**row.doc, **_said(changes), **sets, NOW: node.moment()}
+    before = _shown_before(node, row)
+    known = {**row.doc, STATE: before.get(STATE), **_said(changes), **sets, NOW: node.moment()}
     checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
     References(tx).check(kind, {**sets, **checked}, row.doc)
     asked.check(node.schema, kind, checked)
-    old = (
-        _shown_before(node, row)
-        if based_on is None
-        else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
-    )
+    old = before if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
     fields: Fields = {n: as_json(value) for n, value in checked.items() if not same(kind.fields[n], value, old.get(n))}
     for put, dropped in ((True, changes.drop), (False, changes.put)):
         for name, members in dropped.items():

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from fieldsync import errors
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical, register_of
 from fieldsync.sync import history, read, review, save
@@ -282,3 +283,34 @@ def test_a_deletion_does_not_swallow_what_was_quarantined(people: Cast, family: 
     assert "_deleted" in row.conflicts
     assert values(people.samar, family, "_deleted")
     equal(people, people.amal, people.basim, people.samar)
+
+
+def test_a_step_in_a_conflict_leads_on_from_one_s_own(people: Cast) -> None:
+    """Amal and Basim took a plan two ways: each goes on along their own; who is part of neither has to wait for the decision."""
+    home = save.add(people.samar, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    person = save.add(
+        people.samar, "person", Changes(set={"household": read.uuid_text(home), "given": "أحمد"}), unit=JBL
+    )
+    told = {"person": read.uuid_text(person), "case_type": "child", "risk": "medium", "found_by": "school"}
+    told |= {"opened_on": "2026-01-01", "worker": "Amal"}
+    case = save.add(people.samar, "case", Changes(set=told, put={"concerns": ["dropout"]}), unit=JBL)
+    everybody = (people.samar, people.amal, people.basim)
+    sync(people, *everybody)
+    edit(people.amal, case, "registered", "state")
+    sync(people, *everybody, *everybody)
+    closing = {"state": "closing", "closure_reason": "moved"}
+    save.edit(people.amal, case.hex(), Changes(set=closing))
+    people.clock.tick(1_000)
+    edit(people.basim, case, "transferred", "state")
+    join_directly(people.hq, people.home / "huda", "Huda", "caseworker", [JBL])
+    huda = people.open("huda")
+    sync(people, *everybody, *everybody, huda)
+    assert values(huda, case, "state") == ["closing", "transferred"]
+    with pytest.raises(errors.OpenConflict):
+        edit(huda, case, "registered", "state")
+    assert rows(people.amal)[case].doc["state"] == "transferred"
+    edit(people.amal, case, "monitoring", "state")  # on from her own, whatever is shown
+    assert sync(people, people.amal, people.basim) == [0, 0]
+    assert {one.value for one in rows(people.hq)[case].state.fields["state"].heads} == {"monitoring", "transferred"}
+    equal(people, people.amal, people.basim)
+    huda.close()

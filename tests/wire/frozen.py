@@ -13,8 +13,9 @@ import zstandard
 from fieldsync.core import codes
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit, state_of
-from fieldsync.core.register import Head, Register
-from fieldsync.core.state import Base, State
+from fieldsync.core.deletion import deletion
+from fieldsync.core.register import Head, Register, build
+from fieldsync.core.state import Base, State, merge
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.wire import bundle, columns, messages, rows
@@ -41,6 +42,20 @@ STATES = [
         "opened_on": Register((Head(SAMAR, 2, 13, "سمر", None),), {SAMAR: 2, BASIM: 3}),
     }, {"risk": "medium"}),
 ]  # fmt: skip
+_HEADS = [
+    Head(device, 5, 10 + i, "Amal", value)
+    for i, (device, value) in enumerate(((AMAL, "high"), (BASIM, "low"), (SAMAR, "none")))
+]
+CONTEXTS = State(CASE, "case", None, {}, {
+    "risk": build(zip(_HEADS, ({}, {AMAL: 3, FAMILY: 9}, {FAMILY: 9}), strict=True), {AMAL: 5, BASIM: 5, SAMAR: 5, FAMILY: 9}),
+    "worker": build(zip(_HEADS[:2], (None, {}), strict=True), {AMAL: 5, BASIM: 5}),
+    "team": build([(_HEADS[0], {BASIM: 2})], {AMAL: 5, BASIM: 4}),
+}, {"risk": None, "worker": None, "team": None})  # fmt: skip
+"""The usual context and others, one that is shorter than what it leaves out, one that is not known, a lone head's."""
+DELETION = Commit(
+    1, AMAL, 3, 117545849856000002, "Amal", "household", 1, FAMILY, None,
+    {"_deleted": deletion("moved", merge(state_of(ADD), state_of(EDIT))[0], ["019a3f5c-7b00-7000-8000-000000000002"])}, (),
+)  # fmt: skip
 VALUES = {
     "integers": [5, 900, -3, 1 << 62], "steps": [10, 11, 12, 13], "decimals": [0.5, -1.25, 33.3], "digits": ["2026-01-02", "1999-12-31"],
     "choices": ["idp", "host"] * 4, "words": ["محمد أحمد", "أحمد محمد"] * 2 + ["محمد محمد", "أحمد أحمد"] * 2 + ["محمد", "أحمد", "محمد أحمد محمد"],
@@ -189,6 +204,11 @@ def good() -> dict[str, tuple[str, bytes]]:
             "a household as made; a case with a conflict, a tally and an emptied field",
             rows.pack_states(STATES),
         ),
+        "states-contexts": (
+            "a case's three conflicts, whose heads have contexts of their own",
+            rows.pack_states([CONTEXTS]),
+        ),
+        "commit-deletion": ("a removal, with what it had seen of each register", commits.encode(DELETION)),
         "frame-plain": ("an END frame, not compressed", Codec().pack(Kind.END, messages.encode(messages.End()))),
         "frame-parts": ("an ACK frame, and an END frame in three parts", b"".join(_parts())),
         "frame-zstd": (

@@ -25,7 +25,11 @@ def content(name: str) -> bytes:
 
 def test_commits_are_read_and_hash_as_ever() -> None:
     """The bytes that were signed are these; any change would break every chain there is."""
-    for name, commit in (("commit-add", frozen.ADD), ("commit-edit", frozen.EDIT)):
+    for name, commit in (
+        ("commit-add", frozen.ADD),
+        ("commit-edit", frozen.EDIT),
+        ("commit-deletion", frozen.DELETION),
+    ):
         assert commits.decode(content(name)) == commit
         assert commits.encode(commit) == content(name)
 
@@ -36,6 +40,9 @@ def test_payloads_are_read_as_ever() -> None:
     found = rows.unpack_states(content("states-payload"))
     assert [canonical(state) for state in found] == [canonical(state) for state in frozen.STATES]
     assert found[1].origins == {"risk": "medium"}
+    (case,) = rows.unpack_states(content("states-contexts"))
+    assert case.fields == frozen.CONTEXTS.fields
+    assert [len(register.contexts) for register in case.fields.values()] == [3, 2, 1]
 
 
 @pytest.mark.parametrize("name", frozen.VALUES)
