@@ -9,19 +9,18 @@ from tests.model import stories
 from tests.model.history import invent, play
 from tests.model.shrink import shrink
 
-HISTORIES, STEPS = 24, 50
+HISTORIES, STEPS = 56, 50
 FIRST = 1_000  # the seeds of `make test` are always the same
 # what is still to be mended in the program: each goes with its mend
-PENDING_CHECKS = frozenset({"purge"})
-PENDING_OPERATIONS = frozenset({"revoke", "grant"})
-PENDING_STORIES = frozenset({"01", "09a", "09b", "10", "11", "13", "14", "15"})
+PENDING_STORIES = frozenset({"09a", "09b", "13", "14", "15", "16", "17"})
+PENDING_SEEDS = frozenset[int]()
 
 
 def _live(seed: int, steps: int) -> None:
     mended = [story for story in stories.kept() if story.name.partition("-")[0] not in PENDING_STORIES]
-    failure = invent(seed, steps, PENDING_CHECKS, PENDING_OPERATIONS, mended)
+    failure = invent(seed, steps, stories=mended)
     if failure is not None:
-        failure = shrink(failure, PENDING_CHECKS)
+        failure = shrink(failure)
         pytest.fail(f"seed {seed}: {failure.check}: {failure.what}\n{stories.told(failure.steps)}", pytrace=False)
 
 
@@ -29,6 +28,8 @@ def _live(seed: int, steps: int) -> None:
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + HISTORIES))
 def test_a_random_history_ends_as_the_model_says(seed: int) -> None:
     """Whatever people, lines, disks and clocks did: nothing is lost, and everybody has what the design promises."""
+    if seed in PENDING_SEEDS:
+        pytest.xfail("not mended yet")
     _live(seed, STEPS)
 
 
