@@ -33,8 +33,17 @@ def verdicts(world: World, end: End) -> None:
                 bad.add(one.dot)
             _tampered(world, end, one, refused)
         elif refused and (one.identity not in accepted or refused != "said_again"):
+            whose = {name.removesuffix("'s clone") for name in world.revoked}
+            family = fact.node in world.copied and fact.node.removesuffix("'s clone") in whose
             lost_forms = refused == "unknown_form" and "hq" in world.copied  # headquarters has to publish them again
-            if fact.locked or fact.stale or lost_forms or _follows_bad(world, one, bad) or waits_for_lost(world, one):
+            if (
+                fact.locked
+                or fact.stale
+                or family
+                or lost_forms
+                or _follows_bad(world, one, bad)
+                or waits_for_lost(world, one)
+            ):
                 bad.add(one.dot)
                 continue
             raise Broken(
