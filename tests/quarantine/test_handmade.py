@@ -17,12 +17,16 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.session import refusal
 from fieldsync.sync.verify import check
+from fieldsync.wire import messages
+from fieldsync.wire import rows as wire_rows
+from fieldsync.wire.frames import Kind
 from tests import directly
 from tests.cast import JBL, QRD, copy_cast, open_node, rows
 from tests.conftest import Cast
 from tests.handmade import HandMade
 from tests.offices import Hand, Office
 from tests.scale import examples
+from tests.wire.frozen import ADD
 
 
 @pytest.fixture
@@ -140,6 +144,10 @@ def test_no_lifecycle_is_skipped(people: Cast, hand: HandMade) -> None:
     family(people, people.basim)
     assert hand.write({"state": "verified"}, record=record, context=elsewhere) == "illegal_step"
     assert rows(people.hq)[record].doc["state"] == "draft"
+    theirs = family(people, people.basim)
+    for context in ((), ((("state",), ((people.amal.device, 1),)),)):  # nothing of its state was seen
+        assert hand.write({"state": "verified"}, record=theirs, context=context) == "illegal_step"
+    assert rows(people.hq)[theirs].doc["state"] == "draft"
 
 
 def test_a_record_is_registered_when_what_it_needs_is_there(people: Cast, hand: HandMade) -> None:
@@ -340,16 +348,15 @@ def template(cast_template: Any, tmp_path_factory: pytest.TempPathFactory) -> An
 def test_odd_facts_of_an_error_are_4xx(own_office: Office, format_: Any) -> None:
     """A version that is bytes, or no number: the refusal that tells of it is JSON, and no fault of ours."""
     hand = Hand(own_office["amal"], own_office.port)
-    body = (format_, 1, ([b"\x01\x00", b"\x01\x01", b"\x01\x01", b"\x01\x00"], (1, b"\x01\x00", 0, [])), b"\x01\x00", bytes(16), b"\x01\xc0",
-            ([], [[]], b"\x01\x00", []), b"\x01\x00", (0, b"", 0, []), [])  # fmt: skip
-    from fieldsync.wire import messages
-    from fieldsync.wire.frames import Kind
-
-    rows_ = msgspec.msgpack.encode(([hand.node.device], ["Amal"], [("household", 1)], body))
+    devices, authors, types, body = msgspec.msgpack.decode(wire_rows.pack_commits([ADD]))
+    body[0] = format_
+    rows_ = msgspec.msgpack.encode((devices, authors, types, body))
     frame = hand.pack(Kind.COMMITS, messages.encode(messages.Commits(hand.node.device, bytes(64), rows_)))
-    answer = hand.post("/v1/sync", hand.hello(), frame)
+    answer = hand.post("/v2/sync", hand.hello(), frame)
     assert 400 <= answer.status < 500
-    assert answer.code
+    assert answer.code in ("bad_frame", "bad_version", "peer_outdated", "too_large"), answer
+    error = errors.BadVersion(what="commit", theirs=format_, within=[{"a": (format_,)}])
+    assert json.loads(json.dumps(error.facts, allow_nan=False))["what"] == "commit"
 
 
 def test_the_facts_of_a_refusal_are_read_whatever_they_are() -> None:

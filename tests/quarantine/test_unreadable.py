@@ -207,6 +207,9 @@ def test_opaque_bytes_that_can_be_read_are_refused(people: Cast) -> None:
         assert 400 <= refused.value.status < 500
     with people.hq.store.read() as tx:
         assert tx.head(people.amal.device) == 0
+    alone = messages.OpaqueCommits(good.device, good.seal, b"", ((1, commits.encode(one)),))  # sealed as it should be
+    with pytest.raises(errors.BadFrame):
+        hand.take(messages.encode(alone))
 
 
 def test_junk_that_a_device_signs_is_kept_and_never_applied(people: Cast) -> None:
