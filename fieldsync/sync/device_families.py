@@ -14,16 +14,12 @@ def is_further(tx: ReadTx, original: bytes, new: bytes) -> bool:
     return (known is not None and known.pending) or tx.has_successor(original, besides=new)
 
 
-def is_revoked(tx: ReadTx, device: bytes) -> bool:
-    """Say whether a device is revoked, or one that it goes on for, directly or not."""
-    seen: set[bytes] = set()
-    known = tx.device(device)
-    while known is not None and known.state != "revoked":
-        if known.copy_of is None or known.approved or known.id in seen:
-            return False
-        seen.add(known.id)
-        known = tx.device(known.copy_of)
-    return known is not None
+def spare_copies(tx: Tx, device: Device, now: int) -> None:
+    """Let a device's copies that work today go on when it is revoked and they are not; pending ones are locked with it."""
+    for id_ in tx.revocation_family(device.id) - {device.id}:
+        one = tx.device(id_)
+        if one is not None and one.copy_of is not None and not one.pending:
+            tx.set_marks(id_, spared=now)
 
 
 def approve(tx: Tx, device: Device, now: int) -> None:

@@ -1,6 +1,6 @@
 """Enrolments as servers tell them to each other: which devices there are, their states, marks and grants.
 
-States only rise, whoever tells them. Headquarters orders the rest: which of two successors is pending, and who is approved,
+States only rise, whoever tells them. Headquarters orders the rest: which of two successors is pending, who is approved or spared,
 is taken from above and never from below.
 """
 
@@ -52,15 +52,15 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment) -> None:
         return
     if original is not None and any(covers(branch.grants, grant.unit) is None for grant in original.grants):
         return  # it would lock another branch's device out of its place
-    new = known is None or known.key is None
+    new = known is None or known.copy_of is None
+    if said.state == "revoked" and known is not None and known.state != "revoked":
+        device_families.spare_copies(tx, known, max(said.changed, 1))  # whom the branch locks it says of each device
     _take(tx, said)
     tx.set_enrolled_by(said.device, said.enrolled_by or branch.id)
     if new and said.copy_of and said.copied_after is None:
         tx.set_device_state(said.copy_of, "forked")
         if said.pending or device_families.is_further(tx, said.copy_of, said.device):
             tx.set_pending(said.device, pending=True)
-    if said.spared and not device_families.is_revoked(tx, said.device):
-        tx.set_marks(said.device, spared=said.spared)
 
 
 def take_from_above(tx: Tx, said: Enrolment) -> None:
@@ -87,6 +87,8 @@ def _take(tx: Tx, said: Enrolment) -> None:
         if said.state != "enrolled" or said.changed != said.enrolled:
             tx.set_enrolment(said.device, said.person, told, said.state, said.changed)
         return
+    if said.copy_of and known.copy_of is None:  # somebody had told of it as of no copy
+        tx.set_copy(said.device, said.copy_of, said.copied_after)
     later = said.changed > known.changed
     person, granted = (said.person, told) if later else (known.person or "", known.grants)
     if (person, granted) != (known.person, known.grants):

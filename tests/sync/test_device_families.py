@@ -212,6 +212,23 @@ def test_a_successor_of_a_pending_device_waits_too_whatever_comes_first(
     assert [known(jbl, key.device).pending for key in minted] == after
 
 
+def test_a_successor_that_was_told_of_as_of_a_fresh_device_is_locked_with_its_original(tree: Tree) -> None:
+    """An evil branch first says that a minted device is nobody's copy: once it is told of as one, it is one for good."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    minted = mint(jbl, amal.key)
+    with jbl.store.read() as tx:
+        (truth,) = [said for _, said in enrolments.news(tx, 0) if said.device == minted.device]
+    branch = known(hq, jbl.device)
+    for said in (msgspec.structs.replace(truth, copy_of=b""), truth, msgspec.structs.replace(truth, copy_of=b"")):
+        with hq.store.write() as tx:
+            relay.take_up(tx, branch, messages.Peer((said,)))
+    assert known(hq, minted.device).copy_of == amal.device
+    device_locks.revoke(hq, amal.letters, also=[one["id"] for one in device_locks.family(hq, amal.letters)])
+    assert known(hq, minted.device).state == "revoked"
+    assert known(hq, amal.device).state == "revoked"
+
+
 def test_two_successors_in_one_transaction_are_one_and_a_pending_one(tree: Tree) -> None:
     """An evil branch tells two live successors of one device at once: headquarters takes the first, and tells the branch so."""
     hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
@@ -402,6 +419,33 @@ def test_a_thief_s_successor_arrives_by_bundle(tree: Tree, tmp_path: Path) -> No
     assert [known(node, thief.device).state for node in (hq, jbl)] == ["revoked"] * 2
     with hq.store.read() as tx:
         assert [code for _, code, _ in tx.refusals(thief.device)] == [errors.Revoked.code]
+
+
+def test_a_branch_s_revocation_spares_above_whom_it_spares_there(tree: Tree) -> None:
+    """The branch itself locks Amal's stolen laptop and spares the restored one: so does headquarters, at once and later."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    new = mint(jbl, amal.key)
+    device_locks.revoke(jbl, amal.letters)
+    for _ in range(2):
+        tree.sync("jbl", "hq")
+        for server in (hq, jbl):
+            assert [known(server, key.device).state for key in (amal.key, new)] == ["revoked", "enrolled"]
+
+
+def test_a_branch_spares_nobody_of_whom_headquarters_has_not_heard(tree: Tree) -> None:
+    """A minted device is told of as nobody's copy and as spared, before the branch tells whose it is: it is locked all the same."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    device_locks.revoke(hq, amal.letters)
+    minted = mint(jbl, amal.key)
+    with jbl.store.read() as tx:
+        (truth,) = [said for _, said in enrolments.news(tx, 0) if said.device == minted.device]
+    branch = known(hq, jbl.device)
+    for said in (msgspec.structs.replace(truth, copy_of=b"", spared=1 << 40, approved=1 << 40), truth):
+        with hq.store.write() as tx:
+            relay.take_up(tx, branch, messages.Peer((said,)))
+    assert known(hq, minted.device).state == "revoked"
 
 
 def test_the_spared_replacement_goes_on_at_its_branch(tree: Tree) -> None:
