@@ -9,7 +9,7 @@ from fieldsync.exchange import xlsform_rules as rules
 from fieldsync.exchange import xlsform_words
 from fieldsync.exchange.xlsform_choices import Lists
 from fieldsync.exchange.xlsform_names import name_of
-from fieldsync.exchange.xlsform_parts import CLOCK, Kind, Note, Question
+from fieldsync.exchange.xlsform_parts import CLOCK, Condition, Kind, Note, Place, Question
 from fieldsync.exchange.xlsform_rules import Names, Untranslated
 from fieldsync.exchange.xlsform_words import Words
 from fieldsync.schema.cleaning import plain_digits
@@ -22,7 +22,7 @@ _TYPES = {
     "text": "text", "string": "text", "barcode": "text", "hidden": "text",
     "integer": "int", "int": "int", "decimal": "number", "range": "int", "date": "date", "time": "text", "dateTime": "text",
     "datetime": "text", "select one": "choice", "select all that apply": "choice", "geopoint": "geopoint", "acknowledge": "bool",
-    "trigger": "bool", "calculate": "text",
+    "trigger": "bool", "calculate": "text", "tel": "text", "phone": "text", "gps": "geopoint",
 }  # fmt: skip
 # what every record carries anyway, and what is about the telephone
 _OWN = {
@@ -40,6 +40,9 @@ _OWN = {
     ),
     *("start-geopoint", "instanceName", "version", "entity", "attribute", "label"),
 }
+
+
+_COMPUTED = ("text", "note", "int", "number", "date")  # what a person would answer otherwise
 
 
 class Form:
@@ -67,6 +70,7 @@ class Form:
             self._rows.setdefault(str(row.get("name") or row.get("Name") or ""), []).append(number)
             self._said[number] = str(row.get("type") or "").strip()
         self._told: set[Note] = set()
+        self._doubled: set[str] = set()  # names that several questions have, in groups of their own
         self._lists = Lists(survey, choices, self._words, self._tell, self.note)
         wanted = type or _target(survey) or _dataset(survey) or str(survey.get("id_string") or "") or stem
         self._main = self._kind(wanted, survey.get("title") or stem)
@@ -88,7 +92,7 @@ class Form:
 
     def walk(self) -> None:
         """Find all questions."""
-        self._children(self._survey.get("children") or (), self._main, "", [])
+        self._children(self._survey.get("children") or (), self._main, "", [], ())
         other = sorted(one for one in self._words.languages if one not in ("en", "ar"))
         if other:
             self.notes.append(Note("survey", None, "", "language", ", ".join(other)))
@@ -110,7 +114,9 @@ class Form:
                     child.owner = ""
                     self._repeats.pop(child.name, None)
 
-    def _children(self, children: Sequence[Table], kind: Kind, section: str, relevant: list[str]) -> None:
+    def _children(
+        self, children: Sequence[Table], kind: Kind, section: str, relevant: list[Condition], above: Place
+    ) -> None:
         for child in children:
             if not isinstance(child, dict):
                 continue
@@ -119,16 +125,17 @@ class Form:
                 continue
             row = self._row(name)
             bind = child.get("bind") if isinstance(child.get("bind"), dict) else {}
-            inner = [*relevant, *([str(bind["relevant"])] if bind and bind.get("relevant") else [])]
+            place = (*above, name)
+            inner = [*relevant, *([Condition(str(bind["relevant"]), place)] if bind and bind.get("relevant") else [])]
             if type in ("group", "loop"):
-                self._children(child.get("children") or (), kind, self._section(child, kind, section), inner)
+                self._children(child.get("children") or (), kind, self._section(child, kind, section), inner, place)
             elif type == "repeat":
-                self._repeat(child, kind, row, relevant)
+                self._repeat(child, kind, row, relevant, place)
             elif type == "note" or (type not in _TYPES and type not in _OWN):
                 said = self._said.get(row or 0, "").partition(" ")[0] or type
                 self.notes.append(Note("survey", row, name, "question", f"type {said}"))
             elif type not in _OWN:
-                self._question(child, kind, section, inner, row)
+                self._question(child, kind, section, inner, row, place)
 
     def _row(self, name: str) -> int | None:
         rows = self._rows.get(name)
@@ -141,7 +148,7 @@ class Form:
         kind.sections[name] = self._words.both(group["label"], name)
         return name
 
-    def _repeat(self, repeat: Table, kind: Kind, row: int | None, above: list[str]) -> None:
+    def _repeat(self, repeat: Table, kind: Kind, row: int | None, above: list[Condition], place: Place) -> None:
         name = str(repeat.get("name") or "part")
         child = self._kind(f"{kind.name}_{name}", repeat.get("label") or name, owner=kind.name)
         owner = {
@@ -158,21 +165,26 @@ class Form:
             self.notes.append(Note("survey", row, name, "relevant", "repeat"))
         if (repeat.get("control") or {}).get("jr:count"):
             self.notes.append(Note("survey", row, name, "repeat_count", "repeat"))
-        self._children(repeat.get("children") or (), child, "", [])
+        self._children(repeat.get("children") or (), child, "", [], place)
 
-    def _question(self, child: Table, kind: Kind, section: str, relevant: list[str], row: int | None) -> None:
+    def _question(
+        self, child: Table, kind: Kind, section: str, relevant: list[Condition], row: int | None, place: Place
+    ) -> None:
         raw, type = str(child["name"]), str(child["type"])
         bind = child["bind"] if isinstance(child.get("bind"), dict) else {}
         asked = str(child.get("record") or "").partition(".")
         wanted = (asked[2] if asked[0].strip() == kind.name else "") or str(bind.get("entities:saveto") or "") or raw
         name = name_of(wanted, {*kind.questions, *RESERVED_FIELDS})
         made: Table = {"type": _TYPES[type], "sensitivity": self._sensitivity(child, type), "section": section}
-        question = Question(name, row, child, made, relevant)
+        question = Question(name, row, child, made, relevant, place=place)
         if child.get("record") and asked[0].strip() != kind.name:
             self.note(question, "record", "other_type")
         made["label"] = self._words.both(child.get("label"), raw)
-        hint, message = self._words.both(child.get("hint"), ""), self._words.both(bind.get("jr:constraintMsg"), "")
-        made["hint"] = {key: f"{hint[key]} ({message[key]})" for key in hint} if hint and message else hint or message
+        hint = self._words.both(child.get("hint"), "")
+        for told in (bind.get("jr:constraintMsg"), bind.get("jr:requiredMsg")):
+            message = self._words.both(told, "")
+            hint = {key: f"{hint[key]} ({message[key]})" for key in hint} if hint and message else hint or message
+        made["hint"] = hint
         if made["type"] == "choice" and not self._lists.given(question, child):
             return
         if type in CLOCK:
@@ -196,7 +208,10 @@ class Form:
             for why in xlsform_words.lost(words):
                 self.note(question, what, why)
         made["hxl"] = "".join(str(child.get("hxl") or "").split())
+        if raw in kind.raw:
+            self._doubled.add(raw)
         kind.raw.setdefault(raw, name)
+        kind.paths[place] = name
         kind.questions[name] = question
 
     def _sensitivity(self, child: Table, type: str) -> int:
@@ -258,10 +273,12 @@ class Form:
             codes = {name: one.codes for name, one in kind.questions.items() if one.codes}
             sets = frozenset(name for name, one in kind.questions.items() if one.field.get("merge") == "set")
             ticks = frozenset(name for name, one in kind.questions.items() if one.field["type"] == "bool")
-            names = Names(kind.raw, codes, sets, ticks, self._inner(kind))
+            names = Names(
+                kind.raw, codes, sets, ticks, self._inner(kind), paths=kind.paths, doubled=frozenset(self._doubled)
+            )
             for question in list(kind.questions.values()):
                 if question.source:
-                    self._rules(kind, question, names)
+                    self._rules(kind, question, names._replace(place=question.place))
 
     def _inner(self, kind: Kind) -> dict[str, str]:
         """The repeats of a type, and the questions in them, by their names in the form."""
@@ -281,14 +298,24 @@ class Form:
             made["formula"] = self._translated(question, "calculation", str(calculation or "''"), names)
             if not made["formula"]:
                 del kind.questions[question.name]
-                kind.raw.pop(str(source["name"]), None)
+                if kind.raw.get(str(source["name"])) == question.name:
+                    kind.raw.pop(str(source["name"]))
+                kind.paths.pop(question.place, None)
                 return
             if rules.makes_number(rules.tokens(str(calculation))):
                 made["type"] = "number"
             made.pop("pattern", None)
+        elif bind.get("calculate") and made["type"] in _COMPUTED and made.get("merge") is None:
+            formula = self._translated(question, "calculation", str(bind["calculate"]), names)
+            if formula:
+                made |= {"merge": "derived", "formula": formula}
+                made.pop("pattern", None)
         elif bind.get("calculate"):
             self.note(question, "calculation", "question")
-        relevant = [self._translated(question, "relevant", one, names) for one in question.relevant]
+        relevant = [
+            self._translated(question, "relevant", one.text, names._replace(place=one.place))
+            for one in question.relevant
+        ]
         relevant = [one for one in relevant if one]
         made["relevant"] = relevant[0] if len(relevant) == 1 else " and ".join(f"({one})" for one in relevant)
         self._required(question, str(bind.get("required") or ""), names)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Table = Mapping[str, Any]
-_BIND = {"readonly": "read_only", "jr:requiredMsg": "required_message", "jr:noAppErrorString": "noAppErrorString"}
+_BIND = {"readonly": "read_only", "jr:noAppErrorString": "noAppErrorString"}
 _NO = ("", "no", "false", "false()")
 _SETTINGS = ("submission_url", "auto_send", "auto_delete")
 _ENTITY = ("create_if", "update_if", "entity_id")

@@ -24,6 +24,16 @@ class Note(NamedTuple):
     why: str
 
 
+Place = tuple[str, ...]  # the groups around something of a form, and its own name
+
+
+class Condition(NamedTuple):
+    """When a question or the groups around it are asked, and where that was said."""
+
+    text: str
+    place: Place
+
+
 @dataclass
 class Question:
     """One question: its field's keys, the choices, and what it was made from."""
@@ -32,12 +42,13 @@ class Question:
     row: int | None
     source: Table
     field: Table
-    relevant: list[str]
+    relevant: list[Condition]
     list: str = ""
     list_name: str = ""
     choices: Table = filled(default_factory=dict)
     codes: dict[str, str] = filled(default_factory=dict)
     marks: dict[str, str] = filled(default_factory=dict)
+    place: Place = ()
 
 
 @dataclass
@@ -50,6 +61,7 @@ class Kind:
     sections: Table = filled(default_factory=dict)
     questions: dict[str, Question] = filled(default_factory=dict)
     raw: dict[str, str] = filled(default_factory=dict)  # names in the form → fields
+    paths: dict[Place, str] = filled(default_factory=dict)  # places in the form → fields
     title: list[str] = filled(default_factory=list)  # what the form calls its records by
 
     @property

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from fieldsync.exchange.xlsform_parts import Place
+
 _TOKEN = re.compile(
-    r"\s*(?:(?P<path>(?:current\(\)/)?(?:\.\./)+(?:[\w.-]+/)*[^\W\d][\w.-]*(?![\w.(\[/-])"
+    r"\s*(?:(?P<path>(?:current\(\)/)?(?:\.\./|\./)+(?:[\w.-]+/)*[^\W\d][\w.-]*(?![\w.(\[/-])"
     r"|/(?:[^\W\d][\w.-]*/)+[^\W\d][\w.-]*(?![\w.(\[/-]))"
     r"|(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<ref>\$\{[^}]*\})"
     r"|(?P<word>[^\W\d][\w.-]*(?::[\w.-]+)?)|(?P<sign>!=|<=|>=|//|\.\.|[=<>+*(),./|\[\]@-]))"
@@ -24,12 +26,14 @@ _FUNCTIONS = {
     "string": "",
     "boolean-from-string": "",
     "normalize-space": "",
+    "once": "",
+    "ceil": "ceiling",
     "boolean": "",
 } | {
     name: name
     for name in (
         *("selected", "not", "if", "true", "false", "today", "now", "coalesce", "regex", "concat"),
-        *("int", "round", "number", "min", "max", "abs", "contains"),
+        *("int", "round", "number", "min", "max", "abs", "contains", "floor", "ceiling"),
     )
 }
 _OVER = {"count", "sum"}  # functions that ask the records of a repeat
@@ -62,6 +66,9 @@ class Names(NamedTuple):
     sets: frozenset[str] = frozenset()  # our fields that may have several choices
     ticks: frozenset[str] = frozenset()  # and those that somebody ticks: OK there, true here
     repeats: Mapping[str, str] = MappingProxyType({})  # repeats, and the questions in them → our type, or type.field
+    paths: Mapping[Place, str] = MappingProxyType({})  # places in the form → our fields
+    place: Place = ()  # where the expression stands
+    doubled: frozenset[str] = frozenset()  # names in the form that several questions have
 
 
 def tokens(text: str) -> list[Token]:
@@ -147,17 +154,30 @@ def _named(token: Token) -> str:
     return token.text.rpartition("/")[2] if token.kind == "path" else ""
 
 
+def _place(path: str, here: Place) -> Place:
+    """Where a path leads from where it stands; one from the top begins with the form's own name."""
+    path = path.removeprefix("current()/")
+    if path.startswith("/"):
+        return tuple(path.split("/")[2:])
+    parts = path.split("/")
+    up = sum(part == ".." for part in parts)
+    return (*here[: max(len(here) - up, 0)], *(part for part in parts if part not in ("..", ".")))
+
+
 def _one(token: Token, names: Names, own: str, marks: Mapping[str, str] | None, *, called: bool) -> Token:
     kind, text = token
     if kind in ("ref", "path"):
         raw = _named(token)
-        if raw not in names.fields:
+        there = names.paths.get(_place(text, names.place)) if kind == "path" else None
+        if there is None and (raw not in names.fields or (kind == "path" and raw in names.doubled)):
             raise Untranslated("path" if kind == "path" else "unknown", raw)
-        return Token("ref", names.fields[raw])
+        return Token("ref", there or names.fields[raw])
     if kind == "word" and called and text not in _JOINING:
         if text not in _FUNCTIONS:
             raise Untranslated("function", text)
         return Token("word", _FUNCTIONS[text])
+    if kind == "word" and text in ("TRUE", "FALSE") and marks is None:  # as a workbook writes true and false
+        return Token("said", f"{text.lower()}()")
     if kind == "word" and text not in _JOINING:
         if marks is None or text not in marks:
             raise Untranslated("path", text)

@@ -109,6 +109,11 @@ def _regex(given: Sequence[Value]) -> Value:
     return match is not None and match(text(given[0])[:LONGEST])
 
 
+def _whole(value: Value, step: Callable[[float], int]) -> Value:
+    found = number(value)
+    return None if found is None or not math.isfinite(found) else step(found)
+
+
 def _int(given: Sequence[Value]) -> Value:
     found = number(given[0])
     return None if found is None or not math.isfinite(found) else math.trunc(found)
@@ -158,6 +163,8 @@ FUNCTIONS: dict[str, tuple[int, int, Function]] = {
     "concat": (1, 50, lambda given: "".join(map(text, given))[: 4 * LONGEST] or None),
     "contains": (2, 2, lambda given: text(given[1]) in text(given[0])),
     "ends_with": (2, 2, lambda given: text(given[0]).endswith(text(given[1]))),
+    "floor": (1, 1, lambda given: _whole(given[0], math.floor)),
+    "ceiling": (1, 1, lambda given: _whole(given[0], math.ceil)),
     "format_date": (2, 2, _format_date),
     "int": (1, 1, _int),
     "max": (1, 50, _extreme(max)),

@@ -302,7 +302,8 @@ def test_forms_that_are_none(tmp_path: Path) -> None:
     assert _reason(tmp_path / "text.xlsx") == ("workbook", None)
     (tmp_path / "old.xlsx").write_bytes(b"\xd0\xcf\x11\xe0" + bytes(2_000))
     assert _reason(tmp_path / "old.xlsx") == ("old_workbook", None)
-    assert _reason(tmp_path / "form.csv") == ("form_kind", None)
+    assert _reason(tmp_path / "form.csv") == ("unreadable", None)
+    assert _reason(tmp_path / "form.doc") == ("form_kind", None)
     assert _reason(_form(tmp_path, [_row("note", "n", "x", "x")])) == ("form_empty", None)
     assert _reason(_form(tmp_path, [_row("text", "a", "x", "x"), _row("text", "a b", "x", "x")])) == ("form_row", 3)
     key = {"form_title": "x", "form_id": "x", "public_key": "MIIBIjANBgkq"}

@@ -83,7 +83,6 @@ def test_nothing_is_lost_silently(tmp_path: Path) -> None:
     made = xlsform.read(_form(tmp_path, survey, settings=settings))
     assert {tuple(note) for note in made.notes} == {
         ("survey", 2, "who", "media", "no_place"),
-        ("survey", 2, "who", "required_message", "no_place"),
         ("survey", 2, "who", "guidance_hint", "no_place"),
         ("survey", 3, "n", "read_only", "no_place"),
         ("survey", 3, "n", "trigger", "no_place"),

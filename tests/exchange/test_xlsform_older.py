@@ -1,0 +1,102 @@
+"""Forms as real programs keep them: older workbooks, CSV, names that are reserved, paths, calculations on questions of any type."""
+
+import struct
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange import xlsform
+from fieldsync.schema import expr, load
+from tests.exchange.test_xlsform import _form, _row
+
+
+def _fields(made: xlsform.Made, type: str = "form") -> dict[str, Any]:
+    fields: dict[str, Any] = tomllib.loads(made.texts[f"{type}.toml"])["fields"]
+    return fields
+
+
+def _old_workbook(rows: list[list[str]]) -> bytes:
+    """One sheet of text as Excel 2 wrote it: the simplest .xls there is."""
+
+    def record(kind: int, data: bytes) -> bytes:
+        return struct.pack("<HH", kind, len(data)) + data
+
+    cells = [
+        record(0x0004, struct.pack("<HH", row, column) + bytes([0, 0, 0, len(text)]) + text.encode("latin-1"))
+        for row, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+        if text
+    ]
+    return record(0x0009, struct.pack("<HH", 2, 0x10)) + b"".join(cells) + record(0x000A, b"")
+
+
+def test_an_old_workbook_and_a_csv_are_forms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """.xls and .csv are read like .xlsx; the reader's own remarks stay off the screen; damaged ones are refused."""
+    (tmp_path / "old.xls").write_bytes(
+        _old_workbook([["type", "name", "label"], ["text", "who", "Who?"], ["integer", "n", "How many?"]])
+    )
+    made = xlsform.read(tmp_path / "old.xls")
+    assert {name: field["type"] for name, field in _fields(made, "old").items()} == {"who": "text", "n": "int"}
+    assert capsys.readouterr().out == ""
+    (tmp_path / "plain.csv").write_text(
+        '"survey",,,\n,"type","name","label"\n,"select_one yn","sure","Sure?"\n"choices",,,\n,"list_name","name","label"\n'
+        ',"yn","-1","No"\n,"yn","1","Yes"\n',
+        encoding="utf-8",
+    )
+    assert list(_fields(xlsform.read(tmp_path / "plain.csv"), "plain")["sure"]["choices"]) == ["-1", "1"]
+    (tmp_path / "bad.xls").write_bytes(b"\xd0\xcf\x11\xe0" + bytes(5_000))
+    with pytest.raises(errors.BadFile):
+        xlsform.read(tmp_path / "bad.xls")
+
+
+def test_a_group_with_a_reserved_name_is_renamed_and_told(tmp_path: Path) -> None:
+    """A group called meta is what pyxform keeps for itself: its questions come through."""
+    survey = [_row("begin group", "meta", "About", "عن"), _row("text", "who", "Who?", "من؟"), _row("end group")]
+    made = xlsform.read(_form(tmp_path, list(survey)))
+    assert (list(_fields(made)), [tuple(note) for note in made.notes]) == (
+        ["who"],
+        [("survey", 2, "meta", "name", "reserved meta_group")],
+    )
+
+
+def test_paths_lead_where_they_say(tmp_path: Path) -> None:
+    """Two questions of one name in two groups are two: by `../`, `./`, from the top, and from a group's own condition."""
+    survey = [
+        _row("begin group", "head", "Head", "رب الأسرة"), _row("text", "name", "Name", "الاسم"),
+        _row("text", "job", "Job", "العمل", relevant="../name != ''"), _row("end group"),
+        _row("begin group", "spouse", "Spouse", "الزوج", relevant="./../head/name != ''"), _row("text", "name", "Name", "الاسم"),
+        _row("text", "job", "Job", "العمل", relevant="../name = ../../head/name and /data/head/job = 'x'"), _row("end group"),
+        _row("text", "end", "End", "انتهى", relevant="../spouse/name != '' and TRUE"), _row("text", "lost", "Lost", "ضاع", relevant="../name = 'x'"),
+    ]  # fmt: skip
+    made = xlsform.read(_form(tmp_path, list(survey)))
+    fields = _fields(made)
+    assert {name: field.get("relevant") for name, field in fields.items()} == {
+        "name": None, "job": "name != ''", "name_2": "name != ''", "job_2": "(name != '') and (name_2 = name and job = 'x')",
+        "end": "name_2 != '' and true()", "lost": None,
+    }  # fmt: skip
+    assert [(note.name, note.why) for note in made.notes] == [("lost", "path name")]
+    load.load_texts(made.texts)
+
+
+def test_a_question_that_is_computed(tmp_path: Path) -> None:
+    """A calculation on a typed question is what it holds, of its type; messages of required questions are shown with the hint."""
+    survey = [
+        _row("integer", "a", "A", "أ", required="yes", **{"required_message::English (en)": "Ask again"}),
+        _row("decimal", "half", "Half", "نصف", calculation="${a} div 2"), _row("integer", "down", "Down", "أدنى", calculation="floor(${a} div 2)"),
+        _row("text", "once", "Once", "مرة", calculation="once(concat('n', ${a}))"), _row("tel", "call", "Call", "اتصل"),
+        _row("select_one yn", "c", "C", "ج", calculation="'yes'"),
+    ]  # fmt: skip
+    choices = [["list_name", "name", "label"], ["yn", "yes", "Yes"]]
+    made = xlsform.read(_form(tmp_path, list(survey), choices))
+    fields = _fields(made)
+    assert {name: (field["type"], field["merge"], field.get("formula")) for name, field in fields.items()} == {
+        "a": ("int", "review", None), "half": ("number", "derived", "a div 2"), "down": ("int", "derived", "floor(a div 2)"),
+        "once": ("text", "derived", "(concat('n', a))"), "call": ("text", "latest", None), "c": ("choice", "latest", None),
+    }  # fmt: skip
+    assert fields["a"]["hint"]["en"] == "Ask again"
+    assert [(note.name, note.what) for note in made.notes] == [("c", "calculation")]
+    kind = load.load_texts(made.texts).type("form")
+    assert expr.compile(kind.field("down").formula).value({"a": 7}, "2026-01-01") == 3
