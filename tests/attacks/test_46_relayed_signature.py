@@ -1,14 +1,17 @@
 """A branch that was taken over has a laptop sign for it, and shows that to headquarters: the signature names another server."""
 
+import msgspec
+import pytest
+
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import token
-from fieldsync.sync import save
+from fieldsync.sync import save, transport
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import b64
 from tests.cast import JBL
-from tests.offices import Hand, Office
+from tests.offices import Answer, Hand, Office
 
 
 def test_a_signature_for_another_server_opens_nothing(own_office: Office) -> None:
@@ -30,3 +33,76 @@ def test_a_signature_for_another_server_opens_nothing(own_office: Office) -> Non
             assert (refused.status, refused.code, refused.frames) == (401, "bad_signature", [])
         assert hand.post(path, hello, more).status == 200
     assert office.snapshot() == before
+
+
+# --- and by protocol 1, whose signatures name no server ------------------------------------------------------------
+
+FAMILY = Changes(set={"family_name": "الخطيب", "location": "secret place"})
+BRANCH = b"an evil branch.."
+
+
+class Victim(Hand):
+    """Amal's laptop as an evil branch has it speak: it signs for that branch, with a nonce that headquarters handed out."""
+
+    @property
+    def server(self) -> bytes:
+        """The branch that she joined."""
+        return BRANCH
+
+
+@pytest.fixture
+def victim(own_office: Office) -> Victim:
+    """Return Amal's laptop; headquarters holds a family of her unit that she has not got yet."""
+    save.add(own_office["basim"], "household", FAMILY, unit=JBL)
+    transport.sync(own_office["basim"])
+    return Victim(own_office["amal"], own_office.port)
+
+
+def read_by(answer: Answer) -> bytes:
+    """All that whoever passed a request on gets to read."""
+    return b"".join(payload for _, payload in answer.frames)
+
+
+def test_a_branch_that_plays_an_old_one_reads_nothing_either(own_office: Office, victim: Victim) -> None:
+    """Told that its server is of 0.1, a laptop signs by protocol 1, which names no server: headquarters takes, and tells nothing."""
+    save.add(own_office["amal"], "household", FAMILY, unit=JBL)
+    victim.post("/v1/sync", victim.hello(protocol=1, where=True))
+    answer = victim.post("/v1/sync", victim.hello(protocol=1), victim.commits())
+    assert answer.status == 200
+    assert {kind for kind, _ in answer.frames} == {Kind.ACK, Kind.END}
+    ack = answer.message(Kind.ACK, messages.Ack)
+    assert ack.head == 1
+    silent = messages.Ack(ack.now, ack.head, ack.chain, epoch=ack.epoch)
+    assert msgspec.structs.replace(ack, refused=(), refusals=0) == silent
+    for word in ("Basim", "secret", JBL.partition("/")[0] + "/QRD"):
+        assert word.encode() not in read_by(answer)
+    ask = victim.pack(Kind.ASK, messages.encode(messages.Ask(JBL)))
+    refused = victim.post("/v1/heal", victim.hello(protocol=1), ask)
+    assert (refused.status, refused.code) == (409, "bad_version")
+
+
+def test_protocols_are_not_mixed(own_office: Office) -> None:
+    """A hello of one protocol is refused on the path of another, a signature of one as that of another."""
+    hand = Hand(own_office["amal"], own_office.port)
+    hand.post("/v2/sync", hand.hello(where=True))
+    for path, protocol in (("/v1/sync", 2), ("/v2/sync", 1)):
+        assert hand.post(path, hand.hello(protocol=protocol)).code == "bad_frame"
+    hello = hand.hello(protocol=2)
+    asked = chain.Request("POST", "/v2/sync", "", hand.nonce, hello)
+    old = hand.node.key.sign(chain.request_message(*asked[:-1]))
+    proof = hand.proof("/v2/sync", hello).rpartition(".")[0] + "." + messages.b64(old)
+    assert hand.post("/v2/sync", hello, proof=proof).code == "bad_signature"
+    for path in ("/v0/sync", "/v3/sync"):
+        assert hand.post(path, hello).code == ("bad_version" if path == "/v0/sync" else "peer_outdated")
+
+
+def test_what_follows_the_hello_is_signed(own_office: Office) -> None:
+    """A question that was changed after it was signed, or a second one behind it, is refused."""
+    hand = Hand(own_office["amal"], own_office.port)
+    hand.post("/v2/sync", hand.hello(where=True))
+    ask, other = (hand.pack(Kind.ASK, messages.encode(messages.Ask(unit))) for unit in (JBL, "LAT/QRD"))
+    hello = hand.hello(where=True)
+    for rest in (other, b"", other[:-1] + b"\0"):
+        assert hand.post("/v2/heal", hello, rest, proof=hand.proof("/v2/heal", hello, ask)).code == "bad_signature"
+    assert hand.post("/v2/heal", hello, ask + other).code == "bad_frame"
+    assert hand.post("/v2/heal", hello, ask).status == 200

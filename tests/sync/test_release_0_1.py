@@ -1,11 +1,12 @@
 """No flag day: the program of 0.1 itself against today's, in every direction, and its stores after an update."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.older import Computer, unpack
+from tests.older import Computer, Release
 
 FAMILY = ("--set", "family_name=الخطيب", "--set", "housing=rented")
 
@@ -35,10 +36,11 @@ def places(at: Computer) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> World:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Return a world made by 0.1's own program: Amal and Samar in conflict, which Samar knows; all have unsent work."""
     home = tmp_path_factory.mktemp("old")
-    release = unpack(home / "program")
+    (home / "program").mkdir()
+    release = Release(home / "program")
     world = World(home, *(Computer(home / "world" / name, release) for name in NAMES))
     world.hq.found("Office", "LAT")
     world.jbl.found("x", "LAT/JBL")
@@ -57,7 +59,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> World:
     add(world.amal, "pending of Amal")
     add(world.samar, "pending of Samar", "LAT/QRD")
     add(world.nora, "pending of Nora")
-    return world
+    yield world
+    release.close()
 
 
 @pytest.fixture
