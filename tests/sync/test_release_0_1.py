@@ -207,3 +207,22 @@ def test_a_new_laptop_s_stick_is_read_by_an_old_server(world: World) -> None:
     assert hq.json("pack", stick, "--for", samar.json("status")["device"])["states"] > 0
     assert samar.json("unpack", stick)["digest"] == "equal"
     assert "pending of Amal" in places(samar)
+
+
+@pytest.mark.parametrize("old", ["server", "laptop"])
+def test_a_copied_store_renews_across_releases(world: World, old: str) -> None:
+    """Amal's laptop was put back from a copy and has worked on: nothing of both is lost, whichever side is of 0.1."""
+    hq, amal = world.hq, world.amal
+    copy = amal.copy(world.home / "copy")
+    add(copy, "of the copy")
+    (hq if old == "laptop" else amal).update()
+    copy.release = amal.release
+    with hq.serving():
+        if old == "server":
+            assert [one.json("sync")["digest"] for one in (amal, copy)] == ["equal", "equal"]
+        else:
+            told_to_update(amal, "sync")
+            add(amal, "behind the copy")
+            told_to_update(amal, "sync")
+            told_to_update(copy, "sync")
+        assert {"pending of Amal", "of the copy"} <= places(hq)
