@@ -20,6 +20,7 @@ from fieldsync.sync import save
 from fieldsync.sync.save import Changes
 from tests.cast import rows
 from tests.conftest import Cast
+from tests.scale import SCALE
 
 HOUSEHOLD = load.load_texts(load.shipped()).type("household")
 FIELDS = [
@@ -48,7 +49,7 @@ def plan(values: list[dict[str, Any]], *, labels: bool) -> writers.Plan:
     return writers.Plan([table], "ar" if labels else "en", labels=labels)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20 * SCALE)
 @given(st.lists(st.fixed_dictionaries({one.name: ODD for one in FIELDS}), min_size=1, max_size=3), st.booleans())
 @example([dict.fromkeys((one.name for one in FIELDS), 2**63)], False)
 @example([{one.name: ["a", "a", {"b": 1}] for one in FIELDS}], True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.schema import expr, load, patterns
 from fieldsync.schema.values import normaliser
+from tests.scale import SCALE
 from tests.schema.test_loading import CHOICES, VISIT, broken
 
 SHIPPED = sorted(
@@ -47,7 +48,7 @@ def test_a_pattern_means_what_it_meant(pattern: str) -> None:
     before = re.compile(pattern)
     now = patterns.compiled(pattern)
 
-    @settings(max_examples=60)
+    @settings(max_examples=30 * SCALE)
     @given(TEXT | st.from_regex(before, fullmatch=True))
     def same(text: str) -> None:
         known = all(unicodedata.category(sign) not in ("Cn", "Cs") for sign in text)
@@ -79,7 +80,7 @@ _PATTERN = st.recursive(
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of `re`, about brackets in brackets
-@settings(max_examples=300)
+@settings(max_examples=150 * SCALE)
 @given(pattern=_PATTERN, text=TEXT)
 def test_any_pattern_that_is_taken_means_what_it_meant(pattern: str, text: str) -> None:
     """Whatever is written with these signs is refused, or gives the verdict of `re`."""

@@ -69,7 +69,7 @@ def message(draw: st.DrawFn, hand: Hand, kind: Kind) -> bytes:
     return spoiled(draw, given)
 
 
-@settings(max_examples=100 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_device_may_send_anything(office: Office, hand: Hand, data: st.DataObject) -> None:
     """Hellos, commits, questions and renewals with wrong types, NaN, bytes, far times and too many parts, on every path."""
@@ -130,7 +130,7 @@ def test_anybody_may_send_anything(office: Office, data: st.DataObject) -> None:
     assert status in (100, 200) or 400 <= status < 500
 
 
-@settings(max_examples=50 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     fields=st.dictionaries(
         st.sampled_from(["family_name", "location", "size_stated", "_unit", "_code", "_deleted", "_decided/x", "groups/x", "nonsense", ""]),
