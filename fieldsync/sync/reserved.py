@@ -4,6 +4,7 @@ Up go pieces that devices said, to the server above; down those of servers, to w
 same key takes the older one's place.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -60,15 +61,20 @@ def take(tx: Tx, way: str, said: Sequence[Reserved], now: int, source: bytes | N
     kept = {(piece.source, piece.key): piece for piece in held(tx, way)}
     top = max((piece.number for piece in kept.values()), default=0)
     limit = MOST_OF_ONE if way == UP else MOST
+    sizes = Counter[bytes]()
+    for piece in kept.values():
+        sizes[piece.source] += size(piece)
+    total = sizes.total()
     for piece in said:
         name = source or piece.source, piece.key
         before = kept.get(name)
         if before is not None and before.data == piece.data:
             continue
-        others = [one for one in kept.values() if one is not before]
-        own = sum(size(one) for one in others if one.source == name[0])
-        if own + size(piece) > limit or sum(map(size, others)) + size(piece) > MOST:
+        more = size(piece) - (size(before) if before is not None else 0)
+        if sizes[name[0]] + more > limit or total + more > MOST:
             continue
+        sizes[name[0]] += more
+        total += more
         top = max(top + 1, now)  # later than any number that a store had which was put back
         kept.pop(name, None)
         kept[name] = Reserved(top, *name, piece.data)

@@ -129,6 +129,7 @@ class Serving:
                     cursors=(),
                     ahead=(),
                 )
+            versions.remember(tx, self.device.id, self.protocol)
             if self.protocol >= 2 and not self.device.pending:
                 now = self.node.clock()
                 reserved.take_from(tx, self.device.id, self.hello.reserved, now, relays=self.relays)

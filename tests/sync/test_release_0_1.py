@@ -86,6 +86,8 @@ def test_an_old_laptop_pushes_and_is_told_to_update(world: World) -> None:
         assert samar.json("sync")["digest"] == "equal"
         add(samar, "news for Jableh")
         samar.json("sync")
+        late = Computer(world.home / "late", amal.release)
+        told_to_update(late, "join", hq.invite("Late", "caseworker", "LAT/JBL"))
         told_to_update(amal, "sync")
         assert "حدّث" in amal.fails("--lang", "ar", "sync")[1]["hint"]
         assert "pending of Amal" in places(hq)
@@ -193,6 +195,8 @@ def test_sticks_between_old_and_new(world: World) -> None:
     with hq.serving():
         assert amal.json("sync")["digest"] == "equal"
     assert "forms_unread" not in amal.json("status")["health"]
+    assert hq.json("pack", stick, "--for", letters)["states"] > 0  # she speaks 2 by now, though she saved nothing since
+    assert amal.json("unpack", stick)["digest"] == "equal"
 
 
 def test_a_new_laptop_s_stick_is_read_by_an_old_server(world: World) -> None:
