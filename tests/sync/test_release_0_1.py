@@ -230,3 +230,30 @@ def test_a_copied_store_renews_across_releases(world: World, old: str) -> None:
             told_to_update(amal, "sync")
             told_to_update(copy, "sync")
         assert {"pending of Amal", "of the copy"} <= places(hq)
+
+
+def test_a_conflict_that_0_1_ended_by_accident_waits_for_a_decision(world: World) -> None:
+    """Amal's 0.1 wrote over Samar's value and her own, unsent yet; updated, it waits, nothing is lost, and Samar decides."""
+    hq, amal, samar = world.hq, world.amal, world.samar
+    (item,) = samar.json("review", "list")
+    family = item["record"]
+    with hq.serving():
+        amal.json("sync")
+    amal.json("edit", family, "--set", "location=ended by Amal")
+    for one in (hq, amal, samar):
+        one.update()
+    with hq.serving():
+        amal.json("sync")
+        assert [one["code"] for one in amal.json("status")["refused"]] == ["undecided"]
+        samar.json("sync")
+        for one in (amal, samar):
+            (item,) = one.json("review", "show", family)
+            assert {head["value"] for head in item["heads"]} == {"by Amal", "by Samar"}
+        samar.json("review", "take", family, "location", "--value", "decided")
+        for one in (samar, amal, samar):
+            assert one.json("sync")["digest"] in ("equal", "healed")
+        assert amal.json("status")["refused"] == []
+        (item,) = samar.json("review", "show", family)
+        assert {head["value"] for head in item["heads"]} == {"decided", "ended by Amal"}
+    for one in (hq, amal, samar):
+        assert not one.json("check")["faults"]
