@@ -133,6 +133,8 @@ class Permit(CodeChecks):
                     return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
                 self._check_decided(commit)
             self._check_share(commit)
+            if not branch:
+                self._check_complete(commit)
             self._made.setdefault(commit.record, (unit, commit.type))
             self._said.setdefault(commit.record, []).append(commit)
         except errors.FieldsyncError as objection:

@@ -14,10 +14,10 @@ from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked
 from fieldsync.core.state import field_of, register_of
 from fieldsync.schema import steps, validate
-from fieldsync.schema.model import Field, Type
+from fieldsync.schema.model import Field
 from fieldsync.schema.values import Normaliser
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import PARTNER, Device, Row, commit_key, form_key, record_key
+from fieldsync.store.contract import Device, Row, commit_key, form_key, record_key
 from fieldsync.sync import past, sharing
 from fieldsync.sync.conflict_judge import ConflictJudge
 from fieldsync.sync.node import DECIDERS
@@ -105,8 +105,6 @@ class ValueChecks(ShareChecks):
                 before = [h.value for h in heads]  # it says nothing of what it followed
             if field.type == "state" and kind.lifecycle is not None and role not in DECIDERS:
                 self._check_step(commit, name, kind.lifecycle)
-            if field.type == "state" and name == validate.STATE and role != PARTNER:
-                self._check_complete(commit, kind, new)
             steps.allow(field, new, before, role)
             self._written[place] = new
 
@@ -119,13 +117,17 @@ class ValueChecks(ShareChecks):
             self.waits_for = () if waiting is None else (commit_key(commit.device, waiting),)
             raise errors.IllegalStep(type=commit.type, old=old.value, new=new, allowed=list(lifecycle.after(old.value)))
 
-    def _check_complete(self, commit: Commit, kind: Type, new: Value) -> None:
+    def _check_complete(self, commit: Commit) -> None:
         """A record leaves its first state when its form's required fields are filled in; what lacks one waits for it.
 
         One that was ever filled in may have been there when its author looked. A decision takes any state.
         """
-        if kind.lifecycle is None or new in (None, kind.lifecycle.initial):
+        kind, new = self._rules.schema.type(commit.type), commit.fields.get(validate.STATE)
+        if kind.lifecycle is None or not isinstance(new, str) or new == kind.lifecycle.initial:
             return
+        row = self._known.get(commit.record)
+        if row is not None and register_of(row.state, validate.STATE).seen.get(commit.device, 0) >= commit.seq:
+            return  # judged by the server above
         rules = self._rules.of(commit.type)
         before = [one.value for one in self._conflicts.followed(rules.today(commit), validate.STATE)]
         if kind.lifecycle.initial not in before or any(field_of(name) == DECIDED for name in commit.fields):
