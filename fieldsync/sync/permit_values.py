@@ -86,7 +86,8 @@ class ValueChecks(ShareChecks):
     def _check_steps(self, commit: Commit, role: str, *, stored: bool = False) -> None:
         """A step must lead on from a value that it had seen, and some take a role."""
         kind = self._rules.schema.type(commit.type)
-        for name in self._rules.of(commit.type).guarded.intersection(commit.fields):
+        guarded = self._rules.of(commit.type).guarded.intersection(commit.fields)
+        for name in sorted(guarded, key=lambda one: (kind.fields[one].type == "state", one)):  # steps last
             new, field, place = commit.fields[name], kind.fields[name], (commit.record, name)
             if isinstance(new, dict):
                 continue  # a decision's undoing: that is for deciders anyway
