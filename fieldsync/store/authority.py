@@ -144,9 +144,11 @@ class Authority(AuthorityReads, Quarantine):
         self.sql(query, (since, self.known_device(device), REVOKED))
         self.sql("UPDATE device SET arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (device,))
 
-    def tell_of(self, change: int, other: bytes, told: Told) -> None:
-        """Remember where a device's commits stood when somebody was first told of its change."""
-        self.sql("INSERT OR IGNORE INTO news_told VALUES (?,?,?,?)", (change, other, *told))
+    def tell_of(self, change: int, other: bytes, told: Told, *, again: bool = False) -> None:
+        """Remember where a device's commits stood when somebody was first told of its change; or when last, where told `again`."""
+        self.sql(
+            f"INSERT OR {'REPLACE' if again else 'IGNORE'} INTO news_told VALUES (?,?,?,?)", (change, other, *told)
+        )
 
     def take_first(self, takings: Iterable[Taken]) -> None:
         """Remember who took commits first; what is known already stays."""

@@ -33,10 +33,13 @@ def message(one: Taking) -> bytes:
 # --- the server that takes commits from their own device --------------------------------------------------------------
 
 
-def note(node: "Node", tx: Tx, device: Device, logged: Sequence[Logged]) -> None:
-    """Remember that this server took a device's commits first, and which of its changes count for them."""
+def note(node: "Node", tx: Tx, device: Device, logged: Sequence[Logged], *, behind: bool) -> None:
+    """Remember that this server took a device's commits first, and which of its changes count for them.
+
+    `behind`: it works with other grants than it has here, so that the last answer did not reach it.
+    """
     now = node.clock()
-    changes = [(one, tx.told_of(one.n, device.id)) for one in tx.changes(device.id)]
+    changes = [(one, None if behind else tx.told_of(one.n, device.id)) for one in tx.changes(device.id)]
 
     def basis(one: Logged) -> Change | None:
         return next((change for change, told in changes if not _before_it_was_told(change, told, one.seq, now)), None)
@@ -58,9 +61,9 @@ def _before_it_was_told(change: Change, told: Told | None, seq: int, now: int) -
 
 
 def tell(tx: Tx, device: Device, head: int) -> None:
-    """Remember up to where a device had signed when it was first told of its changes."""
+    """Remember up to where a device, which works with other grants than it has here, had signed when it was told of them."""
     for change in tx.changes(device.id):
-        tx.tell_of(change.n, device.id, Told(head, b""))
+        tx.tell_of(change.n, device.id, Told(head, b""), again=True)
 
 
 # --- the branch -------------------------------------------------------------------------------------------------------

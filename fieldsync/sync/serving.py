@@ -236,7 +236,7 @@ class Serving:
         logged = Logged.of(fresh, bodies, links)
         tx.append(device.id, logged, batch.seal)
         if not carried:
-            first_receipts.note(self.node, tx, device, logged)
+            first_receipts.note(self.node, tx, device, logged, behind=grants_hash(device.grants) != self.hello.grants)
         self.kept += len(logged)
         self._proved(device.id, batch)
         return fresh
@@ -354,7 +354,8 @@ class Serving:
         if untold or other:
             with self.writing() as tx:
                 revocations.tell(tx, device.id, untold, self._stated)
-                first_receipts.tell(tx, device, max(self.hello.head, device.head))
+                if other:
+                    first_receipts.tell(tx, device, max(self.hello.head, device.head))
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
         servers = above if relay.servers_hash(messages.encode(above)) != self.hello.servers else None

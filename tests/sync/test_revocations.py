@@ -226,6 +226,13 @@ def test_a_caseworker_who_moves_units_loses_nothing_that_she_had_not_sent(people
     assert (amal.units, directly.differing(amal, hq)) == ([QRD], [])
 
 
+def pretend(node: Node, unit: str) -> None:
+    """Have a laptop believe that it is granted a unit."""
+    with node.store.write() as tx:
+        tx.put("grants", f'[["{unit}","caseworker"]]')
+    node.reload()
+
+
 def test_it_is_so_through_a_branch_too(tree: Tree) -> None:
     """The branch has heard of Amal's new unit before she comes: what she had signed by then is taken there and above, on its word."""
     hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
@@ -240,14 +247,28 @@ def test_it_is_so_through_a_branch_too(tree: Tree) -> None:
         assert reasons(node, amal) == {}
     assert amal.units == ["LAT/JBL/OLD"]
     assert rows(amal) == {}
-    with amal.store.write() as tx:  # a program that goes on as if it had not been told
-        tx.put("grants", '[["LAT/JBL","caseworker"]]')
-    amal.reload()
+    pretend(amal, JBL)  # a program that writes where it has been told that it may not
     late = household(amal, "late")
+    pretend(amal, "LAT/JBL/OLD")
     tree.sync("amal", "jbl")
     tree.sync("jbl", "hq")
     assert late not in rows(jbl).keys() | rows(hq).keys()
     assert reasons(hq, amal) == reasons(jbl, amal) == {2: "unit_refused"}
+
+
+def test_what_she_signs_before_the_news_has_reached_her_counts(people: Cast) -> None:
+    """The answer that told Amal of her new unit is lost on its way; she goes on in the old one, and all of it is applied."""
+    hq, amal = people.hq, people.amal
+    first = household(amal, "first")
+    office.grant(hq, amal.letters, "caseworker", [QRD])
+    with pytest.raises(errors.CutOff):
+        directly.sync(amal, hq, cut=2)
+    second = household(amal, "second")
+    assert amal.units == [JBL]
+    directly.sync(amal, hq)
+    assert {first, second} <= rows(hq).keys()
+    assert reasons(hq, amal) == {}
+    assert (amal.units, rows(amal)) == ([QRD], {})
 
 
 @pytest.mark.parametrize("days", [59, 61])
@@ -259,6 +280,21 @@ def test_what_was_signed_before_counts_for_sixty_days(people: Cast, days: int) -
     people.clock.tick(days * DAY_MS)
     directly.sync(amal, hq)
     assert (made in rows(hq)) is (days < 60)
+
+
+def test_a_laptop_that_pretends_not_to_have_been_told_is_believed_for_sixty_days(people: Cast) -> None:
+    """A tampered laptop says in each hello that it works with its old grants: its old unit takes that for sixty days, and no longer."""
+    hq, amal = people.hq, people.amal
+    office.grant(hq, amal.letters, "caseworker", [QRD])
+    directly.sync(amal, hq)
+    made = []
+    for days in (59, 2):
+        people.clock.tick(days * DAY_MS)
+        pretend(amal, JBL)
+        made.append(household(amal, "made"))
+        directly.sync(amal, hq)
+    assert [one in rows(hq) for one in made] == [True, False]
+    assert reasons(hq, amal) == {2: "unit_refused"}
 
 
 def test_grants_taken_away_at_once_count_at_once(people: Cast) -> None:
