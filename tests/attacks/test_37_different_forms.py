@@ -133,7 +133,7 @@ def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path
     assert (tally.refused, tally.differing, tally.forms) == (0, [], ())
     assert people.amal.forms == before
     assert rows(people.hq)[record].doc["family_name"] == "أحمد"
-    assert "forms_unread" in syncing.status(people.amal)["health"]
+    assert "forms_unread" in syncing.status(people.amal, "en")["health"]
 
 
 def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office, tmp_path: Path) -> None:
