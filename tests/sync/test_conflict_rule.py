@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from fieldsync import errors
+from fieldsync.core import deletion
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical, register_of
 from fieldsync.sync import history, read, review, save
@@ -281,6 +282,7 @@ def test_a_deletion_does_not_swallow_what_was_quarantined(people: Cast, family: 
     row = rows(people.amal)[family]
     assert "waits" in [one.value for one in row.state.fields[FIELD].heads]
     assert "_deleted" in row.conflicts
+    assert "waits" in [one.value for name, one in deletion.unseen(row.state) if name == FIELD]
     assert values(people.samar, family, "_deleted")
     equal(people, people.amal, people.basim, people.samar)
 
