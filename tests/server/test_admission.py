@@ -6,15 +6,17 @@ import ssl
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from fieldsync.core.commit import FORMAT, read
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import device_locks
 from fieldsync.sync import node as nodes
 from fieldsync.sync import save
 from fieldsync.sync.save import Changes
-from fieldsync.wire import messages
+from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import PROTOCOL, Kind
 from tests.lines import Tap, closing, get, reply, tls
 from tests.offices import Hand, Office
@@ -179,3 +181,20 @@ def test_a_renewed_server_is_known_by_its_first_key(own_office: Office) -> None:
     assert (hq.device, hq.serving_key.device) == (key.device, first)
     with office["amal"].store.read() as tx:
         assert [server.id for server in tx.servers()] == [first]
+
+
+def test_commits_of_a_later_format_tell_that_the_server_is_behind(own_office: Office) -> None:
+    """A newer laptop is not told that it must update, and nothing of what it sent is taken."""
+    add(own_office, "amal")
+    hand = Hand(own_office["amal"], own_office.port)
+    hand.post("/v2/sync", hand.hello(where=True))
+    with own_office["amal"].store.read() as tx:
+        (logged,) = tx.commits(own_office["amal"].device, 0)
+    later = msgspec.structs.replace(read(logged.body or b""), format=FORMAT + 1)
+    sent = messages.Commits(hand.node.device, bytes(64), rows.pack_commits([later]))
+    told = hand.post("/v2/sync", hand.hello(), hand.pack(Kind.COMMITS, messages.encode(sent)))
+    assert (told.code, told.error["facts"]) == (
+        "peer_outdated",
+        {"what": "commit", "theirs": FORMAT, "ours": FORMAT + 1},
+    )
+    assert hand.post("/v2/sync", hand.hello()).message(Kind.ACK, messages.Ack).head == 0
