@@ -80,11 +80,13 @@ def small_histories(field: Field, left: int) -> Iterator[Field]:
                 field.commits.pop()
 
 
-@pytest.mark.parametrize("base", [False, True])
 @pytest.mark.parametrize("policy", ["review", "latest", "furthest"])
-@pytest.mark.parametrize("size", [3, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("size", "base"),
+    [(3, False), (3, True), pytest.param(4, False, marks=[pytest.mark.long, pytest.mark.timeout(3_600)])],
+)
 def test_every_small_history(policy: str, base: bool, size: int) -> None:
-    """All histories of three commits by up to three people, one of them with any context whatever and two devices."""
+    """All histories of three commits (of four) by up to three people, one of them with any context whatever and two devices."""
     field = a_field(policy, (0, 1, 1, 2, 3))
     if base:
         field.base = True
@@ -189,7 +191,9 @@ class History:
             self.night()
 
 
-@pytest.mark.parametrize("seeds", [range(1_500), pytest.param(range(1_500, 80_000), marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "seeds", [range(1_500), pytest.param(range(1_500, 80_000), marks=[pytest.mark.long, pytest.mark.timeout(3_600)])]
+)
 def test_many_larger_histories(seeds: range) -> None:
     """No commits of one person end a conflict between others, no honest commit is stuck, and any order of arrival has one outcome."""
     conflicts = 0
