@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.model import cast
 from tests.model.ledger import Fact
-from tests.model.oracle import fields, judging
+from tests.model.oracle import judging
 from tests.model.oracle.commits import Commit, Write, field_of, writes
 from tests.model.oracle.registers import heads
 from tests.model.world import Broken, World
@@ -53,38 +53,27 @@ def coverage(world: World, _before: Held) -> None:
 def _covers(world: World, commit: Commit, fact: Fact, name: str, write: Write) -> None:
     assert fact.before is not None
     standing = fact.before.heads.get(name)
-    if not standing:
-        return
-    known = [
-        found
-        for one in world.ledger.by_record[commit.record]
-        if (one.identity, field_of(name)) in fact.before.included and (found := writes(one).get(name)) is not None
-    ]
-    found = [one for one in known if one.dot in standing]
-    if {one.dot for one in found} != standing or any(
-        standing_ not in standing for standing_ in (h.dot for h in heads(found))
-    ):
-        return  # under another form's names, or said again under others
+    everybodys = _writes(world, commit, name)
+    known = [one for one in everybodys if (one.commit.identity, field_of(name)) in fact.before.included]
+    found = [one for one in known if standing and one.dot in standing]
+    if not standing or {one.dot for one in found} != standing or {one.dot for one in heads(found)} != standing:
+        return  # nobody had written it; or under another form's name, or said again under others
     base = next((one.dot for one in world.ledger.by_record[commit.record] if one.makes), None)
     wanted = judging.covered(commit.type, field_of(name), found, known, commit.device, commit.author, base)
+    earlier = [one for one in everybodys if one.device == commit.device and one.seq < commit.seq]
+    wanted |= {dot for dot in standing if any(one.covers(dot) for one in earlier)}  # this device's last context
     covered = {dot for dot in standing if write.covers(dot)}
-    earlier = [
-        found
-        for one in world.ledger.by_record[commit.record]
-        if one.device == commit.device and one.seq < commit.seq and (found := writes(one).get(name))
-    ]
-    wanted |= {
-        dot for dot in standing if any(one.covers(dot) for one in earlier)
-    }  # "this device's last context", refused or not
     if covered != wanted:
-        who = ", ".join(
-            f"{one.author}'s {one.value!r}{'' if one.dot in covered else ' (not covered)'}" for one in found
-        )
-        told = ", ".join(f"{world.name_of(d)}:{n}" for d, n in sorted(wanted)) or "nothing"
-        raise Broken(
-            "coverage",
-            f"an edit of {name} of {world.label_of(commit.record)} covers, of {who}, other heads than {told}",
-        )
+        said = [f"{one.author}'s {one.value!r}" + ("" if one.dot in covered else " (not covered)") for one in found]
+        told = [f"{world.name_of(device)}:{seq}" for device, seq in sorted(wanted)]
+        about = f"an edit of {name} of {world.label_of(commit.record)}"
+        raise Broken("coverage", f"{about} covers, of {', '.join(said)}, other heads than {', '.join(told) or 'none'}")
+
+
+def _writes(world: World, commit: Commit, name: str) -> list[Write]:
+    """Return all writes of a register of a commit's record, accepted or not."""
+    everything = (writes(one).get(name) for one in world.ledger.by_record[commit.record])
+    return [one for one in everything if one is not None]
 
 
 @check("purge")
@@ -128,6 +117,3 @@ def waits_for_lost(world: World, commit: Commit) -> bool:
     named = world.ledger.named(dot for seen in commit.seen.values() for dot in seen.items())
     made = [one for one in world.ledger.by_record[commit.record] if one.makes]
     return any(one.identity not in living for one in [*named, *made])
-
-
-__all__ = ["CHECKS", "after_step", "check", "fields", "held", "waits_for_lost"]
