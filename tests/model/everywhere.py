@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from fieldsync.core.state import registers
-from fieldsync.store.contract import Row, covers
+from fieldsync.store.contract import Row, covers, within
 from fieldsync.sync import relay
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
@@ -141,13 +141,14 @@ def digests(world: World, end: End) -> None:
     for name, node in _nodes(world):
         if name == "hq":
             continue
-        server = world.nodes["hq" if name in cast.BRANCHES else world.server_of[name]]
+        above = "hq" if name in cast.BRANCHES else world.server_of[name]
+        server = world.nodes[above]
         theirs, mine = _channels(server), _channels(node)
         with node.store.read() as tx:
             grants = relay.grants(tx) if name in cast.BRANCHES else node.grants
         for unit in theirs.keys() & mine.keys():
-            if covers(grants, unit) is None:
-                continue
+            if covers(grants, unit) is None or not within(unit, cast.BRANCHES.get(above, cast.HQ)):
+                continue  # of other units it has what is passing through
             equal_ = mine[unit][1] == theirs[unit][1]
             if (mine[unit][0] == theirs[unit][0]) is not equal_:
                 how = "the same digest of other registers" if not equal_ else "another digest of the same registers"
