@@ -77,8 +77,12 @@ def edit_context(register: Register, covers: tuple[Head, ...], writer: Writer) -
         for head, context in zip(register.heads, contexts, strict=True):
             if head.dot in replaced:
                 named = union(named, {**(context or {}), head.device: head.seq})
-            elif writer.person(head.device) != me:  # its device's earlier commits are among what it has written over
-                named = union(named, {**(context or {}), head.device: head.seq - 1})
+            elif writer.person(head.device) != me:
+                named = union(named, context or {})
+                if any(dot != writer.base for dot in (context or {}).items()):
+                    named = union(
+                        named, {head.device: head.seq - 1}
+                    )  # what it names may name its device's earlier commits
     return {device: seq for device, seq in union(named, writer.last).items() if seq > 0}
 
 

@@ -93,8 +93,10 @@ class Field:
                 covers = heads[-1:]
         context = last
         for i in heads:
-            if self.commits[i].person != person:
-                context |= self.commits[i].context
+            one = self.commits[i]
+            own = sum(1 << j for j in range(i) if self.commits[j].device == one.device)
+            if one.person != person:  # its device's earlier commits, only where what it names may name them
+                context |= one.context if one.context & ~own & ~int(self.base) else one.context & ~own
         for i in covers:
             context |= self.commits[i].context | 1 << i
         return covers, context

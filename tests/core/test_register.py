@@ -54,11 +54,20 @@ class History:
         writer = Writer(node.device, device_itself, last=contexts_of(self.writes[last])[0] or {} if last else {})
         heads = register.heads if decides else covered(register, REVIEW, writer)
         said = written(head, register.seen if decides else edit_context(register, heads, writer))
-        kept = self.maximal(arrived) - {one.dot for one in heads}
         before = set().union(*(self.covers[dot] for dot in own))
+        self.covers[head.dot] = own | (
+            self.known(arrived) if decides else before | self.named(arrived, {h.dot for h in heads})
+        )
         self.writes[head.dot] = said
-        self.covers[head.dot] = (self.known(arrived) - kept) | own | (set() if decides else before)
         self.receive(who, head.dot)
+
+    def named(self, arrived: frozenset[Dot] | set[Dot], replaced: set[Dot]) -> set[Dot]:
+        """What an edit over these heads names: they, and what all heads have written over; a device's own earlier ones with others' only."""
+        found = set()
+        for dot in self.maximal(arrived):
+            others = {one for one in self.covers[dot] if one[0] != dot[0]}
+            found |= self.covers[dot] | {dot} if dot in replaced else self.covers[dot] if others else set()
+        return found
 
     def receive(self, who: int, dot: Dot) -> None:
         """One write arrives by itself, out of any order."""
@@ -183,7 +192,7 @@ def test_basim_decides_nothing_by_accident() -> None:
     both = join(five, seven)
     huda = Writer(c, device_itself)
     edit = written(Head(c, 1, 3, "Huda", "Jableh"), edit_context(both, covered(both, REVIEW, huda), huda))
-    assert edit.seen == {a: 4, b: 6, c: 1}
+    assert edit.seen == {c: 1}
     assert [head.dot for head in join(both, edit).heads] == [(a, 5), (b, 7), (c, 1)]
     decision = written(Head(c, 1, 3, "Samar", "Jableh"), both.seen)
     assert [head.dot for head in join(both, decision).heads] == [(c, 1)]

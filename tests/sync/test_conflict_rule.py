@@ -316,3 +316,20 @@ def test_a_step_in_a_conflict_leads_on_from_one_s_own(people: Cast) -> None:
     assert {one.value for one in rows(people.hq)[case].state.fields["state"].heads} == {"monitoring", "transferred"}
     equal(people, people.amal, people.basim)
     huda.close()
+
+
+def test_coming_round_to_what_two_others_say_asks_nobody(people: Cast, family: bytes) -> None:
+    """Basim and Huda say the same and Amal otherwise: she comes round to theirs, having saved much else, and all three agree."""
+    join_directly(people.hq, people.home / "huda", "Huda", "caseworker", [JBL])
+    huda = people.open("huda")
+    sync(people, huda)
+    for node in (huda, people.basim):
+        edit(node, family, "شارع", "address")  # so that their next saves have higher numbers
+        edit(node, family, "y")
+    edit(people.amal, family, "x")
+    sync(people, people.basim, people.amal)
+    edit(people.amal, family, "y")
+    assert sync(people, people.amal, huda, people.samar) == [0, 0, 0]
+    assert len(rows(people.samar)[family].state.fields[FIELD].heads) == 3
+    assert values(people.samar, family) == []
+    huda.close()
