@@ -53,10 +53,11 @@ def pack(
 
 
 def _is_branch(node: "Node") -> bool:
-    from fieldsync.sync import relay
+
+    from fieldsync.sync.node import UPSTREAM
 
     with node.store.read() as tx:
-        return tx.get(relay.UPSTREAM) is not None
+        return tx.get(UPSTREAM) is not None
 
 
 def unpack(ctx: typer.Context, file: File) -> None:

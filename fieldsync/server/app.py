@@ -32,7 +32,7 @@ from fieldsync.store.contract import Device, sees
 from fieldsync.sync import heal, hints, past, push_only, quarantine, relay, renew, versions
 from fieldsync.sync import node as nodes
 from fieldsync.sync.batches import Batch
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import Node, own_name
 from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind, Reader
@@ -314,7 +314,7 @@ class App:
                 first, grants = tx.get(f"lettered {device.hex()}") or 0, known.grants
             versions.remember(tx, device, asked.protocol)
             letters = getattr(tx.device(device), "letters", "")
-            name, org = relay.own_name(self.node, tx), tx.get("org")
+            name, org = own_name(self.node, tx), tx.get("org")
             schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
             own = age.recipient(tx.get("age"))
         self.metrics.joins.inc()

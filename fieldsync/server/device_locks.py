@@ -9,8 +9,8 @@ from fieldsync.crypto.key_words import key_words, same_words
 from fieldsync.server.office import find_device, shown
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device
-from fieldsync.sync import device_families, heal, quarantine, relay, revocations
-from fieldsync.sync.node import Node
+from fieldsync.sync import device_families, heal, quarantine, revocations
+from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.read import server_name
 
 Json = dict[str, Any]
@@ -40,7 +40,7 @@ def revoke(
         device = find_device(tx, name)
         if device.id == node.device:
             raise errors.Usage(reason="own_device")
-        if since is not None and tx.get(relay.UPSTREAM) is not None:
+        if since is not None and tx.get(UPSTREAM) is not None:
             raise errors.Usage(reason="since_above")
         node.renew(tx)
         members = _family(node, tx, device)
@@ -73,7 +73,7 @@ def approve(node: Node, name: str, words: str | None = None) -> Json:
     """
     _admin(node)
     with node.store.write() as tx:
-        if tx.get(relay.UPSTREAM) is not None:
+        if tx.get(UPSTREAM) is not None:
             raise errors.Usage(reason="approve_above")
         device = find_device(tx, name)
         if device.state == "revoked":
@@ -92,7 +92,7 @@ def approve(node: Node, name: str, words: str | None = None) -> Json:
 def is_branch(node: Node) -> bool:
     """Say whether there is a server above this one."""
     with node.store.read() as tx:
-        return tx.get(relay.UPSTREAM) is not None
+        return tx.get(UPSTREAM) is not None
 
 
 def _admin(node: Node) -> None:

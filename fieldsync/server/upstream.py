@@ -16,7 +16,7 @@ from fieldsync.schema.cleaning import plain_digits
 from fieldsync.store.contract import Grant, Server, covers
 from fieldsync.sync import forms, joining, relay, versions
 from fieldsync.sync.invites import Invite
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.session import granted
 from fieldsync.wire import messages
 
@@ -36,7 +36,7 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
         if covers(offered, unit) is None:
             raise errors.UnitRefused(unit=unit)
     with node.store.read() as tx:
-        if tx.get(relay.UPSTREAM) is not None:
+        if tx.get(UPSTREAM) is not None:
             raise errors.Usage(reason="upstream_set")
         recipient = age.recipient(tx.get("age"))
     joined = joining.enrol(invite, node.key, recipient)
@@ -53,7 +53,7 @@ def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str
         tx.add_server(Server(told.server, name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
         facts: dict[str, str | bytes | int] = {
-            relay.UPSTREAM: told.server, relay.GRANTS: msgspec.json.encode(list(granted(told.grants))).decode(),
+            UPSTREAM: told.server, relay.GRANTS: msgspec.json.encode(list(granted(told.grants))).decode(),
             "org": told.org, "letters": told.letters, "lettered": told.lettered,
         }  # fmt: skip
         for fact, value in facts.items():
@@ -71,7 +71,7 @@ def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str
 def server_above(node: Node) -> Server:
     """Return the server above this branch; NotFound."""
     with node.store.read() as tx:
-        id_ = tx.get(relay.UPSTREAM)
+        id_ = tx.get(UPSTREAM)
         found = next((server for server in tx.servers() if server.id == id_), None)
     if found is None:
         raise errors.NotFound(what="server", name="upstream", reason="upstream")

@@ -20,8 +20,8 @@ from fieldsync.core.state import field_of, register_of
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Awaited, Device, Row, commit_key, record_key
 from fieldsync.sync.field_log import FieldLog, Write
+from fieldsync.sync.node import UPSTREAM
 from fieldsync.sync.persons import person_of
-from fieldsync.sync.relay import UPSTREAM
 from fieldsync.sync.rules import Rules
 
 

@@ -15,8 +15,7 @@ from fieldsync.store.contract import SHARED
 from fieldsync.sync import known_contexts, parted
 from fieldsync.sync.apply import apply
 from fieldsync.sync.covering import WAITS_FOR_OTHERS
-from fieldsync.sync.node import Node
-from fieldsync.sync.relay import UPSTREAM
+from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.rules import Rules
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import Codec, Kind

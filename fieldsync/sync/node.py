@@ -25,6 +25,7 @@ from fieldsync.sync.rules import Rules
 SLOTS = "slots.json"
 FIRST_KEY = "first_private"  # of a server that was renewed: see Node.first_key
 FORMS = "forms"
+UPSTREAM = "upstream"  # the server above this one
 DEVICE_PENDING = "device_pending"  # set while the server waits for somebody to approve this device
 JOINING = "joining"  # the kind of a store whose device no server has answered yet
 WRITERS = ("caseworker", "supervisor", "admin", "partner")
@@ -137,6 +138,11 @@ class Node:
     def close(self) -> None:
         """Close the store."""
         self.store.close()
+
+
+def own_name(node: Node, tx: ReadTx) -> str:
+    """Return what others call this server: its organisation's name, or a branch's unit."""
+    return node.org if tx.get(UPSTREAM) is None else node.grants[0].unit
 
 
 def _granted(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence[str]) -> Grant:

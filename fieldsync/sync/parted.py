@@ -22,7 +22,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, covers
 from fieldsync.sync import relay
 from fieldsync.sync.apply import apply
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import UPSTREAM, Node
 
 _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
 
@@ -112,7 +112,7 @@ def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
     key = node.key.heir(link)
     known = tx.device(key.device)
     if known is None or known.key is None:
-        own = relay.grants(tx) if tx.get(relay.UPSTREAM) is not None else None
+        own = relay.grants(tx) if tx.get(UPSTREAM) is not None else None
         grants: Sequence[Grant] = [one for one in device.grants if own is None or covers(own, one.unit) is not None]
         letters, _ = relay.next_letters(tx)
         tx.enrol(key.device, key.public, letters, device.person or "", grants, node.clock(), chain.first(key.device))

@@ -26,11 +26,10 @@ from fieldsync.store.contract import (
 )
 from fieldsync.sync import parted, sharing
 from fieldsync.sync.conflict_judge import ConflictJudge
-from fieldsync.sync.node import DECIDERS, WRITERS
+from fieldsync.sync.node import DECIDERS, UPSTREAM, WRITERS
 from fieldsync.sync.permit_bounds import check_bounds
 from fieldsync.sync.permit_codes import CodeChecks
 from fieldsync.sync.permit_values import is_id, is_unit
-from fieldsync.sync.relay import UPSTREAM
 from fieldsync.sync.revocations import Then
 from fieldsync.sync.rules import Rules
 

@@ -19,9 +19,8 @@ from fieldsync.store.contract import Act, Quarantined, Row
 from fieldsync.sync import read, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.find import find_id
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.permit import Permit
-from fieldsync.sync.relay import UPSTREAM
 
 Json = dict[str, Any]
 _DAY = 24 * 60 * 60 * 1000

@@ -19,9 +19,8 @@ from fieldsync.schema.model import Type
 from fieldsync.schema.values import received
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
-from fieldsync.sync import relay
 from fieldsync.sync.find import find_row
-from fieldsync.sync.node import DEVICE_PENDING, Node
+from fieldsync.sync.node import DEVICE_PENDING, Node, own_name
 from fieldsync.sync.related import Finder, standing
 
 Json = dict[str, Any]
@@ -149,7 +148,7 @@ def device_name(tx: ReadTx, device: bytes) -> str:
 def server_name(node: Node, tx: ReadTx, server: bytes) -> str:
     """Return what people call a server: this one, one above it, a branch."""
     if server == node.device:
-        return relay.own_name(node, tx)
+        return own_name(node, tx)
     above = next((one.name for one in tx.servers() if one.id == server), None)
     known = tx.device(server)
     return above or (known.person if known is not None and known.person else device_name(tx, server))

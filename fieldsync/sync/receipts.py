@@ -8,8 +8,7 @@ from fieldsync.core.state import register_of
 from fieldsync.store import ReadTx
 from fieldsync.store.bundles import Part
 from fieldsync.store.contract import Row
-from fieldsync.sync import relay
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import Node, own_name
 
 
 class Receipts:
@@ -38,7 +37,7 @@ class Receipts:
             self._names[server] for server, to, _ in self._servers[device] if to >= seq and server in self._names
         ]
         if not self._node.is_laptop and next(iter(self._tx.commits(device, seq - 1, 1)), None) is not None:
-            received.insert(0, relay.own_name(self._node, self._tx))
+            received.insert(0, own_name(self._node, self._tx))
         review = "open" if dot in self._open else "settled" if dot in self._settled else None
         bundles = [one.number for one in self._packed[device] if one.after < seq <= one.last]
         return {"bundles": bundles, "received": received, "refused": self._refused[device].get(seq), "review": review}

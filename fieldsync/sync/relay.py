@@ -18,15 +18,15 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, Server
 from fieldsync.sync import enrolments, first_receipts
 from fieldsync.sync.epochs import EPOCH
+from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 from fieldsync.wire.messages import Peer
 
 if TYPE_CHECKING:
-    from fieldsync.sync.node import Node
     from fieldsync.sync.session import Client
 
-UPSTREAM, GRANTS = "upstream", "upstream_grants"  # the server above this one, and what it lets this one do
+GRANTS = "upstream_grants"  # what the server above lets this one do
 READS_OPAQUE = 2  # the first protocol in which a frame carries commits that cannot be read
 _PART = 200  # devices or receipts in one frame
 _FIRST, _MOST = 256, 2_000  # commits asked of the log at once
@@ -87,11 +87,6 @@ def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Gra
     return first
 
 
-def own_name(node: "Node", tx: ReadTx) -> str:
-    """Return what others call this server: its organisation's name, or a branch's unit."""
-    return node.org if tx.get(UPSTREAM) is None else node.grants[0].unit
-
-
 def above(tx: ReadTx) -> _Above:
     """Return the servers above this one, as it tells them to its devices."""
     if tx.get(UPSTREAM) is None:
@@ -131,7 +126,7 @@ def behind(tx: ReadTx, server: bytes) -> bool:
     return any(d.head > tx.acknowledged(server, d.id) for d in tx.devices() if d.head)
 
 
-def is_behind(tx: ReadTx, node: "Node", server: bytes) -> bool:
+def is_behind(tx: ReadTx, node: Node, server: bytes) -> bool:
     """Say whether a server lacks commits of other devices that this node has for it."""
     return any(one.head > tx.acknowledged(server, one.id) for one in carried(tx, node, server))
 
@@ -151,7 +146,7 @@ def to_tell(tx: ReadTx, server: bytes) -> bool:
     )
 
 
-def carried(tx: ReadTx, node: "Node", server: bytes) -> list[Device]:
+def carried(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
     """Return the other devices whose commits this node has for a server: a branch its devices', a laptop its former identities'.
 
     A laptop whose former key was given up before 0.2 cannot prove what that had written.
@@ -328,7 +323,7 @@ def mark_of(tx: ReadTx, branch: bytes) -> Mark:
 
 
 def parts_down(
-    tx: ReadTx, node: "Node", branch: bytes, hello: messages.Hello, carried: Collection[bytes], *, by_stick: bool
+    tx: ReadTx, node: Node, branch: bytes, hello: messages.Hello, carried: Collection[bytes], *, by_stick: bool
 ) -> Iterator[Peer]:
     """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
     mark = mark_of(tx, branch)

@@ -13,7 +13,7 @@ from fieldsync.schema.model import Field
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row, home_unit, within
 from fieldsync.sync import epochs, relay, save
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import UPSTREAM, Node
 
 
 def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
@@ -22,7 +22,7 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
     wanted = [row for row in rows if row.state.type in numbered]
     if not wanted:
         return
-    office = relay.grants(tx)[0].unit if tx.get(relay.UPSTREAM) is not None else None
+    office = relay.grants(tx)[0].unit if tx.get(UPSTREAM) is not None else None
     lower = _lower(node, tx, office)
     drafts = []
     for row in wanted:

@@ -33,7 +33,7 @@ from fieldsync.sync import (
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import Batch, Read, read_batch
 from fieldsync.sync.channels import grants_hash, lacking, visible
-from fieldsync.sync.node import FORMS, Node
+from fieldsync.sync.node import FORMS, UPSTREAM, Node
 from fieldsync.sync.permit import Permit
 from fieldsync.sync.session import Sizer
 from fieldsync.wire import messages, rows
@@ -322,7 +322,7 @@ class Serving:
             with self.writing() as tx:
                 hints.compare_arrivals(node, tx)
         with self.reading() as tx:
-            branch = tx.get(relay.UPSTREAM) is not None
+            branch = tx.get(UPSTREAM) is not None
         if self.protocol < push_only.BELOW:
             yield from push_only.answer(self, self._carried, self._epoch, by_stick=by_stick)
             return

@@ -34,7 +34,7 @@ from fieldsync.sync import (
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import MOST_COMMITS
 from fieldsync.sync.channels import grants_hash, visible
-from fieldsync.sync.node import DEVICE_PENDING, Node
+from fieldsync.sync.node import DEVICE_PENDING, UPSTREAM, Node
 from fieldsync.sync.permit import AHEAD
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import MAX_COMPRESSED, PROTOCOL, Codec, Kind
@@ -100,7 +100,7 @@ class Client:
         self.ended: messages.End | None = None
         self.acked: int | None = None
         with node.store.read() as tx:
-            self.branch = tx.get(relay.UPSTREAM) == server.id
+            self.branch = tx.get(UPSTREAM) == server.id
             me = tx.device(node.device)
             # whether it has other devices' commits, of which PEER frames tell
             self.carries = self.branch or (me is not None and me.copy_of is not None)

@@ -21,7 +21,7 @@ from fieldsync.store import ReadTx
 from fieldsync.store.bundles import SERVERS, Part
 from fieldsync.store.contract import Device, Progress, Server
 from fieldsync.sync import clocks, relay, reserved, versions
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally
 from fieldsync.sync.taking import Down, Up, chain_at
@@ -105,7 +105,7 @@ def _above(node: Node, tx: ReadTx) -> tuple[Server, list[Server]]:
     """Return the server whose cursors a hello tells, and all that can read a bundle. NotFound."""
     servers = tx.servers()
     if not node.is_laptop:
-        servers.sort(key=lambda one: one.id != tx.get(relay.UPSTREAM))
+        servers.sort(key=lambda one: one.id != tx.get(UPSTREAM))
     if not servers:
         raise errors.NotFound(what="server", name=None)
     return servers[0], servers

@@ -28,7 +28,7 @@ from fieldsync.sync import (
 )
 from fieldsync.sync.ahead import ahead
 from fieldsync.sync.line import Line
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.session import Client, Tally
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind
@@ -269,7 +269,7 @@ def sync(
     started = node.clock()
     with node.store.read() as tx:
         chosen = read.server_named(tx, server)
-        if not node.is_laptop and chosen.id != tx.get(relay.UPSTREAM):
+        if not node.is_laptop and chosen.id != tx.get(UPSTREAM):
             raise errors.Usage(reason="not_above", server=chosen.name)
         sent_before = tx.acknowledged(chosen.id, node.device)
     tally = tally or Tally()

@@ -11,9 +11,8 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Progress, Row
 from fieldsync.sync import known_contexts
 from fieldsync.sync.apply import settle_row
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.permit import Permit
-from fieldsync.sync.relay import UPSTREAM
 
 Fault = dict[str, Any]
 _MASK = (1 << 64) - 1
