@@ -129,16 +129,17 @@ def parts_down(tx: ReadTx, device: Device, asked: Mapping[bytes, int], judged: i
     """
     devices = [one for one in map(tx.device, asked) if one is not None and one.key is not None]
     heads = tuple(relay.heads_of(tx, devices, asked))
-    family = {*asked, *_ancestors(tx, device)}
+    parted = relay.parted_of(tx, devices)
+    family = {*asked, *ancestors(tx, device)}
     refused = [row for row in tx.judged(judged) if row[1] in family] if family else []
     for start in range(0, len(refused), _PART):
         some = refused[start : start + _PART]
         yield Peer(refused=tuple((one, seq, code, facts) for _, one, seq, code, facts in some), judged=some[-1][0])
-    if heads:
-        yield Peer(heads=heads)
+    if heads or parted:
+        yield Peer(heads=heads, parted=parted)
 
 
-def _ancestors(tx: ReadTx, device: Device) -> Iterator[bytes]:
+def ancestors(tx: ReadTx, device: Device) -> Iterator[bytes]:
     """Yield the devices that one went on for, one after the other."""
     seen = {device.id}
     while device.copy_of is not None and device.copy_of not in seen:

@@ -246,7 +246,8 @@ def take_down(client: "Client", peer: Peer) -> None:
     now = node.clock()
     told = Told(server)
     if not client.branch:
-        peer = Peer(heads=peer.heads, refused=peer.refused, judged=peer.judged)  # a laptop's former identities
+        # a laptop's former identities
+        peer = Peer(heads=peer.heads, refused=peer.refused, judged=peer.judged, parted=peer.parted)
     with node.store.write() as tx:
         for said in peer.devices:
             if said.device != node.device:
@@ -302,6 +303,16 @@ def heads_of(tx: ReadTx, devices: Sequence[Device], proved: Mapping[bytes, int])
         yield one.id, one.head, (one.chain or b"")[:8]
 
 
+def parted_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[bytes, int, int, bytes], ...]:
+    """Return (device, after, last, chain) of the histories of devices that are not in the log here: an heir's commits say them again."""
+    return tuple(
+        (one.id, after, last, link[:8])
+        for one in devices
+        if one.state != "enrolled"
+        for _, after, last, link in tx.parted(one.id)
+    )
+
+
 def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
     """Remember up to which of each device's commits a branch was found to have what is here."""
     known = carried_by(tx, branch)
@@ -333,12 +344,7 @@ def parts_down(
         d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
     ]
     heads = list(heads_of(tx, asked, carried_by(tx, branch)))
-    parted = tuple(
-        (d.id, after, last, link[:8])
-        for d in asked
-        if d.state != "enrolled"
-        for _, after, last, link in tx.parted(d.id)
-    )
+    parted = parted_of(tx, asked)
     refused = tx.judged(hello.judged)
     receipts = tx.receipts_since(hello.passed)
     for start in range(0, len(news), _PART):

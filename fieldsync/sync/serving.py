@@ -379,7 +379,10 @@ class Serving:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
         elif self.protocol >= 2:
             with self.reading() as tx:
-                told_of = (relay.carried_by(tx, self.device.id) if by_stick else {}) | self._carried | self._asked
+                told_of = self._carried | self._asked
+                if by_stick:  # of all that it may have brought
+                    before = dict.fromkeys(former.ancestors(tx, device), 0)
+                    told_of = before | relay.carried_by(tx, self.device.id) | told_of
                 parts = list(former.parts_down(tx, device, told_of, self.hello.judged))
             for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))

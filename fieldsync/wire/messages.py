@@ -174,7 +174,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     and up to which of its enrolments and clock notes this tells; coming down, how far they were taken. `parted` (device, after,
     last, chain) of commits that bear numbers of others: those behind `after`, up to the one with that chain, were said again.
     From protocol 2 on a laptop sends one, too: `heads` of its former identities, of which it asks how far the server holds them,
-    and who they are (`former`); it is answered by one with `heads`.
+    and who they are (`former`); it is answered by one with `heads` and `parted`.
     """
 
     devices: tuple[Enrolment, ...] = ()
