@@ -91,11 +91,26 @@ class Renewal:
             if key == SAW and isinstance(part, dict):
                 made[key] = self._saw(part, shared.newest)
             elif key == REGISTERS and isinstance(part, dict):
-                made[key] = {self.name(name): self._saw(seen, shared.last(name)) for name, seen in part.items()}
+                made[key] = self._registers(part, shared)
             elif key in _HEADS and isinstance(part, list):
                 made[key] = [self._packed(one, shared) for one in part]
             else:
                 made[key] = part
+        return made
+
+    def _registers(self, told: Mapping[str, object], shared: Kept) -> dict[str, object]:
+        """Return what a deletion had seen of each register; of a tally's part, what is kept stays the old device's."""
+        made: dict[str, object] = {}
+        for name, seen in told.items():
+            saw = self._saw(seen, shared.last(name))
+            if not self.is_tally(name):
+                made[self.name(name)] = saw
+                continue
+            kept = {device: n for device, n in saw.items() if device != self._names[1]}
+            if kept:
+                made[name] = kept
+            if len(kept) < len(saw):
+                made[self.name(name)] = {self._names[1]: saw[self._names[1]]}
         return made
 
     def _saw(self, saw: object, last: int) -> dict[str, object]:
@@ -168,7 +183,10 @@ class Renewal:
         fields: dict[str, Register] = {}
         for name, register in state.fields.items():
             mine = [head for head in register.heads if head.device == self.old and head.seq > self.after]
-            if self.is_tally(name) and mine:
+            if self.is_tally(name) and not mine:  # all of it is kept
+                fields[name] = register
+                continue
+            if self.is_tally(name):
                 before = shared.heads.get(name)
                 if before is not None:
                     fields[name] = Register((before,), {self.old: before.seq})
