@@ -59,7 +59,8 @@ def scope(world: World, end: End) -> None:
     """Every node holds what lives in its units, and nothing else."""
     for name, _ in _nodes(world):
         found = _held(world, name).keys()
-        for record in found - _may(world, end, name) - end.incomplete:
+        kept = {one.record for one in end.logged if one.dot in end.refused and one.device == world.nodes[name].device}
+        for record in found - _may(world, end, name) - end.incomplete - kept:  # what waits keeps its record
             raise Broken(
                 "scope", f"{name} holds {world.label_of(record)}, which lives in {sorted(_units(end, record))}"
             )

@@ -117,6 +117,8 @@ def reply(world: World, server: str, who: str, bundle: str) -> None:
         world.bundles[bundle] = file, server, who
         if server == "hq" and who in cast.BRANCHES:
             world.answered(who)
+            for identity, fact in world.ledger.facts.items():  # it answers an old HELLO, which told of none of these
+                fact.stale = fact.stale or "hq" not in world.ledger.holders[identity]
 
 
 def _choose_unpack(world: World, chance: random.Random) -> Arguments | None:
