@@ -177,6 +177,11 @@ def record_key(record: bytes) -> Awaited:
     return Awaited("record", record)
 
 
+def place_key(record: bytes) -> Awaited:
+    """Return the key for: this record enters a unit here, it comes or moves there (whether it exists, the key does not say)."""
+    return Awaited("place", record)
+
+
 def state_key(record: bytes) -> Awaited:
     """Return the key for: a state of this record comes from the server above. Commits to the record do not count."""
     return Awaited("state", record)
@@ -335,6 +340,7 @@ __all__ = [
     "form_key",
     "home_unit",
     "named",
+    "place_key",
     "record_key",
     "sees",
     "shared_with",

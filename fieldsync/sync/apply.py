@@ -32,6 +32,7 @@ from fieldsync.store.contract import (
     SHARED,
     Row,
     home_unit,
+    place_key,
     record_key,
     sibling_key,
     state_key,
@@ -117,12 +118,14 @@ def apply(
     for row in opened:
         _trace(tx, rules, row, told.get(row.state.record, {}))
     _place(tx, rules, touched, unit)
+    entered = [] if index else [record for record, (row, _) in touched.items() if _is_elsewhere(row)]
     tx.save(touched)
     rows = {record: row for record, (row, _) in touched.items()}
     if not index:
         sharing.update(tx, rules, rows)
         tx.wake(map(record_key, rows))
         tx.wake(map(sibling_key, rows))
+        tx.wake(map(place_key, entered))
         if unit is not None:  # they come from the server above
             tx.wake(map(state_key, known))
     if index:
@@ -299,8 +302,7 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
         row.channel = _above(tx, rules, lifted, touched, elsewhere, also, unit)
     moved = []
     for row, _ in touched.values():
-        elsewhere_now = row.channel != row.old_channel or row.also.keys() != row.old_also.keys()
-        if elsewhere_now and row.state.type in rules.owners:
+        if _is_elsewhere(row) and row.state.type in rules.owners:
             moved.append(row.state.record)
     followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
     found = tx.rows(followers)
@@ -309,6 +311,11 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
     if found:
         touched.update({record: (row, set()) for record, row in found.items()})
         _place(tx, rules, touched, unit)
+
+
+def _is_elsewhere(row: Row) -> bool:
+    """Say whether a row is in other channels than it was stored in."""
+    return row.channel != row.old_channel or row.also.keys() != row.old_also.keys()
 
 
 def _lifted(row: Row, touched: Touched, rules: Rules) -> Row | None:

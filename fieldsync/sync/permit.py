@@ -1,7 +1,7 @@
 """Who may write what, checked by a server for each commit: unit, role, form. What may not is kept aside, and said why."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 
@@ -21,6 +21,7 @@ from fieldsync.store.contract import (
     covers,
     device_key,
     form_key,
+    place_key,
     record_key,
     state_key,
 )
@@ -86,8 +87,9 @@ class Permit(CodeChecks):
             if again is None:
                 self.word = word
                 return None
-            if self.waits_for:
+            if self.waits_for and not isinstance(again, _BY_GRANTS):
                 return again
+            waits_for = (*waits_for, *self.waits_for)
         self.waits_for = (*waits_for, *self._then.waits_for)
         return objection
 
@@ -109,16 +111,14 @@ class Permit(CodeChecks):
                 return None
             unit = self._unit(commit)
             grant = covers(self._device.grants, unit)
-            if (
-                grant is None
-                and commit.record in self._known
-                and covers(self._tx.former(self._device.id), unit) is None
-            ):
-                return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
+            if grant is None and commit.record in self._known:
+                self.waits_for = (place_key(commit.record),)  # it may have moved, and nobody has brought that here yet
+                if covers(self._tx.former(self._device.id), unit) is None:
+                    return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
             if grant is None:
                 return errors.UnitRefused(unit=unit)
             if grant.role not in WRITERS and not branch:
-                return errors.RoleRefused(role=grant.role, needs=list(WRITERS))
+                return self._role_refused(commit, grant.role, WRITERS)
             self._check_type(commit)
             self._check_seen(commit)
             said = self._check_fields(commit, grant.role)
@@ -129,7 +129,7 @@ class Permit(CodeChecks):
             self._check_place(commit)
             if grant.role not in DECIDERS and not branch:
                 if said:
-                    return errors.RoleRefused(role=grant.role, needs=list(DECIDERS))
+                    return self._role_refused(commit, grant.role, DECIDERS)
                 self._check_decided(commit)
             self._check_share(commit)
             if not branch:
@@ -141,6 +141,12 @@ class Permit(CodeChecks):
                 self.waits_for = (form_key(commit.type),)
             return objection
         return None
+
+    def _role_refused(self, commit: Commit, role: str, needs: Sequence[str]) -> errors.RoleRefused:
+        """Return the error; what the device may do in another of its units, the record may have moved to."""
+        if any(grant.role in needs for grant in self._device.grants):
+            self.waits_for = (place_key(commit.record),)
+        return errors.RoleRefused(role=role, needs=list(needs))
 
     def released_objection(self, commit: Commit) -> errors.FieldsyncError | None:
         """Return why a commit that a person released cannot be applied all the same, or None.
@@ -263,6 +269,7 @@ class Permit(CodeChecks):
                 if covers(self._device.grants, self._units(channel)) is None:
                     row = self._tx.rows([record])[record]
                     if self._here(row) is None and self._left(row) is None:
+                        self.waits_for = (place_key(record),)
                         raise errors.NoRecord(ref=record.hex())  # where it is, is nothing that this device may learn
 
     def _check_partner(self, commit: Commit) -> None:

@@ -7,12 +7,13 @@ import pytest
 from fieldsync.core.commit import Commit
 from fieldsync.crypto.keys import token
 from fieldsync.store.contract import PERSON, commit_key, form_key, record_key
-from fieldsync.sync import read, save
+from fieldsync.sync import moving, read, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.permit import Permit
+from fieldsync.sync.read import uuid_text
 from fieldsync.sync.save import Changes
 from tests import directly
-from tests.cast import JBL, open_node, rows
+from tests.cast import JBL, QRD, open_node, rows
 from tests.conftest import Cast
 from tests.offices import write
 
@@ -71,6 +72,38 @@ def test_an_edit_that_comes_before_its_record_is_applied_when_that_comes(people:
     assert waiting(people.hq) == 1
     directly.sync(people.basim, people.hq)
     assert [one["seq"] for one in read.status(people.basim)["refused"]] == [2]
+
+
+def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: list[int]) -> None:
+    """Headquarters has not heard that Basim's family moved to Amal's unit: her saves are kept until it has, and judged once.
+
+    She is told what anybody is told of a record that nobody has, and edits of the family judge nothing of hers.
+    """
+    family = save.add(people.basim, "household", Changes(set={"family_name": "أحمد"}), unit=QRD)
+    child = save.add(people.basim, "person", Changes(set={"given": "علي", "household": uuid_text(family)}))
+    directly.sync(people.basim, people.hq)
+    directly.sync(people.samar, people.hq)
+    write(people.amal, family, {"location": "by the well"})
+    write(people.amal, child, {"family": "حسن"}, type="person")
+    write(
+        people.amal,
+        people.amal.new_id(),
+        {"_unit": JBL, "given": "سلمى", "household": uuid_text(family)},
+        type="person",
+    )
+    directly.sync(people.amal, people.hq)
+    assert [one["code"] for one in read.status(people.amal)["refused"]] == ["no_record"] * 3
+    save.edit(people.basim, family.hex(), Changes(set={"address": "x"}))
+    judged.clear()
+    directly.sync(people.basim, people.hq)
+    assert len(judged) == 1
+    moving.move(people.samar, family.hex(), JBL)
+    directly.sync(people.samar, people.hq)
+    assert len(judged) == 5
+    there = rows(people.hq)
+    assert (there[family].doc["location"], there[child].doc["family"]) == ("by the well", "حسن")
+    directly.sync(people.amal, people.hq)
+    assert read.status(people.amal)["refused"] == []
 
 
 def test_what_is_due_is_judged_in_portions(people: Cast, judged: list[int]) -> None:
