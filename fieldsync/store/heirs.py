@@ -80,7 +80,7 @@ class Heirs(HeirReads, DeviceFamilies):
                 (n, head),
             )
         self.sql("DELETE FROM commit_log WHERE device = ? AND seq > ?", (n, head))
-        for table in ("refusal", "awaited"):
+        for table in ("refusal", "awaited", "verdict"):
             self.sql(f"DELETE FROM {table} WHERE device = ? AND seq > ?", (n, head))
         self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (head, chain, n))
 

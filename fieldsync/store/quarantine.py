@@ -118,6 +118,14 @@ class QuarantineReads(NumberReads):
         )
         return {bytes(row[0]) for row in self.sql(query, (errors.SaidAgain.code,))}
 
+    def verdicts(self, device: bytes) -> dict[int, dict[bytes, str]]:
+        """Return which servers quarantined a laptop's saves, and why: {seq: {server: code}}."""
+        found: dict[int, dict[bytes, str]] = {}
+        query = "SELECT seq, server, code FROM verdict WHERE device = ? ORDER BY seq"
+        for seq, server, code in self.sql(query, (self.known_device(device),)):
+            found.setdefault(seq, {})[bytes(server)] = code
+        return found
+
     # --- what is told of them ---
 
     def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
@@ -175,6 +183,18 @@ class Quarantine(QuarantineReads, Numbered):
         known = self.sql(query, (self.device_number(device), seq)).fetchone()
         if known is None or tuple(known) != (code, facts):
             self._judged(device, seq, code, facts)
+
+    def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
+        """Remember that a server quarantined a laptop's save, or with no code that it applied it after all."""
+        n = self.device_number(device)
+        if code:
+            self.sql("INSERT OR REPLACE INTO verdict VALUES (?,?,?,?)", (n, seq, server, code))
+        else:  # x'': whoever had told of it before this was kept
+            self.sql("DELETE FROM verdict WHERE device = ? AND seq = ? AND server IN (?, x'')", (n, seq, server))
+
+    def forget_verdicts(self, device: bytes, seq: int) -> None:
+        """Forget which servers quarantined a save, as it is applied."""
+        self.sql("DELETE FROM verdict WHERE device = ? AND seq = ?", (self.device_number(device), seq))
 
     def act(self, one: Act) -> None:
         """Remember what a person did about a commit."""

@@ -15,7 +15,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
 from fieldsync import errors
-from fieldsync.sync.session import Tally, refusal
+from fieldsync.sync.session import Tally
+from fieldsync.sync.verdicts import refusal
 from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, unb64
 

@@ -14,7 +14,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
-from fieldsync.sync import device_families, former, parted, relay
+from fieldsync.sync import device_families, former, parted, relay, verdicts
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import FIRST_KEY, Node
 from fieldsync.sync.relay import Told, next_letters
@@ -188,6 +188,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
         tx.put(name, value)
     for server in tx.servers():
         Told(server.id).put(tx, "refused", 0)
+        Told(server.id).put(tx, verdicts.HEARD, 0)
     return {"device": letters, "carried": len(made), "codes": dict(renamed.values())}
 
 

@@ -30,6 +30,7 @@ from fieldsync.sync import (
     relay,
     reserved,
     serials,
+    verdicts,
 )
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import MOST_COMMITS
@@ -109,13 +110,14 @@ class Client:
         self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
         self.bundled = False  # whether what it says goes into a bundle
         self._same_forms = True
+        self._whole = True  # whether the answer tells all verdicts on our saves: one within a budget may not
         self.turned = False  # whether the server's last answer said that it was restored
         self._kept: set[str] = set()  # channels of which a record could not be let go yet
         self._progress = progress or (lambda _what, _count: None)
 
     def hello(self, *, where: bool = False, budget: int = 0) -> bytes:
         """Return the request's first frame; `budget`: bytes that the answer may have, 0 for any."""
-        node = self.node
+        node, self._whole = self.node, not budget
         with node.store.read() as tx:
             me = tx.device(node.device)
             cursors = (
@@ -275,10 +277,7 @@ class Client:
         if ack.pairs:
             self._told.put(tx, "pairs", ack.pairs)
         for seq, code, facts in ack.refused:
-            if code:
-                tx.refuse(node.device, seq, refusal(code, facts))
-            else:
-                tx.accept(node.device, seq, quarantine.facts_of(facts))
+            verdicts.take(node, tx, self.server.id, seq, code, facts)
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         if ack.refusals:
             self._told.put(tx, "refused", ack.refusals)
@@ -343,6 +342,8 @@ class Client:
             for channel in end.channels:
                 if channel.unit not in self._kept:
                     tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
+            if self.node.is_laptop and self._whole and self.acked is not None:
+                verdicts.take_back(self.node, tx, self.server.id, self.acked)
             me = tx.device(self.node.device)
             if self.node.is_laptop and me is not None and me.head == self.acked:
                 self._leave(tx)
@@ -392,21 +393,6 @@ class Client:
                 if (mine.digest, mine.records) != (theirs.digest, theirs.records) if mine else theirs.records:
                     found.append(theirs.unit)
         return found
-
-
-def refusal(code: str, facts: str) -> errors.FieldsyncError:
-    """Return the error that a server's words stand for."""
-    kind = next((k for k in _all(errors.FieldsyncError) if k.code == code), errors.Refused)
-    try:
-        return kind(**msgspec.json.decode(facts, type=dict[str, object]))
-    except (msgspec.MsgspecError, UnicodeError, TypeError):  # TypeError: a fact that is called `self`, say
-        return kind()
-
-
-def _all(kind: type[errors.FieldsyncError]) -> Iterator[type[errors.FieldsyncError]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _all(below)
 
 
 def _heard(states: list[State], last: int, now: int) -> int:

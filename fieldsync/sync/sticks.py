@@ -131,7 +131,7 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
         raise errors.NoRecipient(name=device.letters or device.id.hex())
     hello = messages.decode(messages.Hello, told) if told else messages.Hello(protocol, b"", 0, 0, b"")
     spoken = max(hello.protocol, protocol)  # what it was packed with, or synced without a save, since
-    hello = msgspec.structs.replace(hello, protocol=spoken, dictionary=b"", where=False)
+    hello = msgspec.structs.replace(hello, protocol=spoken, dictionary=b"", where=False, budget=0)
     with node.store.read() as tx:
         below = () if device.pending or hello.protocol < 2 else reserved.held(tx, reserved.DOWN)
     pieces = tuple(piece for piece in below if piece.number > hello.reserved_told)

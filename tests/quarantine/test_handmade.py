@@ -15,7 +15,7 @@ from fieldsync.schema import validate
 from fieldsync.sync import history, households, read, renew, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
-from fieldsync.sync.session import refusal
+from fieldsync.sync.verdicts import refusal
 from fieldsync.sync.verify import check
 from fieldsync.wire import messages
 from fieldsync.wire import rows as wire_rows

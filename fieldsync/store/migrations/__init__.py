@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite_utils
 
-LATEST = 6
+LATEST = 7
 
 
 def bring_up_to_date(db: "sqlite_utils.Database") -> None:
@@ -19,6 +19,7 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
         m0004_merges,
         m0005_authority,
         m0006_left_unheld,
+        m0007_verdicts,
     )
 
     steps = Migrations("fieldsync")
@@ -28,5 +29,6 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     steps(name="0004_merges")(m0004_merges.apply)
     steps(name="0005_authority")(m0005_authority.apply)
     steps(name="0006_left_unheld")(m0006_left_unheld.apply)
+    steps(name="0007_verdicts")(m0007_verdicts.apply)
     steps.apply(db)
     db.execute(f"PRAGMA user_version = {LATEST}")
