@@ -10,10 +10,14 @@ from fieldsync import errors
 from fieldsync.store import Tx
 from fieldsync.store.contract import LEFT, Row, sees
 from fieldsync.sync import relay
+from fieldsync.sync.taken_above import apply_taken
 from fieldsync.wire import messages
 
 if TYPE_CHECKING:
     from fieldsync.sync.session import Client
+
+_JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
+"""What is judged here, too, until somebody has decided or approved the device, wherever the record is."""
 
 
 def let_go(client: "Client", tx: Tx) -> None:
@@ -38,10 +42,18 @@ def let_go(client: "Client", tx: Tx) -> None:
         tx.purge(rows)
     for device, seqs in tx.waiting().items():
         held = tx.acknowledged(client.server.id, device)
-        undecided = {seq for seq, code, _ in tx.refusals(device) if code == errors.Undecided.code}
-        for seq in seqs:
-            if seq <= held and seq not in undecided:  # that is judged here, too, until somebody has decided
-                tx.accept(device, seq)
+        judged_here = {seq for seq, code, _ in tx.refusals(device) if code in _JUDGED_HERE}
+        elsewhere = _elsewhere(tx, device, [seq for seq in seqs if seq <= held and seq not in judged_here])
+        for seq in elsewhere:
+            tx.accept(device, seq)
+        apply_taken(client.node, tx, {device: elsewhere})
+
+
+def _elsewhere(tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:
+    """Return those of a device's commits whose records are not in this branch's channels: these get no state from above."""
+    about = {one.seq: one.record for seq in seqs for one in tx.commits(device, seq - 1, 1)}
+    here = {record for record, row in tx.rows(set(about.values())).items() if row.channels != [tx.left]}
+    return [seq for seq, record in about.items() if record not in here]
 
 
 def let_go_here(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:

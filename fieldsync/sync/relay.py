@@ -19,6 +19,7 @@ from fieldsync.store.contract import Device, Grant, Logged, Server
 from fieldsync.sync import enrolments, first_receipts
 from fieldsync.sync.epochs import EPOCH
 from fieldsync.sync.node import UPSTREAM, Node
+from fieldsync.sync.taken_above import apply_taken
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 from fieldsync.wire.messages import Peer
@@ -263,8 +264,14 @@ def take_down(client: "Client", peer: Peer) -> None:
                 tx.acknowledge(server, device, last, now)
                 for seq in range(after + 1, last + 1):
                     tx.judge_as(device, seq, errors.SaidAgain.code, "{}")
+        taken: dict[bytes, list[int]] = {}
         for device, seq, code, facts in peer.refused:
             tx.judge_as(device, seq, code, facts)
+            if not code and client.branch:
+                taken.setdefault(device, []).append(seq)
+        if taken:
+            node.renew(tx)
+            apply_taken(node, tx, taken)
         if peer.judged:
             told.put(tx, "judged", peer.judged)
         for number, device, further, seq, at in peer.receipts:

@@ -15,7 +15,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import device_locks, office
 from fieldsync.server.app import App
 from fieldsync.store.contract import DEVICE_STATES, Device
-from fieldsync.sync import copies, enrolments, former, invites, relay, renew, save, sticks
+from fieldsync.sync import copies, enrolments, former, invites, quarantine, relay, renew, save, sticks
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
@@ -25,6 +25,8 @@ from tests import directly
 from tests.cast import JBL, join_request, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.tree import Tree
+
+ALL = quarantine.Chosen()
 
 
 @pytest.fixture
@@ -317,6 +319,8 @@ def test_a_branch_applies_what_waited_once_headquarters_has_approved(tree: Tree)
     tree.sync("amal", "jbl")
     tree.sync("jbl", "hq")
     assert late not in rows(jbl).keys() | rows(tree.nodes["hq"]).keys()
+    for node in (jbl, tree.nodes["hq"]):
+        assert [(one["code"], one["state"]) for one in quarantine.listed(node, ALL)] == [("device_pending", "waits")]
     directly.approve(amal, hq=tree.nodes["hq"])
     tree.sync("jbl", "hq")
     tree.sync("amal", "jbl")
