@@ -43,6 +43,7 @@ BODY_SECONDS = 120  # between two pieces of a body
 MAX_JOIN = 4_096
 MOST_WAITING = 4  # frames that are read ahead of the store
 MOST_AT_ONCE = 16 * 1024  # bytes of an answer that are made by turn
+_VERSION_DIGITS = 9  # of a protocol that a path may name
 MOST_ANSWERING = 2  # longer answers that are made at the same moment
 TIDY_SECONDS = 2
 TIDY_ANYHOW = 60  # seconds after which the store is tidied although many still come
@@ -66,12 +67,13 @@ class App:
         self.asgi = Starlette(
             routes=[
                 *self._requests(),
-                Route("/v{version:int}/{request}", _other_version, methods=["POST"]),
+                Route("/v{version}/{request}", _other_version, methods=["POST"]),
                 Route("/health", self.health),
                 Route("/metrics", self.show_metrics),
             ],
             exception_handlers={errors.FieldsyncError: self._refuse, ClientDisconnect: _gone, TimeoutError: _slow},  # type: ignore[dict-item]  # our own
         )
+        self.asgi.router.redirect_slashes = False  # there is one path for each request
 
     def _requests(self) -> Iterator[Route]:
         ends = {routes.SYNC: self.sync, routes.HEAL: self.heal, routes.JOIN: self.join, routes.RENEW: self.renew}
@@ -407,7 +409,9 @@ async def _only(frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[int, b
 
 
 async def _other_version(request: Request) -> Response:
-    versions.check(request.path_params["version"], oldest=OLDEST)
+    version = request.path_params["version"]
+    if version.isascii() and version.isdecimal() and len(version) <= _VERSION_DIGITS:
+        versions.check(int(version), oldest=OLDEST)
     return Response(status_code=404)
 
 

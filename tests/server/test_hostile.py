@@ -47,6 +47,32 @@ def peak(office: Office) -> float:
     return int(text.split("VmHWM:")[1].split()[0]) / 1000
 
 
+ODD_PATHS = [
+    "/v" + "9" * 5_000 + "/sync",
+    "/v" + "0" * 5_000 + "2/sync",
+    "/v" + "9" * 60_000 + "/sync",
+    "/v%D9%A2/sync",
+    "/v-1/sync",
+    "/v2.0/sync",
+    "/v/sync",
+    "/v2/sync/",
+    "/v2/" + "s" * 5_000,
+    "/%00%FF%ED%A0%80",
+    "//v2/sync",
+    "/" + "a/" * 20_000,
+    "/v2",
+    "*",
+    "http://[/v2/sync",
+]
+
+
+@pytest.mark.parametrize("path", ODD_PATHS, ids=lambda path: f"{path[:12]} of {len(path)}")
+def test_a_path_that_is_none_is_refused(office: Office, path: str) -> None:
+    """Versions of thousands of digits, in other digits, none at all: each is answered with a 4xx, before anybody is asked for a key."""
+    asked = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    assert 400 <= lines.say(office.port, asked.encode()).status < 500
+
+
 @pytest.fixture
 def hand(office: Office) -> Hand:
     """Return the hand of somebody who has a laptop that is let in, and turns it against the server."""
