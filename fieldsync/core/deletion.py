@@ -55,6 +55,31 @@ def unseen(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[
                 yield name, head
 
 
+def has_seen(value: Value, name: str, dot: Dot, present: Callable[[str], str] = str) -> bool:
+    """Say whether a deletion had seen a write of a register."""
+    return isinstance(value, dict) and dot[1] <= _told(value, present)(name).get(dot[0].hex(), 0)
+
+
+def with_repeated(
+    value: Value, repeated: Mapping[str, Mapping[Dot, Dot]], present: Callable[[str], str] = str
+) -> Value:
+    """Return a deletion that has also seen the repetitions, by another device, of what it had seen: register → {write: repetition}."""
+    if not isinstance(value, dict):
+        return value
+    told, by_register, saw = _told(value, present), value.get(REGISTERS), value.get(SAW)
+    highest = dict(saw) if isinstance(saw, dict) else {}
+    of_all = {"": dict(highest)}  # 0.1's: what it says of all registers
+    made = {present(name): seen for name, seen in by_register.items()} if isinstance(by_register, dict) else of_all
+    changed = False
+    for name, writes in repeated.items():
+        for write, (device, seq) in writes.items():
+            if has_seen(value, name, write, present):
+                made[name] = {**made.get(name, told(name)), device.hex(): seq}
+                highest[device.hex()] = max(seq, highest.get(device.hex(), 0))
+                changed = True
+    return value | {SAW: dict(sorted(highest.items())), REGISTERS: made} if changed else value
+
+
 def _told(value: Value, present: Callable[[str], str]) -> Callable[[str], _Seen]:
     """Return what a deletion says that it had seen of a register."""
     assert isinstance(value, dict)

@@ -12,10 +12,11 @@ import msgspec
 
 from fieldsync.core import codes, commit
 from fieldsync.core.commit import Commit, contexts, state_of
+from fieldsync.core.deletion import DELETED, has_seen, with_repeated
 from fieldsync.core.edit_context import repeat_context
 from fieldsync.core.register import Dot, Head, Register
 from fieldsync.core.renewal import Kept, Renewal, kept
-from fieldsync.core.state import Base, field_of, registers
+from fieldsync.core.state import Base, State, field_of, registers
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store import ReadTx, Tx
@@ -167,7 +168,10 @@ def cover(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
 def _say(
     node: Node, tx: Tx, records: Iterable[bytes], wanted: Callable[[Head, Base | None], bool], over: Mapping[bytes, int]
 ) -> None:
-    """Say again, as their authors' and at their time, the values of wanted heads, which had seen what they had, and what is `over`."""
+    """Say again, as their authors' and at their time, the values of wanted heads, which had seen what they had, and what is `over`.
+
+    So are deletions that had seen them: else they would not have seen the repetition, and ask.
+    """
     me = tx.device(node.device)
     assert me is not None
     made: list[Commit] = []
@@ -177,17 +181,45 @@ def _say(
             for head in register.heads:
                 if wanted(head, row.state.base):
                     standing.setdefault(head.dot, {})[name] = head, register
-        for _, found in sorted(standing.items()):
+        present = node.rules.of(row.state.type).present
+        wanted_dots = set(standing)
+        for head, register in _deletions(row.state, standing, present):
+            standing.setdefault(head.dot, {})[DELETED] = head, register
+        repeated: dict[str, dict[Dot, Dot]] = {}
+        for seq, (dot, found) in enumerate(sorted(standing.items()), me.head + len(made) + 1):
+            for name in found:
+                repeated.setdefault(name, {})[dot] = me.id, seq
+        for dot, found in sorted(standing.items()):
             said, _ = next(iter(found.values()))
-            seen = {n: {**repeat_context(r, head), **over} for n, (head, r) in found.items()}
+            more = over if dot in wanted_dots else {}
+            seen = {n: {**repeat_context(r, head), **more} for n, (head, r) in found.items()}
+            values = {
+                name: with_repeated(head.value, repeated, present) if name == DELETED else head.value
+                for name, (head, _) in found.items()
+            }
             made.append(Commit(
                 commit.FORMAT, me.id, me.head + len(made) + 1, said.stamp, said.author, row.state.type,
                 node.schema.type(row.state.type).version, row.state.record, None,
-                {name: head.value for name, (head, _) in found.items()}, contexts(seen),
+                values, contexts(seen),
             ))  # fmt: skip
     if made:
         _log(tx, me, made)
         apply(tx, node.rules, list(map(state_of, made)), index=node.is_laptop)
+
+
+def _deletions(
+    state: State, standing: Mapping[Dot, Mapping[str, tuple[Head, Register]]], present: Callable[[str], str]
+) -> list[tuple[Head, Register]]:
+    """Return the deletions of a record that had seen a value which is said again."""
+    register = state.fields.get(DELETED)
+    if register is None:
+        return []
+    again = [(name, dot) for dot, found in standing.items() for name in found if name != DELETED]
+    return [
+        (head, register)
+        for head in register.heads
+        if any(has_seen(head.value, name, dot, present) for name, dot in again)
+    ]
 
 
 def _say_again(node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail: Sequence[Commit]) -> list[Commit]:

@@ -1,7 +1,7 @@
 """A deletion says what it had seen of each register: what it had not seen keeps the record."""
 
 from fieldsync.core.commit import FORMAT, Commit, Context, decode, encode, state_of
-from fieldsync.core.deletion import deletion, is_deletion, unseen
+from fieldsync.core.deletion import deletion, has_seen, is_deletion, unseen, with_repeated
 from fieldsync.core.register import Value
 from fieldsync.core.renewal import Renewal, kept
 from fieldsync.core.state import State, merge
@@ -73,3 +73,20 @@ def test_a_copy_s_deletion_names_its_own_writes() -> None:
     assert list(unseen(state)) == []
     other = commit(BASIM, 1, {"location": "unseen"}, ((("location",), ((AMAL, 1),)),))
     assert [head.value for _, head in unseen(joined(MADE, *again, other))] == ["unseen"]
+
+
+def test_a_deletion_has_seen_the_repetition_of_what_it_had_seen_and_of_nothing_else() -> None:
+    """A server says Basim's writes again: the removal had seen the seventh, and 0.1's one, too, but not the eighth."""
+    repeated = {"address": {(BASIM, 7): (NEW, 4), (BASIM, 8): (NEW, 5)}, "size": {(AMAL, 1): (NEW, 3)}}
+    old: Value = {"reason": "moved", "saw": {AMAL.hex(): 1, BASIM.hex(): 7}}
+    for value in (deletion("moved", joined(MADE, LATER)), old):
+        again = with_repeated(value, repeated)
+        assert is_deletion(again)
+        assert [has_seen(again, "address", (NEW, seq)) for seq in (3, 4, 5)] == [True, True, False]
+        assert [has_seen(again, "size", (NEW, seq)) for seq in (3, 4)] == [True, False]
+        assert not has_seen(again, "location", (NEW, 1))
+        for name in ("address", "size", "location"):
+            seen = [(device, seq) for device in (AMAL, BASIM) for seq in (1, 5, 7, 8)]
+            assert [has_seen(again, name, dot) for dot in seen] == [has_seen(value, name, dot) for dot in seen]
+    assert with_repeated(old, {"address": {(BASIM, 8): (NEW, 5)}}) == old
+    assert with_repeated(None, repeated) is None

@@ -122,6 +122,52 @@ def test_by_stick_too_and_with_what_a_copy_said_again_itself() -> None:
         tree.close()
 
 
+def test_a_removal_of_what_one_copy_made_does_not_ask_once_it_is_said_again() -> None:
+    """Amal registers a family, corrects it and removes it as twice; headquarters, where her clone was first, says it again: nobody is asked."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"family_name": "x"}))
+        tree.settle()
+        copy = cloned(tree)
+        amal = tree.nodes["amal"]
+        made = save.add(amal, "household", Changes(set={"location": "بانياس"}))
+        save.edit(amal, made.hex(), Changes(set={"origin": "حمص"}))
+        save.remove(amal, made.hex(), "twice")
+        save.edit(copy, record.hex(), Changes(set={"family_name": "خوري"}))
+        tree.sync("amal", "jbl")
+        tree.sync("copy", "hq")
+        night(tree)
+        removed = rows(tree.nodes["hq"])[made]
+        assert (removed.doc["_deleted"], removed.conflicts) == ("twice", {})
+        alike(tree)
+    finally:
+        tree.close()
+
+
+def test_a_removal_does_not_ask_once_the_server_has_said_what_it_removed_again() -> None:
+    """The clone corrects and removes a family at headquarters; Amal, who was at the branch, comes there herself: nobody is asked."""
+    tree = Tree()
+    try:
+        amal = tree.nodes["amal"]
+        record = save.add(amal, "household", Changes(set={"family_name": "x"}))
+        other = save.add(amal, "household", Changes(set={"family_name": "y"}))
+        tree.settle()
+        copy = cloned(tree)
+        amal = tree.nodes["amal"]
+        save.edit(copy, record.hex(), Changes(set={"origin": "حمص"}))
+        save.remove(copy, record.hex(), "twice")
+        save.edit(amal, other.hex(), Changes(set={"family_name": "خوري"}))
+        tree.sync("copy", "hq")
+        tree.sync("amal", "jbl")
+        tree.sync("amal", "hq")
+        night(tree)
+        removed = rows(tree.nodes["hq"])[record]
+        assert (removed.doc["_deleted"], removed.conflicts) == ("twice", {})
+        alike(tree)
+    finally:
+        tree.close()
+
+
 _SERVERS = {
     "amal": ("jbl", "hq"),
     "rima": ("old", "jbl", "hq"),
