@@ -1,8 +1,11 @@
 """A server's store has a life, named by its epoch: one that was restored begins another, and cursors into the old one count no more.
 
-`server restore` knows that it restores. A store that was put back by copying files finds out from the first laptop that
-had more from it than it has: an arrival, or an acknowledgement.
+`server restore` knows that it restores. A store that was put back by copying files finds out from the first device that
+had more from it than it has: an arrival, an acknowledgement, or an answer. New arrivals and commits soon make up for lost ones;
+answers are counted for each device, so that only this device's own contacts could.
 """
+
+from typing import NamedTuple
 
 from fieldsync.core import codes
 from fieldsync.crypto.keys import token
@@ -18,6 +21,14 @@ _THREE_LETTERS = range(24 + 24**2, 24 + 24**2 + 24**3)
 _SKIPPED = 50, 10  # letters that a restored server leaves out, as it may have given them: the top one, and a branch
 # what a laptop says of itself is no proof: a false one costs all others one full answer, and not more often than this
 _SELDOM_MS = 60 * 60 * 1000
+
+
+class Meeting(NamedTuple):
+    """A server's epoch, whether what a device has from it counts, and how many answers it has given to the device, this one included."""
+
+    epoch: bytes
+    counts: bool
+    answers: int
 
 
 # --- the server -------------------------------------------------------------------------------------------------------
@@ -47,15 +58,24 @@ def current(tx: ReadTx) -> bytes:
     return tx.get(EPOCH) or b""
 
 
-def meet(node: Node, tx: Tx, device: Device, hello: Hello) -> tuple[bytes, bool]:
-    """Return this server's epoch, and whether what the device has from it counts; its hello may show that we were restored."""
+def meet(node: Node, tx: Tx, device: Device, hello: Hello) -> Meeting:
+    """Begin an answer to a device; its hello may show that we were restored."""
     epoch, begun = tx.get(EPOCH) or b"", int(tx.get(_BEGUN) or 0)
-    if hello.epoch and hello.epoch != epoch:
-        return epoch, False
-    lost = hello.receipt > tx.head(device.id) or any(taken > tx.arrival_of(unit) for unit, taken, _ in hello.cursors)
-    if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
-        epoch = restored(tx, node.clock())
-    return epoch, not lost
+    key = f"answered {device.id.hex()}"
+    answers = int(tx.get(key) or 0)
+    lost = False
+    if not hello.epoch or hello.epoch == epoch:
+        lost = (
+            hello.answers > answers
+            or hello.receipt > tx.head(device.id)
+            or any(taken > tx.arrival_of(unit) for unit, taken, _ in hello.cursors)
+        )
+        if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
+            epoch = restored(tx, node.clock())
+        elif hello.answers > answers:
+            return Meeting(epoch, counts=False, answers=answers)  # not counted on: the device is to tell of it again
+    tx.put(key, answers + 1)
+    return Meeting(epoch, not lost and hello.epoch in (b"", epoch), answers + 1)
 
 
 # --- the laptop -------------------------------------------------------------------------------------------------------
@@ -76,6 +96,16 @@ def turned(tx: Tx, server: bytes, epoch: bytes) -> bool:
     return again
 
 
+def answers(tx: ReadTx, server: bytes, device: bytes) -> int:
+    """Return how many answers a server has given to this device, as it told last."""
+    return int(tx.get(_answers_key(server, device)) or 0)
+
+
+def count(tx: Tx, server: bytes, device: bytes, told: int, *, again: bool) -> None:
+    """Remember how many answers a server told; an older acknowledgement, in a bundle say, tells of fewer, and so does another life."""
+    tx.put(_answers_key(server, device), told if again else max(told, answers(tx, server, device)))
+
+
 def suspect(tx: Tx, server: bytes) -> None:
     """Ask a server for everything again, and drop nothing because it does not have it."""
     tx.restart_cursors(server)
@@ -90,6 +120,10 @@ def suspected(tx: ReadTx, server: bytes) -> bool:
 def trust(tx: Tx, server: bytes) -> None:
     """Say that the server holds what we hold again."""
     tx.put(_key(server), None)
+
+
+def _answers_key(server: bytes, device: bytes) -> str:
+    return f"answers {server.hex()} {device.hex()}"
 
 
 def _key(server: bytes) -> str:

@@ -76,7 +76,7 @@ class Serving:
         self.new_conflicts = 0
         self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
-        self._epoch, self._counts = b"", True
+        self._epoch, self._counts, self._answers = b"", True, 0
         self._stated: revocations.Stated = {}  # where a branch says that its devices stand
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
@@ -113,7 +113,7 @@ class Serving:
             if self.protocol < push_only.BELOW:  # it may be about another server: nothing is concluded from it
                 self._epoch = epochs.current(tx)
             else:
-                self._epoch, self._counts = epochs.meet(self.node, tx, self.device, self.hello)
+                self._epoch, self._counts, self._answers = epochs.meet(self.node, tx, self.device, self.hello)
             if not self._counts:
                 self.hello = msgspec.structs.replace(
                     self.hello,
@@ -362,7 +362,7 @@ class Serving:
         epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
             node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers, texts, epoch, noted,
-            pairs, elsewhere, pending=device.pending, reserved_taken=taken,
+            pairs, elsewhere, pending=device.pending, reserved_taken=taken, answers=self._answers,
         )  # fmt: skip
         told = 0
         for frame in acking.frames(self.codec, ack, [arrival for arrival, *_ in judged]):

@@ -131,13 +131,14 @@ class Client:
             off, pairs = self._told.get(tx, "clocks"), self._told.get(tx, "pairs")
             pieces = reserved.some(reserved.held(tx, reserved.UP), self._told.get(tx, reserved.UP), reserved.IN_A_HELLO)
             told = self._told.get(tx, reserved.DOWN)
+            answers = epochs.answers(tx, self.server.id, node.device)
         assert me is not None
         if self.protocol < 2 or self.bundled or budget:
             pieces = ()
         grants = grants_hash(self.grants)
         hello = messages.Hello(
             self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
-            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told,
+            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers,
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
@@ -244,6 +245,7 @@ class Client:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             self.turned = bool(ack.epoch) and epochs.turned(tx, self.server.id, ack.epoch)
+            epochs.count(tx, self.server.id, node.device, ack.answers, again=self.turned)
             if self.turned:
                 tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
             if ack.head < tx.acknowledged(self.server.id, node.device):

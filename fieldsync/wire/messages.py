@@ -65,6 +65,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     pairs: Count = 0  # how far it was told of records that may be registered elsewhere
     reserved: _Pieces = ()  # from protocol 2 on, as `reserved_told`: pieces that go up
     reserved_told: Count = 0  # how far it was told of those that come down
+    answers: Count = 0  # of this server, as its last acknowledgement counted them
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -113,6 +114,7 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     pending: bool = False  # whether the device waits for approval: its commits are quarantined, and nothing comes down
     reserved: _Pieces = ()  # pieces that come down
     reserved_taken: Count = 0  # up to which of the sender's own pieces are here
+    answers: Count = 0  # how often the server has answered this device, as far as it remembers
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):

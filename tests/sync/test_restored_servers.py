@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from fieldsync.sync import copies, read, save
+from fieldsync.sync import copies, epochs, read, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import directly
 from tests.cast import open_node, rows, unlock
 from tests.conftest import Cast
 from tests.sync.test_copies import equal, family
+from tests.tree import Tree
 
 Again = Callable[[], Node]
 
@@ -89,6 +90,82 @@ def test_what_only_a_lost_laptop_had_written_stays_where_it_is_known(
     directly.sync(people.amal, hq)  # it was found again
     directly.sync(people.samar, hq)
     equal(hq, people.samar, people.amal)
+
+
+def test_a_laptop_notices_a_restore_that_new_arrivals_make_up_for(people: Cast) -> None:
+    """Basim's new family takes the arrival of the lost one before Samar comes, and Amal's laptop is gone: Samar keeps what she knows."""
+    folder = people.home / "hq as it was"
+    people.hq.close()
+    shutil.copytree(people.home / "hq", folder)
+    people.hq = people.open("hq")
+    lost = family(people.amal, "محمد", location="only here")
+    directly.sync(people.amal, people.hq)
+    directly.sync(people.samar, people.hq)
+    people.hq.close()
+    people.hq = hq = open_node(folder, people.clock)
+    new = family(people.basim, "حسن")
+    directly.sync(people.basim, hq)
+    for _ in range(3):
+        directly.sync(people.samar, hq)
+        assert {row.state.record.hex() for row in rows(people.samar).values()} == {lost, new}
+
+
+@pytest.mark.parametrize("way", ["line", "bundle"])
+def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_path: Path) -> None:
+    """Headquarters lost Amal's edit, and Dima's came into the branch's units meanwhile: the branch brings Amal's again."""
+    tree = Tree()
+    try:
+
+        def night(name: str = "jbl") -> None:
+            if way == "line":
+                tree.sync(name, "hq")
+            else:
+                (tmp_path / "night.age").unlink(missing_ok=True)
+                tree.carry(name, "hq", tmp_path / "night.age")
+
+        amal, dima, jbl = tree.nodes["amal"], tree.nodes["dima"], tree.nodes["jbl"]
+        home = family(amal, "محمد", location="first")
+        other = family(dima, "حسن", location="first")
+        tree.sync("amal", "jbl")
+        tree.sync("dima", "hq")
+        night()
+        tree.nodes["hq"].close()
+        shutil.copytree(tree.home / "hq", tree.home / "hq as it was")
+        tree.nodes["hq"] = open_node(tree.home / "hq", tree.clock)
+        save.edit(amal, home, Changes(set={"location": "second"}))
+        tree.sync("amal", "jbl")
+        night()
+        tree.nodes["hq"].close()
+        tree.nodes["hq"] = hq = open_node(tree.home / "hq as it was", tree.clock)
+        save.edit(dima, other, Changes(set={"location": "second"}))
+        tree.sync("dima", "hq")
+        for _ in range(3):
+            night()
+            for node in (amal, jbl):
+                assert read.show(node, home)["fields"]["location"] == "second"
+            tree.sync("amal", "jbl")
+        for node in (hq, jbl, amal, dima):
+            tree.sync("dima", "hq")
+            assert read.show(node, home)["fields"]["location"] == "second"
+            assert read.show(node, other)["fields"]["location"] == "second"
+    finally:
+        tree.close()
+
+
+def test_a_restored_server_begins_one_epoch_however_many_notice(people: Cast, put_back: Callable[[], Again]) -> None:
+    """Everybody had more answers than the server remembers: one of them tells, the others hear of it and count anew."""
+    back = put_back()
+    for _ in range(3):
+        for node in people.laptops:
+            directly.sync(node, people.hq)
+    hq = back()
+    epochs_seen = set()
+    for _ in range(3):
+        for node in people.laptops:
+            directly.sync(node, hq)
+            with hq.store.read() as tx:
+                epochs_seen.add(epochs.current(tx))
+    assert len(epochs_seen) == 1
 
 
 def test_an_edit_that_comes_before_what_it_had_seen_is_taken_in_the_end(

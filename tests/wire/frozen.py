@@ -106,12 +106,14 @@ GROWN: tuple[msgspec.Struct, ...] = (
         protocol=2,
         reserved=(PIECE,),
         reserved_told=9,
+        answers=11,
     ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Ack)),
         pending=True,
         reserved=(PIECE,),
         reserved_taken=9,
+        answers=12,
     ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Peer)),
