@@ -124,7 +124,7 @@ def check(commit: Commit) -> None:
         or not isinstance(commit.type, str)
         or not isinstance(commit.form, int)
         or not isinstance(commit.note, str | None)
-        or not _all_sound(commit.fields)
+        or not is_sound(commit)
     ):
         raise errors.BadFrame(reason="commit")
     for group, pairs in commit.context:
@@ -135,9 +135,11 @@ def check(commit: Commit) -> None:
             raise errors.BadFrame(reason="context")
 
 
-def _all_sound(fields: Mapping[str, Value]) -> bool:
-    doubtful = set(map(type, fields.values())) - _HARMLESS  # most commits hold nothing that could be unsound
-    return not doubtful or all(sound(value) for value in fields.values() if type(value) in doubtful)
+def is_sound(commit: Commit) -> bool:
+    """Say whether a commit's values are JSON's, within limits."""
+    values = commit.fields.values()
+    doubtful = set(map(type, values)) - _HARMLESS  # most commits hold nothing that could be unsound
+    return not doubtful or all(sound(value) for value in values if type(value) in doubtful)
 
 
 def sound(value: object, depth: int = MAX_DEPTH) -> bool:

@@ -157,7 +157,10 @@ def _origin(tx: Tx, rules: Rules, state: State, field: str) -> Value:
         if (commit.device, commit.seq) in heads
     ]
     common = [c for c in writes if seen_by and all(c.seq <= seen.get(c.device, 0) for seen in seen_by)]
-    return max(common, key=lambda c: (c.stamp, c.device, c.seq)).fields[field] if common else None
+    origin = max(common, key=lambda c: (c.stamp, c.device, c.seq)).fields[field] if common else None
+    if isinstance(origin, dict) and REOPENED in origin:  # the values chosen from, each decision in the one before
+        return origin.get("base")  # type: ignore[return-value]  # a JSON value
+    return origin
 
 
 def device_facts(tx: ReadTx) -> DeviceFacts:

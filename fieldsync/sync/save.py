@@ -102,6 +102,8 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
         return Applied({}, 0)
     bodies = [commit.encode(c) for c in commits]
     for one, body in zip(commits, bodies, strict=True):
+        if not commit.is_sound(one):
+            raise errors.Unexpected(where="commit")  # no server would take it, nor anything after it
         if len(body) > _SMALL:
             _check_size(tx, one, body)
     links = chain.extend(device.chain, bodies)
