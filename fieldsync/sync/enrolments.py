@@ -4,6 +4,8 @@ States only rise, whoever tells them. Headquarters orders the rest: which of two
 is taken from above and never from below.
 """
 
+import msgspec
+
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
@@ -48,10 +50,14 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment) -> None:
     """
     known = tx.device(said.device)
     original = tx.device(said.copy_of) if said.copy_of else None
-    if not may_enrol(branch, said, known) or device_id(said.key) != said.device:
+    if device_id(said.key) != said.device:
         return
     if original is not None and any(covers(branch.grants, grant.unit) is None for grant in original.grants):
-        return  # it would lock another branch's device out of its place
+        if (known is None or known.key is None) and _was_of(tx, branch, original):
+            _take_after_move(tx, branch, said, original)
+        return  # else it would lock another branch's device out of its place
+    if not may_enrol(branch, said, known):
+        return
     new = known is None or known.copy_of is None
     if said.state == "revoked" and known is not None and known.state != "revoked":
         device_families.spare_copies(tx, known, max(said.changed, 1))  # whom the branch locks it says of each device
@@ -61,6 +67,36 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment) -> None:
         tx.set_device_state(said.copy_of, "forked")
         if said.pending or device_families.is_further(tx, said.copy_of, said.device):
             tx.set_pending(said.device, pending=True)
+
+
+def _was_of(tx: ReadTx, branch: Device, device: Device) -> bool:
+    """Say whether a device was a branch's before it was granted other units."""
+    former = (*tx.former(device.id), *device.grants)
+    return device.enrolled_by == branch.id or any(covers(branch.grants, grant.unit) is not None for grant in former)
+
+
+def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) -> None:
+    """Take the successor of a device that works elsewhere by now, as the branch had not heard: pending, with its original's grants.
+
+    The original goes on: whom it is taken from, the branch does not say any more. What the branch's servers say again in
+    an heir's name counts in the branch's own units.
+    """
+    within = may_enrol(branch, said, None)
+    if said.device == branch.id or (said.copied_after is not None and not within):
+        return
+    now = tuple((grant.unit, grant.role) for grant in original.grants)
+    _take(tx, msgspec.structs.replace(said, person=original.person or "", grants=said.grants if within else now))
+    tx.set_enrolled_by(said.device, said.enrolled_by or branch.id)
+    if said.copied_after is not None:
+        return
+    tx.set_pending(said.device, pending=True)
+    todo = [said.device]
+    for one in todo:  # and those that went on for it in turn, which may have been told before it
+        device = tx.device(one)
+        assert device is not None
+        if device.grants != original.grants:  # what it signed before it is told of these counts
+            tx.set_grants(one, original.grants, max(device.changed, original.changed) + 1)
+        todo += [copy for copy in tx.copies_of(one) if copy not in todo]
 
 
 def take_from_above(tx: Tx, said: Enrolment) -> None:

@@ -163,7 +163,6 @@ def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes
     """
     node, server = client.node, client.server.id
     told = Told(server)
-    yield from first_receipts.frames(client, after)
     with node.store.read() as tx:
         enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
         news = enrolments.news(tx, enrolled)
@@ -173,6 +172,7 @@ def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes
         enrolled = part[-1][0]
         peer = Peer(tuple(one for _, one in part), mark=(epoch, enrolled, noted))
         yield client.codec.pack(Kind.PEER, messages.encode(peer))
+    yield from first_receipts.frames(client, after)  # of devices that the server knows by now
     yield from sealed_frames(client, after, copied=True)
 
 

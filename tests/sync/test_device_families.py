@@ -264,6 +264,45 @@ def test_a_branch_marks_no_other_branch_s_device_as_copied(tree: Tree) -> None:
     assert known(hq, samar.device).state == "enrolled"
 
 
+def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree) -> None:
+    """Amal was granted another unit when she and her clone renew at the branch that has not heard: both wait for headquarters alone.
+
+    What they had written in the old unit before they were told is applied once they are approved.
+    """
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    tree.settle()
+    old = tree.nodes["amal"].device
+    tree.nodes["amal"].close()
+    shutil.copytree(tree.home / "amal", tree.home / "copy")
+    amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
+    copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
+    household(amal, "first")
+    tree.sync("amal", "jbl")
+    office.grant(hq, old.hex(), "caseworker", ["LAT/QRD"])
+    made = bytes.fromhex(household(copy, "second"))
+    tree.sync("copy", "jbl")
+    tree.sync("jbl", "hq")
+    late = bytes.fromhex(household(amal, "third"))
+    for _ in range(2):
+        tree.sync("amal", "jbl")
+        tree.sync("jbl", "hq")
+    waiting = {one["id"] for one in device_locks.pending(jbl)}
+    assert {amal.device.hex(), copy.device.hex()} <= waiting
+    assert {one["id"] for one in device_locks.pending(hq)} == waiting
+    assert known(hq, old).state == "enrolled", "her old branch does not lock her out of her new place"
+    for one in waiting:
+        device_locks.approve(hq, one)
+    for _ in range(2):
+        tree.sync("jbl", "hq")
+        tree.sync("copy", "jbl")
+        tree.sync("amal", "jbl")
+    for device in (amal.device, copy.device):
+        assert [grant.unit for grant in known(jbl, device).grants] == ["LAT/QRD"]
+        assert not known(jbl, device).pending
+    assert {made, late} <= rows(hq).keys()
+    assert device_locks.pending(jbl) == device_locks.pending(hq) == []
+
+
 def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people: Cast) -> None:
     """A thief's second successor says that it went on for one in between, whose commits it brings: that one waits, too."""
     hq, amal = people.hq, people.amal
