@@ -179,6 +179,10 @@ class Office(Field):
                 save.add(self.nodes[who], "person", Changes(set={"household": family.state.record.hex()}))
         except errors.UnitRefused:
             return  # the family has moved to a unit of others
+        except errors.IllegalValue as refused:
+            if refused.facts["reason"] != "was_removed":
+                raise
+            return  # nothing is added to what is known here to be removed
         self._note(who)
 
     @rule(who=_who, which=_which, changes=_plain, unset=st.sampled_from([(), ("address",), ("location",)]))
