@@ -6,7 +6,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.schema import changes, load
 from fieldsync.store import ReadTx
-from fieldsync.sync import forms, past
+from fieldsync.sync import forms, forms_back, past
 from fieldsync.sync.node import FORMS, Node
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind
@@ -35,7 +35,7 @@ def publish(node: Node, folder: Path, *, dry_run: bool = False) -> dict[str, Any
     with node.store.write() as tx:
         told = _compared(node, tx, texts, new)
         if told["changes"]:
-            forms.take_over(node, tx, _numbered(texts, told["number"]))
+            forms.take_over(node, tx, forms_back.signed(texts, told["number"], node.serving_key))
             told["published"] = True
     return told
 
@@ -48,12 +48,8 @@ def _compared(node: Node, tx: ReadTx, texts: dict[str, str], new: Any) -> dict[s
     if faults:
         raise errors.SchemaFaults(faults=faults)
     found = changes.changes(node.schema, new)
-    number = int.from_bytes(tx.get(FORMS)[:4], "big") + bool(found)
-    ack = messages.Ack(0, 0, b"", schema=_numbered(texts, number))
+    number = forms_back.next_number(tx) if found else int.from_bytes(tx.get(FORMS)[:4], "big")
+    ack = messages.Ack(0, 0, b"", schema=forms_back.signed(texts, number, node.serving_key))
     if len(Codec().pack(Kind.ACK, messages.encode(ack))) > MAX_COMPRESSED - _ROOM:
         raise errors.TooLarge(what="forms", limit=MAX_COMPRESSED - _ROOM)
     return {"number": number, "published": False, "changes": found}
-
-
-def _numbered(texts: dict[str, str], number: int) -> dict[str, str]:
-    return {**texts, load.PUBLISHED: f"number = {number}\n"}

@@ -20,6 +20,7 @@ from fieldsync.sync import (
     epochs,
     first_receipts,
     former,
+    forms_back,
     hints,
     parted,
     push_only,
@@ -145,6 +146,8 @@ class Serving:
         self.meet(tx)
         self.node.renew(tx)
         for batch in batches:
+            if batch.peer is not None and batch.peer.forms:
+                forms_back.take(self.node, tx, batch.peer.forms)
             if batch.peer is not None and self.relays:
                 relay.take_up(tx, self.device, batch.peer, whole=self._counts)
                 first_receipts.take(self.node, tx, self.device, batch.peer)

@@ -24,6 +24,7 @@ from fieldsync.sync import (
     epochs,
     former,
     forms,
+    forms_back,
     hints,
     letting_go,
     quarantine,
@@ -111,6 +112,7 @@ class Client:
         self.bundled = False  # whether what it says goes into a bundle
         self._same_forms = True
         self._whole = True  # whether the answer tells all verdicts on our saves: one within a budget may not
+        self._sent_forms = False  # whether it brings our forms, which are newer than the server's
         self.turned = False  # whether the server's last answer said that it was restored
         self._kept: set[str] = set()  # channels of which a record could not be let go yet
         self._progress = progress or (lambda _what, _count: None)
@@ -149,6 +151,12 @@ class Client:
         node, sizer = self.node, Sizer(MOST_COMMITS)
         self.tally.commits = 0  # of a request that was refused, nothing was taken
         self.sent.clear()
+        for frame in forms_back.frames(self):
+            room -= budgets.cost(frame)
+            if room < 0:
+                break
+            self._sent_forms = True
+            yield frame
         with node.store.read() as tx:
             after = since.get(node.device, tx.acknowledged(self.server.id, node.device))
         if self.branch:
@@ -239,6 +247,7 @@ class Client:
         self._same_forms = ack.schema is None
         with node.store.write() as tx:
             tx.put(DEVICE_PENDING, 1 if ack.pending else None)
+            forms_back.note(tx, self.server.id, older=ack.schema == {}, sent=self._sent_forms)
             if self._same_forms:
                 tx.put(UNREADABLE, None)
             self._told.put(tx, reserved.UP, ack.reserved_taken)

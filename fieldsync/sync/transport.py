@@ -18,6 +18,7 @@ from fieldsync.sync import (
     epochs,
     first_receipts,
     former,
+    forms_back,
     heal,
     moving,
     read,
@@ -130,6 +131,7 @@ class _Talk:
                 acknowledged = tx.acknowledged(self.server.id, node.device)
                 behind = me.head > acknowledged or (client.branch and relay.to_tell(tx, self.server.id))
                 behind = behind or (client.protocol >= 2 and relay.is_behind(tx, node, self.server.id))
+                behind = behind or forms_back.wanted(tx, self.server.id)
             if behind:
                 with node.store.write() as tx:
                     tx.set_server(self.server.id, unsure=True)

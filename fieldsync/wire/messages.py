@@ -190,6 +190,7 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     parted: tuple[tuple[bytes, Count, Count, bytes], ...] = ()
     former: Annotated[tuple[Former, ...], msgspec.Meta(max_length=MOST_FORMER)] = ()
     taken: tuple[Taking, ...] = ()  # going up: who took first the commits that the server above lacks
+    forms: dict[str, str] = {}  # going up: signed forms that are newer than the server's
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):

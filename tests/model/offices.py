@@ -9,6 +9,7 @@ from fieldsync import errors
 from fieldsync.server import device_locks, office
 from fieldsync.server.publish import publish as publish_forms
 from fieldsync.sync import copies, sticks
+from fieldsync.sync.node import FORMS
 from tests.cast import unlock
 from tests.model import cast
 from tests.model.operations import Arguments, operation
@@ -278,6 +279,8 @@ def publish(world: World, change: str) -> None:
     told = publish_forms(world.nodes["hq"], book.write(world.home / f"forms {world.step}"))
     if not told["published"]:
         raise Broken("errors", "forms that differ were not published")
+    with world.nodes["hq"].store.read() as tx:
+        world.books[tx.get(FORMS)] = book
     world.book = book
 
 

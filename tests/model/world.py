@@ -13,7 +13,7 @@ from unittest import mock
 from fieldsync import errors
 from fieldsync.store.contract import Row
 from fieldsync.sync import node as nodes
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import FORMS, Node
 from tests.cast import open_node, rows
 from tests.model import cast, line
 from tests.model.forms import Book
@@ -57,6 +57,7 @@ class World:
         self.revoked: set[str] = set()
         self.copied: set[str] = set()  # nodes of which a copy was put back or cloned
         self.book = Book()
+        self.books: dict[bytes, Book] = {}  # all that headquarters ever published
         self.ledger = Ledger()
         self.skip: frozenset[str] = frozenset()  # checks that are not made
         self.told: dict[str, tuple[tuple[str, str], ...]] = {}  # the grants that headquarters told a laptop last
@@ -152,10 +153,17 @@ class World:
                 self.told[name] = tuple((grant.unit, grant.role) for grant in self.nodes[name].grants)
             return tally
         finally:
+            if server == "hq":
+                self.forms_in_force()
             if server == "hq" and name in cast.BRANCHES:
                 self.answered(name)
             self.taken(server, name, known)
             self.scan(name)
+
+    def forms_in_force(self) -> None:
+        """Note which forms headquarters has: it gets those that it lost again from whoever has them."""
+        with self.nodes["hq"].store.read() as tx:
+            self.book = self.books.get(tx.get(FORMS), self.book)
 
     def answered(self, branch: str) -> None:
         """Note what headquarters has told a branch of devices, or tried to: from then on the branch's word counts no more."""

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from fieldsync.sync import copies, epochs, read, save
+from fieldsync.server.publish import publish
+from fieldsync.sync import copies, epochs, forms, forms_back, read, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import directly
 from tests.cast import open_node, rows, unlock
 from tests.conftest import Cast
+from tests.formbook import Book
 from tests.sync.test_copies import equal, family
 from tests.tree import Tree
 
@@ -224,3 +226,58 @@ def test_a_backup_is_whole_or_nothing(people: Cast, tmp_path: Path) -> None:
     node = open_node(home)
     assert len(rows(node)) == 20
     node.close()
+
+
+def test_a_restored_server_gets_its_last_forms_back(
+    people: Cast, put_back: Callable[[], Again], tmp_path: Path
+) -> None:
+    """Headquarters renamed a question of the visits and lost that with its disk: Amal's laptop, which has it, brings the forms back."""
+    book = Book()
+    publish(people.hq, book.write(tmp_path / "forms"))
+    directly.sync(people.amal, people.hq)
+    visit = save.add(people.amal, "visit", Changes(set={book.questions[0].name: "x"}), unit="LAT/JBL")
+    directly.sync(people.amal, people.hq)
+    back = put_back()
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    directly.sync(people.amal, people.hq)
+    hq = back()
+    assert hq.forms[:4] < people.amal.forms[:4]
+    for node in (people.amal, people.amal, people.samar):
+        directly.sync(node, hq)
+    assert hq.forms == people.amal.forms == people.samar.forms
+    assert {rows(node)[visit].doc[book.questions[0].name] for node in (hq, people.amal, people.samar)} == {"x"}
+    equal(hq, people.amal, people.samar)
+    assert directly.sync(people.amal, hq).requests == 1
+
+
+def test_nobody_else_puts_forms_in_force(people: Cast, tmp_path: Path) -> None:
+    """Basim's laptop has been tampered with: it brings forms that it signed itself, or with headquarters' name on them."""
+    book = Book()
+    publish(people.hq, book.write(tmp_path / "forms"))
+    before = people.hq.forms
+    good = forms_back.signed(book.texts(), 9, people.hq.key)
+    changed = good | {"visit.toml": good["visit.toml"] + "# and more\n"}
+    for texts in (forms_back.signed(book.texts(), 9, people.basim.key), changed):
+        with people.basim.store.write() as tx:
+            forms.take_over(people.basim, tx, texts)
+        for _ in range(3):
+            directly.sync(people.basim, people.hq)
+        assert people.hq.forms == before
+        with people.hq.store.write() as tx:
+            forms_back.take(people.hq, tx, texts)
+        assert people.hq.forms == before
+
+
+def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path: Path) -> None:
+    """Since it was put back headquarters has published other forms than it lost: its next ones get a higher number than those."""
+    book = Book()
+    publish(people.hq, book.write(tmp_path / "forms"))
+    lost = forms_back.signed(book.texts(), 7, people.hq.key)
+    book.add("text")
+    number = publish(people.hq, book.write(tmp_path / "forms"))["number"]
+    with people.hq.store.write() as tx:
+        forms_back.take(people.hq, tx, lost)
+    assert people.hq.forms[:4] == int(number).to_bytes(4)
+    book.add("text")
+    assert publish(people.hq, book.write(tmp_path / "forms"))["number"] == 8

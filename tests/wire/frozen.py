@@ -124,6 +124,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
         ),
         taken=(messages.Taking(AMAL, 1, 7, b"h" * 32, AT, 1, SAMAR, b"s" * 64),),
         former=(messages.Former(b"k" * 32, AMAL, "AK", b"s" * 64),),
+        forms={"visit.toml": "version = 1\n"},
     ),
 )
 

@@ -111,7 +111,8 @@ WORDS = {
     "health_blocked": "the two sides could not be compared",
     "blocked": "Not compared with {server} since {since}: {hint}",
     "blocked.commits": "it does not hold all commits of these devices: {devices}; if this lasts, tell headquarters.",
-    "blocked.forms": "the two have different forms; the next sync after both are updated compares them.",
+    "blocked.forms": "the two have different forms; the next sync after both are updated compares them. "
+    "If headquarters was restored from a backup, publish its newest forms again.",
     "blocked.budget": "the byte budget did not suffice; sync once without --budget.",
     "blocked.device_pending": "this device waits for approval by headquarters; `fieldsync status` shows the six words to read out.",
     "blocked.other": "the sync ended in an error ({code}); sync by hand to see it, and tell headquarters if it stays.",

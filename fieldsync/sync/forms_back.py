@@ -1,0 +1,110 @@
+"""Forms that come back up: a server that was put back to before its last forms gets them again from whoever has them.
+
+Headquarters signs its forms as it publishes them, in `published.toml`. So their signature says whose they are, whoever brings
+them, and nobody else can put forms in force.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto.keys import DeviceKey, device_id, verify
+from fieldsync.schema import changes, load
+from fieldsync.store import ReadTx, Tx
+from fieldsync.sync import forms, past
+from fieldsync.sync.node import FORMS, UPSTREAM, Node, mark
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+
+if TYPE_CHECKING:
+    from fieldsync.sync.session import Client
+
+_WANTED, _IN_VAIN = 1, 2
+_LOST = "forms_lost"  # the number of forms that came back and could not be put in force
+
+
+def signed(texts: Mapping[str, str], number: int, key: DeviceKey) -> dict[str, str]:
+    """Return forms as headquarters publishes them: with their number, and its signature of both."""
+    plain = {name: text for name, text in texts.items() if name != load.PUBLISHED}
+    signature = key.sign(_message(plain, number)).hex()
+    lines = f'number = {number}\nby = "{key.public.hex()}"\nsignature = "{signature}"\n'
+    return {**plain, load.PUBLISHED: lines}
+
+
+def _message(plain: Mapping[str, str], number: int) -> bytes:
+    texts = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).digest()
+    return b"fieldsync forms 1" + number.to_bytes(8, "big") + texts
+
+
+def signer(texts: Mapping[str, str]) -> bytes | None:
+    """Return the device that signed forms, None where nobody did."""
+    plain = {name: text for name, text in texts.items() if name != load.PUBLISHED}
+    try:
+        match tomllib.loads(texts.get(load.PUBLISHED, "")):
+            case {"number": int(number), "by": str(by), "signature": str(signature)} if 0 <= number < 1 << 32:
+                key = bytes.fromhex(by)
+                return device_id(key) if verify(key, _message(plain, number), bytes.fromhex(signature)) else None
+    except (tomllib.TOMLDecodeError, ValueError):
+        pass
+    return None
+
+
+# --- the side that has newer forms ------------------------------------------------------------------------------------
+
+
+def note(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
+    """Note whether a server lacks forms that are here; what was sent in vain is not sent again until it had them."""
+    asked = tx.get(_key(server))
+    if not older:
+        tx.put(_key(server), None)
+    elif sent or asked is None:
+        tx.put(_key(server), _IN_VAIN if sent else _WANTED)
+
+
+def wanted(tx: ReadTx, server: bytes) -> bool:
+    """Say whether a server is to get our forms with the next request."""
+    return bool(tx.get(_key(server)) == _WANTED)
+
+
+def frames(client: "Client") -> Iterator[bytes]:
+    """Yield the frame with our forms, for a server that lacks them."""
+    with client.node.store.read() as tx:
+        if client.protocol < 2 or not wanted(tx, client.server.id):
+            return
+        texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+    if signer(texts) is not None:
+        yield client.codec.pack(Kind.PEER, messages.encode(messages.Peer(forms=texts)))
+
+
+def _key(server: bytes) -> str:
+    return f"forms lacked {server.hex()}"
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def take(node: Node, tx: Tx, texts: dict[str, str]) -> None:
+    """Put forms in force again that headquarters once published, if they are newer than those here."""
+    if mark(texts)[:4] <= tx.get(FORMS)[:4]:
+        return
+    above = {server.id for server in tx.servers()} if tx.get(UPSTREAM) is not None else {node.serving_key.device}
+    if signer(texts) not in above:
+        return
+    try:
+        if tx.get(UPSTREAM) is None and changes.faults(
+            node.schema, load.load_texts(texts, published=True), past.forms(tx), texts
+        ):
+            tx.put(_LOST, max(load.number(texts), int(tx.get(_LOST) or 0)))  # others were published since
+            return
+        forms.take_over(node, tx, texts)
+    except errors.SchemaFaults:
+        node.renew(tx)  # they are for a newer program
+
+
+def next_number(tx: ReadTx) -> int:
+    """Return the number of the forms that are published next: above all those that are known to have been given."""
+    return max(int.from_bytes(tx.get(FORMS)[:4], "big"), int(tx.get(_LOST) or 0)) + 1
