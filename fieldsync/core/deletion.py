@@ -2,7 +2,7 @@
 
 Value of `_deleted`: {"reason", "saw": {device in hex: seq}, "registers": {name: {device in hex: seq}}, "same"?: [record]}.
 
-`registers` has the heads of each register, and under "" the commit that made the record, for all registers that only it wrote.
+`registers` has the heads of each register, and under "" the commit that made the record: of a register it was seen, whatever was there.
 `saw` has the highest number of each device, for 0.1, which wrote nothing else: between two commits of one device that were seen,
 one may have been quarantined. `same` are the records that were merged into it (sync/merges.py).
 """
@@ -21,7 +21,7 @@ def deletion(reason: str, state: State, same: Sequence[str] = ()) -> dict[str, o
     seen: dict[str, object] = {
         name: _numbers(head.dot for head in register.heads) for name, register in sorted(state.fields.items())
     }
-    if state.base is not None and state.values:
+    if state.base is not None:
         seen[""] = _numbers([state.base.dot])
     told: dict[str, object] = {"reason": reason, SAW: _numbers(sorted(dots(state))), REGISTERS: seen}
     return told | ({"same": list(same)} if same else {})
@@ -49,9 +49,15 @@ def unseen(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[
     deletions = [head for head in state.fields[DELETED].heads if isinstance(head.value, dict)]
     own = {head.dot for head in deletions}
     told = [_told(head.value, present) for head in deletions]
+    base = state.base.dot if state.base is not None else None
     for name, register in registers(state).items():
         for head in register.heads:
-            if head.dot not in own and any(head.seq > seen(name).get(head.device.hex(), 0) for seen in told):
+            # what covered the base's write may still be on its way
+            told_of = (name, "") if head.dot == base else (name,)
+            device = head.device.hex()
+            if head.dot not in own and any(
+                all(head.seq > seen(one).get(device, 0) for one in told_of) for seen in told
+            ):
                 yield name, head
 
 

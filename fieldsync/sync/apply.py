@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from fieldsync.core import stamp
-from fieldsync.core.deletion import unseen
+from fieldsync.core.deletion import DELETED, unseen
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import (
     DECIDED,
@@ -191,6 +191,8 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, f
     fields = dict.fromkeys(map(field_of, changed))
     if "_not_same" in fields:
         fields["_same_as"] = None  # the two are settled together
+    if DELETED in state.fields:
+        fields[DELETED] = None  # whoever removed the record had seen what has come now, or had not
     for field in fields:
         heads = state.fields[field].heads if field in state.fields else ()
         if len(heads) == 1 and type(heads[0].value) in _SETTLED and type_rules.of(field).kind == "plain":
@@ -199,14 +201,13 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, f
                 del row.doc[field]
             row.conflicts.pop(field, None)
             continue
-        if _settle_field(row, type_rules, field, facts):
+        look = _settle_field(row, type_rules, field, facts)
+        if look or (field == DELETED and any(unseen(state, type_rules.present))):
             row.conflicts.setdefault(field, None)
         else:
             row.conflicts.pop(field, None)
     if "_not_same" in row.doc and row.doc.get("_same_as") in row.doc["_not_same"]:
         row.conflicts.setdefault("_same_as", None)  # one person merged what another, unaware of it, called two
-    if "_deleted" in state.fields and any(unseen(state, type_rules.present)):
-        row.conflicts.setdefault("_deleted", None)
     row.code = row.doc.get("_code")
 
 
@@ -222,7 +223,7 @@ def _settle_field(row: Row, type_rules: TypeRules, field: str, facts: DeviceFact
     if rule.kind == "plain":
         settled = settle(register_of(state, field), rule.policy, facts.off, facts.person)
         value, look = settled.value, settled.look
-        if field == "_deleted" and isinstance(value, dict):
+        if field == DELETED and isinstance(value, dict):
             value = value.get("reason")
     else:
         parts = [(name.partition("/")[2], r) for name, r in state.fields.items() if name.startswith(field + "/")]

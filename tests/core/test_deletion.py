@@ -38,6 +38,16 @@ def test_a_write_between_two_that_were_seen_is_not_swallowed() -> None:
     assert [(name, head.value) for name, head in unseen(taken)] == [("location", "waits")]
 
 
+def test_a_removal_may_arrive_before_what_it_had_seen() -> None:
+    """Whoever removed the record had seen its beginning, and what covered that is on its way; what covers neither keeps the record."""
+    edit = commit(BASIM, 5, {"location": "m2"}, ((("location",), ((AMAL, 1),)),))
+    other = commit(NEW, 1, {"location": "m3"}, ((("location",), ((AMAL, 1),)),))
+    removed = commit(BASIM, 6, {"_deleted": deletion("moved", joined(MADE, edit))})
+    assert list(unseen(joined(MADE, removed))) == []
+    assert [head.value for _, head in unseen(joined(MADE, other, removed))] == ["m3"]
+    assert [head.value for _, head in unseen(joined(MADE, other, removed, edit))] == ["m3"]
+
+
 def test_a_deletion_of_0_1_has_one_number_for_each_device() -> None:
     """It is read as ever: what it says to have seen of a device, it has seen of every register."""
     old: Value = {"reason": "moved", "saw": {AMAL.hex(): 1, BASIM.hex(): 7}}

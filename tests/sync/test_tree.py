@@ -256,6 +256,30 @@ def test_a_restored_headquarters_learns_from_its_branches_who_has_joined_since()
         tree.close()
 
 
+def test_a_removal_that_comes_up_before_an_edit_that_it_had_seen_asks_nobody_in_the_end() -> None:
+    """Basim edits over Dima's edit, Amal sees it and removes the family; at night the branch brings hers first."""
+    tree = Tree()
+    try:
+        amal, basim, dima = (tree.nodes[name] for name in ("amal", "basim", "dima"))
+        home = save.add(amal, "household", Changes(set={"location": "first"}), unit="LAT/JBL").hex()
+        for name, server in (("amal", "jbl"), ("jbl", "hq"), ("dima", "hq")):
+            tree.sync(name, server)
+        save.edit(dima, home, Changes(set={"location": "Dima's"}))
+        for name, server in (("dima", "hq"), ("jbl", "hq"), ("basim", "jbl")):
+            tree.sync(name, server)
+        save.edit(basim, home, Changes(set={"location": "Basim's"}))
+        for name in ("basim", "amal"):
+            tree.sync(name, "jbl")
+        save.remove(amal, home, "twice")
+        for name, server in (("amal", "jbl"), ("jbl", "hq"), ("dima", "hq")):
+            tree.sync(name, server)
+        for name in ("amal", "jbl", "hq", "dima"):
+            row = rows(tree.nodes[name])[bytes.fromhex(home)]
+            assert (row.doc["_deleted"], row.conflicts) == ("twice", {})
+    finally:
+        tree.close()
+
+
 def test_a_wrong_clock_that_only_the_branch_saw_is_known_above() -> None:
     """Amal's clock is off when she syncs with her branch: her tie with Dima goes to review at headquarters, and everywhere."""
     tree = Tree()
