@@ -92,13 +92,13 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     where the hello shows that it is news.
     """
 
-    now: int
-    head: int
+    now: Count
+    head: Count
     chain: bytes
-    refused: tuple[tuple[int, str, str], ...] = ()
+    refused: tuple[tuple[Count, str, str], ...] = ()
     grants: tuple[tuple[str, str], ...] | None = None  # when they are others than the hello's
     # (number, id, letters, person, units) of those enrolled since
-    devices: tuple[tuple[int, bytes, str, str, tuple[str, ...]], ...] = ()
+    devices: tuple[tuple[Count, bytes, str, str, tuple[str, ...]], ...] = ()
     refusals: Count = 0  # how far `refused` goes
     receipts: tuple[tuple[Count, bytes, Count, Count], ...] = ()  # (number, server, seq, milliseconds) from further up
     servers: tuple[tuple[bytes, str, str, bytes, str], ...] | None = (
@@ -197,7 +197,7 @@ class States(msgspec.Struct, array_like=True, frozen=True):
     """A channel's next records up to `arrival`, and those that left it."""
 
     unit: str
-    arrival: int
+    arrival: Count
     rows: bytes
     gone: tuple[bytes, ...] = ()
 
@@ -206,7 +206,7 @@ class Summary(msgspec.Struct, array_like=True, frozen=True):
     """A channel as the server holds it at the moment of the last frame."""
 
     unit: str
-    arrival: int
+    arrival: Count
     digest: int
     records: int
 
@@ -293,9 +293,9 @@ class RenewAnswer(msgspec.Struct, array_like=True, frozen=True):
     """What the new device starts with; `common` is the last of the probes that the server holds the same."""
 
     letters: str
-    common: int
+    common: Count
     nonce: bytes
-    now: int
+    now: Count
 
 
 encode = msgspec.msgpack.Encoder().encode
