@@ -6,6 +6,7 @@ goes on; with both, any server that knows the first of them takes the commits of
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fieldsync.core import codes
@@ -55,16 +56,19 @@ def frames(client: "Client", after: Mapping[bytes, int], room: int) -> Iterator[
 
 
 def _all(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
-    yield from asking(client)
+    yield from asking(client, after)
     yield from relay.sealed_frames(client, after)
 
 
-def asking(client: "Client") -> Iterator[bytes]:
-    """Yield the frame that names former identities whose commits a server has not acknowledged, and so asks how far it has them."""
+def asking(client: "Client", after: Mapping[bytes, int] = MappingProxyType({})) -> Iterator[bytes]:
+    """Yield the frame that names former identities whose commits a server has not acknowledged, and so asks how far it has them.
+
+    In a bundle, which several servers can read, these are those that it carries: the commits behind `after`.
+    """
     node, server = client.node, client.server.id
     with node.store.read() as tx:
         others = relay.carried(tx, node, server)
-        lacked = [one for one in others if one.head > tx.acknowledged(server, one.id)]
+        lacked = [one for one in others if one.head > after.get(one.id, tx.acknowledged(server, one.id))]
         heads = tuple((one.id, one.head, (one.chain or b"")[:8]) for one in lacked)
         known = [tx.device(node.device), *(tx.device(one.copy_of) for one in tx.devices() if one.copy_of)]
         named = tuple(

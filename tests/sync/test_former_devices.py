@@ -11,18 +11,20 @@ from fieldsync import errors
 from fieldsync.crypto import age, chain
 from fieldsync.server import office
 from fieldsync.server.app import App
-from fieldsync.sync import copies, former, invites, read, relay, save, sticks
+from fieldsync.sync import copies, former, invites, read, relay, save, sticks, versions
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.session import granted
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 from fieldsync.wire.messages import Former, Peer
 from tests import directly
 from tests.cast import JBL, QRD, join_request, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.sync.test_copies import equal, family, image
 from tests.sync.test_moving import move
+from tests.sync.test_parted import alike, cloned, night
+from tests.tree import Tree
 
 
 def put_back(people: Cast, kept: Path) -> Node:
@@ -272,3 +274,44 @@ def test_a_frame_of_theirs_that_was_changed_is_refused(people: Cast) -> None:
     with pytest.raises(errors.ChainBroken):
         list(talk.request(routes.SYNC, talk.client.hello, lambda: iter(frames)))
     assert held(story.hq)[story.first] == 1
+
+
+@pytest.mark.parametrize("last", ["jbl", "hq"])
+def test_what_a_branch_has_another_history_of_goes_up_once_by_stick_too(last: str) -> None:
+    """Amal's save is at headquarters, her clone's at the branch; whichever she synced with last, the branch's stick says that it has hers."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"family_name": "x"})).hex()
+        tree.settle()
+        copy, jbl, hq = cloned(tree), tree.nodes["jbl"], tree.nodes["hq"]
+        amal = tree.nodes["amal"]
+        first = amal.device
+        save.edit(amal, record, Changes(set={"origin": "حمص"}))
+        tree.sync("amal", "hq")
+        save.edit(copy, record, Changes(set={"address": "هنا"}))
+        tree.sync("copy", "jbl")
+        tree.sync("amal", "jbl", cut=8)
+        assert amal.device != first
+        directly.approve(amal, copy, hq=hq)
+        tree.sync("jbl", "hq")
+        with amal.store.write() as tx:
+            for server in (jbl, hq):
+                versions.remember(tx, server.device, PROTOCOL)
+                tx.set_server(server.device, synced=tree.clock() + (server is tree.nodes[last]))
+        sent = []
+        for turn in range(3):
+            tree.clock.tick(60_000)
+            sent.append(sticks.pack(amal, tree.home / f"up {turn}", again=True)["commits"])
+            sticks.unpack(jbl, tree.home / f"up {turn}")
+            with jbl.store.read() as tx:
+                device = tx.device(amal.device)
+            assert device is not None
+            sticks.reply(jbl, tree.home / f"down {turn}", device)
+            sticks.unpack(amal, tree.home / f"down {turn}")
+        assert sent == [1, 0, 0]
+        night(tree)
+        fields = rows(hq)[bytes.fromhex(record)].doc
+        assert (fields["origin"], fields["address"]) == ("حمص", "هنا")
+        alike(tree)
+    finally:
+        tree.close()
