@@ -181,9 +181,14 @@ class ConflictJudge:
         if row is None or self._quarantined or self._in_batch(commit, name):
             return False
         heads, seen, contexts = register_of(row.state, name)
-        if len(heads) != 1 or contexts or is_reopened(heads[0]):
-            return False
         me = commit.device
+        if (
+            len(heads) != 1
+            or contexts
+            or is_reopened(heads[0])
+            or (heads[0].device == me and heads[0].seq >= commit.seq)
+        ):
+            return False
         return {d: n for d, n in seen.items() if d != me} == {d: n for d, n in context.items() if d != me}
 
     # --- what the log tells ---

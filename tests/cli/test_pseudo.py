@@ -140,7 +140,7 @@ samar: duplicates split {man} {again}
 samar: duplicates not-same {man} {again}
 amal: duplicates merge {man} {again}
 amal: import nothere.csv --type household
-amal: import bad.csv --type household
+amal: import bad.csv --type household  # codes
 amal: import good.csv --type household --dry-run
 amal: import good.csv --type household
 amal: export household --out out.xlsx
@@ -166,6 +166,13 @@ hq: server invite هدى --role palace --unit LAT/JBL  # codes
 hq: server devices
 hq: server grant {letters} --role caseworker --unit LAT/JBL --unit LAT/QRD
 hq: server grant {letters} --role caseworker --unit QRD
+hq: server pending
+hq: server approve {letters}
+hq: quarantine
+hq: quarantine list --all
+hq: quarantine release {letters}:1
+hq: quarantine drop
+amal: quarantine list
 hq: server revoke {basim}
 hq: server revoke nobody
 basim: sync

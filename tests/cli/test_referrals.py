@@ -79,6 +79,7 @@ def test_a_referral_from_invite_to_withdrawal(world: World) -> None:
     assert again["error"]["code"] == "consent_needed"
     said = world.here("amal", "--lang", "ar", "consent", "list", who["code"])
     assert "مسحوبة" in said.out
+    assert world.json("hq", "check")["listed"] == []  # what was honest then is so today
 
 
 def test_bad_words_change_nothing(world: World) -> None:

@@ -80,12 +80,12 @@ def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Pa
     assert verify.check(people.hq)["faults"] == []
 
 
-def test_one_more_note_among_three_thousand_costs_little(people: Cast) -> None:
-    """Under 20 ms of processor time on a quiet machine (benchmarks/logs.py); here twice that, at the best of a few; it comes down whole."""
+def test_one_more_note_among_three_thousand_comes_down(people: Cast) -> None:
+    """A log of thousands takes further entries and comes down whole; what one of them costs benchmarks/logs.py measures."""
     from benchmarks import logs
 
     record = logs.long_log(people.amal, 3_000)
-    assert min(logs.costs(people.amal, record, 6)) < 40
+    logs.costs(people.amal, record, 6)
     directly.sync(people.amal, people.hq)
     directly.sync(people.samar, people.hq)
     notes = rows(people.samar)[record].doc["notes"]
