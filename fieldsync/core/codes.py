@@ -41,6 +41,14 @@ def letters(n: int) -> str:
     return text
 
 
+def number_of(letters: str) -> int:
+    """Return the number of the device with these letters."""
+    n = 0
+    for letter in letters:
+        n = n * len(_LETTERS) + _LETTERS.index(letter) + 1
+    return n - 1
+
+
 def are_letters(text: str) -> bool:
     """Say whether text can be a device's letters."""
     return 1 <= len(text) <= 6 and all(letter in _LETTERS for letter in text)

@@ -10,10 +10,12 @@ from fieldsync import errors
 from fieldsync.core import codes, stamp
 from fieldsync.crypto import keys
 from fieldsync.crypto.slots import Slots
+from fieldsync.schema.cleaning import clean
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, covers
 from fieldsync.sync import epochs, invites
 from fieldsync.sync import node as nodes
+from fieldsync.sync.enrolments import MOST_PERSON
 from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import ROLES, Node
 from fieldsync.sync.permit_values import UNIT
@@ -74,8 +76,11 @@ def init(
 
 def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> dict[str, Any]:
     """Make an invite for a person, good once and for some hours; the contract's `invite`. UnitRefused, RoleRefused."""
-    if not person.strip():
+    person = clean(person)
+    if not person:
         raise errors.IllegalValue(type="invite", field="name", reason="empty")
+    if len(person) > MOST_PERSON:
+        raise errors.IllegalValue(type="invite", field="name", reason="too_long", max=MOST_PERSON)
     _check_grants(node, role, units)
     expires = node.clock() + hours * _HOUR_MS
     id_, secret = keys.token(8), keys.token(16)
@@ -83,10 +88,10 @@ def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: i
     with node.store.write() as tx:
         for unit in units:
             tx.channel_number(unit)
-        tx.add_invite(id_, hashlib.sha256(secret).digest(), person.strip(), grants, expires)
+        tx.add_invite(id_, hashlib.sha256(secret).digest(), person, grants, expires)
         pin = keys.fingerprint(tx.get("certificate"))
         text = Invite(
-            tx.get("address"), pin, id_, secret, node.org, person.strip(), tuple((g.unit, g.role) for g in grants)
+            tx.get("address"), pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants)
         ).text()
     return {
         "invite": text,

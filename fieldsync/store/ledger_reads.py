@@ -145,9 +145,10 @@ class LedgerReads(DeviceFamilyReads):
         row = self.sql("SELECT secret, person, grants, expires, device FROM invite WHERE id = ?", (id,)).fetchone()
         return None if row is None else (row[0], row[1], _grants(row[2]), row[3], row[4])
 
-    def has_letters(self, letters: str) -> bool:
-        """Say whether a device has these letters."""
-        return self.sql("SELECT 1 FROM device WHERE letters = ?", (letters,)).fetchone() is not None
+    def has_letters(self, letters: str, besides: bytes = b"") -> bool:
+        """Say whether a device, another than `besides`, has these letters."""
+        found = self.sql("SELECT 1 FROM device WHERE letters = ? AND id <> ?", (letters, besides))
+        return found.fetchone() is not None
 
     def letters_twice(self) -> list[str]:
         """Return letters that several enrolled devices have: their records may have the same codes."""

@@ -4,14 +4,28 @@ States only rise, whoever tells them. Headquarters orders the rest: which of two
 is taken from above and never from below.
 """
 
+import re
+
 import msgspec
 
+from fieldsync.core import stamp
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import device_id
+from fieldsync.crypto.keys import DEVICE_SIZE, device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, covers
-from fieldsync.sync import device_families
+from fieldsync.sync import device_families, device_letters
+from fieldsync.sync.node import ROLES
+from fieldsync.sync.permit_values import is_unit
 from fieldsync.wire.messages import Enrolment
+
+MOST_PERSON = 200
+"""Characters of a person's name."""
+
+_MOST_GRANTS = 1_000
+_LATEST = stamp.milliseconds(stamp.LAST_LOGGED)  # a time beyond it is none
+_KEY_SIZE = 32
+# controls, and marks that turn round what stands beside them
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def news(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
@@ -37,12 +51,14 @@ def news(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
 
 
 def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
-    """A branch enrols and changes devices of its own units only, and makes no branches of its own accord elsewhere."""
+    """A branch enrols and changes devices of its own units only, with roles that there are, and makes no branches elsewhere."""
     units = [unit for unit, _ in said.grants] + ([g.unit for g in known.grants] if known is not None else [])
-    return said.device != branch.id and all(covers(branch.grants, unit) is not None for unit in units)
+    return (
+        said.device != branch.id and _is_sound(said) and all(covers(branch.grants, unit) is not None for unit in units)
+    )
 
 
-def take_from_below(tx: Tx, branch: Device, said: Enrolment) -> None:
+def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
     """Take what a branch says of a device, as far as it is the branch's to say.
 
     A device that is new here and goes on for another is pending if that one has a successor already; if that one is revoked,
@@ -50,19 +66,20 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment) -> None:
     """
     known = tx.device(said.device)
     original = tx.device(said.copy_of) if said.copy_of else None
-    if device_id(said.key) != said.device:
+    if not _is_sound(said):
         return
     if original is not None and any(covers(branch.grants, grant.unit) is None for grant in original.grants):
         if (known is None or known.key is None) and _was_of(tx, branch, original):
-            _take_after_move(tx, branch, said, original)
+            _take_after_move(tx, branch, _bounded_from_below(tx, branch, said, now), original)
         return  # else it would lock another branch's device out of its place
     if not may_enrol(branch, said, known):
         return
+    said = _bounded_from_below(tx, branch, said, now)
     new = known is None or known.copy_of is None
     if said.state == "revoked" and known is not None and known.state != "revoked":
         device_families.spare_copies(tx, known, max(said.changed, 1))  # whom the branch locks it says of each device
     _take(tx, said)
-    tx.set_enrolled_by(said.device, said.enrolled_by or branch.id)
+    tx.set_enrolled_by(said.device, said.enrolled_by)
     if new and said.copy_of and said.copied_after is None:
         tx.set_device_state(said.copy_of, "forked")
         if said.pending or device_families.is_further(tx, said.copy_of, said.device):
@@ -86,7 +103,7 @@ def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) 
         return
     now = tuple((grant.unit, grant.role) for grant in original.grants)
     _take(tx, msgspec.structs.replace(said, person=original.person or "", grants=said.grants if within else now))
-    tx.set_enrolled_by(said.device, said.enrolled_by or branch.id)
+    tx.set_enrolled_by(said.device, said.enrolled_by)
     if said.copied_after is not None:
         return
     tx.set_pending(said.device, pending=True)
@@ -101,8 +118,9 @@ def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) 
 
 def take_from_above(tx: Tx, said: Enrolment) -> None:
     """Take what the server above says of a device."""
-    if device_id(said.key) != said.device:
+    if not _is_key(said):
         return
+    said = _bounded(said, _LATEST)
     _take(tx, said)
     if said.enrolled_by:
         tx.set_enrolled_by(said.device, said.enrolled_by)
@@ -110,6 +128,48 @@ def take_from_above(tx: Tx, said: Enrolment) -> None:
     if said.number:
         tx.number_changes(said.device, said.number, said.until, said.since or None)
     tx.set_pending(said.device, pending=said.pending)
+
+
+def _is_key(said: Enrolment) -> bool:
+    return len(said.key) == _KEY_SIZE and device_id(said.key) == said.device
+
+
+def _is_sound(said: Enrolment) -> bool:
+    """Say whether its key and ids can be any, and whether there are such units and roles."""
+    return (
+        _is_key(said)
+        and len(said.copy_of) in (0, DEVICE_SIZE)
+        and len(said.grants) <= _MOST_GRANTS
+        and all(is_unit(unit) and role in ROLES for unit, role in said.grants)
+    )
+
+
+def _bounded_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> Enrolment:
+    """Return what a branch says of a device, without times to come, letters of others, and names that cannot be shown."""
+    known = tx.device(said.device)
+    letters = said.letters
+    if (known is None or known.key is None) and not device_letters.may_give(tx, branch, said.device, letters):
+        letters, _ = device_letters.take_next(tx)
+    person, by = _UNSAFE.sub("", said.person)[:MOST_PERSON], _enroller(tx, branch, said)
+    return msgspec.structs.replace(_bounded(said, now), letters=letters, person=person, enrolled_by=by)
+
+
+def _bounded(said: Enrolment, latest: int) -> Enrolment:
+    """Return an enrolment with no time after `latest`: it would outdo all that is said from here on."""
+    times = {name: min(getattr(said, name), latest) for name in ("enrolled", "changed", "approved", "spared")}
+    return msgspec.structs.replace(said, **times)
+
+
+def _enroller(tx: ReadTx, branch: Device, said: Enrolment) -> bytes:
+    """Return the server that enrolled a device as a branch says, unless it is one that is known not to be below the branch."""
+    named = tx.device(said.enrolled_by)
+    if len(said.enrolled_by) != DEVICE_SIZE:
+        return branch.id
+    return branch.id if named is not None and not _is_within(branch, named) else said.enrolled_by
+
+
+def _is_within(branch: Device, device: Device) -> bool:
+    return bool(device.grants) and all(covers(branch.grants, grant.unit) is not None for grant in device.grants)
 
 
 def _take(tx: Tx, said: Enrolment) -> None:

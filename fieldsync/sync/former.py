@@ -14,7 +14,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync import budgets, device_families, relay
+from fieldsync.sync import budgets, device_families, device_letters, relay
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import Former, Peer
@@ -118,7 +118,7 @@ def take(tx: Tx, named: Sequence[Former], given_up: Container[bytes], now: int) 
         if original is None or original.key is None or original.state == "revoked":
             continue
         free = codes.are_letters(said.letters) and not tx.has_letters(said.letters)
-        letters = said.letters if free else relay.next_letters(tx)[0]
+        letters = said.letters if free else device_letters.take_next(tx)[0]
         tx.enrol(new, said.key, letters, original.person or "", original.grants, now, chain.first(new))
         further = device_families.is_further(tx, original.id, new)
         tx.succeed(original.id, new)

@@ -21,7 +21,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, covers
-from fieldsync.sync import relay
+from fieldsync.sync import device_letters, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import UPSTREAM, Node
 
@@ -115,7 +115,7 @@ def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
     if known is None or known.key is None:
         own = relay.grants(tx) if tx.get(UPSTREAM) is not None else None
         grants: Sequence[Grant] = [one for one in device.grants if own is None or covers(own, one.unit) is not None]
-        letters, _ = relay.next_letters(tx)
+        letters, _ = device_letters.take_next(tx)
         tx.enrol(key.device, key.public, letters, device.person or "", grants, node.clock(), chain.first(key.device))
         tx.succeed(device.id, key.device)
         tx.set_copy(key.device, device.id, after)

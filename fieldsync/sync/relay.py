@@ -16,7 +16,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, Server
-from fieldsync.sync import enrolments, first_receipts
+from fieldsync.sync import device_letters, enrolments, first_receipts
 from fieldsync.sync.epochs import EPOCH
 from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.taken_above import apply_taken
@@ -60,26 +60,13 @@ def grants(tx: ReadTx) -> tuple[Grant, ...]:
 # --- servers further up -----------------------------------------------------------------------------------------------
 
 
-def next_letters(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
-    """Take the next device's letters; for a branch also the number of the first that it may give (0 for others).
-
-    A branch of the top server may name a thousand devices, one further below thirty.
-    """
-    lettered = int(tx.get("lettered"))
-    while tx.has_letters(codes.letters(lettered)):  # one that a restored server had forgotten has come back with them
-        lettered += 1
-    room = (1_000 if tx.get(UPSTREAM) is None else 30) if branch else 0
-    tx.put("lettered", lettered + 1 + room)
-    return codes.letters(lettered), lettered + 1 if branch else 0
-
-
 def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Grant], now: int) -> int:
     """Enrol a device that brings an invite; for a branch return the number of the first letters that it may give."""
     device = device_id(asked.key)
     if codes.are_letters(asked.letters) and not tx.has_letters(asked.letters):
         letters, first = asked.letters, 0
     else:
-        letters, first = next_letters(tx, branch=any(grant.role == "branch" for grant in grants))
+        letters, first = device_letters.take_next(tx, branch=any(grant.role == "branch" for grant in grants))
     tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
     if asked.age:
         tx.set_age(device, asked.age)
@@ -287,10 +274,10 @@ def take_down(client: "Client", peer: Peer) -> None:
 # --- the side above ---------------------------------------------------------------------------------------------------
 
 
-def take_up(tx: Tx, branch: Device, peer: Peer, *, whole: bool = True) -> None:
+def take_up(tx: Tx, branch: Device, peer: Peer, now: int, *, whole: bool = True) -> None:
     """Take a branch's enrolments, as far as they are its to make; `whole` unless it goes on from what this store had and has lost."""
     for said in peer.devices:
-        enrolments.take_from_below(tx, branch, said)
+        enrolments.take_from_below(tx, branch, said, now)
     if peer.mark is not None and whole:
         epoch, enrolled, noted = peer.mark
         before = mark_of(tx, branch.id)

@@ -14,10 +14,10 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
-from fieldsync.sync import device_families, former, parted, relay, verdicts
+from fieldsync.sync import device_families, device_letters, former, parted, relay, verdicts
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import FIRST_KEY, Node
-from fieldsync.sync.relay import Told, next_letters
+from fieldsync.sync.relay import Told
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
@@ -219,7 +219,7 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int) -> tuple[
                 raise errors.Revoked
             letters = now.letters
         else:
-            letters, _ = next_letters(tx)
+            letters, _ = device_letters.take_next(tx)
             tx.enrol(new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.first(new))
             tx.succeed(old.id, new)
             tx.set_pending(new, pending=device_families.is_further(tx, old.id, new))

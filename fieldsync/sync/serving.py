@@ -149,7 +149,7 @@ class Serving:
             if batch.peer is not None and batch.peer.forms:
                 forms_back.take(self.node, tx, batch.peer.forms)
             if batch.peer is not None and self.relays:
-                relay.take_up(tx, self.device, batch.peer, whole=self._counts)
+                relay.take_up(tx, self.device, batch.peer, self.node.clock(), whole=self._counts)
                 first_receipts.take(self.node, tx, self.device, batch.peer)
                 self._stated.update(revocations.stated(batch.peer))
             elif batch.peer is not None:

@@ -125,11 +125,8 @@ class Up:
         for said in peer.devices if self._relays else ():
             if said.device in self._held or not enrolments.may_enrol(self._device, said, None):
                 continue
-            if device_id(said.key) == said.device:
-                start = chain.first(said.device)
-                self._held[said.device] = Device(
-                    0, said.device, None, None, said.key, (), said.state, 0, start, None, None
-                )
+            start = chain.first(said.device)
+            self._held[said.device] = Device(0, said.device, None, None, said.key, (), said.state, 0, start, None, None)
 
     def looked(self) -> None:
         """Prove that the manifest told all of it."""

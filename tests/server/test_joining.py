@@ -110,11 +110,11 @@ def test_one_who_joined_after_the_backup_comes_back(served: Served, tmp_path: Pa
 def test_letters_of_one_who_came_back_are_not_given_again(served: Served, tmp_path: Path) -> None:
     """A server whose files were put back by hand gives Huda's letters away; once she is back nobody else gets them."""
     with served.hq.store.write() as tx:
-        from fieldsync.sync import relay
+        from fieldsync.sync import device_letters
 
         before = int(tx.get("lettered"))
         tx.name_device(b"h" * 16, codes.letters(before), "Huda")
-        assert relay.next_letters(tx)[0] == codes.letters(before + 1)
+        assert device_letters.take_next(tx)[0] == codes.letters(before + 1)
         tx.enrol(b"r" * 16, b"k" * 32, codes.letters(before), "Rana", [], 1, b"")
         tx.enrol(b"h" * 16, b"k" * 32, codes.letters(before), "Huda", [], 1, b"")
         assert tx.letters_twice() == [codes.letters(before)]

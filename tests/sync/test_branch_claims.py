@@ -1,0 +1,166 @@
+"""Claims of an evil branch about devices, clocks and pieces: it speaks for its own units only, and nothing that it says breaks a server."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.core import codes
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.server import device_locks, office
+from fieldsync.store.contract import Device
+from fieldsync.sync import relay
+from fieldsync.sync.node import Node
+from fieldsync.wire import messages
+from fieldsync.wire.messages import Enrolment
+from tests.tree import Tree
+
+JBL = "LAT/JBL"
+FAR = (1 << 63) - 1
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """Return a headquarters with branches and laptops, after their first syncs."""
+    found = Tree()
+    found.settle()
+    yield found
+    found.close()
+
+
+def claim(branch: Node, hq: Node, **changes: Any) -> Device | None:
+    """Have a branch tell headquarters of a device that it has made up; return that device as headquarters then knows it."""
+    key = DeviceKey.generate()
+    honest = Enrolment(key.device, key.public, "ZZZ", "Nobody", ((JBL, "caseworker"),), "enrolled", 1, 1)
+    tell(branch, hq, msgspec.structs.replace(honest, **changes))
+    return known(hq, key.device)
+
+
+def tell(branch: Node, hq: Node, *said: Enrolment) -> None:
+    """Have a branch tell headquarters of devices."""
+    device = known(hq, branch.device)
+    assert device is not None
+    with hq.store.write() as tx:
+        relay.take_up(tx, device, messages.Peer(said), hq.clock())
+
+
+def known(node: Node, device: bytes) -> Device | None:
+    """Return a device as a node knows it."""
+    with node.store.read() as tx:
+        return tx.device(device)
+
+
+def test_a_branch_gives_no_letters_of_another_device(tree: Tree) -> None:
+    """Named like Dima's laptop, or headquarters: the device gets letters of its own, and Dima's can be revoked by hers."""
+    hq, jbl, dima = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["dima"]
+    taken = {dima.letters, hq.letters, tree.nodes["samar"].letters}
+    for letters in taken:
+        made = claim(jbl, hq, letters=letters)
+        assert made is not None
+        assert made.letters not in {None, *taken}
+    with hq.store.read() as tx:
+        assert tx.letters_twice() == []
+    device_locks.revoke(hq, dima.letters)
+    locked = known(hq, dima.device)
+    assert locked is not None
+    assert locked.state == "revoked"
+
+
+@pytest.mark.parametrize("letters", ["", "I", "abc", "\x1b[31m\u202e", "A" * 100_000, "٣", "Z0"])
+def test_letters_that_are_none_are_replaced(tree: Tree, letters: str) -> None:
+    """Control characters, none, a hundred thousand: the device is named as headquarters names its own."""
+    made = claim(tree.nodes["jbl"], tree.nodes["hq"], letters=letters)
+    assert made is not None
+    assert codes.are_letters(made.letters or "")
+
+
+def test_a_branch_takes_no_letters_that_another_is_to_give(tree: Tree) -> None:
+    """The next laptop of the branch in Qardaha keeps its letters: the branch in Jableh cannot have used them up before."""
+    hq, qrd = tree.nodes["hq"], tree.nodes["qrd"]
+    with qrd.store.read() as tx:
+        coming = codes.letters(int(tx.get("lettered")))
+    made = claim(tree.nodes["jbl"], hq, letters=coming)
+    assert made is not None
+    assert made.letters != coming
+    own = claim(qrd, hq, letters=coming, grants=(("LAT/QRD", "caseworker"),))
+    assert own is not None
+    assert own.letters == coming
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [(JBL, "bogus"), (f"{JBL}/\u202e~", "caseworker"), (f"{JBL}/~", "partner"), (f"{JBL}/" + "X" * 9_000, "admin")],
+)
+def test_roles_and_units_that_are_none_are_not_taken(tree: Tree, grant: tuple[str, str]) -> None:
+    """A device with such a grant is not enrolled; one that is known keeps those that it has."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    assert claim(jbl, hq, grants=(grant,)) is None
+    before = known(hq, amal.device)
+    tell(jbl, hq, Enrolment(amal.device, amal.key.public, "B", "Amal", (grant,), "enrolled", 1, hq.clock()))
+    assert known(hq, amal.device) == before
+
+
+def test_a_name_can_be_shown(tree: Tree) -> None:
+    """A name that moves the cursor, turns the line round or fills the screen loses what is too much, at enrolment and later."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    odd = "\x1b]0;x\x07\u202eAmal\n" + "م" * 100_000
+    tree.clock.tick()
+    tell(jbl, hq, Enrolment(amal.device, amal.key.public, "B", odd, ((JBL, "caseworker"),), "enrolled", 1, hq.clock()))
+    for one in (claim(jbl, hq, person=odd), known(hq, amal.device)):
+        assert one is not None
+        assert one.person == ("]0;xAmal" + "م" * 200)[:200]
+    with pytest.raises(errors.IllegalValue):
+        office.invite(hq, "م" * 201, "caseworker", [JBL])
+
+
+@pytest.mark.parametrize("state", ["enrolled", "revoked"])
+def test_an_enrolment_of_the_far_future_is_of_today(tree: Tree, state: str) -> None:
+    """A time that no database can count on breaks nothing, and what headquarters grants a moment later is the later word."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    made = claim(jbl, hq, state=state, enrolled=FAR, changed=FAR, approved=FAR, spared=FAR, until=FAR, since=FAR)
+    assert made is not None
+    assert (made.state, made.approved, made.spared) == (state, 0, 0)
+    assert max(made.changed, made.enrolled or 0) <= hq.clock()
+    said = Enrolment(amal.device, amal.key.public, "B", "Amal", ((JBL, "auditor"),), "enrolled", 1, FAR)
+    tree.clock.tick()
+    tell(jbl, hq, said)
+    tree.clock.tick()
+    office.grant(hq, amal.letters, "supervisor", [JBL])
+    older = msgspec.structs.replace(said, changed=hq.clock() - 1)
+    tell(jbl, hq, older)
+    now = known(hq, amal.device)
+    assert now is not None
+    assert [grant.role for grant in now.grants] == ["supervisor"]
+
+
+def test_times_from_above_break_no_branch(tree: Tree) -> None:
+    """A headquarters that is mad itself tells its branch of such times: the branch can keep them."""
+    from fieldsync.sync import enrolments
+
+    jbl, amal = tree.nodes["jbl"], tree.nodes["amal"]
+    said = Enrolment(
+        amal.device, amal.key.public, "B", "Amal", ((JBL, "auditor"),), "revoked", FAR, FAR, b"", None, False, FAR, FAR,
+        b"", 7, FAR, FAR,
+    )  # fmt: skip
+    with jbl.store.write() as tx:
+        enrolments.take_from_above(tx, said)
+    found = known(jbl, amal.device)
+    assert found is not None
+    assert found.state == "revoked"
+
+
+@pytest.mark.parametrize("changes", [{"key": b"short"}, {"copy_of": b"x"}, {"copy_of": bytes(17)}])
+def test_keys_and_ids_that_are_none_are_not_taken(tree: Tree, changes: dict[str, Any]) -> None:
+    """A key or an id of another length names no device."""
+    assert claim(tree.nodes["jbl"], tree.nodes["hq"], **changes) is None
+
+
+def test_a_branch_does_not_say_that_headquarters_enrolled_its_device(tree: Tree) -> None:
+    """Whoever looks a family through sees which devices a branch enrolled, whatever it says."""
+    hq, jbl, qrd, old = (tree.nodes[name] for name in ("hq", "jbl", "qrd", "old"))
+    for named, shown in [(hq, jbl), (qrd, jbl), (old, old)]:
+        made = claim(jbl, hq, enrolled_by=named.device)
+        assert made is not None
+        assert made.enrolled_by == shown.device
