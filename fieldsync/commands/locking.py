@@ -70,13 +70,14 @@ def _moment(given: str) -> int:
     from datetime import datetime
 
     from fieldsync.schema.cleaning import plain_digits
+    from fieldsync.sync.node import wall_clock
 
     try:
         found = datetime.fromisoformat(plain_digits(given.strip())).astimezone()
     except (ValueError, OverflowError, OSError) as fault:
         raise errors.Usage(reason="since", given=given) from fault
     moment = int(found.timestamp() * 1000)
-    if not moment > 0:
+    if not 0 < moment <= wall_clock():
         raise errors.Usage(reason="since", given=given)
     return moment
 
@@ -91,7 +92,7 @@ def _asked_since(ctx: typer.Context) -> int | None:
         try:
             return _moment(said)
         except errors.Usage:
-            continue
+            out.say("usage.since", given=out.safe(said))
 
 
 def pending(ctx: typer.Context) -> None:

@@ -99,7 +99,9 @@ def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
     found: list[Quarantined] = []
     for save in chosen.saves:
         name, _, seq = plain_digits(save).rpartition(":")
-        whose = _device(tx, name)
+        whose = _device(tx, name or save)
+        if not name:  # a device, and no number
+            raise errors.Usage(reason="which_quarantined")
         named = [one for one in tx.quarantined(whose, seq=_number(seq)) if one.reason]
         if not named:
             raise errors.NotFound(what="quarantined", name=save)

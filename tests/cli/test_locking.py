@@ -79,8 +79,8 @@ def test_a_family_is_shown_and_locked_one_by_one(world: World) -> None:
 
 
 def test_since_when_is_a_date_or_nothing_is_done(world: World) -> None:
-    """A word or an impossible date is refused before anything changes; Arabic digits, and a time with the date, are understood."""
-    for wrong in ("yesterday", "2026-02-30", "٣٠"):
+    """A word, an impossible date or one to come is refused before anything changes; Arabic digits, and a time with the date, are understood."""
+    for wrong in ("yesterday", "2026-02-30", "٣٠", "2099-01-01"):
         refused = world.json("hq", "server", "revoke", "C", "--since", wrong, code=2)
         assert refused["error"]["facts"]["reason"] == "since"
     assert {one["state"] for one in world.json("hq", "server", "devices")} == {"enrolled"}

@@ -11,6 +11,7 @@ from fieldsync.sync import quarantine, read, review, save
 from fieldsync.sync.quarantine import Chosen, Json
 from fieldsync.sync.save import Changes
 from fieldsync.sync.verify import check
+from fieldsync.ui import words
 from tests import directly
 from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast
@@ -52,6 +53,25 @@ def test_what_is_quarantined_is_listed_with_its_reason_and_age(people: Cast) -> 
     assert quarantine.listed(people.hq, Chosen(), days=3) == []
     people.clock.tick(3 * 24 * 60 * 60 * 1000)
     assert [one["days"] for one in quarantine.listed(people.hq, Chosen(), days=3)] == [3, 3]
+
+
+def test_a_device_alone_is_no_save(people: Cast) -> None:
+    """Who gives a device's letters without a number is told how saves are named."""
+    smuggled(people)
+    with pytest.raises(errors.Usage) as refused:
+        quarantine.release(people.hq, Chosen((people.amal.letters,)), "Samar")
+    assert refused.value.facts["reason"] == "which_quarantined"
+    for given in ("ZZ", ":1"):
+        with pytest.raises(errors.NoDevice) as unknown:
+            quarantine.release(people.hq, Chosen((given,)), "Samar")
+        assert unknown.value.facts["device"] == given
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+@pytest.mark.parametrize("code", ["device_pending", "out_of_hands", "undecided", "consent_needed", "same_birth"])
+def test_a_reason_is_a_sentence(lang: str, code: str) -> None:
+    """Whatever a server judges has words in both languages; a code says nothing to a caseworker."""
+    assert f"aside.{code}" in words.catalogue(lang)
 
 
 def test_what_is_released_is_applied_everywhere(people: Cast) -> None:

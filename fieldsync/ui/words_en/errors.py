@@ -53,7 +53,7 @@ WORDS = {
     "usage.pack_for!": "Say for which: fieldsync pack FILE --for DEVICE",
     "usage.approve_above": "Devices are approved at headquarters; this server hears of it at its next sync.",
     "usage.approve_above!": "Give the headquarters' folder with --home or FIELDSYNC_HOME.",
-    "usage.since": "{given} is no date; nothing was changed.",
+    "usage.since": "{given} is no date, or one to come; nothing was changed.",
     "usage.since!": "For example: --since 2026-11-28, or --since 2026-11-28T14:30",
     "usage.since_above": "Since when a device was out of its person's hands is said at headquarters; nothing was changed.",
     "usage.since_above!": "Revoke it here without --since, and tell headquarters.",
