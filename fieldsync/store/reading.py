@@ -145,6 +145,15 @@ class Reading(SeveralReads):
         """Return the channels that a record (by its number) has left."""
         return [row[0] for row in self.sql("SELECT channel FROM channel_entry WHERE record = ? AND gone", (n,))]
 
+    def unheld(self, record: bytes) -> list[int]:
+        """Return the channels that a record has left without ever having been in them here."""
+        return [
+            row[0]
+            for row in self.sql(
+                "SELECT channel FROM left_unheld WHERE record = ? AND channel IN (SELECT n FROM channel)", (record,)
+            )
+        ]
+
     def owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
         """Return the ids of the records that these own."""
         return [row[0] for owner in owners for row in self.sql("SELECT id FROM record WHERE owner = ?", (owner,))]

@@ -100,7 +100,7 @@ class ShareChecks:
 
     def _shared_once(self, row: Row, unit: str | None = None) -> bool:
         """Say whether a record is, or was, shared with a unit of the device's: an answer given meanwhile is kept."""
-        channels = {*self._tx.shares_of(row.n), *self._tx.channels_left(row.n)}
+        channels = {*self._tx.shares_of(row.n), *self._tx.channels_left(row.n), *self._tx.unheld(row.state.record)}
         names = [self._units(n) for n in channels]
         if row.state.type == sharing.SERVICE:
             names.append(shared_with(str(row.doc.get("_unit"))))  # its own, whatever has become of the referral

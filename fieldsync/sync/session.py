@@ -257,6 +257,8 @@ class Client:
             epochs.count(tx, self.server.id, node.device, ack.answers, again=self.turned)
             if self.turned:
                 tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
+                if node.is_laptop:
+                    verdicts.forget(node, tx, self.server.id)
             if ack.head < tx.acknowledged(self.server.id, node.device):
                 epochs.suspect(tx, self.server.id)
             tx.acknowledge(self.server.id, node.device, ack.head, now)

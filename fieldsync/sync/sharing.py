@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core.state import field_of
+from fieldsync.core.state import field_of, registers
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Document, Row, shared_with
@@ -25,6 +25,8 @@ WITH, FIELDS = "_shared", "_shares"
 
 SHOWN = frozenset({"sent", "accepted", "in_progress", "done"})
 """States of a referral in which its partner has it."""
+
+NEVER_SENT = frozenset({None, "draft"})
 
 OF_REFERRAL = frozenset({
     "_code", "person", "kind", "from_org", "to_org", "services", "urgency", "reason", "caregiver_informed", "sent_on",
@@ -44,7 +46,7 @@ _ONLY_DEPENDS = 0
 def update(tx: Tx, rules: Rules, touched: Mapping[bytes, Row]) -> None:
     """Bring the shared channels up to date with records that changed."""
     sources = {record for record, row in touched.items() if row.state.type in SOURCES}
-    if not tx.sharing and not any(_may_share(touched[record].doc, touched[record].state.type) for record in sources):
+    if not tx.sharing and not any(_may_share(touched[record]) for record in sources):
         return
     sources |= tx.sources(touched)
     sources |= tx.sources(sources)  # a service that was delivered for a referral goes and stays with it
@@ -65,11 +67,38 @@ def _told(tx: Tx, rules: Rules, sources: Iterable[bytes]) -> set[bytes]:
     changed: set[bytes] = set()
     for record, row in tx.rows(sources).items():
         changed |= tx.set_parts(record, _parts(tx, rules, row))
+        _note_lost(tx, rules, row)
     return changed
 
 
-def _may_share(doc: Document, type: str) -> bool:
-    return bool(doc.get(WITH)) if type == REFERRAL else bool(doc.get("referral"))
+def _note_lost(tx: Tx, rules: Rules, row: Row) -> None:
+    """Note what a unit has no more that it was once to have: put back to before that, this server may never have shared it.
+
+    A partner's laptop that still has it is told, when it asks, that it left.
+    """
+    if row.state.type == REFERRAL:
+        referral, units = row, _named(row)
+        lost = [row.state.record, *(record for record, _ in _about(tx, rules, row))]
+    else:
+        found = _row(tx, ref(row.doc, "referral"))
+        if found is None:
+            return
+        referral, lost = found, [row.state.record]
+        units = _named(found) & {str(row.doc.get("_unit"))}
+    if referral.doc.get("state") in NEVER_SENT:
+        return
+    here = set(referral.doc.get(WITH, ())) if stands(tx, referral.doc) else set()
+    for unit in units - here:
+        tx.note_unheld(tx.channel_number(shared_with(unit)), lost)
+
+
+def _named(row: Row) -> set[str]:
+    """Return the units that a referral was ever to be shared with."""
+    return {name.partition("/")[2] for name in registers(row.state) if field_of(name) == WITH and "/" in name}
+
+
+def _may_share(row: Row) -> bool:
+    return bool(_named(row)) if row.state.type == REFERRAL else bool(row.doc.get("referral"))
 
 
 def _parts(tx: Tx, rules: Rules, row: Row) -> dict[Part, set[str]]:

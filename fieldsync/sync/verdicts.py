@@ -27,6 +27,15 @@ def take(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: str) -> 
         tx.note_verdict(node.device, seq, server, code)
 
 
+def forget(node: Node, tx: Tx, server: bytes) -> None:
+    """Forget what a server said of this node's saves in another life of its store: it tells anew all that it says now."""
+    for seq, said in tx.verdicts(node.device).items():
+        if server in said:
+            tx.note_verdict(node.device, seq, server, "")
+            if said.keys() <= {server, b""}:
+                tx.accept(node.device, seq)
+
+
 def take_back(node: Node, tx: Tx, server: bytes, upto: int) -> None:
     """Hear that a server has told all its verdicts on saves up to here: what it did not name it has applied.
 
