@@ -3,17 +3,18 @@
 The notes travel down, and every node that has them sends ties with these commits to review.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, Opaque
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Row
-from fieldsync.sync import merges
+from fieldsync.store.contract import Device, Row
+from fieldsync.sync import enrolments, merges
 from fieldsync.sync.apply import device_facts, settle_row
 from fieldsync.sync.node import Node
 
 _MOST = 1 << 53
+Heard = tuple[bytes, int, int, int]  # a note as a branch tells it, without the number
 Note = tuple[
     int, bytes, int, int, int
 ]  # number, device, its first and last commit, milliseconds that its clock was ahead
@@ -43,11 +44,21 @@ def note(tx: Tx, fresh: Sequence[Commit | Opaque], off: int, now: int) -> None:
             tx.note_clock(one.device, one.seq, off if wrong else ahead)
 
 
-def hear(tx: Tx, node: Node, notes: Sequence[tuple[bytes, int, int, int]]) -> None:
-    """Take over a branch's notes (device, first, last, ahead) of commits that are here."""
-    known = [one for one in notes if getattr(tx.device(one[0]), "head", 0) >= one[1]]
-    about = {record for device, first, last, _ in known for record in tx.records_by(device, first, last)}
-    learn(tx, node, [(0, *one) for one in known], tx.rows(about).values())
+def from_branch(tx: ReadTx, branch: Device, notes: Sequence[Heard], brought: Mapping[bytes, int]) -> Iterator[Heard]:
+    """Yield a branch's notes as far as they are about commits that are here, of devices within its units or such as it has brought."""
+    for one, first, last, off_by in notes:
+        device = tx.device(one)
+        if device is None:
+            continue
+        end = min(last, device.head if enrolments.is_within(branch, device) else brought.get(one, 0))
+        if 0 < first <= end:
+            yield one, first, end, off_by
+
+
+def hear(tx: Tx, node: Node, notes: Sequence[Heard]) -> None:
+    """Take over notes of commits that are here."""
+    about = {record for device, first, last, _ in notes for record in tx.records_by(device, first, last)}
+    learn(tx, node, [(0, *one) for one in notes], tx.rows(about).values())
 
 
 def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None = None) -> None:

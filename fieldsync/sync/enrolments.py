@@ -165,10 +165,11 @@ def _enroller(tx: ReadTx, branch: Device, said: Enrolment) -> bytes:
     named = tx.device(said.enrolled_by)
     if len(said.enrolled_by) != DEVICE_SIZE:
         return branch.id
-    return branch.id if named is not None and not _is_within(branch, named) else said.enrolled_by
+    return branch.id if named is not None and not is_within(branch, named) else said.enrolled_by
 
 
-def _is_within(branch: Device, device: Device) -> bool:
+def is_within(branch: Device, device: Device) -> bool:
+    """Say whether a device works within a branch's units, and nowhere else."""
     return bool(device.grants) and all(covers(branch.grants, grant.unit) is not None for grant in device.grants)
 
 

@@ -162,9 +162,10 @@ class Serving:
                 if kept:
                     fresh.setdefault(kept[0].device, []).extend(kept)
         notes = [note for batch in batches if batch.peer is not None and self.relays for note in batch.peer.clocks]
-        if notes:
-            clocks.hear(tx, self.node, notes)
         relay.note_carried(tx, self.device.id, self._carried)
+        if notes:
+            brought = relay.carried_by(tx, self.device.id)
+            clocks.hear(tx, self.node, list(clocks.from_branch(tx, self.device, notes, brought)))
         if not fresh and not self._parted:
             return
         self._remember_hello(tx)

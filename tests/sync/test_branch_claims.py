@@ -10,15 +10,21 @@ from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import device_locks, office
-from fieldsync.store.contract import Device
-from fieldsync.sync import relay
+from fieldsync.store.contract import Device, Server
+from fieldsync.sync import relay, save, versions
+from fieldsync.sync.batches import Batch
 from fieldsync.sync.node import Node
+from fieldsync.sync.save import Changes
+from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages
+from fieldsync.wire.frames import PROTOCOL, Codec
 from fieldsync.wire.messages import Enrolment
+from tests.cast import Clock
 from tests.tree import Tree
 
 JBL = "LAT/JBL"
 FAR = (1 << 63) - 1
+YEAR = 31_557_600_000
 
 
 @pytest.fixture
@@ -164,3 +170,65 @@ def test_a_branch_does_not_say_that_headquarters_enrolled_its_device(tree: Tree)
         made = claim(jbl, hq, enrolled_by=named.device)
         assert made is not None
         assert made.enrolled_by == shown.device
+
+
+# --- clocks -----------------------------------------------------------------------------------------------------------
+
+
+def noted(node: Node) -> list[tuple[bytes, int, int, int]]:
+    """Return a node's notes of clocks: device, first and last commit, milliseconds ahead."""
+    with node.store.read() as tx:
+        return [one[1:] for one in tx.clock_notes(0)]
+
+
+def accuse(branch: Node, hq: Node, *notes: tuple[bytes, int, int, int]) -> None:
+    """Have a branch tell headquarters of clocks that were off."""
+    device = known(hq, branch.device)
+    assert device is not None
+    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), Codec())
+    serving.take([Batch([], [], b"", messages.Peer(clocks=notes))])
+
+
+def meets(laptop: Node, server: Node) -> None:
+    """Have a laptop know a server as one of its own."""
+    with laptop.store.write() as tx:
+        if server.device not in {one.id for one in tx.servers()}:
+            tx.add_server(Server(server.device, "x", "", b"", None, False, None))
+        versions.remember(tx, server.device, PROTOCOL)
+
+
+def test_a_branch_calls_no_clock_wrong_that_is_not_its_own(tree: Tree) -> None:
+    """What it says of Dima's and Samar's commits, of headquarters' and of those to come is passed over: their ties settle by themselves."""
+    hq, jbl, amal, dima, samar = (tree.nodes[name] for name in ("hq", "jbl", "amal", "dima", "samar"))
+    for node in (amal, dima, samar):
+        save.add(node, "household", Changes(set={"family_name": "محمد"}))
+    tree.settle()
+    accuse(jbl, hq, *((one.device, 1, FAR, 10**12) for one in (dima, samar, hq, tree.nodes["basim"])))
+    accuse(jbl, hq, (b"x" * 16, 1, 1, 10**12), (b"", 1, 1, 10**12))
+    assert noted(hq) == []
+    accuse(jbl, hq, (amal.device, 1, FAR, 10**12), (amal.device, 2, FAR, 10**12), (amal.device, 0, 1, -(1 << 63)))
+    assert noted(hq) == [(amal.device, 1, 1, 10**12)]
+
+
+def test_a_branch_tells_of_its_laptop_s_clock_whoever_brought_the_commits(tree: Tree) -> None:
+    """Basim's laptop came to headquarters itself, for once: his branch, which knows his clock, may tell of it."""
+    hq, jbl, basim = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["basim"]
+    meets(basim, hq)
+    save.add(basim, "household", Changes(set={"family_name": "محمد"}))
+    tree.sync("basim", "hq")
+    accuse(jbl, hq, (basim.device, 1, 1, 10**12))
+    assert noted(hq) == [(basim.device, 1, 1, 10**12)]
+
+
+def test_a_branch_tells_of_a_visitor_s_clock(tree: Tree) -> None:
+    """Dima works for all of Latakia and syncs at the branch in Jableh, her clock years behind: what the branch brought it may tell of."""
+    hq, jbl, dima = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["dima"]
+    meets(dima, jbl)
+    dima.clock = Clock(tree.clock.now - 3 * YEAR)
+    save.add(dima, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    tree.sync("dima", "jbl")
+    assert [one[:3] for one in noted(jbl)] == [(dima.device, 1, 1)]
+    tree.sync("jbl", "hq")
+    assert noted(hq) == noted(jbl)
+    accuse(jbl, hq, (dima.device, 2, FAR, 10**12))
+    assert noted(hq) == noted(jbl)
