@@ -5,6 +5,7 @@ is taken from above and never from below.
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -58,6 +59,19 @@ def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
     )
 
 
+def in_turn(tx: ReadTx, told: Sequence[Enrolment]) -> list[Enrolment]:
+    """Return enrolments as they came, but those that go on for a device which is news here, too, behind that one's."""
+    fresh = {one.device: one for one in told if (known := tx.device(one.device)) is None or known.key is None}
+
+    def depth(one: Enrolment) -> int:
+        steps = 0
+        while one.copy_of in fresh and steps < len(fresh):  # a branch may tell of a ring
+            one, steps = fresh[one.copy_of], steps + 1
+        return steps
+
+    return sorted(told, key=depth)
+
+
 def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
     """Take what a branch says of a device, as far as it is the branch's to say.
 
@@ -107,13 +121,8 @@ def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) 
     if said.copied_after is not None:
         return
     tx.set_pending(said.device, pending=True)
-    todo = [said.device]
-    for one in todo:  # and those that went on for it in turn, which may have been told before it
-        device = tx.device(one)
-        assert device is not None
-        if device.grants != original.grants:  # what it signed before it is told of these counts
-            tx.set_grants(one, original.grants, max(device.changed, original.changed) + 1)
-        todo += [copy for copy in tx.copies_of(one) if copy not in todo]
+    if within:  # what it signed with these before it is told of its original's counts
+        tx.set_grants(said.device, original.grants, max(said.changed, original.changed) + 1)
 
 
 def take_from_above(tx: Tx, said: Enrolment) -> None:

@@ -276,7 +276,7 @@ def take_down(client: "Client", peer: Peer) -> None:
 
 def take_up(tx: Tx, branch: Device, peer: Peer, now: int, *, whole: bool = True) -> None:
     """Take a branch's enrolments, as far as they are its to make; `whole` unless it goes on from what this store had and has lost."""
-    for said in peer.devices:
+    for said in enrolments.in_turn(tx, peer.devices):
         enrolments.take_from_below(tx, branch, said, now)
     if peer.mark is not None and whole:
         epoch, enrolled, noted = peer.mark
