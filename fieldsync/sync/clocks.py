@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, Opaque
+from fieldsync.core.settle import candidates
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Row
 from fieldsync.sync import enrolments, merges
@@ -69,8 +70,9 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
     told = {device for _, device, _, _, _ in notes}
     changed: merges.Touched = {}
     for row in tx.select() if about is None else about:
-        tied = [name for name, register in row.state.fields.items() if len(register.heads) > 1]
-        heads = (head for name in tied for head in row.state.fields[name].heads)
+        heads_of = {name: candidates(register) for name, register in row.state.fields.items()}
+        tied = [name for name, heads in heads_of.items() if len(heads) > 1]
+        heads = (head for name in tied for head in heads_of[name])
         if not any(head.device in told and facts.off(head) for head in heads):
             continue
         before = set(row.conflicts)

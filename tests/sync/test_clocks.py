@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fieldsync.core import stamp
-from fieldsync.sync import read, save, sticks
+from fieldsync.sync import read, relay, review, save, sticks
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import directly
@@ -160,3 +160,29 @@ def test_a_servers_wrong_time_accuses_nobody(people: Cast, tmp_path: Path) -> No
     sticks.unpack(people.hq, tmp_path / "up")
     with people.hq.store.read() as tx:
         assert tx.clock_notes(0) == []
+
+
+def test_a_decision_that_was_undone_is_asked_again_where_the_clock_is_heard_of_late(people: Cast, off: int) -> None:
+    """Samar decides a tie with a wrong clock, and takes that back; Amal's laptop hears only then that the clock was off: it asks, too."""
+    hq, amal, basim, samar = people.hq, *people.laptops
+    home = family(amal, "محمد")
+    for node in people.laptops:
+        directly.sync(node, hq)
+    told = relay.Told(hq.device)
+    with amal.store.write() as tx:
+        told.put(tx, "clocks", 1_000)  # what is noted until then passes it by
+    basim.clock = Clock(people.clock.now + off)
+    save.edit(samar, home, Changes(set={LATEST: "host"}))
+    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    for node in (basim, samar):
+        directly.sync(node, hq)
+    review.take(samar, home, LATEST, value="rented")
+    review.undo(samar, home, LATEST)
+    for node in (samar, amal):
+        directly.sync(node, hq)
+    assert read.show(amal, home)["conflicts"] == []
+    with amal.store.write() as tx:
+        told.put(tx, "clocks", 0)
+    directly.sync(amal, hq)
+    for node in (hq, samar, amal):
+        assert read.show(node, home)["conflicts"] == [LATEST]
