@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from fieldsync.store import ReadTx, Tx
+from fieldsync.sync import enrolments, relay
 from fieldsync.wire import messages
 from fieldsync.wire.messages import Reserved
 
@@ -19,6 +20,9 @@ MOST = 1 << 20
 
 MOST_OF_ONE = 64 * 1024
 """Bytes kept of what one device says, so that none can take the room of all others."""
+
+MOST_UNKNOWN = 128 * 1024
+"""Bytes kept of devices that are not known here (yet)."""
 
 IN_A_HELLO, IN_A_FRAME = 24 * 1024, 32 * 1024
 _OWN = 64  # what a piece takes besides its key and data, at most
@@ -89,8 +93,26 @@ def taken_from(tx: ReadTx, device: bytes) -> int:
 def take_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int, *, relays: bool) -> None:
     """Take what a device says, or a branch for its devices, and remember how far that goes."""
     if said:
-        take(tx, UP, said, now, None if relays else device)
+        take(tx, UP, list(_of_branch(tx, device, said)) if relays else said, now, None if relays else device)
         tx.put(_taken(device), max(piece.number for piece in said))
+
+
+def _of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved]) -> Iterator[Reserved]:
+    """Yield the pieces that are a branch's to tell: of devices in its units, or whose commits it has brought; of unknown ones a few.
+
+    A device may be told of in the same request, behind the hello that has its pieces.
+    """
+    itself, brought = tx.device(branch), relay.carried_by(tx, branch)
+    devices = {device.id: device for device in tx.devices() if device.key is not None}
+    room = MOST_UNKNOWN - sum(size(piece) for piece in held(tx, UP) if piece.source not in devices)
+    for piece in said:
+        known = devices.get(piece.source)
+        if known is None:
+            room -= size(piece)
+            if room >= 0:
+                yield piece
+        elif piece.source in brought or (itself is not None and enrolments.is_within(itself, known)):
+            yield piece
 
 
 def _taken(device: bytes) -> str:

@@ -11,14 +11,14 @@ from fieldsync.core import codes
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import device_locks, office
 from fieldsync.store.contract import Device, Server
-from fieldsync.sync import relay, save, versions
+from fieldsync.sync import relay, reserved, save, versions
 from fieldsync.sync.batches import Batch
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec
-from fieldsync.wire.messages import Enrolment
+from fieldsync.wire.messages import Enrolment, Reserved
 from tests.cast import Clock
 from tests.tree import Tree
 
@@ -232,3 +232,53 @@ def test_a_branch_tells_of_a_visitor_s_clock(tree: Tree) -> None:
     assert noted(hq) == noted(jbl)
     accuse(jbl, hq, (dima.device, 2, FAR, 10**12))
     assert noted(hq) == noted(jbl)
+
+
+# --- reserved pieces --------------------------------------------------------------------------------------------------
+
+
+def say(branch: Node, hq: Node, *pieces: Reserved) -> None:
+    """Have a branch tell headquarters pieces for newer programs."""
+    device = known(hq, branch.device)
+    assert device is not None
+    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b"", reserved=pieces), Codec())
+    with hq.store.write() as tx:
+        serving.meet(tx)
+
+
+def kept(node: Node) -> list[tuple[bytes, bytes]]:
+    """Return the pieces that a node keeps of devices: source and data."""
+    with node.store.read() as tx:
+        return sorted((piece.source, piece.data) for piece in reserved.held(tx, reserved.UP))
+
+
+def test_a_branch_says_nothing_in_other_devices_names(tree: Tree) -> None:
+    """Samar's piece, Dima's and headquarters' own are not its to say anew; those of its laptops are, and its own."""
+    hq, jbl, samar, dima, amal = (tree.nodes[name] for name in ("hq", "jbl", "samar", "dima", "amal"))
+    with hq.store.write() as tx:
+        reserved.take(tx, reserved.UP, [Reserved(1, samar.device, b"k", b"Samar's")], 1)
+    say(jbl, hq, *(Reserved(2, one.device, b"k", b"evil") for one in (samar, dima, hq, tree.nodes["qrd"])))
+    assert kept(hq) == [(samar.device, b"Samar's")]
+    say(jbl, hq, *(Reserved(3, one.device, b"k", b"honest") for one in (amal, tree.nodes["rima"], jbl)))
+    assert len(kept(hq)) == 4
+
+
+def test_a_branch_says_what_a_visitor_said(tree: Tree) -> None:
+    """Dima synced at the branch in Jableh, which has brought her commits: it may bring her piece as well."""
+    hq, jbl, dima = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["dima"]
+    meets(dima, jbl)
+    save.add(dima, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    for pair in (("dima", "jbl"), ("jbl", "hq")):
+        tree.sync(*pair)
+    say(jbl, hq, Reserved(1, dima.device, b"k", b"Dima's"))
+    assert kept(hq) == [(dima.device, b"Dima's")]
+
+
+def test_invented_devices_take_little_room(tree: Tree) -> None:
+    """A branch that invents sources fills an eighth of the room, and that once; a laptop's piece is kept all the same."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    for turn in range(3):
+        say(jbl, hq, *(Reserved(1, bytes([turn, n]) * 8, b"k", bytes(16_000)) for n in range(80)))
+    assert 0 < sum(len(data) for _, data in kept(hq)) <= reserved.MOST_UNKNOWN
+    say(jbl, hq, Reserved(1, amal.device, b"k", b"Amal's"))
+    assert (amal.device, b"Amal's") in kept(hq)
