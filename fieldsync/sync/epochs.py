@@ -24,7 +24,7 @@ _SELDOM_MS = 60 * 60 * 1000
 
 
 class Meeting(NamedTuple):
-    """A server's epoch, whether what a device has from it counts, and how many answers it has given to the device, this one included."""
+    """A server's epoch, whether what a device has from it counts, and how many answers the device has come for."""
 
     epoch: bytes
     counts: bool
@@ -58,13 +58,13 @@ def current(tx: ReadTx) -> bytes:
     return tx.get(EPOCH) or b""
 
 
-def meet(node: Node, tx: Tx, device: Device, hello: Hello) -> Meeting:
-    """Begin an answer to a device; its hello may show that we were restored."""
+def meet(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> Meeting:
+    """Begin an answer to a device; its hello may show that we were restored. `counted` unless the device has not come for it."""
     epoch, begun = tx.get(EPOCH) or b"", int(tx.get(_BEGUN) or 0)
     key = f"answered {device.id.hex()}"
     answers = int(tx.get(key) or 0)
     lost = False
-    if not hello.epoch or hello.epoch == epoch:
+    if hello.epoch in (b"", epoch):
         lost = (
             hello.answers > answers
             or hello.receipt > tx.head(device.id)
@@ -73,9 +73,11 @@ def meet(node: Node, tx: Tx, device: Device, hello: Hello) -> Meeting:
         if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
             epoch = restored(tx, node.clock())
         elif hello.answers > answers:
-            return Meeting(epoch, counts=False, answers=answers)  # not counted on: the device is to tell of it again
-    tx.put(key, answers + 1)
-    return Meeting(epoch, not lost and hello.epoch in (b"", epoch), answers + 1)
+            counted = False  # the device is to tell of it again
+    if counted:
+        answers += 1
+        tx.put(key, answers)
+    return Meeting(epoch, not lost and hello.epoch in (b"", epoch), answers)
 
 
 # --- the laptop -------------------------------------------------------------------------------------------------------

@@ -108,13 +108,14 @@ class Serving:
             former=self._given_up,
         )
 
-    def meet(self, tx: Tx) -> None:
-        """See how far the device has taken each channel, where that counts."""
+    def meet(self, tx: Tx, *, counted: bool = True) -> None:
+        """See how far the device has taken each channel, where that counts; `counted` as one of its answers."""
         if self._cursors is None:
             if self.protocol < push_only.BELOW:  # it may be about another server: nothing is concluded from it
                 self._epoch = epochs.current(tx)
             else:
-                self._epoch, self._counts, self._answers = epochs.meet(self.node, tx, self.device, self.hello)
+                met = epochs.meet(self.node, tx, self.device, self.hello, counted=counted)
+                self._epoch, self._counts, self._answers = met
             if not self._counts:
                 self.hello = msgspec.structs.replace(
                     self.hello,
@@ -321,7 +322,7 @@ class Serving:
         node = self.node
         if self._cursors is None:
             with self.writing() as tx:
-                self.meet(tx)
+                self.meet(tx, counted=not by_stick)  # a bundle that is packed unasked proves no contact
         if self.kept and compare:
             with self.writing() as tx:
                 hints.compare_arrivals(node, tx)

@@ -143,6 +143,7 @@ class Up:
     def done(self, tx: Tx) -> None:
         """Remember how far the device says it is, unless a later bundle told."""
         assert self._serving is not None
+        self._serving.meet(tx)  # it may have brought no more than its hello
         quarantine.judge_due(self._node, tx, sys.maxsize)  # nobody waits behind a bundle
         speaks = min(max(self._serving.protocol, self._manifest.protocol), PROTOCOL)
         versions.remember(tx, self._device.id, speaks)

@@ -114,7 +114,7 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     pending: bool = False  # whether the device waits for approval: its commits are quarantined, and nothing comes down
     reserved: _Pieces = ()  # pieces that come down
     reserved_taken: Count = 0  # up to which of the sender's own pieces are here
-    answers: Count = 0  # how often the server has answered this device, as far as it remembers
+    answers: Count = 0  # how often the device has come for one, as far as the server remembers
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):

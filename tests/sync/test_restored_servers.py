@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fieldsync.server.publish import publish
-from fieldsync.sync import copies, epochs, forms, forms_back, read, save
+from fieldsync.sync import copies, epochs, forms, forms_back, read, save, sticks
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from tests import directly
@@ -112,14 +112,14 @@ def test_a_laptop_notices_a_restore_that_new_arrivals_make_up_for(people: Cast) 
         assert {row.state.record.hex() for row in rows(people.samar).values()} == {lost, new}
 
 
-@pytest.mark.parametrize("way", ["line", "bundle"])
+@pytest.mark.parametrize("way", ["line", "bundle", "line after bundles that nobody asked for"])
 def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_path: Path) -> None:
     """Headquarters lost Amal's edit, and Dima's came into the branch's units meanwhile: the branch brings Amal's again."""
     tree = Tree()
     try:
 
         def night(name: str = "jbl") -> None:
-            if way == "line":
+            if way.startswith("line"):
                 tree.sync(name, "hq")
             else:
                 (tmp_path / "night.age").unlink(missing_ok=True)
@@ -141,6 +141,11 @@ def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_
         tree.nodes["hq"] = hq = open_node(tree.home / "hq as it was", tree.clock)
         save.edit(dima, other, Changes(set={"location": "second"}))
         tree.sync("dima", "hq")
+        for n in range(3 if way.endswith("asked for") else 0):
+            with hq.store.read() as tx:
+                device = tx.device(jbl.device)
+            assert device is not None
+            sticks.reply(hq, tmp_path / f"{n}.age", device)
         for _ in range(3):
             night()
             for node in (amal, jbl):
