@@ -5,30 +5,47 @@ A branch of the top server may name a thousand devices, one further below thirty
 
 from fieldsync.core import codes
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device
 from fieldsync.sync.node import UPSTREAM
 
 
 def take_next(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
     """Take the next device's letters; for a branch also the number of the first that it may give (0 for others)."""
-    lettered = int(tx.get("lettered"))
-    while tx.has_letters(codes.letters(lettered)):  # one that a restored server had forgotten has come back with them
-        lettered += 1
-    tx.put("lettered", lettered + 1 + (_room(tx) if branch else 0))
+    lettered, room = int(tx.get("lettered")), _room(tx) if branch else 0
+    held = {codes.number_of(letters) for one in tx.devices() if codes.are_letters(letters := one.letters or "")}
+    while taken := held.intersection(range(lettered, lettered + 1 + room)):
+        lettered = max(taken) + 1  # one that a restored server had forgotten has come back with them
+    tx.put("lettered", lettered + 1 + room)
     return codes.letters(lettered), lettered + 1 if branch else 0
 
 
-def may_give(tx: ReadTx, branch: Device, device: bytes, letters: str) -> bool:
-    """Say whether a branch may name a device so: no other has these letters, and no other branch is to give them."""
+def are_free(tx: ReadTx, letters: str, device: bytes, branch: bytes | None = None) -> bool:
+    """Say whether a device may have these letters, from a branch or this server: no other has them, and no other branch is to give them."""
     if not codes.are_letters(letters) or tx.has_letters(letters, besides=device):
         return False
-    own = tx.family(branch.id)
-    firsts = (
-        int(tx.get(f"lettered {one.id.hex()}") or 0)
-        for one in tx.devices()
-        if one.id not in own and any(grant.role == "branch" for grant in one.grants)
-    )
-    return not any(first and 0 <= codes.number_of(letters) - first < _room(tx) for first in firsts)
+    own = tx.family(branch) if branch is not None else set[bytes]()
+    branches = {one.id for one in tx.devices() if any(grant.role == "branch" for grant in one.grants)}
+    return not any(_is_in_range(tx, one, letters) for one in branches - own)
+
+
+def remember_given(tx: Tx, branch: bytes, device: bytes, letters: str) -> None:
+    """Remember letters that a branch gave a device as it might, although another had got them here: codes with them stay valid."""
+    if codes.are_letters(letters) and any(_is_in_range(tx, one, letters) for one in tx.family(branch)):
+        tx.put(_given(device), letters)
+
+
+def given(tx: ReadTx, device: bytes) -> str | None:
+    """Return the letters that a device has at its branch, where it has others here."""
+    found = tx.get(_given(device))
+    return None if found is None else str(found)
+
+
+def _is_in_range(tx: ReadTx, branch: bytes, letters: str) -> bool:
+    first = int(tx.get(f"lettered {branch.hex()}") or 0)
+    return first > 0 and 0 <= codes.number_of(letters) - first < _room(tx)
+
+
+def _given(device: bytes) -> str:
+    return f"letters_at_branch {device.hex()}"
 
 
 def _room(tx: ReadTx) -> int:

@@ -157,7 +157,8 @@ def _bounded_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> En
     """Return what a branch says of a device, without times to come, letters of others, and names that cannot be shown."""
     known = tx.device(said.device)
     letters = said.letters
-    if (known is None or known.key is None) and not device_letters.may_give(tx, branch, said.device, letters):
+    if (known is None or known.key is None) and not device_letters.are_free(tx, letters, said.device, branch.id):
+        device_letters.remember_given(tx, branch.id, said.device, letters)
         letters, _ = device_letters.take_next(tx)
     person, by = _UNSAFE.sub("", said.person)[:MOST_PERSON], _enroller(tx, branch, said)
     return msgspec.structs.replace(_bounded(said, now), letters=letters, person=person, enrolled_by=by)

@@ -8,6 +8,7 @@ from fieldsync.core import codes
 from fieldsync.core.commit import Commit
 from fieldsync.core.state import register_of
 from fieldsync.store.contract import covers, sibling_key
+from fieldsync.sync import device_letters
 from fieldsync.sync.households import EVENT, KEPT
 from fieldsync.sync.permit_values import ValueChecks
 
@@ -49,7 +50,7 @@ class CodeChecks(ValueChecks):
             for one in self._tx.devices()
             if one.id in family or (self._by_server and all(covers(grants, grant.unit) for grant in one.grants))
         )
-        return frozenset(letters for letters in known if letters)
+        return frozenset(letters for letters in (*known, device_letters.given(self._tx, self._device.id)) if letters)
 
     def _is_kept(self, record: bytes, code: object) -> bool:
         """Say whether an event keeps this code, of those from which this record has the beginning of its id."""

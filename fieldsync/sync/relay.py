@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fieldsync import errors
-from fieldsync.core import codes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
@@ -63,7 +62,7 @@ def grants(tx: ReadTx) -> tuple[Grant, ...]:
 def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Grant], now: int) -> int:
     """Enrol a device that brings an invite; for a branch return the number of the first letters that it may give."""
     device = device_id(asked.key)
-    if codes.are_letters(asked.letters) and not tx.has_letters(asked.letters):
+    if device_letters.are_free(tx, asked.letters, device):
         letters, first = asked.letters, 0
     else:
         letters, first = device_letters.take_next(tx, branch=any(grant.role == "branch" for grant in grants))

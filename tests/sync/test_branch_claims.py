@@ -10,8 +10,8 @@ from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import device_locks, office
-from fieldsync.store.contract import Device, Server
-from fieldsync.sync import relay, reserved, save, versions
+from fieldsync.store.contract import Device, Grant, Server
+from fieldsync.sync import device_letters, relay, reserved, save, versions
 from fieldsync.sync.batches import Batch
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
@@ -19,7 +19,7 @@ from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec
 from fieldsync.wire.messages import Enrolment, Reserved
-from tests.cast import Clock
+from tests.cast import Clock, join_directly, open_node, rows
 from tests.tree import Tree
 
 JBL = "LAT/JBL"
@@ -93,6 +93,46 @@ def test_a_branch_takes_no_letters_that_another_is_to_give(tree: Tree) -> None:
     own = claim(qrd, hq, letters=coming, grants=(("LAT/QRD", "caseworker"),))
     assert own is not None
     assert own.letters == coming
+
+
+def test_who_joins_takes_no_letters_that_a_branch_is_to_give(tree: Tree) -> None:
+    """A laptop that joins at headquarters asks for those of the branch's next laptop: it gets others."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    with jbl.store.read() as tx:
+        coming = codes.letters(int(tx.get("lettered")))
+    key = DeviceKey.generate()
+    with hq.store.write() as tx:
+        asked = messages.JoinRequest(PROTOCOL, b"", b"", key.public, b"", letters=coming)
+        relay.enrol(tx, asked, "Nobody", [Grant("LAT", "caseworker")], hq.clock())
+        assert not tx.has_letters(coming)
+
+
+def test_what_the_second_of_two_with_the_same_letters_writes_is_valid(tree: Tree) -> None:
+    """An older backup had given Nour's letters away: her branch gave them as it might, and her families are known at headquarters."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    with jbl.store.read() as tx:
+        coming = codes.letters(int(tx.get("lettered")))
+    key = DeviceKey.generate()
+    with hq.store.write() as tx:
+        tx.enrol(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
+    join_directly(jbl, tree.home / "nour", "Nour", "caseworker", [JBL])
+    nour = tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)
+    record = save.add(nour, "household", Changes(set={"family_name": "محمد"}))
+    tree.sync("nour", "jbl")
+    tree.sync("jbl", "hq")
+    now = known(hq, nour.device)
+    assert now is not None
+    assert (nour.letters, now.letters == coming) == (coming, False)
+    assert record in rows(hq)
+
+
+def test_a_range_for_a_branch_has_no_letters_that_are_held(tree: Tree) -> None:
+    """Letters that came back behind the counter are in nobody's range: the next branch gets a thousand behind them."""
+    hq = tree.nodes["hq"]
+    with hq.store.write() as tx:
+        held = int(tx.get("lettered")) + 500
+        tx.enrol(b"h" * 16, b"k" * 32, codes.letters(held), "Huda", [], 1, b"")
+        assert device_letters.take_next(tx, branch=True) == (codes.letters(held + 1), held + 2)
 
 
 @pytest.mark.parametrize(
