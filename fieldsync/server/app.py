@@ -247,6 +247,7 @@ class App:
         if opened.serving.protocol < push_only.BELOW:
             raise push_only.refusal(opened.serving.protocol)
         ask = messages.decode(messages.Ask, opened.only(Kind.ASK, "no ask"))
+        heal.check(ask)
         if opened.device.pending:
             raise errors.DevicePending
         if not sees(opened.device.grants, ask.unit):

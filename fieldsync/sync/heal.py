@@ -6,6 +6,7 @@ Each question cuts a differing range into 16; short ranges are listed. So d diff
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 
 from fieldsync import errors
 from fieldsync.core.commit import state_of
@@ -170,6 +171,13 @@ class Healer:
                 states = [self.node.rules.upgraded(state_of(one)) for one in said if one is not None]
                 found[theirs.record] = merge_all(states) if states else None
         return found
+
+
+def check(ask: Ask) -> None:
+    """Refuse a question with ranges that overlap: no program asks so, and each may cost as much as the whole channel. BadFrame."""
+    ranges = sorted((one.low, one.high) for one in ask.ranges)
+    if any(high >= low for (_, high), (low, _) in pairwise(ranges)):
+        raise errors.BadFrame(reason="ranges")
 
 
 def answer(node: Node, ask: Ask, codec: Codec, *, contexts: bool = True) -> Iterator[bytes]:

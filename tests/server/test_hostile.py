@@ -66,6 +66,21 @@ ODD_PATHS = [
 ]
 
 
+def test_a_question_asks_for_each_record_once(office: Office, hand: Hand) -> None:
+    """256 times the whole channel in one ASK, or ranges that overlap, cost the server much work: refused; side by side in any order they are not."""
+    office.sync("amal")
+    whole, lower, upper = (
+        messages.Range(low, high, 1, 1)
+        for low, high in ((bytes(16), b"\xff" * 16), (bytes(16), b"\x80" * 16), (b"\x80" * 15 + b"\x81", b"\xff" * 16))
+    )
+    for ranges in [(whole,) * 256, (whole, lower), (upper, whole), (lower, lower)]:
+        asked = hand.pack(Kind.ASK, messages.encode(messages.Ask(JBL, ranges)))
+        assert hand.post("/v2/heal", hand.hello(), asked).code == "bad_frame"
+    for ranges in [(upper, lower), (whole,)]:
+        asked = hand.pack(Kind.ASK, messages.encode(messages.Ask(JBL, ranges)))
+        assert hand.post("/v2/heal", hand.hello(), asked).status == 200
+
+
 @pytest.mark.parametrize("path", ODD_PATHS, ids=lambda path: f"{path[:12]} of {len(path)}")
 def test_a_path_that_is_none_is_refused(office: Office, path: str) -> None:
     """Versions of thousands of digits, in other digits, none at all: each is answered with a 4xx, before anybody is asked for a key."""
