@@ -11,7 +11,7 @@ FieldsyncError                      exit  status
 │                                                 NoReport
 ├── NoContact                         6     503   Unreachable, CutOff, Busy
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
-│                                                 BadSignature, StoreExists, ConsentNeeded, DevicePending,
+│                                                 BadSignature, StoreExists, ConsentNeeded, DevicePending, ManyPending,
 │                                                 WrongWords, OutOfHands, Dropped
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked,
 │                                                 OtherDictionary, BadBundle
@@ -332,6 +332,12 @@ class DevicePending(Refused):
     """The device waits for approval: what it pushes is quarantined, and it pulls nothing."""
 
     code = "device_pending"
+
+
+class ManyPending(Refused):
+    """A further copy of a device, of which as many wait for approval as may; facts: limit."""
+
+    code = "many_pending"
 
 
 class OutOfHands(Refused):

@@ -5,6 +5,9 @@ pending waits with it (`waits_with`), unless it was approved. Both are worked ou
 the order in which enrolments come does not matter. They are never told to other servers: each works them out for itself.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from fieldsync.store.authority import REVOKED, Authority, AuthorityReads
 from fieldsync.store.contract import DEVICE_STATES, device_key
 
@@ -44,6 +47,20 @@ class DeviceFamilyReads(AuthorityReads):
 class DeviceFamilies(DeviceFamilyReads, Authority):
     """A transaction's part in who is a copy of whom, and what that means."""
 
+    _together = False
+    _changed = False
+
+    @contextmanager
+    def copies_together(self) -> Iterator[None]:
+        """Work out once, at the end, what several changes of devices mean for their copies."""
+        self._together, self._changed = True, False
+        try:
+            yield
+        finally:
+            self._together = False
+        if self._changed:
+            self.work_out_copies()
+
     def set_device_state(self, device: bytes, state: str, *, at: int = 0) -> None:
         """Raise a device's state: enrolled < forked < revoked. A lower one changes nothing, and one that is unknown neither.
 
@@ -81,6 +98,9 @@ class DeviceFamilies(DeviceFamilyReads, Authority):
 
     def work_out_copies(self) -> None:
         """Work out which devices are locked, or wait, with their originals; the commits of those that wait no more are due."""
+        if self._together:
+            self._changed = True
+            return
         before = self._pending()
         self.sql(
             f"{_COPIES} UPDATE device SET locked_with = state <> 'revoked' AND id IN (SELECT id FROM locked), "

@@ -4,14 +4,25 @@ Of a device's successors one is taken at once. Further ones are pending: they pu
 headquarters approves them. A device whose original is revoked is locked with it (store/device_families.py).
 """
 
+from fieldsync import errors
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
+
+MOST_PENDING = 8
+"""How many devices of one family may wait for approval at a time."""
 
 
 def is_further(tx: ReadTx, original: bytes, new: bytes) -> bool:
     """Say whether a new successor is not the first: it is pending then, as is any successor of a pending device."""
     known = tx.device(original)
     return (known is not None and known.pending) or tx.has_successor(original, besides=new)
+
+
+def check_room(tx: ReadTx, original: bytes) -> None:
+    """Refuse a further successor while too many of its family wait: nobody could tell the honest one from the others. ManyPending."""
+    waiting = [one for one in map(tx.device, tx.revocation_family(original)) if one is not None and one.pending]
+    if sum(one.state != "revoked" for one in waiting) >= MOST_PENDING:
+        raise errors.ManyPending(limit=MOST_PENDING)
 
 
 def spare_copies(tx: Tx, device: Device, now: int) -> None:

@@ -5,9 +5,10 @@ laptop may still hold what its old devices wrote. So before it gives a key up it
 goes on; with both, any server that knows the first of them takes the commits of all, from whoever brings them.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fieldsync.core import codes
 from fieldsync.crypto import chain
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _PART = 200  # judgements in one frame
 _SEALED_COMMITS, _SEALED_BYTES = 256, 32 * 1024  # what stands between two seals fits a frame
+_MOST_A_DAY = 8  # former identities of one family that a server first hears of
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 # --- the laptop -------------------------------------------------------------------------------------------------------
@@ -88,51 +91,111 @@ def _proof(device: bytes) -> str:
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def given_up_for(device: bytes, named: Sequence[Former]) -> set[bytes]:
-    """Return the devices that gave up their keys for this one, or for one that did: each signed who goes on for it."""
-    keys = {device_id(one.key): one.key for one in named}
-    found, todo = set[bytes](), {device}
-    while todo:
-        signed = {
-            one.copy_of
-            for one in named
-            if device_id(one.key) in todo
-            and one.copy_of in keys
-            and verify(keys[one.copy_of], chain.heir_message(one.copy_of, one.key), one.proof)
-        }
-        todo = signed - found - {device}
-        found |= todo
-    return found
+class Link(NamedTuple):
+    """A former identity in the line that leads to a laptop's device: it went on for `original` (none: not said), `heir` for it."""
+
+    device: bytes
+    key: bytes
+    letters: str
+    original: bytes
+    heir: bytes
 
 
-def take(tx: Tx, named: Sequence[Former], given_up: Container[bytes], now: int) -> None:
-    """Know the given up devices that went on for known ones: for their commits, and for nothing else.
+def line_of(device: bytes, named: Sequence[Former]) -> dict[bytes, Link]:
+    """Return the devices that gave up their keys for this one, or for one that did, the last first: each signed who goes on for it."""
+    said = {device_id(one.key): one for one in named}
+    line: dict[bytes, Link] = {}
+    at = device
+    while (one := _proved(said, at)) is not None and one not in line and one != device:
+        before = said[one]
+        original = _proved(said, one)
+        line[one] = Link(one, before.key, before.letters, original or b"", at)
+        at = one
+    return line
 
-    Of one that is locked out nobody goes on.
+
+def _proved(said: Mapping[bytes, Former], device: bytes) -> bytes | None:
+    """Return the device that signed that this one goes on for it."""
+    one = said.get(device)
+    before = said.get(one.copy_of) if one is not None else None
+    if one is None or before is None:
+        return None
+    return one.copy_of if verify(before.key, chain.heir_message(one.copy_of, one.key), one.proof) else None
+
+
+def unknown(device_of: Callable[[bytes], Device | None], line: Mapping[bytes, Link], device: bytes) -> list[Link]:
+    """Return the unknown devices of a line from the first that is known up to this one; none where it may not be taken.
+
+    Of one that is locked out nobody goes on; and who is known to go on for one device does so for no other.
     """
-    for said in named:
-        new, original = device_id(said.key), tx.device(said.copy_of)
-        known = tx.device(new)
-        if new not in given_up or said.copy_of not in given_up or (known is not None and known.key is not None):
-            continue
-        if original is None or original.key is None or original.state == "revoked":
-            continue
-        free = codes.are_letters(said.letters) and not tx.has_letters(said.letters)
-        letters = said.letters if free else device_letters.take_next(tx)[0]
-        tx.enrol(new, said.key, letters, original.person or "", original.grants, now, chain.first(new))
-        further = device_families.is_further(tx, original.id, new)
-        tx.succeed(original.id, new)
-        tx.set_pending(new, pending=further)
-        tx.set_device_state(new, "forked")
+    found: list[Link] = []
+    at = device
+    while (original := device_of(at)) is None or original.key is None:
+        link = line.get(at)
+        if link is None or not link.original:
+            return []
+        found.append(link)
+        at = link.original
+    if not found or original.state == "revoked":
+        return []
+    before, heir = device, device_of(line[device].heir)
+    while heir is None or heir.key is None:  # the sender is known
+        before = line[before].heir
+        heir = device_of(line[before].heir)
+    return found[::-1] if heir.copy_of in (None, before) else []
 
 
-def parts_down(tx: ReadTx, device: Device, asked: Mapping[bytes, int], judged: int) -> Iterator[Peer]:
+def enrol(tx: Tx, line: Mapping[bytes, Link], device: bytes, now: int) -> None:
+    """Know a given up device that went on for a known one, now that its commits come: for these, and for nothing else.
+
+    Of one family there are a few new ones a day: what a frame names costs its sender nothing, and everybody hears of each.
+    """
+    links = unknown(tx.device, line, device)
+    if not links:
+        return
+    original = tx.device(links[0].original)
+    assert original is not None
+    *_, first = original.id, *ancestors(tx, original)
+    counter, today = f"former {first.hex()}", now // _DAY_MS
+    day, count = map(int, (tx.get(counter) or "0 0").split())
+    taken = links[: _MOST_A_DAY - (count if day == today else 0)]
+    if not taken:
+        return
+    tx.put(counter, f"{today} {len(taken) + (count if day == today else 0)}")
+    with tx.copies_together():
+        for one in taken:
+            _enrol(tx, one, now)
+
+
+def _enrol(tx: Tx, link: Link, now: int) -> None:
+    original, new = tx.device(link.original), link.device
+    assert original is not None
+    free = codes.are_letters(link.letters) and not tx.has_letters(link.letters)
+    letters = link.letters if free else device_letters.take_next(tx)[0]
+    tx.enrol(new, link.key, letters, original.person or "", original.grants, now, chain.first(new))
+    further = device_families.is_further(tx, original.id, new)
+    tx.succeed(original.id, new)
+    tx.set_pending(new, pending=further)
+    tx.set_device_state(new, "forked")
+
+
+def lacking(tx: ReadTx, line: Mapping[bytes, Link], asked: Iterable[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield (device, 0, chain) of the devices whose commits would be taken, and of which there are none yet."""
+    device_of = cache(tx.device)
+    for one in asked:
+        if one in line and unknown(device_of, line, one):
+            yield one, 0, chain.first(one)[:8]
+
+
+def parts_down(
+    tx: ReadTx, device: Device, asked: Mapping[bytes, int], judged: int, line: Mapping[bytes, Link]
+) -> Iterator[Peer]:
     """Yield how far a server holds the devices that a laptop named, or whose commits it brought; and what became of refused ones.
 
     A copy may not have heard which of its former commits were kept aside, or taken after all: from the number `judged` on.
     """
     devices = [one for one in map(tx.device, asked) if one is not None and one.key is not None]
-    heads = tuple(relay.heads_of(tx, devices, asked))
+    heads = (*relay.heads_of(tx, devices, asked), *lacking(tx, line, asked))
     parted = relay.parted_of(tx, devices)
     family = {*asked, *ancestors(tx, device)}
     refused = [row for row in tx.judged(judged) if row[1] in family] if family else []

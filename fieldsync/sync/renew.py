@@ -196,7 +196,7 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
 
 
 def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int) -> tuple[str, int]:
-    """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked.
+    """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked, ManyPending.
 
     One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
     this one is to hear of, will speak of what it has seen by numbers that are others' here.
@@ -219,10 +219,14 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int) -> tuple[
                 raise errors.Revoked
             letters = now.letters
         else:
+            further = device_families.is_further(tx, old.id, new)
+            if further:
+                device_families.check_room(tx, old.id)
             letters, _ = device_letters.take_next(tx)
             tx.enrol(new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.first(new))
-            tx.succeed(old.id, new)
-            tx.set_pending(new, pending=device_families.is_further(tx, old.id, new))
+            with tx.copies_together():
+                tx.succeed(old.id, new)
+                tx.set_pending(new, pending=further)
             tx.set_enrolled_by(new, node.device)
             for recipient in tx.ages([old.id]).values():
                 tx.set_age(new, recipient)  # the copy has the store's identity, too

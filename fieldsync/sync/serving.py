@@ -71,7 +71,7 @@ class Serving:
         self._carried: dict[
             bytes, int
         ] = {}  # other devices whose commits came: up to which these are here, as they came
-        self._given_up: set[bytes] = set()  # a laptop's former identities
+        self._former: dict[bytes, former.Link] = {}  # a laptop's former identities
         self._asked: dict[bytes, int] = {}  # of these, which last commits it has
         self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
         self.new_conflicts = 0
@@ -95,7 +95,9 @@ class Serving:
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
         if kind is Kind.PEER and (self.relays or self.protocol >= 2):
             peer = messages.decode(messages.Peer, payload)
-            self._given_up |= former.given_up_for(self.device.id, peer.former)
+            self._former |= former.line_of(self.device.id, peer.former)
+            if len(self._former) > messages.MOST_FORMER:
+                raise errors.BadFrame(reason="former")
             return Batch([], [], b"", peer)
         if kind is not Kind.COMMITS:
             raise errors.BadFrame(reason="unexpected kind")
@@ -105,7 +107,7 @@ class Serving:
             relays=self.relays,
             protocol=self.protocol,
             bundled=self._bundled,
-            former=self._given_up,
+            former=self._former,
         )
 
     def meet(self, tx: Tx, *, counted: bool = True) -> None:
@@ -154,8 +156,7 @@ class Serving:
                 first_receipts.take(self.node, tx, self.device, batch.peer)
                 self._stated.update(revocations.stated(batch.peer))
             elif batch.peer is not None:
-                former.take(tx, batch.peer.former, self._given_up, self.node.clock())
-                self._asked.update({one: seq for one, seq, _ in batch.peer.heads if one in self._given_up})
+                self._asked.update({one: seq for one, seq, _ in batch.peer.heads if one in self._former})
         fresh: dict[bytes, list[Read]] = {}
         for batch in batches:
             if batch.commits:
@@ -209,7 +210,10 @@ class Serving:
 
         Those held must be the same (Forked), and none may be missing before them (Gap).
         """
-        device = tx.device(batch.commits[0].device)
+        author = batch.commits[0].device
+        if author in self._former:
+            former.enrol(tx, self._former, author, self.node.clock())
+        device = tx.device(author)
         if device is None or device.chain is None:
             return []  # a device that this server did not accept from the branch
         carried, forked = device.id != self.device.id, device.state == "forked"
@@ -388,7 +392,7 @@ class Serving:
                 if by_stick:  # of all that it may have brought
                     before = dict.fromkeys(former.ancestors(tx, device), 0)
                     told_of = before | relay.carried_by(tx, self.device.id) | told_of
-                parts = list(former.parts_down(tx, device, told_of, self.hello.judged))
+                parts = list(former.parts_down(tx, device, told_of, self.hello.judged, self._former))
             for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
         if self.hello.budget:

@@ -10,7 +10,6 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.crypto import chain
-from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
 from fieldsync.sync import checks, clocks, enrolments, former, quarantine, relay, reserved, versions
@@ -117,10 +116,10 @@ class Up:
 
     def _enrol(self, peer: messages.Peer) -> None:
         """Know the devices that the branch's enrolments make known, as far as they are its to make; or a laptop's former ones."""
-        given_up = former.given_up_for(self._device.id, peer.former)
-        for old in peer.former:
-            new, original = device_id(old.key), self._held.get(old.copy_of)
-            if {new, old.copy_of} <= given_up and new not in self._held and original and original.state != "revoked":
+        line = former.line_of(self._device.id, peer.former)
+        for new, old in reversed(line.items()):
+            original = self._held.get(old.original)
+            if new not in self._held and original and original.state != "revoked":
                 self._held[new] = Device(0, new, None, None, old.key, (), "forked", 0, chain.first(new), None, None)
         for said in peer.devices if self._relays else ():
             if said.device in self._held or not enrolments.may_enrol(self._device, said, None):

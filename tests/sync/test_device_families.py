@@ -311,10 +311,10 @@ def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree, hea
 
 
 def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people: Cast) -> None:
-    """A thief's second successor says that it went on for one in between, whose commits it brings: that one waits, too."""
+    """A thief who joined says that he went on for a copy of Amal's, whose commits he brings: that one waits, too."""
     hq, amal = people.hq, people.amal
     mint(hq, amal.key)
-    between, thief = DeviceKey.generate(), mint(hq, amal.key)
+    between, thief = DeviceKey.generate(), people.basim.key
     named = (
         messages.Former(
             between.public, amal.device, "ZZ", amal.key.sign(chain.heir_message(amal.device, between.public))
@@ -324,9 +324,9 @@ def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people
         ),
     )
     with hq.store.write() as tx:
-        given_up = former.given_up_for(thief.device, (*named, messages.Former(amal.key.public, b"", "B", b"")))
-        assert given_up == {between.device, amal.device}
-        former.take(tx, named, given_up, 1)
+        line = former.line_of(thief.device, (*named, messages.Former(amal.key.public, b"", "B", b"")))
+        assert list(line) == [between.device, amal.device]
+        former.enrol(tx, line, between.device, 1)
     assert known(hq, between.device).pending
 
 
@@ -430,6 +430,56 @@ def test_a_pending_device_is_locked_with_its_original(people: Cast) -> None:
     assert device_locks.pending(hq) == []
     with pytest.raises(errors.Revoked):
         device_locks.approve(hq, waiting.device.hex())
+
+
+def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
+    """A thief has Amal's key go on as many devices, one after the other too: eight wait; a further one when some were approved or locked."""
+    hq, amal = people.hq, people.amal
+    mint(hq, amal.key)
+    waiting = [mint(hq, amal.key) for _ in range(4)]
+    for _ in range(4):  # each successor of a pending device waits as well
+        waiting.append(mint(hq, waiting[-1]))
+    asked = successor(amal.key, DeviceKey.generate())
+    with hq.store.read() as tx:
+        before = len(tx.devices()), tx.get("lettered")
+    for key in (amal.key, waiting[-1]):
+        with pytest.raises(errors.ManyPending):
+            mint(hq, key)
+    with pytest.raises(errors.ManyPending):
+        renew.enrol(hq, known(hq, amal.device), asked, 1)
+    with hq.store.read() as tx:
+        assert (len(tx.devices()), tx.get("lettered")) == before
+    first = successor(amal.key, waiting[0])
+    assert renew.enrol(hq, known(hq, amal.device), first, 1)[0] == known(hq, waiting[0].device).letters  # asked again
+    device_locks.approve(hq, waiting[1].device.hex())
+    renew.enrol(hq, known(hq, amal.device), asked, 1)
+    with pytest.raises(errors.ManyPending):
+        mint(hq, amal.key)
+    with hq.store.write() as tx:
+        tx.set_device_state(waiting[2].device, "revoked")
+    mint(hq, amal.key)
+
+
+def test_a_laptop_whose_copy_is_refused_keeps_its_work_until_some_are_approved(people: Cast) -> None:
+    """Amal's laptop is the copy too many: her save stays on it, unsent; when headquarters has approved one, it goes up."""
+    hq = people.hq
+    household(people.amal)
+    directly.sync(people.amal, hq)
+    clone, old = cloned(people, "amal"), people.amal.key
+    try:
+        household(people.amal, "sent")
+        directly.sync(people.amal, hq)
+        waiting = [mint(hq, old) for _ in range(9)][1:]
+        for _ in range(2):
+            with pytest.raises(errors.ManyPending):
+                directly.sync(clone, hq)
+        for one in waiting[:4]:
+            device_locks.approve(hq, one.device.hex())
+        directly.sync(clone, hq)
+        assert known(hq, clone.device).pending
+        assert clone.device not in {one.device for one in waiting}
+    finally:
+        clone.close()
 
 
 # --- no device whose original is revoked ------------------------------------------------------------------------------

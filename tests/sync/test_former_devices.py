@@ -1,23 +1,29 @@
 """Restored laptop, then restored server: what the laptop's former identities wrote goes up again, as they signed it."""
 
 import shutil
+import uuid
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from fieldsync import errors
+from fieldsync.core.commit import Commit, encode
 from fieldsync.crypto import age, chain
+from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import office
 from fieldsync.server.app import App
-from fieldsync.sync import copies, former, invites, read, relay, save, sticks, versions
+from fieldsync.store.device_families import DeviceFamilies
+from fieldsync.sync import copies, former, invites, read, relay, renew, save, sticks, versions
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.session import granted
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import PROTOCOL, Codec, Kind
 from fieldsync.wire.messages import Former, Peer
+from fieldsync.wire.rows import pack_commits
 from tests import directly
 from tests.cast import JBL, QRD, join_request, open_node, rows, unlock
 from tests.conftest import Cast
@@ -315,3 +321,83 @@ def test_what_a_branch_has_another_history_of_goes_up_once_by_stick_too(last: st
         alike(tree)
     finally:
         tree.close()
+
+
+def line(keys: list[DeviceKey]) -> tuple[Former, ...]:
+    """Return the proofs that each of these keys went on for the one before."""
+    first = Former(keys[0].public, b"", "", b"")
+    return first, *(
+        Former(new.public, old.device, "", old.sign(chain.heir_message(old.device, new.public)))
+        for old, new in pairwise(keys)
+    )
+
+
+def bring(people: Cast, sender: DeviceKey, frames: list[bytes]) -> list[messages.Peer]:
+    """Send frames to headquarters in one request of a device's, and return what it tells of devices."""
+    with people.hq.store.read() as tx:
+        device = tx.device(sender.device)
+    assert device is not None
+    codec = Codec()
+    serving = directly.Serving(people.hq, device, messages.Hello(PROTOCOL, b"", 0, 0, b"", receipts=0), codec)
+    for frame in frames:
+        serving.take([serving.read(*codec.unpack(frame[0], frame[5:]))])
+    told = [codec.unpack(frame[0], frame[5:]) for frame in serving.answer()]
+    return [messages.decode(Peer, payload) for kind, payload in told if kind is Kind.PEER]
+
+
+def first_commit(key: DeviceKey) -> bytes:
+    """Return a device's first commit, sealed, as a frame."""
+    one = Commit(
+        1, key.device, 1, 5, "Amal", "household", 1, uuid.uuid4().bytes, None, {"_code": "x", "_unit": JBL}, ()
+    )
+    ((_, link),) = chain.extend(chain.first(key.device), [encode(one)])
+    packed = messages.Commits(key.device, chain.seal(key, 1, link), pack_commits([one]))
+    return Codec().pack(Kind.COMMITS, messages.encode(packed))
+
+
+def peer(keys: list[DeviceKey]) -> bytes:
+    """Return the frame that names a line of former identities, and asks how far each is held."""
+    heads = tuple((one.device, 1, b"") for one in keys)
+    return Codec().pack(Kind.PEER, messages.encode(Peer(heads=heads, former=line(keys))))
+
+
+def test_a_long_line_of_invented_identities_makes_few_devices(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thief with two laptops' keys names 250 between them: none without commits, eight a day with them, and copies worked out once."""
+    hq, thief = people.hq, people.basim.key
+    keys = [people.amal.key, *(DeviceKey.generate() for _ in range(250)), thief]
+    worked_out: list[int] = []
+    real = DeviceFamilies._pending
+    monkeypatch.setattr(DeviceFamilies, "_pending", lambda tx: worked_out.append(1) or real(tx))
+    known = len(devices(hq))
+    told = bring(people, thief, [peer(keys)])
+    assert len(devices(hq)) == known
+    assert {(one, head) for one, head, _ in told[-1].heads} >= {(one.device, 0) for one in keys[1:-1]}
+    assert worked_out == []
+    for day in (1, 2):
+        for _ in range(2):
+            bring(people, thief, [peer(keys), *map(first_commit, (keys[250], keys[9 * day]))])
+        assert [device in devices(hq) for device in (one.device for one in keys[1:-1])].count(True) == 8 * day
+        assert len(devices(hq)) == known + 8 * day
+        assert len(worked_out) == 2 * day  # each family's copies are worked out before and after
+        people.clock.tick(24 * 60 * 60 * 1000)
+
+
+def test_a_device_known_as_one_s_successor_leads_back_to_no_other(people: Cast) -> None:
+    """Amal's laptop went on as another; that one then names one in between, with its commit: nothing of it is taken."""
+    hq, amal = people.hq, people.amal.key
+    new, between = DeviceKey.generate(), DeviceKey.generate()
+    with hq.store.read() as tx:
+        old = tx.device(amal.device)
+    assert old is not None
+    signed = renew.message(amal.device, new.public, None)
+    renew.enrol(hq, old, messages.RenewRequest(new.public, amal.sign(signed), new.sign(signed)), 1)
+    known = devices(hq)
+    told = bring(people, new, [peer([amal, between, new]), first_commit(between)])
+    assert devices(hq) == known
+    assert between.device not in {one for part in told for one, *_ in part.heads}
+
+
+def devices(node: Node) -> set[bytes]:
+    """Return the devices whose keys a node knows."""
+    with node.store.read() as tx:
+        return {one.id for one in tx.devices() if one.key is not None}

@@ -200,6 +200,8 @@ WORDS = {
     "revoked.granting!": "Invite its person anew: fieldsync server invite",
     "device_pending": "This device waits for approval by headquarters; what it sends is kept in quarantine.",
     "device_pending!": "Read the six words that `fieldsync status` shows out to your office.",
+    "many_pending": "Copies of this device that wait for approval by headquarters: {limit}; no further one is taken. Nothing was lost.",
+    "many_pending!": "Ask headquarters to approve or lock them out (fieldsync server pending, approve, revoke); then sync again.",
     "out_of_hands": "First taken after the device was out of its person's hands: it is kept in quarantine.",
     "out_of_hands!": "A supervisor looks at it: fieldsync quarantine list",
     "wrong_words": "These are not the six words of this device's key; nothing was changed.",
