@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fieldsync import errors
 from fieldsync.commands import syncing
 from fieldsync.core.state import canonical
+from fieldsync.schema import load
 from fieldsync.server.publish import publish
 from fieldsync.store.contract import Grant
 from fieldsync.sync import budgets, checks, relay, save, sticks, transport
+from fieldsync.sync.node import write_schema
 from fieldsync.sync.save import Changes
 from tests import directly
 from tests.cast import join_directly, open_node, rows
@@ -154,6 +157,10 @@ def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) 
     amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
     tree.sync("amal", "hq")
     publish(hq, Book().write(tmp_path / "forms"))
+    with hq.store.write() as tx:  # as 0.1 published them: nobody takes unsigned forms from below
+        texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+        number = texts[load.PUBLISHED].splitlines()[0]
+        write_schema(tx, {**texts, load.PUBLISHED: f"{number}\n"})
     directly.sync(amal, hq)
     for day in range(2):
         directly.sync(amal, jbl)
@@ -162,6 +169,19 @@ def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) 
         tree.clock.tick(DAY)
     directly.sync(jbl, hq)
     directly.sync(amal, jbl)
+    assert blocked(tree, "amal") == []
+
+
+def test_signed_forms_that_a_laptop_brings_hinder_no_check(tree: Tree, tmp_path: Path) -> None:
+    """Amal has headquarters' new forms and her branch has not: the branch takes them from her, by their signature."""
+    amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
+    tree.sync("amal", "hq")
+    publish(hq, Book().write(tmp_path / "forms"))
+    directly.sync(amal, hq)
+    for _ in range(2):
+        directly.sync(amal, jbl)
+        tree.clock.tick(DAY)
+    assert jbl.forms == hq.forms
     assert blocked(tree, "amal") == []
 
 
