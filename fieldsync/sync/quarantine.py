@@ -90,12 +90,12 @@ def listed(node: Node, chosen: Chosen, *, days: int = 0, everything: bool = Fals
 
 
 def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
-    device = node.device if node.is_laptop else None
+    devices: list[bytes | None] = [*sorted(tx.family(node.device))] if node.is_laptop else [None]
     if chosen.device is not None:
-        device = _device(tx, chosen.device)
+        devices = [_device(tx, chosen.device)]
     record = None if chosen.record is None else _record(tx, chosen.record)
     if not chosen.saves:
-        return tx.quarantined(device, record)
+        return [one for device in devices for one in tx.quarantined(device, record)]
     found: list[Quarantined] = []
     for save in chosen.saves:
         name, _, seq = plain_digits(save).rpartition(":")
@@ -104,7 +104,7 @@ def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
             raise errors.Usage(reason="which_quarantined")
         named = [one for one in tx.quarantined(whose, seq=_number(seq)) if one.reason]
         if not named:
-            raise errors.NotFound(what="quarantined", name=save)
+            raise errors.NotFound(reason="quarantined", name=save)
         found += named
     return found
 

@@ -299,7 +299,8 @@ class Client:
             if not self.branch:  # a branch gets them whole, in a frame of their own
                 self._told.put(tx, "devices", number)
         for number, server, seq, at in ack.receipts:
-            tx.acknowledge(server, node.device, seq, at)
+            if seq <= tx.head(node.device):  # nobody has what was never saved
+                tx.acknowledge(server, node.device, seq, at)
             self._told.put(tx, "receipts", number)
 
     def _take_over(self, texts: dict[str, str]) -> None:

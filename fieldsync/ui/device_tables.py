@@ -40,7 +40,7 @@ class DeviceTables(Here):
             ]
             for d in found
         ]
-        self.table([self.phrase(name) for name in names], rows, whole={0, 4})
+        self.table([self.phrase(name) for name in names], rows, whole={0, 5, 6})
 
     def _named(self, device: Json) -> list[object]:
         role = self.phrase(f"role_{device['role']}") if device["role"] else ""
@@ -66,6 +66,7 @@ class DeviceTables(Here):
             self.say("none_pending")
             return
         self.family(found)
+        self.say("approve_next", device=found[0]["device"])
 
     def approved(self, found: Json) -> None:
         """One line."""

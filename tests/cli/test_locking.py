@@ -46,6 +46,19 @@ def test_a_clone_waits_and_is_approved_by_its_six_words(world: World) -> None:
     assert "No device" in world.here("hq", "server", "pending", screen=True).out
 
 
+def test_what_a_pending_laptop_saved_is_listed_there_and_at_headquarters(world: World) -> None:
+    """The laptop lists the saves that wait with it, and headquarters says why in a sentence; a wrong number is told as such."""
+    cloned(world)
+    world.add("amal", "household", family_name="سلوم")
+    world.json("amal", "sync")
+    (waiting,) = world.json("amal", "quarantine", "list")
+    assert waiting["code"] == "device_pending"
+    assert "waits for approval" in world.here("hq", "quarantine", "list").out
+    told = world.json("hq", "quarantine", "release", f"{waiting['device']}:99", code=5)["error"]
+    assert "quarantine list" in told["hint"]
+    assert "server approve" in world.here("hq", "server", "pending", screen=True).out
+
+
 def test_a_family_is_shown_and_locked_one_by_one(world: World) -> None:
     """A person is asked for each further device, and what she declines goes on; a script locks the named one, `--all` all of them."""
     pending = cloned(world)

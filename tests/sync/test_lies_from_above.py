@@ -66,3 +66,15 @@ def test_a_number_that_no_server_says_is_refused_and_the_next_sync_is_as_ever(
         talk.run()
     directly.sync(people.amal, people.hq)
     assert directly.differing(people.amal, people.hq) == []
+
+
+def test_a_receipt_for_what_was_never_saved_is_not_believed(people: Cast) -> None:
+    """A server says that another one has more of Amal's saves than there are: her laptop goes on, and sends what is not there."""
+    save.add(people.amal, "household", FAMILY)
+    talk = Lying(people.amal, people.hq)
+    talk.facts = {"receipts": ((1, b"s" * 16, (1 << 63) - 1, 1),)}
+    talk.run()
+    with people.amal.store.read() as tx:
+        assert tx.acknowledged(b"s" * 16, people.amal.device) == 0
+    directly.sync(people.amal, people.hq)
+    assert directly.differing(people.amal, people.hq) == []

@@ -12,6 +12,7 @@ WORDS = {
     "column_enrolled": "Enrolled",
     "lock_too": "Lock {device} ({person}) as well? [y/n]",
     "family_left": "Not locked: {devices}. With --all the whole family is locked.",
+    "approve_next": "Approve one at headquarters: fieldsync server approve {device}",
     "none_pending": "No device waits for approval.",
     "device_approved": "{device} ({person}) is approved: it works from its next sync on.",
     "ask_since": "Since when was it out of its person's hands (YYYY-MM-DD, with the time if you know it; Enter: it never was)?",
