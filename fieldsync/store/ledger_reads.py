@@ -47,6 +47,11 @@ class LedgerReads(DeviceFamilyReads):
         """Return all devices that this node has heard of."""
         return [_device(row) for row in self.sql(f"SELECT {_DEVICE} FROM device ORDER BY n")]
 
+    def branches(self) -> set[bytes]:
+        """Return the devices that are branches."""
+        found = self.sql("SELECT id, grants FROM device WHERE grants LIKE '%branch%'")
+        return {device for device, grants in found if any(grant.role == "branch" for grant in _grants(grants))}
+
     def named_devices(self, after: int) -> list[tuple[int, bytes, str, str, tuple[str, ...]]]:
         """Return (arrival, id, letters, person, units) of the devices that have a name and changed since an arrival."""
         found = self.sql(

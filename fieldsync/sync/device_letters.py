@@ -10,10 +10,16 @@ from fieldsync.sync.node import UPSTREAM
 
 def take_next(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
     """Take the next device's letters; for a branch also the number of the first that it may give (0 for others)."""
-    lettered, room = int(tx.get("lettered")), _room(tx) if branch else 0
-    held = {codes.number_of(letters) for one in tx.devices() if codes.are_letters(letters := one.letters or "")}
-    while taken := held.intersection(range(lettered, lettered + 1 + room)):
-        lettered = max(taken) + 1  # one that a restored server had forgotten has come back with them
+    lettered = int(tx.get("lettered"))
+    if branch:
+        room = _room(tx)
+        held = {codes.number_of(letters) for one in tx.devices() if codes.are_letters(letters := one.letters or "")}
+        while taken := held.intersection(range(lettered, lettered + 1 + room)):
+            lettered = max(taken) + 1  # one that a restored server had forgotten has come back with them
+    else:
+        room = 0
+        while tx.has_letters(codes.letters(lettered)):
+            lettered += 1
     tx.put("lettered", lettered + 1 + room)
     return codes.letters(lettered), lettered + 1 if branch else 0
 
@@ -23,8 +29,7 @@ def are_free(tx: ReadTx, letters: str, device: bytes, branch: bytes | None = Non
     if not codes.are_letters(letters) or tx.has_letters(letters, besides=device):
         return False
     own = tx.family(branch) if branch is not None else set[bytes]()
-    branches = {one.id for one in tx.devices() if any(grant.role == "branch" for grant in one.grants)}
-    return not any(_is_in_range(tx, one, letters) for one in branches - own)
+    return not any(_is_in_range(tx, one, letters) for one in tx.branches() - own)
 
 
 def remember_given(tx: Tx, branch: bytes, device: bytes, letters: str) -> None:

@@ -22,7 +22,11 @@ from fieldsync.wire.messages import Enrolment
 MOST_PERSON = 200
 """Characters of a person's name."""
 
+MOST_A_DAY = 1_000
+"""How many devices a branch, with all below it, may make known in a day: as many as it has letters for."""
+
 _MOST_GRANTS = 1_000
+_DAY_MS = 24 * 60 * 60 * 1000
 _LATEST = stamp.milliseconds(stamp.LAST_LOGGED)  # a time beyond it is none
 _KEY_SIZE = 32
 # controls, and marks that turn round what stands beside them
@@ -70,6 +74,45 @@ def in_turn(tx: ReadTx, told: Sequence[Enrolment]) -> list[Enrolment]:
         return steps
 
     return sorted(told, key=depth)
+
+
+def root_of(tx: ReadTx, device: bytes, own: bytes) -> bytes:
+    """Return who answers for a device: the first of the devices that led to it which `own`, this server, enrolled itself."""
+    ours, at = tx.family(own), device
+    seen = {at}
+    while (known := tx.device(at)) is not None:
+        before = known.copy_of or known.enrolled_by
+        if before is None or before in ours or before in seen:
+            break
+        seen.add(before)
+        at = before
+    return at
+
+
+def take_all_from_below(tx: Tx, branch: Device, told: Sequence[Enrolment], now: int, own: bytes) -> bool:
+    """Take what a branch says of devices; False where some have to wait for another day, as too many are news.
+
+    Everybody hears of each, so a hostile branch must not make any number of them.
+    """
+    counter, today = f"enrolled_from {root_of(tx, branch.id, own).hex()}", now // _DAY_MS
+    day, before = map(int, (tx.get(counter) or "0 0").split())
+    count, all_taken = before if day == today else 0, True
+    for said in in_turn(tx, told):
+        if _is_known(tx, said.device):
+            take_from_below(tx, branch, said, now)
+        elif count >= MOST_A_DAY:
+            all_taken = False
+        else:
+            take_from_below(tx, branch, said, now)
+            count += _is_known(tx, said.device)
+    if count:
+        tx.put(counter, f"{today} {count}")
+    return all_taken
+
+
+def _is_known(tx: ReadTx, device: bytes) -> bool:
+    known = tx.device(device)
+    return known is not None and known.key is not None
 
 
 def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:

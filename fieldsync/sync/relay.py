@@ -273,15 +273,18 @@ def take_down(client: "Client", peer: Peer) -> None:
 # --- the side above ---------------------------------------------------------------------------------------------------
 
 
-def take_up(tx: Tx, branch: Device, peer: Peer, now: int, *, whole: bool = True) -> None:
-    """Take a branch's enrolments, as far as they are its to make; `whole` unless it goes on from what this store had and has lost."""
-    for said in enrolments.in_turn(tx, peer.devices):
-        enrolments.take_from_below(tx, branch, said, now)
+def take_up(tx: Tx, branch: Device, peer: Peer, now: int, *, own: bytes, whole: bool = True) -> bool:
+    """Take a branch's enrolments, as far as they are its to make; False where some wait for another day.
+
+    `whole` unless it goes on from what this store had and has lost, or some wait: these are to be told again. `own`: this server's device.
+    """
+    whole = enrolments.take_all_from_below(tx, branch, peer.devices, now, own) and whole
     if peer.mark is not None and whole:
         epoch, enrolled, noted = peer.mark
         before = mark_of(tx, branch.id)
         known = before if before[0] == epoch else (epoch, 0, 0)
         tx.put(f"mark {branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
+    return whole
 
 
 def heads_of(tx: ReadTx, devices: Sequence[Device], proved: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:

@@ -78,6 +78,7 @@ class Serving:
         self._forms: bytes | None = None  # those in force when the answer began
         self._echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch, self._counts, self._answers = b"", True, 0
+        self._whole = True  # all that the branch told of devices was taken
         self._stated: revocations.Stated = {}  # where a branch says that its devices stand
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
@@ -133,10 +134,12 @@ class Serving:
                     cursors=(),
                     ahead=(),
                 )
+            self._whole = self._counts
             versions.remember(tx, self.device.id, self.protocol)
             if self.protocol >= 2 and not self.device.pending:
                 now = self.node.clock()
-                reserved.take_from(tx, self.device.id, self.hello.reserved, now, relays=self.relays)
+                said, own = self.hello.reserved, self.node.device
+                reserved.take_from(tx, self.device.id, said, now, relays=self.relays, own=own)
             self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
 
     def take(self, batches: Sequence[Batch]) -> None:
@@ -152,7 +155,9 @@ class Serving:
             if batch.peer is not None and batch.peer.forms:
                 forms_back.take(self.node, tx, batch.peer.forms)
             if batch.peer is not None and self.relays:
-                relay.take_up(tx, self.device, batch.peer, self.node.clock(), whole=self._counts)
+                self._whole = relay.take_up(
+                    tx, self.device, batch.peer, self.node.clock(), own=self.node.device, whole=self._whole
+                )
                 first_receipts.take(self.node, tx, self.device, batch.peer)
                 self._stated.update(revocations.stated(batch.peer))
             elif batch.peer is not None:

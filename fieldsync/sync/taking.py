@@ -147,8 +147,8 @@ class Up:
         speaks = min(max(self._serving.protocol, self._manifest.protocol), PROTOCOL)
         versions.remember(tx, self._device.id, speaks)
         if not self._device.pending:
-            now = self._node.clock()
-            reserved.take_from(tx, self._device.id, self._manifest.reserved, now, relays=self._relays)
+            now, own, said = self._node.clock(), self._node.device, self._manifest.reserved
+            reserved.take_from(tx, self._device.id, said, now, relays=self._relays, own=own)
         if self._manifest.number > self._number:
             hello = msgspec.structs.replace(self._serving.hello, protocol=speaks)
             tx.tell_hello(self._device.id, messages.encode(hello))

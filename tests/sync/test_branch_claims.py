@@ -11,7 +11,7 @@ from fieldsync.core import codes
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.server import device_locks, office
 from fieldsync.store.contract import Device, Grant, Server
-from fieldsync.sync import device_letters, relay, reserved, save, versions
+from fieldsync.sync import device_letters, enrolments, relay, reserved, save, versions
 from fieldsync.sync.batches import Batch
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
@@ -19,6 +19,7 @@ from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages
 from fieldsync.wire.frames import PROTOCOL, Codec
 from fieldsync.wire.messages import Enrolment, Reserved
+from tests import directly
 from tests.cast import Clock, join_directly, open_node, rows
 from tests.tree import Tree
 
@@ -49,7 +50,7 @@ def tell(branch: Node, hq: Node, *said: Enrolment) -> None:
     device = known(hq, branch.device)
     assert device is not None
     with hq.store.write() as tx:
-        relay.take_up(tx, device, messages.Peer(said), hq.clock())
+        relay.take_up(tx, device, messages.Peer(said), hq.clock(), own=hq.device)
 
 
 def known(node: Node, device: bytes) -> Device | None:
@@ -322,3 +323,108 @@ def test_invented_devices_take_little_room(tree: Tree) -> None:
     assert 0 < sum(len(data) for _, data in kept(hq)) <= reserved.MOST_UNKNOWN
     say(jbl, hq, Reserved(1, amal.device, b"k", b"Amal's"))
     assert (amal.device, b"Amal's") in kept(hq)
+
+
+# --- each branch's share ----------------------------------------------------------------------------------------------
+
+
+def enrolment(unit: str, key: DeviceKey, **changes: Any) -> Enrolment:
+    """Return what a branch says of a device of its own."""
+    said = Enrolment(key.device, key.public, "ZZZ", "Nobody", ((unit, "caseworker"),), "enrolled", 1, 1)
+    return msgspec.structs.replace(said, **changes)
+
+
+def bring(branch: Node, hq: Node, *peers: messages.Peer) -> None:
+    """Have a branch tell headquarters of devices in one request."""
+    device = known(hq, branch.device)
+    assert device is not None
+    serving = Serving(hq, device, messages.Hello(PROTOCOL, b"", hq.clock(), 0, b""), Codec())
+    serving.take([Batch([], [], b"", peer) for peer in peers])
+
+
+def test_one_branch_s_many_devices_leave_the_others_their_room(tree: Tree) -> None:
+    """Jableh makes up forty devices, and a branch below that comes by itself; Qardaha's pieces are kept all the same."""
+    hq, jbl, old, qrd, samar = (tree.nodes[name] for name in ("hq", "jbl", "old", "qrd", "samar"))
+    keys = [DeviceKey.generate() for _ in range(40)]
+    tell(jbl, hq, *(enrolment(JBL, key) for key in keys))
+    for branch in (jbl, old):
+        for n, key in enumerate(keys):
+            say(branch, hq, *(Reserved(1, key.device, b"%d" % i, bytes([n]) * 16_000) for i in range(3)))
+    assert sum(len(data) for _, data in kept(hq)) > reserved.MOST * 0.9
+    for n in range(20):  # what it invents fills an eighth of what is left to nobody else
+        say(jbl, hq, Reserved(2, bytes([n]) * 16, b"k", bytes(16_000)))
+    honest = [Reserved(3, samar.device, b"%d" % i, b"honest" * 2_500) for i in range(4)]
+    say(qrd, hq, *honest, *(Reserved(3, bytes([100 + i]) * 16, b"k", b"unknown") for i in range(4)))
+    assert {(one.source, one.data) for one in honest} <= set(kept(hq))
+    assert sum(data == b"unknown" for _, data in kept(hq)) == 4
+    say(samar, hq, Reserved(9, samar.device, b"own", b"by herself"))
+    for n, key in enumerate(keys):
+        say(jbl, hq, *(Reserved(4, key.device, b"%d" % i, bytes([n + 100]) * 16_000) for i in range(3)))
+    assert {(one.source, one.data) for one in honest} | {(samar.device, b"by herself")} <= set(kept(hq))
+
+
+def test_what_is_stored_of_a_piece_s_way_goes_to_nobody(tree: Tree) -> None:
+    """Headquarters keeps by whom a piece came; what it hands on is the piece."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    say(jbl, hq, Reserved(1, amal.device, b"k", b"Amal's"))
+    with hq.store.read() as tx:
+        (piece,) = reserved.held(tx, reserved.UP)
+    assert type(piece) is Reserved
+
+
+def test_a_branch_s_devices_beyond_a_day_s_wait_and_are_told_again(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jableh tells of more than a day allows, by itself and by the branch below it: what is left is not passed over, and Qardaha enrols."""
+    monkeypatch.setattr(enrolments, "MOST_A_DAY", 5)
+    hq, jbl, old, qrd = (tree.nodes[name] for name in ("hq", "jbl", "old", "qrd"))
+    keys = [DeviceKey.generate() for _ in range(12)]
+    with hq.store.read() as tx:
+        before, devices = relay.mark_of(tx, jbl.device), len(tx.devices())
+    frames = [
+        messages.Peer(tuple(enrolment(JBL, key) for key in keys[start : start + 3]), mark=(before[0], at, 0))
+        for start, at in ((0, 10_000), (3, 20_000), (6, 30_000))
+    ]
+
+    def made() -> int:
+        with hq.store.read() as tx:
+            return len(tx.devices()) - devices
+
+    tree.clock.tick(24 * 60 * 60 * 1000)  # none of those of the first syncs counts any more
+    changed = messages.Peer((enrolment(JBL, keys[0], person="Other", changed=2),), mark=(before[0], 40_000, 0))
+    bring(jbl, hq, *frames, changed)
+    with hq.store.read() as tx:
+        assert relay.mark_of(tx, jbl.device)[1] == 10_000
+    assert made() == 5
+    first = known(hq, keys[0].device)
+    assert first is not None
+    assert first.person == "Other"  # what is said of those that are known is taken at any time
+    bring(old, hq, messages.Peer(tuple(enrolment("LAT/JBL/OLD", key) for key in keys[9:])))
+    assert made() == 5
+    bring(qrd, hq, messages.Peer((enrolment("LAT/QRD", DeviceKey.generate()),)))
+    assert made() == 6
+    tree.clock.tick(24 * 60 * 60 * 1000)
+    bring(jbl, hq, *frames[1:], changed)
+    assert made() == 10
+    with hq.store.read() as tx:
+        assert relay.mark_of(tx, jbl.device)[1] == 40_000
+
+
+def test_a_laptop_that_waits_for_another_day_loses_nothing(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Amal joined Jableh on a day on which it had enrolled too many: her household comes up the day after."""
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    home = tree.home / "late"
+    join_directly(jbl, home, "Late", "caseworker", [JBL])
+    late = open_node(home, tree.clock)
+    try:
+        save.add(late, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+        directly.sync(late, jbl)
+        monkeypatch.setattr(enrolments, "MOST_A_DAY", 0)
+        for _ in range(2):
+            tree.sync("jbl", "hq")
+        assert known(hq, late.device) is None
+        monkeypatch.undo()
+        tree.sync("jbl", "hq")
+        device = known(hq, late.device)
+        assert device is not None
+        assert device.head == 1
+    finally:
+        late.close()

@@ -116,7 +116,7 @@ def test_a_branch_that_tells_enrolled_does_not_bring_a_revoked_device_back(tree:
         approved=1 << 40, spared=1 << 40,
     )  # fmt: skip
     with hq.store.write() as tx:
-        relay.take_up(tx, branch, messages.Peer((claim,)), hq.clock())
+        relay.take_up(tx, branch, messages.Peer((claim,)), hq.clock(), own=hq.device)
     found = known(hq, amal.device)
     assert (found.state, found.approved, found.spared) == ("revoked", 0, 0)
     with pytest.raises(errors.Revoked):
@@ -208,7 +208,9 @@ def test_a_successor_of_a_pending_device_waits_too_whatever_comes_first(
     with jbl.store.read() as tx:
         news = {said.device: said for _, said in enrolments.news(tx, 0)}
     with hq.store.write() as tx:
-        relay.take_up(tx, branch, messages.Peer(tuple(news[minted[n].device] for n in order)), hq.clock())
+        relay.take_up(
+            tx, branch, messages.Peer(tuple(news[minted[n].device] for n in order)), hq.clock(), own=hq.device
+        )
     assert [known(hq, key.device).pending for key in minted] == [True] * 4
     device_locks.approve(hq, minted[chosen].device.hex())
     after = [n not in (0, chosen) for n in range(4)]
@@ -227,7 +229,7 @@ def test_a_successor_that_was_told_of_as_of_a_fresh_device_is_locked_with_its_or
     branch = known(hq, jbl.device)
     for said in (msgspec.structs.replace(truth, copy_of=b""), truth, msgspec.structs.replace(truth, copy_of=b"")):
         with hq.store.write() as tx:
-            relay.take_up(tx, branch, messages.Peer((said,)), hq.clock())
+            relay.take_up(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
     assert known(hq, minted.device).copy_of == amal.device
     device_locks.revoke(hq, amal.letters, also=[one["id"] for one in device_locks.family(hq, amal.letters)])
     assert known(hq, minted.device).state == "revoked"
@@ -246,7 +248,7 @@ def test_two_successors_in_one_transaction_are_one_and_a_pending_one(tree: Tree)
         for n, key in enumerate(keys)
     )
     with hq.store.write() as tx:
-        relay.take_up(tx, branch, messages.Peer(claims), hq.clock())
+        relay.take_up(tx, branch, messages.Peer(claims), hq.clock(), own=hq.device)
     assert [known(hq, key.device).pending for key in keys] == [False, True]
     assert known(hq, amal.device).state == "forked"
     tree.sync("jbl", "hq")
@@ -262,7 +264,7 @@ def test_a_branch_marks_no_other_branch_s_device_as_copied(tree: Tree) -> None:
     )
     branch = known(hq, tree.nodes["jbl"].device)
     with hq.store.write() as tx:
-        relay.take_up(tx, branch, messages.Peer((claim,)), hq.clock())
+        relay.take_up(tx, branch, messages.Peer((claim,)), hq.clock(), own=hq.device)
         assert tx.device(key.device) is None
     assert known(hq, samar.device).state == "enrolled"
 
@@ -544,7 +546,7 @@ def test_a_branch_spares_nobody_of_whom_headquarters_has_not_heard(tree: Tree) -
     branch = known(hq, jbl.device)
     for said in (msgspec.structs.replace(truth, copy_of=b"", spared=1 << 40, approved=1 << 40), truth):
         with hq.store.write() as tx:
-            relay.take_up(tx, branch, messages.Peer((said,)), hq.clock())
+            relay.take_up(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
     assert known(hq, minted.device).state == "revoked"
 
 

@@ -222,7 +222,7 @@ def test_a_branch_enrols_nobody_beyond_its_units() -> None:
         with hq.store.write() as tx:
             branch = tx.device(jbl.device)
             assert branch is not None
-            relay.take_up(tx, branch, peer, hq.clock())
+            relay.take_up(tx, branch, peer, hq.clock(), own=hq.device)
             assert tx.device(stranger.device) is None
     finally:
         tree.close()
