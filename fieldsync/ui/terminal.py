@@ -72,12 +72,22 @@ class Terminal:
         self.line(self.phrase(key, **facts))
 
     def ask(self, prompt: str) -> str:
-        """Ask a person, with the line editor where there is one; the end of input is the wish to leave."""
+        """Ask a person, with the line editor where there is one; the end of input is the wish to leave.
+
+        A terminal would break a long prompt anywhere, and turned text in the wrong order: it is cut at words, and the editor gets its end.
+        """
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401 - makes input() one's line editable
+        rtl = self.lang == "ar"
+        *before, last = [direction.written(prompt, self.form, rtl=rtl)]
+        if self.tty:
+            *before, last = direction.lines(prompt, self.form, shutil.get_terminal_size().columns, rtl=rtl)
+            last += " " if prompt.endswith(" ") and not last.endswith(" ") else ""
+        for line in before:
+            self.as_it_is(line)
         sys.stdout.flush()
         try:
-            return input(direction.written(prompt, self.form, rtl=self.lang == "ar"))
+            return input(last)
         except (EOFError, KeyboardInterrupt):
             sys.stdout.write("\n")  # what is said next begins a line
             raise KeyboardInterrupt from None

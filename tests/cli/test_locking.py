@@ -2,7 +2,11 @@
 
 import shutil
 
+import pytest
+
+from fieldsync.ui import direction, words
 from tests.cli.conftest import World
+from tests.cli.tmux import terminal
 
 
 def cloned(world: World) -> str:
@@ -104,3 +108,23 @@ def test_since_when_is_a_date_or_nothing_is_done(world: World) -> None:
     assert world.json("hq", "server", "grant", "B", "--role", "caseworker", "--unit", "LAT/QRD", "--at-once")[
         "units"
     ] == ["LAT/QRD"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "form", "columns"), [("ar", "plain", 80), ("ar", "visual", 80), ("ar", "visual", 40), ("en", "plain", 40)]
+)
+def test_a_long_question_is_cut_at_words(world: World, lang: str, form: str, columns: int) -> None:
+    """Headquarters is asked since when a laptop is lost: no word is broken, Arabic reads from the top, and what is typed stands behind it."""
+    world.start()
+    world.environment["FIELDSYNC_RTL"] = form
+    asked = words.phrase("ask_since", lang)
+    wanted = direction.lines(asked, form, columns, rtl=lang == "ar")
+    assert len(wanted) > 1
+    with terminal(world, columns=columns) as screen:
+        screen.start(*world.command("hq", "--lang", lang, "server", "revoke", "C"))
+        screen.until(wanted[-1])
+        screen.type("yesterday")
+        shown = [line.rstrip() for line in screen.until("yesterday").splitlines()]
+    at = shown.index(wanted[0])
+    assert shown[at : at + len(wanted) - 1] == wanted[:-1]
+    assert shown[at + len(wanted) - 1] == f"{wanted[-1]} yesterday"

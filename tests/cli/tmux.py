@@ -18,6 +18,8 @@ class Terminal:
 
     def __init__(self, socket: Path, world: World, columns: int, rows: int) -> None:
         self._socket = socket
+        sized = {"COLUMNS", "LINES"}  # parallel tests set them; a terminal's own size is what counts
+        environment = {name: value for name, value in world.environment.items() if name not in sized}
         self._run(
             "-f",
             os.devnull,
@@ -28,7 +30,7 @@ class Terminal:
             "-y",
             str(rows),
             "sh",
-            env=world.environment,
+            env=environment,
             cwd=world.folder,
         )
         self._run("set", "-g", "status", "off")
