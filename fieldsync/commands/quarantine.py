@@ -1,11 +1,19 @@
 """The quarantine: what a server verified and did not apply, and what a person does about it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from fieldsync.commands import opened, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fieldsync.sync.node import Node
+    from fieldsync.sync.quarantine import Chosen
+
+    Decision = Callable[[Node, Chosen, str, str | None], dict[str, Any]]
 
 Device = Annotated[
     str | None, Option(metavar="DEVICE", help="Only those of a device: its letters or the beginning of its id.")
@@ -34,7 +42,8 @@ def list_saves(
 
     with opened(ctx) as node:
         found = quarantine.listed(node, quarantine.Chosen((), device, record), days=days, everything=everything)
-        tell(ctx, found, lambda out: pictures.listed(out, node, found))
+        narrowed = bool(device or record or days)
+        tell(ctx, found, lambda out: pictures.listed(out, node, found, narrowed=narrowed))
 
 
 def release(
@@ -51,11 +60,8 @@ def release(
     Example: fieldsync quarantine release AK:12 AK:13 --by "Samar" --note "the laptop was at the office"
     """
     from fieldsync.sync import quarantine
-    from fieldsync.ui import quarantine as pictures
 
-    with opened(ctx) as node:
-        done = quarantine.release(node, quarantine.Chosen(tuple(saves or ()), device, record), by or _account(), note)
-        tell(ctx, done, lambda out: pictures.decided(out, node, done))
+    _decide(ctx, quarantine.release, (saves, device, record), by, note)
 
 
 def drop(
@@ -72,10 +78,24 @@ def drop(
     Example: fieldsync quarantine drop --device AK --by "Samar" --note "written after the theft"
     """
     from fieldsync.sync import quarantine
+
+    _decide(ctx, quarantine.drop, (saves, device, record), by, note)
+
+
+def _decide(
+    ctx: typer.Context,
+    act: "Decision",
+    named: tuple[list[str] | None, str | None, str | None],
+    by: str | None,
+    note: str | None,
+) -> None:
+    """Do to the saves that are named, to those of a device, or about a record, what a person decides; and say what became of them."""
+    from fieldsync.sync.quarantine import Chosen
     from fieldsync.ui import quarantine as pictures
 
+    saves, device, record = named
     with opened(ctx) as node:
-        done = quarantine.drop(node, quarantine.Chosen(tuple(saves or ()), device, record), by or _account(), note)
+        done = act(node, Chosen(tuple(saves or ()), device, record), by or _account(), note)
         tell(ctx, done, lambda out: pictures.decided(out, node, done))
 
 

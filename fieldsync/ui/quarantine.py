@@ -12,10 +12,10 @@ from fieldsync.ui.words import Shown
 Json = dict[str, Any]
 
 
-def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:
-    """A line for each save and one for its reason, and what can be done."""
+def listed(out: Tables, node: Node, found: Sequence[Json], *, narrowed: bool) -> None:
+    """A line for each save and one for its reason, and what can be done; `narrowed` where not all were asked for."""
     if not found:
-        out.say("quarantine_empty")
+        out.say("quarantine_no_match" if narrowed else "quarantine_empty")
         return
     for one in found:
         _line(out, node, one)
@@ -23,7 +23,10 @@ def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:
 
 
 def decided(out: Tables, node: Node, done: Json) -> None:
-    """What was released, dropped, and left."""
+    """What was released, dropped, and left; where no save matched, that."""
+    if not any(done.values()):
+        out.say("quarantine_no_match")
+        return
     for name, found in done.items():
         if found or name != "left":
             out.say(f"quarantine_{name}", n=len(found))

@@ -226,3 +226,18 @@ def test_the_commands_speak(own_office: Office) -> None:
     office.equal("basim", "amal")
     assert len(rows(office["basim"])) == 1
     assert [one["code"] for one in office.json("amal", "quarantine", "list")] == ["dropped"]
+
+
+def test_a_decision_that_no_save_matches_says_so(own_office: Office) -> None:
+    """`release` and `drop` of a device without quarantined saves tell what to do next, not "0"; scripts get the same shapes as ever."""
+    office = own_office
+    shapes = {"release": {"released": [], "left": []}, "drop": {"dropped": []}}
+    for lang in ("en", "ar"):
+        for act in ("release", "drop", "list"):
+            told = office.run("hq", "quarantine", act, "--device", office["amal"].letters, "--lang", lang)
+            assert told.returncode == 0
+            assert told.stdout.strip() == words.phrase("quarantine_no_match", lang)
+            assert "fieldsync quarantine list" in told.stdout
+    for act, shape in shapes.items():
+        assert office.json("hq", "quarantine", act, "--device", office["amal"].letters) == shape
+    assert office.run("hq", "quarantine", "list").stdout.strip() == words.phrase("quarantine_empty", "en")

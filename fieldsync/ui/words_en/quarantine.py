@@ -2,6 +2,7 @@
 
 WORDS = {
     "quarantine_empty": "Nothing is in quarantine.",
+    "quarantine_no_match": "No save in quarantine matches. See all of them: fieldsync quarantine list",
     "quarantine_save": "{save} by {by}, record {record}, since {since}: {state}",
     "quarantine_is_waits": "waits",
     "quarantine_is_refused": "refused",
