@@ -14,7 +14,7 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Grant, Logged, Server
+from fieldsync.store.contract import Device, Grant, Logged, Server, covers
 from fieldsync.sync import device_letters, enrolments, first_receipts
 from fieldsync.sync.epochs import EPOCH
 from fieldsync.sync.node import UPSTREAM, Node
@@ -329,30 +329,63 @@ def mark_of(tx: ReadTx, branch: bytes) -> Mark:
     return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
 
 
-def parts_down(
-    tx: ReadTx, node: Node, branch: bytes, hello: messages.Hello, carried: Collection[bytes], *, by_stick: bool
+def concerned_by(tx: ReadTx, branch: Device) -> set[bytes]:
+    """Return the devices that are a branch's business: those that work in its units, and those whose commits it has brought."""
+    within = {one.id for one in tx.devices() if any(covers(branch.grants, grant.unit) for grant in one.grants)}
+    return within.union(*(carried_by(tx, one) for one in tx.family(branch.id)))
+
+
+def _earlier_refusals(
+    tx: ReadTx, branch: Device, hello: messages.Hello, fresh: Collection[bytes], mine: set[bytes], *, whole: bool
 ) -> Iterator[Peer]:
-    """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside."""
-    mark = mark_of(tx, branch)
+    """Yield what became long ago of commits of devices that a branch brings for the first time, or again (`fresh`).
+
+    It is told before their heads: where the answer is lost, the branch asks how far all is held (`whole`), and is told again.
+    """
+    again = set(fresh)
+    if whole:
+        home = {one for one in mine if (known := tx.device(one)) is not None and enrolments.is_within(branch, known)}
+        again |= {one for one in mine if one not in home or tx.former(one)}
+    found = [row for one in sorted(again & mine) for row in tx.judged(0, one) if row[0] <= hello.judged]
+    for start in range(0, len(found), _PART):
+        yield Peer(refused=tuple(row[1:] for row in found[start : start + _PART]))
+
+
+def parts_down(
+    tx: ReadTx,
+    node: Node,
+    branch: Device,
+    hello: messages.Hello,
+    carried: Collection[bytes],
+    fresh: Collection[bytes],
+    *,
+    by_stick: bool,
+) -> Iterator[Peer]:
+    """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside.
+
+    `fresh`: devices whose commits it has just brought for the first time, or again.
+    """
+    mark = mark_of(tx, branch.id)
     news = enrolments.news(tx, hello.devices)
     devices = tx.devices()
     asked = [
         d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
     ]
-    heads = list(heads_of(tx, asked, carried_by(tx, branch)))
+    heads = list(heads_of(tx, asked, carried_by(tx, branch.id)))
     parted = parted_of(tx, asked)
-    refused = tx.judged(hello.judged)
+    refused, mine = tx.judged(hello.judged), concerned_by(tx, branch)
     receipts = tx.receipts_since(hello.passed)
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]
         yield Peer(tuple(one for _, one in part), part[-1][0])
+    yield from _earlier_refusals(tx, branch, hello, fresh, mine, whole=hello.where or by_stick)
     for start in range(0, len(heads), _PART):
         yield Peer(heads=tuple(heads[start : start + _PART]))
     if parted:
         yield Peer(parted=parted)
-    for start in range(0, len(refused), _PART):
+    for start in range(0, len(refused), _PART):  # of others nothing: reasons name records
         some = refused[start : start + _PART]
-        yield Peer(refused=tuple((d, seq, code, facts) for _, d, seq, code, facts in some), judged=some[-1][0])
+        yield Peer(refused=tuple(row[1:] for row in some if row[1] in mine), judged=some[-1][0])
     for start in range(0, len(receipts), _PART):
         yield Peer(receipts=tuple(receipts[start : start + _PART]))
     yield Peer(mark=mark)

@@ -71,6 +71,7 @@ class Serving:
         self._carried: dict[
             bytes, int
         ] = {}  # other devices whose commits came: up to which these are here, as they came
+        self._fresh = set[bytes]()  # of these, whose commits came from this branch for the first time, or again
         self._former: dict[bytes, former.Link] = {}  # a laptop's former identities
         self._asked: dict[bytes, int] = {}  # of these, which last commits it has
         self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
@@ -169,6 +170,7 @@ class Serving:
                 if kept:
                     fresh.setdefault(kept[0].device, []).extend(kept)
         notes = [note for batch in batches if batch.peer is not None and self.relays for note in batch.peer.clocks]
+        self._fresh |= self._carried.keys() - relay.carried_by(tx, self.device.id).keys()
         relay.note_carried(tx, self.device.id, self._carried)
         if notes:
             brought = relay.carried_by(tx, self.device.id)
@@ -233,6 +235,7 @@ class Serving:
             return self._keep_parted(tx, device, batch)
         again = min(device.head + 1 - first, len(batch.commits))
         if again:
+            self._fresh.add(device.id)  # an answer that told of them may have been lost
             held = [logged.hash for logged in tx.commits(device.id, first - 1, again)]
             for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
                 if one != chain.body_hash(body):
@@ -388,7 +391,9 @@ class Serving:
             yield from acking.reserved(self.codec, ack, pieces, self.hello.reserved_told)
         if self.relays:
             with self.reading() as tx:
-                parts = list(relay.parts_down(tx, node, self.device.id, self.hello, self._carried, by_stick=by_stick))
+                parts = list(
+                    relay.parts_down(tx, node, device, self.hello, self._carried, self._fresh, by_stick=by_stick)
+                )
             for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
         elif self.protocol >= 2:
