@@ -6,6 +6,7 @@ Hyphens count as 0 in the check, so a hyphen that slipped one place is caught as
 """
 
 import re
+from functools import lru_cache
 
 _MODULUS = 1271
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -27,7 +28,11 @@ def check_characters(text: str) -> str:
 
 def valid(text: str) -> bool:
     """Say whether text of 0-9 and A-Z ends in its own two check characters."""
-    return len(text) > 2 and _BARE.fullmatch(text) is not None and int(text, 36) % _MODULUS == 1
+    return len(text) > 2 and _BARE.fullmatch(text) is not None and _adds_up(text)
+
+
+def _adds_up(text: str) -> bool:
+    return int(text, 36) % _MODULUS == 1
 
 
 def letters(n: int) -> str:
@@ -54,6 +59,7 @@ def are_letters(text: str) -> bool:
     return 1 <= len(text) <= 6 and all(letter in _LETTERS for letter in text)
 
 
+@lru_cache(maxsize=1_024)
 def leaf(unit: str) -> str:
     """Return a unit path's last part as codes write it: up to 8 of 0-9 and A-Z, or X if none is."""
     return _NOT_BARE.sub("", unit.rpartition("/")[2].upper())[:_LEAF_LENGTH] or "X"
@@ -78,11 +84,11 @@ def parse(code: str) -> tuple[str, str, int] | None:
 
     Small letters, Arabic digits, outer spaces and typographic hyphens are forgiven.
     """
-    found = _CODE.fullmatch(narrow(code))
+    found = _CODE.fullmatch(code) or _CODE.fullmatch(narrow(code))
     if found is None:
         return None
     leaf_, letters_, number, check = found.groups()
-    if not valid(f"{leaf_}0{letters_}0{number}{check}"):
+    if not _adds_up(f"{leaf_}0{letters_}0{number}{check}"):
         return None
     return leaf_, letters_, int(number)
 

@@ -123,7 +123,7 @@ def check(commit: Commit) -> None:
         or names != sorted(names)
         or not isinstance(commit.type, str)
         or not isinstance(commit.form, int)
-        or not isinstance(commit.note, str | None)
+        or not (commit.note is None or isinstance(commit.note, str))
         or not is_sound(commit)
     ):
         raise errors.BadFrame(reason="commit")
@@ -137,19 +137,18 @@ def check(commit: Commit) -> None:
 
 def is_sound(commit: Commit) -> bool:
     """Say whether a commit's values are JSON's, within limits."""
-    values = commit.fields.values()
-    doubtful = set(map(type, values)) - _HARMLESS  # most commits hold nothing that could be unsound
-    return not doubtful or all(sound(value) for value in values if type(value) in doubtful)
+    doubtful = [value for value in commit.fields.values() if type(value) not in _HARMLESS]
+    return not doubtful or all(map(sound, doubtful))  # most commits hold nothing that could be unsound
 
 
 def sound(value: object, depth: int = MAX_DEPTH) -> bool:
     """Say whether a value is one of JSON's, within limits."""
-    if value is None or isinstance(value, str | bool):
+    if isinstance(value, float):
+        return value - value == 0  # neither NaN nor infinite
+    if value is None or isinstance(value, (str, bool)):
         return True
     if isinstance(value, int):
         return -LARGEST <= value < 2 * LARGEST
-    if isinstance(value, float):
-        return value - value == 0  # neither NaN nor infinite
     if depth and isinstance(value, list):
         return all(sound(item, depth - 1) for item in value)
     return (
@@ -170,7 +169,10 @@ def state_of(commit: Commit) -> State:
     base = None
     if "_code" in fields and not seen:
         base = Base(commit.device, commit.seq, commit.stamp, commit.author)
-        plain: Values = {name: value for name, value in fields.items() if value is not None and "/" not in name}
+        if None in fields.values() or "/" in "".join(fields):
+            plain: Values = {name: value for name, value in fields.items() if value is not None and "/" not in name}
+        else:
+            plain = dict(fields)  # nearly every record begins so
         whole = State(commit.record, commit.type, base, plain, {})
         if len(plain) == len(fields):
             return whole

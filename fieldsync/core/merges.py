@@ -6,6 +6,7 @@ Whatever shows, counts or compares records asks `standing`; stores keep its answ
 from collections.abc import Mapping
 
 SAME_AS = "_same_as"
+NOT_SAME = "_not_same"
 
 
 def standing(gave_way: Mapping[str, str | None]) -> dict[str, str]:

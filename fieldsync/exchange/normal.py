@@ -13,6 +13,7 @@ from fieldsync.store import Tx
 from fieldsync.sync import find
 
 _MET = 10_000
+_NUMBERS = ("int", "number", "money")
 _TIME = re.compile(
     r"(?:(\d{4}-\d{2}-\d{2})[T ])?(\d{2}:\d{2})(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII
 )
@@ -21,11 +22,18 @@ _TIME = re.compile(
 def normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
     """Return what gives a cell's stored value, or refuses it; a cell that says n/a or NULL is an empty one."""
     normal = _normaliser(spec, tx, schema)
+    # a number that is one has no sign to look at
+    typed = validate.normaliser(spec) if spec.kind != "set" and spec.type in _NUMBERS else normal
     said = {word for one in spec.choices for word in (one.code, *one.label.values()) if ruined.means_nothing(word)}
 
     def value(cell: object) -> object:
-        text = cell.strip() if isinstance(cell, str) else ""
-        return None if ruined.means_nothing(text) and text not in said else normal(cell)
+        if not isinstance(cell, str):
+            return typed(cell)
+        if cell[:1] in ruined.NOTHING_BEGINS or cell[:1].isspace():
+            text = cell.strip()
+            if ruined.means_nothing(text) and text not in said:
+                return None
+        return normal(cell)
 
     return value
 
@@ -37,7 +45,7 @@ def _normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
     normal = validate.normaliser(spec)
     if spec.type in ("date", "month"):
         return figures.bare(dates.either(normal))
-    if spec.type in ("int", "number", "money"):
+    if spec.type in _NUMBERS:
         return figures.bare(figures.either(normal, whole=spec.type != "number"))
     if spec.type == "phone":
         return lambda value: normal(figures.phone(value))

@@ -10,10 +10,18 @@ import unicodedata
 FAULTS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"})
 _NOTHING = frozenset({"NULL", "null", "(null)", "(NULL)", "<null>", "<NULL>", "\\N", "NaN", "nan", "undefined"})
 _NOT_AVAILABLE = frozenset({"n/a", "n.a.", "n\\a"})  # in any case
-_SUSPECT = re.compile(
-    "[?\ufffd\u0080-\u00ff\u2500-\u257f#\\\\]|&#|^(?:N|n|\\(|<|u)|[eE][+-]|[\u0637-\u063a][\u0080-\u00ff\u200c-\u203a\u20ac\u2122"
-    "\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u060c\u061b\u061f\u0679\u067e\u0686\u0688\u0691\u0698\u06a9\u06af\u06ba\u06be]"
+NOTHING_BEGINS = frozenset("Nn(<\\u")
+"""With what a word for nothing begins."""
+# what stands behind an Arabic letter where UTF-8 was read as Windows' Arabic
+_TRAIL = (
+    "\u0080-\u00ff\u200c-\u203a\u20ac\u2122\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u060c\u061b\u061f\u0679\u067e\u0686"
+    "\u0688\u0691\u0698\u06a9\u06af\u06ba\u06be"
 )
+_SUSPECT = re.compile(f"[?\ufffd\u0080-\u00ff\u2500-\u257f#\\\\]|^[Nn(<u]|[\u0637-\u063a][{_TRAIL}]")
+# nearly no text begins so or has one of these signs, and to look for single ones is quick: the others are not suspect
+_BEGINS = frozenset("Nn(<u")
+_SIGN = re.compile(f"[?\ufffd\u2500-\u257f#\\\\{_TRAIL}]")
+_NUMBER_BEGINS = frozenset("+-0123456789")
 _LOST = re.compile(r"(?<!\S)\?{2,}(?!\S)|(?<![\w?!؟])\?{3,}|[^\W\d_]\?+[^\W\d_]")
 _MARKS = re.compile(r"(?<!\S)\?{2,}(?!\S)|(?<![\w?!؟])\?{3,}")
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]\d{1,3}", re.ASCII)
@@ -34,14 +42,15 @@ def means_nothing(text: str) -> bool:
 
 def reason(text: str, *, lines: bool = False) -> str | None:
     """Return why a text cannot be what somebody meant, as a reason code; in several `lines` a few question marks are some."""
-    if not _SUSPECT.search(text):
+    begin = text[:1]
+    if begin in _NUMBER_BEGINS and _SCIENTIFIC.fullmatch(text):
+        return "scientific"
+    if (begin not in _BEGINS and not _SIGN.search(text)) or not _SUSPECT.search(text):
         return None
     if means_nothing(text) or text == "NA":
         return "no_value"
     if text in FAULTS or _WIDTH.fullmatch(text):
         return "cell_fault"
-    if _SCIENTIFIC.fullmatch(text):
-        return "scientific"
     if "\ufffd" in text or _is_lost(text, lines=lines):
         return "lost_letters"
     if _ESCAPED.search(text) or _is_misread(text):

@@ -76,18 +76,17 @@ def _read(field: Field) -> Normaliser:
     if field.type not in ("text", "note", "paper") and not field.or_text:
         return made
 
-    def refuse(text: str) -> None:
-        why = ruined.reason(text, lines=lines)
-        if why is not None:
-            raise _illegal(field, why)
-
     def text(value: object) -> object:
-        if isinstance(value, str):
-            refuse(value)  # as it was given: signs that nobody sees tell how it was read
-        found = made(value)
-        if type(found) is str:
-            refuse(found)
-        return found
+        # as it was given: signs that nobody sees tell how it was read
+        why = ruined.reason(value, lines=lines) if isinstance(value, str) else None
+        if why is None:
+            found = made(value)
+            if found is value or type(found) is not str:
+                return found
+            why = ruined.reason(found, lines=lines)
+            if why is None:
+                return found
+        raise _illegal(field, why)
 
     return text
 

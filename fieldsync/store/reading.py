@@ -41,8 +41,9 @@ class Reading(SeveralReads):
     def rows(self, records: Iterable[bytes]) -> dict[bytes, Row]:
         """Return the stored rows among these record ids."""
         # one statement for all: SQLite goes through its index in order, and we through Python once
-        wanted = dump_json([record.hex() for record in records]).decode()
-        found = self.sql(f"SELECT {READ} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (wanted,))
+        found = self.sql(
+            f"SELECT {READ} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (_hex(records),)
+        )
         return {row[1]: self._row(row) for row in found}
 
     def select(
@@ -136,10 +137,10 @@ class Reading(SeveralReads):
 
     def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
         """Return the channel of each of these records that is stored."""
-        found = (
-            (record, self.sql("SELECT channel FROM record WHERE id = ?", (record,)).fetchone()) for record in records
+        query = (
+            "SELECT id, channel FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?)) AND channel IS NOT NULL"
         )
-        return {record: row[0] for record, row in found if row is not None and row[0] is not None}
+        return dict(self.sql(query, (_hex(records),)))
 
     def channels_left(self, n: int) -> list[int]:
         """Return the channels that a record (by its number) has left."""
@@ -156,4 +157,9 @@ class Reading(SeveralReads):
 
     def owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
         """Return the ids of the records that these own."""
-        return [row[0] for owner in owners for row in self.sql("SELECT id FROM record WHERE owner = ?", (owner,))]
+        query = "SELECT id FROM record WHERE owner IN (SELECT unhex(value) FROM json_each(?))"
+        return [row[0] for row in self.sql(query, (_hex(owners),))]
+
+
+def _hex(records: Iterable[bytes]) -> str:
+    return dump_json([record.hex() for record in records]).decode()

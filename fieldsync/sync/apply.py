@@ -103,15 +103,18 @@ def apply(
         already = touched.get(state.record, (row, set[str]()))[1]
         touched[state.record] = row, None if based or already is None else already | changed
         conflicts.setdefault(state.record, len(row.conflicts))
-        if index and (based or not rules.of(row.state.type).searched.isdisjoint(map(field_of, changed))):
+        of_type = rules.of(row.state.type)
+        if index and (based or not of_type.searched.isdisjoint(map(field_of, changed))):
             searched.add(state.record)
-        if based or not rules.of(row.state.type).linked.isdisjoint(map(field_of, changed)):
+        if based or (of_type.linked and not of_type.linked.isdisjoint(map(field_of, changed))):
             linked.add(state.record)
         row.state = merged
     facts = device_facts(tx)
     for row, names in touched.values():
-        row.state = known_contexts.filled(tx, rules.of(row.state.type), row.state, names)
-        settle_row(row, rules.of(row.state.type), names, facts)
+        of_type = rules.of(row.state.type)
+        if row.state.fields:
+            row.state = known_contexts.filled(tx, of_type, row.state, names)
+        settle_row(row, of_type, names, facts)
     conflicts |= merges.ask(tx, touched)
     opened = [touched[record][0] for record, n in conflicts.items() if len(touched[record][0].conflicts) > n]
     told = {state.record: state.origins for state in states if state.origins} if opened else {}
@@ -292,7 +295,7 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
 
     raised = {}  # records that only those above may have, and what belongs to them: once their owners have their places
     for record, (row, _) in touched.items():
-        lifted = _lifted(row, touched, rules)
+        lifted = _lifted(row, touched, rules) if rules.raised else None
         if lifted is None:
             row.channel, others = place(row)
             row.also = dict.fromkeys(set(others) - {row.channel}, 0) if others else NOWHERE_ELSE
@@ -304,12 +307,10 @@ def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
         if unit is None and tx.left and lifted.channel == tx.left:
             continue
         row.channel = _above(tx, rules, lifted, touched, elsewhere, also, unit)
-    moved = []
-    for row, _ in touched.values():
-        if _is_elsewhere(row) and row.state.type in rules.owners:
-            moved.append(row.state.record)
+    owning = rules.owners
+    moved = [record for record, (row, _) in touched.items() if row.state.type in owning and _is_elsewhere(row)]
     followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
-    found = tx.rows(followers)
+    found = tx.rows(followers) if followers else {}
     if found and tx.left and tx.get("kind") == "laptop":  # what it keeps as no server has applied it follows nobody
         found = {record: row for record, row in found.items() if row.channel != tx.left}
     if found:

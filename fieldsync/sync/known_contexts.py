@@ -11,13 +11,14 @@ from fieldsync.sync.rules import TypeRules
 
 def filled(tx: ReadTx, type_rules: TypeRules, state: State, names: Iterable[str] | None = None) -> State:
     """Return a state whose heads (of these registers) have their contexts, as far as their commits are in the log."""
-    lacking = {
-        name: register
-        for name in (state.fields if names is None else names)
-        if (register := state.fields.get(name)) is not None
-        and (len(register.heads) > 1 or register.contexts)
-        and None in contexts_of(register)
-    }
+    lacking = {}
+    fields = state.fields
+    for name in fields if names is None else names:
+        register = fields.get(name)
+        if register is None or (len(register.heads) == 1 and not register.contexts):
+            continue  # nearly all
+        if None in contexts_of(register):
+            lacking[name] = register
     if not lacking:
         return state
     known = {

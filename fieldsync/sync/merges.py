@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping
 
-from fieldsync.core.merges import SAME_AS
+from fieldsync.core.merges import NOT_SAME, SAME_AS
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REVIEW, candidates, settle
 from fieldsync.core.state import field_of, register_of
@@ -26,10 +26,13 @@ def ask(tx: Tx, touched: Touched) -> dict[bytes, int]:
     how many open conflicts each of them had.
     """
     added: dict[bytes, int] = {}
-    removed = {
-        record for record, (row, names) in touched.items() if "_deleted" in (row.doc if names is None else names)
-    }
-    concerned = {record: row for record, (row, _) in touched.items() if SAME_AS in row.doc}
+    removed = []
+    concerned: dict[bytes, Row] = {}
+    for record, (row, names) in touched.items():
+        if "_deleted" in (row.doc if names is None else names):
+            removed.append(record)
+        if SAME_AS in row.doc:
+            concerned[record] = row
     if removed:
         others = tx.gave_way_to(str(uuid.UUID(bytes=record)) for record in removed)
         concerned |= tx.rows(record for record in others if record not in touched)
@@ -47,7 +50,7 @@ def ask(tx: Tx, touched: Touched) -> dict[bytes, int]:
 
 def _disagreed(row: Row) -> bool:
     """Say whether people disagree on a merge itself."""
-    if row.doc.get(SAME_AS) in row.doc.get("_not_same", ()):
+    if row.doc.get(SAME_AS) in row.doc.get(NOT_SAME, ()):
         return True  # one person merged what another, unaware of it, called two
     return settle(register_of(row.state, SAME_AS), REVIEW).look
 
@@ -83,14 +86,16 @@ def note(tx: Tx, touched: Touched) -> None:
     gave_way: dict[str, Value] = {}
     undecided = set()
     for record, (row, names) in touched.items():
-        told = SAME_AS in row.doc if names is None else not {SAME_AS, "_not_same"}.isdisjoint(map(field_of, names))
-        if told or (names is not None and SAME_AS in row.doc):
+        doc = row.doc
+        told: Iterable[str] = doc if names is None else set(map(field_of, names))
+        apart = NOT_SAME in told
+        if SAME_AS in doc or (names is not None and (apart or SAME_AS in told)):
             me = str(uuid.UUID(bytes=record))
-            gave_way[me] = row.doc.get(SAME_AS)
+            gave_way[me] = doc.get(SAME_AS)
             if SAME_AS in row.conflicts:
                 undecided.add(me)
-        if "_not_same" in row.doc if names is None else any(field_of(name) == "_not_same" for name in names):
-            tx.set_apart(record, row.doc.get("_not_same", ()))
+        if apart:
+            tx.set_apart(record, doc.get(NOT_SAME, ()))
     if gave_way:
         tx.set_same(gave_way, undecided)
 

@@ -54,6 +54,7 @@ class Permit(CodeChecks):
         super().__init__(tx, rules, device, known, ConflictJudge(tx, rules, device, known, unjudged))
         self._head = cache(tx.head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
+        self._known_units: set[str] = set()
         self._branch = tx.get(UPSTREAM) is not None
         self._family = parted.may_repeat(tx, device, by_server=self._by_server)
         self._then = Then(tx, device)
@@ -72,18 +73,21 @@ class Permit(CodeChecks):
 
     def _as_first_taken(self, commit: Commit) -> errors.FieldsyncError | None:
         self.word: bytes | None = None
+        if not self._then.changes:
+            return self._objection(commit)  # nearly always
         if self._then.out_of_hands(commit.seq):
             self.waits_for = (PERSON,)
             return errors.OutOfHands()
-        written = dict(self._written) if self._then.changes else {}
+        written = dict(self._written)
         objection = self._objection(commit)
-        if not self._then.changes or not isinstance(objection, _BY_GRANTS):
+        if not isinstance(objection, _BY_GRANTS):
             return objection
         now, waits_for = self._device, self.waits_for
         for then, word in self._then.before(commit.seq):
-            self._device, self._written = then, dict(written)
+            self._judge_as(then)
+            self._written = dict(written)
             again = self._objection(commit)
-            self._device = now
+            self._judge_as(now)
             if again is None:
                 self.word = word
                 return None
@@ -106,7 +110,7 @@ class Permit(CodeChecks):
                 return errors.SaidAgain()
             if commit.author != self._device.person and not branch:
                 return errors.IllegalValue(type=commit.type, field="_author", reason="system")
-            if any(grant.role == PARTNER for grant in self._device.grants):
+            if self._is_partner:
                 self._check_partner(commit)
                 return None
             unit = self._unit(commit)
@@ -126,12 +130,13 @@ class Permit(CodeChecks):
             if not branch:
                 self._check_steps(commit, grant.role)
             commit = self._rules.of(commit.type).today(commit)
-            self._check_place(commit)
+            system = [name for name in commit.fields if name.startswith("_")]
+            self._check_place(commit, system)
             if grant.role not in DECIDERS and not branch:
                 if said:
                     return self._role_refused(commit, grant.role, DECIDERS)
                 self._check_decided(commit)
-            self._check_share(commit)
+            self._check_share(commit, system)
             if not branch:
                 self._check_complete(commit)
             self._made.setdefault(commit.record, (unit, commit.type))
@@ -244,9 +249,11 @@ class Permit(CodeChecks):
             raise errors.IllegalValue(type=commit.type, field="_type", reason="system")
 
     def _known_unit(self, unit: str) -> bool:
-        return self._tx.has_unit(unit) or self._tx.has_unit(unit + BELOW) or self._tx.has_unit(unit + ABOVE)
+        if unit not in self._known_units and any(map(self._tx.has_unit, (unit, unit + BELOW, unit + ABOVE))):
+            self._known_units.add(unit)  # a unit that there is stays
+        return unit in self._known_units
 
-    def _check_place(self, commit: Commit) -> None:
+    def _check_place(self, commit: Commit, system: Sequence[str]) -> None:
         """A record may be moved to any unit that there is, and hung onto (or said to be) another only where its device may write.
 
         It follows one that has left the device's units: a child that was added before anybody there knew.
@@ -261,9 +268,10 @@ class Permit(CodeChecks):
             if not isinstance(one, str) or not is_unit(one) or covers(self._device.grants, one) is None:
                 raise errors.UnitRefused(unit=str(one))
         fields = commit.fields
-        named = [fields.get(self._rules.of(commit.type).belongs_to or ""), fields.get("_same_as")]
-        named += [name.partition("/")[2] for name in fields if field_of(name) == "_not_same"]
-        above = self._rules.of(commit.type).above  # whom it belongs to may be words there
+        of_type = self._rules.of(commit.type)
+        named = [fields.get(of_type.belongs_to or ""), fields.get("_same_as")]
+        named += [name.partition("/")[2] for name in system if field_of(name) == "_not_same"]
+        above = of_type.above  # whom it belongs to may be words there
         for owner in (one for one in named if isinstance(one, str) and (not above or is_id(one))):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
                 if covers(self._device.grants, self._units(channel)) is None:

@@ -13,7 +13,9 @@ def check_bounds(commit: Commit) -> None:
         raise _illegal(commit, "_form")
     if commit.context:
         _check_context(commit)
-    deletion = commit.fields.get("_deleted")
+    if "_deleted" not in commit.fields:
+        return
+    deletion = commit.fields["_deleted"]
     saw = deletion.get("saw") if isinstance(deletion, dict) else None
     seen = saw.get(commit.device.hex(), 0) if isinstance(saw, dict) else 0
     if type(seen) is int and seen >= commit.seq:
@@ -24,10 +26,10 @@ def _check_context(commit: Commit) -> None:
     """Each field stands in one group at most, fields and devices in order; nobody has seen their own commits to come."""
     told: set[str] = set()
     for names, pairs in commit.context:
-        devices = [device for device, _ in pairs]
-        once = told.isdisjoint(names) and len(set(names)) == len(names) and len(set(devices)) == len(devices)
-        ordered = list(names) == sorted(names) and devices == sorted(devices)
-        past = all(seq < commit.seq for device, seq in pairs if device == commit.device)
+        seen = dict(pairs)
+        once = told.isdisjoint(names) and len(seen) == len(pairs)
+        ordered = list(names) == sorted(set(names)) and list(seen) == sorted(seen)
+        past = seen.get(commit.device, 0) < commit.seq
         if not (names and pairs and once and ordered and past):
             raise _illegal(commit, "_context")
         told.update(names)

@@ -1,5 +1,6 @@
 """What a server checks of commits that share something, and of a partner's: the part of a permit that looks at other records."""
 
+from collections.abc import Sequence
 from functools import cache
 
 from fieldsync import errors
@@ -8,6 +9,7 @@ from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.state import field_of, merge
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
+    PARTNER,
     SHARED,
     Awaited,
     Device,
@@ -29,8 +31,8 @@ class ShareChecks:
     def __init__(self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
         self._tx = tx
         self._rules = rules
-        self._device = device
         self._known = known
+        self._judge_as(device)
         self._units = cache(lambda n: home_unit(tx.channel(n).unit))
         self._said: dict[
             bytes, list[Commit]
@@ -38,10 +40,15 @@ class ShareChecks:
         self.waits_for: tuple[Awaited, ...] = ()  # what may change the last objection: see Awaited
         self._missing: list[bytes] = []  # records that were looked for and are not here
 
-    def _check_share(self, commit: Commit) -> None:
+    def _judge_as(self, device: Device) -> None:
+        """Have commits judged by what the device may do now, or might once do."""
+        self._device = device
+        self._is_partner = any(grant.role == PARTNER for grant in device.grants)
+
+    def _check_share(self, commit: Commit, system: Sequence[str]) -> None:
         """What is shared needs a consent that stands as far as is known here, or a supervisor's reason to do without."""
         if commit.type != sharing.REFERRAL:
-            if any(field_of(name) in (sharing.WITH, sharing.FIELDS) for name in commit.fields):
+            if any(field_of(name) in (sharing.WITH, sharing.FIELDS) for name in system):
                 raise errors.IllegalValue(type=commit.type, field=sharing.WITH, reason="system")
             return
         if not sharing.asks_consent(commit.type, commit.fields):

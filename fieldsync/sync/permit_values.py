@@ -15,7 +15,6 @@ from fieldsync.core.settle import DECIDED, REOPENED, unpacked
 from fieldsync.core.state import field_of, register_of
 from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
-from fieldsync.schema.values import Normaliser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, commit_key, form_key, record_key
 from fieldsync.sync import past, sharing
@@ -69,13 +68,21 @@ class ValueChecks(ShareChecks):
         decision = False
         for name, value in commit.fields.items():
             check = checks.get(name)
-            if isinstance(value, dict) and REOPENED in value:
+            if type(value) is dict and REOPENED in value:
                 decision = True  # or rather its undoing
                 if not _are_heads(value[REOPENED]):
                     raise errors.IllegalValue(type=commit.type, field=name, reason="system")
             elif check is not None:
-                if value is not None:
-                    self._check_plain(commit, check, name, value)
+                if value is None:
+                    continue
+                try:  # here and in no function of its own: for each value of each commit
+                    normal = check(value)
+                except errors.FieldsyncError:
+                    if not self._held(commit, name, value):
+                        raise
+                else:
+                    if normal is not value and not _identical(normal, value) and not self._held(commit, name, value):
+                        raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
             elif name.startswith("_"):
                 _check_system(commit, name, value)
                 decision = decision or field_of(name) in _DECISIONS
@@ -85,8 +92,10 @@ class ValueChecks(ShareChecks):
 
     def _check_steps(self, commit: Commit, role: str, *, stored: bool = False) -> None:
         """A step must lead on from a value that it had seen, and some take a role."""
-        kind = self._rules.schema.type(commit.type)
         guarded = self._rules.of(commit.type).guarded.intersection(commit.fields)
+        if not guarded:
+            return
+        kind = self._rules.schema.type(commit.type)
         for name in sorted(guarded, key=lambda one: (kind.fields[one].type == "state", one)):  # steps last
             new, field, place = commit.fields[name], kind.fields[name], (commit.record, name)
             if isinstance(new, dict):
@@ -123,13 +132,13 @@ class ValueChecks(ShareChecks):
 
         One that was ever filled in may have been there when its author looked. A decision takes any state.
         """
-        kind, new = self._rules.schema.type(commit.type), commit.fields.get(validate.STATE)
-        if kind.lifecycle is None or not isinstance(new, str) or new == kind.lifecycle.initial:
+        new, rules = commit.fields.get(validate.STATE), self._rules.of(commit.type)
+        kind = rules.type
+        if not isinstance(new, str) or kind is None or kind.lifecycle is None or new == kind.lifecycle.initial:
             return
         row = self._known.get(commit.record)
         if row is not None and register_of(row.state, validate.STATE).seen.get(commit.device, 0) >= commit.seq:
             return  # judged by the server above
-        rules = self._rules.of(commit.type)
         before = [one.value for one in self._conflicts.followed(rules.today(commit), validate.STATE)]
         if kind.lifecycle.initial not in before or any(field_of(name) == DECIDED for name in commit.fields):
             return
@@ -146,16 +155,6 @@ class ValueChecks(ShareChecks):
         if lacking:
             self.waits_for = (record_key(commit.record),)
             raise errors.Incomplete(type=commit.type, fields=lacking)
-
-    def _check_plain(self, commit: Commit, check: Normaliser, name: str, value: object) -> None:
-        try:
-            normal = _identical(check(value), value)
-        except errors.FieldsyncError:
-            if not self._held(commit, name, value):
-                raise
-        else:
-            if not normal and not self._held(commit, name, value):
-                raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
 
     def _held(self, commit: Commit, name: str, value: object) -> bool:
         """Say whether the record shows this value already: a person may decide for what an older form allowed."""

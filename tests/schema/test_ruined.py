@@ -1,6 +1,8 @@
 """Text that a program has ruined is refused wherever it is given; what earlier releases stored of it is still read."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.core import names
@@ -102,3 +104,12 @@ def test_joiners_are_spelling_in_persian_and_kurdish() -> None:
     assert names.fold("علی‌زاده") == names.fold("علیزاده")
     assert names.plain(f"علی{ZWNJ}زاده") == names.plain("علیزاده")
     assert not ruined.means_nothing("می‌خواهم")
+
+
+@given(st.text(st.sampled_from("?#\\Nn(<u7Ee+-. aé\ufffd─طظعغپ،؟‌€ÿ†محمد")))
+def test_the_quick_look_passes_over_nothing_suspect(text: str) -> None:
+    """What the search for single signs takes for sound is sound to the whole one, too."""
+    begins = text[:1] in ruined._BEGINS
+    assert begins or ruined._SIGN.search(text) or not ruined._SUSPECT.search(text)
+    assert ruined.reason(text) is not None or not ruined._SCIENTIFIC.fullmatch(text)
+    assert text.strip()[:1] in ruined.NOTHING_BEGINS or not ruined.means_nothing(text.strip())

@@ -1,0 +1,48 @@
+"""A frame costs a server as many statements as one with a single commit does: more would be felt in a night of many laptops."""
+
+from collections import Counter
+
+import pytest
+
+from fieldsync.store.numbers import NumberReads
+from fieldsync.sync import save
+from tests.cast import JBL
+from tests.conftest import Cast
+from tests.handmade import HandMade
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, people: Cast, made: int, edited: int) -> list[str]:
+    """Return the statements that a frame costs: so many new families, and edits of some of them."""
+    by = HandMade(people.amal, people.hq)
+    with people.amal.store.write() as tx:
+        codes = save.next_code(people.amal, tx, JBL, count=made)
+    batch = [by.commit(i, fields={"_unit": JBL, "_code": code, "family_name": "محمد"}) for i, code in enumerate(codes)]
+    for i, first in enumerate(batch[:edited]):
+        context = ((("family_name",), ((first.device, first.seq),)),)
+        batch.append(by.commit(made + i, record=first.record, fields={"family_name": "علي"}, context=context))
+    statements: list[str] = []
+    begin = NumberReads.__init__
+
+    def counted(self: NumberReads, *given: object) -> None:
+        begin(self, *given)  # type: ignore[arg-type]
+        execute = self.sql
+
+        def sql(query: str, *values: object) -> object:
+            statements.append(query)
+            return execute(query, *values)  # type: ignore[arg-type]
+
+        self.sql = sql  # type: ignore[assignment]
+
+    payload = by.payload(batch)
+    with monkeypatch.context() as patch:
+        patch.setattr(NumberReads, "__init__", counted)
+        by.take(payload)
+    with people.hq.store.read() as tx:
+        assert len(tx.rows(one.record for one in batch)) == made
+    return statements
+
+
+def test_many_commits_cost_the_statements_of_few(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty families, and edits of twenty of them, are judged and applied with the statements of one of each."""
+    few, many = (Counter(asked(monkeypatch, people, *counts)) for counts in ((1, 1), (40, 20)))
+    assert many <= few  # numbers of authors and devices are looked up once
