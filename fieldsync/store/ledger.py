@@ -50,10 +50,11 @@ class Ledger(LedgerReads, DeviceFamilies):
         self.sql(f"UPDATE device SET letters = ?, arrival = {NEXT} WHERE id = ?", (letters, device))
 
     def name_device(self, device: bytes, letters: str, person: str, units: Sequence[str] = ()) -> None:
-        """Remember the name of a device that is enrolled elsewhere, and for which units it works."""
+        """Remember the name of a device that is enrolled elsewhere, and for which units it works; its letters may have been replaced."""
         self.device_number(device)
         self.sql(
-            f"UPDATE device SET letters = ?, person = ?, arrival = {NEXT} WHERE id = ? AND letters IS NULL",
+            "UPDATE device SET letters = ?1, person = CASE WHEN letters IS NULL THEN ?2 ELSE person END, "
+            f"arrival = {NEXT} WHERE id = ?3 AND (letters IS NULL OR (key IS NULL AND letters <> ?1))",
             (letters, person, device),
         )
         grants = msgspec.json.encode(

@@ -38,8 +38,18 @@ def remember_given(tx: Tx, branch: bytes, device: bytes, letters: str) -> None:
         tx.put(_given(device), letters)
 
 
+def take_from_above(tx: Tx, device: bytes, letters: str) -> None:
+    """Take over a device's letters from the server above; codes with those that it had here stay valid."""
+    known = tx.device(device)
+    if known is None or known.letters in (None, letters) or not codes.are_letters(letters):
+        return
+    if given(tx, device) is None:
+        tx.put(_given(device), known.letters)
+    tx.rename(device, letters)
+
+
 def given(tx: ReadTx, device: bytes) -> str | None:
-    """Return the letters that a device has at its branch, where it has others here."""
+    """Return the letters that a device was first given, at a branch or here, where it has others by now."""
     found = tx.get(_given(device))
     return None if found is None else str(found)
 

@@ -173,6 +173,7 @@ def take_from_above(tx: Tx, said: Enrolment) -> None:
     if not _is_key(said):
         return
     said = _bounded(said, _LATEST)
+    device_letters.take_from_above(tx, said.device, said.letters)
     _take(tx, said)
     if said.enrolled_by:
         tx.set_enrolled_by(said.device, said.enrolled_by)

@@ -127,6 +127,34 @@ def test_what_the_second_of_two_with_the_same_letters_writes_is_valid(tree: Tree
     assert record in rows(hq)
 
 
+def test_replaced_letters_come_to_all_that_knew_others(tree: Tree) -> None:
+    """Headquarters replaces letters that the lowest branch gave Nour: all servers and laptops say the same, and what she writes stays valid."""
+    hq, jbl, old, rima, amal = (tree.nodes[name] for name in ("hq", "jbl", "old", "rima", "amal"))
+    with old.store.read() as tx:
+        coming = codes.letters(int(tx.get("lettered")))
+    key = DeviceKey.generate()
+    join_directly(old, tree.home / "nour", "Nour", "caseworker", ["LAT/JBL/OLD"])
+    nour = tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)
+    for pair in (("nour", "old"), ("rima", "old"), ("old", "jbl"), ("amal", "jbl")):
+        tree.sync(*pair)
+    assert {known(node, nour.device).letters for node in (old, jbl, rima, amal)} == {coming}
+    with hq.store.write() as tx:
+        tx.enrol(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
+    record = save.add(nour, "household", Changes(set={"family_name": "محمد"}))
+    tree.settle()
+    (letters,) = {known(node, nour.device).letters for node in tree.nodes.values() if node is not nour}
+    assert letters != coming
+    second = save.add(nour, "household", Changes(set={"family_name": "خوري"}))
+    tree.sync("nour", "old")
+    tree.settle()
+    for node in (nour, old, jbl, hq, rima):
+        assert {record, second} <= rows(node).keys()
+        with node.store.read() as tx:
+            assert tx.refusals(nour.device) == []
+    with jbl.store.read() as tx:
+        assert tx.letters_twice() == []
+
+
 def test_a_range_for_a_branch_has_no_letters_that_are_held(tree: Tree) -> None:
     """Letters that came back behind the counter are in nobody's range: the next branch gets a thousand behind them."""
     hq = tree.nodes["hq"]
