@@ -23,6 +23,7 @@ from fieldsync.crypto import age, chain, keys
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.server import bodies
 from fieldsync.server.connections import Unproved
+from fieldsync.server.health import Health
 from fieldsync.server.metrics import Metrics
 from fieldsync.server.nonces import Nonces
 from fieldsync.server.pace import Pace
@@ -62,6 +63,7 @@ class App:
         self._codecs: tuple[bytes, dict[bytes, Codec]] = b"", {}
         self._turns = Turns(node.store)
         self.pace = Pace()
+        self._health = Health(self._look)
         self._answering = CapacityLimiter(MOST_ANSWERING)
         self._tidying: asyncio.Task[None] | None = None
         self.asgi = Starlette(
@@ -326,18 +328,25 @@ class App:
             self._nonces.issue(device, 0), now, schema, first, own,
         )  # fmt: skip
 
-    async def health(self, _request: Request) -> Response:
+    async def health(self, request: Request) -> Response:
         """Say that the server is there and its store answers."""
-
-        def look() -> int:
-            with self.node.store.read() as tx:
-                return len(tx.channels())
-
-        await run_in_threadpool(look)
+        await self._slowed(request)
+        await self._health.check()
         return JSONResponse({"status": "ok", "protocol": PROTOCOL, "now": self.node.clock()})
 
-    async def show_metrics(self, _request: Request) -> Response:
+    def _look(self) -> None:
+        with self.node.store.read() as tx:
+            tx.channels()
+
+    async def _slowed(self, request: Request) -> None:
+        """Have strangers who ask without end wait."""
+        seconds = self._health.wait(request.client.host) if request.client is not None else 0
+        if seconds:
+            await asyncio.sleep(seconds)
+
+    async def show_metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
+        await self._slowed(request)
         return PlainTextResponse(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def _refuse(self, request: Request, error: errors.FieldsyncError) -> Response:

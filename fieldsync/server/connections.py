@@ -48,19 +48,19 @@ class Unproved:
 
     def met(self, peer: Peer, transport: asyncio.BaseTransport) -> None:
         """Count a new connection, and drop another where there are too many."""
-        same = self._of.get(_address(peer), {})
+        same = self._of.get(address_of(peer[0]), {})
         if len(same) >= self.limits.of_an_address:
             self._drop(next(iter(same)))
         elif len(self._all) >= self.limits.most:
             self._drop(next(iter(self._all)))
         self._all[peer] = transport
-        self._of.setdefault(_address(peer), {})[peer] = None
+        self._of.setdefault(address_of(peer[0]), {})[peer] = None
 
     def left(self, peer: Peer) -> None:
         """Count a connection no more: it ended, or its device is proved."""
         if self._all.pop(peer, None) is None:
             return
-        address = _address(peer)
+        address = address_of(peer[0])
         self._of[address].pop(peer)
         if not self._of[address]:
             del self._of[address]
@@ -79,9 +79,8 @@ class Unproved:
         transport.abort()  # type: ignore[attr-defined]
 
 
-def _address(peer: Peer) -> str:
+def address_of(host: str) -> str:
     """Return what one person can have many of only at a price: an IPv4 address, or a network of IPv6."""
-    host = peer[0]
     if ":" not in host:
         return host
     found = ipaddress.ip_address(host.partition("%")[0])

@@ -1,0 +1,60 @@
+"""What strangers may ask for: whether the server is there. However often they do, the store is read once a second for it.
+
+Nobody is refused, as a load balancer would take a server that refuses for one that is down: whoever asks very often waits a little, and
+so asks no more often than the number of connections allows (connections.py). Monitoring on this computer never waits.
+"""
+
+import asyncio
+import ipaddress
+import math
+import time
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+
+from fieldsync.server.connections import address_of
+from fieldsync.server.pace import Pace
+
+MOST, SECONDS = 300, 60.0
+"""How many questions of one address in so many seconds are answered at once."""
+
+LONGEST_WAIT = 2.0  # seconds: less than monitoring waits for an answer
+FRESH = 1.0  # seconds for which one look at the store counts
+
+
+class Health:
+    """Looks at the store for all who ask."""
+
+    def __init__(self, look: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._look = look
+        self._clock = clock
+        self._pace = Pace(MOST, SECONDS, clock)
+        self._seen = -math.inf
+        self._looking: asyncio.Task[None] | None = None
+
+    def wait(self, host: str) -> float:
+        """Count a question from an address; return for how many seconds its answer is to wait."""
+        if _is_here(host):
+            return 0.0
+        return min(LONGEST_WAIT, self._pace.wait(address_of(host).encode(), 1))
+
+    async def check(self) -> None:
+        """See that the store answers; what it raises is raised to all who wait for the same look."""
+        if self._clock() - self._seen < FRESH:
+            return
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._see())
+        await asyncio.shield(self._looking)
+
+    async def _see(self) -> None:
+        await run_in_threadpool(self._look)
+        self._seen = self._clock()
+
+
+def _is_here(host: str) -> bool:
+    try:
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:  # no address: a socket file
+        return True
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (mapped or found).is_loopback

@@ -1,0 +1,99 @@
+"""`/health` from strangers: however often they ask, the store is read once a second, and nobody is refused."""
+
+import asyncio
+import time
+
+import pytest
+
+from fieldsync.server.app import App
+from fieldsync.server.health import FRESH, LONGEST_WAIT, MOST, Health
+from tests.conftest import Cast
+
+STRANGER, OTHER = "203.0.113.7", "203.0.113.8"
+
+
+def test_one_look_counts_for_all_who_ask_in_a_second() -> None:
+    """A thousand ask at the same moment, and more right after: one look; a second later the next one."""
+    looks: list[float] = []
+    now = [0.0]
+
+    def look() -> None:
+        looks.append(now[0])
+        time.sleep(0.01)
+
+    async def ask() -> None:
+        health = Health(look, lambda: now[0])
+        await asyncio.gather(*(health.check() for _ in range(1_000)))
+        await health.check()
+        assert looks == [0.0]
+        now[0] = FRESH
+        await asyncio.gather(*(health.check() for _ in range(10)))
+        assert looks == [0.0, FRESH]
+
+    asyncio.run(ask())
+
+
+def test_a_store_that_does_not_answer_is_told_and_looked_at_again() -> None:
+    """A failed look is told to all who waited for it, and counts for nobody else."""
+    faults = [OSError("disk"), None]
+
+    def look() -> None:
+        fault = faults.pop(0)
+        if fault is not None:
+            raise fault
+
+    async def ask() -> None:
+        health = Health(look, lambda: 0.0)
+        told = await asyncio.gather(*(health.check() for _ in range(3)), return_exceptions=True)
+        assert [type(one) for one in told] == [OSError] * 3
+        await health.check()
+        assert faults == []
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("here", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_whoever_asks_without_end_waits_and_monitoring_does_not(here: str) -> None:
+    """One address has its share a minute at once; others, the same a minute later, and this computer itself always."""
+    now = [0.0]
+    health = Health(lambda: None, lambda: now[0])
+    assert [health.wait(STRANGER) for _ in range(MOST)] == [0.0] * MOST
+    assert 0 < health.wait(STRANGER) < LONGEST_WAIT
+    waits = [health.wait(STRANGER) for _ in range(MOST)]
+    assert waits[-1] == max(waits) == LONGEST_WAIT  # it never stops being answered
+    assert health.wait(OTHER) == 0
+    assert {health.wait(here) for _ in range(3 * MOST)} == {0.0}
+    now[0] = 600.0
+    assert health.wait(STRANGER) == 0
+
+
+def test_a_stranger_s_thousand_questions_are_slowed_down(people: Cast) -> None:
+    """At the server itself: beyond its share an address gets its answers later, and always 200; a load balancer's checks beside it too."""
+    app = App(people.hq)
+
+    async def ask(host: str, path: str = "/health") -> int:
+        found: list[int] = []
+        scope = {
+            "type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "client": (host, 9),
+            "http_version": "1.1", "scheme": "https", "server": ("hq", 1), "root_path": "",
+        }  # fmt: skip
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start":
+                found.append(int(str(message["status"])))
+
+        await app.asgi(scope, receive, send)  # type: ignore[arg-type]
+        return found[0]
+
+    async def flood() -> None:
+        assert {await ask(STRANGER) for _ in range(MOST)} == {200}
+        began = asyncio.get_running_loop().time()
+        late = [asyncio.ensure_future(ask(STRANGER, path)) for path in ("/health", "/metrics") * 10]
+        assert {await ask(OTHER) for _ in range(10)} == {await ask("127.0.0.1")} == {200}
+        assert set(await asyncio.gather(*late)) == {200}
+        assert asyncio.get_running_loop().time() - began > 0.9 * LONGEST_WAIT
+
+    asyncio.run(flood())
