@@ -116,7 +116,7 @@ def detail(node: Node, one: Waiting) -> Json | None:
         item["heads"] = [told | _source(tx, head) for told, head in zip(item["heads"], heads, strict=True)]
         item["heads"].sort(key=lambda head: (head["at"], head["device"], head["seq"]))
         item["about"] = Shower(node, tx).record(row)
-        item["meanwhile"] = list(_meanwhile(tx, row)) if one.field == "_deleted" else []
+        item["meanwhile"] = list(_meanwhile(node, tx, row)) if one.field == "_deleted" else []
         return item
 
 
@@ -131,8 +131,8 @@ def _source(tx: ReadTx, head: Head) -> Json:
     }
 
 
-def _meanwhile(tx: ReadTx, row: Row) -> Iterator[Json]:
+def _meanwhile(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
     """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
-    for name, head in unseen(row.state):
+    for name, head in unseen(row.state, node.rules.of(row.state.type).present):
         if not field_of(name).startswith("_"):
             yield heads_of(tx, [head])[0] | {"field": name}

@@ -13,7 +13,7 @@ from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.core.state import canonical
 from fieldsync.server.publish import publish
-from fieldsync.sync import forms, read, review, save
+from fieldsync.sync import forms, queue, read, review, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.verify import check
@@ -291,6 +291,28 @@ def test_search_follows_a_form(people: Cast, book: Book, tmp_path: Path) -> None
     publish(people.hq, write(tmp_path / "forms", texts))
     directly.sync(people.amal, people.hq)
     assert len(read.find(people.amal, "Jableh")) == 1
+
+
+def test_what_a_removal_had_seen_is_not_shown_as_news_after_a_rename(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Amal removes what she had changed under an older name, while Basim writes a note: the decider is shown his alone."""
+    book.add("text")
+    publish(people.hq, book.write(tmp_path / "forms"))
+    for node in (people.amal, people.basim):
+        directly.sync(node, people.hq)
+    first, second = (one.name for one in book.questions[:1] + book.questions[-1:])
+    record = _visit(people.amal)
+    save.edit(people.amal, record.hex(), Changes(set={first: "seen"}))
+    directly.sync(people.amal, people.hq)
+    save.remove(people.amal, record.hex(), "twice")
+    save.edit(people.basim, record.hex(), Changes(set={second: "unseen"}))
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    for node in (people.basim, people.amal, people.samar):
+        directly.sync(node, people.hq)
+    (one,) = queue.waiting(people.samar, field="_deleted")
+    detail = queue.detail(people.samar, one)
+    assert detail is not None
+    assert [(head["field"], head["value"]) for head in detail["meanwhile"]] == [(second, "unseen")]
 
 
 def test_the_views_have_the_present_names(people: Cast, book: Book, tmp_path: Path) -> None:
