@@ -93,11 +93,20 @@ def settings_of(ctx: typer.Context) -> Settings:
 
 
 @contextmanager
-def opened(ctx: typer.Context, secrets: "Secrets | None" = None, *, shared: bool = False) -> "Iterator[Node]":
-    """Open this node for a command, with what opened it before if it did. NoStore, NoSecret, WrongPassphrase."""
+def opened(
+    ctx: typer.Context, secrets: "Secrets | None" = None, *, shared: bool = False, lasting: bool = False
+) -> "Iterator[Node]":
+    """Open this node for a command, with what opened it before if it did. NoStore, NoSecret, WrongPassphrase.
+
+    `lasting`: the command may run for long, and starts anew to show its passphrase to nobody meanwhile.
+    """
     from fieldsync.commands.secrets import Secrets
     from fieldsync.sync import node as nodes
 
+    if lasting:
+        from fieldsync.commands.process import hide_passphrase
+
+        hide_passphrase()
     settings = settings_of(ctx)
     secrets = secrets or Secrets(settings)
     try:

@@ -54,7 +54,8 @@ def add(
     from fieldsync.commands.changes import some
     from fieldsync.sync import save
 
-    with opened(ctx) as node:
+    asking = not (row or set_ or from_) and at_terminal()
+    with opened(ctx, lasting=asking) as node:
         if row:
             from fieldsync.commands import many
 
@@ -105,8 +106,9 @@ def edit(
         written.extend([*made.set, *made.unset])
         return made
 
-    with opened(ctx) as node:
-        if not (set_ or from_ or unset or put or drop or count or say):
+    asking = not (set_ or from_ or unset or put or drop or count or say)
+    with opened(ctx, lasting=asking and at_terminal()) as node:
+        if asking:
             if len(record) > 1:
                 raise errors.Usage(reason="no_changes")
             _ask_edit(ctx, node, record[0], note, plain=plain)
@@ -354,7 +356,7 @@ def sync(
     seconds = amounts.seconds(every)
     if watch and dry_run:
         raise errors.Usage(reason="watch_dry_run")
-    with opened(ctx) as node:
+    with opened(ctx, lasting=not dry_run) as node:
         if dry_run:
             plan = syncing.plan(node, server)
             tell(ctx, plan, lambda out: out.sync_plan(plan))

@@ -64,7 +64,7 @@ def import_file(
     path = Path(file)
     reading = columns.Reading(value_maps.key, value_maps.likely, value_maps.meant)
     asking = at_terminal() and not settings.json and not yes
-    with opened(ctx) as node:
+    with opened(ctx, lasting=True) as node:
         kind = node.schema.type(type_)
         said = value_maps.parsed(map_value or (), kind)
         if asking:
@@ -131,7 +131,7 @@ def export(
         labels=labels,
         lang=settings_of(ctx).language,
     )
-    with opened(ctx) as node:
+    with opened(ctx, lasting=True) as node:
         with _left_alone(ctx, "export_left"), bar(ctx) as progress:
             told = exporting.export(node, type, Path(out), wish, progress=progress)
         tell(ctx, told, lambda screen: screen.exported(node, told))

@@ -60,15 +60,13 @@ def run(
 
     Example: fieldsync server run --listen 0.0.0.0:8443
     """
-    from fieldsync.commands.process import hide_passphrase
     from fieldsync.server import run as serving
     from fieldsync.server.connections import Limits
 
     if workers != 1:
         raise errors.Usage(reason="workers")
     host, port = serving.listening(listen)
-    hide_passphrase()
-    with opened(ctx, shared=True) as node:
+    with opened(ctx, shared=True, lasting=True) as node:
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
         serving.run(node, host, port, Limits(unproved, unproved_address))

@@ -38,7 +38,7 @@ def review(
     if settings_of(ctx).json or not at_terminal():
         list_items(ctx, unit, type_, field)
         return
-    with opened(ctx, shared=True) as node:  # pairs are looked for while the screen reads on
+    with opened(ctx, shared=True, lasting=True) as node:  # pairs are looked for while the screen reads on
         if not reviews.may_decide_somewhere(node):
             raise errors.RoleRefused(role=node.role, needs=["supervisor", "admin"])
         _check_names(node, type_, field)

@@ -41,8 +41,10 @@ def sync(
     Example: fieldsync server upstream sync
     """
     from fieldsync.commands import syncing
+    from fieldsync.commands.process import hide_passphrase
     from fieldsync.server import upstream
 
+    hide_passphrase()
     time.sleep(random.uniform(0, delay * 60))  # noqa: S311 - no secret
     with opened(ctx) as node:
         server = upstream.server_above(node)

@@ -1,4 +1,4 @@
-"""What other programs of the computer see of ours: no passphrase among a server's environment, no core dump, no file of a store."""
+"""What other programs of the computer see of ours: no passphrase in the environment of what runs for long, no core dump, no file of a store."""
 
 import os
 import resource
@@ -33,6 +33,15 @@ def loose() -> Iterator[None]:
 def readable(folder: Path) -> list[str]:
     """Return what of a folder somebody else may read, the folder among it."""
     return sorted(one.name for one in [folder, *folder.rglob("*")] if one.stat().st_mode & 0o077)
+
+
+def hidden(process: int) -> None:
+    """Prove that nothing that the system tells of a process has the passphrase, and that it dumps no core."""
+    about = Path("/proc") / str(process)
+    for name in ("environ", "cmdline"):
+        assert PASSPHRASE.encode() not in (about / name).read_bytes()
+    limit = next(line for line in (about / "limits").read_text().splitlines() if line.startswith("Max core"))
+    assert limit.split()[4:6] == ["0", "0"]
 
 
 @pytest.mark.usefixtures("loose")
@@ -111,14 +120,37 @@ def test_a_server_s_passphrase_is_not_in_its_environment(tmp_path: Path) -> None
         try:
             assert server.stderr is not None
             assert server.stderr.readline().startswith("listening on")
-            about = Path("/proc") / str(server.pid)
-            for name in ("environ", "cmdline"):
-                assert PASSPHRASE.encode() not in (about / name).read_bytes()
-            limit = next(line for line in (about / "limits").read_text().splitlines() if line.startswith("Max core"))
-            assert limit.split()[4:6] == ["0", "0"]
+            hidden(server.pid)
         finally:
             server.terminate()
             assert server.wait(30) == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system shows no environments")
+def test_a_watching_laptop_s_passphrase_is_not_in_its_environment(tmp_path: Path, cast_template: Path) -> None:
+    """`sync --watch` runs for days: it shows no passphrase, dumps no core, and syncs what it opened with it."""
+    office = Office(cast_template, tmp_path / "office")
+    try:
+        slots = office["amal"].home / nodes.SLOTS
+        known = Slots.from_bytes(slots.read_bytes())
+        known.add_passphrase(known.open_keyfile(SECRET), PASSPHRASE)
+        slots.write_bytes(known.to_bytes())
+        office.shut("amal")
+        environment = {name: value for name, value in office.environment.items() if name != "FIELDSYNC_KEY_FILE"}
+        command = office.command("amal", "sync", "--watch", "--every", "1h", "--json")
+        with subprocess.Popen(
+            command, env=environment | {"FIELDSYNC_PASSPHRASE": PASSPHRASE}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as watch:  # fmt: skip
+            try:
+                assert watch.stdout is not None
+                assert '"digest"' in watch.stdout.readline()
+                hidden(watch.pid)
+            finally:
+                watch.terminate()
+                assert watch.wait(30) == 0
+    finally:
+        office.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a system of its own")
