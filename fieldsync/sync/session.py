@@ -60,6 +60,7 @@ class Tally:
     requests: int = 0
     new_conflicts: int = 0
     refused: int = 0
+    taken_after_all: int = 0  # saves that the server had quarantined, and has applied since
     healed: int = 0
     elsewhere: int = 0  # records that may be registered elsewhere, too, as a server says
     differing: list[str] = field(default_factory=list)
@@ -292,6 +293,7 @@ class Client:
         for seq, code, facts in ack.refused:
             verdicts.take(node, tx, self.server.id, seq, code, facts)
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
+        self.tally.taken_after_all += sum(not code for _, code, _ in ack.refused)
         if ack.refusals:
             self._told.put(tx, "refused", ack.refusals)
         for number, device, letters, person, units in ack.devices:

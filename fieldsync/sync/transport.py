@@ -313,6 +313,7 @@ def sync(
         "seconds": round((node.clock() - started) / 1000, 3),
         **left,
         **({"elsewhere": tally.elsewhere} if tally.elsewhere else {}),
+        **({"taken_after_all": tally.taken_after_all} if tally.taken_after_all else {}),
         **({"renewed": renewed} if renewed else {}),
         **({"device_pending": key_words(node.key.public)} if tally.pending else {}),
     }

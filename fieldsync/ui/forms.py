@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fieldsync import errors
 from fieldsync.sync.node import Node
 from fieldsync.ui import words
 from fieldsync.ui.cards import Cards
@@ -34,8 +35,9 @@ def aside(out: Cards, node: Node, one: Json) -> None:
     """A save that a server keeps aside: of which record, why, and what to do."""
     said = reason(out, node, one["code"], {k: v for k, v in one.items() if k not in ("seq", "code", "record")})
     record = one["record"] or "—"
-    out.line("  ⚠ " + out.phrase("commit_refused", seq=one["seq"], record=record, reason=said))
-    out.line("    " + out.phrase("commit_refused_next"))
+    key = "commit_undecided" if one["code"] == errors.Undecided.code else "commit_refused"
+    out.line("  ⚠ " + out.phrase(key, seq=one["seq"], record=record, reason=said))
+    out.line("    " + out.phrase(f"{key}_next"))
 
 
 def reason(out: Cards, node: Node, code: str, facts: Json) -> words.Shown:

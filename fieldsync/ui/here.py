@@ -103,12 +103,13 @@ class Here(Cards):
             self.say("new_conflicts", n=told["new_conflicts"])
         if told["refused"]:
             self.say("n_refused", n=told["refused"])
+        if told.get("taken_after_all"):
+            self.say("n_taken_after_all", n=told["taken_after_all"])
         if told.get("elsewhere"):
             self.say("pairs_elsewhere", n=told["elsewhere"])
         moving.left(self, told.get("left", ()))
-        if (
-            told["digest"] == "healed" and not told["refused"]
-        ):  # what was kept aside was taken back here: that is no fault
+        judged = told["refused"] or told.get("taken_after_all")
+        if told["digest"] == "healed" and not judged:  # what was kept aside, or is no more, is so here, too: no fault
             self.say("healed")
         if "device_pending" in told:
             self.say("waits_for_approval", words=told["device_pending"])
