@@ -18,8 +18,9 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.sync import line, persist
 from fieldsync.wire import messages
-from fieldsync.wire.frames import HEAD, PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import HEAD, Codec, Kind
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
+from fieldsync.wire.protocols import PROTOCOL
 
 
 class Laptop(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from docs import anatomy
+from fieldsync.wire.protocols import PROTOCOL
 from fieldsync.core import codes
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit
@@ -23,7 +24,7 @@ from fieldsync.store.contract import Row
 from fieldsync.store.rowcodec import encode_registers
 from fieldsync.sync.invites import Invite
 from fieldsync.wire import bundle, columns, messages, rows
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
 
 EXAMPLES: dict[str, Callable[[], str]] = {}
 _HERE = Path(__file__).parent

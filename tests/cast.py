@@ -27,7 +27,7 @@ from fieldsync.sync.invites import Invite
 from fieldsync.sync.node import Node
 from fieldsync.sync.session import granted
 from fieldsync.wire import messages
-from fieldsync.wire.frames import PROTOCOL
+from fieldsync.wire.protocols import PROTOCOL
 from tests import warm
 
 SECRET = b"a key file's bytes, 32 of them.."

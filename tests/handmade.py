@@ -10,7 +10,8 @@ from fieldsync.crypto import chain
 from fieldsync.sync.node import Node
 from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages, rows
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.protocols import PROTOCOL
 
 
 class HandMade:

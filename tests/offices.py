@@ -25,8 +25,9 @@ from fieldsync.sync.channels import grants_hash
 from fieldsync.sync.node import Node
 from fieldsync.wire import messages, routes
 from fieldsync.wire import rows as wire_rows
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind, Reader
+from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
+from fieldsync.wire.protocols import PROTOCOL
 from tests import directly, lines, warm
 from tests.cast import ROOT, SECRET, ServerProcess, copy_cast, free_port, move_office, open_node, rows
 

@@ -19,7 +19,7 @@ from fieldsync.sync import invites, relay, save, sticks, versions
 from fieldsync.sync.channels import visible
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
-from fieldsync.wire.frames import PROTOCOL
+from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
 from tests.cast import Clock, copy_cast, fill, found_office, join_directly, join_request, open_node, rows
 

@@ -36,8 +36,9 @@ from fieldsync.sync.batches import Batch
 from fieldsync.sync.node import Node, own_name
 from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind, Reader
+from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
+from fieldsync.wire.protocols import OLDEST, PROTOCOL, PULLS
 
 HELLO_SECONDS = 30
 BODY_SECONDS = 120  # between two pieces of a body
@@ -170,7 +171,7 @@ class App:
             serving, nonce = opened.serving, opened.nonce
             await self._take(serving, frames)
         self.metrics.synced(serving.kept, serving.refused)
-        if serving.protocol < push_only.BELOW and await self._turns.take(lambda tx: push_only.idle(tx, serving)):
+        if serving.protocol < PULLS and await self._turns.take(lambda tx: push_only.idle(tx, serving)):
             raise push_only.refusal(serving.protocol)
         task = BackgroundTask(self._after, started) if serving.kept else None
         turns = self._turns
@@ -246,7 +247,7 @@ class App:
         frames = _frames(request)
         async with contextlib.aclosing(frames):
             opened = await self._opened(request, frames)
-        if opened.serving.protocol < push_only.BELOW:
+        if opened.serving.protocol < PULLS:
             raise push_only.refusal(opened.serving.protocol)
         ask = messages.decode(messages.Ask, opened.only(Kind.ASK, "no ask"))
         heal.check(ask)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from fieldsync import errors
 from fieldsync.core.commit import MAX_BODY, Commit, Opaque
 from fieldsync.core.commit import read as read_body
-from fieldsync.sync.relay import READS_OPAQUE
 from fieldsync.wire import messages, rows
+from fieldsync.wire.protocols import CARRIES_UNREAD, FILLS_FRAMES
 
 MOST_COMMITS = 2_000
 """Commits in one frame of a device's own, from protocol 2 on."""
@@ -35,8 +35,10 @@ def read_batch(
     """
     message = messages.decode(messages.OpaqueCommits, payload)
     own = message.device == sender
-    most = rows.MAX_ROWS if bundled else MOST_COMMITS if own and not relays and protocol > 1 else MOST_BEFORE
-    found, bodies = _bodies(message, most, opaque=protocol >= READS_OPAQUE)
+    most = (
+        rows.MAX_ROWS if bundled else MOST_COMMITS if own and not relays and protocol >= FILLS_FRAMES else MOST_BEFORE
+    )
+    found, bodies = _bodies(message, most, opaque=protocol >= CARRIES_UNREAD)
     if not found or not (own or relays or message.device in former) or any(c.device != message.device for c in found):
         raise errors.BadFrame(reason="device")
     seqs = [c.seq for c in found]

@@ -17,6 +17,7 @@ from fieldsync.store.contract import Device, Logged
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import Peer, Taking
+from fieldsync.wire.protocols import SENDS_RECEIPTS
 
 if TYPE_CHECKING:
     from fieldsync.sync.node import Node
@@ -72,7 +73,7 @@ def tell(tx: Tx, device: Device, head: int) -> None:
 def frames(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
     """Yield where the devices stand whose commits the server above lacks, and who took these first."""
     node, server = client.node, client.server.id
-    if client.protocol < 2:
+    if client.protocol < SENDS_RECEIPTS:
         return
     with node.store.read() as tx:
         lacked = [

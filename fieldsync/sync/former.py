@@ -19,6 +19,7 @@ from fieldsync.sync import budgets, device_families, device_letters, relay
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import Former, Peer
+from fieldsync.wire.protocols import NAMES_FORMER
 
 if TYPE_CHECKING:
     from fieldsync.sync.session import Client
@@ -50,7 +51,7 @@ def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
 
 def frames(client: "Client", after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
     """Yield what a server lacks of former identities' commits, as far as there is room."""
-    if client.node.is_laptop and client.protocol >= 2:
+    if client.node.is_laptop and client.protocol >= NAMES_FORMER:
         for frame in _all(client, after):
             room -= budgets.cost(frame)
             if room < 0:

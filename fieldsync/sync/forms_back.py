@@ -19,6 +19,7 @@ from fieldsync.sync import forms, past
 from fieldsync.sync.node import FORMS, UPSTREAM, Node, mark
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
+from fieldsync.wire.protocols import RETURNS_FORMS
 
 if TYPE_CHECKING:
     from fieldsync.sync.session import Client
@@ -73,7 +74,7 @@ def wanted(tx: ReadTx, server: bytes) -> bool:
 def frames(client: "Client") -> Iterator[bytes]:
     """Yield the frame with our forms, for a server that lacks them."""
     with client.node.store.read() as tx:
-        if client.protocol < 2 or not wanted(tx, client.server.id):
+        if client.protocol < RETURNS_FORMS or not wanted(tx, client.server.id):
             return
         texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
     if signer(texts) is not None:

@@ -12,13 +12,11 @@ from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, covers
 from fieldsync.sync import acking, relay
 from fieldsync.wire import messages
-from fieldsync.wire.frames import PROTOCOL, Kind
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.protocols import PROTOCOL
 
 if TYPE_CHECKING:
     from fieldsync.sync.serving import Serving
-
-BELOW = 2
-"""Protocols below this one are served push only."""
 
 _PART = 200
 _UNREADABLE = {"update.toml": "update = 2"}  # forms that make a program of 0.1 say in its status: update, then sync

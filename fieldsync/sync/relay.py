@@ -22,12 +22,12 @@ from fieldsync.sync.taken_above import apply_taken
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 from fieldsync.wire.messages import Peer
+from fieldsync.wire.protocols import CARRIES_UNREAD
 
 if TYPE_CHECKING:
     from fieldsync.sync.session import Client
 
 GRANTS = "upstream_grants"  # what the server above lets this one do
-READS_OPAQUE = 2  # the first protocol in which a frame carries commits that cannot be read
 _PART = 200  # devices or receipts in one frame
 _FIRST, _MOST = 256, 2_000  # commits asked of the log at once
 _Above = tuple[tuple[bytes, str, str, bytes, str], ...]
@@ -199,7 +199,7 @@ def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
         with client.node.store.read() as tx:
             logged = list(tx.commits(device, after, limit))
         whole = len(logged) < limit
-        if client.protocol < READS_OPAQUE:
+        if client.protocol < CARRIES_UNREAD:
             readable = list(takewhile(lambda one: one.commit() is not None, logged))
             whole = whole or len(readable) < len(logged)
             logged = readable  # what comes behind one that cannot be read waits for that server's update

@@ -21,6 +21,7 @@ from fieldsync.sync.relay import Told
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
+from fieldsync.wire.protocols import NAMES_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -130,7 +131,7 @@ def _ask(talk: Talk, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:
     public = b"" if key is None else key.public
 
     def frames() -> "Iterator[bytes]":
-        signed = message(node.device, public, talk.server.id if talk.client.protocol > 1 else None)
+        signed = message(node.device, public, talk.server.id if talk.client.protocol >= NAMES_SERVER else None)
         asked = RenewRequest(public, node.key.sign(signed), b"" if key is None else key.sign(signed), probes)
         yield talk.client.codec.pack(Kind.RENEW, messages.encode(asked))
 
@@ -201,7 +202,7 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int) -> tuple[
     One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
     this one is to hear of, will speak of what it has seen by numbers that are others' here.
     """
-    signed = message(old.id, asked.key, node.serving_key.device if protocol > 1 else None)
+    signed = message(old.id, asked.key, node.serving_key.device if protocol >= NAMES_SERVER else None)
     if old.key is None or not verify(old.key, signed, asked.by_old):
         raise errors.BadSignature
     if not asked.key:

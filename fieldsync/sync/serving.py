@@ -39,8 +39,8 @@ from fieldsync.sync.permit import Permit
 from fieldsync.sync.session import Sizer
 from fieldsync.wire import messages, rows
 from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PULLS, SENDS_CONTEXTS
 
-SENDS_CONTEXTS = 2
 """The first protocol in which a state carries the contexts of heads."""
 _SLICE = 256  # commits whose records fit a processor's cache
 
@@ -95,7 +95,7 @@ class Serving:
 
     def read(self, kind: Kind, payload: bytes) -> Batch:
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
-        if kind is Kind.PEER and (self.relays or self.protocol >= 2):
+        if kind is Kind.PEER and (self.relays or self.protocol >= NAMES_FORMER):
             peer = messages.decode(messages.Peer, payload)
             self._former |= former.line_of(self.device.id, peer.former)
             if len(self._former) > messages.MOST_FORMER:
@@ -115,7 +115,7 @@ class Serving:
     def meet(self, tx: Tx, *, counted: bool = True) -> None:
         """See how far the device has taken each channel, where that counts; `counted` as one of its answers."""
         if self._cursors is None:
-            if self.protocol < push_only.BELOW:  # it may be about another server: nothing is concluded from it
+            if self.protocol < PULLS:  # it may be about another server: nothing is concluded from it
                 self._epoch = epochs.current(tx)
             else:
                 met = epochs.meet(self.node, tx, self.device, self.hello, counted=counted)
@@ -137,7 +137,7 @@ class Serving:
                 )
             self._whole = self._counts
             versions.remember(tx, self.device.id, self.protocol)
-            if self.protocol >= 2 and not self.device.pending:
+            if self.protocol >= KEEPS_RESERVED and not self.device.pending:
                 now = self.node.clock()
                 said, own = self.hello.reserved, self.node.device
                 reserved.take_from(tx, self.device.id, said, now, relays=self.relays, own=own)
@@ -340,7 +340,7 @@ class Serving:
                 hints.compare_arrivals(node, tx)
         with self.reading() as tx:
             branch = tx.get(UPSTREAM) is not None
-        if self.protocol < push_only.BELOW:
+        if self.protocol < PULLS:
             yield from push_only.answer(self, self._carried, self._epoch, by_stick=by_stick)
             return
         if branch and not (self.hello.where or self.hello.budget or by_stick):
@@ -396,7 +396,7 @@ class Serving:
                 )
             for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))
-        elif self.protocol >= 2:
+        elif self.protocol >= NAMES_FORMER:
             with self.reading() as tx:
                 told_of = self._carried | self._asked
                 if by_stick:  # of all that it may have brought
@@ -476,7 +476,7 @@ class Serving:
         while states:
             part, *later = states
             smaller = halves(part)
-            large = not smaller and self.protocol > 1  # one register
+            large = not smaller and self.protocol >= CUTS_FRAMES  # one register
             try:
                 message = messages.States(
                     unit, before if later else arrival, rows.pack_states([part], contexts=self.contexts)

@@ -39,7 +39,8 @@ from fieldsync.sync.channels import grants_hash, visible
 from fieldsync.sync.node import DEVICE_PENDING, UPSTREAM, Node
 from fieldsync.sync.permit import AHEAD
 from fieldsync.wire import messages, rows
-from fieldsync.wire.frames import MAX_COMPRESSED, PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind
+from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
 
 _ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too large is cut in two
 _FIRST_ROWS = 128
@@ -136,7 +137,7 @@ class Client:
             told = self._told.get(tx, reserved.DOWN)
             answers = epochs.answers(tx, self.server.id, node.device)
         assert me is not None
-        if self.protocol < 2 or self.bundled or budget:
+        if self.protocol < KEEPS_RESERVED or self.bundled or budget:
             pieces = ()
         grants = grants_hash(self.grants)
         hello = messages.Hello(
@@ -204,7 +205,7 @@ class Client:
             message = messages.Commits(last.device, seal, rows.pack_commits(batch) if batch else b"")
             if opaque:
                 message = messages.OpaqueCommits(message.device, seal, message.rows, opaque)
-            return self.codec.pack(Kind.COMMITS, messages.encode(message), large=self.protocol > 1)
+            return self.codec.pack(Kind.COMMITS, messages.encode(message), large=self.protocol >= CUTS_FRAMES)
         except errors.TooLarge:
             if len(logged) == 1:
                 raise
@@ -394,7 +395,7 @@ class Client:
         me = tx.device(self.node.device)
         assert me is not None
         behind = me.head != self.acked or (self.branch and relay.behind(tx, self.server.id))
-        behind = behind or (self.protocol >= 2 and relay.is_behind(tx, self.node, self.server.id))
+        behind = behind or (self.protocol >= NAMES_FORMER and relay.is_behind(tx, self.node, self.server.id))
         return checks.COMMITS if behind else None
 
     def differing(self) -> list[str]:

@@ -27,7 +27,8 @@ from fieldsync.sync.session import Client, Tally
 from fieldsync.sync.taking import Down, Up, chain_at
 from fieldsync.wire import bundle, messages, rows
 from fieldsync.wire.bundle import Carried, Earlier, Manifest, Opener
-from fieldsync.wire.frames import OLDEST, PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.protocols import KEEPS_RESERVED, OLDEST, PROTOCOL
 
 _Each = Callable[[Kind, bytes], None]
 
@@ -133,7 +134,7 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
     spoken = max(hello.protocol, protocol)  # what it was packed with, or synced without a save, since
     hello = msgspec.structs.replace(hello, protocol=spoken, dictionary=b"", where=False, budget=0)
     with node.store.read() as tx:
-        below = () if device.pending or hello.protocol < 2 else reserved.held(tx, reserved.DOWN)
+        below = () if device.pending or hello.protocol < KEEPS_RESERVED else reserved.held(tx, reserved.DOWN)
     pieces = tuple(piece for piece in below if piece.number > hello.reserved_told)
     serving, id_ = Serving(node, device, hello, Codec()), token(16)
     states = 0

@@ -18,7 +18,8 @@ from fieldsync.sync.serving import Serving
 from fieldsync.sync.session import Client, Tally, Told
 from fieldsync.wire import messages, rows
 from fieldsync.wire.bundle import Carried, Manifest
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.protocols import PROTOCOL
 
 
 def chain_at(tx: ReadTx, device: Device, seq: int) -> bytes:

@@ -32,8 +32,9 @@ from fieldsync.sync.line import Line
 from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.session import Client, Tally
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
+from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PROTOCOL, SENDS_RECEIPTS
 
 Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
 Read = Callable[[Kind, bytes], object]  # needs no store
@@ -130,7 +131,7 @@ class _Talk:
                 assert me is not None
                 acknowledged = tx.acknowledged(self.server.id, node.device)
                 behind = me.head > acknowledged or (client.branch and relay.to_tell(tx, self.server.id))
-                behind = behind or (client.protocol >= 2 and relay.is_behind(tx, node, self.server.id))
+                behind = behind or (client.protocol >= NAMES_FORMER and relay.is_behind(tx, node, self.server.id))
                 behind = behind or forms_back.wanted(tx, self.server.id)
             if behind:
                 with node.store.write() as tx:
@@ -158,7 +159,8 @@ class _Talk:
         def asking() -> Iterator[bytes]:  # made anew where the server wants them without the forms' dictionary
             return former.asking(self.client) if self.node.is_laptop else first_receipts.frames(self.client, {})
 
-        more = self.client.protocol >= 2 and any(asking())
+        asked_since = NAMES_FORMER if self.node.is_laptop else SENDS_RECEIPTS
+        more = self.client.protocol >= asked_since and any(asking())
         self._exchange(asking if more else None, where=True)
 
     def _push_reserved(self) -> None:
@@ -169,7 +171,7 @@ class _Talk:
                 told = relay.Told(self.server.id).get(tx, reserved.UP)
                 held = reserved.held(tx, reserved.UP)
             left = [piece for piece in held if piece.number > told]
-            if client.protocol < 2 or len(reserved.some(left, 0, reserved.IN_A_HELLO)) == len(left):
+            if client.protocol < KEEPS_RESERVED or len(reserved.some(left, 0, reserved.IN_A_HELLO)) == len(left):
                 return
             self._exchange(None, where=True)
             with node.store.read() as tx:

@@ -2,7 +2,7 @@
 
 from fieldsync import errors
 from fieldsync.store import ReadTx, Tx
-from fieldsync.wire.frames import OLDEST, PROTOCOL
+from fieldsync.wire.protocols import OLDEST, PROTOCOL
 
 
 def spoken(tx: ReadTx, node: bytes) -> int | None:

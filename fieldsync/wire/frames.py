@@ -15,17 +15,6 @@ import zstandard
 
 from fieldsync import errors
 
-PROTOCOL = 2
-"""The protocol that this program speaks.
-
-1 (2026-11, release 0.1): hello, commits, acknowledgement, states, end; ask and found for healing.
-2 (2026-12, release 0.2): a request's signature names the server and covers what follows the hello; places are reserved for
-  protocol 3. Messages are those of 1, with new items at their ends.
-"""
-
-OLDEST = 1
-"""The oldest protocol that a server of this release still serves, push only; a client speaks it in full to older servers."""
-
 HEAD = 5
 MAX_COMPRESSED = 64 * 1024
 MAX_LARGE = 1024 * 1024

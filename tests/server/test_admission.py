@@ -17,7 +17,8 @@ from fieldsync.sync import node as nodes
 from fieldsync.sync import save
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages, rows
-from fieldsync.wire.frames import PROTOCOL, Kind
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.protocols import PROTOCOL
 from tests.lines import Tap, closing, get, reply, tls
 from tests.offices import Hand, Office
 

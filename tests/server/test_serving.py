@@ -24,8 +24,9 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.session import Client, Tally
 from fieldsync.wire import messages
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import b64
+from fieldsync.wire.protocols import PROTOCOL
 from tests import cast, directly
 from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast, Served

@@ -17,8 +17,9 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.serving import Serving
 from fieldsync.wire import messages
-from fieldsync.wire.frames import PROTOCOL, Codec
+from fieldsync.wire.frames import Codec
 from fieldsync.wire.messages import Enrolment, Reserved
+from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
 from tests.cast import Clock, join_directly, open_node, rows
 from tests.tree import Tree

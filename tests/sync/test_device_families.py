@@ -19,8 +19,9 @@ from fieldsync.sync import copies, enrolments, former, invites, quarantine, rela
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.wire import messages
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import Enrolment, RenewRequest
+from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
 from tests.cast import JBL, join_request, open_node, rows, unlock
 from tests.conftest import Cast

@@ -21,8 +21,9 @@ from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
 from fieldsync.sync.session import granted
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import PROTOCOL, Codec, Kind
+from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import Former, Peer
+from fieldsync.wire.protocols import PROTOCOL
 from fieldsync.wire.rows import pack_commits
 from tests import directly
 from tests.cast import JBL, QRD, join_request, open_node, rows, unlock
