@@ -92,6 +92,13 @@ class LedgerReads(DeviceFamilyReads):
         found = map(self._logged, self.sql(query, (record[10:], record)))
         return sorted(found, key=lambda c: (c.stamp, c.device, c.seq))
 
+    def count_commits_of(self, record: bytes) -> int:
+        """Return how many commits there are about a record, or about one whose id ends alike."""
+        counts = " + ".join(
+            f"(SELECT count(*) FROM {table} WHERE record = ?1)" for table in ("commit_about", "commit_about_new")
+        )
+        return int(self.sql(f"SELECT {counts}", (record[10:],)).fetchone()[0])
+
     def unsent_records(self, device: bytes, after: int) -> set[bytes]:
         """Return the records that a device's commits behind `after` touch."""
         query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq > ?"

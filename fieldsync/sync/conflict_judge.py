@@ -43,11 +43,40 @@ class Verdict(NamedTuple):
     waits_for: tuple[Awaited, ...]
 
 
+class RecordCommits:
+    """The commits about records as the log has them, under their fields' names of today: read once, until more have come."""
+
+    def __init__(self, tx: ReadTx, rules: Rules) -> None:
+        self._tx = tx
+        self._rules = rules
+        self._read: dict[bytes, tuple[int, list[Commit]]] = {}
+
+    def of(self, record: bytes, kind: str) -> list[Commit]:
+        """Return the commits about a record of a type."""
+        count, known = self._tx.count_commits_of(record), self._read.get(record)
+        if known is None or known[0] != count:
+            today = self._rules.of(kind).today
+            logged = self._tx.commits_of(record)
+            known = count, [today(said) for one in logged if (said := one.commit()) is not None]
+            self._read[record] = known
+        return known[1]
+
+    def forget(self) -> None:
+        """Forget them: other records are looked at."""
+        self._read.clear()
+
+
 class ConflictJudge:
     """Judges one device's commits, in order; `unjudged` are devices with commits in the log that are still to be judged, from which on."""
 
     def __init__(
-        self, tx: ReadTx, rules: Rules, device: Device, known: Mapping[bytes, Row], unjudged: Mapping[bytes, int]
+        self,
+        tx: ReadTx,
+        rules: Rules,
+        device: Device,
+        known: Mapping[bytes, Row],
+        unjudged: Mapping[bytes, int],
+        commits: RecordCommits | None = None,
     ) -> None:
         self._tx = tx
         self._rules = rules
@@ -57,7 +86,7 @@ class ConflictJudge:
         self._me = self._person(device.id)
         self._branch = tx.get(UPSTREAM) is not None
         self._quarantined = bool(tx.waiting_of(device.id))
-        self._commits: dict[bytes, list[Commit]] = {}
+        self._commits = RecordCommits(tx, rules) if commits is None else commits
         self._logs: dict[tuple[bytes, str], FieldLog] = {}
         self._judged: dict[int, bool] = {}  # of this batch, which the records do not show yet: whether it was accepted
         self._written: dict[bytes, list[Mapping[str, object]]] = {}
@@ -139,7 +168,7 @@ class ConflictJudge:
 
     def forget(self) -> None:
         """Forget what the log told of records: others are looked at."""
-        self._commits.clear()
+        self._commits.forget()
         self._logs.clear()
 
     # --- what a register tells at once ---
@@ -199,13 +228,9 @@ class ConflictJudge:
         if known is not None:
             return known
         log = self._logs[commit.record, name] = FieldLog()
-        if commit.record not in self._commits:
-            rules = self._rules.of(commit.type)
-            logged = self._tx.commits_of(commit.record)
-            self._commits[commit.record] = [rules.today(said) for one in logged if (said := one.commit()) is not None]
         verdicts = self._tx.verdicts_on(commit.record)
         seen = {(commit.device, commit.seq)}
-        for one in self._commits[commit.record]:
+        for one in self._commits.of(commit.record, commit.type):
             dot = one.device, one.seq
             seen.add(dot)
             if name not in one.fields or dot == (commit.device, commit.seq):

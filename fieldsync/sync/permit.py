@@ -26,7 +26,7 @@ from fieldsync.store.contract import (
     state_key,
 )
 from fieldsync.sync import parted, sharing
-from fieldsync.sync.conflict_judge import ConflictJudge
+from fieldsync.sync.conflict_judge import ConflictJudge, RecordCommits
 from fieldsync.sync.node import DECIDERS, UPSTREAM, WRITERS
 from fieldsync.sync.permit_bounds import check_bounds
 from fieldsync.sync.permit_codes import CodeChecks
@@ -50,8 +50,9 @@ class Permit(CodeChecks):
         known: dict[bytes, Row],
         *,
         unjudged: Mapping[bytes, int] = MappingProxyType({}),
+        commits: RecordCommits | None = None,
     ) -> None:
-        super().__init__(tx, rules, device, known, ConflictJudge(tx, rules, device, known, unjudged))
+        super().__init__(tx, rules, device, known, ConflictJudge(tx, rules, device, known, unjudged, commits))
         self._head = cache(tx.head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
         self._known_units: set[str] = set()

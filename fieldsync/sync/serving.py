@@ -34,6 +34,7 @@ from fieldsync.sync import (
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import Batch, Read, read_batch
 from fieldsync.sync.channels import grants_hash, lacking, visible
+from fieldsync.sync.conflict_judge import RecordCommits
 from fieldsync.sync.node import FORMS, UPSTREAM, Node
 from fieldsync.sync.permit import Permit
 from fieldsync.sync.session import Sizer
@@ -183,19 +184,20 @@ class Serving:
             device = tx.device(author)
             assert device is not None
             clocks.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
+            read = RecordCommits(tx, self.node.rules)  # by all slices
             for start in range(0, len(written), _SLICE):
                 self._unjudged[author] = written[start].seq
-                self._judge(tx, device, written[start : start + _SLICE])
+                self._judge(tx, device, written[start : start + _SLICE], read)
             del self._unjudged[author]
         for old, records in self._parted.items():
             parted.cover(self.node, tx, old, records)
         self._parted.clear()
         quarantine.judge_due(self.node, tx)
 
-    def _judge(self, tx: Tx, device: Device, fresh: Sequence[Read]) -> None:
+    def _judge(self, tx: Tx, device: Device, fresh: Sequence[Read], read: RecordCommits) -> None:
         """Apply what the device may write; the rest is kept aside, with the reason."""
         known = tx.rows(dict.fromkeys(c.record for c in fresh))
-        permit = Permit(tx, self.node.rules, device, known, unjudged=self._unjudged)
+        permit = Permit(tx, self.node.rules, device, known, unjudged=self._unjudged, commits=read)
         accepted = []
         for one in fresh:
             if isinstance(one, commits.Opaque):

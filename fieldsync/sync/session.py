@@ -297,14 +297,16 @@ class Client:
         self.tally.taken_after_all += sum(not code for _, code, _ in ack.refused)
         if ack.refusals:
             self._told.put(tx, "refused", ack.refusals)
-        for number, device, letters, person, units in ack.devices:
+        for _, device, letters, person, units in ack.devices:
             tx.name_device(device, letters, person, units)
-            if not self.branch:  # a branch gets them whole, in a frame of their own
-                self._told.put(tx, "devices", number)
-        for number, server, seq, at in ack.receipts:
-            if seq <= tx.head(node.device):  # nobody has what was never saved
-                tx.acknowledge(server, node.device, seq, at)
-            self._told.put(tx, "receipts", number)
+        if ack.devices and not self.branch:  # a branch gets them whole, in a frame of their own
+            self._told.put(tx, "devices", ack.devices[-1][0])
+        if ack.receipts:
+            saved = tx.head(node.device)
+            for _, server, seq, at in ack.receipts:
+                if seq <= saved:  # nobody has what was never saved
+                    tx.acknowledge(server, node.device, seq, at)
+            self._told.put(tx, "receipts", ack.receipts[-1][0])
 
     def _take_over(self, texts: dict[str, str]) -> None:
         """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""

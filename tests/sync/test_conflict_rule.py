@@ -8,9 +8,13 @@ from fieldsync import errors
 from fieldsync.core import deletion
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical, register_of
+from fieldsync.store.ledger_reads import LedgerReads
 from fieldsync.sync import history, read, review, save
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes, Draft
+from fieldsync.sync.serving import Serving
+from fieldsync.sync.session import Client, Tally
+from fieldsync.wire.messages import Ack
 from tests import directly
 from tests.cast import JBL, join_directly, rows
 from tests.conftest import Cast
@@ -333,3 +337,55 @@ def test_coming_round_to_what_two_others_say_asks_nobody(people: Cast, family: b
     assert len(rows(people.samar)[family].state.fields[FIELD].heads) == 3
     assert values(people.samar, family) == []
     huda.close()
+
+
+def test_a_record_s_commits_are_read_once_for_all_slices_of_a_frame(
+    people: Cast, family: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Amal's 700 edits of a field in conflict come in few frames, judged 256 at a time: its log is read once for each frame."""
+    edit(people.amal, family, "amal")
+    edit(people.basim, family, "basim")
+    sync(people, people.amal, people.basim, people.amal)
+    (first,) = head(people.amal, family).values()
+    base = {people.samar.device: seen(people.amal, family)[people.samar.device]}
+    drafts = [
+        Draft(family, "household", 1, {FIELD: f"amal {n}"}, {FIELD: base | {people.amal.device: first + n}})
+        for n in range(700)
+    ]
+    with people.amal.store.write() as tx:
+        save.commit_drafts(people.amal, tx, drafts)
+    counted = {"read": 0, "frames": 0, "slices": 0}
+
+    def counting(owner: type, name: str, what: str) -> None:
+        real = getattr(owner, name)
+
+        def called(*args: object, **facts: object) -> object:
+            counted[what] += 1
+            return real(*args, **facts)
+
+        monkeypatch.setattr(owner, name, called)
+
+    counting(LedgerReads, "commits_of", "read")
+    counting(Serving, "_keep", "frames")
+    counting(Serving, "_judge", "slices")
+    assert sync(people, people.amal) == [0]
+    assert counted["slices"] > counted["frames"] >= counted["read"] > 0
+
+
+def test_what_an_answer_lists_is_taken_with_one_look_at_what_was_saved(
+    people: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty receipts in one answer: what this laptop has saved is read once."""
+    save.add(people.amal, "household", Changes())
+    sync(people, people.amal)
+    looks: list[bytes] = []
+    real = LedgerReads.head
+    monkeypatch.setattr(LedgerReads, "head", lambda tx, device: looks.append(device) or real(tx, device))
+    with people.amal.store.read() as tx:
+        (server,) = tx.servers()
+    client = Client(people.amal, server, Tally())
+    receipts = tuple((n + 1, bytes([n]) * 16, 1, 1) for n in range(50))
+    with people.amal.store.write() as tx:
+        client._listed(tx, Ack(1, 0, b"", (), receipts=receipts))
+        assert looks == [people.amal.device]
+        assert len(tx.receipts(people.amal.device)) >= 50
