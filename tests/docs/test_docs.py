@@ -113,10 +113,11 @@ def test_the_architecture_names_functions_that_are_there():
 
 
 def test_tests_that_the_threat_model_claims_are_there():
-    """A case that is said to stand has a test of that name; all fifty-eight cases are on the page."""
+    """A case that is said to stand has a test of that name; the cases are numbered without a gap, and none was taken away."""
     page = (ROOT / "docs/threat-model.md").read_text("utf-8")
     cases = re.findall(r"^\| (\d+) \| .*? \| (stands|in part|not yet) \| (.*) \|$", page, re.MULTILINE)
-    assert [int(number) for number, _, _ in cases] == list(range(1, 59))
+    assert len(cases) >= 62
+    assert [int(number) for number, _, _ in cases] == list(range(1, len(cases) + 1))
     for number, verdict, proof in cases:
         claimed = re.findall(r"`((?:[\w-]+/)+)(test_\w+)\.([Tt]est\w+)`", proof)
         assert claimed or verdict != "stands", f"case {number} names no test"
