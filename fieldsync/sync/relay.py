@@ -309,6 +309,11 @@ def parted_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[bytes, int, 
     )
 
 
+def proved(tx: ReadTx, peer: Peer) -> dict[bytes, int]:
+    """Return up to where a branch states that devices stand and proves, by the chain hash, that it holds what is held here."""
+    return {device: seq for device, seq, link in peer.heads if link and tx.heads_at(device, [seq]).get(seq) == link}
+
+
 def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
     """Remember up to which of each device's commits a branch was found to have what is here."""
     known = carried_by(tx, branch)

@@ -162,6 +162,11 @@ class Serving:
                 )
                 first_receipts.take(self.node, tx, self.device, batch.peer)
                 self._stated.update(revocations.stated(batch.peer))
+                held = relay.proved(
+                    tx, batch.peer
+                )  # it lacks our word for them: what became of them was not heard either
+                relay.note_carried(tx, self.device.id, held)
+                self._fresh |= held.keys()
             elif batch.peer is not None:
                 self._asked.update({one: seq for one, seq, _ in batch.peer.heads if one in self._former})
         fresh: dict[bytes, list[Read]] = {}
