@@ -30,7 +30,7 @@ _INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 )
-_UNSEEN = re.compile(f"[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u0640{_INVISIBLE}]")
+_UNSEEN = f"[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u0640{_INVISIBLE}]"  # compiled where a text is not plain
 _WESTERN = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 _PLAIN = re.compile("[!-~ء-غف-ي]+(?: [!-~ء-غف-ي]+)*")
@@ -149,7 +149,7 @@ def plain(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", _UNSEEN.sub("", text).translate(_WESTERN))
+        text = unicodedata.normalize("NFC", re.sub(_UNSEEN, "", text).translate(_WESTERN))
     return " ".join(text.split())
 
 
@@ -268,7 +268,7 @@ def _word(raw: str) -> _Word:
     if _PLAIN.fullmatch(text):  # nothing to decompose that `_FOLDED` does not know
         text = text.casefold()
     else:
-        text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", _UNSEEN.sub("", text)).casefold())
+        text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", re.sub(_UNSEEN, "", text)).casefold())
         text = "".join([sign for sign in text if not unicodedata.combining(sign)])
     pieces = tuple(_NOT_WORD.sub(" ", text.translate(_FOLDED)).split())
     if len(pieces) > 1 or any(map(_joins, pieces)) or any(map(str.isdigit, text)):

@@ -3,20 +3,21 @@
 import re
 from unicodedata import is_normalized, normalize
 
+# Patterns, compiled where a text is not plain: few commands ever see one.
 # What a text never holds: controls, bidi marks and overrides, invisible characters, surrogates,
 # private use, tags. Line breaks and spaces of other kinds become plain ones first.
-_INVISIBLE = re.compile(
+_INVISIBLE = (
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e"
     "\u200b\u200d-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     "\ud800-\udfff\ue000-\uf8ff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
 )
 ZWNJ = "\u200c"  # between Persian and Kurdish letters it is spelling
 _LETTER = "[\u0620-\u065f\u066e-\u06d3\u06d5-\u06dc\u06ee\u06ef\u06fa-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc]"
-_STRAY = re.compile(f"(?<!{_LETTER}){ZWNJ}|{ZWNJ}(?!{_LETTER})")
-_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_SPACE = re.compile("[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_STRAY = f"(?<!{_LETTER}){ZWNJ}|{ZWNJ}(?!{_LETTER})"
+_BREAK = "\r\n?|[\x0b\x0c\x85\u2028\u2029]"
+_SPACE = "[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
 # Letters in the shapes of old printing software; one run of them is one word.
-_PRESENTATION = re.compile("[\ufb50-\ufdff\ufe70-\ufefe]+")
+_PRESENTATION = "[\ufb50-\ufdff\ufe70-\ufefe]+"
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹\u066b", "01234567890123456789.", "\u066c")
 
 
@@ -27,13 +28,13 @@ def clean(text: str, *, lines: bool = False) -> str:
     """The text as it is stored, stripped; line breaks stay when `lines`, else become spaces."""
     if text.isprintable() and is_normalized("NFKC", text):
         return text.strip()  # nearly all: both checks are quick
-    text = _SPACE.sub(" ", _BREAK.sub("\n", text))
+    text = re.sub(_SPACE, " ", re.sub(_BREAK, "\n", text))
     if not lines:
         text = text.replace("\n", " ")
-    text = _INVISIBLE.sub("", text)
+    text = re.sub(_INVISIBLE, "", text)
     if ZWNJ in text:
-        text = _STRAY.sub("", re.sub(f"{ZWNJ}+", ZWNJ, text))
-    text = _PRESENTATION.sub(lambda run: normalize("NFKC", run[0]), text)
+        text = re.sub(_STRAY, "", re.sub(f"{ZWNJ}+", ZWNJ, text))
+    text = re.sub(_PRESENTATION, lambda run: normalize("NFKC", run[0]), text)
     return normalize("NFC", text).strip()
 
 

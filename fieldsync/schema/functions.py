@@ -6,8 +6,6 @@ from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
-from fieldsync.schema import patterns
-
 Value = object
 Function = Callable[[Sequence[Value]], Value]
 
@@ -105,6 +103,8 @@ def _coalesce(given: Sequence[Value]) -> Value:
 
 
 def _regex(given: Sequence[Value]) -> Value:
+    from fieldsync.schema import patterns  # few forms have any, and most commands run none
+
     match = patterns.matcher(text(given[1]))
     return match is not None and match(text(given[0])[:LONGEST])
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.schema import expr, patterns, related
+from fieldsync.schema import expr, related
 from fieldsync.schema.model import MERGES, TYPES, Field, Type
 
 ROLES = ("caseworker", "supervisor", "admin", "partner")  # who writes records
@@ -160,10 +160,20 @@ def _check_limits(field: Field, report: Report) -> None:
         report((*path, "country"), "bad_country")
     if field.hxl and not re.fullmatch(HASHTAG, field.hxl):
         report((*path, "hxl"), "bad_hashtag")
+    at = _fault(field.pattern) if field.pattern else None
+    if at is not None:
+        report((*path, "pattern"), "bad_pattern", at=at + 1)
+
+
+def _fault(pattern: str) -> int | None:
+    """Return where a pattern is at fault, None if it is not."""
+    from fieldsync.schema import patterns  # few forms have any
+
     try:
-        patterns.compiled(field.pattern)
+        patterns.compiled(pattern)
     except patterns.BadPattern as fault:
-        report((*path, "pattern"), "bad_pattern", at=fault.at + 1)
+        return fault.at
+    return None
 
 
 def _check_expressions(kind: Type, field: Field, types: Mapping[str, Type], report: Report) -> None:
@@ -233,11 +243,9 @@ def _check_expression(kind: Type, path: tuple[str, ...], text: str, report: Repo
     except expr.ExpressionError as error:
         report(path, "bad_expression", reason=error.reason, at=error.at)
         return
-    for pattern, at in compiled.patterns:
-        try:
-            patterns.compiled(pattern)
-        except patterns.BadPattern as fault:
-            report(path, "bad_pattern", at=at + fault.at + 2)
+    for pattern, start in compiled.patterns:
+        if (at := _fault(pattern)) is not None:
+            report(path, "bad_pattern", at=start + at + 2)
     marks = _marks(kind.fields[path[1]]) if path[-1] == "filter" else set()
     for name in sorted(compiled.names - kind.fields.keys() - marks):
         report(path, "unknown_field", field=name, known=list(kind.fields))

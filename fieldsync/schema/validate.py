@@ -4,7 +4,7 @@ A record may be saved before it is complete; what is missing keeps it in its fir
 """
 
 from collections.abc import Container, Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NoReturn
 
 from fieldsync import errors
@@ -38,7 +38,7 @@ class _Plan:
     def __init__(self, kind: Type) -> None:
         fields = kind.fields.values()
         plain = [field for field in fields if field.kind == "plain"]
-        self.makers: dict[str, Normaliser] = {field.name: normaliser(field) for field in plain}
+        self._plain = plain
         self.past = frozenset(field.name for field in plain if field.past)
         self.retired = frozenset(field.name for field in fields if field.retired)
         self.gone = {
@@ -61,6 +61,11 @@ class _Plan:
             for touched in self.sources(rule.names | {name}):
                 touching.setdefault(touched, []).append((name, rule))
         self.touching = touching
+
+    @cached_property
+    def makers(self) -> dict[str, Normaliser]:
+        """What makes the plain fields' stored values: not for whoever only looks."""
+        return {field.name: normaliser(field) for field in self._plain}
 
     def sources(self, names: frozenset[str]) -> set[str]:
         """The fields whose change may change what these say: derived ones change with what they are made of."""

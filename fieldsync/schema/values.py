@@ -14,7 +14,7 @@ from unicodedata import is_normalized
 from uuid import UUID
 
 from fieldsync import errors
-from fieldsync.schema import papers, patterns, ruined
+from fieldsync.schema import papers
 from fieldsync.schema.cleaning import clean, loose, plain_digits
 from fieldsync.schema.model import Field
 from fieldsync.schema.phones import international, is_possible, plain
@@ -75,6 +75,7 @@ def _read(field: Field) -> Normaliser:
         return phone
     if field.type not in ("text", "note", "paper") and not field.or_text:
         return made
+    from fieldsync.schema import ruined  # whoever only looks reads nothing that was typed
 
     def text(value: object) -> object:
         # as it was given: signs that nobody sees tell how it was read
@@ -110,7 +111,7 @@ def _text(field: Field) -> Normaliser:
     high = int(field.max) if isinstance(field.max, int | float) else 0
     high = high or (NOTE_LIMIT if lines else TEXT_LIMIT)
     raw = 4 * high + 100  # so that no huge text is walked through
-    match = patterns.matcher(field.pattern) if field.pattern else None
+    match = _matcher(field.pattern) if field.pattern else None
 
     def text(value: object) -> object:
         if value is None:
@@ -134,6 +135,12 @@ def _text(field: Field) -> Normaliser:
         return value
 
     return text
+
+
+def _matcher(pattern: str) -> Callable[[str], bool] | None:
+    from fieldsync.schema import patterns  # few fields have one
+
+    return patterns.matcher(pattern)
 
 
 def _number_as_text(field: Field, value: object) -> str:

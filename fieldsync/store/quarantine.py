@@ -205,6 +205,8 @@ class Quarantine(QuarantineReads, Numbered):
 
     def wake(self, came: Iterable[Awaited]) -> None:
         """Say that this has come: the commits that wait for it are due."""
+        if self.sql("SELECT 1 FROM awaited LIMIT 1").fetchone() is None:
+            return  # mostly nothing waits
         by_kind: dict[str, list[bytes]] = {}
         for one in came:
             by_kind.setdefault(one.kind, []).append(one.what)

@@ -115,7 +115,9 @@ class ConflictJudge:
             self._written.setdefault(commit.record, []).append(commit.fields)
         if accepted or waits:
             self._judged[commit.seq] = accepted
-        for name in commit.fields if self._logs else ():
+        if not self._logs:
+            return
+        for name in commit.fields:
             log = self._logs.get((commit.record, name))
             if log is None:
                 continue

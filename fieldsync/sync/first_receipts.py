@@ -4,7 +4,7 @@ A branch signs them, and sends them up before the commits, with where each devic
 then (revocations.py). How far the branch's word goes is bounded by what it had stated when it was told of a change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,8 @@ def note(node: "Node", tx: Tx, device: Device, logged: Sequence[Logged], *, behi
     def basis(one: Logged) -> Change | None:
         return next((change for change, told in changes if not _before_it_was_told(change, told, one.seq, now)), None)
 
-    for change, some in groupby(logged, basis):
+    groups: Iterable[tuple[Change | None, Iterable[Logged]]] = groupby(logged, basis) if changes else [(None, logged)]
+    for change, some in groups:
         part = list(some)
         number = next((c.number for c, _ in changes if c.number and change is not None and c.n <= change.n), 0)
         tx.take_first([

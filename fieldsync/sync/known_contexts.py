@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from fieldsync.core.commit import Commit
-from fieldsync.core.register import Context, Dot, Register, build, contexts_of
+from fieldsync.core.register import EMPTY, Context, Dot, Register, build, contexts_of
 from fieldsync.core.state import State
 from fieldsync.store import ReadTx
 from fieldsync.sync.rules import TypeRules
@@ -14,11 +14,9 @@ def filled(tx: ReadTx, type_rules: TypeRules, state: State, names: Iterable[str]
     lacking = {}
     fields = state.fields
     for name in fields if names is None else names:
-        register = fields.get(name)
-        if register is None or (len(register.heads) == 1 and not register.contexts):
-            continue  # nearly all
-        if None in contexts_of(register):
-            lacking[name] = register
+        heads, _, contexts = fields.get(name, EMPTY)
+        if (contexts or len(heads) > 1) and None in contexts_of(fields[name]):  # of few
+            lacking[name] = fields[name]
     if not lacking:
         return state
     known = {

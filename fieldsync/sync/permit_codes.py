@@ -21,6 +21,8 @@ class CodeChecks(ValueChecks):
 
         Whoever verifies an event makes records with codes that its reporter kept for them: such a code may wait for its event.
         """
+        if "_code" not in commit.fields and commit.type != EVENT:
+            return
         unit = commit.fields.get("_unit")
         kept = commit.fields.get("new_code") if commit.type == EVENT else None
         if kept is not None and not self._may_give(kept, unit, anywhere="_code" not in commit.fields):

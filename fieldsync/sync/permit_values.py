@@ -132,7 +132,9 @@ class ValueChecks(ShareChecks):
 
         One that was ever filled in may have been there when its author looked. A decision takes any state.
         """
-        new, rules = commit.fields.get(validate.STATE), self._rules.of(commit.type)
+        if validate.STATE not in commit.fields:
+            return
+        new, rules = commit.fields[validate.STATE], self._rules.of(commit.type)
         kind = rules.type
         if not isinstance(new, str) or kind is None or kind.lifecycle is None or new == kind.lifecycle.initial:
             return

@@ -51,7 +51,6 @@ class TypeRules:
         self.linked = linkage.FIELDS.get(name, frozenset[str]())
         self.renamed = {} if type is None else type.renamed
         self.fields = dict(_SYSTEM)
-        self.checks: dict[str, Normaliser] = {}
         self.guarded: frozenset[str] = frozenset()  # fields of which not everybody may write every value
         if type is not None:
             self.guarded = steps.guarded(type) | ({"state"} if type.lifecycle is not None else set())
@@ -59,8 +58,12 @@ class TypeRules:
                 if field.kind != "derived":
                     policy = Policy(field.merge, field.codes, type.lifecycle_of(field.name))
                     self.fields[field.name] = FieldRule(field.kind, policy)
-                    if field.kind == "plain":
-                        self.checks[field.name] = received(field)
+
+    @cached_property
+    def checks(self) -> Mapping[str, Normaliser]:
+        """What takes the plain fields' values as other devices stored them."""
+        fields = () if self.type is None else self.type.fields.values()
+        return {field.name: received(field) for field in fields if field.kind == "plain"}
 
     def of(self, field: str, *, member: bool = False) -> FieldRule:
         """Return a field's rule; a field of a newer schema is kept, and reviewed when it conflicts."""

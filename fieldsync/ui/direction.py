@@ -26,7 +26,7 @@ CHOICES = ("auto", "logical", "visual", "plain")  # what a person may ask for: `
 _LEFT, RIGHT, _FIRST, END, _MARK = "\u2066", "\u2067", "\u2068", "\u2069", "\u200e"
 _CONTROLS = {ord(sign): None for sign in (_LEFT, RIGHT, _FIRST, END, _MARK)}
 _VTE_WITH_ISOLATES = 5_800
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_RIGHT_TO_LEFT = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]"  # compiled where something is shown
 # a date, a code, a unit or a phone: the bidi rules would turn round what hyphens and slashes join
 _NUMBERED = re.compile(
     r"(?<!\S)--[a-z][a-z-]*(?:[ =][0-9A-Za-z]+)?"  # an option and its value: what is to be typed
@@ -141,7 +141,7 @@ def bare(text: str) -> str:
 
 def alone(line: str, form: str, *, rtl: bool) -> str:
     """Return a line, cut already, that stands beside others on a screen: written as it is to be, and kept to itself."""
-    if not rtl or form not in {"visual", "isolates"} or not _RIGHT_TO_LEFT.search(line):
+    if not rtl or form not in {"visual", "isolates"} or not re.search(_RIGHT_TO_LEFT, line):
         shown = written(line, form, rtl=rtl)
         return shown if form == "visual" else apart(shown, form)
     kept = _kept(line)
@@ -152,7 +152,7 @@ def alone(line: str, form: str, *, rtl: bool) -> str:
 
 def written(text: str, form: str, *, rtl: bool) -> str:
     """Return a whole line as it is to be written; `rtl` where it is an Arabic one. Dates, codes and phones stay as they are."""
-    if form in {"plain", "marks"} or not _RIGHT_TO_LEFT.search(text):
+    if form in {"plain", "marks"} or not re.search(_RIGHT_TO_LEFT, text):
         return text
     inset = text[: len(text) - len(text.lstrip(" "))]
     kept = _kept(text[len(inset) :])
@@ -261,7 +261,7 @@ class Cell:
 
 def has_arabic(text: str) -> bool:
     """Say whether anything in a text is written from the right."""
-    return _RIGHT_TO_LEFT.search(text) is not None
+    return re.search(_RIGHT_TO_LEFT, text) is not None
 
 
 def begins_arabic(text: str) -> bool:

@@ -1,6 +1,8 @@
 """Patterns of forms: they mean what they meant to Python's `re`, and none of them can keep a computer busy."""
 
 import re
+import subprocess
+import sys
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -149,3 +151,15 @@ def test_where_there_is_no_re2() -> None:
     for pattern in ("(a+)+x", "(a|a)*x", r"\d+-\d+", "(a?){40}", "((a|b)?c?){30}", "(?=a)b"):
         with pytest.raises(patterns.BadPattern):
             patterns.compiled(pattern)
+
+
+def test_whoever_only_looks_waits_for_no_matcher() -> None:
+    """What runs patterns and looks through typed text is loaded by whoever checks a value: not to show one."""
+    code = (
+        "import sys; from fieldsync.schema import validate; from fieldsync.schema.model import Field, Type; from fieldsync.sync import read;"
+        "kind = Type('visit', {}, {}, 1, {'note': Field('note', 'text', 'latest', {}, pattern='x')});"
+        "validate.derive(kind, {'note': 'x'}, '2026-01-01');"
+        "print([one for one in ('re2', 'fieldsync.schema.patterns', 'fieldsync.schema.ruined') if one in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
