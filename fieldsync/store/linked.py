@@ -195,6 +195,11 @@ class BlockReads(NumberReads):
         """The records of which a server said that they may be registered elsewhere, too."""
         return {row[0] for row in self.sql("SELECT record FROM elsewhere")}
 
+    @cached_property
+    def asked(self) -> Mapping[bytes, str]:
+        """The records whose merges the server above asks about, and the heads of the merge that it speaks of."""
+        return dict(self.sql("SELECT record, heads FROM asked"))
+
 
 class Blocks(BlockReads, Numbered):
     """A transaction's candidates."""
@@ -263,6 +268,15 @@ class Blocks(BlockReads, Numbered):
             self.sql("INSERT INTO elsewhere VALUES (?,?)", (record, n))
         self.__dict__.pop("elsewhere", None)
         return len(news)
+
+    def set_asked(self, told: Mapping[bytes, str | None]) -> list[bytes]:
+        """Keep of which heads of a merge the server above says that it asks about them; return the records of which that is news."""
+        news = {record: heads for record, heads in told.items() if self.asked.get(record) != heads}
+        self.many("DELETE FROM asked WHERE record = ?", [(record,) for record in news])
+        kept = [(record, heads) for record, heads in news.items() if heads is not None]
+        self.many("INSERT INTO asked VALUES (?,?)", kept)
+        self.__dict__.pop("asked", None)
+        return list(news)
 
     def set_apart(self, record: bytes, others: Iterable[object]) -> None:
         """Keep of which others a record says that it is not the same."""

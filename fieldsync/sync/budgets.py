@@ -15,9 +15,9 @@ from fieldsync import errors
 from fieldsync.core.state import State
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Channel, covers
-from fieldsync.sync.channels import lacking
+from fieldsync.sync.channels import lacking, states_payload
 from fieldsync.sync.node import DECIDERS
-from fieldsync.wire import messages, rows
+from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 
 if TYPE_CHECKING:
@@ -173,10 +173,9 @@ class _Back:
         """Return a frame of as many of these states as fit, and how many they are. One that fits no frame waits for its turn."""
         while states:
             try:
-                message = messages.States(
-                    self.channel.unit, self.taken, rows.pack_states(states, contexts=self.serving.contexts)
-                )
-                frame = self.serving.codec.pack(Kind.STATES, messages.encode(message))
+                contexts = self.serving.contexts
+                payload = states_payload(self.channel.unit, self.taken, states, contexts=contexts)
+                frame = self.serving.codec.pack(Kind.STATES, payload)
             except errors.TooLarge:
                 frame = b"\0" * (MAX_COMPRESSED + 1)
             if len(frame) <= MAX_COMPRESSED and cost(frame) <= room:

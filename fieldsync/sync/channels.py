@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import BELOW, Channel, Grant, Row, sees
+from fieldsync.wire import messages, rows
 
 
 def visible(tx: ReadTx, grants: tuple[Grant, ...]) -> list[Channel]:
@@ -41,7 +43,16 @@ def lacking(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = Fal
 
 
 def _own(state: State, names: Iterable[str], device: bytes) -> bool:
-    return all(head.device == device for name in names for head in state.fields[name].heads)
+    """Say whether a device wrote all of this itself; with a merge comes news of the record that stays, whoever wrote it."""
+    return all(name != SAME_AS and head.device == device for name in names for head in state.fields[name].heads)
+
+
+def states_payload(
+    unit: str, arrival: int, states: list[State], gone: tuple[bytes, ...] = (), *, contexts: bool
+) -> bytes:
+    """Return the payload of a STATES frame: with each merge it says whether a person is asked about it. TooLarge."""
+    asked = tuple(state.record for state in states if SAME_AS in state.fields and SAME_AS in state.origins)
+    return messages.encode(messages.States(unit, arrival, rows.pack_states(states, contexts=contexts), gone, asked))
 
 
 def grants_hash(grants: Sequence[Grant]) -> bytes:

@@ -108,6 +108,11 @@ class ConflictJudge:
                 return found
         return None
 
+    def had_seen(self, commit: Commit, name: str, value: object) -> bool:
+        """Say whether an accepted commit that this one names wrote a value."""
+        log, this = self._log(commit, name), _write(commit, name)
+        return any(one.head.value == value for device in this.devices for one in log.named(this, device))
+
     def told(self, commit: Commit, *, accepted: bool, waits: bool) -> None:
         """Hear what became of a commit of this batch."""
         self._quarantined = self._quarantined or waits

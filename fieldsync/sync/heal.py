@@ -13,8 +13,9 @@ from fieldsync.core.commit import state_of
 from fieldsync.core.state import State, canonical, halves, merge, merge_all, without
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import SHARED
-from fieldsync.sync import known_contexts, parted
+from fieldsync.sync import known_contexts, merges, parted
 from fieldsync.sync.apply import apply
+from fieldsync.sync.channels import states_payload
 from fieldsync.sync.covering import WAITS_FOR_OTHERS
 from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.rules import Rules
@@ -78,6 +79,7 @@ class Healer:
         self._differing: list[bytes] = []
         self._fetched: list[State] = []
         self._gone: set[bytes] = set()
+        self._asked: set[bytes] = set()
         self._over: dict[bytes, int] = {}
 
     def asks(self) -> Iterator[Ask]:
@@ -99,6 +101,7 @@ class Healer:
                 message = messages.decode(messages.States, payload)
                 self._fetched += rows.unpack_states(message.rows)
                 self._gone.update(message.gone)
+                self._asked.update(message.asked)
             case Kind.ACK | Kind.END:
                 pass
             case _:
@@ -134,9 +137,12 @@ class Healer:
             else:  # its laptops are to hear of it
                 tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge(purged.values())
+            told = merges.hear(tx, fetched, self._asked)
             fetched += [state for state in ours.values() if state is not None]
             states = [state for state in fetched if state.record not in unsent]
             applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
+            merges.ask_anew(tx, told)
+            merges.released(tx, healed)
         self.healed += len(purged.keys() | applied.rows.keys()) if self._join else len(healed)
 
     def _rid_of_copied(self, tx: Tx, fetched: list[State]) -> dict[bytes, State | None]:
@@ -234,8 +240,7 @@ def _whole(unit: str, states: list[State], codec: Codec, contexts: bool) -> Iter
         return
     parts = states if len(states) > 1 else halves(states[0])
     try:
-        message = messages.States(unit, 0, rows.pack_states(states, contexts=contexts))
-        frame = codec.pack(Kind.STATES, messages.encode(message), large=not parts)
+        frame = codec.pack(Kind.STATES, states_payload(unit, 0, states, contexts=contexts), large=not parts)
     except errors.TooLarge:
         if not parts:
             raise
@@ -292,6 +297,7 @@ def make_anew(node: Node, tx: Tx, records: Iterable[bytes]) -> None:
             states[record] = _folded(tx, node.rules, record)
     tx.purge(tx.rows(states).values())
     apply(tx, node.rules, [state for state in states.values() if state is not None], index=node.is_laptop)
+    merges.released(tx, states)
 
 
 def _mend(node: Node, records: list[bytes]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fieldsync import errors
 from fieldsync.store import Tx
 from fieldsync.store.contract import LEFT, Row, sees
-from fieldsync.sync import relay
+from fieldsync.sync import merges, relay
 from fieldsync.sync.taken_above import apply_taken
 from fieldsync.wire import messages
 
@@ -39,7 +39,7 @@ def let_go(client: "Client", tx: Tx) -> None:
             and row.state.record not in unsent
             and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.left_at(row.n))
         ]
-        tx.purge(rows)
+        _purge(tx, rows)
     for device, seqs in tx.waiting().items():
         held = tx.acknowledged(client.server.id, device)
         judged_here = {seq for seq, code, _ in tx.refusals(device) if code in _JUDGED_HERE}
@@ -61,8 +61,14 @@ def let_go_here(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
     kept = tx.unapplied_records() if rows else set()
     gone = [row for row in rows if row.state.record not in kept]
     tx.depart(gone, unit)
-    tx.purge(gone)
     tx.set_aside(row for row in rows if row.state.record in kept and row.channels != [tx.left])
+    _purge(tx, gone)
+    merges.released(tx, kept)
+
+
+def _purge(tx: Tx, rows: Sequence[Row]) -> None:
+    tx.purge(rows)
+    merges.released(tx, [row.state.record for row in rows])
 
 
 def come_back(tx: Tx, rows: Iterable[Row]) -> None:

@@ -1,12 +1,15 @@
-"""Merges as states arrive: a merge into a record that was removed elsewhere asks a person; the table `same` follows the registers."""
+"""Merges as states arrive: a merge into a record that was removed elsewhere asks a person; the table `same` follows the registers.
+
+Where the record that stays is not here, the server above says whether it asks, and nothing else of that record.
+"""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from fieldsync.core.merges import NOT_SAME, SAME_AS
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REVIEW, candidates, settle
-from fieldsync.core.state import field_of, register_of
+from fieldsync.core.state import State, field_of, register_of
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
 
@@ -25,26 +28,37 @@ def ask(tx: Tx, touched: Touched) -> dict[bytes, int]:
     Until it is decided such a record stands for itself. Rows that this concerns and that were not touched are added; returned is
     how many open conflicts each of them had.
     """
-    added: dict[bytes, int] = {}
-    removed = []
     concerned: dict[bytes, Row] = {}
+    settled = []
     for record, (row, names) in touched.items():
-        if "_deleted" in (row.doc if names is None else names):
-            removed.append(record)
+        if names is None or "_deleted" in names:
+            settled.append(record)
         if SAME_AS in row.doc:
             concerned[record] = row
-    if removed:
-        others = tx.gave_way_to(str(uuid.UUID(bytes=record)) for record in removed)
-        concerned |= tx.rows(record for record in others if record not in touched)
+    if settled:
+        concerned |= {record: row for record, row in _given_way_to(tx, settled).items() if record not in touched}
+    return _ask(tx, touched, concerned)
+
+
+def _given_way_to(tx: Tx, records: Iterable[bytes]) -> dict[bytes, Row]:
+    return tx.rows(tx.gave_way_to(str(uuid.UUID(bytes=record)) for record in records))
+
+
+def _ask(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[bytes, int]:
+    added: dict[bytes, int] = {}
     for record, row in concerned.items():
         before, count = SAME_AS in row.conflicts, len(row.conflicts)
         if _disagreed(row) or _asks(tx, row, touched):
             row.conflicts.setdefault(SAME_AS, None)
         else:
             row.conflicts.pop(SAME_AS, None)
-        if record not in touched and (SAME_AS in row.conflicts) is not before:
-            touched[record] = row, set()
-            added[record] = count
+        if (SAME_AS in row.conflicts) is not before:
+            if record not in touched:
+                touched[record] = row, set()
+                added[record] = count
+            names = touched[record][1]
+            if names is not None:
+                names.update({SAME_AS} & row.state.fields.keys())  # those below are told with it
     return added
 
 
@@ -57,6 +71,8 @@ def _disagreed(row: Row) -> bool:
 
 def _asks(tx: Tx, row: Row, touched: Touched) -> bool:
     """Say whether the record that a record gave way to was removed, and nobody has said that it goes with it."""
+    if tx.asked.get(row.state.record) == _named(register_of(row.state, SAME_AS).heads):
+        return True  # as the server above says, who knows records that are not here, or that have left
     try:
         target = uuid.UUID(str(row.doc.get(SAME_AS))).bytes
     except ValueError:
@@ -78,7 +94,41 @@ def _decided_since(row: Row, deletions: Iterable[Head]) -> bool:
     decisions = register_of(row.state, f"{DECIDED}/{SAME_AS}").heads
     heads = register_of(row.state, SAME_AS).heads
     last = max((head.stamp for head in deletions), default=0)
-    return len(decisions) == 1 and [h.dot for h in heads] == [h.dot for h in decisions] and decisions[0].stamp > last
+    if len(decisions) != 1 or decisions[0].value is None:  # it was undone
+        return False
+    return [h.dot for h in heads] == [h.dot for h in decisions] and decisions[0].stamp > last
+
+
+def _named(heads: Iterable[Head]) -> str:
+    return " ".join(sorted(f"{head.device.hex()}:{head.seq}" for head in heads))
+
+
+def hear(tx: Tx, states: Sequence[State], asked: Collection[bytes]) -> list[bytes]:
+    """Keep which merges among states the server above asks about; return the records of which that is news."""
+    told = [state for state in states if SAME_AS in state.fields]
+    return tx.set_asked(
+        {one.record: _named(one.fields[SAME_AS].heads) if one.record in asked else None for one in told}
+    )
+
+
+def ask_anew(tx: Tx, records: Iterable[bytes]) -> int:
+    """Ask again about the merges of records that are stored already; return how many conflicts that opens."""
+    return _ask_stored(tx, tx.rows(records))
+
+
+def released(tx: Tx, records: Collection[bytes]) -> None:
+    """Ask again about merges into records that are not here any more: what was known of these has no say."""
+    if records:
+        _ask_stored(tx, _given_way_to(tx, records))
+
+
+def _ask_stored(tx: Tx, rows: Mapping[bytes, Row]) -> int:
+    touched: Touched = {}
+    _ask(tx, touched, {record: row for record, row in rows.items() if SAME_AS in row.doc})
+    if touched:
+        tx.save(touched)
+        note(tx, touched)
+    return sum(SAME_AS in row.conflicts for row, _ in touched.values())
 
 
 def note(tx: Tx, touched: Touched) -> None:

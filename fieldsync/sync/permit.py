@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit
-from fieldsync.core.settle import REOPENED, unpacked
+from fieldsync.core.settle import DECIDED, REOPENED, unpacked
 from fieldsync.core.state import field_of, register_of
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
@@ -257,7 +257,8 @@ class Permit(CodeChecks):
     def _check_place(self, commit: Commit, system: Sequence[str]) -> None:
         """A record may be moved to any unit that there is, and hung onto (or said to be) another only where its device may write.
 
-        It follows one that has left the device's units: a child that was added before anybody there knew.
+        It follows one that has left the device's units: a child that was added before anybody there knew. A decision may
+        choose a value that somebody else was allowed to write, although its own author may not write to the record that this names.
         """
         unit = commit.fields.get("_unit")
         again = unit.get(REOPENED) if isinstance(unit, dict) else None
@@ -277,9 +278,14 @@ class Permit(CodeChecks):
             for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
                 if covers(self._device.grants, self._units(channel)) is None:
                     row = self._tx.rows([record])[record]
-                    if self._here(row) is None and self._left(row) is None:
-                        self.waits_for = (place_key(record),)
+                    if self._here(row) is None and self._left(row) is None and not self._chooses(commit, owner):
+                        self.waits_for = (place_key(record), record_key(commit.record))
                         raise errors.NoRecord(ref=record.hex())  # where it is, is nothing that this device may learn
+
+    def _chooses(self, commit: Commit, value: str) -> bool:
+        """Say whether a decision takes a value that somebody else has written where it decides."""
+        decided = [name for name in commit.fields if f"{DECIDED}/{name}" in commit.fields]
+        return any(commit.fields[name] == value and self._conflicts.had_seen(commit, name, value) for name in decided)
 
     def _check_partner(self, commit: Commit) -> None:
         """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""

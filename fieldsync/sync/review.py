@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.deletion import deletion
+from fieldsync.core.merges import SAME_AS
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
 from fieldsync.core.state import register_of
@@ -149,6 +150,8 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
     chosen: Value
     if wanted.head is not None:
         chosen = _named(tx, heads, wanted.head).value
+    elif field == SAME_AS and value not in (None, "", Missing, *(head.value for head in heads)):
+        chosen = _may_stay(node, tx, row, str(value))
     elif field.startswith("_"):
         chosen = None if value in (None, "", Missing) else value
     else:
@@ -159,9 +162,20 @@ def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -
     kept = heads if len(heads) <= _MOST_KEPT else sorted(heads, key=lambda one: one.stamp)[-_MOST_KEPT:]
     over: Value = {"heads": [packed(one) for one in kept], "base": row.conflicts[field], "note": note or None}
     fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
-    if field == "_same_as" and chosen is not None and present(register_of(row.state, f"_not_same/{chosen}")):
+    if field == SAME_AS and chosen is not None and present(register_of(row.state, f"_not_same/{chosen}")):
         fields[f"_not_same/{chosen}"] = False
     return draft_edit(node, row, kind, fields, note=note, decides=True)
+
+
+def _may_stay(node: Node, tx: Tx, row: Row, ref: str) -> str:
+    """Return the id of a record that a merge in question is to name instead: the decider must have the right to it, too."""
+    other = find_row(tx, ref)
+    if other.state.record == row.state.record:
+        raise errors.AlreadyOne
+    if other.state.type != row.state.type:
+        raise errors.TwoTypes(types=[row.state.type, other.state.type])
+    node.may_decide(*units_of(tx, other))
+    return uuid_text(other.state.record)
 
 
 def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
@@ -201,7 +215,7 @@ def _undone(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft
 def chosen_from(row: Row, field: str) -> tuple[Head, ...]:
     """Return what is to be chosen from: a field's heads, and beside a merge that somebody called the two not the same."""
     heads = candidates(register_of(row.state, field))
-    if field != "_same_as":
+    if field != SAME_AS:
         return heads
     said = (register_of(row.state, f"_not_same/{head.value}") for head in heads if isinstance(head.value, str))
     return heads + tuple(one._replace(value=None) for register in said for one in register.heads if one.value is True)

@@ -9,6 +9,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core import commit as commits
+from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Tx
@@ -33,12 +34,12 @@ from fieldsync.sync import (
 )
 from fieldsync.sync.apply import apply
 from fieldsync.sync.batches import Batch, Read, read_batch
-from fieldsync.sync.channels import grants_hash, lacking, visible
+from fieldsync.sync.channels import grants_hash, lacking, states_payload, visible
 from fieldsync.sync.conflict_judge import RecordCommits
 from fieldsync.sync.node import FORMS, UPSTREAM, Node
 from fieldsync.sync.permit import Permit
 from fieldsync.sync.session import Sizer
-from fieldsync.wire import messages, rows
+from fieldsync.wire import messages
 from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PULLS, SENDS_CONTEXTS
 
@@ -310,7 +311,7 @@ class Serving:
                         more.add(state.record)
         for record in {state.record for state in states} - more:
             written = applied.rows.get(record)
-            if written is not None and written.channel is not None:
+            if written is not None and written.channel is not None and SAME_AS not in written.conflicts:
                 self._echoes[written.channel].add(max(written.arrivals.values()))
         serials.give(self.node, tx, applied.rows.values())
 
@@ -462,10 +463,8 @@ class Serving:
                 if not states and not gone:
                     break
                 try:
-                    message = messages.States(
-                        channel.unit, arrival, rows.pack_states(states, contexts=self.contexts), gone
-                    )
-                    frame = self.codec.pack(Kind.STATES, messages.encode(message))
+                    payload = states_payload(channel.unit, arrival, states, gone, contexts=self.contexts)
+                    frame = self.codec.pack(Kind.STATES, payload)
                 except errors.TooLarge:
                     if len(found) == 1:
                         yield from self._parts(channel.unit, after, arrival, states)
@@ -485,10 +484,8 @@ class Serving:
             smaller = halves(part)
             large = not smaller and self.protocol >= CUTS_FRAMES  # one register
             try:
-                message = messages.States(
-                    unit, before if later else arrival, rows.pack_states([part], contexts=self.contexts)
-                )
-                frame = self.codec.pack(Kind.STATES, messages.encode(message), large=large)
+                payload = states_payload(unit, before if later else arrival, [part], contexts=self.contexts)
+                frame = self.codec.pack(Kind.STATES, payload, large=large)
             except errors.TooLarge:
                 if not smaller:
                     raise

@@ -27,6 +27,7 @@ from fieldsync.sync import (
     forms_back,
     hints,
     letting_go,
+    merges,
     quarantine,
     relay,
     reserved,
@@ -328,7 +329,9 @@ class Client:
             channel = tx.channel_number(message.unit)
             known = tx.rows(dict.fromkeys(state.record for state in states))
             before = set(known)
+            told = merges.hear(tx, states, message.asked)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
+            asked = merges.ask_anew(tx, told)
             there = tx.rows(message.gone)
             left = [row for row in there.values() if channel in row.channels]
             if node.is_laptop:
@@ -338,6 +341,7 @@ class Client:
                 letting_go.let_go_here(tx, [row for row in left if row.state.record not in unsent])
             else:
                 tx.set_aside(left)
+                merges.released(tx, [row.state.record for row in left])
                 tx.note_unheld(channel, (record for record in message.gone if record not in there))
                 letting_go.come_back(tx, (row for record, row in applied.rows.items() if record not in before))
             if message.unit not in self._kept:
@@ -349,7 +353,7 @@ class Client:
                 quarantine.judge_due(node, tx, sys.maxsize)
                 serials.give(node, tx, applied.rows.values())
         self.tally.states += len(states)
-        self.tally.new_conflicts += applied.new_conflicts
+        self.tally.new_conflicts += applied.new_conflicts + asked
         self._progress("down", self.tally.states)
 
     def _end(self, end: messages.End) -> None:

@@ -200,6 +200,7 @@ class States(msgspec.Struct, array_like=True, frozen=True):
     arrival: Count
     rows: bytes
     gone: tuple[bytes, ...] = ()
+    asked: tuple[bytes, ...] = ()  # of those that come with their `_same_as`: whose a person is asked about
 
 
 class Summary(msgspec.Struct, array_like=True, frozen=True):

@@ -13,7 +13,7 @@ HISTORIES, STEPS = 56, 50
 FIRST = 1_000  # the seeds of `make test` are always the same
 # what is still to be mended in the program: each goes with its mend
 PENDING_STORIES = frozenset({"26"})
-PENDING_SEEDS = frozenset({1020})
+PENDING_SEEDS = frozenset({1001, 1015, 1020})
 
 
 def _live(seed: int, steps: int) -> None:

@@ -126,6 +126,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
         former=(messages.Former(b"k" * 32, AMAL, "AK", b"s" * 64),),
         forms={"visit.toml": "version = 1\n"},
     ),
+    messages.States("LAT/JBL", 12, b"rows", (CASE,), (FAMILY,)),
 )
 
 

@@ -20,6 +20,7 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
         m0005_authority,
         m0006_left_unheld,
         m0007_verdicts,
+        m0008_asked,
     )
 
     steps = Migrations("fieldsync")
@@ -30,5 +31,6 @@ def bring_up_to_date(db: "sqlite_utils.Database") -> None:
     steps(name="0005_authority")(m0005_authority.apply)
     steps(name="0006_left_unheld")(m0006_left_unheld.apply)
     steps(name="0007_verdicts")(m0007_verdicts.apply)
+    steps(name="0008_asked")(m0008_asked.apply)
     steps.apply(db)
     db.execute(f"PRAGMA user_version = {LATEST}")

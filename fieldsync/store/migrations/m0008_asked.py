@@ -1,0 +1,13 @@
+"""Which merges the server above asks about, and the heads of the merge that it speaks of."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+TABLE = "CREATE TABLE asked (record BLOB PRIMARY KEY, heads TEXT NOT NULL) WITHOUT ROWID"
+
+
+def apply(db: "sqlite_utils.Database") -> None:
+    """Make the table."""
+    db.execute(TABLE)
