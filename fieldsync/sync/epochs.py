@@ -11,13 +11,15 @@ from fieldsync.core import codes
 from fieldsync.crypto.keys import token
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.sync.node import Node
+from fieldsync.sync.node import FORMS, Node
 from fieldsync.wire.messages import Hello
 
 EPOCH, SERIES = "epoch", "serial_series"
 _BEGUN = "epoch_begun"
 _SIZE = 8
 _THREE_LETTERS = range(24 + 24**2, 24 + 24**2 + 24**3)
+FORMS_LOST = "forms_lost"  # up to which number forms were published, or may have been, that are not in force here
+_FORMS_SKIPPED = 50
 _SKIPPED = 50, 10  # letters that a restored server leaves out, as it may have given them: the top one, and a branch
 # what a laptop says of itself is no proof: a false one costs all others one full answer, and not more often than this
 _SELDOM_MS = 60 * 60 * 1000
@@ -47,6 +49,8 @@ def restored(tx: Tx, now: int) -> bytes:
     tx.skip_numbers()
     skipped = _SKIPPED[tx.get("upstream") is not None]
     tx.put("lettered", int(tx.get("lettered") or 0) + skipped)
+    number = int.from_bytes(tx.get(FORMS)[:4], "big") + _FORMS_SKIPPED
+    tx.put(FORMS_LOST, max(number, int(tx.get(FORMS_LOST) or 0)))
     epoch = begin(tx, now)
     # three letters: what was numbered since the backup is not known, so numbers go on in a series that was never begun
     tx.put(SERIES, codes.letters(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)]))

@@ -16,6 +16,7 @@ from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.schema import changes, load
 from fieldsync.store import ReadTx, Tx
 from fieldsync.sync import forms, past
+from fieldsync.sync.epochs import FORMS_LOST
 from fieldsync.sync.node import FORMS, UPSTREAM, Node, mark
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from fieldsync.sync.session import Client
 
 _WANTED, _IN_VAIN = 1, 2
-_LOST = "forms_lost"  # the number of forms that came back and could not be put in force
+_TWICE = "forms_twice"  # our texts that gave way to others of the same number
 
 
 def signed(texts: Mapping[str, str], number: int, key: DeviceKey) -> dict[str, str]:
@@ -59,6 +60,8 @@ def signer(texts: Mapping[str, str]) -> bytes | None:
 
 def note(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
     """Note whether a server lacks forms that are here; what was sent in vain is not sent again until it had them."""
+    if sent:
+        tx.put(_TWICE, None)
     asked = tx.get(_key(server))
     if not older:
         tx.put(_key(server), None)
@@ -67,18 +70,32 @@ def note(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
 
 
 def wanted(tx: ReadTx, server: bytes) -> bool:
-    """Say whether a server is to get our forms with the next request."""
+    """Say whether a server is to get forms with the next request."""
+    return _lacked(tx, server) or tx.get(_TWICE) is not None
+
+
+def _lacked(tx: ReadTx, server: bytes) -> bool:
     return bool(tx.get(_key(server)) == _WANTED)
 
 
 def frames(client: "Client") -> Iterator[bytes]:
-    """Yield the frame with our forms, for a server that lacks them."""
+    """Yield the frames with forms of ours that a server lacks, or that it may have given another's number."""
     with client.node.store.read() as tx:
-        if client.protocol < RETURNS_FORMS or not wanted(tx, client.server.id):
-            return
-        texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
-    if signer(texts) is not None:
-        yield client.codec.pack(Kind.PEER, messages.encode(messages.Peer(forms=texts)))
+        kept = [tx.get("schema_texts")] if _lacked(tx, client.server.id) else []
+        kept += [twice] if (twice := tx.get(_TWICE)) else []
+    for text in kept if client.protocol >= RETURNS_FORMS else ():
+        texts = msgspec.json.decode(text, type=dict[str, str])
+        if signer(texts) is not None:
+            yield client.codec.pack(Kind.PEER, messages.encode(messages.Peer(forms=texts)))
+
+
+def replaced(tx: Tx, texts: dict[str, str]) -> None:
+    """Keep our forms where others come with their number: headquarters is to hear that it has given that twice."""
+    ours, theirs = tx.get(FORMS), mark(texts)
+    if ours[:4] == theirs[:4] and ours != theirs:
+        tx.put(_TWICE, tx.get("schema_texts"))
+    elif ours[:4] < theirs[:4]:
+        tx.put(_TWICE, None)  # these outdo both
 
 
 def _key(server: bytes) -> str:
@@ -89,17 +106,29 @@ def _key(server: bytes) -> str:
 
 
 def take(node: Node, tx: Tx, texts: dict[str, str]) -> None:
-    """Put forms in force again that headquarters once published, if they are newer than those here."""
-    if mark(texts)[:4] <= tx.get(FORMS)[:4]:
+    """Put forms in force again that headquarters once published, if they are newer than those here.
+
+    Where headquarters has given one number twice, its present forms get a higher one: else each side would put the other's in force.
+    """
+    ours, theirs = tx.get(FORMS), mark(texts)
+    if theirs[:4] < ours[:4] or theirs == ours:
         return
-    above = {server.id for server in tx.servers()} if tx.get(UPSTREAM) is not None else {node.serving_key.device}
+    branch = tx.get(UPSTREAM) is not None
+    above = {server.id for server in tx.servers()} if branch else {node.serving_key.device}
     if signer(texts) not in above:
+        return
+    if theirs[:4] == ours[:4]:
+        if branch:
+            tx.put(_TWICE, msgspec.json.encode(texts, order="sorted"))
+        else:
+            present = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+            forms.take_over(node, tx, signed(present, next_number(tx), node.serving_key))
         return
     try:
         if tx.get(UPSTREAM) is None and changes.faults(
             node.schema, load.load_texts(texts, published=True), past.forms(tx), texts
         ):
-            tx.put(_LOST, max(load.number(texts), int(tx.get(_LOST) or 0)))  # others were published since
+            tx.put(FORMS_LOST, max(load.number(texts), int(tx.get(FORMS_LOST) or 0)))  # others were published since
             return
         forms.take_over(node, tx, texts)
     except errors.SchemaFaults:
@@ -108,4 +137,4 @@ def take(node: Node, tx: Tx, texts: dict[str, str]) -> None:
 
 def next_number(tx: ReadTx) -> int:
     """Return the number of the forms that are published next: above all those that are known to have been given."""
-    return max(int.from_bytes(tx.get(FORMS)[:4], "big"), int(tx.get(_LOST) or 0)) + 1
+    return max(int.from_bytes(tx.get(FORMS)[:4], "big"), int(tx.get(FORMS_LOST) or 0)) + 1

@@ -314,6 +314,7 @@ class Client:
         node = self.node
         try:
             with node.store.write() as tx:
+                forms_back.replaced(tx, texts)
                 self.tally.forms = forms.labels(node, forms.take_over(node, tx, texts))
                 tx.put(UNREADABLE, None)
             self._same_forms = True

@@ -4,9 +4,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from fieldsync.schema import load
 from fieldsync.server.publish import publish
+from fieldsync.store import ReadTx
 from fieldsync.sync import copies, epochs, forms, forms_back, read, save, sticks
 from fieldsync.sync.node import Node
 from fieldsync.sync.save import Changes
@@ -286,3 +289,78 @@ def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path
     assert people.hq.forms[:4] == int(number).to_bytes(4)
     book.add("text")
     assert publish(people.hq, book.write(tmp_path / "forms"))["number"] == 8
+
+
+def test_forms_under_the_number_of_lost_ones_end_everywhere(
+    people: Cast, put_back: Callable[[], Again], tmp_path: Path
+) -> None:
+    """Headquarters lost the forms that Amal has and published others: whoever has which, all end with headquarters', and so it stays."""
+    hq, amal, samar = people.hq, people.amal, people.samar
+    book = Book()
+    publish(hq, book.write(tmp_path / "forms"))
+    directly.sync(amal, hq)
+    back = put_back()
+    lost = Book()
+    lost.add("text")
+    number = publish(people.hq, lost.write(tmp_path / "lost"))["number"]
+    directly.sync(amal, people.hq)
+    epoch = _epoch(people.hq)
+    hq = back()
+    book.add("choice")
+    again = publish(hq, book.write(tmp_path / "forms"))["number"]
+    assert (again > number) is (_epoch(hq) != epoch), "a restore that is known of leaves numbers out"
+    for node in (amal, samar, amal, samar, amal):
+        directly.sync(node, hq)
+    assert hq.forms == amal.forms == samar.forms
+    assert hq.forms[:4] > int(number).to_bytes(4)
+    (new,) = hq.schema.types["visit"].fields.keys() - {"q0", "q1", "q2", "q3"}
+    assert hq.schema.types["visit"].fields[new].type == "choice"
+    assert directly.sync(amal, hq).requests == 1
+    before = hq.forms
+    with hq.store.write() as tx:
+        forms_back.take(hq, tx, forms_back.signed(lost.texts(), number, hq.serving_key))
+    assert hq.forms == before
+
+
+def test_a_branch_with_lost_forms_hands_them_to_nobody(tmp_path: Path) -> None:
+    """Jableh has the lost forms, headquarters others of the same number: it hears so from Basim, and Amal keeps what she has from there."""
+    tree = Tree()
+    try:
+        hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
+        tree.settle()
+        hq.close()
+        shutil.copytree(tree.home / "hq", tmp_path / "hq")
+        hq = open_node(tree.home / "hq", tree.clock)
+        lost, book = Book(), Book()
+        lost.add("text")
+        book.add("choice")
+        publish(hq, lost.write(tmp_path / "lost"))
+        directly.sync(jbl, hq)
+        directly.sync(basim, hq)
+        hq.close()
+        hq = tree.nodes["hq"] = open_node(tmp_path / "hq", tree.clock)
+        publish(hq, book.write(tmp_path / "forms"))
+        assert (hq.forms[:4], hq.forms == jbl.forms) == (jbl.forms[:4], False)
+        for node in (basim, basim, amal):
+            directly.sync(node, hq)
+        tree.sync("amal", "jbl")
+        assert amal.forms == hq.forms
+        for _ in range(2):
+            for name in ("amal", "basim"):
+                tree.sync(name, "jbl")
+            tree.sync("jbl", "hq")
+        assert hq.forms == jbl.forms == amal.forms == basim.forms
+        with basim.store.read() as tx:
+            assert forms_back.signer(book.texts() | _published(tx)) == hq.serving_key.device
+    finally:
+        tree.close()
+
+
+def _epoch(node: Node) -> bytes:
+    with node.store.read() as tx:
+        return epochs.current(tx)
+
+
+def _published(tx: ReadTx) -> dict[str, str]:
+    texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+    return {load.PUBLISHED: texts[load.PUBLISHED]}
