@@ -68,7 +68,7 @@ class Direct(_Talk):
             (frame,) = frames
             _, asked = self._pass(frame)
             request = messages.decode(messages.RenewRequest, asked)
-            letters, common = renew.enrol(self.hq, device, request, serving.protocol)
+            letters, common = renew.enrol(self.hq, device, request, serving.protocol, serving.hello.grants)
             told = messages.RenewAnswer(letters, common, b"", self.hq.clock())
             answer = iter([codec.pack(Kind.RENEWED, messages.encode(told))])
         elif name == routes.HEAL:

@@ -265,10 +265,13 @@ class App:
         async with contextlib.aclosing(frames):
             opened = await self._opened(request, frames)
         asked = messages.decode(messages.RenewRequest, opened.only(Kind.RENEW, "no renewal"))
-        letters, common = await run_in_threadpool(renew.enrol, self.node, opened.device, asked, opened.serving.protocol)
+        serving = opened.serving
+        letters, common = await run_in_threadpool(
+            renew.enrol, self.node, opened.device, asked, serving.protocol, serving.hello.grants
+        )
         first = self._nonces.issue(device_id(asked.key), 0) if asked.key else b""
         answer = messages.RenewAnswer(letters, common, first, self.node.clock())
-        frame = opened.serving.codec.pack(Kind.RENEWED, messages.encode(answer))
+        frame = serving.codec.pack(Kind.RENEWED, messages.encode(answer))
         return Response(frame, headers={NONCE_HEADER: b64(opened.nonce)})
 
     async def join(self, request: Request) -> Response:

@@ -119,6 +119,17 @@ class Authority(AuthorityReads, Quarantine):
             (device, self._next_number() if top else 0, kind, at, at + GRACE_MS if until is None else until),
         )
 
+    def inherit_change(self, device: bytes, change: Change) -> int:
+        """Note a change of the device that this one goes on for; return its number in this store's order."""
+        cursor = self.sql(
+            "INSERT INTO device_change (device, number, kind, at, until, since, grants, state) VALUES (?,?,?,?,?,?,?,?)",
+            (
+                self.device_number(device), change.number, change.kind, change.at, change.until, change.since,
+                msgspec.json.encode(change.grants).decode(), change.state,
+            ),
+        )  # fmt: skip
+        return int(cursor.lastrowid)
+
     def _next_number(self, step: int = 1) -> int:
         row = self.sql("SELECT value FROM meta WHERE key = ?", (_COUNTER,)).fetchone()
         number = (int(row[0]) if row else 0) + step

@@ -79,6 +79,10 @@ class Ledger(LedgerReads, DeviceFamilies):
         query = f"UPDATE device SET grants = ?, former = ?, changed = ?, arrival = {NEXT} WHERE id = ?"
         self.sql(query, (*told, at, device))
 
+    def set_former(self, device: bytes, units: Iterable[str]) -> None:
+        """Say which units a device may not see any more: those of the device that it goes on for."""
+        self.sql("UPDATE device SET former = ? WHERE id = ?", (msgspec.json.encode(sorted(units)).decode(), device))
+
     def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
         """Take over what another server says of an enrolled device."""
         self.set_grants(device, grants, changed)

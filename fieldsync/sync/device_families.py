@@ -6,7 +6,8 @@ headquarters approves them. A device whose original is revoked is locked with it
 
 from fieldsync import errors
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device
+from fieldsync.store.authority import GRANTS, Told
+from fieldsync.store.contract import Device, Grant, covers
 
 MOST_PENDING = 8
 """How many devices of one family may wait for approval at a time."""
@@ -23,6 +24,27 @@ def check_room(tx: ReadTx, original: bytes) -> None:
     waiting = [one for one in map(tx.device, tx.revocation_family(original)) if one is not None and one.pending]
     if sum(one.state != "revoked" for one in waiting) >= MOST_PENDING:
         raise errors.ManyPending(limit=MOST_PENDING)
+
+
+def inherit(
+    tx: Tx, original: bytes, new: bytes, *, after: int | None = None, within: tuple[Grant, ...] | None = None
+) -> None:
+    """Let a successor have its original's former units and changes of grants: what it says again is judged as its original's would be.
+
+    `after`: it works with the last of these grants, and says again what its original signed behind this commit.
+    `within`: only units that these grants cover are taken over.
+    """
+
+    def may(grant: Grant) -> bool:
+        return within is None or covers(within, grant.unit) is not None
+
+    tx.set_former(new, (unit.unit for unit in tx.former(original) if may(unit)))
+    for change in reversed(tx.changes(original)):
+        if change.kind != GRANTS:
+            continue  # one that is locked with its original stays locked, whatever that might do before
+        n = tx.inherit_change(new, change._replace(grants=tuple(filter(may, change.grants))))
+        if after is not None and (stood := tx.told_of(change.n, original)) is not None:
+            tx.tell_of(n, new, Told(max(0, stood.head - after), b""))
 
 
 def spare_copies(tx: Tx, device: Device, now: int) -> None:

@@ -13,6 +13,7 @@ from fieldsync.core import stamp
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DEVICE_SIZE, device_id
 from fieldsync.store import ReadTx, Tx
+from fieldsync.store.authority import REVOKED
 from fieldsync.store.contract import Device, Grant, covers
 from fieldsync.sync import device_families, device_letters
 from fieldsync.sync.node import ROLES
@@ -45,7 +46,7 @@ def news(tx: ReadTx, after: int) -> list[tuple[int, Enrolment]]:
         (
             d.arrival,
             Enrolment(
-                d.id, d.key, d.letters or "", d.person or "", tuple((g.unit, g.role) for g in d.grants), d.own_state,
+                d.id, d.key, d.letters or "", d.person or "", _pairs(d.grants), d.own_state,
                 d.enrolled or 0, d.changed, d.copy_of or b"", d.copied_after, d.own_pending, d.approved, d.spared,
                 d.enrolled_by or b"", *told(d.id),
             ),
@@ -64,13 +65,16 @@ def may_enrol(branch: Device, said: Enrolment, known: Device | None) -> bool:
 
 
 def in_turn(tx: ReadTx, told: Sequence[Enrolment]) -> list[Enrolment]:
-    """Return enrolments as they came, but those that go on for a device which is news here, too, behind that one's."""
-    fresh = {one.device: one for one in told if (known := tx.device(one.device)) is None or known.key is None}
+    """Return enrolments as they came, but those that go on for a device which is told of, too, behind that one's.
+
+    Where that one is known and told of as revoked they come before it: whoever is known by then may be spared.
+    """
+    news = {one.device: one for one in told if one.state != REVOKED or not _is_known(tx, one.device)}
 
     def depth(one: Enrolment) -> int:
         steps = 0
-        while one.copy_of in fresh and steps < len(fresh):  # a branch may tell of a ring
-            one, steps = fresh[one.copy_of], steps + 1
+        while one.copy_of in news and steps < len(news):  # a branch may tell of a ring
+            one, steps = news[one.copy_of], steps + 1
         return steps
 
     return sorted(told, key=depth)
@@ -123,19 +127,23 @@ def take_from_below(tx: Tx, branch: Device, said: Enrolment, now: int) -> None:
     """
     known = tx.device(said.device)
     original = tx.device(said.copy_of) if said.copy_of else None
-    if not _is_sound(said):
+    if not _is_sound(said) or said.device == branch.id:
         return
+    fresh = not _is_known(tx, said.device)
     if original is not None and any(covers(branch.grants, grant.unit) is None for grant in original.grants):
-        if (known is None or known.key is None) and _was_of(tx, branch, original):
+        if fresh and _was_of(tx, branch, original):
             _take_after_move(tx, branch, _bounded_from_below(tx, branch, said, now), original)
         return  # else it would lock another branch's device out of its place
-    if not may_enrol(branch, said, known):
+    outdated = fresh and original is not None and _is_outdated(tx, branch, said, original)
+    if not outdated and not may_enrol(branch, said, known):
         return
     said = _bounded_from_below(tx, branch, said, now)
+    if original is not None and outdated:
+        said = _as_its_original(said, original)
     new = known is None or known.copy_of is None
-    if said.state == "revoked" and known is not None and known.state != "revoked":
+    if said.state == REVOKED and known is not None and known.state != REVOKED:
         device_families.spare_copies(tx, known, max(said.changed, 1))  # whom the branch locks it says of each device
-    _take(tx, said)
+    _take(tx, said, within=branch.grants)  # nothing proves whose copy it is: elsewhere it was allowed nothing
     tx.set_enrolled_by(said.device, said.enrolled_by)
     if new and said.copy_of and said.copied_after is None:
         tx.set_device_state(said.copy_of, "forked")
@@ -149,23 +157,44 @@ def _was_of(tx: ReadTx, branch: Device, device: Device) -> bool:
     return device.enrolled_by == branch.id or any(covers(branch.grants, grant.unit) is not None for grant in former)
 
 
+def _is_outdated(tx: ReadTx, branch: Device, said: Enrolment, original: Device) -> bool:
+    """Say whether a branch gave a successor what its original was granted before a change that the branch had not heard of."""
+    if said.copied_after is not None or original.key is None:
+        return False  # it is nobody's: what is said again in its name was signed with these
+    if any(covers(branch.grants, unit) is None for unit, _ in said.grants):
+        return True  # its original had been away, and is back
+    copied = said.changed == said.enrolled  # the branch itself granted it nothing else since
+    return copied and said.grants in [_pairs(change.grants) for change in tx.changes(original.id)]
+
+
+def _as_its_original(said: Enrolment, original: Device) -> Enrolment:
+    """Return a successor's enrolment with the person and grants that its original has here; a change where the branch has others."""
+    grants = _pairs(original.grants)
+    later = max(said.changed, original.changed) + 1
+    changed = said.changed if grants == said.grants else later
+    return msgspec.structs.replace(said, person=original.person or "", grants=grants, changed=changed)
+
+
+def _pairs(grants: Sequence[Grant]) -> tuple[tuple[str, str], ...]:
+    return tuple((grant.unit, grant.role) for grant in grants)
+
+
 def _take_after_move(tx: Tx, branch: Device, said: Enrolment, original: Device) -> None:
     """Take the successor of a device that works elsewhere by now, as the branch had not heard: pending, with its original's grants.
 
     The original goes on: whom it is taken from, the branch does not say any more. What the branch's servers say again in
     an heir's name counts in the branch's own units.
     """
-    within = may_enrol(branch, said, None)
-    if said.device == branch.id or (said.copied_after is not None and not within):
+    is_heir = said.copied_after is not None
+    if is_heir and not may_enrol(branch, said, None):
         return
-    now = tuple((grant.unit, grant.role) for grant in original.grants)
-    _take(tx, msgspec.structs.replace(said, person=original.person or "", grants=said.grants if within else now))
+    if is_heir:
+        _take(tx, said, within=branch.grants)
+    else:
+        _take(tx, _as_its_original(said, original))
     tx.set_enrolled_by(said.device, said.enrolled_by)
-    if said.copied_after is not None:
-        return
-    tx.set_pending(said.device, pending=True)
-    if within:  # what it signed with these before it is told of its original's counts
-        tx.set_grants(said.device, original.grants, max(said.changed, original.changed) + 1)
+    if not is_heir:
+        tx.set_pending(said.device, pending=True)
 
 
 def take_from_above(tx: Tx, said: Enrolment) -> None:
@@ -227,14 +256,15 @@ def is_within(branch: Device, device: Device) -> bool:
     return bool(device.grants) and all(covers(branch.grants, grant.unit) is not None for grant in device.grants)
 
 
-def _take(tx: Tx, said: Enrolment) -> None:
-    """Take over an enrolment: the state rises, the rest goes by the later change."""
+def _take(tx: Tx, said: Enrolment, *, within: tuple[Grant, ...] | None = None) -> None:
+    """Take over an enrolment: the state rises, the rest goes by the later change; a new successor inherits what is `within` some grants."""
     told = tuple(Grant(unit, role) for unit, role in said.grants)
     known = tx.device(said.device)
     if known is None or known.key is None:
         tx.enrol(said.device, said.key, said.letters, said.person, told, said.enrolled, chain.first(said.device))
         if said.copy_of:
             tx.set_copy(said.device, said.copy_of, said.copied_after)
+            device_families.inherit(tx, said.copy_of, said.device, within=within)
         if said.state != "enrolled" or said.changed != said.enrolled:
             tx.set_enrolment(said.device, said.person, told, said.state, said.changed)
         return

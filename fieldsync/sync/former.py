@@ -178,6 +178,7 @@ def _enrol(tx: Tx, link: Link, now: int) -> None:
     tx.succeed(original.id, new)
     tx.set_pending(new, pending=further)
     tx.set_device_state(new, "forked")
+    device_families.inherit(tx, original.id, new)
 
 
 def lacking(tx: ReadTx, line: Mapping[bytes, Link], asked: Iterable[bytes]) -> Iterator[tuple[bytes, int, bytes]]:

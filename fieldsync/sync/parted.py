@@ -21,7 +21,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Grant, Logged, covers
-from fieldsync.sync import device_letters, relay
+from fieldsync.sync import device_families, device_letters, first_receipts, relay
 from fieldsync.sync.apply import apply
 from fieldsync.sync.node import UPSTREAM, Node
 
@@ -119,6 +119,7 @@ def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
         tx.enrol(key.device, key.public, letters, device.person or "", grants, node.clock(), chain.first(key.device))
         tx.succeed(device.id, key.device)
         tx.set_copy(key.device, device.id, after)
+        device_families.inherit(tx, device.id, key.device)
         for one in (device.id, key.device):
             tx.set_device_state(one, "revoked" if device.state == "revoked" else "forked")
     return key.device
@@ -243,13 +244,16 @@ def _say_again(node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail
         if "_code" not in again.fields:  # else it makes the record, and has seen nothing
             seen = {name: over for name in again.fields if not renewal.is_own(name)} | seen
         made.append(msgspec.structs.replace(again, context=contexts(seen)))
-    _log(tx, me, made, node.key.heir(_first(tx, device, heir)))
+    logged = _log(tx, me, made, node.key.heir(_first(tx, device, heir)))
+    first_receipts.note(node, tx, me, logged, behind=True)
     return made
 
 
-def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None = None) -> None:
+def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None = None) -> list[Logged]:
     assert device.chain is not None
     bodies = list(map(commit.encode, made))
     links = chain.extend(device.chain, bodies)
     seal = None if key is None else chain.seal(key, made[-1].seq, links[-1][1])
-    tx.append(device.id, Logged.of(made, bodies, links), seal)
+    logged = Logged.of(made, bodies, links)
+    tx.append(device.id, logged, seal)
+    return logged

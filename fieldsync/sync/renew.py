@@ -16,6 +16,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
 from fieldsync.sync import device_families, device_letters, former, parted, relay, verdicts
 from fieldsync.sync.apply import apply
+from fieldsync.sync.channels import grants_hash
 from fieldsync.sync.node import FIRST_KEY, Node
 from fieldsync.sync.relay import Told
 from fieldsync.wire import messages, routes
@@ -112,7 +113,7 @@ def renew(talk: Talk) -> dict[str, Any]:
         fresh = DeviceKey.generate() if first is None else node.key.heir(first)
         key = fresh if private is None else DeviceKey.from_bytes(private)
         tx.put(_RENEWING, key.to_bytes())
-    answer = _ask(talk, key, [low, max(elsewhere)] if elsewhere else [])
+    answer = _ask(talk, key, [low, *sorted(elsewhere)[-1:]])
     with node.store.write() as tx:
         told = _take_over(node, tx, key, answer.letters, after)
         talk.client.carries = True
@@ -196,9 +197,10 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int) -> tuple[str, int]:
+def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: bytes = b"") -> tuple[str, int]:
     """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked, ManyPending.
 
+    `grants`: the hash of those that it works with: a copy may be of before its original was told of others.
     One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
     this one is to hear of, will speak of what it has seen by numbers that are others' here.
     """
@@ -231,6 +233,8 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int) -> tuple[
             tx.set_enrolled_by(new, node.device)
             for recipient in tx.ages([old.id]).values():
                 tx.set_age(new, recipient)  # the copy has the store's identity, too
+            after = _common(tx, old, asked) if grants_hash(known.grants) == grants else None
+            device_families.inherit(tx, old.id, new, after=after)
         common = _common(tx, old, asked)
         if any(seq > common for seq, _ in asked.probes):
             parted.say_ours_again(node, tx, known, common)

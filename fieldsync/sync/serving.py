@@ -260,7 +260,7 @@ class Serving:
             raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
         logged = Logged.of(fresh, bodies, links)
         tx.append(device.id, logged, batch.seal)
-        if not carried:
+        if not (carried and self.relays):  # its own, or a former identity's
             first_receipts.note(self.node, tx, device, logged, behind=grants_hash(device.grants) != self.hello.grants)
         self.kept += len(logged)
         self._proved(device.id, batch)

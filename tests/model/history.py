@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from tests.model import at_headquarters, cast, checks, ending, endings, everywhere, offices, people
 from tests.model.operations import OPERATIONS, Step, perform
-from tests.model.stories import Failure, Story, kept
+from tests.model.stories import Failure, kept
 from tests.model.world import Broken, World
 
 _REGISTERED = (offices, people, at_headquarters, everywhere)  # the modules with all operations and checks
@@ -16,12 +16,11 @@ def invent(
     length: int,
     skip: frozenset[str] = frozenset(),
     without: frozenset[str] = frozenset(),
-    stories: Sequence[Story] | None = None,
 ) -> Failure | None:
     """Make up a history of so many steps and live it; return how it failed. One seed is one history.
 
     Some go along a story that once went wrong, with other things happening in between.
-    `skip` names checks that are not made, `without` operations that do not happen, `stories` those to go along (default: all kept).
+    `skip` names checks that are not made, `without` operations that do not happen.
     """
     chance = random.Random(seed)
     weights = {
@@ -35,7 +34,7 @@ def invent(
         names.append("dima")
     focus = chance.choice(sorted(cast.FIRST))
     story: list[Step] = []
-    told = kept() if stories is None else stories
+    told = kept()
     if told and chance.random() < 0.3:
         along = chance.choice(told)
         names = [*names, *(name for name in along.people if name not in names)]

@@ -138,6 +138,17 @@ def test_what_a_former_identity_wrote_goes_up_again(people: Cast, kind: str) -> 
     story.check()
 
 
+@pytest.mark.parametrize("kind", ["sent", "heir"])
+def test_it_counts_although_she_was_moved_meanwhile(people: Cast, kind: str) -> None:
+    """The restored headquarters grants the old device another unit before the laptop brings what it, and its heir, had written."""
+    story = Story(people, kind)
+    people.clock.tick(1_000)
+    office.grant(story.hq, story.first.hex(), "caseworker", [QRD])
+    join_again(story.amal, story.hq)
+    directly.sync(story.amal, story.hq)
+    story.check()
+
+
 def test_it_goes_up_by_stick_too(people: Cast, tmp_path: Path) -> None:
     """The same without a line: the first stick tells headquarters that it was restored, the second brings all, and no third is needed."""
     story = Story(people, "heir")
