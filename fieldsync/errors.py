@@ -11,7 +11,7 @@ FieldsyncError                      exit  status
 │                                                 NoReport
 ├── NoContact                         6     503   Unreachable, CutOff, Busy
 ├── Refused                           7     403   Revoked, UnknownDevice, InviteInvalid, RoleRefused, UnitRefused, StaleNonce,
-│                                                 BadSignature, StoreExists, ConsentNeeded, DevicePending, ManyPending,
+│                                                 BadSignature, StoreExists, ConsentNeeded, DevicePending, ManyPending, ManySuccessors,
 │                                                 WrongWords, OutOfHands, Dropped
 ├── Damaged                           8     409   StoreDamaged, ChainBroken, WrongServer, SlotPolicy, Forked,
 │                                                 OtherDictionary, BadBundle
@@ -338,6 +338,12 @@ class ManyPending(Refused):
     """A further copy of a device, of which as many wait for approval as may; facts: limit."""
 
     code = "many_pending"
+
+
+class ManySuccessors(Refused):
+    """A device that goes on for a copied one, of whose family as many were enrolled today as may be; facts: limit."""
+
+    code = "many_successors"
 
 
 class OutOfHands(Refused):

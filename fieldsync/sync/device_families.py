@@ -12,6 +12,11 @@ from fieldsync.store.contract import Device, Grant, covers
 MOST_PENDING = 8
 """How many devices of one family may wait for approval at a time."""
 
+MOST_A_DAY = 16
+"""How many successors of one family a server enrols a day; a copy that had unsent work takes two."""
+
+_DAY_MS = 24 * 60 * 60 * 1000
+
 
 def is_further(tx: ReadTx, original: bytes, new: bytes) -> bool:
     """Say whether a new successor is not the first: it is pending then, as is any successor of a pending device."""
@@ -24,6 +29,35 @@ def check_room(tx: ReadTx, original: bytes) -> None:
     waiting = [one for one in map(tx.device, tx.revocation_family(original)) if one is not None and one.pending]
     if sum(one.state != "revoked" for one in waiting) >= MOST_PENDING:
         raise errors.ManyPending(limit=MOST_PENDING)
+
+
+def count_today(tx: Tx, what: str, device: Device, now: int, wanted: int, *, most: int) -> int:
+    """Return how many of the `wanted` new devices of a family may be taken, of at most so many a day (UTC), and count these."""
+    counter, today = f"{what} {_first(tx, device).hex()}", now // _DAY_MS
+    day, count = map(int, (tx.get(counter) or "0 0").split())
+    before = count if day == today else 0
+    taken = max(0, min(wanted, most - before))
+    if taken:
+        tx.put(counter, f"{today} {before + taken}")
+    return taken
+
+
+def _first(tx: ReadTx, device: Device) -> bytes:
+    """Return the device from which a family comes: the original of all, or an approved copy."""
+    line = {device.id}
+    while not device.approved and device.copy_of is not None and device.copy_of not in line:
+        before = tx.device(device.copy_of)
+        if before is None:
+            break
+        device = before
+        line.add(device.id)
+    return device.id
+
+
+def check_pace(tx: Tx, original: Device, now: int) -> None:
+    """Count a successor, and refuse it beyond so many a day of one family: each is heard of by everybody, for ever. ManySuccessors."""
+    if not count_today(tx, "succeeded", original, now, 1, most=MOST_A_DAY):
+        raise errors.ManySuccessors(limit=MOST_A_DAY)
 
 
 def inherit(

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 _PART = 200  # judgements in one frame
 _SEALED_COMMITS, _SEALED_BYTES = 256, 32 * 1024  # what stands between two seals fits a frame
 _MOST_A_DAY = 8  # former identities of one family that a server first hears of
-_DAY_MS = 24 * 60 * 60 * 1000
 
 
 # --- the laptop -------------------------------------------------------------------------------------------------------
@@ -156,15 +155,9 @@ def enrol(tx: Tx, line: Mapping[bytes, Link], device: bytes, now: int) -> None:
         return
     original = tx.device(links[0].original)
     assert original is not None
-    *_, first = original.id, *ancestors(tx, original)
-    counter, today = f"former {first.hex()}", now // _DAY_MS
-    day, count = map(int, (tx.get(counter) or "0 0").split())
-    taken = links[: _MOST_A_DAY - (count if day == today else 0)]
-    if not taken:
-        return
-    tx.put(counter, f"{today} {len(taken) + (count if day == today else 0)}")
+    count = device_families.count_today(tx, "former", original, now, len(links), most=_MOST_A_DAY)
     with tx.copies_together():
-        for one in taken:
+        for one in links[:count]:
             _enrol(tx, one, now)
 
 

@@ -198,7 +198,9 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
 
 
 def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: bytes = b"") -> tuple[str, int]:
-    """Enrol the device that goes on for a copied one: its letters, and the last shared commit. BadSignature, Revoked, ManyPending.
+    """Enrol the device that goes on for a copied one: its letters, and the last shared commit.
+
+    BadSignature, Revoked, ManyPending, ManySuccessors.
 
     `grants`: the hash of those that it works with: a copy may be of before its original was told of others.
     One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
@@ -225,6 +227,7 @@ def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: b
             further = device_families.is_further(tx, old.id, new)
             if further:
                 device_families.check_room(tx, old.id)
+            device_families.check_pace(tx, known, node.clock())
             letters, _ = device_letters.take_next(tx)
             tx.enrol(new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.first(new))
             with tx.copies_together():

@@ -28,6 +28,7 @@ from tests.conftest import Cast
 from tests.tree import Tree
 
 ALL = quarantine.Chosen()
+DAY_MS = 24 * 60 * 60 * 1000
 
 
 @pytest.fixture
@@ -461,6 +462,59 @@ def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
     with hq.store.write() as tx:
         tx.set_device_state(waiting[2].device, "revoked")
     mint(hq, amal.key)
+
+
+def test_a_few_devices_go_on_for_one_another_a_day(people: Cast) -> None:
+    """A thief has Amal's key go on as one device after the other: sixteen a day of her family, and nobody else's are counted with them."""
+    hq, amal, basim = people.hq, people.amal, people.basim
+    line = [amal.key]
+    for _ in range(16):
+        line.append(mint(hq, line[-1]))
+    last = DeviceKey.generate()
+    asked = successor(line[-1], last)
+    with hq.store.read() as tx:
+        before = len(tx.devices()), tx.get("lettered")
+    for key in (line[-1], amal.key):
+        with pytest.raises(errors.ManySuccessors):
+            mint(hq, key)
+    with pytest.raises(errors.ManySuccessors):
+        renew.enrol(hq, known(hq, line[-1].device), asked, 1)
+    with hq.store.read() as tx:
+        assert (len(tx.devices()), tx.get("lettered")) == before
+    assert known(hq, line[-1].device).state == "enrolled"
+    again = successor(line[-2], line[-1])
+    assert renew.enrol(hq, known(hq, line[-2].device), again, 1)[0] == known(hq, line[-1].device).letters
+    mint(hq, basim.key)
+    people.clock.tick(DAY_MS)
+    renew.enrol(hq, known(hq, line[-1].device), asked, 1)
+    waiting = mint(hq, amal.key)
+    for _ in range(14):
+        last = mint(hq, last)
+    with pytest.raises(errors.ManySuccessors):
+        mint(hq, last)
+    device_locks.approve(hq, waiting.device.hex())
+    mint(hq, waiting)  # a family of its own
+
+
+def test_a_laptop_whose_renewal_is_one_too_many_keeps_its_work_until_the_next_day(people: Cast) -> None:
+    """Amal's laptop turns out to be a copy when its family had sixteen devices today: it says so, and goes on tomorrow."""
+    hq = people.hq
+    household(people.amal)
+    directly.sync(people.amal, hq)
+    clone, key = cloned(people, "amal"), people.amal.key
+    try:
+        for _ in range(16):
+            key = mint(hq, key)
+        made = bytes.fromhex(household(clone, "mine"))
+        for _ in range(2):
+            with pytest.raises(errors.ManySuccessors):
+                directly.sync(clone, hq)
+        people.clock.tick(DAY_MS)
+        directly.sync(clone, hq)
+        directly.approve(clone, hq=hq)
+        assert made in rows(hq)
+    finally:
+        clone.close()
 
 
 def test_a_laptop_whose_copy_is_refused_keeps_its_work_until_some_are_approved(people: Cast) -> None:

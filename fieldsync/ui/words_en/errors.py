@@ -202,6 +202,8 @@ WORDS = {
     "device_pending!": "Read the six words that `fieldsync status` shows out to your office.",
     "many_pending": "Copies of this device that wait for approval by headquarters: {limit}; no further one is taken. Nothing was lost.",
     "many_pending!": "Ask headquarters to approve or lock them out (fieldsync server pending, approve, revoke); then sync again.",
+    "many_successors": "Copies of this device enrolled today: {limit}; no further one is taken before tomorrow. Nothing was lost.",
+    "many_successors!": "Sync again tomorrow. If nobody copied or restored this device, tell headquarters: somebody else may have its key.",
     "out_of_hands": "First taken after the device was out of its person's hands: it is kept in quarantine.",
     "out_of_hands!": "A supervisor looks at it: fieldsync quarantine list",
     "wrong_words": "These are not the six words of this device's key; nothing was changed.",
