@@ -16,7 +16,7 @@ from fieldsync.core.commit import state_of
 from fieldsync.schema.cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Act, Quarantined, Row
-from fieldsync.sync import read, serials
+from fieldsync.sync import made_elsewhere, read, serials
 from fieldsync.sync.apply import apply
 from fieldsync.sync.find import find_id
 from fieldsync.sync.node import UPSTREAM, Node
@@ -64,7 +64,9 @@ def _judge(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
                 tx.take_on_word(author, commit.seq, permit.word)
         else:
             tx.refuse(author, commit.seq, reason, waits_for=permit.waits_for)
+    held = set(known)
     applied = apply(tx, node.rules, accepted, index=node.is_laptop, known=known)
+    made_elsewhere.tell(tx, node.rules, accepted, applied.rows, held)
     serials.give(node, tx, applied.rows.values())
 
 

@@ -13,7 +13,7 @@ from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import ABOVE, PARTNER, Channel, Device, Logged, Row, sees
+from fieldsync.store.contract import PARTNER, Channel, Device, Logged, Row, sees
 from fieldsync.sync import (
     acking,
     budgets,
@@ -23,6 +23,7 @@ from fieldsync.sync import (
     former,
     forms_back,
     hints,
+    made_elsewhere,
     parted,
     push_only,
     quarantine,
@@ -296,19 +297,7 @@ class Serving:
         held = set(known)
         applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
         self.new_conflicts += applied.new_conflicts
-        numbers: dict[str, int] = {}
-        for state in states:
-            made, unit = applied.rows.get(state.record), state.values.get("_unit")
-            if made is None or state.record in held or state.base is None or not isinstance(unit, str):
-                continue
-            # made in a unit that it is not in, as its family or itself has moved: where its author has it, it is told to leave
-            for name in (unit, unit + ABOVE) if state.type in self.node.rules.raised else (unit,):
-                if name not in numbers:
-                    numbers[name] = tx.channel_number(name)
-                if numbers[name] not in made.channels:
-                    tx.tell_gone(numbers[name], made.n)
-                    if made.owner is not None:
-                        more.add(state.record)
+        more |= made_elsewhere.tell(tx, self.node.rules, states, applied.rows, held)
         for record in {state.record for state in states} - more:
             written = applied.rows.get(record)
             if written is not None and written.channel is not None and SAME_AS not in written.conflicts:

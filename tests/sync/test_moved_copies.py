@@ -19,6 +19,7 @@ from tests import directly
 from tests.cast import JBL, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.sync.test_device_families import mint
+from tests.sync.test_moving import move
 from tests.sync.test_revocations import pretend, reasons
 from tests.tree import Tree
 
@@ -300,6 +301,29 @@ def test_two_histories_of_somebody_who_moved(tree: Tree, heard: bool) -> None:
     for node in (hq, jbl):
         assert made in rows(node)
     assert (copy.units, rows(copy)) == ([QRD], {})
+
+
+def test_a_child_that_waited_in_quarantine_does_not_stay_on_its_author_s_laptop(tree: Tree) -> None:
+    """Amal's laptop is a second copy, and waits for approval with a child of a family that has moved: approved, it goes to the new unit."""
+    hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
+    family = household(tree.nodes["basim"], "family")
+    tree.settle()
+    tree.sync("amal", "hq")
+    copies.backup(amal, tree.home / "backup")
+    for name in ("first", "restored"):
+        copies.restore(tree.home / "backup", tree.home / name, unlock)
+        tree.nodes[name] = open_node(tree.home / name, tree.clock)
+    restored = tree.nodes["restored"]
+    tree.sync("first", "hq")
+    tree.sync("jbl", "hq")
+    move(tree.nodes["basim"], family, QRD)
+    child = save.add(restored, "person", Changes(set={"household": family.hex()}))
+    tree.sync("restored", "jbl")
+    tree.sync("basim", "jbl")
+    settle(tree, "restored")
+    assert child in rows(hq)
+    assert rows(restored) == {}
+    assert directly.differing(restored, jbl) == directly.differing(jbl, hq) == []
 
 
 # --- what was taken away ----------------------------------------------------------------------------------------------
