@@ -13,14 +13,20 @@ def standing(gave_way: Mapping[str, str | None]) -> dict[str, str]:
     """Return which record stands for each of these (UUIDs): the last of its line, and in a ring the smallest id.
 
     `gave_way` says to which each gave way; None: to none as long as people disagree, or a removed record is asked about.
+    Each record is passed once, however long a line somebody has made.
     """
-    return {record: _last(record, gave_way) for record in gave_way}
-
-
-def _last(record: str, gave_way: Mapping[str, str | None]) -> str:
-    line = [record]
-    while (following := gave_way.get(line[-1])) is not None:
-        if following in line:
-            return min(line[line.index(following) :])
-        line.append(following)
-    return line[-1]
+    found: dict[str, str] = {}
+    for record in gave_way:
+        line: dict[str, None] = {}
+        at = record
+        while at not in found and at not in line:
+            line[at] = None
+            following = gave_way.get(at)
+            if following is None:
+                break
+            at = following
+        if at not in found:
+            found[at] = min([*line][[*line].index(at) :]) if gave_way.get(at) is not None else at
+        for one in line:
+            found[one] = found[at]
+    return {record: found[record] for record in gave_way}

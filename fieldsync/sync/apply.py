@@ -3,7 +3,6 @@
 Follow one save through: commands/laptop.py → sync/save.py → here → sync/session.py → server/app.py, which ends here again.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
@@ -25,27 +24,19 @@ from fieldsync.core.settle import (
 from fieldsync.core.state import State, field_of, merge, register_of
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import (
-    ABOVE,
-    BELOW,
-    LEFT,
-    NOWHERE_ELSE,
-    SHARED,
     Row,
-    home_unit,
     place_key,
     record_key,
     sibling_key,
     state_key,
-    top_of,
 )
-from fieldsync.sync import known_contexts, merges, sharing
+from fieldsync.sync import known_contexts, merges, placing, sharing
 from fieldsync.sync.persons import person_of
+from fieldsync.sync.placing import Touched
 from fieldsync.sync.rules import Rules, TypeRules
 
-Touched = dict[bytes, tuple[Row, set[str] | None]]
 _SETTLED = {str, int, float, bool, type(None)}  # values that say nothing but themselves
 _BY_TIME = itemgetter(2, 0, 1)  # a head's stamp, then its dot
-NOWHERE = "_"  # the unit of a record that came without one
 
 
 class DeviceFacts(NamedTuple):
@@ -120,8 +111,8 @@ def apply(
     told = {state.record: state.origins for state in states if state.origins} if opened else {}
     for row in opened:
         _trace(tx, rules, row, told.get(row.state.record, {}))
-    _place(tx, rules, touched, unit)
-    entered = [] if index else [record for record, (row, _) in touched.items() if _is_elsewhere(row)]
+    placing.place(tx, rules, touched, unit)
+    entered = [] if index else [record for record, (row, _) in touched.items() if placing.is_elsewhere(row)]
     tx.save(touched)
     rows = {record: row for record, (row, _) in touched.items()}
     if not index:
@@ -211,7 +202,8 @@ def settle_row(row: Row, type_rules: TypeRules, changed: Iterable[str] | None, f
             row.conflicts.pop(field, None)
     if "_not_same" in row.doc and row.doc.get("_same_as") in row.doc["_not_same"]:
         row.conflicts.setdefault("_same_as", None)  # one person merged what another, unaware of it, called two
-    row.code = row.doc.get("_code")
+    code = row.doc.get("_code")
+    row.code = code if isinstance(code, str) else None
 
 
 def _settle_field(row: Row, type_rules: TypeRules, field: str, facts: DeviceFacts) -> bool:
@@ -244,127 +236,3 @@ def _settle_field(row: Row, type_rules: TypeRules, field: str, facts: DeviceFact
     else:
         doc[field] = value
     return look
-
-
-# --- where a record lives ---------------------------------------------------------------------------------------------
-
-
-def _place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
-    """Give every touched row its channel, and move what belongs to a record that moved or has just arrived."""
-    owners = set()
-    for row, _ in touched.values():
-        row.owner = owner_of(row, rules)
-        if row.owner is not None and row.owner not in touched:
-            owners.add(row.owner)
-    elsewhere = tx.channels_of(owners) if owners else {}
-    also = tx.also_of(owners) if owners else {}
-    numbers: dict[str, int] = {}
-
-    def number(name: str) -> int:
-        if name not in numbers:
-            numbers[name] = tx.channel_number(name)
-        return numbers[name]
-
-    # no recursion: a function that names itself is a cycle, and would keep the whole batch until garbage is collected
-    def place(row: Row) -> tuple[int, Iterable[int]]:
-        top = row
-        for _ in range(_DEEPEST):
-            if top.owner is None or top.owner not in touched:
-                break
-            top = touched[top.owner][0]
-        owner = top.owner
-        if owner is not None and owner in elsewhere:
-            return elsewhere[owner], also.get(owner, ())
-        if owner is not None and top.channel is not None:
-            return top.channel, top.also
-        if owner is not None and unit is not None:
-            return number(unit), ()
-        if unit is None and tx.left and top.channel == tx.left:
-            return tx.left, ()  # what is written to it here follows it; only the server above brings it back
-        if unit is not None and unit.endswith(SHARED):
-            return number(unit), ()  # it has no unit here, or is of the one that it is shared with
-        if rules.of(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
-            return number(unit), ()  # a type that is news here: it stays where it came by
-        end = BELOW if rules.of(top.state.type).below else ""
-        shown = number(home_unit(str(top.doc.get("_unit") or unit or NOWHERE)) + end)
-        register = top.state.fields.get("_unit")
-        if register is None or (len(register.heads) == 1 and isinstance(register.heads[0].value, str)):
-            return shown, ()
-        # two moved it to two places: it is in both, until somebody settles that
-        return shown, [number(head.value + end) for head in candidates(register) if isinstance(head.value, str)]
-
-    raised = {}  # records that only those above may have, and what belongs to them: once their owners have their places
-    for record, (row, _) in touched.items():
-        lifted = _lifted(row, touched, rules) if rules.raised else None
-        if lifted is None:
-            row.channel, others = place(row)
-            row.also = dict.fromkeys(set(others) - {row.channel}, 0) if others else NOWHERE_ELSE
-        else:
-            raised[record] = lifted
-    for record, lifted in raised.items():
-        row = touched[record][0]
-        row.also = NOWHERE_ELSE
-        if unit is None and tx.left and lifted.channel == tx.left:
-            continue
-        row.channel = _above(tx, rules, lifted, touched, elsewhere, also, unit)
-    owning = rules.owners
-    moved = [record for record, (row, _) in touched.items() if row.state.type in owning and _is_elsewhere(row)]
-    followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
-    found = tx.rows(followers) if followers else {}
-    if found and tx.left and tx.get("kind") == "laptop":  # what it keeps as no server has applied it follows nobody
-        found = {record: row for record, row in found.items() if row.channel != tx.left}
-    if found:
-        touched.update({record: (row, set()) for record, row in found.items()})
-        _place(tx, rules, touched, unit)
-
-
-def _is_elsewhere(row: Row) -> bool:
-    """Say whether a row is in other channels than it was stored in."""
-    return row.channel != row.old_channel or row.also.keys() != row.old_also.keys()
-
-
-def _lifted(row: Row, touched: Touched, rules: Rules) -> Row | None:
-    """Return the record itself, or that among what it belongs to, which only those above may have."""
-    for _ in range(_DEEPEST):
-        if rules.of(row.state.type).above:
-            return row
-        if row.owner is None or row.owner not in touched:
-            return None
-        row = touched[row.owner][0]
-    return None
-
-
-def _above(
-    tx: Tx,
-    rules: Rules,
-    row: Row,
-    touched: Touched,
-    elsewhere: Mapping[bytes, int],
-    also: Mapping[bytes, Mapping[int, int]],
-    unit: str | None,
-) -> int:
-    """Return the channel of a record that is for those above its owner; where there is any doubt who these are, the topmost."""
-    named = register_of(row.state, rules.of(row.state.type).belongs_to or "")
-    if len(named.heads) == 1 and row.owner is not None:
-        owner = touched[row.owner][0] if row.owner in touched else None
-        channel = elsewhere.get(row.owner) if owner is None else owner.channel
-        several = also.get(row.owner) if owner is None else owner.also
-        if channel is not None and not several:
-            name = tx.channel(channel).unit
-            return channel if name == LEFT else tx.channel_number(home_unit(name) + ABOVE)
-    if unit is not None and unit.endswith((ABOVE, SHARED)):
-        return tx.channel_number(unit)
-    return tx.channel_number(top_of(str(row.doc.get("_unit") or unit or NOWHERE)) + ABOVE)
-
-
-_DEEPEST = 8  # household → person → case → follow-up, and room
-
-
-def owner_of(row: Row, rules: Rules) -> bytes | None:
-    """Return the id of the record that a record belongs to, as its document names it."""
-    field = rules.of(row.state.type).belongs_to
-    value = row.doc.get(field) if field is not None else None
-    try:
-        return uuid.UUID(value).bytes if isinstance(value, str) else None
-    except ValueError:
-        return None

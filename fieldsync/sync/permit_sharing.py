@@ -21,7 +21,8 @@ from fieldsync.store.contract import (
     shared_with,
 )
 from fieldsync.sync import sharing
-from fieldsync.sync.apply import owner_of, settle_row
+from fieldsync.sync.apply import settle_row
+from fieldsync.sync.placing import owner_of
 from fieldsync.sync.rules import Rules
 
 

@@ -23,10 +23,11 @@ from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
 from fieldsync.sync import drafts, merges, several, sharing, versions
-from fieldsync.sync.apply import NOWHERE, Applied, apply
+from fieldsync.sync.apply import Applied, apply
 from fieldsync.sync.covering import Contexts, Covering, covering
 from fieldsync.sync.find import find_row
 from fieldsync.sync.node import DECIDERS, Node
+from fieldsync.sync.placing import NOWHERE
 from fieldsync.sync.references import References
 
 Fields = dict[str, Value]
