@@ -41,7 +41,24 @@ def is_deletion(value: object) -> bool:
 
 
 def _is_seen(value: object) -> bool:
-    return isinstance(value, dict) and all(type(seq) is int for seq in value.values())
+    if not isinstance(value, dict):
+        return False
+    try:
+        return all(type(seq) is int and bytes.fromhex(device).hex() == device for device, seq in value.items())
+    except (TypeError, ValueError):
+        return False
+
+
+def named(value: Value) -> dict[bytes, int]:
+    """Return the highest number of each device that a deletion says it had seen, of whatever register."""
+    if not isinstance(value, dict):
+        return {}
+    by_register, found = value.get(REGISTERS), dict[bytes, int]()
+    for seen in (value.get(SAW), *(by_register.values() if isinstance(by_register, dict) else ())):
+        for device, seq in seen.items() if isinstance(seen, dict) and _is_seen(seen) else ():
+            key = bytes.fromhex(device)
+            found[key] = max(seq, found.get(key, 0))
+    return found
 
 
 def unseen(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:

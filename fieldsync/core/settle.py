@@ -4,10 +4,11 @@ It runs when a record is read or stored; it changes no register and drops no hea
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import combinations
 from typing import NamedTuple, cast
 
-from fieldsync.core import names
+from fieldsync.core import names, stamp
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import Context, Dot, Head, Register, Value, contexts_of
 
@@ -38,6 +39,7 @@ REVIEW = Policy()
 # the register `_decided/FIELD` keeps what a decision was made over; a field that holds REOPENED is undecided again
 DECIDED = "_decided"
 REOPENED = "reopened"
+_LAST = (1 << 63) - 1  # a number that a store keeps
 
 
 Person = Callable[[bytes], object]
@@ -72,8 +74,10 @@ def candidates(register: Register) -> tuple[Head, ...]:
         try:
             heads = tuple(map(unpacked, again)) if isinstance(again, list) else (head,)
         except ValueError:
-            heads = (head,)  # no value of ours: show it as it is
-        found.update((one.dot, one) for one in heads)
+            heads = ()
+        found.update(
+            (one.dot, one) for one in heads or (head,)
+        )  # one that has none is no value of ours: shown as it is
     return tuple(sorted(found.values(), key=lambda h: h.dot))
 
 
@@ -85,9 +89,18 @@ def packed(head: Head) -> list[object]:
 def unpacked(value: object) -> Head:
     """Return the head of a JSON value made by `packed`; ValueError if it is none."""
     match value:
-        case [str(device), int(seq), int(stamp), str(author), chosen]:
-            return Head(bytes.fromhex(device), seq, stamp, author, cast("Value", chosen))
+        case [str(device), int(seq), int(at), str(author), chosen] if 0 < seq <= _LAST and 0 <= at <= stamp.LAST_LOGGED:
+            return Head(bytes.fromhex(device), seq, at, author, cast("Value", chosen))
     raise ValueError("not a head")
+
+
+def unpacked_all(value: object) -> tuple[Head, ...]:
+    """Return the heads in a JSON value, whoever wrote it; what is none is left out."""
+    found = []
+    for one in value if isinstance(value, list) else ():
+        with suppress(ValueError):
+            found.append(unpacked(one))
+    return tuple(found)
 
 
 def disagree(

@@ -8,7 +8,7 @@ from fieldsync import errors
 from fieldsync.core import names, stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.register import Dot, Head, Value
-from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked_all
 from fieldsync.core.state import field_of, merge, registers
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
@@ -104,9 +104,8 @@ def _decisions(row: Row, field: str) -> tuple[Head, ...]:
     return () if register is None else register.heads
 
 
-def _over(value: Value) -> list[Head]:
-    heads = value.get("heads") if isinstance(value, dict) else None
-    return [unpacked(head) for head in heads] if isinstance(heads, list) else []
+def _over(value: Value) -> tuple[Head, ...]:
+    return unpacked_all(value.get("heads")) if isinstance(value, dict) else ()
 
 
 def _note(value: Value) -> str | None:
@@ -142,7 +141,7 @@ def _origins(row: Row) -> Iterator[tuple[tuple[Dot, str], Value]]:
 def _plain(name: str, value: Value) -> Value:
     """Return a value as people read it: a deletion's reason, and the values that are open again after an undo."""
     if isinstance(value, dict) and REOPENED in value:
-        again = _over({"heads": value[REOPENED]})
+        again = unpacked_all(value[REOPENED])
         return [str(head.value) for head in sorted(again, key=lambda head: (head.stamp, head.device))]
     if name == "_deleted" and isinstance(value, dict):
         return str(value.get("reason"))

@@ -7,8 +7,10 @@ from types import MappingProxyType
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit
-from fieldsync.core.settle import DECIDED, REOPENED, unpacked
-from fieldsync.core.state import field_of, register_of
+from fieldsync.core.deletion import DELETED, named
+from fieldsync.core.register import Value
+from fieldsync.core.settle import DECIDED, REOPENED, unpacked_all
+from fieldsync.core.state import State, field_of, register_of
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
     ABOVE,
@@ -127,6 +129,8 @@ class Permit(CodeChecks):
             self._check_type(commit)
             self._check_seen(commit)
             said = self._check_fields(commit, grant.role)
+            if not branch:
+                self._check_size(commit)
             self._check_codes(commit)
             if not branch:
                 self._check_steps(commit, grant.role)
@@ -237,6 +241,18 @@ class Permit(CodeChecks):
                 if row is None or any(register_of(row.state, name).seen.get(device, 0) < seq for name in names):
                     self.waits_for = (commit_key(device, seq), state_key(commit.record))
                     raise errors.Gap(device=device.hex(), need=held + 1)
+        for value in _values(commit.fields[DELETED]) if DELETED in commit.fields else ():
+            self._check_deleted(commit, row, named(value))
+
+    def _check_deleted(self, commit: Commit, row: Row | None, seen: Mapping[bytes, int]) -> None:
+        """Nor may a deletion have seen what is to come: values that it says it had seen do not keep the record."""
+        for device, seq in seen.items():
+            held = self._head(device)
+            if seq <= held or device == commit.device or self._over(device):
+                continue
+            if row is None or seq > _seen_of(row.state).get(device, 0):
+                self.waits_for = (commit_key(device, seq), state_key(commit.record))
+                raise errors.Gap(device=device.hex(), need=held + 1)
 
     def _over(self, device: bytes) -> bool:
         """Say whether a device is a copied one: of what was seen of it elsewhere, nothing more may come."""
@@ -260,9 +276,7 @@ class Permit(CodeChecks):
         It follows one that has left the device's units: a child that was added before anybody there knew. A decision may
         choose a value that somebody else was allowed to write, although its own author may not write to the record that this names.
         """
-        unit = commit.fields.get("_unit")
-        again = unit.get(REOPENED) if isinstance(unit, dict) else None
-        for one in [unpacked(head).value for head in again] if isinstance(again, list) else [unit]:
+        for one in _values(commit.fields.get("_unit")):
             if one is None or (isinstance(one, str) and self._known_unit(one)):
                 continue
             if self._branch and isinstance(one, str) and is_unit(one):
@@ -271,7 +285,7 @@ class Permit(CodeChecks):
                 raise errors.UnitRefused(unit=str(one))
         fields = commit.fields
         of_type = self._rules.of(commit.type)
-        named = [fields.get(of_type.belongs_to or ""), fields.get("_same_as")]
+        named = [*_values(fields.get(of_type.belongs_to or "")), *_values(fields.get("_same_as"))]
         named += [name.partition("/")[2] for name in system if field_of(name) == "_not_same"]
         above = of_type.above  # whom it belongs to may be words there
         for owner in (one for one in named if isinstance(one, str) and (not above or is_id(one))):
@@ -285,7 +299,9 @@ class Permit(CodeChecks):
     def _chooses(self, commit: Commit, value: str) -> bool:
         """Say whether a decision takes a value that somebody else has written where it decides."""
         decided = [name for name in commit.fields if f"{DECIDED}/{name}" in commit.fields]
-        return any(commit.fields[name] == value and self._conflicts.had_seen(commit, name, value) for name in decided)
+        return any(
+            value in _values(commit.fields[name]) and self._conflicts.had_seen(commit, name, value) for name in decided
+        )
 
     def _check_partner(self, commit: Commit) -> None:
         """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""
@@ -302,6 +318,7 @@ class Permit(CodeChecks):
             raise errors.NoRecord(ref=commit.record.hex())
         self._check_type(commit)
         self._check_seen(commit)
+        self._check_size(commit)
         if self._check_fields(commit, PARTNER):
             raise errors.RoleRefused(role=PARTNER, needs=list(DECIDERS))
         self._check_codes(commit)
@@ -316,6 +333,21 @@ class Permit(CodeChecks):
         if found is not None:
             self.waits_for = found.waits_for
             raise found.reason
+
+
+def _values(value: Value) -> list[Value]:
+    """Return what a field may come to: the value, or those between which a decision that is taken back leaves the choice."""
+    if isinstance(value, dict) and REOPENED in value:
+        return [head.value for head in unpacked_all(value[REOPENED])]
+    return [value]
+
+
+def _seen_of(state: State) -> dict[bytes, int]:
+    """Return the highest number of each device that any of a record's registers has seen."""
+    found = {state.base.device: state.base.seq} if state.base is not None else {}
+    for register in state.fields.values():
+        found |= {device: max(seq, found.get(device, 0)) for device, seq in register.seen.items()}
+    return found
 
 
 def _id(commit: Commit, owner: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit
+from fieldsync.core.deletion import DELETED, named
 
 MAX_FORM = 1_000_000
 """No form is published so often; a commit that names a higher number waits for nothing."""
@@ -13,13 +14,8 @@ def check_bounds(commit: Commit) -> None:
         raise _illegal(commit, "_form")
     if commit.context:
         _check_context(commit)
-    if "_deleted" not in commit.fields:
-        return
-    deletion = commit.fields["_deleted"]
-    saw = deletion.get("saw") if isinstance(deletion, dict) else None
-    seen = saw.get(commit.device.hex(), 0) if isinstance(saw, dict) else 0
-    if type(seen) is int and seen >= commit.seq:
-        raise _illegal(commit, "_deleted")
+    if DELETED in commit.fields and named(commit.fields[DELETED]).get(commit.device, 0) >= commit.seq:
+        raise _illegal(commit, DELETED)
 
 
 def _check_context(commit: Commit) -> None:

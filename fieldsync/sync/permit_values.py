@@ -11,10 +11,12 @@ from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import is_deletion
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import EMPTY, Value
-from fieldsync.core.settle import DECIDED, REOPENED, unpacked
+from fieldsync.core.settle import DECIDED, REOPENED, unpacked, unpacked_all
 from fieldsync.core.state import field_of, register_of
+from fieldsync.crypto.keys import DEVICE_SIZE
 from fieldsync.schema import steps, validate
 from fieldsync.schema.model import Field
+from fieldsync.schema.values import INT_LIMIT, Normaliser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, commit_key, form_key, record_key
 from fieldsync.sync import past, sharing
@@ -24,6 +26,10 @@ from fieldsync.sync.permit_sharing import ShareChecks
 from fieldsync.sync.rules import Rules, TypeRules
 
 UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
+
+
+MOST_REGISTERS = 20_000
+"""Fields, members, entries and counts that one record may have, all devices' together."""
 
 
 class ValueChecks(ShareChecks):
@@ -70,8 +76,7 @@ class ValueChecks(ShareChecks):
             check = checks.get(name)
             if type(value) is dict and REOPENED in value:
                 decision = True  # or rather its undoing
-                if not _are_heads(value[REOPENED]):
-                    raise errors.IllegalValue(type=commit.type, field=name, reason="system")
+                self._check_reopened(commit, check, name, value[REOPENED])
             elif check is not None:
                 if value is None:
                     continue
@@ -89,6 +94,32 @@ class ValueChecks(ShareChecks):
             else:
                 _check_member(commit, kind.field(field_of(name)), name, value, by_server=self._by_server)
         return decision
+
+    def _check_size(self, commit: Commit) -> None:
+        """Refuse (TooLarge) what makes a record larger than anybody's work: it is read and written whole for each save."""
+        row, said = self._known.get(commit.record), self._said.get(commit.record, ())
+        held = row.state.fields.keys() if row is not None else set[str]()
+        if len(held) + sum(len(one.fields) for one in said) + len(commit.fields) > MOST_REGISTERS:
+            new = {name for one in (*said, commit) for name in one.fields}
+            if len(held | new) > MOST_REGISTERS:
+                raise errors.TooLarge(what="record", limit=MOST_REGISTERS)
+
+    def _check_reopened(self, commit: Commit, check: Normaliser | None, name: str, heads: object) -> None:
+        """Refuse (IllegalValue) what no decision was made over: each head's value is one that the field may have."""
+        if not _are_heads(heads) or (check is None and name not in _DECIDABLE):
+            raise errors.IllegalValue(type=commit.type, field=name, reason="system")
+        for head in unpacked_all(heads):
+            if head.value is None:
+                continue
+            if check is None:
+                _check_system(commit, name, head.value)
+                continue
+            try:
+                normal = _identical(check(head.value), head.value)
+            except errors.FieldsyncError:
+                normal = False
+            if not normal and not self._held(commit, name, head.value):
+                raise errors.IllegalValue(type=commit.type, field=name, reason="not_normal")
 
     def _check_steps(self, commit: Commit, role: str, *, stored: bool = False) -> None:
         """A step must lead on from a value that it had seen, and some take a role."""
@@ -159,14 +190,17 @@ class ValueChecks(ShareChecks):
             raise errors.Incomplete(type=commit.type, fields=lacking)
 
     def _held(self, commit: Commit, name: str, value: object) -> bool:
-        """Say whether the record shows this value already: a person may decide for what an older form allowed."""
+        """Say whether the record shows this value already, or has decided over it: a person may decide for what an older form allowed."""
         row = self._known.get(commit.record)
         if row is None or not commit.context:
             return False
         name = self._rules.of(commit.type).present(name)
-        return any(
-            type(head.value) is type(value) and head.value == value for head in register_of(row.state, name).heads
-        )
+        decided = f"{DECIDED}/{name}"
+        over = [head.value for head in register_of(row.state, decided).heads]
+        over += [said.fields.get(decided) for said in self._said.get(commit.record, ())]
+        heads = list(register_of(row.state, name).heads)
+        heads += [head for one in over if isinstance(one, dict) for head in unpacked_all(one.get("heads"))]
+        return any(type(head.value) is type(value) and head.value == value for head in heads)
 
 
 def _says_decision(commit: Commit) -> bool:
@@ -202,9 +236,9 @@ def _check_member(commit: Commit, spec: Field, name: str, value: object, *, by_s
     elif spec.kind == "set":
         sound = isinstance(value, bool) and validate.check_member(spec, part, stored=True) == part
     elif spec.kind == "tally":
-        sound = (part == commit.device.hex() or by_server) and type(value) is int
+        sound = (part == commit.device.hex() or by_server) and type(value) is int and abs(value) <= INT_LIMIT
     else:
-        own = part.startswith(commit.device.hex()[:8]) or by_server
+        own = part == f"{commit.device.hex()[:8]}-{commit.seq}" or by_server
         sound = spec.kind == "log" and own and isinstance(value, str)
     if not sound:
         raise errors.IllegalValue(type=commit.type, field=spec.name, reason="not_normal")
@@ -233,11 +267,12 @@ def is_id(value: object) -> bool:
 
 def _are_heads(value: object) -> bool:
     try:
-        return isinstance(value, list) and all(map(unpacked, value))
+        return isinstance(value, list) and {len(unpacked(one).device) for one in value} == {DEVICE_SIZE}
     except ValueError:
         return False
 
 
+_DECIDABLE = ("_unit", "_deleted", "_same_as")  # what of the system's a conflict may be about
 _DECISIONS = (DECIDED, "_same_as", "_not_same")  # only those who decide reviews may write these
 _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_unit": lambda value: isinstance(value, str) and is_unit(value),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fieldsync.core.register import Dot
-from fieldsync.core.settle import DECIDED, candidates
+from fieldsync.core.settle import DECIDED, candidates, unpacked_all
 from fieldsync.core.state import register_of
 from fieldsync.store import ReadTx
 from fieldsync.store.bundles import Part
@@ -47,7 +47,7 @@ def _settled(row: Row) -> set[Dot]:
     """Return the commits that decisions on a record were made over."""
     decisions = [r for name, r in row.state.fields.items() if name.startswith(DECIDED + "/")]
     over = [h.value.get("heads") for r in decisions for h in r.heads if isinstance(h.value, dict)]
-    return {(bytes.fromhex(str(head[0])), head[1]) for heads in over if isinstance(heads, list) for head in heads}
+    return {head.dot for heads in over for head in unpacked_all(heads)}
 
 
 def summed(node: Node, tx: ReadTx) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def standing(kind: Type, name: str, value: Any, stands: Mapping[str, str]) -> An
     if spec is None or not spec.to:
         return value
     if isinstance(value, list):
-        return list(dict.fromkeys(stands.get(one, one) for one in value))
+        return list(dict.fromkeys(stands.get(one, one) for one in value if isinstance(one, str)))
     return stands.get(value, value) if isinstance(value, str) else value
 
 

@@ -165,9 +165,10 @@ def test_a_decision_s_undoing_is_one_too(office: Office, amal: Node) -> None:
     """What only a supervisor may write is refused from anybody else, in whatever words."""
     record = household(amal, location="a")
     office.sync("amal")
+    heads: Value = [["00" * 16, 1, 1, "x", "b"]]
     made: list[dict[str, Value]] = [
-        {"location": {"reopened": [], "base": None}},
-        {"_decided/location": {"heads": [], "base": None}},
+        {"location": {"reopened": heads, "base": None}},
+        {"_decided/location": {"heads": heads, "base": None}},
     ]
     write(amal, record, *made)
     write(amal, record, *made, form=999)  # as if by a form that the server does not know yet

@@ -1,0 +1,194 @@
+"""Case 35: decisions, their undoing and deletions made by hand: what nobody decided over, what nobody can have seen."""
+
+from typing import Any
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.core.register import Head, Register, Value
+from fieldsync.core.settle import candidates, packed
+from fieldsync.core.state import Base, State
+from fieldsync.sync import history, read, review, save
+from fieldsync.sync.save import Changes
+from fieldsync.sync.session import Client, Tally
+from fieldsync.sync.verify import check
+from fieldsync.wire import messages
+from fieldsync.wire import rows as wire_rows
+from fieldsync.wire.frames import Kind
+from tests import directly
+from tests.cast import JBL, QRD, join_directly, open_node, rows
+from tests.conftest import Cast
+from tests.handmade import HandMade
+
+_NOBODY = "00" * 16
+
+
+def family(people: Cast) -> bytes:
+    """Register a family on Amal's laptop, which everybody has then."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": "جبلة"}), unit=JBL)
+    for node in people.laptops:
+        directly.sync(node, people.hq)
+    return record
+
+
+def over(node: Any, *fields: str) -> Any:
+    """Return the context of a write over a device's first commit."""
+    return ((tuple(sorted(fields)), ((node.device, 1),)),)
+
+
+HEADS: list[Any] = [
+    [], [["zz", 1, 1, "x", "y"]], [["00", 1, 1, "x", "y"]], [[_NOBODY, 0, 1, "x", "y"]], [[_NOBODY, 1 << 63, 1, "x", "y"]],
+    [[_NOBODY, 1, stamp.LAST_LOGGED + 1, "x", "y"]], [[_NOBODY, 1, -1, "x", "y"]], [[_NOBODY, 1, 1, "x", {"reopened": []}]],
+    [[_NOBODY, 1, 1, "x", 5]], [[_NOBODY, 1, 1, "x"]], "x", None,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["location", "_unit", "_deleted", "_same_as", "state", "_not_same/x"])
+def test_nothing_is_open_again_that_was_never_decided(people: Cast, field: str) -> None:
+    """No heads, heads that are none, values that the field cannot have: refused, and everybody can read the record all the same."""
+    record = family(people)
+    before = rows(people.hq)[record].doc
+    for author in (people.samar, people.amal):
+        hand = HandMade(author, people.hq)
+        for heads in HEADS:
+            made = hand.write({field: {"reopened": heads}}, record=record, context=over(people.amal, field))
+            assert made in {"illegal_value", "unit_refused"}, heads
+    assert rows(people.hq)[record].doc == before
+    read_by_all(people, record)
+
+
+def test_a_decision_names_heads_that_there_can_be(people: Cast) -> None:
+    """What a decision says it was made over is shown in the history: numbers and times that nothing keeps are refused."""
+    record = family(people)
+    hand = HandMade(people.samar, people.hq)
+    for heads in HEADS[:7]:
+        decided: dict[str, Value] = {"_decided/location": {"heads": heads, "base": None, "note": None}, "location": "x"}
+        assert hand.write(decided, record=record, context=over(people.amal, "location")) == "illegal_value", heads
+    read_by_all(people, record)
+
+
+def read_by_all(people: Cast, record: bytes) -> None:
+    """Have every node show, list and check what it has."""
+    for node in (*people.laptops, people.hq):
+        if node.is_laptop:
+            directly.sync(node, people.hq)
+        read.show(node, record.hex())
+        history.history(node, record.hex())
+        review.items(node)
+        assert check(node)["ok"]
+
+
+def test_what_was_decided_can_be_taken_back(people: Cast) -> None:
+    """An honest decision and its undoing: taken as before, also in one frame."""
+    record = family(people)
+    for node, place in ((people.amal, "اللاذقية"), (people.basim, "القرداحة")):
+        save.edit(node, record.hex(), Changes(set={"location": place}))
+    for node in (people.amal, people.basim, people.samar):
+        directly.sync(node, people.hq)
+    (head, _) = rows(people.samar)[record].state.fields["location"].heads
+    review.take(people.samar, record.hex(), "location", head=f"{head.device.hex()}:{head.seq}")
+    review.undo(people.samar, record.hex(), "location")
+    assert directly.sync(people.samar, people.hq).refused == 0
+    assert "location" in rows(people.hq)[record].conflicts
+
+
+def test_odd_values_in_a_state_stop_nobody(people: Cast) -> None:
+    """A server that says such things to a laptop, as an earlier release took them: the laptop goes on, and lists what there is."""
+    node = people.amal
+    family(people)
+    with node.store.read() as tx:
+        server = tx.servers()[0]
+    client = Client(node, server, Tally())
+    at = node.clock() << stamp.COUNTER_BITS
+    odd: list[Any] = (
+        [{"reopened": heads} for heads in HEADS] + [{"heads": heads} for heads in HEADS] + [5, [1, [2]], {}]
+    )
+    for n, (name, value) in enumerate(
+        (name, value) for name in ("_code", "_deleted", "_same_as", "location") for value in odd
+    ):
+        head = Head(people.hq.device, n + 9, at, "x", value)
+        state = State(
+            people.hq.new_id(), "household", Base(people.hq.device, n + 9, at, "x"), {"_unit": JBL},
+            {name: Register((head,), {head.device: head.seq}), "_decided/location": Register((head,), {head.device: head.seq})},
+        )  # fmt: skip
+        frame = messages.encode(messages.States(JBL, n + 9, wire_rows.pack_states([state])))
+        client.take(client.read(Kind.STATES, frame))
+        history.history(node, state.record.hex())
+        read.show(node, state.record.hex())
+    review.items(node)
+    read.list_records(node, "household")
+
+
+def test_an_undoing_without_heads_hides_no_value() -> None:
+    """What names no heads to choose from is shown as it is: a value does not vanish."""
+    head = Head(b"a" * 16, 2, 5, "x", {"reopened": []})
+    assert candidates(Register((head,), {head.device: 2})) == (head,)
+    good = Head(b"b" * 16, 1, 4, "y", "z")
+    again = head._replace(value={"reopened": [packed(good)]})
+    assert candidates(Register((again,), {head.device: 2})) == (good,)
+
+
+def test_no_record_is_hung_onto_another_unit_s_by_taking_back(people: Cast) -> None:
+    """A supervisor of one unit takes a decision back that names another unit's household: no more hers than in a plain edit."""
+    join_directly(people.hq, people.home / "nour", "Nour", "supervisor", [QRD])
+    nour = open_node(people.home / "nour", people.clock)
+    other = family(people)
+    mine = save.add(nour, "household", Changes(set={"family_name": "نور"}), unit=QRD)
+    person = save.add(nour, "person", Changes(set={"given": "سمير", "household": read.uuid_text(mine)}))
+    directly.sync(nour, people.hq)
+    hand = HandMade(nour, people.hq)
+    again: Value = {"reopened": [[_NOBODY, 1, 1, "x", read.uuid_text(other)]], "base": None}
+    form = people.hq.schema.type("person").version
+    for value in (read.uuid_text(other), again):
+        code = hand.write(
+            {"household": value}, record=person, type="person", form=form, context=over(nour, "household")
+        )
+        assert code == "no_record"
+    assert rows(people.hq)[person].owner == mine
+    nour.close()
+
+
+# --- deletions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seq", [10**9, (1 << 64) - 1])
+@pytest.mark.parametrize("where", ["saw", "location", ""])
+def test_a_deletion_has_not_seen_what_is_to_come(people: Cast, where: str, seq: int) -> None:
+    """It names commits that nobody has made: it waits, and whoever edits meanwhile keeps the record."""
+    record = family(people)
+    mine, other = people.amal.device.hex(), people.basim.device.hex()
+    told: dict[str, Value] = {"reason": "x", "saw": {mine: 1}, "registers": {"": {mine: 1}}}
+    if where == "saw":
+        told = {"reason": "x", "saw": {mine: 1, other: seq}}
+    else:
+        told["registers"] = {"": {mine: 1}, where: {other: seq} if where else {mine: 1, other: seq}}
+    hand = HandMade(people.amal, people.hq)
+    assert hand.write({"_deleted": told}, record=record) == "gap"
+    save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    directly.sync(people.basim, people.hq)
+    assert "_deleted" not in rows(people.hq)[record].doc
+    assert check(people.hq)["ok"]
+
+
+def test_a_deletion_of_what_is_not_here_yet_waits_for_it(people: Cast) -> None:
+    """Samar removed what she saw of Basim's; it is here before what he wrote, waits, and is judged when that is here."""
+    record = family(people)
+    theirs = people.basim.device
+    told: Value = {"reason": "x", "saw": {people.amal.device.hex(): 1, theirs.hex(): 1}}
+    assert HandMade(people.samar, people.hq).write({"_deleted": told}, record=record) == "gap"
+    save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    directly.sync(people.basim, people.hq)
+    assert rows(people.hq)[record].doc["_deleted"] == "x"
+    assert "_deleted" not in rows(people.hq)[record].conflicts
+
+
+@pytest.mark.parametrize("device", ["zz", "AA" * 16, "0 0", 5])
+def test_a_deletion_names_devices(people: Cast, device: Any) -> None:
+    """What is no device's id in a deletion is refused."""
+    record = family(people)
+    told: Value = {"reason": "x", "saw": {device: 1}}
+    try:
+        assert HandMade(people.amal, people.hq).write({"_deleted": told}, record=record) == "illegal_value"
+    except errors.FieldsyncError as refused:
+        assert 400 <= refused.status < 500

@@ -1,0 +1,81 @@
+"""Case 50: a record that a device's key makes larger than anybody's work, so that each save of others would cost seconds."""
+
+from fieldsync.core import codes
+from fieldsync.schema.model import Field, Type
+from fieldsync.sync import save
+from fieldsync.sync.permit_values import MOST_REGISTERS
+from fieldsync.sync.save import Changes
+from fieldsync.sync.verify import check
+from tests import directly
+from tests.cast import JBL, rows
+from tests.conftest import Cast
+from tests.handmade import HandMade
+
+_IN_ONE = 1_990  # a commit's most, but for what else it says
+
+
+def with_field(people: Cast, kind: str, type: str = "") -> tuple[Type, Field]:
+    """Return a type with a field of this kind."""
+    return next(
+        (one, field)
+        for one in people.hq.schema.types.values()
+        for field in one.fields.values()
+        if field.kind == kind and type in ("", field.type)
+    )
+
+
+def begin(people: Cast, hand: HandMade, kind: Type) -> bytes:
+    """Make a record of a type."""
+    record = people.amal.new_id()
+    made = {"_code": codes.make(JBL, people.amal.letters, 77), "_unit": JBL}
+    assert hand.write(made, record=record, type=kind.name, form=kind.version) == ""  # type: ignore[arg-type]
+    return record
+
+
+def test_an_entry_of_a_log_bears_its_commit_s_number(people: Cast) -> None:
+    """Thousands of entries in one commit, or another commit's: refused; what our program writes is taken."""
+    hand = HandMade(people.amal, people.hq)
+    kind, log = with_field(people, "log")
+    record = begin(people, hand, kind)
+    me, seq = people.amal.device.hex()[:8], hand._held()[0] + 1
+    for i, ending in enumerate(("-9", "-1", "-x", "", "-{0}\x1b", "-0{0}", "-{0}-{0}")):
+        name = me + ending.format(seq + i)
+        assert (
+            hand.write({f"{log.name}/{name}": "x"}, record=record, type=kind.name, form=kind.version) == "illegal_value"
+        )
+    many = {f"{log.name}/{me}-{seq + i}": "x" for i in range(_IN_ONE)}
+    assert hand.write(many, record=record, type=kind.name, form=kind.version) == "illegal_value"  # type: ignore[arg-type]
+    seq = hand._held()[0] + 1
+    assert hand.write({f"{log.name}/{me}-{seq}": "x"}, record=record, type=kind.name, form=kind.version) == ""
+    assert [one["text"] for one in rows(people.hq)[record].doc[log.name]] == ["x"]
+
+
+def test_a_count_is_one_that_a_database_keeps(people: Cast) -> None:
+    """2^64 - 1 in a tally would be a fraction in every table: refused."""
+    hand = HandMade(people.amal, people.hq)
+    kind, tally = with_field(people, "tally")
+    record = begin(people, hand, kind)
+    part = f"{tally.name}/{people.amal.device.hex()}"
+    for count, code in (((1 << 64) - 1, "illegal_value"), (-(1 << 63), "illegal_value"), (7, "")):
+        assert hand.write({part: count}, record=record, type=kind.name, form=kind.version) == code
+    assert rows(people.hq)[record].doc[tally.name] == 7
+
+
+def test_a_record_has_a_size(people: Cast) -> None:
+    """Ten thousand members again and again: taken up to a bound, told why beyond it, and everybody goes on working with the record."""
+    hand = HandMade(people.amal, people.hq)
+    kind, members = with_field(people, "set", "text")
+    record = begin(people, hand, kind)
+    refused = []
+    for start in range(0, MOST_REGISTERS + 2 * _IN_ONE, _IN_ONE):
+        fields = {f"{members.name}/m{i}": True for i in range(start, start + _IN_ONE)}
+        refused.append(hand.write(fields, record=record, type=kind.name, form=kind.version))  # type: ignore[arg-type]
+    taken = MOST_REGISTERS // _IN_ONE
+    assert refused == [""] * taken + ["too_large"] * (len(refused) - taken)
+    assert len(rows(people.hq)[record].state.fields) <= MOST_REGISTERS
+    again = {f"{members.name}/m{i}": False for i in range(_IN_ONE)}  # what is there can be changed
+    assert hand.write(again, record=record, type=kind.name, form=kind.version) == ""  # type: ignore[arg-type]
+    directly.sync(people.basim, people.hq)
+    save.edit(people.basim, record.hex(), Changes(put={members.name: ["m1"]}))
+    assert directly.sync(people.basim, people.hq).refused == 0
+    assert check(people.hq)["ok"]
