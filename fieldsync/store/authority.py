@@ -169,6 +169,11 @@ class Authority(AuthorityReads, Quarantine):
             [(self.device_number(one.device), *one[1:]) for one in takings],
         )
 
+    def forget_takings(self, device: bytes, after: int, via: bytes) -> None:
+        """Forget what anybody but one branch (none: this server) told of who took a device's commits behind `after` first."""
+        query = "DELETE FROM first_taken WHERE device = ? AND last > ? AND via <> ?"
+        self.sql(query, (self.known_device(device), after, via))
+
     def take_on_word(self, device: bytes, seq: int, server: bytes) -> None:
         """Mark a commit as applied on a branch's word."""
         self.sql("INSERT OR REPLACE INTO on_word VALUES (?,?,?)", (self.device_number(device), seq, server))

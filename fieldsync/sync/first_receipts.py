@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fieldsync.sync.session import Client
 
 _PART = 200  # of each list in one frame
+_MOST = 65_536  # receipts in one request
 
 
 def message(one: Taking) -> bytes:
@@ -40,6 +41,7 @@ def note(node: "Node", tx: Tx, device: Device, logged: Sequence[Logged], *, behi
     `behind`: it works with other grants than it has here, so that the last answer did not reach it.
     """
     now = node.clock()
+    tx.forget_takings(device.id, logged[0].seq - 1, b"")
     changes = [(one, None if behind else tx.told_of(one.n, device.id)) for one in tx.changes(device.id)]
 
     def basis(one: Logged) -> Change | None:
@@ -102,17 +104,37 @@ def _signed(node: "Node", taken: Taken) -> Taking:
 # --- the side above ---------------------------------------------------------------------------------------------------
 
 
-def take(node: "Node", tx: Tx, branch: Device, peer: Peer) -> None:
-    """Keep a branch's receipts, its own and those of branches below it, of commits that are not here yet."""
-    now = node.clock()
-    for one in peer.taken:
-        if one.last > tx.head(one.device) and one.first <= one.last and _sound(tx, branch, one):
-            tx.take_first([
-                Taken(
-                    one.device, one.first, one.last, one.chain, min(one.at, now), now, 0, one.number, one.server, branch.id,
-                    one.signature,
-                )
-            ])  # fmt: skip
+class Brought:
+    """The receipts of one request of a branch, its own and those of branches below it: each waits for its commits.
+
+    What a branch says of commits that it does not bring is nothing: another's receipts of these are to count.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[bytes, dict[int, Taking]] = {}
+        self._room = _MOST
+
+    def add(self, tx: ReadTx, peer: Peer) -> None:
+        """Hear of receipts of commits that are not here yet."""
+        for one in peer.taken:
+            if one.last > tx.head(one.device) and one.first <= one.last and self._room:
+                self._room -= 1
+                self._of.setdefault(one.device, {})[one.last] = one
+
+    def keep(self, node: "Node", tx: Tx, branch: Device, device: bytes, before: int, last: int) -> None:
+        """Keep those of a device's commits that have come, behind `before` up to `last`; what was said before of these goes."""
+        now = node.clock()
+        tx.forget_takings(device, before, branch.id)
+        told = self._of.get(device, {})
+        for one in [one for one in told.values() if one.first <= last and one.last > before]:
+            del told[one.last]
+            if _sound(tx, branch, one):
+                tx.take_first([
+                    Taken(
+                        one.device, one.first, one.last, one.chain, min(one.at, now), now, 0, one.number, one.server, branch.id,
+                        one.signature,
+                    )
+                ])  # fmt: skip
 
 
 def _sound(tx: ReadTx, branch: Device, one: Taking) -> bool:

@@ -91,14 +91,25 @@ class Permit(CodeChecks):
             self._written = dict(written)
             again = self._objection(commit)
             self._judge_as(now)
-            if again is None:
+            if again is None and (word is None or self._may_speak_for(word, commit)):
                 self.word = word
                 return None
+            if again is None:
+                break
             if self.waits_for and not isinstance(again, _BY_GRANTS):
                 return again
             waits_for = (*waits_for, *self.waits_for)
         self.waits_for = (*waits_for, *self._then.waits_for)
         return objection
+
+    def _may_speak_for(self, branch: bytes, commit: Commit) -> bool:
+        """Say whether a record is, or was, in one of a branch's units: of others its word counts for nothing."""
+        server, row = self._tx.device(branch), self._known.get(commit.record)
+        if row is None:
+            units = [self._made.get(commit.record, (str(commit.fields.get("_unit")), ""))[0]]
+        else:
+            units = [self._units(n) for n in {*row.channels, *self._tx.channels_left(row.n)}]
+        return server is not None and any(covers(server.grants, unit) is not None for unit in units)
 
     def _objection(self, commit: Commit) -> errors.FieldsyncError | None:
         self.waits_for = ()

@@ -83,6 +83,7 @@ class Serving:
         self._echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch, self._counts, self._answers = b"", True, 0
         self._whole = True  # all that the branch told of devices was taken
+        self._receipts = first_receipts.Brought()
         self._stated: revocations.Stated = {}  # where a branch says that its devices stand
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
@@ -162,7 +163,7 @@ class Serving:
                 self._whole = relay.take_up(
                     tx, self.device, batch.peer, self.node.clock(), own=self.node.device, whole=self._whole
                 )
-                first_receipts.take(self.node, tx, self.device, batch.peer)
+                self._receipts.add(tx, batch.peer)
                 self._stated.update(revocations.stated(batch.peer))
                 held = relay.proved(
                     tx, batch.peer
@@ -261,6 +262,8 @@ class Serving:
             raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
         logged = Logged.of(fresh, bodies, links)
         tx.append(device.id, logged, batch.seal)
+        if self.relays:
+            self._receipts.keep(self.node, tx, self.device, device.id, fresh[0].seq - 1, fresh[-1].seq)
         if not (carried and self.relays):  # its own, or a former identity's
             first_receipts.note(self.node, tx, device, logged, behind=grants_hash(device.grants) != self.hello.grants)
         self.kept += len(logged)

@@ -175,10 +175,11 @@ def test_a_receipt_that_is_not_signed_by_the_branch_it_names_counts_for_nothing(
     with hq.store.write() as tx:
         branch = tx.device(jbl.device)
         assert branch is not None
-        first_receipts.take(hq, tx, branch, messages.Peer(taken=(bad,)))
-        assert tx.taken_first(amal.device, 1) is None
-        first_receipts.take(hq, tx, branch, messages.Peer(taken=(taking,)))
-        assert tx.taken_first(amal.device, 1) is not None
+        for told, believed in ((bad, False), (taking, True)):
+            brought = first_receipts.Brought()
+            brought.add(tx, messages.Peer(taken=(told,)))
+            brought.keep(hq, tx, branch, amal.device, 0, 1)
+            assert (tx.taken_first(amal.device, 1) is not None) is believed
     assert made not in rows(hq)
 
 
