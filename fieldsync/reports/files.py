@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
+from fieldsync.schema.text import toml
 
 FOLDER = "reports"
 NUMBERS = ("count", "number", "share")
@@ -144,7 +145,7 @@ def parse(name: str, text: str) -> Header:
     if found is None:
         raise errors.ReportFault(report=name, reason="no_header")
     try:
-        header = msgspec.convert(tomllib.loads(found[1]), Header)
+        header = msgspec.convert(toml(found[1]), Header)
     except tomllib.TOMLDecodeError as fault:
         line = re.search(r"line (\d+)", str(fault))
         raise errors.ReportFault(report=name, reason="toml", line=int(line[1]) if line else 1) from fault

@@ -16,9 +16,10 @@ from fieldsync import errors
 from fieldsync.core.lifecycle import APPROVAL, Lifecycle
 from fieldsync.schema import parts, rules, toml_lines
 from fieldsync.schema.model import Choice, Field, Schema, Type, make
-from fieldsync.schema.text import NAME, TEXT_LABEL, File, Table
+from fieldsync.schema.text import NAME, TEXT_LABEL, File, Table, toml
 
 CHOICES = "choices.toml"
+_MAX_PUBLISHED = 4_096
 PUBLISHED = "published.toml"  # written by `schema publish`: how often the forms were published
 _CODE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,255}")
 # What 0.1 took: nothing runs away with it, a pattern that cannot be used is not asked, a circle is unknown.
@@ -157,11 +158,17 @@ def _load(texts: frozenset[tuple[str, str]]) -> tuple[Schema, list[Fault]]:
 
 def number(texts: Mapping[str, str]) -> int:
     """How often these forms had been published: the larger of two numbers is the newer of two schemas."""
-    try:
-        found = tomllib.loads(texts.get(PUBLISHED, "")).get("number", 0)
-    except tomllib.TOMLDecodeError:
-        return 0
+    found = published(texts).get("number", 0)
     return found if isinstance(found, int) else 0
+
+
+def published(texts: Mapping[str, str]) -> Table:
+    """Return what is said of forms' publication: a few lines; of anything else nothing."""
+    text = texts.get(PUBLISHED, "")
+    try:
+        return toml(text) if len(text) <= _MAX_PUBLISHED else {}
+    except tomllib.TOMLDecodeError:
+        return {}
 
 
 def _shared_choices(file: File) -> dict[str, tuple[Choice, ...]]:

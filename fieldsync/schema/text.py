@@ -15,6 +15,16 @@ TEXT_LABEL = {"en": "", "ar": ""}
 Table = dict[str, Any]
 
 
+def toml(text: str) -> Table:
+    """Return what a TOML text says; TOMLDecodeError for whatever is none, however deep or long its values are."""
+    try:
+        return tomllib.loads(text)
+    except (RecursionError, ValueError) as fault:
+        if isinstance(fault, tomllib.TOMLDecodeError):
+            raise
+        raise tomllib.TOMLDecodeError("a value is too deep, or too long") from fault
+
+
 class File:
     """One TOML text, its line index and the faults found in it."""
 
@@ -27,12 +37,10 @@ class File:
             self.fault((), "file_too_large", limit=MAX_FILE)
             return
         try:
-            self.table = tomllib.loads(text)
+            self.table = toml(text)
         except tomllib.TOMLDecodeError as error:
             place = re.search(r"at line (\d+)", str(error))
             self._lines[()] = int(place[1]) if place else text.count("\n") + 1
-            self.fault((), "not_toml")
-        except RecursionError:
             self.fault((), "not_toml")
         else:
             self._lines = toml_lines.index(text)

@@ -72,7 +72,7 @@ def meet(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> 
         lost = (
             hello.answers > answers
             or hello.receipt > tx.head(device.id)
-            or any(taken > tx.arrival_of(unit) for unit, taken, _ in hello.cursors)
+            or any(taken > tx.arrival_of(unit) for unit, taken in _cursors(hello).items())
         )
         if lost and not 0 <= node.clock() - begun < _SELDOM_MS:
             epoch = restored(tx, node.clock())
@@ -82,6 +82,11 @@ def meet(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> 
         answers += 1
         tx.put(key, answers)
     return Meeting(epoch, not lost and hello.epoch in (b"", epoch), answers)
+
+
+def _cursors(hello: Hello) -> dict[str, int]:
+    """Return how far each channel was taken, each once however often it is named."""
+    return {unit: taken for unit, taken, _ in hello.cursors}
 
 
 # --- the laptop -------------------------------------------------------------------------------------------------------

@@ -66,7 +66,12 @@ def refusal(code: str, facts: str) -> errors.FieldsyncError:
     kind = next((k for k in _all(errors.FieldsyncError) if k.code == code), errors.Refused)
     try:
         return kind(**msgspec.json.decode(facts, type=dict[str, object]))
-    except (msgspec.MsgspecError, UnicodeError, TypeError):  # TypeError: a fact that is called `self`, say
+    except (
+        msgspec.MsgspecError,
+        UnicodeError,
+        RecursionError,
+        TypeError,
+    ):  # TypeError: a fact that is called `self`, say
         return kind()
 
 

@@ -11,7 +11,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import SIGNATURE_SIZE, DeviceKey, device_id, verify
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Reader
-from fieldsync.wire.messages import Count, Reserved
+from fieldsync.wire.messages import Count, Cursors, Reserved
 
 VERSION = 1
 """1 (2026-11): hello, a branch's enrolments and commits going up; acknowledgement, what a branch is told, states and end coming down."""
@@ -20,6 +20,7 @@ WORDS = b"fieldsync bundle "
 MAGIC = WORDS + b"1\n"
 MAX_MANIFEST = 16 * 1024 * 1024
 MOST_EARLIER = 512
+_VERSION_DIGITS = 9
 
 Id = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Hash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -61,7 +62,7 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     made: Count
     chains: Annotated[tuple[Carried, ...], msgspec.Meta(max_length=65_536)]
     earlier: Annotated[tuple[Earlier, ...], msgspec.Meta(max_length=MOST_EARLIER)]
-    cursors: tuple[tuple[str, Count, Count], ...]
+    cursors: Cursors
     commits: Count
     states: Count
     frames: tuple[Hash, ...]
@@ -113,7 +114,7 @@ class Opener:
         if begun[:size] != MAGIC[: len(begun)]:
             if begun[: len(WORDS)] == WORDS:
                 theirs = bytes(begun[len(WORDS) :]).partition(b"\n")[0]
-                if theirs.isdigit() and int(theirs) > VERSION:
+                if theirs.isdigit() and len(theirs) <= _VERSION_DIGITS and int(theirs) > VERSION:
                     raise errors.BadVersion(what="bundle", theirs=int(theirs), ours=VERSION)
             raise errors.BadBundle(reason="no_bundle")
         if len(begun) < size + 4:

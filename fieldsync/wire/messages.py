@@ -17,6 +17,12 @@ MOST_FORMER = 256
 """How many former identities one PEER may name."""
 MOST_PROBES = 256
 """How many places one RENEW may name."""
+MOST_CHANNELS = 16_384
+"""How many channels a hello, or a bundle's manifest, may name."""
+MOST_TOLD = 1_024
+"""How many devices, notes, receipts or judgements one PEER may tell; programs of ours tell 200."""
+MOST_HEADS = 16_384
+"""How many devices' last commits one PEER may name."""
 MOST_RESERVED, RESERVED_KEY, RESERVED_DATA = 256, 64, 16 * 1024
 """How many reserved pieces one frame may have, and the bytes of a piece."""
 
@@ -30,6 +36,10 @@ class Reserved(msgspec.Struct, array_like=True, frozen=True):
     data: Annotated[bytes, msgspec.Meta(max_length=RESERVED_DATA)]
 
 
+Cursors = Annotated[tuple[tuple[str, Count, Count], ...], msgspec.Meta(max_length=MOST_CHANNELS)]
+_Few = msgspec.Meta(max_length=MOST_TOLD)
+_Epoch = Annotated[bytes, msgspec.Meta(max_length=64)]
+_Link = Annotated[bytes, msgspec.Meta(max_length=32)]
 _Pieces = Annotated[tuple[Reserved, ...], msgspec.Meta(max_length=MOST_RESERVED)]
 
 
@@ -48,7 +58,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     now: int
     head: Count
     grants: bytes
-    cursors: tuple[tuple[str, Count, Count], ...] = ()
+    cursors: Cursors = ()
     where: bool = False
     devices: Count = 0
     refused: Count = 0
@@ -58,8 +68,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     judged: Count = 0
     passed: Count = 0
     budget: Count = 0
-    ahead: tuple[tuple[str, Count, Count], ...] = ()
-    epoch: bytes = b""  # of the server's store, as told last; another one says that it was restored
+    ahead: Cursors = ()
+    epoch: _Epoch = b""  # of the server's store, as told last; another one says that it was restored
     receipt: Count = 0  # up to which of the sender's own commits this server has acknowledged
     clocks: Count = 0  # how far it was told of clocks that were off
     pairs: Count = 0  # how far it was told of records that may be registered elsewhere
@@ -148,11 +158,11 @@ class Taking(msgspec.Struct, array_like=True, frozen=True):
     device: bytes
     first: Count
     last: Count
-    chain: bytes
+    chain: _Link
     at: Count
     number: Count
     server: bytes
-    signature: bytes
+    signature: Annotated[bytes, msgspec.Meta(max_length=64)]
 
 
 class Former(msgspec.Struct, array_like=True, frozen=True):
@@ -179,17 +189,17 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     and who they are (`former`); it is answered by one with `heads` and `parted`.
     """
 
-    devices: tuple[Enrolment, ...] = ()
+    devices: Annotated[tuple[Enrolment, ...], _Few] = ()
     told: Count = 0
-    heads: tuple[tuple[bytes, Count, bytes], ...] = ()
-    refused: tuple[tuple[bytes, Count, str, str], ...] = ()
+    heads: Annotated[tuple[tuple[bytes, Count, _Link], ...], msgspec.Meta(max_length=MOST_HEADS)] = ()
+    refused: Annotated[tuple[tuple[bytes, Count, str, str], ...], _Few] = ()
     judged: Count = 0
-    receipts: tuple[tuple[Count, bytes, bytes, Count, Count], ...] = ()
-    clocks: tuple[tuple[bytes, Count, Count, int], ...] = ()
-    mark: tuple[bytes, Count, Count] | None = None
-    parted: tuple[tuple[bytes, Count, Count, bytes], ...] = ()
+    receipts: Annotated[tuple[tuple[Count, bytes, bytes, Count, Count], ...], _Few] = ()
+    clocks: Annotated[tuple[tuple[bytes, Count, Count, int], ...], _Few] = ()
+    mark: tuple[_Epoch, Count, Count] | None = None
+    parted: Annotated[tuple[tuple[bytes, Count, Count, _Link], ...], msgspec.Meta(max_length=MOST_HEADS)] = ()
     former: Annotated[tuple[Former, ...], msgspec.Meta(max_length=MOST_FORMER)] = ()
-    taken: tuple[Taking, ...] = ()  # going up: who took first the commits that the server above lacks
+    taken: Annotated[tuple[Taking, ...], _Few] = ()  # going up: who took first the commits that the server above lacks
     forms: dict[str, str] = {}  # going up: signed forms that are newer than the server's
 
 

@@ -1,0 +1,126 @@
+"""Case 27: few bytes that would cost a server seconds, or its composure: lists named a hundred thousand times, forms that are none."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.crypto import age
+from fieldsync.sync import first_receipts, sticks
+from fieldsync.sync.session import Client, Tally
+from fieldsync.wire import bundle, messages
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.messages import Ack, Enrolment, Hello, Peer, Taking
+from fieldsync.wire.protocols import PROTOCOL
+from tests.cast import JBL, rows
+from tests.conftest import Cast
+from tests.offices import Hand, Office
+
+MANY = 100_000
+BIG = (1 << 63) - 1
+
+
+@pytest.fixture
+def hand(office: Office) -> Iterator[Hand]:
+    """Return Amal's laptop's requests, made by hand."""
+    yield Hand(office["amal"], office.port)
+    assert office.sync("amal")[0]["digest"] == "equal"  # the server is as it was
+
+
+@pytest.mark.parametrize("field", ["cursors", "ahead"])
+def test_a_hello_names_each_channel_once(
+    hand: Hand, field: str, costs: Callable[..., AbstractContextManager[None]]
+) -> None:
+    """100,000 times one channel in a hundred bytes: refused before anything is looked up."""
+    hello = hand.hello(**{field: [(JBL, 0, 0)] * MANY}) if field == "cursors" else _with_ahead(hand)
+    assert len(hello) < 400
+    with costs(seconds=1, megabytes=60):
+        assert hand.post("/v2/sync", hello).code == "bad_frame"
+
+
+def _with_ahead(hand: Hand) -> bytes:
+    said = Hello(PROTOCOL, hand.codec.id, hand.node.clock(), 0, b"", ahead=((JBL, 0, 0),) * 10)
+    items = msgspec.to_builtins(said)
+    items[15] = [(JBL, 0, 0)] * MANY
+    return Codec().pack(Kind.HELLO, messages.encode(items))
+
+
+@pytest.mark.parametrize(
+    "published",
+    [
+        "x = " + "[" * MANY,
+        "number = " + "9" * 6_000,
+        "number = 9\n" + "".join(f"k{i} = 1\n" for i in range(MANY)),
+        "number = 9",
+        "number = [1]",
+        "\0",
+    ],
+)
+def test_forms_that_are_none(hand: Hand, office: Office, published: str) -> None:
+    """Nested a hundred thousand deep, a number of 6,000 digits, a hundred thousand lines: from any laptop, and nothing becomes of them."""
+    before = office["hq"].forms
+    frame = Codec(b"").pack(
+        Kind.PEER, messages.encode(Peer(forms={"published.toml": published, "household.toml": published}))
+    )
+    hand.codec = Codec()
+    assert hand.post("/v2/sync", hand.hello(), frame).status == 200
+    assert office["hq"].forms == before
+
+
+def test_a_branch_s_lists_have_an_end() -> None:
+    """Receipts, enrolments, notes and judgements told a hundred thousand times in a few hundred bytes: a frame of ours tells 200."""
+    device, key = b"d" * 16, b"k" * 32
+    taking = Taking(device, 1, 2, b"", 0, 0, device, b"")
+    enrolment = Enrolment(device, key, "B", "x", (), "enrolled", 0, 0)
+    told: dict[str, Any] = {
+        "taken": taking, "devices": enrolment, "clocks": (device, 1, 1, 1), "refused": (device, 1, "", ""),
+        "receipts": (1, device, device, 1, 1), "heads": (device, 1, b""), "parted": (device, 1, 1, b""),
+    }  # fmt: skip
+    for name, one in told.items():
+        assert messages.decode(Peer, messages.encode(Peer(**{name: (one,) * 200})))
+        with pytest.raises(errors.BadFrame):
+            messages.decode(Peer, messages.encode(Peer(**{name: (one,) * 20_000})))
+    for peer in (Peer(heads=((device, 1, b"x" * 99),)), Peer(mark=(b"x" * 99, 0, 0))):
+        with pytest.raises(errors.BadFrame):
+            messages.decode(Peer, messages.encode(peer))
+
+
+def test_receipts_are_proved_with_their_commits_only(
+    people: Cast, costs: Callable[..., AbstractContextManager[None]]
+) -> None:
+    """A thousand receipts of what is not brought cost nobody a signature's proof."""
+    taking = Taking(people.amal.device, 1, BIG, b"y" * 32, 0, 0, people.hq.device, b"z" * 64)
+    brought = first_receipts.Brought()
+    with costs(seconds=0.3, megabytes=5), people.hq.store.read() as tx:
+        for _ in range(5):
+            brought.add(tx, Peer(taken=(taking,) * 1_000))
+
+
+def test_odd_words_from_a_server_stop_no_laptop(people: Cast) -> None:
+    """Reasons nested without end, forms with a number of 6,000 digits: whatever a branch answers, its laptop goes on."""
+    node = people.amal
+    with node.store.read() as tx:
+        server, me = tx.servers()[0], tx.device(node.device)
+    assert me is not None
+    deep = '{"field":' + "[" * 50_000 + "]" * 50_000 + "}"
+    for more in ({"refused": ((1, "illegal_value", deep),)}, {"schema": {"household.toml": "x = " + "1" * 6_000, "published.toml": "number = " + "1" * 6_000}}):  # fmt: skip
+        client = Client(node, server, Tally())
+        answer = Ack(node.clock(), me.head, (me.chain or b"")[:8], **more)  # type: ignore[arg-type]  # one of these
+        client.take(client.read(Kind.ACK, messages.encode(answer)))
+    assert rows(node) == {}
+
+
+def test_a_bundle_of_a_version_with_5_000_digits(people: Cast, tmp_path: Path) -> None:
+    """Its first line names a version that nobody can count to: no bundle."""
+    with people.hq.store.read() as tx:
+        to = age.recipient(tx.get("age"))
+    for digits, code in ((9, "bad_version"), (5_000, "bad_bundle")):
+        with (tmp_path / "x").open("wb") as out:
+            age.encrypt([bundle.WORDS + b"9" * digits + b"\n"], out, [to])
+        with pytest.raises(errors.FieldsyncError) as refused:
+            sticks.unpack(people.hq, tmp_path / "x")
+        assert refused.value.code == code
