@@ -9,7 +9,7 @@ one may have been quarantined. `same` are the records that were merged into it (
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from fieldsync.core.register import Dot, Head, Value
+from fieldsync.core.register import Dot, Head, Register, Value
 from fieldsync.core.state import State, dots, registers
 
 DELETED, SAW, REGISTERS = "_deleted", "saw", "registers"
@@ -76,6 +76,14 @@ def unseen(state: State, present: Callable[[str], str] = str) -> Iterator[tuple[
                 all(head.seq > seen(one).get(device, 0) for one in told_of) for seen in told
             ):
                 yield name, head
+
+
+def unseen_by(deletion: Head, state: State, present: Callable[[str], str] = str) -> Iterator[tuple[str, Head]]:
+    """Yield (register, head) of the values that stand and that one deletion had not seen, but for its own; none where it is none."""
+    if not isinstance(deletion.value, dict):
+        return
+    only = state._replace(fields={**state.fields, DELETED: Register((deletion,), {deletion.device: deletion.seq})})
+    yield from ((name, head) for name, head in unseen(only, present) if name != DELETED)
 
 
 def has_seen(value: Value, name: str, dot: Dot, present: Callable[[str], str] = str) -> bool:

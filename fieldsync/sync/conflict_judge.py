@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit
+from fieldsync.core.deletion import DELETED, has_seen, unseen_by
 from fieldsync.core.edit_context import ALWAYS_SETTLED, is_reopened
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import Context, Head, contexts_of, union
@@ -97,6 +98,8 @@ class ConflictJudge:
             return None  # most: it makes a record
         for name in commit.fields:
             policy, this = self._policy(commit, name), _write(commit, name)
+            if name == DELETED and self._removes_again(commit, this):
+                return Verdict(errors.Undecided(type=commit.type, field=DELETED), (record_key(commit.record),))
             if (
                 policy.merge in ALWAYS_SETTLED
                 or self._follows(commit, name, this.context)
@@ -266,6 +269,19 @@ class ConflictJudge:
             return None
         undecided = errors.Undecided(type=commit.type, field=field_of(name))
         return Verdict(undecided, (*missing, record_key(commit.record)))
+
+    def _removes_again(self, commit: Commit, this: Write) -> bool:
+        """Say whether a deletion writes over another and has seen what keeps the record from that one: others are to decide."""
+        row, value = self._known.get(commit.record), commit.fields[DELETED]
+        if row is None or not isinstance(value, dict) or self._came_down(commit, DELETED):
+            return False
+        present = self._rules.of(commit.type).present
+        log = self._log(commit, DELETED)
+        for before in self._standing(log, log.last_named(this)):
+            for name, head in unseen_by(before.head, row.state, present):
+                if self._person(head.device) != self._me and has_seen(value, name, head.dot, present):
+                    return True
+        return False
 
     def _decides(self, commit: Commit, log: FieldLog, policy: Policy, this: Write) -> bool:
         row = self._known.get(commit.record)

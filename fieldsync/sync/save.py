@@ -391,6 +391,8 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
             raise errors.RoleRefused(role=PARTNER, needs=["caseworker", "supervisor"])
         if not reason.strip():
             raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
+        if "_deleted" in row.conflicts:
+            raise errors.OpenConflict(field="_deleted")
         kind = node.schema.type(row.state.type)
         merged = merges.merged_into(tx, row.state.record)
         fields: Fields = {"_deleted": deletion(reason.strip(), row.state, merged)}

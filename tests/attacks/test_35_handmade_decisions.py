@@ -6,6 +6,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core import stamp
+from fieldsync.core.deletion import deletion
 from fieldsync.core.register import Head, Register, Value
 from fieldsync.core.settle import candidates, packed
 from fieldsync.core.state import Base, State
@@ -192,3 +193,46 @@ def test_a_deletion_names_devices(people: Cast, device: Any) -> None:
         assert HandMade(people.amal, people.hq).write({"_deleted": told}, record=record) == "illegal_value"
     except errors.FieldsyncError as refused:
         assert 400 <= refused.status < 500
+
+
+def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
+    """Amal removed what Basim edited meanwhile. Neither she nor a third removes it again over that: it waits until somebody decides."""
+    record = family(people)
+    save.remove(people.amal, record.hex(), "moved away")
+    save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    for node in (people.amal, people.basim, people.amal):
+        directly.sync(node, people.hq)
+    assert "_deleted" in rows(people.hq)[record].conflicts
+    with pytest.raises(errors.OpenConflict):
+        save.remove(people.amal, record.hex(), "all the same")
+    join_directly(people.hq, people.home / "third", "Third", "caseworker", [JBL])
+    third = open_node(people.home / "third", people.clock)
+    row = rows(people.hq)[record]
+    told = deletion("mine", row.state)
+    (before,) = row.state.fields["_deleted"].heads
+    for node in (people.amal, third):
+        hand = HandMade(node, people.hq)
+        context = ((("_deleted",), ((before.device, before.seq),)),)
+        assert hand.write({"_deleted": told}, record=record, context=context) == "undecided"  # type: ignore[dict-item]
+    assert "_deleted" in rows(people.hq)[record].conflicts
+    directly.sync(people.samar, people.hq)
+    review.take(people.samar, record.hex(), "_deleted", value=None)
+    directly.sync(people.samar, people.hq)
+    assert rows(people.hq)[record].doc["location"] == "بيت"
+    third.close()
+
+
+def test_a_removal_after_a_restoring_is_taken(people: Cast) -> None:
+    """Removed, restored by a decision, and removed again by somebody who has seen all: nobody is asked."""
+    record = family(people)
+    save.remove(people.amal, record.hex(), "x")
+    save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    for node in (people.amal, people.basim, people.samar):
+        directly.sync(node, people.hq)
+    review.take(people.samar, record.hex(), "_deleted", value=None)
+    for node in (people.samar, people.basim):
+        directly.sync(node, people.hq)
+    save.remove(people.basim, record.hex(), "gone")
+    assert directly.sync(people.basim, people.hq).refused == 0
+    assert rows(people.hq)[record].doc["_deleted"] == "gone"
+    assert rows(people.hq)[record].conflicts == {}
