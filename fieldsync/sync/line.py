@@ -22,6 +22,7 @@ from fieldsync.wire.messages import NONCE_HEADER, unb64
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 BUSY_SECONDS = 10  # for a server that says it is busy, and not for how long
+_WAIT_DIGITS = 6  # of the seconds that a server may ask for
 _BUSY, _CUT = (429, 503), (408, 499)
 _CHUNK = 64 * 1024
 _PIECE = 4 * 1024  # what is sent at a time: a second and a half at 20 kbit/s
@@ -118,7 +119,10 @@ class Line:
         """Ask what the server says of itself; it learns nothing but that somebody is there. NoContact, WrongServer."""
         try:
             with _mapped(self.address):
-                answer = self._http.get(self.address + "/health", timeout=CONNECT_SECONDS, allow_redirects=False)
+                answer = self._http.get(
+                    self.address + "/health", timeout=CONNECT_SECONDS, stream=True, allow_redirects=False
+                )
+                said = answer.raw.read(_CHUNK)
         except errors.CutOff as cut:
             cut.facts["answered"] = False
             raise
@@ -126,9 +130,9 @@ class Line:
         self.tally.bytes_up += len("GET /health HTTP/1.1\r\nHost: \r\n\r\n") + len(self.address) - len("https://")
         self.tally.bytes_up += _size(answer.request.headers)
         self.tally.bytes_down += len(f"HTTP/1.1 {answer.status_code} {answer.reason}\r\n\r\n") + _size(answer.headers)
-        self.tally.bytes_down += len(answer.content)
-        with suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(answer.content, type=Health)
+        self.tally.bytes_down += len(said)
+        with suppress(msgspec.MsgspecError, RecursionError):
+            return msgspec.json.decode(said, type=Health)
         raise errors.Unreachable(server=self.address, status=answer.status_code)
 
     def _counted(self, body: Iterable[bytes]) -> Iterator[bytes]:
@@ -176,23 +180,32 @@ def _mapped(address: str) -> Iterator[None]:
         raise errors.CutOff(server=address) from fault
 
 
+def nonce_of(answer: requests.Response) -> bytes | None:
+    """Return the next nonce that an answer hands out; what is none is as good as no nonce."""
+    fresh = answer.headers.get(NONCE_HEADER)
+    with suppress(ValueError):
+        return None if fresh is None else unb64(fresh)
+    return None
+
+
 def _refusal(answer: requests.Response, address: str) -> errors.FieldsyncError:
     """Return the error that a server answered with; one of no known form is as good as no answer."""
     with _mapped(address):
         body = answer.raw.read(_CHUNK)
-    with suppress(msgspec.MsgspecError, KeyError, TypeError, ValueError):
+    with suppress(msgspec.MsgspecError, KeyError, TypeError, ValueError, RecursionError):
         told = msgspec.json.decode(body)["error"]
         error = refusal(str(told["code"]), msgspec.json.encode(told.get("facts", {})).decode())
-        error.facts.setdefault("server", address)
+        error.facts["server"] = address
         if isinstance(error, errors.Fault | errors.StoreUnavailable):
             error.facts.setdefault("reason", "server")  # its computer's, not this one's
-        fresh = answer.headers.get(NONCE_HEADER)
+        fresh = nonce_of(answer)
         if fresh is not None:
-            error.nonce = unb64(fresh)  # type: ignore[attr-defined]
+            error.nonce = fresh  # type: ignore[attr-defined]
         return error
     if answer.status_code in _BUSY:
         asked = answer.headers.get("retry-after", "")
-        return errors.Busy(server=address, wait=int(asked) if asked.isdecimal() else BUSY_SECONDS)
+        soon = asked.isdecimal() and len(asked) <= _WAIT_DIGITS
+        return errors.Busy(server=address, wait=int(asked) if soon else BUSY_SECONDS)
     if answer.status_code in _CUT:
         return errors.CutOff(server=address)
     return errors.Unreachable(server=address, status=answer.status_code)

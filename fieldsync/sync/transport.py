@@ -28,12 +28,12 @@ from fieldsync.sync import (
     versions,
 )
 from fieldsync.sync.ahead import ahead
-from fieldsync.sync.line import Line
+from fieldsync.sync.line import Line, nonce_of
 from fieldsync.sync.node import UPSTREAM, Node
 from fieldsync.sync.session import Client, Tally
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Codec, Kind
-from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
+from fieldsync.wire.messages import b64
 from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PROTOCOL, SENDS_RECEIPTS
 
 Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
@@ -80,9 +80,9 @@ class _Talk:
                 if more is not None and self.budget:  # sent again, it would cost twice what was counted for it
                     raise
         assert answer is not None
-        fresh = answer.headers.get(NONCE_HEADER)
+        fresh = nonce_of(answer)
         if fresh is not None:
-            self._keep(unb64(fresh))
+            self._keep(fresh)
         return ahead(starmap(read, self.line.frames(answer, self.client.codec)))
 
     def _post(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:

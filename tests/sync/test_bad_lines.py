@@ -260,6 +260,35 @@ def test_a_server_that_asks_for_hours_is_believed(own_office: Office) -> None:
     assert told.value.facts["wait"] == 7_200
 
 
+DEEP = b"[" * 60_000
+HEALTH = [DEEP, b'{"protocol":' + b"1" * 6_000 + b',"now":1}', b'{"protocol":99,"now":-1}', b'"x"', b"", b"\0\xff"]
+ODD = [
+    b"HTTP/1.1 409 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    for body in (DEEP, b'{"error":{"code":"gap","facts":{"need":' + DEEP, b'{"error":{"code":"bad_version","facts":{"what":[1],"theirs":{}}}}')
+] + [
+    b"HTTP/1.1 200 X\r\nfieldsync-nonce: A\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 X\r\nfieldsync-nonce: \xe9\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 503 X\r\nRetry-After: " + b"9" * 6_000 + b"\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 100 X\r\n\r\n" * 9, b"\0" * 999,
+    *(b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body) for body in HEALTH),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_whatever_a_server_answers_is_an_error_with_a_name(own_office: Office, knows: bool) -> None:
+    """Nested without end, numbers of 6,000 digits, nonces that are none: the laptop says what is the matter, and syncs with the next."""
+    own_office.register("amal", 1)
+    node = own_office["amal"]
+    for answer in ODD:
+        if not knows:  # it asks first what the server speaks
+            with node.store.write() as tx:
+                tx.sql("DELETE FROM meta WHERE key LIKE 'protocol %'")
+        with closing(Answering(certificate_of(own_office), [answer] * 4)) as odd:
+            own_office.meets("amal", odd.port)
+            with pytest.raises(errors.FieldsyncError):
+                transport.sync(node)
+    own_office.meets("amal", own_office.port)
+    assert own_office.sync("amal")[0]["digest"] == "equal"
+
+
 def test_a_refusal_is_final(own_office: Office) -> None:
     """Only a bad line is worth another try."""
     own_office.meets("amal", own_office.port)
