@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.run import machine
-from fieldsync.server.run import open_many
-from fieldsync.sync import persist
+from fieldsync.protocol import retry
+from fieldsync.server.http_server import open_many
 from tests import cast
 from tests.attacks.test_45_dripping_connections import Drips, addresses
 from tests.offices import Office
@@ -41,7 +41,7 @@ def measure(office: Office, sources: list[str]) -> tuple[list[float], int, int]:
         for _ in range(SYNCS):
             office.register("amal", 50)
             started = time.perf_counter()
-            tries += persist.sync(office["amal"])["tries"]
+            tries += retry.sync(office["amal"])["tries"]
             seconds.append(time.perf_counter() - started)
         return seconds, tries, len(drips.standing())
 

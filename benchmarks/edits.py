@@ -5,8 +5,8 @@ import sys
 import uuid
 from pathlib import Path
 
-from fieldsync.sync import node as nodes
-from fieldsync.sync import save
+from fieldsync.replica import node as nodes
+from fieldsync.replica import save
 
 TYPE = "survey_household"
 _PART = 500

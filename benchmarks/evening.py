@@ -24,11 +24,11 @@ from typing import NamedTuple
 
 from benchmarks.laptops import Evening, Laptop, fresh, sync
 from benchmarks.run import machine
-from fieldsync.exchange import tabular
-from fieldsync.server.run import open_many
-from fieldsync.sync import save
-from fieldsync.sync.node import Node, wall_clock
-from fieldsync.sync.session import Client, Tally
+from fieldsync.exchange.tables import import_records
+from fieldsync.protocol.client import Client, Tally
+from fieldsync.replica import save
+from fieldsync.replica.node import Node, wall_clock
+from fieldsync.server.http_server import open_many
 from fieldsync.wire.frames import Reader
 from tests import cast, directly
 
@@ -48,7 +48,7 @@ def _yesterday(folder: Path, numbers: list[int]) -> None:
         file = folder / f"{i}.csv"
         lines = "\n".join(f"محمد أحمد,جبلة {i} {n}" for n in range(EDITS))
         file.write_text(f"family_name,location\n{lines}\n", encoding="utf-8")
-        tabular.import_file(node, file, "household")
+        import_records.import_file(node, file, "household")
         directly.sync(node, hq)
         node.close()
     hq.close()

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from fieldsync import errors
-from fieldsync.exchange import xlsform
+from fieldsync.exchange.xlsform import convert
 
 ENDINGS = {".xlsx", ".xlsm", ".xls", ".ods", ".csv"}
 
@@ -23,7 +23,7 @@ def main(folder: Path, *, every: bool = False) -> None:
     forms = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
     for path in forms:
         try:
-            found = xlsform.read(path)
+            found = convert.read(path)
         except errors.FieldsyncError as fault:
             reason = f"{fault.facts.get('reason', fault.code)} {fault.facts.get('why', '')}".strip()
             refused[reason[:90]] += 1

@@ -1,6 +1,6 @@
 """A laptop's side of one sync without the laptop: what it would send lies ready, and its answer is kept for later.
 
-It keeps to the rules of sync/transport.py and sync/persist.py: signed requests, first asking where the server stands after
+It keeps to the rules of protocol/sync_once.py and protocol/retry.py: signed requests, first asking where the server stands after
 one that failed, pauses with jitter, and the same number of tries.
 """
 
@@ -16,7 +16,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.sync import line, persist
+from fieldsync.protocol import http_client, retry
 from fieldsync.wire import messages
 from fieldsync.wire.frames import HEAD, Codec, Kind
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
@@ -82,7 +82,7 @@ class _Talk:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             context.minimum_version = ssl.TLSVersion.TLSv1_3
-            async with asyncio.timeout(line.CONNECT_SECONDS):
+            async with asyncio.timeout(http_client.CONNECT_SECONDS):
                 number = self.laptop.number  # from an address of its own, as at home
                 mine = f"127.1.{number // 250}.{1 + number % 250}", 0
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=context, local_addr=mine)
@@ -122,7 +122,7 @@ class _Talk:
             sent = f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunks + b"0\r\n\r\n"
         writer.write(sent)
         self.bytes += len(sent)
-        async with asyncio.timeout(line.READ_SECONDS):
+        async with asyncio.timeout(http_client.READ_SECONDS):
             lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             self.bytes += sum(map(len, lines)) + 2 * len(lines)
             status = int(lines[0].split(" ")[1])
@@ -137,7 +137,7 @@ class _Talk:
         fresh = headers.get(NONCE_HEADER)
         if status != 200:
             wait = headers.get("retry-after", "")
-            raise _Refused(status, int(wait) if wait.isdecimal() else line.BUSY_SECONDS, fresh)
+            raise _Refused(status, int(wait) if wait.isdecimal() else http_client.BUSY_SECONDS, fresh)
         if fresh is not None:
             self.nonce = unb64(fresh)
         return body
@@ -173,10 +173,10 @@ async def sync(port: int, laptop: Laptop) -> Evening:
             return Evening(laptop.number, laptop.head, time.perf_counter() - began, tries, talk.bytes, "", answer)
         talk.close()
         unsure = True
-        limit = persist.BUSY_TRIES if busy else persist.TRIES if talk.met else 1
+        limit = retry.BUSY_TRIES if busy else retry.TRIES if talk.met else 1
         if tries >= limit:
             return Evening(laptop.number, laptop.head, time.perf_counter() - began, tries, talk.bytes, fault, b"")
-        await asyncio.sleep(busy + persist.backoff(tries))
+        await asyncio.sleep(busy + retry.backoff(tries))
 
 
 def _acknowledged(answer: bytes) -> int:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import people
-from fieldsync.exchange import tabular
-from fieldsync.sync import duplicates, linking
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync.exchange.tables import import_records
+from fieldsync.replica import duplicate_index
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import duplicate_pairs
 from tests import cast
 
 ASKED = 300
@@ -54,13 +55,13 @@ def measured(home: Path, part: str, found: list[people.Person], others: list[peo
     households, ids = imported(node, home, found)
     import_took = time.perf_counter() - started
     started = time.perf_counter()
-    linking.catch_up(node, compare=False)
+    duplicate_index.catch_up(node, compare=False)
     keys_took = time.perf_counter() - started
     started = time.perf_counter()
-    linking.catch_up(node, compare=True)
+    duplicate_index.catch_up(node, compare=True)
     compare_took = time.perf_counter() - started
     place = {record: at for at, record in enumerate(ids)}
-    pairs = {tuple(sorted((place[pair["a"]], place[pair["b"]]))) for pair in duplicates.items(node, type="person")}
+    pairs = {tuple(sorted((place[pair["a"]], place[pair["b"]]))) for pair in duplicate_pairs.items(node, type="person")}
     truth = people.truth(found)
     right = len(pairs & truth)
     precision, recall = right / len(pairs), right / len(truth)
@@ -112,13 +113,13 @@ def imported(node: Node, home: Path, found: list[people.Person]) -> tuple[list[s
 
 def brought(node: Node, path: Path, type: str) -> None:
     """Import a file, of which every row must be taken."""
-    told = tabular.import_file(node, path, type)
+    told = import_records.import_file(node, path, type)
     assert not told["rejected"], told
 
 
 def ids_of(node: Node, type: str) -> list[str]:
     """Return the ids of a type in the order of their making."""
-    from fieldsync.sync.read import uuid_text
+    from fieldsync.replica.queries import uuid_text
 
     with node.store.read() as tx:
         return [uuid_text(record) for record in tx.ids(type)]
@@ -137,7 +138,7 @@ def arriving(node: Node, others: list[people.Person], households: list[str]) -> 
             put={name: told.split("; ") for name, told in (("phones", one.phone), ("aliases", one.alias)) if told},
         )
         times.append(time.perf_counter())
-        duplicates.likely(node, "person", changes)
+        duplicate_pairs.likely(node, "person", changes)
     times.append(time.perf_counter())
     took = sorted((end - start) * 1_000 for start, end in pairwise(times))
     return statistics.median(took), took[int(len(took) * 0.99)]

@@ -6,10 +6,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import cli
-from fieldsync.sync import save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync import cli
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
 from tests.cast import JBL, found_office, join_directly, open_node
 
 TYPE, FIELD = "case", "notes"

@@ -17,10 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import reports
-from fieldsync.sync import agenda, doubles, duplicates, linking, read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.read import uuid_text
-from fieldsync.sync.save import Changes
+from fieldsync.casework import agenda
+from fieldsync.replica import duplicate_index, queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import uuid_text
+from fieldsync.replica.save import Changes
+from fieldsync.review import assistance_overlaps, duplicate_pairs
 from tests import cast
 
 UNIT = "LAT"
@@ -56,7 +58,7 @@ def main() -> None:
         node = cast.open_node(home / "samar")
         print(f"| lines of the agenda, of everybody | {len(agenda.due(node, everybody=True)):,} | | |")
         started = time.perf_counter()
-        linking.catch_up(node, compare=False)
+        duplicate_index.catch_up(node, compare=False)
         print(f"| keys of who may be one, once | {time.perf_counter() - started:.1f} s | | |")
         for type_, change in _wanted(node).items():
             print(_line(f"add {type_}", _saves(node, type_, change, given.saves), "ms"), flush=True)
@@ -128,10 +130,10 @@ def _saves(node: Node, type_: str, change: Callable[[int], Changes], count: int)
 
 def _add(node: Node, type_: str, changes: Changes) -> None:
     """Do what the command `add` does, but for printing."""
-    duplicates.likely(node, type_, changes)
+    duplicate_pairs.likely(node, type_, changes)
     record = uuid_text(save.add(node, type_, changes))
-    read.show(node, record)
-    doubles.of(node, record)
+    queries.show(node, record)
+    assistance_overlaps.of(node, record)
 
 
 def _line(what: str, took: list[float], unit: str) -> str:

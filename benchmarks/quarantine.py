@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.run import machine
 from fieldsync.crypto.keys import token
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from tests import cast, directly
 from tests.offices import write
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.reports --households 100000
 
-The records are made by the way all records come in (sync/apply.py), in a real encrypted store; each report is timed as
+The records are made by the way all records come in (replica/apply.py), in a real encrypted store; each report is timed as
 `report NAME --month` counts it, the first time after the store was opened. While the first one makes its sheets, another
 process saves: how long each save waited for the store is told.
 """
@@ -20,14 +20,14 @@ from uuid import UUID
 
 from fieldsync.core.state import Base, State
 from fieldsync.crypto.slots import Slots
-from fieldsync.reports import files, run, sheets
+from fieldsync.replica import node as nodes
+from fieldsync.replica import save
+from fieldsync.replica.apply import apply
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.reports import definitions, run, table_refresh
 from fieldsync.schema import load
-from fieldsync.server import office
-from fieldsync.sync import node as nodes
-from fieldsync.sync import save
-from fieldsync.sync.apply import apply
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync.server import administration
 
 OTHER = b"\x07" * 16
 SECRET = b"a key file's bytes, 32 of them.."
@@ -199,7 +199,7 @@ def main() -> None:
         home = Path(given.home or folder) / "hq"
         fresh = not home.exists()
         if fresh:
-            office.init(
+            administration.init(
                 home, lambda slots, key: slots.add_keyfile(key, SECRET), org="Office", unit="LAT", address="https://127.0.0.1:9",
                 texts=load.shipped(),
             )  # fmt: skip
@@ -212,12 +212,12 @@ def main() -> None:
         writer.start()
         begin.wait()
         started = time.perf_counter()
-        sheets.catch_up(node, files.find(home, "monthly"))
+        table_refresh.catch_up(node, definitions.find(home, "monthly"))
         print(f"sheets made or caught up in {time.perf_counter() - started:.1f} s")
         done.set()
         writer.join()
         print(f"{'report':14} {'month':>8} {'year':>8} {'rows':>8}")
-        for name, report in files.available(home).items():
+        for name, report in definitions.available(home).items():
             seconds, rows = [], 0
             for asked_for in ({"month": MONTH}, {"year": YEAR}):
                 started = time.perf_counter()

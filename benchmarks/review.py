@@ -24,9 +24,9 @@ from pathlib import Path
 
 from fieldsync.core.register import Head, Register
 from fieldsync.core.state import Base, State
-from fieldsync.sync import linking
-from fieldsync.sync.apply import apply
-from fieldsync.sync.node import Node
+from fieldsync.replica import duplicate_index
+from fieldsync.replica.apply import apply
+from fieldsync.replica.node import Node
 from tests import cast
 
 A, B, C = (bytes([n]) * 16 for n in (7, 8, 9))
@@ -72,7 +72,7 @@ def fill(node: Node, conflicts: int) -> None:
     with node.store.write(durable=False) as tx:
         for start in range(0, len(several), 5_000):
             apply(tx, node.rules, several[start : start + 5_000], unit=UNIT, index=True)
-    linking.catch_up(node, compare=True)
+    duplicate_index.catch_up(node, compare=True)
     node.store.tidy()
 
 

@@ -25,12 +25,14 @@ from typing import NamedTuple
 
 from benchmarks.run import machine
 from fieldsync import errors
+from fieldsync.protocol import sync_once
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.protocol.client import Tally
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
 from fieldsync.schema import load
-from fieldsync.server import office
-from fieldsync.sync import save, sticks, transport
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.sync.session import Tally
+from fieldsync.server import administration
 from tests import cast, directly
 from tests.lines import Relay, closing
 from tests.tree import enrol_branch
@@ -62,7 +64,7 @@ def plant(folder: Path, branches: int, laptops: int) -> Tree:
     tree = Tree(folder, ports, {f"l{i}": f"b{i % branches}" for i in range(laptops)})
     for i in range(branches):
         name, address = f"b{i}", f"https://127.0.0.1:{ports[f'b{i}']}"
-        office.init(folder / name, cast.fill, org="x", unit=f"LAT/B{i}", address=address, texts=texts)
+        administration.init(folder / name, cast.fill, org="x", unit=f"LAT/B{i}", address=address, texts=texts)
         branch = cast.open_node(folder / name)
         enrol_branch(hq, branch, f"LAT/B{i}")
         for laptop in (laptop for laptop, home in tree.homes.items() if home == name):
@@ -101,7 +103,7 @@ class _Hand:
                 setattr(line, self.chance.choice(["cut_up", "cut_down"]), self.chance.randrange(300, 5_000))
             tally = Tally()
             try:
-                told = transport.sync(node, name, tally=tally)
+                told = sync_once.sync(node, name, tally=tally)
             except errors.NoContact:
                 self.count["cuts"] += 1
             except errors.UnknownDevice:  # the headquarters hears of it from the branch
@@ -117,26 +119,26 @@ class _Hand:
         above = self.tree.open(server)
         up, down = (self.tree.folder / f"{node.letters}.{end}" for end in ("up", "down"))
         try:
-            sticks.pack(node, up)
+            bundle_sync.pack(node, up)
             self.count["bundles"] += 1
             if self.chance.random() < LOST:
                 self.count["bundles lost"] += 1
                 return
             try:
-                sticks.unpack(above, up)
+                bundle_sync.unpack(above, up)
             except errors.Gap:  # it goes on behind what went to the headquarters by line
                 self.count["bundles packed again"] += 1
-                sticks.pack(node, up, again=True)
-                sticks.unpack(above, up)
+                bundle_sync.pack(node, up, again=True)
+                bundle_sync.unpack(above, up)
             with above.store.read() as tx:
                 device = tx.device(node.device)
             assert device is not None
-            sticks.reply(above, down, device)
+            bundle_sync.reply(above, down, device)
             self.count["bundles"] += 1
             if self.chance.random() < LOST:
                 self.count["bundles lost"] += 1
                 return
-            sticks.unpack(node, down)
+            bundle_sync.unpack(node, down)
         except errors.NeedsBundle:
             self.count["bundles before their turn"] += 1
         finally:

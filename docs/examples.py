@@ -21,9 +21,9 @@ from fieldsync.core.state import State, merge, register_of, term
 from fieldsync.crypto import chain, slots
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.store.contract import Row
-from fieldsync.store.rowcodec import encode_registers
-from fieldsync.sync.invites import Invite
-from fieldsync.wire import bundle, columns, messages, rows
+from fieldsync.store.sqlite.row_codec import encode_registers
+from fieldsync.protocol.invites import Invite
+from fieldsync.wire import bundle_format, columns, messages, row_batches
 from fieldsync.wire.frames import Codec, Kind
 
 EXAMPLES: dict[str, Callable[[], str]] = {}
@@ -203,8 +203,8 @@ def commits_rows() -> str:
     for i, name in enumerate(FIELDS):
         labels[3, 6, 3, i] = (name, 2 if name == "location" else 1)
     labels |= _writes((3, 2), 2) | _pairs((3, 8), 1, 1)
-    payload = rows.pack_commits([ADD, EDIT])
-    assert rows.unpack_commits(payload) == [ADD, EDIT]
+    payload = row_batches.pack_commits([ADD, EDIT])
+    assert row_batches.unpack_commits(payload) == [ADD, EDIT]
     return anatomy.msgpack(payload, labels)
 
 
@@ -223,8 +223,8 @@ def states_rows() -> str:
     labels |= _writes((2, 0, 4), 1) | _writes((2, 0, 7), 0)
     for i, name in enumerate(state.values):
         labels[2, 0, 5, 3, i] = (name, 1)
-    payload = rows.pack_states([state._replace(origins={"location": "جبلة"})])
-    assert rows.unpack_states(payload)[0] == state._replace(origins={"location": "جبلة"})
+    payload = row_batches.pack_states([state._replace(origins={"location": "جبلة"})])
+    assert row_batches.unpack_states(payload)[0] == state._replace(origins={"location": "جبلة"})
     return anatomy.msgpack(payload, labels)
 
 
@@ -389,15 +389,15 @@ def join_message() -> str:
 # --- bundle.md --------------------------------------------------------------------------------------------------------
 
 
-def _bundle() -> tuple[bundle.Manifest, list[bytes]]:
+def _bundle() -> tuple[bundle_format.Manifest, list[bytes]]:
     start = chain.first(AMAL.device)
     head = chain.extend(start, map(commits.encode, [ADD, EDIT]))[-1][1]
-    sent = messages.Commits(AMAL.device, chain.seal(AMAL, 2, head), rows.pack_commits([ADD, EDIT]))
+    sent = messages.Commits(AMAL.device, chain.seal(AMAL, 2, head), row_batches.pack_commits([ADD, EDIT]))
     said = msgspec.structs.replace(hello(), dictionary=b"")
     frames = [Codec().pack(Kind.HELLO, messages.encode(said)), Codec().pack(Kind.COMMITS, messages.encode(sent))]
-    carried = bundle.Carried(AMAL.device, 0, start, 2, head)
-    manifest = bundle.Manifest(
-        bundle.VERSION, bytes(range(16)), 2, True, AMAL.public, (BASIM.device,), AT, (carried,), (bundle.Earlier(1, AMAL.device, 0, 1),), (), 2, 0,
+    carried = bundle_format.Carried(AMAL.device, 0, start, 2, head)
+    manifest = bundle_format.Manifest(
+        bundle_format.VERSION, bytes(range(16)), 2, True, AMAL.public, (BASIM.device,), AT, (carried,), (bundle_format.Earlier(1, AMAL.device, 0, 1),), (), 2, 0,
         tuple(hashlib.sha256(frame).digest() for frame in frames), AT - 3_600_000,
     )  # fmt: skip
     return manifest, frames
@@ -407,14 +407,14 @@ def _bundle() -> tuple[bundle.Manifest, list[bytes]]:
 def bundle_content() -> str:
     manifest, frames = _bundle()
     content = messages.encode(manifest)
-    head = bundle.head(manifest, AMAL)
-    size = len(bundle.MAGIC)
+    head = bundle_format.head(manifest, AMAL)
+    size = len(bundle_format.MAGIC)
     signature = head[size + 4 + len(content) :]
-    opener = bundle.Opener(lambda _: None)
+    opener = bundle_format.Opener(lambda _: None)
     assert len(list(opener.feed(head + b"".join(frames)))) == 2
     assert opener.finish() == manifest
     return anatomy.dump(
-        (bundle.MAGIC, "“fieldsync bundle 1” and a line's end"), (head[size : size + 4], f"length of the manifest: {len(content)}"),
+        (bundle_format.MAGIC, "“fieldsync bundle 1” and a line's end"), (head[size : size + 4], f"length of the manifest: {len(content)}"),
         (b"", f"… the manifest, {len(content)} bytes, as below"), (signature, "signature of “fieldsync bundle 1” and the manifest"),
         (frames[0][:5], f"frame: HELLO, {len(frames[0])} bytes in all …"), (frames[1][:5], f"frame: COMMITS, {len(frames[1])} bytes in all …"),
     )  # fmt: skip
@@ -423,7 +423,7 @@ def bundle_content() -> str:
 @example("bundle-manifest")
 def bundle_manifest() -> str:
     manifest, _ = _bundle()
-    labels: dict[anatomy.Path, anatomy.Label] = {(i,): name for i, name in enumerate(bundle.Manifest.__struct_fields__)}
-    labels |= {(7, 0, i): name for i, name in enumerate(bundle.Carried.__struct_fields__)}
-    labels |= {(8, 0, i): name for i, name in enumerate(bundle.Earlier.__struct_fields__)}
+    labels: dict[anatomy.Path, anatomy.Label] = {(i,): name for i, name in enumerate(bundle_format.Manifest.__struct_fields__)}
+    labels |= {(7, 0, i): name for i, name in enumerate(bundle_format.Carried.__struct_fields__)}
+    labels |= {(8, 0, i): name for i, name in enumerate(bundle_format.Earlier.__struct_fields__)}
     return anatomy.msgpack(messages.encode(manifest), labels)

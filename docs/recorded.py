@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fieldsync.sync import queue, read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui.review_app import ReviewApp
-from fieldsync.ui.tables import Tables
+from fieldsync.review import queue
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.ui.review.review_app import ReviewApp
+from fieldsync.ui.views.tables import Tables
 from tests.cast import Clock, found_office, join_directly, open_node
 from tests.directly import sync
 
@@ -55,7 +56,7 @@ def office(home: Path) -> Office:
     for node, given in ((made.amal, {}), (made.basim, {"given": "Ahmad", "father": "Mohamed", "family": "Al-Hassan"})):
         clock.tick(60_000)
         save.add(node, "person", Changes(set={**_AHMAD, **given}), unit="LAT/JBL")
-    home_id = read.uuid_text(bytes.fromhex(family))
+    home_id = queries.uuid_text(bytes.fromhex(family))
     for node, provider in ((made.amal, "جمعية البر"), (made.basim, "الهلال الأحمر")):
         clock.tick(60_000)
         aid = {"kind": "food", "period": "2026-10", "quantity": 1, "recipient": home_id, "provider": provider}

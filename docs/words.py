@@ -15,7 +15,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from fieldsync.ui import words
+from fieldsync.ui.terminal import messages
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "fieldsync" / "locale"
@@ -38,22 +38,22 @@ class _Quiet(Catalog):
 
 def sentences() -> list[Key]:
     """Return every sentence that a person may see, as (context, English), in the order in which they are kept."""
-    said = {(key, text) for key, text in words.catalogue("en").items()}
-    return sorted(said | {(words.HELP, text) for text in helps()})
+    said = {(key, text) for key, text in messages.catalogue("en").items()}
+    return sorted(said | {(messages.HELP, text) for text in helps()})
 
 
 def helps() -> Iterator[str]:
     """Yield the sentences of all commands' help."""
-    from cli import TREE
+    from fieldsync.cli import TREE
     from fieldsync.commands import Settings
-    from fieldsync.commands.tree import Branch, command
+    from fieldsync.commands.lazy_tree import Branch, command
 
     def walk(name: str, node: object) -> Iterator[str]:
         made = command(name, node, Settings(lang="en"))
-        yield from words.paragraphs(made.help or "")
-        yield from words.paragraphs(made.epilog or "")
+        yield from messages.paragraphs(made.help or "")
+        yield from messages.paragraphs(made.epilog or "")
         for param in made.params:
-            yield from words.paragraphs(getattr(param, "help", None) or "")
+            yield from messages.paragraphs(getattr(param, "help", None) or "")
         if isinstance(node, Branch):
             for below, one in node.commands.items():
                 yield from walk(below, one)
@@ -91,7 +91,7 @@ def updated(lang: str, kept: dict[Key, Message]) -> Catalog:
 def _like(context: str, text: str, left: dict[Key, Message]) -> Message | None:
     """Return the translation of what this sentence was before."""
     before = [english for known, english in left if known == context]
-    near = difflib.get_close_matches(text, before, n=1, cutoff=0.6 if context == words.HELP else 0.0)
+    near = difflib.get_close_matches(text, before, n=1, cutoff=0.6 if context == messages.HELP else 0.0)
     return left[context, near[0]] if near else None
 
 

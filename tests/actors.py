@@ -7,18 +7,18 @@ import sys
 from itertools import count
 from pathlib import Path
 
-import cli
-from fieldsync import errors
-from fieldsync.exchange import export
-from fieldsync.server import run
-from fieldsync.sync import save, transport
-from fieldsync.sync.save import Changes
+from fieldsync import cli, errors
+from fieldsync.exchange.tables import export_records
+from fieldsync.protocol import sync_once
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
+from fieldsync.server import http_server
 from tests.cast import JBL, open_node, rows
 
 
 def serve(home: str, port: str) -> None:
     """Serve until told to stop."""
-    run.run(open_node(Path(home), shared=True), "127.0.0.1", int(port))
+    http_server.run(open_node(Path(home), shared=True), "127.0.0.1", int(port))
 
 
 def work(home: str, seed: str) -> None:
@@ -28,7 +28,7 @@ def work(home: str, seed: str) -> None:
     for step in count():
         if chance.random() < 0.3:
             try:
-                transport.sync(node)
+                sync_once.sync(node)
                 print("synced", flush=True)
             except errors.NoContact as fault:
                 print("cut", fault.code, flush=True)
@@ -61,7 +61,7 @@ def export_cut_short(home: str, type: str, out: str) -> None:
     def die(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    export.export(open_node(Path(home)), type, Path(out), progress=die)
+    export_records.export(open_node(Path(home)), type, Path(out), progress=die)
 
 
 ROLES = {"serve": serve, "work": work, "command": command, "export_cut_short": export_cut_short}

@@ -17,15 +17,16 @@ from typing import Any
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
+from fieldsync.protocol import invites
+from fieldsync.protocol.client import granted
+from fieldsync.protocol.invites import Invite
+from fieldsync.replica import node as nodes
+from fieldsync.replica import protocol_versions
+from fieldsync.replica.node import Node
 from fieldsync.schema import load
-from fieldsync.server import office
+from fieldsync.server import administration
 from fieldsync.server.app import App
 from fieldsync.store.contract import Row, Server
-from fieldsync.sync import invites, versions
-from fieldsync.sync import node as nodes
-from fieldsync.sync.invites import Invite
-from fieldsync.sync.node import Node
-from fieldsync.sync.session import granted
 from fieldsync.wire import messages
 from fieldsync.wire.protocols import PROTOCOL
 from tests import warm
@@ -75,7 +76,7 @@ def open_node(home: Path, clock: Clock | None = None, *, shared: bool = False) -
 
 def found_office(home: Path, port: int = 9) -> None:
     """Set up a headquarters in a folder."""
-    office.init(home, fill, org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", texts=load.shipped())
+    administration.init(home, fill, org="Office", unit="LAT", address=f"https://127.0.0.1:{port}", texts=load.shipped())
 
 
 def join_request(
@@ -89,7 +90,7 @@ def join_request(
 
 def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[str], *, device: str = "") -> None:
     """Enrol a laptop (or a further `device` of that person) as `join` does, without a socket between."""
-    invite = invites.parse(office.invite(hq, name, role, list(units))["invite"])
+    invite = invites.parse(administration.invite(hq, name, role, list(units))["invite"])
     key = DeviceKey.from_bytes(
         hashlib.sha256((name + device).encode()).digest()
     )  # the same in every run: ties fall alike
@@ -105,7 +106,7 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
             tx.channel_number(unit)
         tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
-        versions.remember(tx, told.server, PROTOCOL)
+        protocol_versions.remember(tx, told.server, PROTOCOL)
 
     nodes.create_store(home, fill, write)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fieldsync.sync.node import Node
+from fieldsync.replica.node import Node
 from tests import cast
 from tests.cast import Clock, ServerProcess
 from tests.offices import Office, office_in

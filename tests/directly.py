@@ -5,14 +5,16 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.crypto.key_words import key_words
+from fieldsync.protocol import range_repair
+from fieldsync.protocol.channel_delta import visible
+from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.server import Serving
+from fieldsync.protocol.sync_once import _Talk
+from fieldsync.replica import schema_history
+from fieldsync.replica.node import Node
 from fieldsync.server import device_locks
 from fieldsync.store import ReadTx
-from fieldsync.sync import heal, past, relay, renew
-from fieldsync.sync.channels import visible
-from fieldsync.sync.node import Node
-from fieldsync.sync.serving import Serving
-from fieldsync.sync.session import Client, Tally
-from fieldsync.sync.transport import _Talk
+from fieldsync.topology import device_renewal, upstream
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Codec, Kind
 
@@ -68,14 +70,14 @@ class Direct(_Talk):
             (frame,) = frames
             _, asked = self._pass(frame)
             request = messages.decode(messages.RenewRequest, asked)
-            letters, common = renew.enrol(self.hq, device, request, serving.protocol, serving.hello.grants)
+            letters, common = device_renewal.enrol(self.hq, device, request, serving.protocol, serving.hello.grants)
             told = messages.RenewAnswer(letters, common, b"", self.hq.clock())
             answer = iter([codec.pack(Kind.RENEWED, messages.encode(told))])
         elif name == routes.HEAL:
             (frame,) = frames
             _, asked = self._pass(frame)
             ask = messages.decode(messages.Ask, asked)
-            answer = heal.answer(self.hq, ask, codec)
+            answer = range_repair.answer(self.hq, ask, codec)
         else:
             for frame in frames:
                 self.tally.bytes_up += len(frame)
@@ -99,14 +101,14 @@ def _known(tx: ReadTx) -> dict[bytes, bytes]:
     if forms not in _read:
         if len(_read) > 16:
             _read.clear()
-        _read[forms] = past.dictionaries(tx)
+        _read[forms] = schema_history.dictionaries(tx)
     return _read[forms]
 
 
 def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: int = 0) -> Tally:
     """Sync once as transport.sync does; CutOff where the line was cut."""
     talk = Direct(node, hq, cut, again, budget)
-    renew.run(talk)
+    device_renewal.run(talk)
     talk.check(heal=not budget)
     with node.store.write() as tx:
         tx.set_server(talk.server.id, synced=node.clock())
@@ -125,5 +127,5 @@ def differing(node: Node, hq: Node) -> list[str]:
     """Return the units whose digest or count a laptop and its server do not agree on."""
     with node.store.read() as tx, hq.store.read() as other:
         mine = {c.unit: (c.digest, c.records) for c in tx.channels()}
-        grants = node.grants if node.is_laptop else relay.grants(tx)
+        grants = node.grants if node.is_laptop else upstream.grants(tx)
         return [c.unit for c in visible(other, grants) if mine.get(c.unit, (0, 0)) != (c.digest, c.records)]

@@ -7,9 +7,9 @@ from fieldsync.core import stamp
 from fieldsync.core.commit import FORMAT, Commit, encode
 from fieldsync.core.register import Value
 from fieldsync.crypto import chain
-from fieldsync.sync.node import Node
-from fieldsync.sync.serving import Serving
-from fieldsync.wire import messages, rows
+from fieldsync.protocol.server import Serving
+from fieldsync.replica.node import Node
+from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.protocols import PROTOCOL
 
@@ -43,7 +43,7 @@ class HandMade:
         _, link = self._held()
         links = chain.extend(link, list(map(encode, batch)))
         seal = chain.seal(self.node.key, batch[-1].seq, links[-1][1])
-        return messages.encode(messages.Commits(self.node.device, seal, rows.pack_commits(batch)))
+        return messages.encode(messages.Commits(self.node.device, seal, row_batches.pack_commits(batch)))
 
     def push(self, *batch: Commit) -> list[tuple[int, str]]:
         """Send commits in one frame; return (seq, code) of those among them that are quarantined then."""

@@ -17,14 +17,14 @@ from fieldsync.core.register import Value
 from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.exchange import tabular
+from fieldsync.exchange.tables import import_records
+from fieldsync.protocol import sync_once
+from fieldsync.protocol.channel_delta import grants_hash
+from fieldsync.replica import node as nodes
+from fieldsync.replica.node import Node
 from fieldsync.store.contract import Logged
-from fieldsync.sync import node as nodes
-from fieldsync.sync import transport
-from fieldsync.sync.channels import grants_hash
-from fieldsync.sync.node import Node
 from fieldsync.wire import messages, routes
-from fieldsync.wire import rows as wire_rows
+from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 from fieldsync.wire.protocols import PROTOCOL
@@ -81,11 +81,11 @@ class Office:
         file = self.home / f"{name}.csv"
         lines_ = [f"محمد أحمد,{name} {i}" for i in range(count)]
         file.write_text("\n".join(["family_name,location", *lines_]) + "\n", encoding="utf-8")
-        tabular.import_file(self[name], file, "household")
+        import_records.import_file(self[name], file, "household")
 
     def sync(self, *names: str) -> list[dict[str, Any]]:
         """Sync these laptops in turn."""
-        return [transport.sync(self[name]) for name in names]
+        return [sync_once.sync(self[name]) for name in names]
 
     def equal(self, *names: str) -> None:
         """Assert that these laptops hold what the headquarters holds of their units: the same registers, byte for byte."""

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from fieldsync.ui import words
+from fieldsync.ui.terminal import messages
 
-_ENGLISH = words.catalogue("en")
+_ENGLISH = messages.catalogue("en")
 _FOREIGN = {ord("A") + n: 0x410 + n for n in range(26)} | {ord("a") + n: 0x430 + n for n in range(26)}
 _FACT = re.compile(r"(\{[^}]*\})")
 
@@ -34,8 +34,8 @@ class _Translations:
 def speak(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the language that nobody speaks in Arabic's place."""
     strange = {key: foreign(text) for key, text in _ENGLISH.items()}
-    monkeypatch.setattr(words, "catalogue", lambda lang: strange if lang == "ar" else _ENGLISH)
-    monkeypatch.setattr(words, "_translations", lambda _lang: _Translations())
+    monkeypatch.setattr(messages, "catalogue", lambda lang: strange if lang == "ar" else _ENGLISH)
+    monkeypatch.setattr(messages, "_translations", lambda _lang: _Translations())
 
 
 def english(said: str, known: frozenset[str] = frozenset()) -> list[str]:

@@ -12,13 +12,16 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core.state import canonical
 from fieldsync.crypto import age
-from fieldsync.server import office, upstream
+from fieldsync.protocol import invites
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.protocol.channel_delta import visible
+from fieldsync.replica import protocol_versions, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.server import administration, branch_link
 from fieldsync.server.app import App
 from fieldsync.store.contract import Row
-from fieldsync.sync import invites, relay, save, sticks, versions
-from fieldsync.sync.channels import visible
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync.topology import upstream
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
 from tests.cast import Clock, copy_cast, fill, found_office, join_directly, join_request, open_node, rows
@@ -32,20 +35,22 @@ UNITS = {"amal": ["LAT/JBL"], "basim": ["LAT/JBL"], "samar": ["LAT/QRD"], "dima"
 
 def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
     """Make a server another one's branch, as `server upstream set` does, without a socket between."""
-    invite = invites.parse(office.invite(hq, unit, "branch", [unit])["invite"])
+    invite = invites.parse(administration.invite(hq, unit, "branch", [unit])["invite"])
     with branch.store.read() as tx:
         recipient = age.recipient(tx.get("age"))
     told = App(hq)._join(join_request(invite, branch.key, recipient))
-    upstream.take_over(branch, invite, told)
+    branch_link.take_over(branch, invite, told)
     with branch.store.write() as tx:
-        versions.remember(tx, told.server, PROTOCOL)
+        protocol_versions.remember(tx, told.server, PROTOCOL)
 
 
 def found_tree(home: Path) -> None:
     """Set up the tree, each node in a folder of its own."""
     found_office(home / "hq")
     for name, unit in BRANCHES.items():
-        office.init(home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=office_texts(home))
+        administration.init(
+            home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=office_texts(home)
+        )
         above, branch = open_node(home / ABOVE[name]), open_node(home / name)
         enrol_branch(above, branch, unit)
         above.close()
@@ -104,13 +109,13 @@ class Tree:
     def carry(self, name: str, server: str, file: Path) -> dict[str, Any]:
         """Carry a node's bundle up to a server, and the answer back down; return what unpacking them said."""
         node, other = self.nodes[name], self.nodes[server]
-        sticks.pack(node, file)
-        told = sticks.unpack(other, file)
+        bundle_sync.pack(node, file)
+        told = bundle_sync.unpack(other, file)
         with other.store.read() as tx:
             device = tx.device(node.device)
         assert device is not None
-        sticks.reply(other, file, device)
-        return {"up": told, "down": sticks.unpack(node, file)}
+        bundle_sync.reply(other, file, device)
+        return {"up": told, "down": bundle_sync.unpack(node, file)}
 
     def edit(self, name: str, which: int, fields: dict[str, object]) -> None:
         node = self.nodes[name]
@@ -142,7 +147,7 @@ class Tree:
 def seen(node: Node) -> dict[bytes, Row]:
     """Return a node's records in the units that are its own: a branch keeps others until its laptops have heard that they left."""
     with node.store.read() as tx:
-        grants = node.grants if node.is_laptop else relay.grants(tx)
+        grants = node.grants if node.is_laptop else upstream.grants(tx)
         inside = {channel.n for channel in visible(tx, grants)}
     return {record: row for record, row in rows(node).items() if not inside.isdisjoint(row.channels)}
 

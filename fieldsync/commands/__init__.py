@@ -15,10 +15,10 @@ from fieldsync import errors
 
 if TYPE_CHECKING:
     from fieldsync.commands.secrets import Secrets
+    from fieldsync.replica.node import Node
     from fieldsync.schema.model import Schema
-    from fieldsync.sync.node import Node
-    from fieldsync.ui.tables import Tables
-    from fieldsync.ui.terminal import Bar
+    from fieldsync.ui.terminal.output import Bar
+    from fieldsync.ui.views.tables import Tables
 
 _ROOM = 64 * 1024  # bytes without which nothing can be saved
 LANGUAGES = ("en", "ar")
@@ -101,7 +101,7 @@ def opened(
     `lasting`: the command may run for long, and starts anew to show its passphrase to nobody meanwhile.
     """
     from fieldsync.commands.secrets import Secrets
-    from fieldsync.sync import node as nodes
+    from fieldsync.replica import node as nodes
 
     if lasting:
         from fieldsync.commands.process import hide_passphrase
@@ -127,9 +127,9 @@ def _waiting(settings: Settings) -> Callable[[int], None]:
 
     def say(second: int) -> None:
         if second == 1:
-            from fieldsync.ui import terminal, words
+            from fieldsync.ui.terminal import messages, output
 
-            terminal.aside(words.phrase("waiting_store", settings.language), settings.language, settings.rtl)
+            output.aside(messages.phrase("waiting_store", settings.language), settings.language, settings.rtl)
 
     return say
 
@@ -175,7 +175,7 @@ def tell(ctx: typer.Context, value: object, picture: "Callable[[Tables], None]")
 
 def tables(ctx: typer.Context) -> "Tables":
     """Return the terminal with all that can be drawn on it."""
-    from fieldsync.ui.tables import Tables
+    from fieldsync.ui.views.tables import Tables
 
     settings = settings_of(ctx)
     return Tables(settings.language, settings.rtl)
@@ -190,7 +190,7 @@ def write_json(value: object) -> None:
 
 def bar(ctx: typer.Context) -> "Bar":
     """Return a progress bar on standard error, seen on a terminal only, and only when something takes its time."""
-    from fieldsync.ui.terminal import Bar
+    from fieldsync.ui.terminal.output import Bar
 
     settings = settings_of(ctx)
     return Bar(settings.language, settings.rtl, quiet=settings.json)

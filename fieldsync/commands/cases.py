@@ -7,13 +7,13 @@ from typer import Argument, Option
 
 from fieldsync import errors
 from fieldsync.commands import opened, tell
-from fieldsync.commands.laptop import Note
+from fieldsync.commands.records import Note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fieldsync.sync.node import Node
-    from fieldsync.sync.save import Changes
+    from fieldsync.replica.node import Node
+    from fieldsync.replica.save import Changes
 
 Case = Annotated[str, Argument(metavar="CASE", help="The case: its id, its code, or a beginning of either.")]
 More = Annotated[
@@ -42,7 +42,7 @@ def open_case(
 
     Example: fieldsync case open JBL-AK-7 --type child --concern dropout --risk medium --found-by school
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     given = {"case_type": kind, "risk": risk, "found_by": found_by, "worker": worker}
     with opened(ctx) as node:
@@ -64,7 +64,7 @@ def assess(
 
     Example: fieldsync case assess JBL-AK-9 --risk high --answers "sleeps at a neighbour's" --set fcs_staples=7
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     with opened(ctx) as node:
         changes = _changes(node, cases.ASSESSMENT, {"risk": risk, "answers": answers, "kind": kind}, more)
@@ -93,7 +93,7 @@ def plan(
 
     Example: fieldsync case plan JBL-AK-9 --goal "back at school" --review 2026-12-01 --step "enrol him;education;2026-11-20"
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     with opened(ctx) as node:
         changes = _changes(
@@ -115,7 +115,7 @@ def advance(
 
     Example: fieldsync case advance JBL-AK-9
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     with opened(ctx) as node:
         _told(ctx, node, cases.advance(node, case, to, note=note))
@@ -132,7 +132,7 @@ def approve(
 
     Example: fieldsync case approve JBL-AK-9 --note "good plan"
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     with opened(ctx) as node:
         _told(ctx, node, cases.approve(node, case, _what(plan=plan, closure=closure), note=note))
@@ -150,7 +150,7 @@ def send_back(
 
     Example: fieldsync case return JBL-AK-9 --comment "name the school"
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     with opened(ctx) as node:
         _told(ctx, node, cases.send_back(node, case, comment, _what(plan=plan, closure=closure)))
@@ -167,7 +167,7 @@ def close(
 
     Example: fieldsync case close JBL-AK-9 --reason goals_met
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     with opened(ctx) as node:
         _told(ctx, node, cases.close(node, case, reason, note=note))
@@ -180,7 +180,7 @@ def reopen(
 
     Example: fieldsync case reopen JBL-AK-9 --reason "he has left school again"
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     with opened(ctx) as node:
         _told(ctx, node, cases.reopen(node, case, reason))
@@ -201,7 +201,7 @@ def transfer(
 
     Example: fieldsync case transfer JBL-AK-9 --worker Basim
     """
-    from fieldsync.sync import cases
+    from fieldsync.casework import cases
 
     with opened(ctx) as node:
         _told(ctx, node, cases.transfer(node, case, worker=worker, unit=unit, note=note))
@@ -220,8 +220,8 @@ def agenda(
 
     Example: fieldsync agenda --overdue
     """
-    from fieldsync.sync import agenda as agendas
-    from fieldsync.ui import agenda as pictures
+    from fieldsync.casework import agenda as agendas
+    from fieldsync.ui.views import agenda as pictures
 
     with opened(ctx) as node:
         last = _day(until) if until else node.today() if overdue else None
@@ -236,8 +236,8 @@ def caseload(ctx: typer.Context, unit: Unit = None) -> None:
 
     Example: fieldsync caseload --unit LAT/JBL
     """
-    from fieldsync.sync import cases
-    from fieldsync.ui import agenda as pictures
+    from fieldsync.casework import cases
+    from fieldsync.ui.views import agenda as pictures
 
     with opened(ctx) as node:
         found = cases.caseload(node, unit)
@@ -254,7 +254,7 @@ def _changes(
     more: "Sequence[str] | None",
     put: dict[str, list[str]] | None = None,
 ) -> "Changes":
-    from fieldsync.commands.changes import Wanted, pairs
+    from fieldsync.commands.change_arguments import Wanted, pairs
 
     wanted = Wanted(node, node.schema.type(type), {})
     for name, value in given.items():
@@ -268,8 +268,8 @@ def _changes(
 
 
 def _step(node: "Node", text: str) -> dict[str, object]:
-    from fieldsync.commands.changes import resolve
-    from fieldsync.sync.cases import ITEM
+    from fieldsync.casework.cases import ITEM
+    from fieldsync.commands.change_arguments import resolve
 
     parts = [part.strip() for part in text.replace("؛", ";").split(";")]
     if len(parts) not in {3, 4} or not all(parts):
@@ -297,7 +297,7 @@ def _what(*, plan: bool, closure: bool) -> str | None:
 
 
 def _told(ctx: typer.Context, node: "Node", record: bytes) -> None:
-    from fieldsync.sync import read
+    from fieldsync.replica import queries
 
-    found = read.show(node, record.hex())
+    found = queries.show(node, record.hex())
     tell(ctx, found, lambda out: out.saved(node, found))

@@ -39,7 +39,7 @@ def types(incomplete: str) -> list[str]:
 
 def roles(incomplete: str) -> list[str]:
     """Return the roles that begin so."""
-    from fieldsync.sync.node import ROLES
+    from fieldsync.replica.node import ROLES
 
     return [role for role in ROLES if role.startswith(incomplete)]
 
@@ -48,6 +48,6 @@ def reports(incomplete: str) -> list[str]:
     """Return the shipped reports whose names begin so, and what issues them."""
     from pathlib import Path
 
-    from fieldsync.reports import files
+    from fieldsync.reports import definitions
 
-    return [name for name in (*files.available(Path("-"), usable=True), "freeze") if name.startswith(incomplete)]
+    return [name for name in (*definitions.available(Path("-"), usable=True), "freeze") if name.startswith(incomplete)]

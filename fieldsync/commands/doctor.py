@@ -52,13 +52,13 @@ def rtl(ctx: typer.Context) -> None:
 
     Example: fieldsync doctor rtl
     """
-    from fieldsync.ui import direction, samples
+    from fieldsync.ui.terminal import bidi, rtl_samples
 
     if not at_terminal() or not sys.stdout.isatty():
         raise errors.Usage(reason="rtl_terminal")
-    chosen = samples.choose(tables(ctx))
+    chosen = rtl_samples.choose(tables(ctx))
     if chosen is not None:
-        direction.remember(chosen)
+        bidi.remember(chosen)
 
 
 def _finding(check: str, state: str, *, exit: int = 0, **facts: object) -> Finding:
@@ -115,7 +115,7 @@ def _rights(folder: Path) -> Iterator[Finding]:
 def _own_clock(synced: int) -> Finding:
     """Nobody tells what time it is: at least it is not before the last sync, nor before what runs here was made."""
     from fieldsync.core import stamp
-    from fieldsync.sync.node import wall_clock
+    from fieldsync.replica.node import wall_clock
 
     now = wall_clock()
     shown = stamp.text(now << stamp.COUNTER_BITS)[:16].replace("T", " ")
@@ -156,9 +156,9 @@ def _is_number(host: str) -> bool:
 
 def _server(server: "Server") -> Iterator[Finding]:
     from fieldsync.core import stamp
-    from fieldsync.sync.line import Line
-    from fieldsync.sync.node import wall_clock
-    from fieldsync.sync.session import Tally
+    from fieldsync.protocol.client import Tally
+    from fieldsync.protocol.http_client import Line
+    from fieldsync.replica.node import wall_clock
 
     line = Line(server.address, server.pin, Tally())
     started = wall_clock()
@@ -178,7 +178,7 @@ def _server(server: "Server") -> Iterator[Finding]:
 
 
 def _terminal(settings: Settings) -> Iterator[Finding]:
-    from fieldsync.ui import direction
+    from fieldsync.ui.terminal import bidi
 
     if not sys.stdout.isatty():
         return
@@ -188,6 +188,6 @@ def _terminal(settings: Settings) -> Iterator[Finding]:
         yield _finding("encoding", "warn", encoding=encoding)
     small = size.columns < _COLUMNS or size.lines < _ROWS
     yield _finding("terminal", "warn" if small else "good", columns=size.columns, rows=size.lines)
-    form = direction.form_for(os.environ, tty=True, asked=settings.rtl)
-    guessed = direction.is_guess(os.environ, tty=True, asked=settings.rtl)
-    yield _finding("arabic", "warn" if guessed else "good", form=form, installed=direction.can_turn())
+    form = bidi.form_for(os.environ, tty=True, asked=settings.rtl)
+    guessed = bidi.is_guess(os.environ, tty=True, asked=settings.rtl)
+    yield _finding("arabic", "warn" if guessed else "good", form=form, installed=bidi.can_turn())

@@ -7,7 +7,7 @@ import typer
 from typer import Argument, Option
 
 from fieldsync.commands import opened, tell
-from fieldsync.commands.laptop import Note
+from fieldsync.commands.records import Note
 
 Household = Annotated[
     str, Argument(metavar="HOUSEHOLD", help="The family: its id, its code, or a beginning of either.")
@@ -28,15 +28,16 @@ def _report(
     note: str | None,
     members: Sequence[str] = (),
 ) -> None:
-    from fieldsync.commands.changes import resolve
-    from fieldsync.sync import households, read
+    from fieldsync.casework import household_events
+    from fieldsync.commands.change_arguments import resolve
+    from fieldsync.replica import queries
 
     with opened(ctx) as node:
-        of_event = node.schema.type(households.EVENT)
+        of_event = node.schema.type(household_events.EVENT)
         given = fields | {"event_date": on, "evidence": evidence}
         named = {name: resolve(node, of_event.field(name), value) for name, value in given.items() if value is not None}
-        event = households.report(node, kind, household, named, members=members, note=note)
-        found = read.show(node, event.hex())
+        event = household_events.report(node, kind, household, named, members=members, note=note)
+        found = queries.show(node, event.hex())
         tell(ctx, found, lambda out: out.saved(node, found))
 
 
@@ -91,11 +92,11 @@ def move(
 
     Example: fieldsync household move JBL-AK-42 --to القرداحة --on 2026-11-02
     """
-    from fieldsync.sync import read
+    from fieldsync.replica import queries
 
     if from_ is None:
         with opened(ctx) as node:
-            from_ = read.show(node, household)["fields"].get("location")
+            from_ = queries.show(node, household)["fields"].get("location")
     _report(ctx, "move", household, {"from_location": from_, "to_location": to}, on=on, evidence=evidence, note=note)
 
 
@@ -151,9 +152,10 @@ def verify(
 
     Example: fieldsync household verify JBL-AK-51
     """
-    from fieldsync.sync import households, read
+    from fieldsync.casework import household_events
+    from fieldsync.replica import queries
 
     with opened(ctx) as node:
-        record = households.verify(node, event, anyway=anyway, note=note)
-        found = read.show(node, record.hex())
+        record = household_events.verify(node, event, anyway=anyway, note=note)
+        found = queries.show(node, record.hex())
         tell(ctx, found, lambda out: out.saved(node, found))

@@ -6,8 +6,8 @@ import typer
 from typer import Argument, Option
 
 from fieldsync.commands import opened, tell
-from fieldsync.commands.laptop import Note, Record
-from fieldsync.commands.supervise import Type, Unit
+from fieldsync.commands.records import Note, Record
+from fieldsync.commands.review import Type, Unit
 
 Other = Annotated[str, Argument(metavar="B", help="The other record.")]
 
@@ -17,13 +17,13 @@ def overlaps(ctx: typer.Context, unit: Unit = None, type_: Type = None) -> None:
 
     Example: fieldsync overlaps list --unit LAT/JBL
     """
-    from fieldsync.sync import doubles
-    from fieldsync.ui import overlaps as pictures
+    from fieldsync.review import assistance_overlaps
+    from fieldsync.ui.views import overlap_view as pictures
 
     with opened(ctx) as node:
         if type_ is not None:
             node.schema.type(type_)
-        found = doubles.items(node, unit=unit, type=type_)
+        found = assistance_overlaps.items(node, unit=unit, type=type_)
         tell(ctx, found, lambda out: pictures.listed(out, node, found))
 
 
@@ -32,10 +32,10 @@ def both(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
 
     Example: fieldsync overlaps both JBL-AK-7 JBL-BH-12 --note "half a basket each"
     """
-    from fieldsync.sync import doubles
+    from fieldsync.review import assistance_overlaps
 
     with opened(ctx) as node:
-        doubles.both_right(node, a, b, note=note)
+        assistance_overlaps.both_right(node, a, b, note=note)
         tell(ctx, {"a": a, "b": b, "both": True}, lambda out: out.say("overlap_both", a=a, b=b))
 
 
@@ -49,8 +49,9 @@ def drop(
 
     Example: fieldsync overlaps drop JBL-BH-12 --reason "entered twice"
     """
-    from fieldsync.sync import doubles, read
+    from fieldsync.replica import queries
+    from fieldsync.review import assistance_overlaps
 
     with opened(ctx) as node:
-        found = read.show(node, doubles.drop(node, record, reason).hex())
+        found = queries.show(node, assistance_overlaps.drop(node, record, reason).hex())
         tell(ctx, found, lambda out: out.saved(node, found))

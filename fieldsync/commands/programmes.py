@@ -8,7 +8,7 @@ from typer import Argument
 from fieldsync.commands import opened, tell
 
 if TYPE_CHECKING:
-    from fieldsync.ui.tables import Tables
+    from fieldsync.ui.views.tables import Tables
 
 
 def eligible(
@@ -21,14 +21,14 @@ def eligible(
 
     Example: fieldsync eligible JBL-AK-42
     """
-    from fieldsync.sync import eligibility
+    from fieldsync.casework import eligibility
 
     with opened(ctx) as node:
         found = eligibility.eligible(node, record)
 
         def picture(out: "Tables") -> None:
-            from fieldsync.ui import programmes
+            from fieldsync.ui.views import eligibility_view
 
-            programmes.eligible(out, node, found)
+            eligibility_view.eligible(out, node, found)
 
         tell(ctx, found, picture)

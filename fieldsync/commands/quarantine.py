@@ -10,8 +10,8 @@ from fieldsync.commands import opened, tell
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fieldsync.sync.node import Node
-    from fieldsync.sync.quarantine import Chosen
+    from fieldsync.authority.quarantine import Chosen
+    from fieldsync.replica.node import Node
 
     Decision = Callable[[Node, Chosen, str, str | None], dict[str, Any]]
 
@@ -37,8 +37,8 @@ def list_saves(
 
     Example: fieldsync quarantine list --device AK --days 7
     """
-    from fieldsync.sync import quarantine
-    from fieldsync.ui import quarantine as pictures
+    from fieldsync.authority import quarantine
+    from fieldsync.ui.views import quarantine as pictures
 
     with opened(ctx) as node:
         found = quarantine.listed(node, quarantine.Chosen((), device, record), days=days, everything=everything)
@@ -59,7 +59,7 @@ def release(
 
     Example: fieldsync quarantine release AK:12 AK:13 --by "Samar" --note "the laptop was at the office"
     """
-    from fieldsync.sync import quarantine
+    from fieldsync.authority import quarantine
 
     _decide(ctx, quarantine.release, (saves, device, record), by, note)
 
@@ -77,7 +77,7 @@ def drop(
 
     Example: fieldsync quarantine drop --device AK --by "Samar" --note "written after the theft"
     """
-    from fieldsync.sync import quarantine
+    from fieldsync.authority import quarantine
 
     _decide(ctx, quarantine.drop, (saves, device, record), by, note)
 
@@ -90,8 +90,8 @@ def _decide(
     note: str | None,
 ) -> None:
     """Do to the saves that are named, to those of a device, or about a record, what a person decides; and say what became of them."""
-    from fieldsync.sync.quarantine import Chosen
-    from fieldsync.ui import quarantine as pictures
+    from fieldsync.authority.quarantine import Chosen
+    from fieldsync.ui.views import quarantine as pictures
 
     saves, device, record = named
     with opened(ctx) as node:

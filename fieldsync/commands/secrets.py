@@ -8,7 +8,7 @@ from pathlib import Path
 from fieldsync import errors
 from fieldsync.commands import Settings, at_terminal, text_files
 from fieldsync.crypto.slots import KEY_SIZE, Slots
-from fieldsync.sync.node import SLOTS, write_file
+from fieldsync.replica.node import SLOTS, write_file
 
 PASSPHRASE = "FIELDSYNC_PASSPHRASE"  # noqa: S105 - the variable's name
 PASSPHRASE_FD = "FIELDSYNC_PASSPHRASE_FD"  # noqa: S105 - where a process that was started anew reads it, see process.py
@@ -100,13 +100,13 @@ def change(settings: Settings, new_file: str) -> dict[str, object]:
 
 def new_passphrase(lang: str) -> str:
     """Ask for a new passphrase until it was typed twice the same. NoSecret."""
-    from fieldsync.ui import terminal, words
+    from fieldsync.ui.terminal import messages, output
 
     while True:
         first = _asked("passphrase_new", lang)
         if first and first == _asked("passphrase_again", lang):
             return first
-        terminal.aside(words.phrase("passphrase_differ", lang), lang)
+        output.aside(messages.phrase("passphrase_differ", lang), lang)
 
 
 @cache
@@ -125,11 +125,11 @@ def _handed_over() -> str | None:
 def _asked(what: str, lang: str) -> str:
     from getpass import getpass
 
-    from fieldsync.ui import terminal, words
+    from fieldsync.ui.terminal import messages, output
 
     if not at_terminal():
         raise errors.NoSecret
-    return getpass(terminal.beside(words.phrase(what, lang), lang) + " ")
+    return getpass(output.beside(messages.phrase(what, lang), lang) + " ")
 
 
 def _first_line(path: Path) -> str:

@@ -35,13 +35,13 @@ def init(
 
     from fieldsync.commands.secrets import Secrets
     from fieldsync.schema import load
-    from fieldsync.server import office
+    from fieldsync.server import administration
 
     texts = load.read_folder(Path(schemas)) if schemas else load.shipped()
     load.load_texts(texts)
     secrets = Secrets(settings_of(ctx))
     with new_folder(ctx) as folder:
-        made = office.init(folder, secrets.fill_office, org=org, unit=unit, address=address, texts=texts)
+        made = administration.init(folder, secrets.fill_office, org=org, unit=unit, address=address, texts=texts)
     made["recovery"] = secrets.recovery
     tell(ctx, made, lambda out: out.office_made(made))
 
@@ -60,7 +60,7 @@ def run(
 
     Example: fieldsync server run --listen 0.0.0.0:8443
     """
-    from fieldsync.server import run as serving
+    from fieldsync.server import http_server as serving
     from fieldsync.server.connections import Limits
 
     if workers != 1:
@@ -85,11 +85,11 @@ def invite(
 
     Example: fieldsync server invite "أمل" --role caseworker --unit LAT/JBL
     """
-    from fieldsync.server import office
+    from fieldsync.server import administration
 
     with opened(ctx) as node:
         _check_server(node.is_laptop)
-        made = office.invite(node, name, role, unit, hours=hours)
+        made = administration.invite(node, name, role, unit, hours=hours)
         tell(ctx, made, lambda out: out.invited(name, made))
 
 
@@ -98,11 +98,11 @@ def devices(ctx: typer.Context) -> None:
 
     Example: fieldsync server devices
     """
-    from fieldsync.server import office
+    from fieldsync.server import administration
 
     with opened(ctx) as node:
         _check_server(node.is_laptop)
-        found = office.devices(node)
+        found = administration.devices(node)
         tell(ctx, found, lambda out: out.devices(found))
 
 
@@ -124,11 +124,11 @@ def grant(
 
     Example: fieldsync server grant AK --role caseworker --unit LAT/JBL --unit LAT/QRD
     """
-    from fieldsync.server import office
+    from fieldsync.server import administration
 
     with opened(ctx) as node:
         _check_server(node.is_laptop)
-        found = office.grant(node, device, role, unit, at_once=at_once)
+        found = administration.grant(node, device, role, unit, at_once=at_once)
         tell(ctx, found, lambda out: out.devices([found]))
 
 

@@ -20,13 +20,13 @@ def attach(
 
     Example: fieldsync server upstream set fieldsync:1:…
     """
-    from fieldsync.server import upstream
-    from fieldsync.sync import invites
+    from fieldsync.protocol import invites
+    from fieldsync.server import branch_link
 
     with opened(ctx) as node:
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
-        told = upstream.attach(node, invites.parse(invite))
+        told = branch_link.attach(node, invites.parse(invite))
         tell(ctx, told, lambda out: out.attached(told))
 
 
@@ -40,16 +40,16 @@ def sync(
 
     Example: fieldsync server upstream sync
     """
-    from fieldsync.commands import syncing
+    from fieldsync.commands import sync_status
     from fieldsync.commands.process import hide_passphrase
-    from fieldsync.server import upstream
+    from fieldsync.server import branch_link
 
     hide_passphrase()
     time.sleep(random.uniform(0, delay * 60))  # noqa: S311 - no secret
     with opened(ctx) as node:
-        server = upstream.server_above(node)
+        server = branch_link.server_above(node)
         with bar(ctx) as progress:
-            synced = syncing.sync(node, server.address, progress, waiting=progress.waiting)
+            synced = sync_status.sync(node, server.address, progress, waiting=progress.waiting)
         tell(ctx, synced, lambda out: out.synced(synced))
 
 
@@ -63,8 +63,8 @@ def schedule(
 
     Example: fieldsync server upstream schedule --at 02:00
     """
-    from fieldsync.server import upstream
+    from fieldsync.server import branch_link
 
     with opened(ctx) as node:
-        told = upstream.schedule(node, at, os.environ.get(KEY_FILE, ""))
+        told = branch_link.schedule(node, at, os.environ.get(KEY_FILE, ""))
         tell(ctx, told, lambda out: out.scheduled(told))

@@ -4,7 +4,7 @@ Value of `_deleted`: {"reason", "saw": {device in hex: seq}, "registers": {name:
 
 `registers` has the heads of each register, and under "" the commit that made the record: of a register it was seen, whatever was there.
 `saw` has the highest number of each device, for 0.1, which wrote nothing else: between two commits of one device that were seen,
-one may have been quarantined. `same` are the records that were merged into it (sync/merges.py).
+one may have been quarantined. `same` are the records that were merged into it (replica/merge_arrivals.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
 """A report's values in a person's language: its own words, the forms' choices; anything else as it is."""
 
-from fieldsync.reports.files import Report
+from fieldsync.reports.definitions import Report
 from fieldsync.schema.model import Schema
 
 

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core import linkage, stamp
-from fieldsync.reports import files, period, sheets
-from fieldsync.reports.files import Report
+from fieldsync.core import stamp
+from fieldsync.linkage import comparison
+from fieldsync.replica.node import DECIDERS, Node
+from fieldsync.reports import definitions, period, table_refresh
+from fieldsync.reports.definitions import Report
 from fieldsync.reports.period import Period
+from fieldsync.review import decisions
 from fieldsync.schema.model import Schema, Type
 from fieldsync.store.contract import PARTNER, Progress, home_unit, within
-from fieldsync.store.figures import SECONDS, View
-from fieldsync.store.issues import Issue
-from fieldsync.sync import review
-from fieldsync.sync.node import DECIDERS, Node
+from fieldsync.store.sqlite.issued_reports import Issue
+from fieldsync.store.sqlite.report_reader import SECONDS, View
 
 Json = dict[str, Any]
 OPEN = "in_review"  # the column that says how many of a row's records have an open review
@@ -38,7 +39,7 @@ def make(
     progress: Progress | None = None,
 ) -> Json:
     """Return a report's document: its rows as issued where they were, else as they are. NoReport, Usage, NotFound, ReportFault."""
-    report = files.find(node.home, name)
+    report = definitions.find(node.home, name)
     asked = period.named(month, year, node.today())
     if unit is not None:
         _known(node, unit)
@@ -101,14 +102,14 @@ def count(
     """Return a report's rows as they are now."""
     if report.header.whole and node.role == PARTNER:
         return []
-    figures = node.store.figures(views(node.schema), unit, sheets=sheets.catch_up(node, report, progress))
+    figures = node.store.figures(views(node.schema), unit, sheets=table_refresh.catch_up(node, report, progress))
     try:
         figures.fill("period", ("name", "since", "until"), asked.spans())
         if "sync_device" in report.sql:
             figures.fill("sync_device", _DEVICES, _devices(node, unit))
         if "suspect" in report.sql:  # pairs that may be one, both ways round
             with node.store.read() as tx:
-                pairs = [pair[:2] for pair in tx.open_pairs(linkage.LIKELY)]
+                pairs = [pair[:2] for pair in tx.open_pairs(comparison.LIKELY)]
             figures.fill("suspect", ("a", "b"), [*pairs, *((b, a) for a, b in pairs)])
         facts = {
             "since": asked.since, "until": asked.until, "as_at": asked.as_at, "month": asked.name, "today": asked.today,
@@ -184,7 +185,7 @@ def _devices(node: Node, unit: str | None) -> Iterable[list[object]]:
     """Yield the devices with how they sync, for the report on it."""
     day, now = 86_400_000, node.clock()
     opened: dict[str, list[float]] = {}
-    for item in review.items(node, unit=unit):
+    for item in decisions.items(node, unit=unit):
         age = (now - _milliseconds(item["since"])) / day
         for device in {head["device"] for head in item["heads"]}:
             opened.setdefault(device, []).append(age)
@@ -227,7 +228,7 @@ def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | No
         node.may_decide(unit)
     elif node.role not in DECIDERS:
         raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
-    known = files.available(node.home)
+    known = definitions.available(node.home)
     told: Json = {"period": asked.name, "unit": unit, "issued": [], "already": []}
     for name in known if names is None else names:
         report = known[name]

@@ -1,7 +1,7 @@
 """The only reader of schema files: TOML texts in, a checked Schema or all their faults out.
 
 A folder holds one file per record type, named after it, and `choices.toml` with the lists that
-types share. docs/formats/schema.md tells the keys; schema/rules.py what must hold among them.
+types share. docs/formats/schema.md tells the keys; schema/lint.py what must hold among them.
 """
 
 import datetime as dt
@@ -14,9 +14,9 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core.lifecycle import APPROVAL, Lifecycle
-from fieldsync.schema import parts, rules, toml_lines
+from fieldsync.schema import form_sections, lint, toml_lines
 from fieldsync.schema.model import Choice, Field, Schema, Type, make
-from fieldsync.schema.text import NAME, TEXT_LABEL, File, Table, toml
+from fieldsync.schema.source_file import NAME, TEXT_LABEL, File, Table, toml
 
 CHOICES = "choices.toml"
 _MAX_PUBLISHED = 4_096
@@ -150,7 +150,7 @@ def _load(texts: frozenset[tuple[str, str]]) -> tuple[Schema, list[Fault]]:
             kind = _type(file, shared)
             types[kind.name] = kind
     for name, kind in types.items():
-        rules.check(kind, types, files[f"{name}.toml"].fault)
+        lint.check(kind, types, files[f"{name}.toml"].fault)
     faults = [fault for file in files.values() for fault in file.faults]
     faults.sort(key=lambda fault: (str(fault["file"]), fault["line"]))
     return make(types), faults
@@ -231,8 +231,8 @@ def _type(file: File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
         search=file.names(table.get("search"), ("search",)),
         sections=sections,
         renamed=renamed,
-        due={name: parts.due(file, name, given) for name, given in table.get("due", {}).items()},
-        doubles={name: parts.double(file, name, given) for name, given in table.get("doubles", {}).items()},
+        due={name: form_sections.due(file, name, given) for name, given in table.get("due", {}).items()},
+        doubles={name: form_sections.double(file, name, given) for name, given in table.get("doubles", {}).items()},
         retired=table.get("retired", False),
     )
 

@@ -67,7 +67,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
     """One field of a type: what it holds, who may see it, and what becomes of concurrent values.
 
     `type` is that of one value: a set of choices has type "choice" and merge "set". `when`,
-    `relevant`, `rule`, `warn` and `formula` are expressions (schema/expr.py); "" means none.
+    `relevant`, `rule`, `warn` and `formula` are expressions (schema/expressions/parser.py); "" means none.
     `min` and `max` bound a number or a date; for text they are lengths in characters.
     `by` says who may write a value: {"closed": roles}, {"closed>registered": roles} for one step
     only, {"": roles} for any value. `forks` are pairs that a `furthest` choice may not settle alone.

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from fieldsync.schema import evaluation
+from fieldsync.schema.expressions import step_limit
 
 re2: Any
 try:
@@ -60,7 +60,7 @@ def matcher(pattern: str) -> Match | None:
 @lru_cache(maxsize=512)
 def compiled(pattern: str) -> Match:
     """Return whether a whole text matches, as a function. BadPattern."""
-    evaluation.spend(COMPILING)
+    step_limit.spend(COMPILING)
     translated = translate(pattern)
     if re2 is None:
         return _backtracking(pattern, translated.ways)

@@ -9,7 +9,8 @@ from typing import NoReturn
 
 from fieldsync import errors
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.schema import evaluation, expr, papers, related
+from fieldsync.schema import identity_documents
+from fieldsync.schema.expressions import lookups, parser, step_limit
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.values import Normaliser, normaliser, received
 
@@ -49,14 +50,14 @@ class _Plan:
         self.once = frozenset(field.name for field in plain if field.merge == "once")
         self.server = frozenset(field.name for field in plain if field.merge == "server")
         self.always = frozenset(field.name for field in fields if field.required == "always")
-        self.rules = [(field.name, expr.compile(field.rule)) for field in fields if field.rule]
-        self.warn = [(field.name, expr.compile(field.warn)) for field in fields if field.warn]
+        self.rules = [(field.name, parser.compile(field.rule)) for field in fields if field.rule]
+        self.warn = [(field.name, parser.compile(field.warn)) for field in fields if field.warn]
         self.when = _compiled((field.name, field.when) for field in fields)
         self.relevant = _compiled((field.name, field.relevant) for field in fields)
         self.formulas = _compiled((field.name, field.formula) for field in fields)
         self.offers = {field.name: _Offer(field) for field in fields if field.filter}
-        touching: dict[str, list[tuple[str, expr.Expr | _Offer]]] = {}
-        judged: list[tuple[str, expr.Expr | _Offer]] = [*self.rules, *self.offers.items()]
+        touching: dict[str, list[tuple[str, parser.Expr | _Offer]]] = {}
+        judged: list[tuple[str, parser.Expr | _Offer]] = [*self.rules, *self.offers.items()]
         for name, rule in judged:
             for touched in self.sources(rule.names | {name}):
                 touching.setdefault(touched, []).append((name, rule))
@@ -83,7 +84,7 @@ class _Offer:
     """Which choices of a field are offered: its `filter`, asked of each choice's marks."""
 
     def __init__(self, field: Field) -> None:
-        compiled = expr.compile(field.filter)
+        compiled = parser.compile(field.filter)
         self.text = field.filter
         self.names = frozenset(name for name in compiled.names if not name.startswith(MARK))
         self._field = field
@@ -101,8 +102,8 @@ class _Offer:
         return all(self.allows(one, doc, today) for one in (value if isinstance(value, list | tuple) else [value]))
 
 
-def _compiled(texts: Iterable[tuple[str, str]]) -> dict[str, expr.Expr]:
-    return {name: expr.compile(text) for name, text in texts if text}
+def _compiled(texts: Iterable[tuple[str, str]]) -> dict[str, parser.Expr]:
+    return {name: parser.compile(text) for name, text in texts if text}
 
 
 @lru_cache(maxsize=256)
@@ -198,20 +199,20 @@ def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
     ]
 
 
-def derive(kind: Type, doc: Doc, today: str, finder: related.Finder | None = None) -> dict[str, object]:
+def derive(kind: Type, doc: Doc, today: str, finder: lookups.Finder | None = None) -> dict[str, object]:
     """The derived fields that follow from the record, and with a finder from others; those unknown for now are left out.
 
     One may rest on another that stands above it in the form. What takes too much work is left out, too.
     """
     found: dict[str, object] = {}
-    whole = not evaluation.begun()  # else somebody else's formula asks for this record
+    whole = not step_limit.begun()  # else somebody else's formula asks for this record
     if finder is not None:
-        doc = {**doc, related.FINDER: finder}
-    with evaluation.limited():
+        doc = {**doc, lookups.FINDER: finder}
+    with step_limit.limited():
         for name, formula in _plan(kind).formulas.items():
             try:
                 value = formula.value({**doc, **found} if found else doc, today)
-            except evaluation.TooManySteps:
+            except step_limit.TooManySteps:
                 if whole:
                     continue
                 raise
@@ -247,7 +248,7 @@ def warnings(kind: Type, doc: Doc, today: str) -> list[dict[str, str]]:
         value = full.get(name)
         if field.type == "paper":
             held = value if isinstance(value, list | tuple) else [value] if value else []
-            reasons = [papers.doubt(str(paper), today) for paper in held]
+            reasons = [identity_documents.doubt(str(paper), today) for paper in held]
         elif field.type == "geopoint":
             parts = str(value or "").split()
             coarse = len(parts) == 4 and float(parts[3]) > GPS_ACCURACY
@@ -262,7 +263,7 @@ def _nothing(value: object) -> bool:
     return value is None or value in ("", [], ())
 
 
-def whole(kind: Type, doc: Doc, today: str, finder: related.Finder | None = None) -> dict[str, object]:
+def whole(kind: Type, doc: Doc, today: str, finder: lookups.Finder | None = None) -> dict[str, object]:
     """The document with its derived fields (see `derive`), and the state that a new record is in."""
     full = dict(doc)
     if kind.lifecycle is not None and full.get(STATE) is None:

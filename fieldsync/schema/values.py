@@ -14,10 +14,10 @@ from unicodedata import is_normalized
 from uuid import UUID
 
 from fieldsync import errors
-from fieldsync.schema import papers
-from fieldsync.schema.cleaning import clean, loose, plain_digits
+from fieldsync.schema import identity_documents
 from fieldsync.schema.model import Field
 from fieldsync.schema.phones import international, is_possible, plain
+from fieldsync.schema.text_cleaning import clean, loose, plain_digits
 
 Normaliser = Callable[[object], object]
 
@@ -75,16 +75,16 @@ def _read(field: Field) -> Normaliser:
         return phone
     if field.type not in ("text", "note", "paper") and not field.or_text:
         return made
-    from fieldsync.schema import ruined  # whoever only looks reads nothing that was typed
+    from fieldsync.schema import damaged_text  # whoever only looks reads nothing that was typed
 
     def text(value: object) -> object:
         # as it was given: signs that nobody sees tell how it was read
-        why = ruined.reason(value, lines=lines) if isinstance(value, str) else None
+        why = damaged_text.reason(value, lines=lines) if isinstance(value, str) else None
         if why is None:
             found = made(value)
             if found is value or type(found) is not str:
                 return found
-            why = ruined.reason(found, lines=lines)
+            why = damaged_text.reason(found, lines=lines)
             if why is None:
                 return found
         raise _illegal(field, why)
@@ -394,9 +394,9 @@ def _paper(field: Field) -> Normaliser:
         text = _spelt(field, value, "not_paper")
         if not text:
             return None
-        parts = papers.split(text)
+        parts = identity_documents.split(text)
         if parts is None or _SCIENTIFIC(parts[2]):
-            raise _illegal(field, "not_paper", form=papers.FORM)
+            raise _illegal(field, "not_paper", form=identity_documents.FORM)
         if parts[0] not in field.codes:
             raise _illegal(field, "not_choice", choices=list(field.codes))
         until = _odd_date(field, parts[3])

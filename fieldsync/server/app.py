@@ -19,22 +19,25 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from fieldsync import errors
+from fieldsync.authority import quarantine
 from fieldsync.crypto import age, chain, keys
 from fieldsync.crypto.keys import device_id, verify
-from fieldsync.server import bodies
+from fieldsync.protocol import push_only, range_repair
+from fieldsync.protocol.commit_frames import Batch
+from fieldsync.protocol.server import Serving
+from fieldsync.replica import node as nodes
+from fieldsync.replica import protocol_versions, schema_history
+from fieldsync.replica.node import Node, own_name
+from fieldsync.server import request_body
 from fieldsync.server.connections import Unproved
 from fieldsync.server.health import Health
 from fieldsync.server.metrics import Metrics
 from fieldsync.server.nonces import Nonces
-from fieldsync.server.pace import Pace
-from fieldsync.server.turns import MOST_TOGETHER, Turns
+from fieldsync.server.rate_limit import Pace
+from fieldsync.server.write_queue import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device, sees
-from fieldsync.sync import heal, hints, past, push_only, quarantine, relay, renew, versions
-from fieldsync.sync import node as nodes
-from fieldsync.sync.batches import Batch
-from fieldsync.sync.node import Node, own_name
-from fieldsync.sync.serving import Serving
+from fieldsync.topology import device_renewal, duplicate_hints, upstream
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
@@ -154,7 +157,7 @@ class App:
         forms = tx.get(nodes.FORMS)
         if forms != self._codecs[0]:  # at the start, and when somebody published beside us
             self.node.renew(tx)
-            self._codecs = forms, {name: Codec(known) for name, known in past.dictionaries(tx).items()}
+            self._codecs = forms, {name: Codec(known) for name, known in schema_history.dictionaries(tx).items()}
         known = self._codecs[1].get(dictionary)
         if known is None:
             raise errors.OtherDictionary
@@ -234,7 +237,7 @@ class App:
                 await asyncio.sleep(TIDY_SECONDS)
                 if self._turns.at_rest:
                     break
-            while await self._turns.take(lambda tx: hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
+            while await self._turns.take(lambda tx: duplicate_hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
                 pass  # a turn for each few: who comes meanwhile is served between them
             while await self._turns.take(lambda tx: quarantine.judge_due(self.node, tx), MOST_TOGETHER):
                 pass
@@ -250,13 +253,13 @@ class App:
         if opened.serving.protocol < PULLS:
             raise push_only.refusal(opened.serving.protocol)
         ask = messages.decode(messages.Ask, opened.only(Kind.ASK, "no ask"))
-        heal.check(ask)
+        range_repair.check(ask)
         if opened.device.pending:
             raise errors.DevicePending
         if not sees(opened.device.grants, ask.unit):
             raise errors.UnitRefused(unit=ask.unit)
         self.metrics.heals.inc()
-        answer = heal.answer(self.node, ask, opened.serving.codec, contexts=opened.serving.contexts)
+        answer = range_repair.answer(self.node, ask, opened.serving.codec, contexts=opened.serving.contexts)
         return self._streamed(answer, opened.nonce)
 
     async def renew(self, request: Request) -> Response:
@@ -267,7 +270,7 @@ class App:
         asked = messages.decode(messages.RenewRequest, opened.only(Kind.RENEW, "no renewal"))
         serving = opened.serving
         letters, common = await run_in_threadpool(
-            renew.enrol, self.node, opened.device, asked, serving.protocol, serving.hello.grants
+            device_renewal.enrol, self.node, opened.device, asked, serving.protocol, serving.hello.grants
         )
         first = self._nonces.issue(device_id(asked.key), 0) if asked.key else b""
         answer = messages.RenewAnswer(letters, common, first, self.node.clock())
@@ -290,7 +293,7 @@ class App:
         return Response(Codec().pack(Kind.JOINED, messages.encode(answer)))
 
     def _join(self, asked: messages.JoinRequest) -> messages.JoinAnswer:
-        versions.check(asked.protocol, oldest=PROTOCOL)
+        protocol_versions.check(asked.protocol, oldest=PROTOCOL)
         with self.node.store.read() as tx:
             pin = keys.fingerprint(tx.get("certificate"))
         signed = chain.Joining(pin, asked.invite, asked.secret, asked.key, asked.age, asked.letters)
@@ -316,12 +319,12 @@ class App:
                 if known is not None and known.key is not None:
                     raise errors.InviteInvalid(reason="enrolled")
                 tx.use_invite(asked.invite, now, device)
-                first = relay.enrol(tx, asked, person, grants, now)
+                first = upstream.enrol(tx, asked, person, grants, now)
                 tx.set_enrolled_by(device, self.node.device)
             else:  # the answer was lost
                 assert known is not None
                 first, grants = tx.get(f"lettered {device.hex()}") or 0, known.grants
-            versions.remember(tx, device, asked.protocol)
+            protocol_versions.remember(tx, device, asked.protocol)
             letters = getattr(tx.device(device), "letters", "")
             name, org = own_name(self.node, tx), tx.get("org")
             schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
@@ -398,7 +401,7 @@ def _gathered(frames: Iterator[bytes]) -> Iterator[bytes]:
 
 async def _frames(request: Request) -> AsyncGenerator[tuple[int, bytes, bytes], None]:
     reader = Reader()
-    async with contextlib.aclosing(bodies.pieces(request, BODY_SECONDS)) as pieces:
+    async with contextlib.aclosing(request_body.pieces(request, BODY_SECONDS)) as pieces:
         async for data in pieces:
             for frame in reader.feed(data):
                 yield frame
@@ -425,7 +428,7 @@ async def _only(frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[int, b
 async def _other_version(request: Request) -> Response:
     version = request.path_params["version"]
     if version.isascii() and version.isdecimal() and len(version) <= _VERSION_DIGITS:
-        versions.check(int(version), oldest=OLDEST)
+        protocol_versions.check(int(version), oldest=OLDEST)
     return Response(status_code=404)
 
 

@@ -4,14 +4,16 @@ from collections.abc import Collection
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.authority import quarantine, revocations
 from fieldsync.core import stamp
 from fieldsync.crypto.key_words import key_words, same_words
-from fieldsync.server.office import find_device, shown
+from fieldsync.protocol import range_repair
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.queries import server_name
+from fieldsync.server.administration import find_device, shown
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device
-from fieldsync.sync import device_families, heal, quarantine, revocations
-from fieldsync.sync.node import UPSTREAM, Node
-from fieldsync.sync.read import server_name
+from fieldsync.topology import device_families
 
 Json = dict[str, Any]
 _MOST_DUE = 10_000  # commits that an approval judges at once; the server at rest does the others
@@ -52,7 +54,7 @@ def revoke(
             tx.set_device_state(one.id, "revoked", at=node.clock())
             if since is not None:
                 tx.set_since(one.id, since)
-                heal.make_anew(node, tx, revocations.take_back(tx, one, node.clock()))
+                range_repair.make_anew(node, tx, revocations.take_back(tx, one, node.clock()))
         now = [_member(node, tx, again) for one in members if (again := tx.device(one.id)) is not None]
         moment = tx.since(device.id)
         told = {"since": None if moment is None else stamp.text(moment << stamp.COUNTER_BITS), "family": now}

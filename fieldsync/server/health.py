@@ -13,7 +13,7 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 
 from fieldsync.server.connections import address_of
-from fieldsync.server.pace import Pace
+from fieldsync.server.rate_limit import Pace
 
 MOST, SECONDS = 300, 60.0
 """How many questions of one address in so many seconds are answered at once."""

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from fieldsync.store.sqlite import ReadTx, Tx
-from fieldsync.store.sqlite import SqliteStore as Store
-from fieldsync.store.vault import Waiting
+from fieldsync.store.sqlite.encryption import Waiting
+from fieldsync.store.sqlite.store import ReadTx, Tx
+from fieldsync.store.sqlite.store import SqliteStore as Store
 
 
 def open_store(

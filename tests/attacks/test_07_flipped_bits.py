@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
-from fieldsync.sync import history, read, save
-from fieldsync.sync.save import Changes
+from fieldsync.replica import history, queries, save
+from fieldsync.replica.save import Changes
 from tests.cast import open_node
 from tests.conftest import Cast
 from tests.scale import SCALE
@@ -20,7 +20,7 @@ def contents(home: Path) -> list[dict[str, object]]:
     """Open a store and read all of it."""
     node = open_node(home)
     try:
-        found = read.list_records(node, "household", limit=0)
+        found = queries.list_records(node, "household", limit=0)
         for one in found:
             history.history(node, str(one["id"]))
         if node.store.damage():

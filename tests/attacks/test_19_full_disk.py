@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange import tabular
-from fieldsync.sync import save, transport, verify
-from fieldsync.sync.save import Changes
+from fieldsync.authority import integrity
+from fieldsync.exchange.tables import import_records
+from fieldsync.protocol import sync_once
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from tests.cast import open_node, rows
 from tests.offices import Office
 
@@ -52,20 +54,20 @@ def test_a_laptop_s_disk_is_full(own_office: Office, small: Path) -> None:
         filler = fill_up(small, leave)
         for attempt in (
             lambda node=amal: [save.add(node, "household", Changes(set={"family_name": "محمد"})) for _ in range(2_000)],
-            lambda node=amal: tabular.import_file(node, file, "household"),
-            lambda node=amal: transport.sync(node),
+            lambda node=amal: import_records.import_file(node, file, "household"),
+            lambda node=amal: sync_once.sync(node),
         ):
             with pytest.raises(errors.DiskFull):
                 attempt()
         amal.close()
         filler.unlink()
         amal = open_node(small / "amal")
-        assert verify.check(amal)["ok"]
+        assert integrity.check(amal)["ok"]
         assert len(rows(amal)) >= saved
         amal.close()
     amal = open_node(small / "amal")
-    assert transport.sync(amal)["digest"] == "equal"
-    assert verify.check(amal)["ok"]
+    assert sync_once.sync(amal)["digest"] == "equal"
+    assert integrity.check(amal)["ok"]
     amal.close()
 
 
@@ -105,7 +107,7 @@ def test_a_server_s_disk_is_full(own_office: Office, small: Path) -> None:
     filler.unlink()
     own_office.sync("amal", "basim")
     own_office.equal("amal", "basim")
-    assert verify.check(own_office["hq"])["ok"]
+    assert integrity.check(own_office["hq"])["ok"]
 
 
 def test_files_may_not_grow(own_office: Office) -> None:

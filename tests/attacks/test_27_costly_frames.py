@@ -10,9 +10,10 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.crypto import age
-from fieldsync.sync import first_receipts, sticks
-from fieldsync.sync.session import Client, Tally
-from fieldsync.wire import bundle, messages
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.protocol.client import Client, Tally
+from fieldsync.topology import first_receipts
+from fieldsync.wire import bundle_format, messages
 from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import Ack, Enrolment, Hello, Peer, Taking
 from fieldsync.wire.protocols import PROTOCOL
@@ -120,7 +121,7 @@ def test_a_bundle_of_a_version_with_5_000_digits(people: Cast, tmp_path: Path) -
         to = age.recipient(tx.get("age"))
     for digits, code in ((9, "bad_version"), (5_000, "bad_bundle")):
         with (tmp_path / "x").open("wb") as out:
-            age.encrypt([bundle.WORDS + b"9" * digits + b"\n"], out, [to])
+            age.encrypt([bundle_format.WORDS + b"9" * digits + b"\n"], out, [to])
         with pytest.raises(errors.FieldsyncError) as refused:
-            sticks.unpack(people.hq, tmp_path / "x")
+            bundle_sync.unpack(people.hq, tmp_path / "x")
         assert refused.value.code == code

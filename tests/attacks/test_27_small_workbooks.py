@@ -9,7 +9,8 @@ import openpyxl
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange import tabular, xlsform
+from fieldsync.exchange.tables import import_records
+from fieldsync.exchange.xlsform import convert
 from tests.conftest import Cast
 
 _ROWS = 60_000
@@ -56,9 +57,9 @@ def test_refused_at_once(people: Cast, tmp_path: Path, name: str) -> None:
     assert path.stat().st_size < 200_000
     started = time.process_time()
     with pytest.raises(errors.BadFile):
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     with pytest.raises(errors.BadFile):
-        xlsform.read(path)
+        convert.read(path)
     assert time.process_time() - started < 2
 
 
@@ -67,7 +68,7 @@ def test_a_header_that_is_all_but_refused(people: Cast, tmp_path: Path) -> None:
     rows = f'<row r="1">{cell("family_name")}{cell("x" + " *" * 16_000 + "y", "B1")}</row><row r="2">{cell("أحمد", "A2")}</row>'
     started = time.process_time()
     with pytest.raises(errors.BadFile) as refused:
-        tabular.import_file(people.amal, workbook(tmp_path / "wide.xlsx", sheet(rows)), "household")
+        import_records.import_file(people.amal, workbook(tmp_path / "wide.xlsx", sheet(rows)), "household")
     assert len(str(refused.value.facts)) < 2_000
     assert time.process_time() - started < 2
 
@@ -86,10 +87,10 @@ def test_a_cell_of_signs_between_others(people: Cast, tmp_path: Path, run: str) 
         table = tmp_path / f"{name}.jsonl"
         table.write_text(json.dumps(dict.fromkeys(heads, f"a{run}b")) + "\n", encoding="utf-8")
         with pytest.raises(errors.BadRows):
-            tabular.import_file(people.amal, table, name, dry_run=True)
+            import_records.import_file(people.amal, table, name, dry_run=True)
         table.write_text(json.dumps({f"a{run}b": 1}) + "\n", encoding="utf-8")
         with pytest.raises(errors.BadFile):
-            tabular.import_file(people.amal, table, name, dry_run=True)
+            import_records.import_file(people.amal, table, name, dry_run=True)
     assert time.process_time() - started < 3
 
 
@@ -98,7 +99,7 @@ def test_a_sheet_that_says_it_is_as_large_as_can_be(people: Cast, tmp_path: Path
     rows = f'<row r="1">{cell("family_name")}</row><row r="2">{cell("أحمد", "A2")}</row><row r="1048576"/>'
     path = workbook(tmp_path / "sparse.xlsx", sheet(rows, dimension=DIMENSIONS))
     started = time.process_time()
-    assert tabular.import_file(people.amal, path, "household")["added"] == 1
+    assert import_records.import_file(people.amal, path, "household")["added"] == 1
     with pytest.raises(errors.BadFile):
-        xlsform.read(path)
+        convert.read(path)
     assert time.process_time() - started < 8

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from fieldsync.server.run import open_many
+from fieldsync.server.http_server import open_many
 from tests.lines import get, tls
 from tests.offices import Office
 

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from fieldsync import errors
-from fieldsync.sync import read, save
-from fieldsync.sync.save import Changes
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
 from tests.conftest import Cast
 
 QUESTIONS = [
@@ -23,9 +23,9 @@ def test_no_question_breaks_the_search(people: Cast) -> None:
     for node in (people.amal, people.hq):
         for question in QUESTIONS:
             started = time.process_time()
-            assert isinstance(read.find(node, question), list)
+            assert isinstance(queries.find(node, question), list)
             assert time.process_time() - started < 2, question[:30]
-    assert len(read.find(people.amal, "محمد", limit=0)) == 50
+    assert len(queries.find(people.amal, "محمد", limit=0)) == 50
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_no_question_breaks_the_search(people: Cast) -> None:
 def test_no_name_reaches_the_sql(people: Cast, name: str) -> None:
     """Types and fields that the forms do not have are refused before any SQL is made of them."""
     with pytest.raises(errors.UnknownType):
-        read.list_records(people.amal, name)
+        queries.list_records(people.amal, name)
     with pytest.raises(errors.UnknownField):
-        read.list_records(people.amal, "household", where={name: "x"})
+        queries.list_records(people.amal, "household", where={name: "x"})
     for sort in (name, "-" + name):
         with pytest.raises(errors.UnknownField):
-            read.list_records(people.amal, "household", sort=sort)
-    assert read.list_records(people.amal, "household", where={"unit": name}) == []
+            queries.list_records(people.amal, "household", sort=sort)
+    assert queries.list_records(people.amal, "household", where={"unit": name}) == []

@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
+from fieldsync.authority.integrity import check
 from fieldsync.core import stamp
 from fieldsync.core.deletion import deletion
 from fieldsync.core.register import Head, Register, Value
 from fieldsync.core.settle import candidates, packed
 from fieldsync.core.state import Base, State
-from fieldsync.sync import history, read, review, save
-from fieldsync.sync.save import Changes
-from fieldsync.sync.session import Client, Tally
-from fieldsync.sync.verify import check
+from fieldsync.protocol.client import Client, Tally
+from fieldsync.replica import history, queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions
 from fieldsync.wire import messages
-from fieldsync.wire import rows as wire_rows
+from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.frames import Kind
 from tests import directly
 from tests.cast import JBL, QRD, join_directly, open_node, rows
@@ -74,9 +75,9 @@ def read_by_all(people: Cast, record: bytes) -> None:
     for node in (*people.laptops, people.hq):
         if node.is_laptop:
             directly.sync(node, people.hq)
-        read.show(node, record.hex())
+        queries.show(node, record.hex())
         history.history(node, record.hex())
-        review.items(node)
+        decisions.items(node)
         assert check(node)["ok"]
 
 
@@ -88,8 +89,8 @@ def test_what_was_decided_can_be_taken_back(people: Cast) -> None:
     for node in (people.amal, people.basim, people.samar):
         directly.sync(node, people.hq)
     (head, _) = rows(people.samar)[record].state.fields["location"].heads
-    review.take(people.samar, record.hex(), "location", head=f"{head.device.hex()}:{head.seq}")
-    review.undo(people.samar, record.hex(), "location")
+    decisions.take(people.samar, record.hex(), "location", head=f"{head.device.hex()}:{head.seq}")
+    decisions.undo(people.samar, record.hex(), "location")
     assert directly.sync(people.samar, people.hq).refused == 0
     assert "location" in rows(people.hq)[record].conflicts
 
@@ -116,9 +117,9 @@ def test_odd_values_in_a_state_stop_nobody(people: Cast) -> None:
         frame = messages.encode(messages.States(JBL, n + 9, wire_rows.pack_states([state])))
         client.take(client.read(Kind.STATES, frame))
         history.history(node, state.record.hex())
-        read.show(node, state.record.hex())
-    review.items(node)
-    read.list_records(node, "household")
+        queries.show(node, state.record.hex())
+    decisions.items(node)
+    queries.list_records(node, "household")
 
 
 def test_an_undoing_without_heads_hides_no_value() -> None:
@@ -136,12 +137,12 @@ def test_no_record_is_hung_onto_another_unit_s_by_taking_back(people: Cast) -> N
     nour = open_node(people.home / "nour", people.clock)
     other = family(people)
     mine = save.add(nour, "household", Changes(set={"family_name": "نور"}), unit=QRD)
-    person = save.add(nour, "person", Changes(set={"given": "سمير", "household": read.uuid_text(mine)}))
+    person = save.add(nour, "person", Changes(set={"given": "سمير", "household": queries.uuid_text(mine)}))
     directly.sync(nour, people.hq)
     hand = HandMade(nour, people.hq)
-    again: Value = {"reopened": [[_NOBODY, 1, 1, "x", read.uuid_text(other)]], "base": None}
+    again: Value = {"reopened": [[_NOBODY, 1, 1, "x", queries.uuid_text(other)]], "base": None}
     form = people.hq.schema.type("person").version
-    for value in (read.uuid_text(other), again):
+    for value in (queries.uuid_text(other), again):
         code = hand.write(
             {"household": value}, record=person, type="person", form=form, context=over(nour, "household")
         )
@@ -216,7 +217,7 @@ def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
         assert hand.write({"_deleted": told}, record=record, context=context) == "undecided"  # type: ignore[dict-item]
     assert "_deleted" in rows(people.hq)[record].conflicts
     directly.sync(people.samar, people.hq)
-    review.take(people.samar, record.hex(), "_deleted", value=None)
+    decisions.take(people.samar, record.hex(), "_deleted", value=None)
     directly.sync(people.samar, people.hq)
     assert rows(people.hq)[record].doc["location"] == "بيت"
     third.close()
@@ -229,7 +230,7 @@ def test_a_removal_after_a_restoring_is_taken(people: Cast) -> None:
     save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
     for node in (people.amal, people.basim, people.samar):
         directly.sync(node, people.hq)
-    review.take(people.samar, record.hex(), "_deleted", value=None)
+    decisions.take(people.samar, record.hex(), "_deleted", value=None)
     for node in (people.samar, people.basim):
         directly.sync(node, people.hq)
     save.remove(people.basim, record.hex(), "gone")

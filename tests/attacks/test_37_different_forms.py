@@ -7,12 +7,13 @@ import msgspec
 import pytest
 
 from fieldsync import errors
-from fieldsync.commands import syncing
+from fieldsync.authority import schema_rollout
+from fieldsync.commands import sync_status
+from fieldsync.replica import node as nodes
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
 from fieldsync.schema import load
-from fieldsync.server.publish import publish
-from fieldsync.sync import forms, read, save
-from fieldsync.sync import node as nodes
-from fieldsync.sync.save import Changes
+from fieldsync.server.publish_schema import publish
 from tests import directly
 from tests.cast import JBL, rows
 from tests.conftest import Cast
@@ -133,7 +134,7 @@ def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path
     assert (tally.refused, tally.differing, tally.forms) == (0, [], ())
     assert people.amal.forms == before
     assert rows(people.hq)[record].doc["family_name"] == "أحمد"
-    assert "forms_unread" in syncing.status(people.amal, "en")["health"]
+    assert "forms_unread" in sync_status.status(people.amal, "en")["health"]
 
 
 def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office, tmp_path: Path) -> None:
@@ -141,13 +142,13 @@ def test_a_server_without_the_clients_dictionary_is_sent_none(own_office: Office
     office = own_office
     amal = office["amal"]
     with amal.store.write() as tx:
-        forms.take_over(amal, tx, Book().texts() | {"published.toml": "number = 3\n"})
+        schema_rollout.take_over(amal, tx, Book().texts() | {"published.toml": "number = 3\n"})
     save.add(amal, "visit", Changes(set={"q0": "x"}), unit=JBL)
     office.register("amal", 40)
     (told,) = office.sync("amal")
     assert (told["up"]["commits"], told["refused"], told["requests"]) == (41, 1, 2)
-    (kept,) = read.status(amal)["refused"]
+    (kept,) = queries.status(amal)["refused"]
     assert kept["code"] == "unknown_type"
     publish(office["hq"], Book().write(tmp_path / "forms"))
     (told,) = office.sync("amal")
-    assert read.status(amal)["refused"] == []
+    assert queries.status(amal)["refused"] == []

@@ -2,8 +2,8 @@
 
 import subprocess
 
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from tests.cast import SECRET
 from tests.offices import Hand, Office, write
 

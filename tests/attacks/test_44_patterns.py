@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
 from fieldsync.schema import load
-from fieldsync.sync import read, save
-from fieldsync.sync.save import Changes
 from tests.formbook import write as write_forms
 from tests.lines import get
 from tests.offices import Office, write
@@ -31,7 +31,7 @@ def test_a_pattern_hangs_nobody(own_office: Office, tmp_path: Path) -> None:
     write(amal, home, {"address": LETTERS}, form=amal.schema.type("household").version)
     (synced,) = office.sync("amal")
     assert synced["refused"] == 1
-    assert [one["code"] for one in read.status(amal)["refused"]] == ["illegal_value"]
+    assert [one["code"] for one in queries.status(amal)["refused"]] == ["illegal_value"]
     assert get(office.port, "/health").status == 200
     assert time.monotonic() - started < 20
     assert office.server.stop() == 0, "it still minds SIGTERM"

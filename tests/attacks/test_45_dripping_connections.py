@@ -14,10 +14,10 @@ import pytest
 import uvicorn
 
 from fieldsync import errors
+from fieldsync.protocol import retry
 from fieldsync.server import connections
 from fieldsync.server.connections import Limits, Unproved
-from fieldsync.server.run import open_many
-from fieldsync.sync import persist
+from fieldsync.server.http_server import open_many
 from tests.lines import Relay, closing, get, reply, tls
 from tests.offices import Hand, Office
 
@@ -76,7 +76,7 @@ def addresses(count: int, each: int) -> list[str]:
 def within(seconds: float, office: Office, name: str) -> None:
     """Assert that a laptop syncs in so many seconds, whatever else is going on."""
     started = time.monotonic()
-    assert persist.sync(office[name])["digest"] == "equal"
+    assert retry.sync(office[name])["digest"] == "equal"
     assert time.monotonic() - started < seconds
 
 
@@ -237,10 +237,10 @@ def test_who_was_dropped_comes_again_within_a_second(own_office: Office) -> None
             if len(pauses) == 2:
                 line.whole()
 
-        synced = persist.sync(own_office["amal"], pause=pause, chance=lambda: 1.0)
+        synced = retry.sync(own_office["amal"], pause=pause, chance=lambda: 1.0)
     assert (synced["tries"], synced["up"]["commits"]) == (3, 3)
     assert pauses == [1, 4]
     own_office.meets("amal", own_office.port)
     with pytest.raises(errors.NoContact):
         own_office.server.stop()
-        persist.sync(own_office["amal"], tries=1)
+        retry.sync(own_office["amal"], tries=1)

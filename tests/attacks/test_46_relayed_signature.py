@@ -5,8 +5,9 @@ import pytest
 
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import token
-from fieldsync.sync import save, transport
-from fieldsync.sync.save import Changes
+from fieldsync.protocol import sync_once
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import b64
@@ -54,7 +55,7 @@ class Victim(Hand):
 def victim(own_office: Office) -> Victim:
     """Return Amal's laptop; headquarters holds a family of her unit that she has not got yet."""
     save.add(own_office["basim"], "household", FAMILY, unit=JBL)
-    transport.sync(own_office["basim"])
+    sync_once.sync(own_office["basim"])
     return Victim(own_office["amal"], own_office.port)
 
 

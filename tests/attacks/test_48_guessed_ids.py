@@ -4,17 +4,18 @@ import uuid
 
 import pytest
 
+from fieldsync.protocol import range_repair
+from fieldsync.replica import queries, save, transfer
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import uuid_text
+from fieldsync.replica.save import Changes
 from fieldsync.store.contract import SHARED
-from fieldsync.store.numbers import NumberReads
-from fieldsync.sync import heal, moving, read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.read import uuid_text
-from fieldsync.sync.save import Changes
+from fieldsync.store.sqlite.interning import NumberReads
 from tests import directly
 from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast
 from tests.offices import write
-from tests.sync.test_healing import spoil
+from tests.protocol.test_range_repair import spoil
 
 NOBODY = uuid.UUID("019c0000-0000-7000-8000-00000000abcd").bytes
 
@@ -42,7 +43,7 @@ def asked(people: Cast, monkeypatch: pytest.MonkeyPatch, unit: str, *ids: bytes)
     talk = directly.Direct(people.amal, people.hq)
     with monkeypatch.context() as patch:
         patch.setattr(NumberReads, "__init__", counted)
-        frames = list(heal.answer(people.hq, heal.Ask(unit, (), ids), talk.client.codec))
+        frames = list(range_repair.answer(people.hq, range_repair.Ask(unit, (), ids), talk.client.codec))
     assert statements
     return frames, statements
 
@@ -72,7 +73,7 @@ def test_what_left_her_unit_is_told(people: Cast, monkeypatch: pytest.MonkeyPatc
     family = household(people.amal, JBL)
     directly.sync(people.amal, people.hq)
     directly.sync(people.samar, people.hq)
-    moving.move(people.samar, family.hex(), QRD)
+    transfer.move(people.samar, family.hex(), QRD)
     directly.sync(people.samar, people.hq)
     frames, _ = asked(people, monkeypatch, JBL, family)
     assert frames != asked(people, monkeypatch, JBL, NOBODY)[0]
@@ -96,7 +97,7 @@ def test_hanging_a_record_onto_another_unit_s_says_not_where_that_is(people: Cas
         made = {name: value for name, value in fields.items() if value != ""}
         write(amal, amal.new_id(), made, type="person")
     directly.sync(amal, hq)
-    told = read.status(amal)["refused"]
+    told = queries.status(amal)["refused"]
     assert [one["code"] for one in told] == ["no_record"] * 3
     assert QRD not in str(told)
 
@@ -123,5 +124,5 @@ def test_a_consent_of_another_unit_is_as_none(people: Cast) -> None:
         }
         write(amal, amal.new_id(), fields, type="referral")
     directly.sync(amal, hq)
-    told = read.status(amal)["refused"]
+    told = queries.status(amal)["refused"]
     assert [(one["code"], one.get("reason")) for one in told] == [("consent_needed", "unknown")] * 2

@@ -114,7 +114,7 @@ def test_killed_anywhere(planted: Office, tmp_path: Path, words: tuple[str, ...]
 
 
 def _as_workbook(table: Path, book: Path) -> None:
-    from fieldsync.exchange import workbook
+    from fieldsync.exchange.tables import workbook
 
     head, *rows = (line.split(",") for line in table.read_text().splitlines())
     with book.open("wb") as file:

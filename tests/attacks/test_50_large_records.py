@@ -1,11 +1,11 @@
 """Case 50: a record that a device's key makes larger than anybody's work, so that each save of others would cost seconds."""
 
+from fieldsync.authority.integrity import check
+from fieldsync.authority.value_permissions import MOST_REGISTERS
 from fieldsync.core import codes
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from fieldsync.schema.model import Field, Type
-from fieldsync.sync import save
-from fieldsync.sync.permit_values import MOST_REGISTERS
-from fieldsync.sync.save import Changes
-from fieldsync.sync.verify import check
 from tests import directly
 from tests.cast import JBL, rows
 from tests.conftest import Cast

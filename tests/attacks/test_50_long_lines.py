@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from fieldsync.authority.integrity import check
 from fieldsync.core import codes
 from fieldsync.core.merges import standing
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes
-from fieldsync.sync.verify import check
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from tests import directly
 from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from fieldsync.crypto.slots import Slots
+from fieldsync.replica import node as nodes
 from fieldsync.schema import load
-from fieldsync.server import office
-from fieldsync.sync import copies
-from fieldsync.sync import node as nodes
+from fieldsync.server import administration
+from fieldsync.topology import backups
 from tests.cast import ROOT, SECRET, fill, found_office, free_port, open_node
 from tests.conftest import Cast
 from tests.offices import Office
@@ -60,10 +60,10 @@ def test_a_store_is_its_owner_s_only(tmp_path: Path) -> None:
     hq = open_node(tmp_path / "hq", shared=True)
     assert readable(tmp_path / "hq") == []
     (tmp_path / "copies").mkdir()
-    copies.backup(hq, tmp_path / "copies" / "copy")
+    backups.backup(hq, tmp_path / "copies" / "copy")
     hq.close()
     assert readable(tmp_path / "copies" / "copy") == []
-    copies.restore(tmp_path / "copies" / "copy", tmp_path / "again", lambda slots: slots.open_keyfile(SECRET))
+    backups.restore(tmp_path / "copies" / "copy", tmp_path / "again", lambda slots: slots.open_keyfile(SECRET))
     assert readable(tmp_path / "again") == []
 
 
@@ -101,7 +101,7 @@ def test_a_server_s_passphrase_is_not_in_its_environment(tmp_path: Path) -> None
         fill(slots, key)
         slots.add_passphrase(key, PASSPHRASE)
 
-    office.init(tmp_path / "hq", both, org="x", unit="LAT", address="https://127.0.0.1:9", texts=load.shipped())
+    administration.init(tmp_path / "hq", both, org="x", unit="LAT", address="https://127.0.0.1:9", texts=load.shipped())
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FIELDSYNC")}
     environment |= {"FIELDSYNC_PASSPHRASE": PASSPHRASE, "PYTHONPATH": str(ROOT)}

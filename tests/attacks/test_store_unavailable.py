@@ -11,10 +11,11 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.crypto.slots import Slots
-from fieldsync.store import open_store, vault
-from fieldsync.sync import transport
-from fieldsync.sync.node import SLOTS
-from fieldsync.ui import words
+from fieldsync.protocol import sync_once
+from fieldsync.replica.node import SLOTS
+from fieldsync.store import open_store
+from fieldsync.store.sqlite import encryption
+from fieldsync.ui.terminal import messages
 from tests.cast import SECRET
 from tests.lines import Answering
 from tests.offices import Office
@@ -26,7 +27,7 @@ UNAVAILABLE = 10
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait twenty seconds for a lock: two are enough to be told of."""
-    monkeypatch.setattr(vault, "BUSY_SECONDS", 2)
+    monkeypatch.setattr(encryption, "BUSY_SECONDS", 2)
 
 
 @pytest.fixture
@@ -111,8 +112,8 @@ def test_a_server_s_own_trouble_is_told_as_the_server_s(own_office: Office) -> N
     with closing(Answering(certificate_of(own_office), [head + body])) as server:
         own_office.meets("amal", server.port)
         with pytest.raises(errors.StoreReadOnly) as told:
-            transport.sync(own_office["amal"])
-    message, _ = words.explain(told.value, "en")
+            sync_once.sync(own_office["amal"])
+    message, _ = messages.explain(told.value, "en")
     assert str(server.port) in message
     assert "all your work is safe here" in message
 
@@ -125,5 +126,5 @@ def test_a_server_whose_store_is_held_asks_to_come_again(own_office: Office) -> 
     with closing(open_store(home, _key(home))) as other, other.write() as tx:
         tx.put("held", 1)
         with pytest.raises(errors.Busy):
-            transport.sync(own_office["amal"])
-    assert transport.sync(own_office["amal"])["digest"] == "equal"
+            sync_once.sync(own_office["amal"])
+    assert sync_once.sync(own_office["amal"])["digest"] == "equal"

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import cli
+from fieldsync import cli
 from tests import warm
 from tests.cast import PEOPLE, ROOT, SECRET, free_port
 

@@ -211,7 +211,7 @@ def test_showing_a_record_loads_nothing_heavy(world: World) -> None:
         "csv",
     }
     assert not heavy & loaded
-    assert "fieldsync.sync.read" in loaded
+    assert "fieldsync.replica.queries" in loaded
 
 
 def test_fields_come_from_a_file_or_standard_input(world: World) -> None:

@@ -12,8 +12,8 @@ import pytest
 from rich.cells import cell_len
 
 from fieldsync import errors
-from fieldsync.store.sqlite import FILE
-from fieldsync.ui import direction, samples
+from fieldsync.store.sqlite.store import FILE
+from fieldsync.ui.terminal import bidi, rtl_samples
 from tests.cli.conftest import World
 from tests.cli.test_screen import Talk
 
@@ -157,7 +157,7 @@ def test_which_way_reads_right_is_asked_and_kept(world: World, tmp_path: Path) -
 
 def test_the_lines_to_choose_from_fit_a_narrow_terminal() -> None:
     """At 60 columns none goes on below: broken, each would read wrong."""
-    assert all(cell_len(f"  1  {samples.shown(form)}") <= 60 for form in direction.FORMS)
+    assert all(cell_len(f"  1  {rtl_samples.shown(form)}") <= 60 for form in bidi.FORMS)
 
 
 def test_doctor_rtl_needs_a_person(world: World) -> None:

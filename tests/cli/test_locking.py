@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from fieldsync.ui import direction, words
+from fieldsync.ui.terminal import bidi, messages
 from tests.cli.conftest import World
 from tests.cli.tmux import terminal
 
@@ -117,8 +117,8 @@ def test_a_long_question_is_cut_at_words(world: World, lang: str, form: str, col
     """Headquarters is asked since when a laptop is lost: no word is broken, Arabic reads from the top, and what is typed stands behind it."""
     world.start()
     world.environment["FIELDSYNC_RTL"] = form
-    asked = words.phrase("ask_since", lang)
-    wanted = direction.lines(asked, form, columns, rtl=lang == "ar")
+    asked = messages.phrase("ask_since", lang)
+    wanted = bidi.lines(asked, form, columns, rtl=lang == "ar")
     assert len(wanted) > 1
     with terminal(world, columns=columns) as screen:
         screen.start(*world.command("hq", "--lang", lang, "server", "revoke", "C"))

@@ -6,7 +6,7 @@ from typing import Any
 from fieldsync import errors
 from tests.cast import open_node
 from tests.cli.conftest import World
-from tests.sync.test_above import everything
+from tests.topology.test_above import everything
 
 TODAY = dt.datetime.now(dt.UTC).date()
 MONTH = f"{TODAY:%Y-%m}"

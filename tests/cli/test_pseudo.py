@@ -9,12 +9,12 @@ from typing import Any
 import openpyxl
 import pytest
 
-from cli import TREE
 from docs import generate
-from fieldsync.commands import Settings, tree
+from fieldsync.cli import TREE
+from fieldsync.commands import Settings, lazy_tree
+from fieldsync.replica.node import ROLES
 from fieldsync.schema import load
 from fieldsync.schema.model import KINDS
-from fieldsync.sync.node import ROLES
 from tests import pseudo
 from tests.cast import ROOT
 from tests.cli.conftest import World
@@ -327,12 +327,12 @@ def test_every_command_is_played() -> None:
     assert commands - played == set()
 
 
-def leaves(node: tree.Leaf | tree.Branch, *path: str) -> Iterator[tuple[str, ...]]:
+def leaves(node: lazy_tree.Leaf | lazy_tree.Branch, *path: str) -> Iterator[tuple[str, ...]]:
     """Return the commands below a place in the tree."""
-    if isinstance(node, tree.Branch):
+    if isinstance(node, lazy_tree.Branch):
         for name, below in node.commands.items():
             yield from leaves(below, *path, name)
-    if isinstance(node, tree.Leaf) or node.default is not None:
+    if isinstance(node, lazy_tree.Leaf) or node.default is not None:
         yield path
 
 
@@ -340,11 +340,11 @@ def test_all_help_can_be_translated() -> None:
     """Every command's sentences, its options' and arguments', and the headings round them."""
     bare: list[str] = []
 
-    def walk(name: str, node: tree.Leaf | tree.Branch) -> None:
-        made = tree.command(name, node, Settings(lang="ar"))
+    def walk(name: str, node: lazy_tree.Leaf | lazy_tree.Branch) -> None:
+        made = lazy_tree.command(name, node, Settings(lang="ar"))
         told = [made.help, made.epilog, *(getattr(param, "help", None) for param in made.params)]
         bare.extend(part for text in told if text for part in text.split("\n\n") if re.match("[A-Za-z]", part))
-        if isinstance(node, tree.Branch):
+        if isinstance(node, lazy_tree.Branch):
             for below, one in node.commands.items():
                 walk(below, one)
 

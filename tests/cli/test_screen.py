@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from fieldsync.ui.direction import form_for
-from fieldsync.ui.tables import Tables
+from fieldsync.ui.terminal.bidi import form_for
+from fieldsync.ui.views.tables import Tables
 from tests.cli.conftest import World
 
 EVIL = "قرب \x1b[31mأحمر\x1b]0;x\x07 \u202eevil\u2066 [bold]m[/bold] \u200f\u200b{x}"

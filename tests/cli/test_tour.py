@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from fieldsync.crypto.slots import Slots
+from fieldsync.replica import node as nodes
 from fieldsync.reports import run
-from fieldsync.sync import node as nodes
-from fieldsync.ui.tables import Tables
+from fieldsync.ui.views.tables import Tables
 from tests.cast import ROOT
 from tests.cli.conftest import World
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from cli import TREE
-from fieldsync.commands.tree import EVERYWHERE, Branch
+from fieldsync.cli import TREE
+from fieldsync.commands.lazy_tree import EVERYWHERE, Branch
 from tests.cli.conftest import World
 
 ASKED = {

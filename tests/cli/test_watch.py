@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.commands import amounts
+from fieldsync.commands import quantities
 from tests.lines import Thin, closing
 from tests.offices import Office
 
@@ -132,24 +132,24 @@ def test_ctrl_c_ends_politely(own_office: Office) -> None:
 )
 def test_sizes(text: str, bytes_: int) -> None:
     """As people write them."""
-    assert amounts.size(text, 4_000) == bytes_
+    assert quantities.size(text, 4_000) == bytes_
 
 
 @pytest.mark.parametrize("text", ["", "KB", "-1", "1e9", "200 KBB", "3999", "0", "1GB", "²KB", "9" * 40])
 def test_no_sizes(text: str) -> None:
     """Anything else is a usage error."""
     with pytest.raises(errors.Usage):
-        amounts.size(text, 4_000)
+        quantities.size(text, 4_000)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("5m", 300), ("1h", 3_600), ("90", 90), ("1.5h", 5_400)])
 def test_times(text: str, seconds: float) -> None:
     """As people write them."""
-    assert amounts.seconds(text) == seconds
+    assert quantities.seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "0.5s", "s", "8 days", "-3s", "200h"])
 def test_no_times(text: str) -> None:
     """From a second to a week."""
     with pytest.raises(errors.Usage):
-        amounts.seconds(text)
+        quantities.seconds(text)

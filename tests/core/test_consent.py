@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from fieldsync.core.register import Head, Register
 from fieldsync.core.settle import settle
+from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import load
-from fieldsync.sync.rules import Rules
 
 _rule = Rules(load.load_texts(load.shipped())).of("consent").of("state")
 _heads = st.lists(

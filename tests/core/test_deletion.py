@@ -2,8 +2,8 @@
 
 from fieldsync.core.commit import FORMAT, Commit, Context, decode, encode, state_of
 from fieldsync.core.deletion import deletion, has_seen, is_deletion, unseen, with_repeated
+from fieldsync.core.device_renewal import Renewal, kept
 from fieldsync.core.register import Value
-from fieldsync.core.renewal import Renewal, kept
 from fieldsync.core.state import State, merge
 
 AMAL, BASIM, NEW = (bytes([n]) * 16 for n in (1, 2, 3))

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from docs import recorded
-from fieldsync.sync import duplicates, queue
+from fieldsync.review import duplicate_pairs, queue
 
 
 def test_the_tour_of_the_review_screen(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_the_tour_of_the_review_screen(tmp_path: Path) -> None:
     assert len(set(pictures)) > len(pictures) // 2
     made = recorded.moving(pictures)
     assert len(ET.fromstring(made)) == len(pictures)
-    assert duplicates.items(office.samar) == []
+    assert duplicate_pairs.items(office.samar) == []
     assert queue.waiting(office.samar) == []
 
 

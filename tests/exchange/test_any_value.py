@@ -13,11 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fieldsync.exchange import export, rejects, workbook, writers
-from fieldsync.exchange.plain_values import plain
+from fieldsync.exchange.tables import export_records, rejects, workbook, writers
+from fieldsync.exchange.tables.plain_values import plain
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from fieldsync.schema import load
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes
 from tests.cast import rows
 from tests.conftest import Cast
 from tests.scale import SCALE
@@ -105,7 +105,7 @@ def test_values_that_another_program_stored(
     for most in (50_000, 1):
         monkeypatch.setattr(writers, "IN_MEMORY", most)
         out = tmp_path / f"out{most}.{ending}"
-        assert export.export(amal, "household", out)["records"] == len(rows(amal)) == 5
+        assert export_records.export(amal, "household", out)["records"] == len(rows(amal)) == 5
         assert out.stat().st_mode & 0o777 == 0o600
         assert [one.name for one in tmp_path.iterdir() if one.suffix == ".new"] == []
 

@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.commands.changes import Wanted, columns
-from fieldsync.exchange import export, forms_out, tabular, toml_text, xlsform, xlsform_rules
-from fieldsync.exchange.export import Wish
-from fieldsync.exchange.xlsform_rules import Names
-from fieldsync.schema import changes as forms_changes
-from fieldsync.schema import expr, load, members, validate
-from fieldsync.server.publish import publish
-from fieldsync.sync import read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui.filling import Filling
-from fieldsync.ui.prompts import _numbered
+from fieldsync.commands.change_arguments import Wanted, columns
+from fieldsync.exchange.tables import export_records, import_records
+from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.xlsform import convert, expressions, toml_writer, write_folder
+from fieldsync.exchange.xlsform.expressions import Names
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.schema import compatibility as forms_changes
+from fieldsync.schema import load, set_members, validate
+from fieldsync.schema.expressions import parser
+from fieldsync.server.publish_schema import publish
+from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.forms.line_prompts import _numbered
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.exchange.test_xlsform import _form, _row
@@ -60,22 +62,22 @@ def _survey(people: Cast, folder: Path) -> Node:
     ]  # fmt: skip
     forms = folder / "forms"
     for name, text in load.shipped().items():
-        forms_out.put(forms, {name: text})
-    made = xlsform.read(_form(folder, list(survey), _LISTS, file="survey.xlsx"), beside=load.read_folder(forms))
+        write_folder.put(forms, {name: text})
+    made = convert.read(_form(folder, list(survey), _LISTS, file="survey.xlsx"), beside=load.read_folder(forms))
     assert not [note for note in made.notes if note.what != "label"]
     # an XLSForm has no spaces in the codes of a set; a form written by hand may
-    spaced = [toml_text._pair(code, {"en": f"Label {at}", "ar": "غ"}) for at, code in enumerate(ODD) if " " in code]
+    spaced = [toml_writer._pair(code, {"en": f"Label {at}", "ar": "غ"}) for at, code in enumerate(ODD) if " " in code]
     made.texts["survey.toml"] = made.texts["survey.toml"].replace(
         "[fields.odd.choices]\n", "\n".join(["[fields.odd.choices]", *spaced, ""])
     )
-    forms_out.put(forms, made.texts)
+    write_folder.put(forms, made.texts)
     publish(people.hq, forms)
     sync(people.amal, people.hq)
     return people.amal
 
 
 def _values(node: Node, field: str) -> dict[int, Any]:
-    return {one["fields"]["nr"]: one["fields"].get(field) for one in read.list_records(node, "survey", limit=0)}
+    return {one["fields"]["nr"]: one["fields"].get(field) for one in queries.list_records(node, "survey", limit=0)}
 
 
 def test_a_sign_is_part_of_a_code(people: Cast, tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_a_sign_is_part_of_a_code(people: Cast, tmp_path: Path) -> None:
     assert kind.field("consent").codes == ("-1", "1", "0")
     assert kind.field("odd").codes == (*(one for one in ODD if " " in one), *(one for one in ODD if " " not in one))
     (tmp_path / "rows.csv").write_text("nr,consent\n1,1\n2,-1\n3,٠\n4,Agreed\n", encoding="utf-8")
-    assert tabular.import_file(amal, tmp_path / "rows.csv", "survey")["added"] == 4
+    assert import_records.import_file(amal, tmp_path / "rows.csv", "survey")["added"] == 4
     assert _values(amal, "consent") == {1: "1", 2: "-1", 3: "0", 4: "1"}
     assert "why" in validate.relevant(kind, {"consent": "-1"}, "2026-01-01")
     assert "why" not in validate.relevant(kind, {"consent": "1"}, "2026-01-01")
@@ -103,11 +105,11 @@ def test_codes_come_back_from_a_file_as_they_went(people: Cast, tmp_path: Path, 
     sync(amal, people.hq)
     assert _values(people.hq, "odd") == wanted
     out = tmp_path / f"out{ending}"
-    export.export(amal, "survey", out, Wish())
-    assert tabular.import_file(amal, out, "survey", dry_run=True)["unchanged"] == len(wanted)
-    for one in read.list_records(amal, "survey", limit=0):
+    export_records.export(amal, "survey", out, Wish())
+    assert import_records.import_file(amal, out, "survey", dry_run=True)["unchanged"] == len(wanted)
+    for one in queries.list_records(amal, "survey", limit=0):
         save.edit(amal, one["id"], Changes(drop={"odd": one["fields"]["odd"]}))
-    tabular.import_file(amal, out, "survey")
+    import_records.import_file(amal, out, "survey")
     assert _values(amal, "odd") == wanted
 
 
@@ -120,14 +122,14 @@ def test_codes_at_the_command_line(people: Cast, tmp_path: Path) -> None:
     wanted.more((), [f"odd={code}" for code in ODD], (), (), ())
     record = save.add(amal, "survey", wanted.changes())
     assert _values(amal, "odd") == {1: sorted(ODD)}
-    changed = Wanted(amal, kind, read.show(amal, record.hex())["fields"])
+    changed = Wanted(amal, kind, queries.show(amal, record.hex())["fields"])
     changed.more((), (), ["odd=a/b,a,b", "odd=it's"], (), ())
     save.edit(amal, record.hex(), changed.changes())
     assert _values(amal, "odd") == {1: sorted({*ODD} - {"a/b", "a,b", "it's"})}
     filling = Filling(amal, kind, "en")
     filling.give(kind.field("odd"), 'a/b, "a,b", x=y')
     assert filling.doc["odd"] == ["a,b", "a/b", "x=y"]
-    assert [one["fields"]["nr"] for one in read.list_records(amal, "survey", where={"odd": "x=y"})] == [1]
+    assert [one["fields"]["nr"] for one in queries.list_records(amal, "survey", where={"odd": "x=y"})] == [1]
 
 
 def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
@@ -135,11 +137,11 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
     amal = _survey(people, tmp_path)
     with (tmp_path / "wide.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["nr", *(f"odd/{code}" for code in ODD), "K=1"], [1, *([1] * len(ODD)), "yes"]])
-    told = tabular.import_file(amal, tmp_path / "wide.csv", "survey", columns(["K=1=heard"]))
+    told = import_records.import_file(amal, tmp_path / "wide.csv", "survey", columns(["K=1=heard"]))
     assert told["columns"]["odd/x=y"] == "odd/x=y"
     assert (_values(amal, "odd"), _values(amal, "heard")) == ({1: sorted(ODD)}, {1: "1"})
     (tmp_path / "one.csv").write_text("nr,X\n2,1\n", encoding="utf-8")
-    tabular.import_file(amal, tmp_path / "one.csv", "survey", columns(["X=odd/x=y"]))
+    import_records.import_file(amal, tmp_path / "one.csv", "survey", columns(["X=odd/x=y"]))
     assert _values(amal, "odd")[2] == ["x=y"]
 
 
@@ -147,7 +149,7 @@ def test_a_table_of_choices_for_each_meaning(people: Cast, tmp_path: Path) -> No
     """Two lists with the same codes in other words are two tables of an export: 1 is not Agreed to every question."""
     amal = _survey(people, tmp_path)
     save.add(amal, "survey", Changes(set={"nr": 1, "consent": "1", "heard": "1"}, put={"odd": ['say "yes"', "a/b"]}))
-    export.export(amal, "survey", tmp_path / "out.sqlite", Wish())
+    export_records.export(amal, "survey", tmp_path / "out.sqlite", Wish())
     db = sqlite3.connect(tmp_path / "out.sqlite")
     found = db.execute(
         "SELECT c.en, h.en FROM survey AS s JOIN choices_consent AS c ON c.code = s.consent JOIN choices_heard AS h ON h.code = s.heard"
@@ -178,7 +180,7 @@ def test_nothing_that_two_choices_may_be_called_is_given_to_one(people: Cast) ->
     for word in ("Other", "M", "x y"):
         with pytest.raises(errors.IllegalValue):
             normal(word)
-    assert members.split(field, "a, b") == ["a", " b"]
+    assert set_members.split(field, "a, b") == ["a", " b"]
     assert people.amal.schema.type("household")  # the shipped forms load as before
 
 
@@ -195,14 +197,14 @@ def test_codes_in_rules(theirs: str, ours: str | None) -> None:
     same = {one: one for one in ("-1", "1", "it's", 'it\'s "odd"')}
     names = Names({"a": "a", "s": "s", "n": "n"}, {"a": same, "s": same}, sets=frozenset("s"))
     if ours is None:
-        with pytest.raises(xlsform_rules.Untranslated):
-            xlsform_rules.translate(xlsform_rules.tokens(theirs), names)
+        with pytest.raises(expressions.Untranslated):
+            expressions.translate(expressions.tokens(theirs), names)
         return
-    made = xlsform_rules.translate(xlsform_rules.tokens(theirs), names)
+    made = expressions.translate(expressions.tokens(theirs), names)
     assert made == ours
-    expr.compile(made)
-    both = xlsform_rules.quoted('it\'s "odd"')
-    assert expr.compile(f"selected(s, {both})").holds({"s": ['it\'s "odd"']}, "2026-01-01")
+    parser.compile(made)
+    both = expressions.quoted('it\'s "odd"')
+    assert parser.compile(f"selected(s, {both})").holds({"s": ['it\'s "odd"']}, "2026-01-01")
 
 
 def test_a_second_choice_of_one_name_takes_nobodys_code(tmp_path: Path) -> None:
@@ -215,7 +217,7 @@ def test_a_second_choice_of_one_name_takes_nobodys_code(tmp_path: Path) -> None:
         _row("select_one gov", "gov", "G", "م"),
         _row("select_one dist", "dist", "D", "ن", choice_filter="gov = ${gov}"),
     ]
-    made = xlsform.read(_form(tmp_path, list(survey), lists))
+    made = convert.read(_form(tmp_path, list(survey), lists))
     words = {one.code: one.label["en"] for one in load.load_texts(made.texts).type("form").field("dist").choices}
     assert words == {"centre": "Centre of L", "centre_3": "Centre of T", "centre_2": "Second"}
 

@@ -5,9 +5,9 @@ import json
 import sqlite3
 from pathlib import Path
 
-from fieldsync.exchange import export
-from fieldsync.sync import read, save
-from fieldsync.sync.save import Changes
+from fieldsync.exchange.tables import export_records
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
 from tests.conftest import Cast
 
 
@@ -16,14 +16,14 @@ def test_a_file_has_the_size_of_each_family(people: Cast, tmp_path: Path) -> Non
     amal = people.amal
     sizes: dict[str, int | None] = {}
     for given, expected in ((["علي", "سلمى", "ليث"], 2), (["أمل"], 1), ([], None)):
-        home = read.uuid_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
+        home = queries.uuid_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
         persons = [save.add(amal, "person", Changes(set={"given": name, "household": home})) for name in given]
         if len(persons) > 1:
-            save.edit(amal, read.uuid_text(persons[0]), Changes(set={"alive": "dead"}))
+            save.edit(amal, queries.uuid_text(persons[0]), Changes(set={"alive": "dead"}))
         sizes[home] = expected
 
     for name in ("out.csv", "out.jsonl", "out.sqlite"):
-        export.export(amal, "household", tmp_path / name)
+        export_records.export(amal, "household", tmp_path / name)
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as file:
         assert {row["id"]: int(row["size"]) if row["size"] else None for row in csv.DictReader(file)} == sizes
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]

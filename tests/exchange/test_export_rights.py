@@ -8,11 +8,11 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from fieldsync.exchange import export, hxl, tabular, workbook
-from fieldsync.exchange.export import Wish
-from fieldsync.sync import read, save
-from fieldsync.sync.read import uuid_text
-from fieldsync.sync.save import Changes
+from fieldsync.exchange.tables import export_records, hxl, import_records, workbook
+from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.replica import queries, save
+from fieldsync.replica.queries import uuid_text
+from fieldsync.replica.save import Changes
 from tests.conftest import Cast
 
 
@@ -25,13 +25,13 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str) -> None:
     """With --labels a file names records by their codes and columns by their labels, its own too; imported, it changes nothing."""
     home = save.add(people.amal, "household", Changes(set={"family_name": "علي", "displacement": "idp"}))
-    code = read.show(people.amal, uuid_text(home))["code"]
+    code = queries.show(people.amal, uuid_text(home))["code"]
     save.add(people.amal, "person", Changes(set={"given": "أمل", "household": uuid_text(home), "sex": "f"}))
     path = tmp_path / "out.csv"
-    export.export(people.amal, "person", path, Wish(labels=True, lang=lang))
+    export_records.export(people.amal, "person", path, Wish(labels=True, lang=lang))
     label = people.amal.schema.type("person").field("household").label[lang]
     assert [row[label] for row in _rows(path)] == [code]
-    told = tabular.import_file(people.amal, path, "person")
+    told = import_records.import_file(people.amal, path, "person")
     assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 1)
 
 
@@ -40,8 +40,8 @@ def test_words_that_became_a_record_are_the_same(people: Cast, tmp_path: Path) -
     save.add(people.samar, "household", Changes(set={"family_name": "علي", "location": "قرية الزهراء"}), unit="LAT/JBL")
     save.add(people.samar, "location", Changes(set={"name_ar": "قرية الزهراء", "level": 5}), unit="LAT")
     path = tmp_path / "out.csv"
-    export.export(people.samar, "household", path)
-    told = tabular.import_file(people.samar, path, "household")
+    export_records.export(people.samar, "household", path)
+    told = import_records.import_file(people.samar, path, "household")
     assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 1)
 
 
@@ -51,7 +51,7 @@ def test_foreign_keys_hold_where_words_may_stand(people: Cast, tmp_path: Path) -
     save.add(people.amal, "location", Changes(set={"name_ar": "جبلة", "level": 5}))
     save.add(people.amal, "person", Changes(set={"given": "أمل", "household": uuid_text(home)}))
     path = tmp_path / "out.sqlite"
-    export.export(people.amal, "household,person,location,referral,case", path)
+    export_records.export(people.amal, "household,person,location,referral,case", path)
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     lists = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'choices_%'")}

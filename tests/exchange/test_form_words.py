@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange import forms_out, xlsform
-from fieldsync.schema import expr, load
-from fieldsync.server.publish import publish
-from fieldsync.sync import save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui.filling import Filling
-from fieldsync.ui.tables import Tables
+from fieldsync.exchange.xlsform import convert, write_folder
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.schema import load
+from fieldsync.schema.expressions import parser
+from fieldsync.server.publish_schema import publish
+from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.exchange.test_xlsform import _form, _row
@@ -23,12 +24,12 @@ from tests.exchange.test_xlsform import _form, _row
 
 def _published(
     people: Cast, folder: Path, survey: list[Any], choices: list[list[str]] | None = None
-) -> tuple[Node, xlsform.Made]:
+) -> tuple[Node, convert.Made]:
     forms = folder / "forms"
     for name, text in load.shipped().items():
-        forms_out.put(forms, {name: text})
-    made = xlsform.read(_form(folder, survey, choices, file="visit.xlsx"), beside=load.read_folder(forms))
-    forms_out.put(forms, made.texts)
+        write_folder.put(forms, {name: text})
+    made = convert.read(_form(folder, survey, choices, file="visit.xlsx"), beside=load.read_folder(forms))
+    write_folder.put(forms, made.texts)
     publish(people.hq, forms)
     sync(people.amal, people.hq)
     return people.amal, made
@@ -82,7 +83,7 @@ def test_words_are_carried_whole_or_listed(tmp_path: Path) -> None:
         _row("text", "told", long, "نص"), _row("text", "bold", "A **bold** __word__ of a__b <span style='color:red'>red</span>", "غامق"),
         _row("text", "map", "See <a href='x.org'>the map</a>", "الخريطة"), _row("text", "huge", "x" * 6_000, "س"),
     ]  # fmt: skip
-    made = xlsform.read(_form(tmp_path, list(survey)))
+    made = convert.read(_form(tmp_path, list(survey)))
     fields = tomllib.loads(made.texts["form.toml"])["fields"]
     assert fields["months"]["label"] == {"en": "Age <12 months or >5 years?", "ar": "العمر <12 شهراً أو >5 سنوات؟"}
     assert fields["told"]["label"]["en"] == long.strip()
@@ -100,7 +101,7 @@ def test_an_appearance_that_does_not_fit_is_listed(tmp_path: Path) -> None:
         _row("select_one yn", "sure", "Sure?", "متأكد؟", appearance="multiline"), _row("text", "note", "Note", "ملاحظة", appearance="w2 multiline"),
         _row("time", "at", "At", "في", appearance="multiline"),
     ]  # fmt: skip
-    made = xlsform.read(_form(tmp_path, list(survey), choices))
+    made = convert.read(_form(tmp_path, list(survey), choices))
     fields = tomllib.loads(made.texts["form.toml"])["fields"]
     assert [fields[name]["type"] for name in ("sure", "note", "at")] == ["choice", "note", "text"]
     assert {(note.name, note.what) for note in made.notes if note.what != "label"} == {
@@ -150,7 +151,7 @@ def test_now_is_the_time(people: Cast, tmp_path: Path) -> None:
 )  # fmt: skip
 def test_times_in_rules(text: str, value: object) -> None:
     """Times are compared with times and days; who does not know the hour takes the end of the day."""
-    assert expr.compile(text).value({"seen": "2026-01-31 12:00"}, "2026-01-31") == value
+    assert parser.compile(text).value({"seen": "2026-01-31 12:00"}, "2026-01-31") == value
 
 
 def test_nothing_made_is_no_success(tmp_path: Path) -> None:
@@ -160,9 +161,9 @@ def test_nothing_made_is_no_success(tmp_path: Path) -> None:
         [_row("calculate", "far", calculation="pulldata('a', 'b', 'c', 'd')"), _row("note", "n", "Read", "اقرأ")],
     )
     with pytest.raises(errors.BadFile) as caught:
-        xlsform.read(path)
+        convert.read(path)
     assert caught.value.facts["reason"] == "form_empty"
     assert [one["name"] for one in caught.value.facts["left"] if one["name"]] == ["far", "n"]  # type: ignore[attr-defined]
     repeat = [_row("begin repeat", "r", "R", "ر"), _row("note", "n", "Read", "اقرأ"), _row("end repeat")]
     with pytest.raises(errors.BadFile):
-        xlsform.read(_form(tmp_path, list(repeat), file="repeat.xlsx"))
+        convert.read(_form(tmp_path, list(repeat), file="repeat.xlsx"))

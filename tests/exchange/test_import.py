@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.core import safetext
-from fieldsync.exchange import export, sheets, tabular
-from fieldsync.exchange.cells import unquoted
-from fieldsync.exchange.export import Wish
-from fieldsync.schema.cleaning import clean
-from fieldsync.sync import read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui import words
+from fieldsync.exchange.tables import export_records, import_records, readers
+from fieldsync.exchange.tables.cells import unquoted
+from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.schema.text_cleaning import clean
+from fieldsync.ui.terminal import messages
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -32,12 +32,12 @@ def _file(folder: Path, text: str, name: str = "rows.csv") -> Path:
 
 
 def _records(node: Node, type: str = "household") -> list[dict[str, Any]]:
-    return read.list_records(node, type, limit=0)
+    return queries.list_records(node, type, limit=0)
 
 
 def _refused(node: Node, path: Path, type: str = "household", **options: Any) -> list[tuple[int, str, str]]:
     with pytest.raises(errors.BadRows) as caught:
-        tabular.import_file(node, path, type, **options)
+        import_records.import_file(node, path, type, **options)
     return [(row["row"], row["field"], row["reason"]) for row in caught.value.facts["rows"]]  # type: ignore[attr-defined]
 
 
@@ -57,13 +57,13 @@ def test_headers_in_either_language_and_any_separator(
         + separator.join(("محمد", "جبلة", '"0944123456،0933111222"'))
         + "\r\n"
     )
-    told = tabular.import_file(people.amal, _file(tmp_path, mark + rows), "household")
+    told = import_records.import_file(people.amal, _file(tmp_path, mark + rows), "household")
     assert (told["added"], told["rejected"]) == (1, 0)
     [made] = _records(people.amal)
     assert made["fields"]["phones"] == ["+963933111222", "+963944123456"]
     assert made["fields"]["state"] == "draft"
     assert made["unsent"]
-    assert read.find(people.amal, "محمد")[0]["id"] == made["id"]
+    assert queries.find(people.amal, "محمد")[0]["id"] == made["id"]
 
 
 def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) -> None:
@@ -94,14 +94,14 @@ def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) ->
     ]  # fmt: skip
     assert [row[0] for row in found[1:]] == ["3", "5", "6", "7"]
     assert found[-1][3] == "'=1+1"
-    assert read.status(people.amal)["unsent"] == 0
+    assert queries.status(people.amal)["unsent"] == 0
     made = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    assert "-1-" in str(read.show(people.amal, made.hex())["code"])
+    assert "-1-" in str(queries.show(people.amal, made.hex())["code"])
 
 
 def test_a_bad_row_far_down_takes_back_all_before_it(people: Cast, tmp_path: Path) -> None:
     """The transaction holds over many batches."""
-    count = 2 * sheets.BATCH + 10
+    count = 2 * readers.BATCH + 10
     path = _file(tmp_path, "family_name\n" + "علي\n" * count + "123\n")
     assert _refused(people.amal, path) == [(count + 2, "family_name", "pattern")]
     assert _records(people.amal) == []
@@ -110,51 +110,53 @@ def test_a_bad_row_far_down_takes_back_all_before_it(people: Cast, tmp_path: Pat
 def test_a_dry_run_says_what_it_would_do(people: Cast, tmp_path: Path) -> None:
     """Counted as if, and nothing written."""
     path = _file(tmp_path, "family_name\nعلي\nحسن\n")
-    told = tabular.import_file(people.amal, path, "household", dry_run=True)
+    told = import_records.import_file(people.amal, path, "household", dry_run=True)
     assert (told["added"], told["dry_run"]) == (2, True)
     assert _records(people.amal) == []
-    assert read.status(people.amal)["unsent"] == 0
+    assert queries.status(people.amal)["unsent"] == 0
 
 
 def test_a_key_finds_the_record_to_change(people: Cast, tmp_path: Path) -> None:
     """With a key, a known value changes its record, a new one adds; what stays the same is no commit."""
-    tabular.import_file(
+    import_records.import_file(
         people.amal, _file(tmp_path, "family_book_no,family_name,location\n1,علي,حمص\n2,حسن,حماة\n"), "household"
     )
-    before = read.status(people.amal)["unsent"]
+    before = queries.status(people.amal)["unsent"]
     again = _file(tmp_path, "family_book_no,location,groups\n١,جبلة,\n2,حماة,orphan\n3,طرطوس,\n")
-    told = tabular.import_file(people.amal, again, "household", key="family_book_no")
+    told = import_records.import_file(people.amal, again, "household", key="family_book_no")
     assert (told["added"], told["changed"], told["unchanged"]) == (1, 2, 0)
     fields = {one["fields"]["family_book_no"]: one["fields"] for one in _records(people.amal)}
     assert fields["1"]["family_name"] == "علي"
     assert (fields["1"]["location"], fields["2"]["groups"]) == ("جبلة", ["orphan"])
-    assert read.status(people.amal)["unsent"] == before + 3
-    told = tabular.import_file(people.amal, again, "household", key="family_book_no")
+    assert queries.status(people.amal)["unsent"] == before + 3
+    told = import_records.import_file(people.amal, again, "household", key="family_book_no")
     assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 3)
-    assert read.status(people.amal)["unsent"] == before + 3
+    assert queries.status(people.amal)["unsent"] == before + 3
 
 
 def test_keys_that_say_nothing_clear(people: Cast, tmp_path: Path) -> None:
     """A key twice in the file, a key that two records have, a key without its column."""
     path = _file(tmp_path, "family_book_no,family_name\n1,علي\n1,حسن\n")
     assert _refused(people.amal, path, key="family_book_no") == [(3, "family_book_no", "duplicate")]
-    tabular.import_file(people.amal, path, "household")
+    import_records.import_file(people.amal, path, "household")
     assert _refused(people.amal, _file(tmp_path, "family_book_no\n1\n"), key="family_book_no") == [
         (2, "family_book_no", "ambiguous_key")
     ]
     with pytest.raises(errors.BadFile):
-        tabular.import_file(people.amal, _file(tmp_path, "family_name\nعلي\n"), "household", key="family_book_no")
+        import_records.import_file(
+            people.amal, _file(tmp_path, "family_name\nعلي\n"), "household", key="family_book_no"
+        )
     with pytest.raises(errors.UnknownField):
-        tabular.import_file(people.amal, path, "household", key="nofield")
+        import_records.import_file(people.amal, path, "household", key="nofield")
 
 
 def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
     """An id makes or names its record; one that is none, or stands twice, or is of another type, is refused."""
     one = "0190c8a0-0000-7000-8000-000000000001"
     path = _file(tmp_path, f"id,family_name\n{one},علي\n")
-    assert tabular.import_file(people.amal, path, "household")["added"] == 1
+    assert import_records.import_file(people.amal, path, "household")["added"] == 1
     assert _records(people.amal)[0]["id"] == one
-    assert tabular.import_file(people.amal, path, "household")["unchanged"] == 1
+    assert import_records.import_file(people.amal, path, "household")["unchanged"] == 1
     assert _refused(people.amal, _file(tmp_path, f"id,family_name\nxyz,علي\n{one},أ\n{one},ب\n")) == [
         (2, "id", "not_ref"), (4, "id", "duplicate"),
     ]  # fmt: skip
@@ -164,13 +166,16 @@ def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
 def test_codes_and_references(people: Cast, tmp_path: Path) -> None:
     """A code names a record that is here; a reference goes by code; what belongs to a family goes where it is."""
     home = save.add(people.basim, "household", Changes(set={"family_name": "علي"}), unit="LAT/QRD")
-    code = read.show(people.basim, home.hex())["code"]
+    code = queries.show(people.basim, home.hex())["code"]
     path = _file(tmp_path, f"household,given\n{code},أمل\n{code},حسن\n")
-    assert tabular.import_file(people.basim, path, "person")["added"] == 2
+    assert import_records.import_file(people.basim, path, "person")["added"] == 2
     assert {one["unit"] for one in _records(people.basim, "person")} == {"LAT/QRD"}
-    assert {one["fields"]["household"] for one in _records(people.basim, "person")} == {read.uuid_text(home)}
+    assert {one["fields"]["household"] for one in _records(people.basim, "person")} == {queries.uuid_text(home)}
     assert (
-        tabular.import_file(people.basim, _file(tmp_path, f"code,location\n{code},جبلة\n"), "household")["changed"] == 1
+        import_records.import_file(people.basim, _file(tmp_path, f"code,location\n{code},جبلة\n"), "household")[
+            "changed"
+        ]
+        == 1
     )
     assert _refused(people.basim, _file(tmp_path, "code,location\nZZZ-A-1-11,جبلة\n")) == [(2, "code", "no_record")]
     assert _refused(people.basim, _file(tmp_path, "household,given\nZZZ-A-1-11,أمل\n"), "person") == [
@@ -182,21 +187,21 @@ def test_units_of_a_file(people: Cast, tmp_path: Path) -> None:
     """A column names the unit; one that is not the person's is refused, as is moving a record that way."""
     path = _file(tmp_path, "family_name,unit\nعلي,LAT/JBL\nحسن,LAT/QRD\n")
     assert _refused(people.amal, path) == [(3, "unit", "unit")]
-    tabular.import_file(people.basim, path, "household")
+    import_records.import_file(people.basim, path, "household")
     assert sorted(one["unit"] for one in _records(people.basim)) == ["LAT/JBL", "LAT/QRD"]
     one = next(one for one in _records(people.basim) if one["unit"] == "LAT/JBL")
     assert _refused(people.basim, _file(tmp_path, f"id,unit\n{one['id']},LAT/QRD\n")) == [(2, "unit", "unit")]
     with pytest.raises(errors.UnitRefused):
-        tabular.import_file(people.amal, path, "household", unit="DAM")
+        import_records.import_file(people.amal, path, "household", unit="DAM")
 
 
 def test_rules_across_fields_and_steps(people: Cast, tmp_path: Path) -> None:
     """What only the whole row shows: a rule between two fields, a state that a new record cannot have."""
-    person = read.uuid_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
+    person = queries.uuid_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
     path = _file(tmp_path, f"person,opened_on,closed_on\n{person},2026-02-01,2026-01-01\n")
     assert [(row, reason) for row, _, reason in _refused(people.amal, path, "case")] == [(2, "rule")]
     stepped = _file(tmp_path, "family_name,state\nعلي,registered\n")
-    assert _refused(people.amal, stepped, words=lambda facts: words.because(facts, "en")) == [
+    assert _refused(people.amal, stepped, words=lambda facts: messages.because(facts, "en")) == [
         (2, "state", "illegal_step")
     ]
     told = (tmp_path / "rows.csv.rejected.csv").read_text(encoding="utf-8-sig")
@@ -207,13 +212,13 @@ def test_columns_that_belong_nowhere(people: Cast, tmp_path: Path) -> None:
     """They are all named, with what they may have meant; a mapping says what they are, or leaves them out."""
     path = _file(tmp_path, "family_name,locatoin,colour\nعلي,حمص,red\n")
     with pytest.raises(errors.BadFile) as caught:
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert caught.value.facts["columns"] == ["locatoin", "colour"]
     assert caught.value.facts["proposals"] == ["locatoin=location"]
-    told = tabular.import_file(people.amal, path, "household", {"locatoin": "location", "colour": ""})
+    told = import_records.import_file(people.amal, path, "household", {"locatoin": "location", "colour": ""})
     assert told["columns"] == {"family_name": "family_name", "locatoin": "location"}
     with pytest.raises(errors.BadFile, match="twice"):
-        tabular.import_file(people.amal, path, "household", {"locatoin": "family_name", "colour": ""})
+        import_records.import_file(people.amal, path, "household", {"locatoin": "family_name", "colour": ""})
 
 
 @pytest.mark.parametrize(
@@ -222,7 +227,7 @@ def test_columns_that_belong_nowhere(people: Cast, tmp_path: Path) -> None:
         ("a.csv", b"", "empty"),
         ("a.csv", b"family_name\nM\xfcller\n", "encoding"),
         ("a.csv", b'family_name\n"unclosed\n', "csv"),
-        ("a.csv", b"family_name\n" + b"x" * (sheets.MAX_CELL + 1) + b"\n", "csv"),
+        ("a.csv", b"family_name\n" + b"x" * (readers.MAX_CELL + 1) + b"\n", "csv"),
         ("a.jsonl", b"", "empty"),
         ("a.jsonl", b"[1]\n", "json_line"),
         ("a.jsonl", b'{"family_name": "x"\n', "json_line"),
@@ -234,7 +239,7 @@ def test_files_that_are_none(people: Cast, tmp_path: Path, name: str, data: byte
     """Each is refused with its reason, and the line where there is one."""
     (tmp_path / name).write_bytes(data)
     with pytest.raises(errors.BadFile) as caught:
-        tabular.import_file(people.amal, tmp_path / name, "household")
+        import_records.import_file(people.amal, tmp_path / name, "household")
     assert caught.value.facts["reason"] == reason
     assert _records(people.amal) == []
 
@@ -243,7 +248,7 @@ def test_json_lines(people: Cast, tmp_path: Path) -> None:
     """Typed values, members as a list, keys that turn up late; a value of the wrong kind is told, never a crash."""
     rows = [{"family_name": "علي", "phones": ["0944123456"]}, {"family_name": "حسن", "size_stated": 5}]
     path = _file(tmp_path, "\n".join(map(json.dumps, rows)) + "\n\n", "rows.jsonl")
-    assert tabular.import_file(people.amal, path, "household")["added"] == 2
+    assert import_records.import_file(people.amal, path, "household")["added"] == 2
     assert [one["fields"].get("size_stated") for one in _records(people.amal)] == [None, 5]
     odd = [
         {"family_name": {"a": 1}, "size_stated": True},
@@ -257,13 +262,13 @@ def test_json_lines(people: Cast, tmp_path: Path) -> None:
 def test_a_file_read_again_reverts_nobody(people: Cast, tmp_path: Path) -> None:
     """What others changed since stays, though the file still has the old value."""
     path = _file(tmp_path, "id,family_name,location\n0190c8a0-0000-7000-8000-000000000001,علي,حمص\n")
-    tabular.import_file(people.amal, path, "household")
+    import_records.import_file(people.amal, path, "household")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
     save.edit(people.basim, "0190c8a0-0000-7000-8000-000000000001", Changes(set={"location": "جبلة"}))
     sync(people.basim, people.hq)
     sync(people.amal, people.hq)
-    assert tabular.import_file(people.amal, path, "household")["unchanged"] == 1
+    assert import_records.import_file(people.amal, path, "household")["unchanged"] == 1
     assert _records(people.amal)[0]["fields"]["location"] == "جبلة"
 
 
@@ -282,11 +287,11 @@ def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: s
     out = tmp_path / f"out{ending}"
     sync(people.amal, people.hq)
     sync(people.samar, people.hq)
-    told = export.export(people.samar, "household", out, Wish(sensitive=True))
+    told = export_records.export(people.samar, "household", out, Wish(sensitive=True))
     assert told["records"] == 6
-    again = tabular.import_file(people.amal, out, "household")
+    again = import_records.import_file(people.amal, out, "household")
     assert (again["added"], again["changed"], again["unchanged"]) == (0, 0, 6)
-    copied = tabular.import_file(people.basim, out, "household")
+    copied = import_records.import_file(people.basim, out, "household")
     assert copied["added"] == 6
     mine, theirs = ({one["id"]: one["fields"] for one in _records(node)} for node in (people.amal, people.basim))
     assert mine == theirs
@@ -299,7 +304,7 @@ def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path)
         "household",
         Changes(set={"family_name": "علي", "address": "=HYPERLINK(1)"}, put={"phones": ["0944123456"]}),
     )
-    export.export(people.amal, "household", tmp_path / "out.csv")
+    export_records.export(people.amal, "household", tmp_path / "out.csv")
     text = (tmp_path / "out.csv").read_text(encoding="utf-8-sig")
     [row] = csv.DictReader(io.StringIO(text))
     assert row["address"] == "'=HYPERLINK(1)"
@@ -309,7 +314,7 @@ def test_no_spreadsheet_takes_a_cell_for_a_formula(people: Cast, tmp_path: Path)
 
 def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Path) -> None:
     """A plain export has no field of level 4, in any format, whoever asks for it."""
-    person = read.uuid_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
+    person = queries.uuid_text(save.add(people.amal, "person", Changes(set={"given": "أمل"})))
     save.add(
         people.amal,
         "case",
@@ -318,25 +323,25 @@ def test_the_most_sensitive_fields_stay_in_the_store(people: Cast, tmp_path: Pat
     sync(people.amal, people.hq)
     sync(people.samar, people.hq)
     for ending in ("csv", "jsonl", "sqlite"):
-        told = export.export(people.samar, "case", tmp_path / f"out.{ending}", Wish(sensitive=True))
+        told = export_records.export(people.samar, "case", tmp_path / f"out.{ending}", Wish(sensitive=True))
         assert "concerns" in told["left_out"]
         assert b"concerns" not in (tmp_path / f"out.{ending}").read_bytes()
     with pytest.raises(errors.IllegalValue, match="export_secret"):
-        export.export(people.samar, "case", tmp_path / "out.csv", Wish(fields=["concerns"], sensitive=True))
+        export_records.export(people.samar, "case", tmp_path / "out.csv", Wish(fields=["concerns"], sensitive=True))
 
 
 def test_sensitive_fields_go_out_only_when_a_supervisor_asks(people: Cast, tmp_path: Path) -> None:
     """What is less than secret stays behind, too, unless asked for; a caseworker may not ask."""
     save.add(people.amal, "household", Changes(set={"family_name": "علي"}, put={"groups": ["orphan"]}))
-    told = export.export(people.amal, "household", tmp_path / "out.csv")
+    told = export_records.export(people.amal, "household", tmp_path / "out.csv")
     assert "groups" in told["left_out"]
     assert b"orphan" not in (tmp_path / "out.csv").read_bytes()
     with pytest.raises(errors.RoleRefused):
-        export.export(people.amal, "household", tmp_path / "out.csv", Wish(sensitive=True))
+        export_records.export(people.amal, "household", tmp_path / "out.csv", Wish(sensitive=True))
     with pytest.raises(errors.IllegalValue, match="export_sensitive"):
-        export.export(people.amal, "household", tmp_path / "out.csv", Wish(fields=["groups"]))
+        export_records.export(people.amal, "household", tmp_path / "out.csv", Wish(fields=["groups"]))
     with pytest.raises(errors.IllegalValue, match="export_sensitive"):
-        export.export(people.amal, "household", tmp_path / "out.csv", Wish(where={"displacement": "idp"}))
+        export_records.export(people.amal, "household", tmp_path / "out.csv", Wish(where={"displacement": "idp"}))
 
 
 def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) -> None:
@@ -347,10 +352,10 @@ def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) 
         Changes(set={"family_name": "علي", "size_stated": 5}, put={"groups": ["orphan", "homeless"]}),
         unit="LAT/JBL",
     )
-    save.add(people.samar, "person", Changes(set={"given": "أمل", "household": read.uuid_text(home)}))
+    save.add(people.samar, "person", Changes(set={"given": "أمل", "household": queries.uuid_text(home)}))
     path = tmp_path / "out.sqlite"
     for _ in range(2):
-        told = export.export(people.samar, "household,person", path, Wish(sensitive=True))
+        told = export_records.export(people.samar, "household,person", path, Wish(sensitive=True))
     assert told["records"] == 2
     db = sqlite3.connect(path)
     assert db.execute("SELECT family_name, size_stated, groups FROM household").fetchall() == [
@@ -366,9 +371,9 @@ def test_a_sqlite_file_is_one_that_any_tool_reads(people: Cast, tmp_path: Path) 
     assert db.execute("SELECT count(*) FROM household_fts WHERE household_fts MATCH 'علي'").fetchone() == (1,)
     db.close()
     assert path.stat().st_mode & 0o077 == 0
-    assert export.export(people.samar, "all", path)["records"] == 2
+    assert export_records.export(people.samar, "all", path)["records"] == 2
     with pytest.raises(errors.Usage):
-        export.export(people.samar, "household,person", tmp_path / "out.csv")
+        export_records.export(people.samar, "household,person", tmp_path / "out.csv")
 
 
 def test_only_what_is_asked_for_goes_out(people: Cast, tmp_path: Path) -> None:
@@ -379,23 +384,23 @@ def test_only_what_is_asked_for_goes_out(people: Cast, tmp_path: Path) -> None:
     save.remove(people.amal, gone, "مكررة")
     out = tmp_path / "out.csv"
     wish = Wish(where={"location": "جبلة"}, fields=["location", "state"], labels=True, lang="ar")
-    assert export.export(people.amal, "household", out, wish)["records"] == 1
+    assert export_records.export(people.amal, "household", out, wish)["records"] == 1
     with out.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["المعرّف", "الرمز", "الوحدة", "مكان السكن الحالي", "الحالة", "آخر تعديل"]
     assert rows[1][3:5] == ["جبلة", "مسودة"]
     with pytest.raises(errors.UnknownField):
-        export.export(people.amal, "household", out, Wish(where={"nofield": "1"}))
+        export_records.export(people.amal, "household", out, Wish(where={"nofield": "1"}))
 
 
 def test_an_export_that_fails_leaves_the_old_file(people: Cast, tmp_path: Path) -> None:
     """A folder that is not there; an ending that nobody knows; a type that is none."""
     with pytest.raises(errors.BadFile):
-        export.export(people.amal, "household", tmp_path / "nowhere" / "out.csv")
+        export_records.export(people.amal, "household", tmp_path / "nowhere" / "out.csv")
     with pytest.raises(errors.Usage):
-        export.export(people.amal, "household", tmp_path / "out.pdf")
+        export_records.export(people.amal, "household", tmp_path / "out.pdf")
     with pytest.raises(errors.UnknownType):
-        export.export(people.amal, "nothing", tmp_path / "out.csv")
+        export_records.export(people.amal, "nothing", tmp_path / "out.csv")
     assert list(tmp_path.glob("out*")) == []
 
 
@@ -422,12 +427,12 @@ def test_any_table_is_taken_whole_or_not_at_all(people: Cast, tmp_path: Path, ta
         writer.writerow(["family_name", "address", "housing", "size_stated"])
         writer.writerows(table)
     try:
-        told = tabular.import_file(people.amal, path, "household")
+        told = import_records.import_file(people.amal, path, "household")
     except (errors.BadRows, errors.BadFile):
         assert len(_records(people.amal)) == before
     else:
         assert len(_records(people.amal)) == before + told["added"]
         assert told["changed"] == 0
         assert told["added"] + told["unchanged"] == sum(any(map(clean, row)) for row in table)  # others say nothing
-        again = tabular.import_file(people.amal, path, "household")
+        again = import_records.import_file(people.amal, path, "household")
         assert (again["added"], again["unchanged"]) == (0, told["added"] + told["unchanged"])

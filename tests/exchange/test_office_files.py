@@ -9,10 +9,11 @@ import openpyxl
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange import figures, heads, tabular
-from fieldsync.sync import duplicates, read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync.exchange.tables import header_detection, import_records, number_formats
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import duplicate_pairs
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -31,7 +32,7 @@ def _book(folder: Path, rows: list[list[Any]], name: str = "rows.xlsx", *, merge
 
 
 def _fields(node: Node) -> list[dict[str, Any]]:
-    return [one["fields"] for one in read.list_records(node, "household", limit=0)]
+    return [one["fields"] for one in queries.list_records(node, "household", limit=0)]
 
 
 def _counts(told: dict[str, Any]) -> tuple[int, int, int]:
@@ -54,7 +55,7 @@ def test_text_as_spreadsheets_save_it(people: Cast, tmp_path: Path, text: str, e
     """Arabic Windows, Excel's Unicode text, its own first line, an old Mac's line ends: all are read, and said."""
     path = tmp_path / "rows.csv"
     path.write_bytes(text.encode(encoding))
-    result = tabular.import_file(people.amal, path, "household")
+    result = import_records.import_file(people.amal, path, "household")
     assert (result["added"], result["encoding"]) == (2, told)
     assert sorted((one["family_name"], one["location"]) for one in _fields(people.amal)) == [
         ("حسن", "بانياس"),
@@ -67,7 +68,7 @@ def test_damaged_text_is_not_guessed_at(people: Cast, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(_ROWS.encode() + b"\xd8,x\r\n")
     with pytest.raises(errors.BadFile) as caught:
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert (caught.value.facts["reason"], caught.value.facts["line"]) == ("encoding", 4)
 
 
@@ -84,7 +85,7 @@ def test_titles_above_the_header(people: Cast, tmp_path: Path) -> None:
     ]
     path = _book(tmp_path, rows, merged=("A1:D1",))
     with pytest.raises(errors.BadRows) as caught:
-        tabular.import_file(people.amal, path, "household", {"م": ""}, words=lambda facts: str(facts["reason"]))
+        import_records.import_file(people.amal, path, "household", {"م": ""}, words=lambda facts: str(facts["reason"]))
     assert caught.value.facts["rows"] == [{"row": 6, "field": "size_stated", "reason": "out_of_range"}]
     beside = openpyxl.load_workbook(tmp_path / "rows.xlsx.rejected.xlsx").active
     assert beside is not None
@@ -97,23 +98,23 @@ def test_bad_rows_corrected_need_no_second_telling(people: Cast, tmp_path: Path)
     given = {"العائلة": "family_name", "دفتر": "family_book_no", "الأفراد": "size_stated"}
     path = _book(tmp_path, rows)
     with pytest.raises(errors.BadRows):
-        tabular.import_file(people.amal, path, "household", given, key="family_book_no")
+        import_records.import_file(people.amal, path, "household", given, key="family_book_no")
     beside = tmp_path / "rows.xlsx.rejected.xlsx"
     book = openpyxl.load_workbook(beside)
     assert book.active is not None
     book.active["F2"] = 9
     book.save(beside)
-    told = tabular.import_file(people.amal, beside, "household")
+    told = import_records.import_file(people.amal, beside, "household")
     assert (_counts(told), told["key"]) == ((1, 0, 0), "family_book_no")
     with pytest.raises(errors.BadRows) as caught:  # for its values, no more for its columns
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert caught.value.facts["rows"] == [{"row": 3, "field": "size_stated", "reason": "out_of_range"}]
 
 
 def test_a_merged_cell_says_it_for_all_its_rows(people: Cast, tmp_path: Path) -> None:
     """A place written once beside three families is the place of each, not of the first alone."""
     rows = [["location", "family_name"], ["جبلة", "علي"], [None, "حسن"], [None, "سعيد"], [None, "خليل"]]
-    tabular.import_file(people.amal, _book(tmp_path, rows, merged=("A2:A4",)), "household")
+    import_records.import_file(people.amal, _book(tmp_path, rows, merged=("A2:A4",)), "household")
     places = {one["family_name"]: one.get("location") for one in _fields(people.amal)}
     assert places == {"علي": "جبلة", "حسن": "جبلة", "سعيد": "جبلة", "خليل": None}
 
@@ -121,23 +122,23 @@ def test_a_merged_cell_says_it_for_all_its_rows(people: Cast, tmp_path: Path) ->
 def test_the_same_header_twice(people: Cast, tmp_path: Path) -> None:
     """Two columns of phones are one set; of a plain field one must be left out, and each can be named."""
     rows = [["family_name", "Phones", "Phones"], ["علي", "0944123456", "0933111222"], ["حسن", None, 933111223]]
-    tabular.import_file(people.amal, _book(tmp_path, rows), "household")
+    import_records.import_file(people.amal, _book(tmp_path, rows), "household")
     phones = {one["family_name"]: one["phones"] for one in _fields(people.amal)}
     assert phones == {"علي": ["+963933111222", "+963944123456"], "حسن": ["+963933111223"]}
     path = _book(tmp_path, [["Family name", "Address or landmark", "Address or landmark"], ["سعيد", "أ", "ب"]])
     with pytest.raises(errors.BadFile) as caught:
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert caught.value.facts["columns"] == ["Address or landmark", "Address or landmark (2)"]
-    tabular.import_file(people.amal, path, "household", {"Address or landmark": ""})
+    import_records.import_file(people.amal, path, "household", {"Address or landmark": ""})
     assert "ب" in [one.get("address") for one in _fields(people.amal)]
 
 
 def test_rows_that_say_nothing_are_nobody(people: Cast, tmp_path: Path) -> None:
     """A list with its numbers filled in beforehand, and a total below it, makes no empty families."""
     rows = [["م", "family_name", "location"], [1, "علي", "جبلة"], [2, None, None], ["المجموع", None, None]]
-    assert _counts(tabular.import_file(people.amal, _book(tmp_path, rows), "household", {"م": ""})) == (1, 0, 0)
+    assert _counts(import_records.import_file(people.amal, _book(tmp_path, rows), "household", {"م": ""})) == (1, 0, 0)
     with pytest.raises(errors.BadFile, match="header"):
-        tabular.import_file(people.amal, _book(tmp_path, [["م"], [1]]), "household", {"م": ""})
+        import_records.import_file(people.amal, _book(tmp_path, [["م"], [1]]), "household", {"م": ""})
 
 
 def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
@@ -152,17 +153,17 @@ def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
     path = tmp_path / "rows.xlsx"
     book.save(path)
     with pytest.raises(errors.BadFile) as caught:
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert caught.value.facts["reason"] == "header_sheet"
     assert caught.value.facts["sheets"] == ["جبلة", "بانياس"]
     book.create_sheet("صورة", 0)
     book.save(path)
     with pytest.raises(errors.BadFile) as caught:
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert (caught.value.facts["reason"], caught.value.facts["sheet"]) == ("sheet_empty", "صورة")
     del book["صورة"]
     book.save(path)
-    told = tabular.import_file(people.amal, path, "household", sheet="بانياس")
+    told = import_records.import_file(people.amal, path, "household", sheet="بانياس")
     assert (told["added"], told["sheet"], told["other_sheets"]) == (1, "بانياس", ["اقرأني", "جبلة"])
 
 
@@ -174,7 +175,7 @@ def test_values_as_people_type_them(people: Cast, tmp_path: Path) -> None:
         ["حسن", "1,234.50", "usd", "5 كانون ثاني 2026", "944123456.0", "ايجار"],
         ["سعيد", "150 000", "usd", dt.datetime(2026, 1, 5, 13, 30), 9.44123456e8, "بناء غير مكتمل"],  # noqa: DTZ001
     ]
-    tabular.import_file(people.amal, _book(tmp_path, rows), "household")
+    import_records.import_file(people.amal, _book(tmp_path, rows), "household")
     found = {one["family_name"]: one for one in _fields(people.amal)}
     assert {one["registered_on"] for one in found.values()} == {"2026-01-05"}
     assert [found[name]["income_monthly"] for name in ("علي", "حسن", "سعيد")] == [1234.5, 1234.5, 150000]
@@ -199,22 +200,22 @@ def test_values_as_people_type_them(people: Cast, tmp_path: Path) -> None:
 )
 def test_numbers_as_people_write_them(text: str, whole: bool, meant: str | None) -> None:
     """What can be one number is that; what could be two is none."""
-    assert figures.usual(text, whole=whole) == meant
+    assert number_formats.usual(text, whole=whole) == meant
 
 
 def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
     """Read in again with a key, it changes nothing: neither what its person edited since, nor members that others put into a set."""
     path = _book(tmp_path, [["family_book_no", "family_name", "location", "phones"], [7, "علي", "حمص", "0944123456"]])
-    assert _counts(tabular.import_file(people.amal, path, "household", key="family_book_no")) == (1, 0, 0)
-    [record] = read.list_records(people.amal, "household", limit=0)
+    assert _counts(import_records.import_file(people.amal, path, "household", key="family_book_no")) == (1, 0, 0)
+    [record] = queries.list_records(people.amal, "household", limit=0)
     save.edit(people.amal, record["id"], Changes(set={"location": "جبلة"}))
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
     save.edit(people.basim, record["id"], Changes(put={"phones": ["0933111222"]}))
     sync(people.basim, people.hq)
     sync(people.amal, people.hq)
-    assert _counts(tabular.import_file(people.amal, path, "household")) == (0, 0, 1)
-    assert _counts(tabular.import_file(people.amal, path, "household", unit="LAT/JBL")) == (0, 0, 1)
+    assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 1)
+    assert _counts(import_records.import_file(people.amal, path, "household", unit="LAT/JBL")) == (0, 0, 1)
     changed = _book(
         tmp_path,
         [
@@ -222,12 +223,12 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
             [7, "علي", "جبلة", "0944123456", "خلف المسجد"],
         ],
     )
-    assert _counts(tabular.import_file(people.amal, changed, "household", key="family_book_no")) == (0, 1, 0)
+    assert _counts(import_records.import_file(people.amal, changed, "household", key="family_book_no")) == (0, 1, 0)
     [fields] = _fields(people.amal)
     assert (fields["location"], fields["address"]) == ("جبلة", "خلف المسجد")
     assert fields["phones"] == ["+963933111222", "+963944123456"]
     save.remove(people.amal, record["id"], "twice")
-    assert _counts(tabular.import_file(people.amal, path, "household", key="family_book_no")) == (0, 0, 1)
+    assert _counts(import_records.import_file(people.amal, path, "household", key="family_book_no")) == (0, 0, 1)
     assert _fields(people.amal) == []
 
 
@@ -235,7 +236,7 @@ def test_columns_are_proposed_below_a_title(people: Cast, tmp_path: Path) -> Non
     """The question on a terminal is about the header's columns, wherever it stands."""
     rows = [["سجل"], ["Family nam", "Phones", "Phones", "مكان السكن"], ["علي", "0944123456", None, "جبلة"]]
     path = _book(tmp_path, rows)
-    found, before = heads.propose(people.amal, path, "household", {})
+    found, before = header_detection.propose(people.amal, path, "household", {})
     assert [(one.header, one.name, one.by) for one in found] == [
         ("Family nam", "family_name", "near"),
         ("Phones", "phones", "label"),
@@ -261,7 +262,7 @@ def test_headers_of_forms_on_paper(people: Cast, tmp_path: Path) -> None:
         ["سعيد", "orphan - homeless", 3, "'5/1/2026", None],
         ["خليل", "orphan+homeless", 4, "2026-1-5 0:00", None],
     ]
-    told = tabular.import_file(people.amal, _book(tmp_path, rows), "household")
+    told = import_records.import_file(people.amal, _book(tmp_path, rows), "household")
     assert list(told["columns"].values()) == ["family_name", "groups", "family_book_no", "registered_on", "housing"]
     found = _fields(people.amal)
     assert [one["groups"] for one in found] == [["homeless", "orphan"]] * 4
@@ -279,7 +280,7 @@ def test_a_header_again_is_no_record(people: Cast, tmp_path: Path) -> None:
         ["حسن", None, None, "بانياس"],
     ]
     path = _book(tmp_path, rows, merged=("A1:A2", "B1:C1", "D1:D2"))
-    assert _counts(tabular.import_file(people.amal, path, "household", {"هاتف": ""})) == (2, 0, 0)
+    assert _counts(import_records.import_file(people.amal, path, "household", {"هاتف": ""})) == (2, 0, 0)
     assert sorted(one["family_name"] for one in _fields(people.amal)) == ["حسن", "علي"]
 
 
@@ -288,7 +289,7 @@ def test_the_sign_for_text_is_no_part_of_a_number(people: Cast, tmp_path: Path, 
     """What somebody marked as text with a quote in front is still a phone, a day, a number."""
     path = tmp_path / "rows.csv"
     path.write_text(f"family_name,phones,registered_on,size_stated\nعلي,{text}\n", encoding="utf-8")
-    tabular.import_file(people.amal, path, "household")
+    import_records.import_file(people.amal, path, "household")
     [fields] = _fields(people.amal)
     assert (fields["phones"], fields["registered_on"], fields["size_stated"]) == (["+963944123456"], "2026-01-05", 3)
 
@@ -298,7 +299,7 @@ def test_a_header_is_no_formula_either(people: Cast, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('family_name,"=1+1"\nعلي,99\n', encoding="utf-8")
     with pytest.raises(errors.BadRows):
-        tabular.import_file(people.amal, path, "household", {"=1+1": "size_stated"})
+        import_records.import_file(people.amal, path, "household", {"=1+1": "size_stated"})
     with (tmp_path / "rows.csv.rejected.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [cell for row in csv.reader(file) for cell in row if cell.startswith("=")] == []
 
@@ -307,24 +308,24 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
     """An old list still has both of two that were merged: what it says anew of the one that is hidden is refused, with the other's code."""
     rows = [["family_book_no", "family_name", "address"], [1, "علي", "الساحة"], [2, "علي", "خلف المسجد"]]
     path = _book(tmp_path, rows)
-    tabular.import_file(people.samar, path, "household", unit="LAT/JBL")
+    import_records.import_file(people.samar, path, "household", unit="LAT/JBL")
     codes = {
-        one["fields"]["family_book_no"]: one["code"] for one in read.list_records(people.samar, "household", limit=0)
+        one["fields"]["family_book_no"]: one["code"] for one in queries.list_records(people.samar, "household", limit=0)
     }
-    duplicates.merge(people.samar, codes["1"], codes["2"])
-    stays = read.list_records(people.samar, "household", limit=0)[0]["code"]
+    duplicate_pairs.merge(people.samar, codes["1"], codes["2"])
+    stays = queries.list_records(people.samar, "household", limit=0)[0]["code"]
     gone = next(code for code in codes.values() if code != stays)
     for key, value in (("code", gone), ("family_book_no", next(no for no, code in codes.items() if code == gone))):
         told = _book(tmp_path, [[key, "address"], [value, "قرب الفرن"]], "told.xlsx")
         with pytest.raises(errors.BadRows) as caught:
-            tabular.import_file(
+            import_records.import_file(
                 people.samar, told, "household", key="family_book_no" if key != "code" else None, words=str
             )
         assert caught.value.facts["rows"] == [{"row": 2, "field": "code", "reason": "gave_way"}]
-    assert _counts(tabular.import_file(people.samar, path, "household", unit="LAT/JBL")) == (0, 0, 2)
+    assert _counts(import_records.import_file(people.samar, path, "household", unit="LAT/JBL")) == (0, 0, 2)
     save.remove(people.samar, stays, "gone")
     with pytest.raises(errors.BadRows) as caught:
-        tabular.import_file(
+        import_records.import_file(
             people.samar, _book(tmp_path, [["code", "address"], [stays, "قرب الفرن"]], "told.xlsx"), "household"
         )
     assert caught.value.facts["rows"] == [{"row": 2, "field": "code", "reason": "was_deleted"}]
@@ -333,9 +334,9 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
 def test_persons_of_no_family_yet(people: Cast, tmp_path: Path) -> None:
     """A column for the family with cells that are empty: such a person is in their author's unit, and waits for one."""
     home = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    code = read.show(people.amal, home.hex())["code"]
+    code = queries.show(people.amal, home.hex())["code"]
     path = _book(tmp_path, [["household", "given", "sex"], [code, "أمل", "أنثى"], [None, "سمير", "ذكر"]])
-    assert _counts(tabular.import_file(people.amal, path, "person")) == (2, 0, 0)
-    found = {one["fields"]["given"]: one for one in read.list_records(people.amal, "person", limit=0)}
-    assert found["أمل"]["fields"]["household"] == read.uuid_text(home)
+    assert _counts(import_records.import_file(people.amal, path, "person")) == (2, 0, 0)
+    found = {one["fields"]["given"]: one for one in queries.list_records(people.amal, "person", limit=0)}
+    assert found["أمل"]["fields"]["household"] == queries.uuid_text(home)
     assert ("household" in found["سمير"]["fields"], found["سمير"]["unit"]) == (False, "LAT/JBL")

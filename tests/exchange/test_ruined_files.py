@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange import tabular
-from fieldsync.schema.cleaning import ZWNJ
-from fieldsync.sync import read, save
-from fieldsync.sync.save import Changes
+from fieldsync.exchange.tables import import_records
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.schema.text_cleaning import ZWNJ
 from tests.conftest import Cast
 from tests.exchange.test_tables import _book, _csv, _records
 
@@ -26,7 +26,7 @@ def test_a_register_whose_letters_were_lost_does_not_come_in(people: Cast, tmp_p
         ["given", "father", "occupation"], ["????", "علي", ""], ["هدى", "ط¹ظ„ظٹ", ""], ["سمر", "علي", "Ø·Ø¨ÙŠØ¨Ø©"], ["أمل", "عل\ufffd", ""], ["ليلى", "حسن", "طبيبة"],
     ]  # fmt: skip
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(people.amal, _csv(tmp_path, rows), "person")
+        import_records.import_file(people.amal, _csv(tmp_path, rows), "person")
     assert _reasons(refused) == [
         (2, "given", "lost_letters"), (3, "father", "mojibake"), (4, "occupation", "mojibake"), (5, "father", "lost_letters"),
     ]  # fmt: skip
@@ -37,7 +37,7 @@ def test_numbers_of_booklets_are_whole_or_refused(people: Cast, tmp_path: Path) 
     """1.02E+10 is no booklet's number, nor is what a workbook rounded; long numbers that are whole stay whole."""
     path = _csv(tmp_path, [["family_name", "family_book_no"], ["علي", "1.02E+10"]])
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert _reasons(refused) == [(2, "family_book_no", "scientific")]
     rows: list[list[Any]] = [
         ["family_name", "family_book_no"],
@@ -45,11 +45,11 @@ def test_numbers_of_booklets_are_whole_or_refused(people: Cast, tmp_path: Path) 
         ["مصري", 29001011234567],
         ["حسن", 7001.0],
     ]
-    tabular.import_file(people.amal, _book(tmp_path, rows), "household")
+    import_records.import_file(people.amal, _book(tmp_path, rows), "household")
     numbers = {one["fields"]["family_book_no"] for one in _records(people.amal)}
     assert numbers == {"123456789012345678", "29001011234567", "7001"}
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(
+        import_records.import_file(
             people.amal,
             _book(tmp_path, [["family_name", "family_book_no"], ["درويش", 1.23456789012346e17]], "r.xlsx"),
             "household",
@@ -68,7 +68,7 @@ def test_a_formula_that_nobody_computed_is_no_empty_cell(people: Cast, tmp_path:
         ],
     )
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert _reasons(refused) == [(2, "family_name", "uncomputed"), (3, "family_book_no", "uncomputed")]
     computed = tmp_path / "computed.xlsx"
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(computed, "w") as new:
@@ -80,7 +80,7 @@ def test_a_formula_that_nobody_computed_is_no_empty_cell(people: Cast, tmp_path:
                 data = data.replace(b'<c r="A2"', b'<c t="str" r="A2"').replace(b'<c r="B3"', b'<c r="B3" t="str"')
                 data = data.replace(b"</f><v></v>", "</f><v>علي</v>".encode(), 1)
             new.writestr(part, data)
-    tabular.import_file(people.amal, computed, "household")
+    import_records.import_file(people.amal, computed, "household")
     assert {(one["fields"]["family_name"], one["fields"].get("family_book_no")) for one in _records(people.amal)} == {
         ("علي", "7001"),
         ("حسن", None),
@@ -94,7 +94,7 @@ def test_words_for_nothing_are_nothing_in_files(people: Cast, tmp_path: Path) ->
         ["هدى", "N/A", "f", "NULL", "n/a"],
         ["سمر", "NULL", "n/a", "2001-02-03", "0933123456"],
     ]
-    tabular.import_file(people.amal, _csv(tmp_path, rows), "person")
+    import_records.import_file(people.amal, _csv(tmp_path, rows), "person")
     found = {one["fields"]["given"]: one["fields"] for one in _records(people.amal, "person")}
     assert "father" not in found["هدى"]
     assert not {"birth_date", "phones"} & found["هدى"].keys()
@@ -109,10 +109,12 @@ def test_words_for_nothing_are_nothing_in_files(people: Cast, tmp_path: Path) ->
 
 def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Path) -> None:
     """From a file and from the keyboard; a name whose joiner was lost before can be mended."""
-    tabular.import_file(people.amal, _csv(tmp_path, [["given", "family"], ["نیلوفر", f"علی{ZWNJ}زاده"]]), "person")
+    import_records.import_file(
+        people.amal, _csv(tmp_path, [["given", "family"], ["نیلوفر", f"علی{ZWNJ}زاده"]]), "person"
+    )
     (one,) = _records(people.amal, "person")
     assert one["fields"]["family"] == f"علی{ZWNJ}زاده"
     save.edit(people.amal, one["id"], Changes(set={"family": "علیزاده"}))
     save.edit(people.amal, one["id"], Changes(set={"family": f"علی{ZWNJ}زاده"}))
-    assert read.show(people.amal, one["id"])["fields"]["family"] == f"علی{ZWNJ}زاده"
-    assert [found["id"] for found in read.find(people.amal, "علیزاده")] == [one["id"]]
+    assert queries.show(people.amal, one["id"])["fields"]["family"] == f"علی{ZWNJ}زاده"
+    assert [found["id"] for found in queries.find(people.amal, "علیزاده")] == [one["id"]]

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.exchange import dates, export, heads, tabular, workbook
-from fieldsync.exchange.export import Wish
-from fieldsync.sync import read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync.exchange.tables import dates, export_records, header_detection, import_records, workbook
+from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -38,7 +38,7 @@ def _csv(folder: Path, rows: list[list[str]], name: str = "rows.csv") -> Path:
 
 
 def _records(node: Node, type: str = "household") -> list[dict[str, Any]]:
-    return read.list_records(node, type, limit=0)
+    return queries.list_records(node, type, limit=0)
 
 
 def _counts(told: dict[str, Any]) -> tuple[int, int, int]:
@@ -67,12 +67,12 @@ def test_a_workbook_as_offices_keep_them(people: Cast, tmp_path: Path) -> None:
     assert book.active is not None
     book.active["D2"] = displaced.label["ar"]
     book.save(path)
-    assert _counts(tabular.import_file(people.amal, path, "household", given)) == (2, 0, 0)
+    assert _counts(import_records.import_file(people.amal, path, "household", given)) == (2, 0, 0)
     first, second = (one["fields"] for one in _records(people.amal))
     assert (first["registered_on"], first["family_book_no"], first["size_stated"]) == ("2026-01-05", "7001", 4)
     assert (first["displacement"], first["phones"]) == ("idp", ["+963944123456"])
     assert (second["registered_on"], second["size_stated"]) == ("2025-12-25", 3)
-    assert _counts(tabular.import_file(people.amal, path, "household")) == (0, 0, 2)
+    assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 2)
 
 
 def test_bad_rows_of_a_workbook_stand_in_a_workbook_beside_it(people: Cast, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_bad_rows_of_a_workbook_stand_in_a_workbook_beside_it(people: Cast, tmp_
         ],
     )
     with pytest.raises(errors.BadRows) as caught:
-        tabular.import_file(people.amal, path, "household", words=lambda facts: str(facts["reason"]))
+        import_records.import_file(people.amal, path, "household", words=lambda facts: str(facts["reason"]))
     found = [(one["row"], one["field"], one["reason"]) for one in caught.value.facts["rows"]]  # type: ignore[attr-defined]
     assert found == [
         (2, "registered_on", "cell_fault"),
@@ -105,7 +105,7 @@ def test_bad_rows_of_a_workbook_stand_in_a_workbook_beside_it(people: Cast, tmp_
     for cell, value in (("F2", "2026-01-02"), ("D3", "سعيد"), ("E3", 9)):
         book.active[cell] = value
     book.save(beside)
-    assert _counts(tabular.import_file(people.amal, beside, "household")) == (2, 0, 0)
+    assert _counts(import_records.import_file(people.amal, beside, "household")) == (2, 0, 0)
 
 
 def test_a_sheet_by_its_name(people: Cast, tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_a_sheet_by_its_name(people: Cast, tmp_path: Path) -> None:
     sheet.append(["family_name"])
     sheet.append(["علي"])
     book.save(path)
-    assert tabular.import_file(people.amal, path, "household", sheet="عائلات")["added"] == 1
+    assert import_records.import_file(people.amal, path, "household", sheet="عائلات")["added"] == 1
     with pytest.raises(errors.BadFile) as caught:
-        tabular.import_file(people.amal, path, "household", sheet="nosheet")
+        import_records.import_file(people.amal, path, "household", sheet="nosheet")
     assert caught.value.facts["sheets"] == ["Readme", "عائلات"]
 
 
@@ -127,7 +127,9 @@ def test_formulas_stay_text_in_a_workbook(people: Cast, tmp_path: Path) -> None:
     for address in ("=1+1", "+963 11", "-5", "@SUM(A1)", "\u200f=1"):
         save.add(people.amal, "household", Changes(set={"family_name": "علي", "address": address, "size_stated": 7}))
     out = tmp_path / "out.xlsx"
-    export.export(people.amal, "household", out, Wish(fields=["address", "size_stated", "registered_on"], lang="ar"))
+    export_records.export(
+        people.amal, "household", out, Wish(fields=["address", "size_stated", "registered_on"], lang="ar")
+    )
     book = openpyxl.load_workbook(out)
     sheet = book.active
     assert sheet is not None
@@ -152,7 +154,7 @@ def test_formulas_stay_text_in_a_workbook(people: Cast, tmp_path: Path) -> None:
 def test_dates_are_dates_in_a_workbook(people: Cast, tmp_path: Path) -> None:
     """A date is one to the program that opens it."""
     save.add(people.amal, "household", Changes(set={"family_name": "علي", "registered_on": "2026-01-05"}))
-    export.export(people.amal, "household", tmp_path / "out.xlsx", Wish(fields=["registered_on"]))
+    export_records.export(people.amal, "household", tmp_path / "out.xlsx", Wish(fields=["registered_on"]))
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").active
     assert sheet is not None
     assert sheet["D3"].value == dt.datetime(2026, 1, 5)  # noqa: DTZ001 - as Excel has them
@@ -161,7 +163,7 @@ def test_dates_are_dates_in_a_workbook(people: Cast, tmp_path: Path) -> None:
 def test_hashtags_for_other_organisations(people: Cast, tmp_path: Path) -> None:
     """The second row of an HXL file are hashtags that the standard knows the form of."""
     save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    export.export(people.amal, "household", tmp_path / "out.hxl.csv")
+    export_records.export(people.amal, "household", tmp_path / "out.hxl.csv")
     with (tmp_path / "out.hxl.csv").open(encoding="utf-8-sig", newline="") as file:
         names, tags, row = csv.reader(file)
     assert tags[:3] == ["#meta+id", "#meta+code", "#org+unit"]
@@ -193,7 +195,7 @@ def test_what_is_no_workbook(people: Cast, tmp_path: Path, data: bytes, reason: 
     """An .xls or a text renamed, nothing at all: told in one line."""
     (tmp_path / "a.xlsx").write_bytes(data)
     with pytest.raises(errors.BadFile) as caught:
-        tabular.import_file(people.amal, tmp_path / "a.xlsx", "household")
+        import_records.import_file(people.amal, tmp_path / "a.xlsx", "household")
     assert caught.value.facts["reason"] == reason
 
 
@@ -203,7 +205,7 @@ def test_zip_bombs_are_not_unpacked(people: Cast, tmp_path: Path) -> None:
     parts = {one: zipfile.ZipFile(good).read(one) for one in zipfile.ZipFile(good).namelist()}
     bomb = _packed(tmp_path / "bomb.xlsx", parts | {"xl/worksheets/sheet1.xml": bytes(40_000_000)})
     with pytest.raises(errors.BadFile, match="workbook_large"):
-        tabular.import_file(people.amal, bomb, "household")
+        import_records.import_file(people.amal, bomb, "household")
     wide = _packed(
         tmp_path / "wide.xlsx",
         parts
@@ -213,7 +215,7 @@ def test_zip_bombs_are_not_unpacked(people: Cast, tmp_path: Path) -> None:
         },
     )
     with pytest.raises(errors.BadFile, match="workbook_large"):
-        tabular.import_file(people.amal, wide, "household")
+        import_records.import_file(people.amal, wide, "household")
     deep = parts | {
         "xl/worksheets/sheet1.xml": b'<!DOCTYPE x [<!ENTITY a "' + b"A" * 50 + b'">'
         + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 50) for n in range(8))
@@ -221,7 +223,7 @@ def test_zip_bombs_are_not_unpacked(people: Cast, tmp_path: Path) -> None:
         b'<row r="1"><c r="A1" t="inlineStr"><is><t>&i;</t></is></c></row></sheetData></worksheet>'
     }  # fmt: skip
     with pytest.raises(errors.BadFile):
-        tabular.import_file(people.amal, _packed(tmp_path / "deep.xlsx", deep), "household")
+        import_records.import_file(people.amal, _packed(tmp_path / "deep.xlsx", deep), "household")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
@@ -236,7 +238,7 @@ def test_a_damaged_workbook_is_refused_or_read(people: Cast, tmp_path: Path, dat
     path.write_bytes(good[:cut] if data.draw(st.booleans()) else good)
     before = len(_records(people.amal))
     try:
-        told = tabular.import_file(people.amal, path, "household")
+        told = import_records.import_file(people.amal, path, "household")
     except (errors.BadFile, errors.BadRows):
         assert len(_records(people.amal)) == before
     else:
@@ -253,17 +255,19 @@ def test_hostile_headers_and_cells(people: Cast, tmp_path: Path) -> None:
         "[bold]x",
     ):
         with pytest.raises(errors.BadFile) as caught:
-            tabular.import_file(people.amal, _book(tmp_path, [["family_name", header], ["علي", "x"]]), "household")
+            import_records.import_file(
+                people.amal, _book(tmp_path, [["family_name", header], ["علي", "x"]]), "household"
+            )
         like = ["{family_name}=family_name"] if header == "{family_name}" else []
         assert caught.value.facts["proposals"] == like
         assert caught.value.facts["reason"] == ("header" if like else "header_unlike")
     path = _book(tmp_path, [["family_name"], ["secret " * 4_000]])
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert "secret" not in str(refused.value)
     wide = _book(tmp_path, [["family_name"], ["علي", "beyond"]])
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(people.amal, wide, "household")
+        import_records.import_file(people.amal, wide, "household")
     assert refused.value.facts["rows"] == [{"row": 2, "field": "", "reason": "columns"}]
 
 
@@ -281,7 +285,7 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
             ["3", "سعيد", "", "", ""],
         ],
     )
-    tabular.import_file(people.amal, path, "household", key="family_book_no")
+    import_records.import_file(people.amal, path, "household", key="family_book_no")
     groups = {one["fields"]["family_book_no"]: one["fields"].get("groups") for one in _records(people.amal)}
     assert groups == {"1": ["homeless", "orphan"], "2": ["orphan"], "3": None}
     save.edit(people.amal, _records(people.amal)[1]["id"], Changes(put={"groups": ["older"]}))
@@ -291,7 +295,7 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
         tmp_path,
         [["family_book_no", f"{label.label['ar']}/{orphan.label['ar']}"], ["1", "نعم"], ["2", "لا"]],
     )
-    told = tabular.import_file(people.amal, again, "household", key="family_book_no")
+    told = import_records.import_file(people.amal, again, "household", key="family_book_no")
     assert _counts(told) == (0, 1, 1)
     assert _records(people.amal)[1]["fields"]["groups"] == ["older"]
 
@@ -299,7 +303,7 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
 def test_codes_with_spaces_between(people: Cast, tmp_path: Path) -> None:
     """A set in one cell, as phones send it; and with the commas of either script."""
     path = _csv(tmp_path, [["family_name", "groups"], ["علي", "orphan homeless"], ["حسن", "orphan، homeless"]])
-    tabular.import_file(people.amal, path, "household")
+    import_records.import_file(people.amal, path, "household")
     assert [one["fields"]["groups"] for one in _records(people.amal)] == [["homeless", "orphan"]] * 2
 
 
@@ -333,27 +337,27 @@ def test_rows_without_ids_are_known_again(people: Cast, tmp_path: Path) -> None:
     head = ["family_name", "location", "address", "registered_on", "family_book_no"]
     rows = [["علي", "حمص", f"شارع {n % 5}", "2026-01-05", str(n % 5)] for n in range(10)]
     path = _csv(tmp_path, [head, *rows])
-    assert _counts(tabular.import_file(people.amal, path, "household")) == (10, 0, 0)
-    assert _counts(tabular.import_file(people.amal, path, "household")) == (0, 0, 10)
+    assert _counts(import_records.import_file(people.amal, path, "household")) == (10, 0, 0)
+    assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 10)
     save.edit(people.amal, _records(people.amal)[3]["id"], Changes(set={"location": "جبلة", "state": "draft"}))
     save.remove(people.amal, _records(people.amal)[4]["id"], "خطأ")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
     for node in (people.amal, people.basim):
-        assert _counts(tabular.import_file(node, path, "household")) == (0, 0, 10)
+        assert _counts(import_records.import_file(node, path, "household")) == (0, 0, 10)
     more = _csv(tmp_path, [head, *rows, rows[3]])
-    assert _counts(tabular.import_file(people.basim, more, "household")) == (1, 0, 10)
+    assert _counts(import_records.import_file(people.basim, more, "household")) == (1, 0, 10)
     assert [one["fields"]["location"] for one in _records(people.amal)].count("جبلة") == 1
 
 
 def test_a_row_that_says_little_is_taken_for_nobody(people: Cast, tmp_path: Path) -> None:
     """On a laptop that knows only what a changed record was made with in part, few words are not enough to call it the same."""
-    tabular.import_file(people.amal, _csv(tmp_path, [["family_name", "location"], ["علي", "حمص"]]), "household")
+    import_records.import_file(people.amal, _csv(tmp_path, [["family_name", "location"], ["علي", "حمص"]]), "household")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
     save.edit(people.basim, _records(people.basim)[0]["id"], Changes(set={"location": "جبلة"}))
     other = _csv(tmp_path, [["family_name", "location"], ["علي", "طرطوس"]])
-    assert _counts(tabular.import_file(people.basim, other, "household")) == (1, 0, 0)
+    assert _counts(import_records.import_file(people.basim, other, "household")) == (1, 0, 0)
 
 
 def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) -> None:
@@ -362,20 +366,22 @@ def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) ->
     said = {"Booklet": "family_book_no", "Nachname": "family_name", "colour": ""}
     path = _csv(tmp_path, rows)
     with pytest.raises(errors.BadFile):
-        tabular.import_file(people.amal, path, "household")
-    tabular.import_file(people.amal, path, "household", said, key="family_book_no", dry_run=True)
-    assert tabular.import_file(people.amal, path, "household", dry_run=True)["columns"]["Nachname"] == "family_name"
-    tabular.import_file(people.amal, path, "household", said, key="family_book_no")
-    told = tabular.import_file(people.amal, _csv(tmp_path, [rows[0], ["1", "حسن", "x"]]), "household")
+        import_records.import_file(people.amal, path, "household")
+    import_records.import_file(people.amal, path, "household", said, key="family_book_no", dry_run=True)
+    assert (
+        import_records.import_file(people.amal, path, "household", dry_run=True)["columns"]["Nachname"] == "family_name"
+    )
+    import_records.import_file(people.amal, path, "household", said, key="family_book_no")
+    told = import_records.import_file(people.amal, _csv(tmp_path, [rows[0], ["1", "حسن", "x"]]), "household")
     assert (_counts(told), told["key"]) == ((0, 1, 0), "family_book_no")
     assert told["columns"] == {"Booklet": "family_book_no", "Nachname": "family_name"}
-    found, before = heads.propose(people.amal, path, "household", {})
+    found, before = header_detection.propose(people.amal, path, "household", {})
     assert before
     assert [tuple(one) for one in found] == [
         ("Booklet", "family_book_no", "given"), ("Nachname", "family_name", "given"), ("colour", "", "given"),
     ]  # fmt: skip
     with pytest.raises(errors.BadFile):
-        tabular.import_file(people.amal, _csv(tmp_path, [["Booklet", "Nachname"], ["1", "حسن"]]), "household")
+        import_records.import_file(people.amal, _csv(tmp_path, [["Booklet", "Nachname"], ["1", "حسن"]]), "household")
 
 
 def test_a_workbook_of_many_rows_needs_little_memory(people: Cast, tmp_path: Path, costs: Any) -> None:
@@ -384,5 +390,5 @@ def test_a_workbook_of_many_rows_needs_little_memory(people: Cast, tmp_path: Pat
     with (tmp_path / "many.xlsx").open("wb") as file:
         workbook.write(file, "x", [["family_name", "address", "size_stated"]], table)
     with costs(seconds=30, megabytes=25):
-        told = tabular.import_file(people.amal, tmp_path / "many.xlsx", "household", dry_run=True)
+        told = import_records.import_file(people.amal, tmp_path / "many.xlsx", "household", dry_run=True)
     assert told["added"] == 2 * workbook.BATCH

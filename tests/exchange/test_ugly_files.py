@@ -8,11 +8,12 @@ import openpyxl
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange import forms_out, tabular, value_maps, xlsform
-from fieldsync.exchange.tabular import Wish
+from fieldsync.exchange.tables import import_records, value_maps
+from fieldsync.exchange.tables.import_records import Wish
+from fieldsync.exchange.xlsform import convert, write_folder
+from fieldsync.replica.node import Node
 from fieldsync.schema import load
-from fieldsync.server.publish import publish
-from fieldsync.sync.node import Node
+from fieldsync.server.publish_schema import publish
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.exchange.test_tables import _csv, _records
@@ -30,9 +31,11 @@ def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_pat
     rows = [["family_name", "size_stated"], ["علي", "4"], ["حسن", "many"], ["درويش", "7"], ["????", "2"]]
     path = _csv(tmp_path, rows)
     with pytest.raises(errors.BadRows):
-        tabular.import_file(people.amal, path, "household")
+        import_records.import_file(people.amal, path, "household")
     assert _names(people.amal) == set()
-    told = tabular.import_file(people.amal, path, "household", wish=SKIP, words=lambda facts: str(facts["reason"]))
+    told = import_records.import_file(
+        people.amal, path, "household", wish=SKIP, words=lambda facts: str(facts["reason"])
+    )
     assert (told["added"], told["rejected"], _names(people.amal)) == (2, 2, {"علي", "درويش"})
     assert [(one["row"], one["column"], one["because"]) for one in told["first"]] == [
         (3, "size_stated", "not_whole"),
@@ -48,9 +51,9 @@ def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_pat
         row[:] = ["5" if cell == "many" else "سعيد" if cell == "????" else cell for cell in row]
     with beside.open("w", encoding="utf-8-sig", newline="") as file:
         csv.writer(file).writerows(bad)
-    told = tabular.import_file(people.amal, beside, "household")
+    told = import_records.import_file(people.amal, beside, "household")
     assert (told["added"], told["rejected"], _names(people.amal)) == (2, 0, {"علي", "درويش", "حسن", "سعيد"})
-    told = tabular.import_file(people.amal, path, "household", wish=SKIP)
+    told = import_records.import_file(people.amal, path, "household", wish=SKIP)
     assert (told["added"], told["unchanged"]) == (0, 2)
 
 
@@ -58,12 +61,12 @@ def test_a_file_without_a_good_row_is_refused(people: Cast, tmp_path: Path) -> N
     """Nothing that came in is no success; nor are rows left out that could not be written down."""
     path = _csv(tmp_path, [["family_name", "size_stated"], ["حسن", "many"]])
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(people.amal, path, "household", wish=SKIP)
+        import_records.import_file(people.amal, path, "household", wish=SKIP)
     assert refused.value.facts["first"][0]["row"] == 2  # type: ignore[index]
     path = _csv(tmp_path, [["family_name", "size_stated"], ["حسن", "many"], ["علي", "3"]], "other.csv")
     (tmp_path / "other.csv.rejected.csv").mkdir()
     with pytest.raises(errors.BadFile, match="rejects_unwritten"):
-        tabular.import_file(people.amal, path, "household", wish=SKIP)
+        import_records.import_file(people.amal, path, "household", wish=SKIP)
     assert _names(people.amal) == set()
 
 
@@ -82,18 +85,20 @@ def test_words_of_an_office_are_said_once(people: Cast, tmp_path: Path) -> None:
     )
     assert said == {"displacement": {value_maps.key("من أهل البلد"): code, "؟": ""}, "groups": {"a=b": "orphan"}}
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(people.amal, _csv(tmp_path, rows), "household")
+        import_records.import_file(people.amal, _csv(tmp_path, rows), "household")
     assert list(refused.value.unknown["displacement"]) == ["من أهل البلد"]
     with pytest.raises(errors.BadRows):
-        tabular.import_file(people.amal, _csv(tmp_path, rows), "household", wish=Wish(values=said))
+        import_records.import_file(people.amal, _csv(tmp_path, rows), "household", wish=Wish(values=said))
     more = [
         ["Name", "family_name", "displacement", "groups"],
         ["1", "حسن", "من  أهل البلد", "a=b"],
         ["2", "سعيد", "؟", ""],
     ]
-    told = tabular.import_file(people.amal, _csv(tmp_path, more, "next.csv"), "household", {"Name": ""}, dry_run=True)
+    told = import_records.import_file(
+        people.amal, _csv(tmp_path, more, "next.csv"), "household", {"Name": ""}, dry_run=True
+    )
     assert told["added"] == 2
-    tabular.import_file(
+    import_records.import_file(
         people.amal, _csv(tmp_path, more, "next.csv"), "household"
     )  # the column that was left out is remembered, too
     found = {one["fields"]["family_name"]: one["fields"] for one in _records(people.amal)}
@@ -119,7 +124,7 @@ def test_what_a_word_is_like_is_proposed(people: Cast) -> None:
 
 def test_hashtags_name_columns_and_the_header(people: Cast, tmp_path: Path) -> None:
     """Titles, a header in any language and a row of HXL hashtags: these say where the records begin and what their columns are."""
-    from fieldsync.exchange import hxl
+    from fieldsync.exchange.tables import hxl
 
     kind = people.amal.schema.type("household")
     tags = [hxl.tag(kind.field(name)) for name in ("family_name", "size_stated", "address")]
@@ -130,7 +135,7 @@ def test_hashtags_name_columns_and_the_header(people: Cast, tmp_path: Path) -> N
         [swapped, tags[1].upper(), tags[2], ""],
         ["درويش", "7", "الشاطئ", "x"],
     ]
-    told = tabular.import_file(people.amal, _csv(tmp_path, rows), "household", {"Nota": ""})
+    told = import_records.import_file(people.amal, _csv(tmp_path, rows), "household", {"Nota": ""})
     assert told["columns"] == {"Nom": "family_name", "Taille": "size_stated", "Quartier": "address"}
     assert [(one["fields"]["family_name"], one["fields"]["size_stated"]) for one in _records(people.amal)] == [
         ("درويش", 7)
@@ -146,9 +151,9 @@ def _kobo(people: Cast, folder: Path) -> Node:
     lists = [["list_name", "name", "label"], ["needs", "food", "Food"], ["needs", "water", "Water"]]
     forms = folder / "forms"
     for name, text in load.shipped().items():
-        forms_out.put(forms, {name: text})
-    made = xlsform.read(_form(folder, list(survey), lists, file="visit.xlsx"), beside=load.read_folder(forms))
-    forms_out.put(forms, made.texts)
+        write_folder.put(forms, {name: text})
+    made = convert.read(_form(folder, list(survey), lists, file="visit.xlsx"), beside=load.read_folder(forms))
+    write_folder.put(forms, made.texts)
     publish(people.hq, forms)
     sync(people.amal, people.hq)
     return people.amal
@@ -176,10 +181,10 @@ def test_an_export_of_kobo_with_its_repeats(people: Cast, tmp_path: Path) -> Non
     path = tmp_path / "kobo.xlsx"
     book.save(path)
     with pytest.raises(errors.BadRows) as refused:
-        tabular.import_file(amal, path, "visit_child", sheet="child")
+        import_records.import_file(amal, path, "visit_child", sheet="child")
     assert {one["reason"] for one in refused.value.facts["rows"]} == {"no_parent"}  # type: ignore[attr-defined]
-    tabular.import_file(amal, path, "visit", sheet="visit")
-    assert tabular.import_file(amal, path, "visit_child", sheet="child")["added"] == 2
+    import_records.import_file(amal, path, "visit", sheet="visit")
+    assert import_records.import_file(amal, path, "visit_child", sheet="child")["added"] == 2
     visits = {one["id"]: one["fields"] for one in _records(amal, "visit")}
     assert {(one["head_name"], tuple(one["needs"]), one.get("seen")) for one in visits.values()} == {
         ("هدى", ("food",), "2026-01-05 10:30"), ("سمر", ("water",), None),
@@ -187,7 +192,7 @@ def test_an_export_of_kobo_with_its_repeats(people: Cast, tmp_path: Path) -> Non
     children = {one["fields"]["called"]: one["fields"] for one in _records(amal, "visit_child")}
     assert {name: visits[one["visit"]]["head_name"] for name, one in children.items()} == {"أمل": "سمر", "ليلى": "هدى"}
     rows = [["called", "_parent_index", "_submission__uuid"], ["نور", "1", "aa-1"]]
-    tabular.import_file(
+    import_records.import_file(
         amal, _csv(tmp_path, rows, "child.csv"), "visit_child"
     )  # from a file of its own, by the submission
     found = {one["fields"]["called"]: one["fields"]["visit"] for one in _records(amal, "visit_child")}

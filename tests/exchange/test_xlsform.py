@@ -12,13 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.exchange import forms_out, xlsform, xlsform_rules
-from fieldsync.exchange.xlsform_rules import Names, Untranslated
-from fieldsync.schema import expr, load
-from fieldsync.server.publish import publish
-from fieldsync.sync import read, save
-from fieldsync.sync.save import Changes
-from fieldsync.ui.filling import Filling
+from fieldsync.exchange.xlsform import convert, expressions, write_folder
+from fieldsync.exchange.xlsform.expressions import Names, Untranslated
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.schema import load
+from fieldsync.schema.expressions import parser
+from fieldsync.server.publish_schema import publish
+from fieldsync.ui.forms.answers import Filling
 from tests.conftest import Cast
 from tests.directly import sync
 
@@ -101,7 +102,7 @@ def _visit(folder: Path) -> Path:
 
 def test_a_visit_becomes_forms_that_a_person_would_have_written(tmp_path: Path) -> None:
     """Groups are sections, a repeat a type that belongs to it; limits, patterns, skips, cascades and sums in our words."""
-    made = xlsform.read(_visit(tmp_path), type="home_visit")
+    made = convert.read(_visit(tmp_path), type="home_visit")
     assert made.types == ["home_visit", "home_visit_child"]
     table = tomllib.loads(made.texts["home_visit.toml"])
     fields = table["fields"]
@@ -137,9 +138,9 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
     """Imported, published, synced to a laptop, and filled in there: skipped, refused, offered and computed as in the workbook."""
     forms = tmp_path / "forms"
     for name, text in load.shipped().items():
-        forms_out.put(forms, {name: text})
-    made = xlsform.read(_visit(tmp_path), type="home_visit", beside=load.read_folder(forms))
-    forms_out.put(forms, made.texts)
+        write_folder.put(forms, {name: text})
+    made = convert.read(_visit(tmp_path), type="home_visit", beside=load.read_folder(forms))
+    write_folder.put(forms, made.texts)
     publish(people.hq, forms)
     sync(people.amal, people.hq)
     kind = people.amal.schema.type("home_visit")
@@ -170,7 +171,7 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
     assert filling.missing() == ["water"]
     filling.give(kind.field("water"), "نعم")
     record = save.add(people.amal, "home_visit", filling.changes())
-    fields = read.show(people.amal, record.hex())["fields"]
+    fields = queries.show(people.amal, record.hex())["fields"]
     assert fields["burden"] == 2.25
     assert fields["title"] == f"علي {people.amal.today()[:7]}"
     with pytest.raises(errors.IllegalValue, match="not_offered"):
@@ -178,9 +179,9 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
     with pytest.raises(errors.IllegalValue, match="rule"):
         save.edit(people.amal, record.hex(), Changes(put={"needs": ["none"]}))
     save.edit(people.amal, record.hex(), Changes(set={"gov": "HMS", "dist": "rst"}))
-    child = {"home_visit": read.uuid_text(record), "name": "أمل", "born": "2020-01-01"}
+    child = {"home_visit": queries.uuid_text(record), "name": "أمل", "born": "2020-01-01"}
     made_child = save.add(people.amal, "home_visit_child", Changes(set=child))
-    assert read.show(people.amal, made_child.hex())["fields"]["age"] >= 5
+    assert queries.show(people.amal, made_child.hex())["fields"]["age"] >= 5
 
 
 def test_what_cannot_be_carried_is_listed_with_its_row(tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_what_cannot_be_carried_is_listed_with_its_row(tmp_path: Path) -> None:
         _row("text", "id", "A reserved word", "كلمة محجوزة", merge="whatever"),
         _row("text", "سؤال", "In Arabic", "بالعربية"),
     ]
-    made = xlsform.read(_form(tmp_path, survey, file="stock take.xlsx"))
+    made = convert.read(_form(tmp_path, survey, file="stock take.xlsx"))
     assert {(note.row, note.name, note.what) for note in made.notes} == {
         (2, "who", "default"), (3, "photo", "question"), (4, "far", "calculation"), (5, "twice", "calculation"), (6, "n", "constraint"),
         (7, "item", "relevant"), (8, "what", "relevant"), (12, "inner", "label"), (15, "id_2", "merge"), (None, "", "language"),
@@ -219,14 +220,14 @@ def test_lists_that_several_questions_share(tmp_path: Path) -> None:
     """They stand once, in choices.toml; where the folder has such a file, it is left alone."""
     survey: list[Row | None] = [_row("select_one yesno", name, name, "س") for name in ("a", "b")]
     path = _form(tmp_path, survey, CHOICES)
-    made = xlsform.read(path)
+    made = convert.read(path)
     assert tomllib.loads(made.texts["choices.toml"])["yesno"]["yes"] == {"en": "Yes", "ar": "نعم"}
     assert tomllib.loads(made.texts["form.toml"])["fields"]["b"]["choices"] == "yesno"
-    beside = xlsform.read(path, beside={"choices.toml": ""})
+    beside = convert.read(path, beside={"choices.toml": ""})
     assert list(beside.texts) == ["form.toml"]
-    forms_out.put(tmp_path / "forms", made.texts)
+    write_folder.put(tmp_path / "forms", made.texts)
     with pytest.raises(errors.BadFile, match="form_exists"):
-        forms_out.put(tmp_path / "forms", made.texts)
+        write_folder.put(tmp_path / "forms", made.texts)
 
 
 @pytest.mark.parametrize(
@@ -260,11 +261,11 @@ def test_expressions_in_our_words(theirs: str, ours: str | None) -> None:
     names = Names({"a": "a", "b": "b"}, {"a": {"x": "x_y"}}, repeats={"visits": "visit", "cost": "visit.cost"})
     if ours is None:
         with pytest.raises(Untranslated):
-            xlsform_rules.translate(xlsform_rules.tokens(theirs), names, "b")
+            expressions.translate(expressions.tokens(theirs), names, "b")
     else:
-        made = xlsform_rules.translate(xlsform_rules.tokens(theirs), names, "b")
+        made = expressions.translate(expressions.tokens(theirs), names, "b")
         assert made == ours
-        expr.compile(made)
+        parser.compile(made)
 
 
 @pytest.mark.parametrize(
@@ -280,10 +281,10 @@ def test_expressions_in_our_words(theirs: str, ours: str | None) -> None:
 def test_the_functions_that_forms_lean_on(text: str, value: object) -> None:
     """Each does what XLSForm's does, and knows nothing of what is empty."""
     if value == "!":
-        with pytest.raises(expr.ExpressionError):
-            expr.compile(text)
+        with pytest.raises(parser.ExpressionError):
+            parser.compile(text)
         return
-    found = expr.compile(text).value({"name": "ab", "day": "2026-01-31"}, "2026-11-25")
+    found = parser.compile(text).value({"name": "ab", "day": "2026-01-31"}, "2026-11-25")
     assert found == pytest.approx(value) if isinstance(value, float) else found == value
 
 
@@ -292,7 +293,7 @@ def test_the_functions_that_forms_lean_on(text: str, value: object) -> None:
 
 def _reason(path: Path) -> tuple[str, object]:
     with pytest.raises(errors.BadFile) as caught:
-        xlsform.read(path)
+        convert.read(path)
     return str(caught.value.facts["reason"]), caught.value.facts.get("row")
 
 
@@ -308,7 +309,7 @@ def test_forms_that_are_none(tmp_path: Path) -> None:
     assert _reason(_form(tmp_path, [_row("text", "a", "x", "x"), _row("text", "a b", "x", "x")])) == ("form_row", 3)
     key = {"form_title": "x", "form_id": "x", "public_key": "MIIBIjANBgkq"}
     assert _reason(_form(tmp_path, [_row("text", "a", "x", "x")], settings=key)) == ("form_encrypted", None)
-    many: list[Row | None] = [_row("text", f"q{n}", "x", "x") for n in range(xlsform.MAX_SURVEY + 1)]
+    many: list[Row | None] = [_row("text", f"q{n}", "x", "x") for n in range(convert.MAX_SURVEY + 1)]
     assert _reason(_form(tmp_path, many)) == ("form_large", None)
 
 
@@ -317,7 +318,7 @@ def test_without_pyxform_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pyte
     path = _visit(tmp_path)
     monkeypatch.setitem(sys.modules, "pyxform", None)
     with pytest.raises(errors.Usage) as caught:
-        xlsform.read(path)
+        convert.read(path)
     assert caught.value.facts["reason"] == "no_pyxform"
 
 
@@ -365,7 +366,7 @@ def test_any_workbook_is_a_form_or_refused(
         choices.append(row)
     book.save(tmp_path / "odd.xlsx")
     try:
-        made = xlsform.read(tmp_path / "odd.xlsx")
+        made = convert.read(tmp_path / "odd.xlsx")
     except errors.FieldsyncError:
         return
     load.load_texts(made.texts)
@@ -383,7 +384,7 @@ def test_a_damaged_form_is_refused_or_read(tmp_path: Path, data: st.DataObject) 
     cut = len(good) * data.draw(st.sampled_from([100, 99, 50])) // 100
     (tmp_path / "bad.xlsx").write_bytes(io.BytesIO(good[:cut]).getvalue())
     try:
-        made = xlsform.read(tmp_path / "bad.xlsx")
+        made = convert.read(tmp_path / "bad.xlsx")
     except errors.FieldsyncError:
         return
     load.load_texts(made.texts)
@@ -395,7 +396,7 @@ def test_merged_cells_and_formulas_in_a_form(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(path)
     book["survey"].merge_cells("C2:D2")
     book.save(path)
-    made = xlsform.read(path)
+    made = convert.read(path)
     fields = tomllib.loads(made.texts["form.toml"])["fields"]
     assert fields["a"]["label"] == {"en": "A", "ar": "A"}
     assert fields["b"]["label"] == {"en": "ب", "ar": "ب"}

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange import forms_out, xlsform
-from fieldsync.schema import expr, load
-from fieldsync.server.publish import publish
-from fieldsync.sync import read, save
-from fieldsync.sync.read import uuid_text
-from fieldsync.sync.save import Changes
-from fieldsync.ui import prompts
-from fieldsync.ui.tables import Tables
+from fieldsync.exchange.xlsform import convert, write_folder
+from fieldsync.replica import queries, save
+from fieldsync.replica.queries import uuid_text
+from fieldsync.replica.save import Changes
+from fieldsync.schema import load
+from fieldsync.schema.expressions import parser
+from fieldsync.server.publish_schema import publish
+from fieldsync.ui.forms import line_prompts
+from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
 from tests.exchange.test_xlsform import _form, _row
 
@@ -31,7 +32,7 @@ _LISTS = [
 ]
 
 
-def _fields(made: xlsform.Made, type: str) -> dict[str, Any]:
+def _fields(made: convert.Made, type: str) -> dict[str, Any]:
     fields: dict[str, Any] = tomllib.loads(made.texts[f"{type}.toml"])["fields"]
     return fields
 
@@ -44,7 +45,7 @@ def test_choices_of_one_name_and_in_any_order(tmp_path: Path) -> None:
         _row("select_multiple needs", "needs", "Needs", "الاحتياجات", parameters="randomize=true"),
         _row("text", "what", "What else?", "ما غيره؟", relevant="selected(../needs, 'other')"),
     ]
-    made = xlsform.read(_form(tmp_path, survey, _LISTS))
+    made = convert.read(_form(tmp_path, survey, _LISTS))
     fields = _fields(made, "form")
     assert list(fields["gov"]["choices"]) == ["lat", "tar"]
     assert {code: one["marks"] for code, one in fields["dist"]["choices"].items()} == {
@@ -80,7 +81,7 @@ def test_nothing_is_lost_silently(tmp_path: Path) -> None:
         "instance_name": "concat(${who}, ' ', ${n})",
         "submission_url": "https://x",
     }
-    made = xlsform.read(_form(tmp_path, survey, settings=settings))
+    made = convert.read(_form(tmp_path, survey, settings=settings))
     assert {tuple(note) for note in made.notes} == {
         ("survey", 2, "who", "media", "no_place"),
         ("survey", 2, "who", "guidance_hint", "no_place"),
@@ -104,7 +105,7 @@ def test_a_form_that_only_asks_in_its_repeats(tmp_path: Path) -> None:
         _row("end repeat"),
         _row("end repeat"),
     ]
-    made = xlsform.read(_form(tmp_path, survey, file="nets.xlsx"))
+    made = convert.read(_form(tmp_path, survey, file="nets.xlsx"))
     assert list(made.texts) == ["nets_net_sleeper.toml"]
     assert made.types == ["nets_net_sleeper"]
     assert "belongs_to" not in tomllib.loads(made.texts["nets_net_sleeper.toml"])
@@ -118,8 +119,8 @@ def test_comparisons_mean_what_they_mean_there(tmp_path: Path) -> None:
         _row("text", "a", "A", "أ", relevant="${needs} = 'other' and ${seen} = 'OK'"),
         _row("text", "b", "B", "ب", relevant="${needs} != 'other' or ${seen} != 'OK'"),
     ]
-    fields = _fields(xlsform.read(_form(tmp_path, survey, _LISTS)), "form")
-    a, b = (expr.compile(fields[name]["relevant"]) for name in ("a", "b"))
+    fields = _fields(convert.read(_form(tmp_path, survey, _LISTS)), "form")
+    a, b = (parser.compile(fields[name]["relevant"]) for name in ("a", "b"))
     for needs, seen, only in (
         (["other"], True, True),
         (["food", "other"], True, False),
@@ -136,7 +137,7 @@ def test_names_of_several_words(tmp_path: Path) -> None:
         _row("text", "residentialAddress", "A", "أ"),
         _row("integer", "HHSize2", "B", "ب", relevant="${residentialAddress} != ''"),
     ]
-    fields = _fields(xlsform.read(_form(tmp_path, survey)), "form")
+    fields = _fields(convert.read(_form(tmp_path, survey)), "form")
     assert list(fields) == ["residential_address", "hhsize2"]
     assert fields["hhsize2"]["relevant"] == "residential_address != ''"
 
@@ -145,7 +146,7 @@ def test_the_sheet_of_a_fault_is_named(tmp_path: Path) -> None:
     """A row number is of the sheet that it is said to be of."""
     lists = [["list_name", "name", "label"], ["yn", "yes", "Yes"], ["yn", None, "No"]]
     with pytest.raises(errors.BadFile) as caught:
-        xlsform.read(_form(tmp_path, [_row("select_one yn", "a", "A", "أ")], lists))  # type: ignore[arg-type]  # an empty name
+        convert.read(_form(tmp_path, [_row("select_one yn", "a", "A", "أ")], lists))  # type: ignore[arg-type]  # an empty name
     assert (caught.value.facts["sheet"], caught.value.facts["row"]) == ("choices", 3)
 
 
@@ -159,15 +160,15 @@ def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
         _row("calculate", "items", calculation="count(${item})"),
         _row("calculate", "total", calculation="sum(${cost})"),
     ]
-    made = xlsform.read(_form(tmp_path, survey, file="purchase.xlsx"))
+    made = convert.read(_form(tmp_path, survey, file="purchase.xlsx"))
     assert made.notes == []
     forms = tmp_path / "forms"
-    forms_out.put(forms, load.shipped() | made.texts)
+    write_folder.put(forms, load.shipped() | made.texts)
     publish(people.hq, forms)
     record = save.add(people.hq, "purchase", Changes(set={"who": "أمل"}))
     for cost in (5, 7):
         save.add(people.hq, "purchase_item", Changes(set={"purchase": uuid_text(record), "cost": cost}))
-    fields = read.show(people.hq, record.hex())["fields"]
+    fields = queries.show(people.hq, record.hex())["fields"]
     assert (fields["items"], fields["total"]) == (2, 12)
 
 
@@ -180,7 +181,7 @@ def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
 )
 def test_a_time_is_one_of_the_day(tmp_path: Path, type: str, good: list[str], bad: list[str]) -> None:
     """What no clock shows is not taken."""
-    made = xlsform.read(_form(tmp_path, [_row(type, "at", "At", "في")]))
+    made = convert.read(_form(tmp_path, [_row(type, "at", "At", "في")]))
     pattern = re.compile(_fields(made, "form")["at"]["pattern"])
     assert all(pattern.fullmatch(text) for text in good)
     assert not any(pattern.fullmatch(text) for text in bad)
@@ -193,7 +194,7 @@ class _Person(Tables):
 
     def ask(self, prompt: str) -> str:  # noqa: ARG002 - as it is asked
         """Return the next answer."""
-        return self.answers.pop(0) if self.answers else prompts.DONE
+        return self.answers.pop(0) if self.answers else line_prompts.DONE
 
 
 def test_a_refusal_lists_what_was_offered(people: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,11 +204,11 @@ def test_a_refusal_lists_what_was_offered(people: Cast, tmp_path: Path, capsys: 
         _row("select_one dist", "dist", "District", "المنطقة", choice_filter="gov = ${gov}"),
     ]
     forms = tmp_path / "forms"
-    forms_out.put(forms, load.shipped() | xlsform.read(_form(tmp_path, survey, _LISTS, file="place.xlsx")).texts)
+    write_folder.put(forms, load.shipped() | convert.read(_form(tmp_path, survey, _LISTS, file="place.xlsx")).texts)
     publish(people.hq, forms)
     person = _Person("en")
     person.answers = ["2", "7"]
-    changes = prompts.Form(person, people.hq, people.hq.schema.type("place")).ask()
+    changes = line_prompts.Form(person, people.hq, people.hq.schema.type("place")).ask()
     assert changes.set == {"gov": "tar"}
     refusal = next(line for line in capsys.readouterr().out.splitlines() if "✗" in line)
     assert "Centre of Tartus" in refusal
@@ -221,7 +222,7 @@ def test_what_a_form_has_no_words_in_is_told(tmp_path: Path) -> None:
         _row("note", "bye", "Bye"),
         _row("text", "who", "Who?"),
     ]
-    made = xlsform.read(_form(tmp_path, survey))
+    made = convert.read(_form(tmp_path, survey))
     assert [(note.row, note.what, note.why) for note in made.notes] == [
         (2, "relevant", "function position"),
         (3, "question", "type note"),

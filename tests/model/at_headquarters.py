@@ -1,6 +1,6 @@
 """What must hold at headquarters in the end: sound stores, right verdicts, the maxima as heads, and nothing lost."""
 
-from fieldsync.sync import verify
+from fieldsync.authority import integrity
 from tests.model.checks import waits_for_lost
 from tests.model.ending import locked
 from tests.model.endings import End, differing, ending, heads_of
@@ -13,7 +13,7 @@ from tests.model.world import Broken, World
 def sound(world: World, _end: End) -> None:
     """`check` finds nothing on any node."""
     for name, node in world.nodes.items():
-        faults = verify.check(node)["faults"]
+        faults = integrity.check(node)["faults"]
         if faults:
             raise Broken("check", f"{name}: {faults[:2]}")
 

@@ -14,10 +14,10 @@ from unittest import mock
 
 from fieldsync.crypto import keys
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.server import office
-from fieldsync.sync import node as nodes
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes, New
+from fieldsync.replica import node as nodes
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes, New
+from fieldsync.server import administration
 from tests.cast import fill, join_directly, open_node
 from tests.model import line
 from tests.model.forms import Book
@@ -67,9 +67,9 @@ def template() -> Path:
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     texts = Book().texts()
     with seeded(random.Random("template")), mock.patch.object(nodes, "wall_clock", return_value=BEGIN):
-        office.init(home / "hq", fill, org="Office", unit=HQ, address="https://127.0.0.1:9", texts=texts)
+        administration.init(home / "hq", fill, org="Office", unit=HQ, address="https://127.0.0.1:9", texts=texts)
         for name, unit in BRANCHES.items():
-            office.init(home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=texts)
+            administration.init(home / name, fill, org="x", unit=unit, address="https://127.0.0.1:9", texts=texts)
             above, branch = open_node(home / "hq", lambda: BEGIN), open_node(home / name, lambda: BEGIN)
             enrol_branch(above, branch, unit)
             above.close()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.sync import relay
+from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.model import cast
 from tests.model.offices import approve_all, waiting
@@ -74,7 +74,7 @@ def _nothing_left(world: World) -> None:
     for name in cast.BRANCHES:
         node = world.nodes[name]
         with node.store.read() as tx:
-            if relay.behind(tx, world.nodes["hq"].device):
+            if upstream.behind(tx, world.nodes["hq"].device):
                 left = [
                     world.name_of(d.id)
                     for d in tx.devices()

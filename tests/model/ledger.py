@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fieldsync.core.state import registers
+from fieldsync.replica.node import Node
 from fieldsync.store.contract import Row
-from fieldsync.sync.node import Node
 from tests.model.oracle.commits import Commit, Dot, field_of, read, writes
 
 Identity = tuple[str, int, bytes]

@@ -5,8 +5,8 @@ from typing import Any
 from unittest import mock
 
 from fieldsync import errors
-from fieldsync.sync.node import Node
-from fieldsync.sync.session import Tally
+from fieldsync.protocol.client import Tally
+from fieldsync.replica.node import Node
 from fieldsync.wire import routes
 from tests import directly
 

@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 from fieldsync import errors
-from fieldsync.server import device_locks, office
-from fieldsync.server.publish import publish as publish_forms
-from fieldsync.sync import copies, sticks
-from fieldsync.sync.node import FORMS
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.replica.node import FORMS
+from fieldsync.server import administration, device_locks
+from fieldsync.server.publish_schema import publish as publish_forms
+from fieldsync.topology import backups
 from tests.cast import unlock
 from tests.model import cast
 from tests.model.operations import Arguments, operation
@@ -97,7 +98,7 @@ def _choose_pack(world: World, chance: random.Random) -> Arguments | None:
 def pack(world: World, who: str, bundle: str) -> None:
     """A bundle for the servers above is packed."""
     file = world.home / f"{bundle}.age"
-    sticks.pack(world.nodes[who], file)
+    bundle_sync.pack(world.nodes[who], file)
     world.bundles[bundle] = file, who, "servers"
 
 
@@ -114,7 +115,7 @@ def reply(world: World, server: str, who: str, bundle: str) -> None:
         device = tx.device(world.nodes[who].device)
     if device is not None and device.key is not None:
         file = world.home / f"{bundle}.age"
-        sticks.reply(world.nodes[server], file, device)
+        bundle_sync.reply(world.nodes[server], file, device)
         world.bundles[bundle] = file, server, who
         if server == "hq" and who in cast.BRANCHES:
             world.answered(who)
@@ -143,7 +144,7 @@ def unpack(world: World, who: str, bundle: str) -> None:
     world.arrived.add(bundle)
     locked = world.revoked_at(who) if who in cast.SERVERS else set()
     try:
-        sticks.unpack(world.nodes[who], file)
+        bundle_sync.unpack(world.nodes[who], file)
     finally:
         if who in cast.SERVERS:
             world.taken(who, sender, locked)
@@ -175,7 +176,7 @@ def _choose_copy(world: World, chance: random.Random) -> Arguments | None:
 def backup(world: World, who: str, image: str) -> None:
     """A sealed copy, as the command makes it."""
     file = world.home / f"{image}.backup"
-    copies.backup(world.nodes[who], file)
+    backups.backup(world.nodes[who], file)
     world.images[image] = file, who, world.book.copy()
 
 
@@ -185,7 +186,7 @@ def _unpacked(world: World, image: str, name: str) -> Path:
     if source.is_dir():
         shutil.copytree(source, fresh)
     else:
-        copies.restore(source, fresh, unlock)
+        backups.restore(source, fresh, unlock)
     return fresh
 
 
@@ -236,7 +237,7 @@ def _choose_grant(world: World, chance: random.Random) -> Arguments | None:
 @operation(0.8, "office", "headquarters makes {who} {role} of {units}", _choose_grant)
 def grant(world: World, who: str, role: str, units: list[str]) -> None:
     """What a device may do is changed at headquarters."""
-    office.grant(world.nodes["hq"], world.nodes[who].device.hex(), role, units)
+    administration.grant(world.nodes["hq"], world.nodes[who].device.hex(), role, units)
 
 
 def _choose_lost(world: World, chance: random.Random) -> Arguments | None:

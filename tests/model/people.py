@@ -3,11 +3,13 @@
 import random
 from typing import Any
 
+from fieldsync.casework import referrals
 from fieldsync.core.commit import contexts
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import register_of
-from fieldsync.sync import duplicates, moving, referrals, review, save
-from fieldsync.sync.save import Changes, New
+from fieldsync.replica import save, transfer
+from fieldsync.replica.save import Changes, New
+from fieldsync.review import decisions, duplicate_pairs
 from tests.model import cast
 from tests.model.operations import Arguments, operation
 from tests.model.oracle import fields
@@ -176,7 +178,7 @@ def _choose_move(world: World, chance: random.Random) -> Arguments | None:
 def move(world: World, who: str, record: str, unit: str) -> None:
     """A shelter changes its unit."""
     with world.saving(who, "edit", record) as node:
-        moving.move(node, found(world, who, record), unit)
+        transfer.move(node, found(world, who, record), unit)
 
 
 # --- supervisors ------------------------------------------------------------------------------------------------------
@@ -198,11 +200,11 @@ def decide(world: World, who: str, record: str, field: str, head: int) -> None:
     """A conflict is decided for one of its heads."""
     ref = found(world, who, record)
     with world.saving(who, "decision", record) as node:
-        items = [item for item in review.items_of(node, ref) if item["field"] == field]
+        items = [item for item in decisions.items_of(node, ref) if item["field"] == field]
         if items:
             heads = sorted(items[0]["heads"], key=lambda one: (one["at"], str(one["value"]), one["seq"]))
             chosen = heads[head % len(heads)]
-            review.take(node, ref, field, head=f"{chosen['device']}:{chosen['seq']}")
+            decisions.take(node, ref, field, head=f"{chosen['device']}:{chosen['seq']}")
 
 
 def _choose_undo(world: World, chance: random.Random) -> Arguments | None:
@@ -225,7 +227,7 @@ def _choose_undo(world: World, chance: random.Random) -> Arguments | None:
 def undo(world: World, who: str, record: str, field: str) -> None:
     """A decision is undone."""
     with world.saving(who, "decision", record) as node:
-        review.undo(node, found(world, who, record), field)
+        decisions.undo(node, found(world, who, record), field)
 
 
 def _choose_pair(world: World, chance: random.Random) -> Arguments | None:
@@ -241,14 +243,14 @@ def _choose_pair(world: World, chance: random.Random) -> Arguments | None:
 def merge(world: World, who: str, stays: str, gives: str) -> None:
     """Two shelters are one."""
     with world.saving(who, "decision", stays, gives) as node:
-        duplicates.merge(node, found(world, who, stays), found(world, who, gives))
+        duplicate_pairs.merge(node, found(world, who, stays), found(world, who, gives))
 
 
 @operation(0.7, "save", "{who} says that {gives} and {stays} are two after all", _choose_pair)
 def split(world: World, who: str, stays: str, gives: str) -> None:
     """A merge is undone."""
     with world.saving(who, "decision", stays, gives) as node:
-        duplicates.split(node, found(world, who, stays), found(world, who, gives))
+        duplicate_pairs.split(node, found(world, who, stays), found(world, who, gives))
 
 
 # --- partners ---------------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from typing import Any
 from unittest import mock
 
 from fieldsync import errors
+from fieldsync.replica import node as nodes
+from fieldsync.replica.node import FORMS, Node
 from fieldsync.store.contract import Row
-from fieldsync.sync import node as nodes
-from fieldsync.sync.node import FORMS, Node
 from tests.cast import open_node, rows
 from tests.model import cast, line
 from tests.model.forms import Book

@@ -4,12 +4,13 @@ from collections import deque
 from uuid import UUID
 
 from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.replica import save
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
 from fieldsync.reports import run
+from fieldsync.review import decisions
 from fieldsync.schema.model import Field, Schema
-from fieldsync.sync import review, save
-from fieldsync.sync.find import find_row
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
 
 OCTOBER = "2026-10"
 _FILLED = {"text": "نص", "note": "نص", "date": "2026-10-05", "choice": "", "int": 3, "bool": True, "month": "2026-10"}
@@ -93,6 +94,6 @@ class Desk:
 
     def decide(self, field: str) -> None:
         """Decide all open conflicts of a field for their newest value."""
-        for item in review.items(self.node, field=field):
+        for item in decisions.items(self.node, field=field):
             newest = max(item["heads"], key=lambda head: head["at"])
-            review.take(self.node, item["record"], field, head=f"{newest['device']}:{newest['seq']}")
+            decisions.take(self.node, item["record"], field, head=f"{newest['device']}:{newest['seq']}")

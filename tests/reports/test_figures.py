@@ -2,8 +2,8 @@
 
 import pytest
 
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from tests import directly
 from tests.cast import JBL, QRD
 from tests.conftest import Cast

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.reports import files, run
+from fieldsync.reports import definitions, run
 from fieldsync.reports.period import Period
 from tests.conftest import Cast
 from tests.reports.desk import OCTOBER, Desk
@@ -21,7 +21,7 @@ this = { en = "This", ar = "هذا", kind = "count" }
 last = { en = "Last", ar = "السابق", kind = "count", as_issued = ["this", 1] }
 */
 SELECT 1"""
-COUNTS = files.Report("counts", files.parse("counts", HEADER), HEADER, own=True)
+COUNTS = definitions.Report("counts", definitions.parse("counts", HEADER), HEADER, own=True)
 
 
 def _rows(table: dict[str, tuple[int, int]]) -> list[dict[str, object]]:

@@ -231,7 +231,7 @@ def test_a_line_with_an_open_review_is_provisional(month: Month) -> None:
 
 def test_withdrawn_records_do_not_count(month: Month) -> None:
     """A statement entered by mistake and withdrawn is none."""
-    from fieldsync.sync import save
+    from fieldsync.replica import save
 
     made = month.statement(month.amal, "2026-10-03")
     save.remove(month.people.amal, made, "خطأ")

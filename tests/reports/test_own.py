@@ -6,8 +6,8 @@ import openpyxl
 import pytest
 
 from fieldsync import errors
-from fieldsync.exchange import report_files
-from fieldsync.reports import files, run
+from fieldsync.exchange.tables import report_files
+from fieldsync.reports import definitions, run
 from tests.cast import JBL
 from tests.conftest import Cast
 from tests.reports.desk import Desk
@@ -48,7 +48,7 @@ TRICKS = {
 
 def ours(people: Cast, query: str, more: str = "") -> None:
     """Put a report of the office's own beside its store."""
-    folder = people.hq.home / files.FOLDER
+    folder = people.hq.home / definitions.FOLDER
     folder.mkdir(exist_ok=True)
     (folder / "ours.sql").write_text(HEADER.replace("MORE", more) + query, encoding="utf-8")
 
@@ -58,7 +58,7 @@ def test_one_file_more_is_a_report(people: Cast) -> None:
     ours(people, "SELECT family_name AS name, count(*) AS n FROM household GROUP BY 1")
     desk = Desk(people.hq)
     desk.add("household", JBL, family_name="الحسن")
-    assert files.available(people.hq.home)["ours"].own
+    assert definitions.available(people.hq.home)["ours"].own
     assert [(row["name"], row["n"]) for row in desk.report("ours")["rows"]] == [("الحسن", 1)]
     desk.add("household", JBL, family_name="الحسن")
     assert [(row["name"], row["n"]) for row in desk.report("ours")["rows"]] == [("الحسن", 2)]
@@ -70,7 +70,7 @@ def test_a_report_reads_nothing_but_the_views(people: Cast, trick: str, who: str
     """Keys, the log, raw documents, sealed fields and writing are refused in one clear line, on servers and laptops."""
     ours(people, TRICKS[trick])
     node = getattr(people, who)
-    report = files.find(people.hq.home, "ours")
+    report = definitions.find(people.hq.home, "ours")
     with pytest.raises(errors.ReportFault):
         run.count(node, report, run.period.named("2026-10", None, node.today()), None)
 
@@ -103,7 +103,7 @@ def test_hostile_names_stay_text_in_files(people: Cast) -> None:
         people,
         f"SELECT column1 AS name, column2 AS n FROM (SELECT {values.replace(', 1', ' AS column1, 1 AS column2', 1)})",
     )
-    report = files.find(people.hq.home, "ours")
+    report = definitions.find(people.hq.home, "ours")
     document = desk.report("ours")
     rows = list(report_files.table(report, people.hq.schema, document, "ar"))
 

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.reports import files, run, sheets
+from fieldsync.replica import save, transfer
+from fieldsync.replica.node import Node
+from fieldsync.reports import definitions, run, table_refresh
 from fieldsync.reports.period import Period
-from fieldsync.sync import moving, save
-from fieldsync.sync.node import Node
 from tests import cast
 from tests.cast import JBL, QRD
 from tests.conftest import Cast
@@ -24,7 +24,7 @@ STEPS = st.lists(
 
 def plainly(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]:
     """Count a report from the records themselves."""
-    report, asked = files.find(node.home, name), Period("2026-10", node.today())
+    report, asked = definitions.find(node.home, name), Period("2026-10", node.today())
     figures = node.store.figures(run.views(node.schema), unit, sheets=False)
     figures.fill("period", ("name", "since", "until"), asked.spans())
     facts = {"since": asked.since, "until": asked.until, "as_at": asked.as_at}
@@ -35,8 +35,8 @@ def plainly(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]
 
 def by_sheets(node: Node, name: str, unit: str | None) -> list[tuple[object, ...]]:
     """Count it as the command does."""
-    rows = run.count(node, files.find(node.home, name), Period("2026-10", node.today()), unit)
-    assert sheets.catch_up(node, files.find(node.home, name))
+    rows = run.count(node, definitions.find(node.home, name), Period("2026-10", node.today()), unit)
+    assert table_refresh.catch_up(node, definitions.find(node.home, name))
     return [tuple(value for column, value in row.items() if column != run.OPEN) for row in rows]
 
 
@@ -71,7 +71,7 @@ def test_sheets_follow_whatever_happens(
         elif what == "edit" and person:
             desk.edit(person, birth_date=f"{1990 + number}-01-01", household=home_)
         elif what == "move":
-            moving.move(node, home_, (JBL, QRD)[number % 2])
+            transfer.move(node, home_, (JBL, QRD)[number % 2])
         elif what == "remove" and person:
             _withdrawn(node, person)
         elif what == "merge" and person and person != people[0]:
@@ -108,17 +108,17 @@ def test_work_goes_on_while_sheets_are_made(
         elif step == "remove":
             _withdrawn(node, people[number % len(people)])
         elif step == "move":
-            moving.move(node, homes[number % 5], (JBL, QRD)[number % 2])
+            transfer.move(node, homes[number % 5], (JBL, QRD)[number % 2])
         else:
             desk.edit(people[number % len(people)], birth_date=f"{1990 + number}-01-01")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fieldsync.store.sheets._SLICE", size)
-        report = files.find(node.home, "coverage")
+        patch.setattr("fieldsync.store.sqlite.report_tables._SLICE", size)
+        report = definitions.find(node.home, "coverage")
         try:
-            sheets.catch_up(node, report, meanwhile)
+            table_refresh.catch_up(node, report, meanwhile)
         except KeyboardInterrupt:
-            sheets.catch_up(node, report, meanwhile)
+            table_refresh.catch_up(node, report, meanwhile)
         assert len(slices) > 5
         same(node)
     node.close()
@@ -133,5 +133,5 @@ def _withdrawn(node: Node, person: str) -> None:
 
 def test_a_laptop_keeps_none(people: Cast) -> None:
     """It reads its records: its store is small, and what leaves its units leaves nothing behind."""
-    assert not sheets.catch_up(people.amal, files.find(people.amal.home, "coverage"))
-    assert sheets.catch_up(people.hq, files.find(people.hq.home, "coverage"))
+    assert not table_refresh.catch_up(people.amal, definitions.find(people.amal.home, "coverage"))
+    assert table_refresh.catch_up(people.hq, definitions.find(people.hq.home, "coverage"))

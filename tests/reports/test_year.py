@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from fieldsync.replica.node import Node
 from fieldsync.reports import run
 from fieldsync.reports.period import Period
-from fieldsync.sync.node import Node
 from tests.cast import ROOT
 from tests.reports.year import Year, offices
 

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from fieldsync.server import office, upstream
-from fieldsync.sync import duplicates, save, transport
-from fieldsync.sync.save import Changes, New
+from fieldsync.protocol import sync_once
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes, New
+from fieldsync.review import duplicate_pairs
+from fieldsync.server import administration, branch_link
 from tests.cast import JBL, QRD, SECRET, ServerProcess, fill, found_office, free_port, join_directly, open_node
 from tests.reports.desk import Desk
 from tests.tree import enrol_branch, office_texts
@@ -49,7 +51,7 @@ class Year:
         self.ports = {name: free_port() for name in ("hq", "branch")}
         found_office(home / "hq", self.ports["hq"])
         address = f"https://127.0.0.1:{self.ports['branch']}"
-        office.init(home / "branch", fill, org="x", unit=JBL, address=address, texts=office_texts(home))
+        administration.init(home / "branch", fill, org="x", unit=JBL, address=address, texts=office_texts(home))
         self.nodes = {name: open_node(home / name, shared=True) for name in ("hq", "branch")}
         enrol_branch(self.nodes["hq"], self.nodes["branch"], JBL)
         for name, (server, role, unit) in LAPTOPS.items():
@@ -69,11 +71,11 @@ class Year:
     def sync(self, *names: str) -> None:
         """Let these laptops sync with the servers that they know."""
         for name in names:
-            transport.sync(self.nodes[name])
+            sync_once.sync(self.nodes[name])
 
     def night(self) -> None:
         """Let the branch sync with headquarters."""
-        transport.sync(self.nodes["branch"], upstream.server_above(self.nodes["branch"]).name)
+        sync_once.sync(self.nodes["branch"], branch_link.server_above(self.nodes["branch"]).name)
 
     def everybody(self, but: str = "") -> None:
         """Let what anybody has done reach all."""
@@ -302,10 +304,10 @@ class Year:
             self["samar"].edit(one, state="void")
             self["amal"].edit(one, state="answered")
         save.remove(self.nodes["samar"], withdrawn, "خطأ")
-        duplicates.merge(self.nodes["samar"], twice, other)
-        duplicates.merge(self.nodes["samar"], self.charities[8], self.again)
+        duplicate_pairs.merge(self.nodes["samar"], twice, other)
+        duplicate_pairs.merge(self.nodes["samar"], self.charities[8], self.again)
         for (stays, _, _), (gives, _, _) in zip(self.people["amal"], self.same, strict=False):
-            duplicates.merge(self.nodes["samar"], stays, gives)
+            duplicate_pairs.merge(self.nodes["samar"], stays, gives)
         self.sync("samar")
         self.sync("amal")
         self.night()
@@ -314,12 +316,12 @@ class Year:
 
     def decide(self) -> int:
         """Let the supervisor decide what is open: all four statements are void. Returns how many that were."""
-        from fieldsync.sync import review
+        from fieldsync.review import decisions
 
-        items = review.items(self.nodes["samar"], field="state")
+        items = decisions.items(self.nodes["samar"], field="state")
         for item in items:
             head = next(head for head in item["heads"] if head["value"] == "void")
-            review.take(self.nodes["samar"], item["record"], "state", head=f"{head['device']}:{head['seq']}")
+            decisions.take(self.nodes["samar"], item["record"], "state", head=f"{head['device']}:{head['seq']}")
         return len(items)
 
     def close(self) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from fieldsync import errors
-from fieldsync.schema import evaluation, load, validate
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.schema import load, validate
+from fieldsync.schema.expressions import step_limit
 from fieldsync.schema.model import Schema
-from fieldsync.sync import read, save
-from fieldsync.sync.save import Changes
 from tests.conftest import Cast
 from tests.schema.test_loading import CHOICES, VISIT
 from tests.schema.test_related import STEP, TODAY, TOTAL
@@ -70,7 +71,7 @@ def test_a_formula_that_asks_too_many_records_is_given_up() -> None:
     endless = Endless()
     started = time.monotonic()
     assert validate.derive(visit, {}, TODAY, endless) == {"total0": 4, "total3": 6}
-    assert endless.looked <= evaluation.MOST / evaluation.RECORD + 2
+    assert endless.looked <= step_limit.MOST / step_limit.RECORD + 2
     assert time.monotonic() - started < 5
 
 
@@ -94,11 +95,11 @@ def test_patterns_made_for_each_of_many_records_are_given_up() -> None:
 def test_what_a_formula_asks_of_asking_records_counts_too(people: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a laptop: a family's size is not shown where it would take too much work to count it, and everything else is."""
     amal = people.amal
-    home = read.uuid_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
+    home = queries.uuid_text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
     for name in ("علي", "سلمى", "ليث"):
         save.add(amal, "person", Changes(set={"given": name, "household": home}))
-    assert read.show(amal, home)["fields"]["size"] == 3
-    monkeypatch.setattr(evaluation, "MOST", 2 * evaluation.RECORD)
-    fields = read.show(amal, home)["fields"]
+    assert queries.show(amal, home)["fields"]["size"] == 3
+    monkeypatch.setattr(step_limit, "MOST", 2 * step_limit.RECORD)
+    fields = queries.show(amal, home)["fields"]
     assert "size" not in fields
     assert fields["family_name"] == "الحسن"

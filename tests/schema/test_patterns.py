@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.schema import expr, load, patterns
+from fieldsync.schema import load, patterns
+from fieldsync.schema.expressions import parser
 from fieldsync.schema.values import normaliser
 from tests.scale import SCALE
 from tests.schema.test_loading import CHOICES, VISIT, broken
@@ -131,7 +132,7 @@ def test_a_pattern_in_a_rule_is_refused_with_its_line() -> None:
     """`regex` in an expression is judged when the form is checked, too."""
     faults = broken('relevant = "not(empty(place))"', """relevant = "regex(place, '(?=a)b')" """)
     assert [(code, key) for code, _, key in faults] == [("bad_pattern", "fields.sex.relevant")]
-    assert expr.compile("regex(place, '(a+)+x')").value({"place": "a" * 40}, "2026-11-30") is False
+    assert parser.compile("regex(place, '(a+)+x')").value({"place": "a" * 40}, "2026-11-30") is False
 
 
 def test_a_form_of_an_older_release_still_works() -> None:
@@ -156,10 +157,10 @@ def test_where_there_is_no_re2() -> None:
 def test_whoever_only_looks_waits_for_no_matcher() -> None:
     """What runs patterns and looks through typed text is loaded by whoever checks a value: not to show one."""
     code = (
-        "import sys; from fieldsync.schema import validate; from fieldsync.schema.model import Field, Type; from fieldsync.sync import read;"
+        "import sys; from fieldsync.schema import validate; from fieldsync.schema.model import Field, Type; from fieldsync.replica import read;"
         "kind = Type('visit', {}, {}, 1, {'note': Field('note', 'text', 'latest', {}, pattern='x')});"
         "validate.derive(kind, {'note': 'x'}, '2026-01-01');"
-        "print([one for one in ('re2', 'fieldsync.schema.patterns', 'fieldsync.schema.ruined') if one in sys.modules])"
+        "print([one for one in ('re2', 'fieldsync.schema.patterns', 'fieldsync.schema.damaged_text') if one in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

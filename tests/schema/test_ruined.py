@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.core import names
-from fieldsync.schema import ruined, validate
-from fieldsync.schema.cleaning import ZWNJ, clean
+from fieldsync.schema import damaged_text, validate
 from fieldsync.schema.model import Choice, Field
+from fieldsync.schema.text_cleaning import ZWNJ, clean
 from fieldsync.schema.values import received
 
 WORDS = {"en": "Thing", "ar": "شيء"}
@@ -103,13 +103,13 @@ def test_joiners_are_spelling_in_persian_and_kurdish() -> None:
     assert clean(f"{ZWNJ}علی{ZWNJ}{ZWNJ}زاده{ZWNJ} {ZWNJ}Ali{ZWNJ}son") == f"علی{ZWNJ}زاده Alison"
     assert names.fold("علی‌زاده") == names.fold("علیزاده")
     assert names.plain(f"علی{ZWNJ}زاده") == names.plain("علیزاده")
-    assert not ruined.means_nothing("می‌خواهم")
+    assert not damaged_text.means_nothing("می‌خواهم")
 
 
 @given(st.text(st.sampled_from("?#\\Nn(<u7Ee+-. aé\ufffd─طظعغپ،؟‌€ÿ†محمد")))
 def test_the_quick_look_passes_over_nothing_suspect(text: str) -> None:
     """What the search for single signs takes for sound is sound to the whole one, too."""
-    begins = text[:1] in ruined._BEGINS
-    assert begins or ruined._SIGN.search(text) or not ruined._SUSPECT.search(text)
-    assert ruined.reason(text) is not None or not ruined._SCIENTIFIC.fullmatch(text)
-    assert text.strip()[:1] in ruined.NOTHING_BEGINS or not ruined.means_nothing(text.strip())
+    begins = text[:1] in damaged_text._BEGINS
+    assert begins or damaged_text._SIGN.search(text) or not damaged_text._SUSPECT.search(text)
+    assert damaged_text.reason(text) is not None or not damaged_text._SCIENTIFIC.fullmatch(text)
+    assert text.strip()[:1] in damaged_text.NOTHING_BEGINS or not damaged_text.means_nothing(text.strip())

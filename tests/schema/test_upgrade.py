@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldsync.schema.field_renames import upgrade
 from fieldsync.schema.model import Field, Type
-from fieldsync.schema.upgrade import upgrade
 
 WORDS = {"en": "x", "ar": "س"}
 FIELDS = {name: Field(name, "text", "latest", WORDS) for name in ("location", "needs")}

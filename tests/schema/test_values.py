@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.schema import values
-from fieldsync.schema.cleaning import clean
 from fieldsync.schema.model import TYPES, Choice, Field
+from fieldsync.schema.text_cleaning import clean
 
 WORDS = {"en": "Field", "ar": "حقل"}
 SEX = (Choice("m", {"en": "Male", "ar": "ذكر"}), Choice("f", {"en": "Female", "ar": "أنثى"}))

@@ -12,11 +12,11 @@ import pytest
 from fieldsync.core.commit import FORMAT, read
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
+from fieldsync.replica import node as nodes
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from fieldsync.server import device_locks
-from fieldsync.sync import node as nodes
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes
-from fieldsync.wire import messages, rows
+from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.protocols import PROTOCOL
 from tests.lines import Tap, closing, get, reply, tls
@@ -192,7 +192,7 @@ def test_commits_of_a_later_format_tell_that_the_server_is_behind(own_office: Of
     with own_office["amal"].store.read() as tx:
         (logged,) = tx.commits(own_office["amal"].device, 0)
     later = msgspec.structs.replace(read(logged.body or b""), format=FORMAT + 1)
-    sent = messages.Commits(hand.node.device, bytes(64), rows.pack_commits([later]))
+    sent = messages.Commits(hand.node.device, bytes(64), row_batches.pack_commits([later]))
     told = hand.post("/v2/sync", hand.hello(), hand.pack(Kind.COMMITS, messages.encode(sent)))
     assert (told.code, told.error["facts"]) == (
         "peer_outdated",

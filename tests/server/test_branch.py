@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fieldsync.server import upstream
+from fieldsync.server import branch_link
 from tests import warm
 from tests.cast import ROOT, SECRET, ServerProcess, fill, found_office, free_port, open_node
 from tests.tree import office_texts
@@ -20,7 +20,7 @@ class Tree:
     """A headquarters and a branch that serve, and the folders of laptops."""
 
     def __init__(self, home: Path) -> None:
-        from fieldsync.server import office
+        from fieldsync.server import administration
 
         self.home = home
         (home / "key").write_bytes(SECRET)
@@ -31,7 +31,9 @@ class Tree:
                 found_office(home / name, port)
             else:
                 address = f"https://127.0.0.1:{port}"
-                office.init(home / name, fill, org="x", unit="LAT/JBL", address=address, texts=office_texts(home))
+                administration.init(
+                    home / name, fill, org="x", unit="LAT/JBL", address=address, texts=office_texts(home)
+                )
             self.servers[name] = ServerProcess(home / name, port)
             self.servers[name].start()
 
@@ -118,23 +120,23 @@ def test_a_night_is_a_cron_line_where_there_is_no_systemd(tree: Tree, monkeypatc
     assert lines[0] == "5 5 * * * other"
     assert len(lines) == 2
     assert lines[1].startswith("5 2 * * * FIELDSYNC_KEY_FILE=")
-    assert f"--delay {upstream.DELAY_MINUTES}" in lines[1]
+    assert f"--delay {branch_link.DELAY_MINUTES}" in lines[1]
     assert tree.json("branch", "server", "upstream", "schedule", "--at", "25:00", code=2)["error"]["code"] == "usage"
     branch = open_node(tree.home / "branch")
-    assert upstream.server_above(branch).name == "Office"
+    assert branch_link.server_above(branch).name == "Office"
     branch.close()
 
 
 def test_odd_folders_are_written_as_cron_and_systemd_read_them() -> None:
     """Spaces, quotes, percent signs and dollars in a path: a shell behind cron, and systemd's own rules, read the same words."""
     command = ["/opt/my tools/fieldsync", "--home", '/srv/50% of $it\'s "own"', "server", "upstream", "sync"]
-    line = upstream.cron_line(command, 2, 5, "/etc/key file")
+    line = branch_link.cron_line(command, 2, 5, "/etc/key file")
     minute, hour, *_, run = line.split(" ", 5)
     assert (minute, hour) == ("5", "2")
     assert not re.search(r"(?<!\\)%", line)
     words = shlex.split(run.replace("\\%", "%"), comments=True)
-    assert words == ["FIELDSYNC_KEY_FILE=/etc/key file", *command, "--delay", str(upstream.DELAY_MINUTES)]
-    text = upstream.service_text(command, "/etc/key file")
+    assert words == ["FIELDSYNC_KEY_FILE=/etc/key file", *command, "--delay", str(branch_link.DELAY_MINUTES)]
+    text = branch_link.service_text(command, "/etc/key file")
     start = next(one for one in text.splitlines() if one.startswith("ExecStart=")).removeprefix("ExecStart=")
     assert [one.replace("%%", "%").replace("$$", "$") for one in shlex.split(start)] == command
     assert 'Environment="FIELDSYNC_KEY_FILE=/etc/key file"' in text

@@ -9,7 +9,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.crypto.keys import fingerprint, make_certificate
-from fieldsync.sync import transport
+from fieldsync.protocol import sync_once
 from tests.conftest import Cast
 
 
@@ -33,6 +33,6 @@ def test_a_refusal_cut_in_its_body_is_a_cut_line(people: Cast, tmp_path: Path) -
     with people.amal.store.write() as tx:
         tx.sql("UPDATE server SET address = ?, pin = ?", (address, fingerprint(certificate)))
     with pytest.raises(errors.CutOff):
-        transport.sync(people.amal)
+        sync_once.sync(people.amal)
     thread.join(10)
     listener.close()

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
+from fieldsync.authority import integrity
 from fieldsync.crypto import chain
-from fieldsync.sync import renew, verify
+from fieldsync.topology import device_renewal
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from tests import lines
@@ -64,7 +65,7 @@ def message(draw: st.DrawFn, hand: Hand, kind: Kind) -> bytes:
             ids = draw(st.lists(st.binary(min_size=16, max_size=16), max_size=3))
             given = messages.Ask(JBL, (messages.Range(bytes(16), b"\xff" * 16, 1, 1),), tuple(ids))
         case _:
-            signed = renew.message(key.device, key.public, hand.server)
+            signed = device_renewal.message(key.device, key.public, hand.server)
             given = messages.RenewRequest(key.public, key.sign(signed), key.sign(signed), ((1, b"x" * 8),))
     return spoiled(draw, given)
 
@@ -167,5 +168,5 @@ def fuzzed(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """An office that goes on, whatever it is sent."""
     with office_in(cast_template, tmp_path_factory.mktemp("fuzzed")) as office:
         yield office
-        assert verify.check(office["hq"])["faults"] == []
+        assert integrity.check(office["hq"])["faults"] == []
         assert office.server.stop() == 0

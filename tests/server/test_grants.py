@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from tests import directly
 from tests.cast import JBL, QRD, rows
 from tests.lines import Relay

@@ -14,9 +14,9 @@ import pytest
 import zstandard
 
 from fieldsync.crypto.keys import token
-from fieldsync.sync import save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from tests import lines

@@ -6,9 +6,11 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core import codes
-from fieldsync.server import office
-from fieldsync.sync import copies, invites, joining, read, save, transport
-from fieldsync.sync.save import Changes
+from fieldsync.protocol import invites, join_server, sync_once
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.server import administration
+from fieldsync.topology import backups
 from tests import cast
 from tests.cast import JBL, ServerProcess
 from tests.conftest import Served
@@ -19,7 +21,7 @@ FAMILY = Changes(set={"family_name": "محمد", "location": "جبلة"})
 
 def invited(served: Served, name: str, port: int | None = None) -> invites.Invite:
     """Return an invite for a case worker; with `port` it leads over a line of the test's."""
-    invite = invites.parse(office.invite(served.hq, name, "caseworker", [JBL])["invite"])
+    invite = invites.parse(administration.invite(served.hq, name, "caseworker", [JBL])["invite"])
     if port is None:
         return invite
     return invites.Invite(f"https://127.0.0.1:{port}", *(getattr(invite, f) for f in invite.__struct_fields__[1:]))
@@ -27,7 +29,7 @@ def invited(served: Served, name: str, port: int | None = None) -> invites.Invit
 
 def enrolled(served: Served, name: str) -> list[dict[str, object]]:
     """Return the devices of a person at the headquarters."""
-    return [one for one in office.devices(served.hq) if one["person"] == name]
+    return [one for one in administration.devices(served.hq) if one["person"] == name]
 
 
 def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path) -> None:
@@ -39,7 +41,7 @@ def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path
         for limit in range(0, 60_000, 400):
             line.cut_down = limit
             try:
-                joining.join(invite, home, cast.fill, cast.unlock)
+                join_server.join(invite, home, cast.fill, cast.unlock)
                 break
             except errors.CutOff as cut:
                 assert cut.facts["reason"] == "joining"
@@ -51,12 +53,12 @@ def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path
         (device,) = enrolled(served, "Huda")
         line.whole()
         with pytest.raises(errors.InviteInvalid) as used:
-            joining.join(invite, tmp_path / "other", cast.fill)
+            join_server.join(invite, tmp_path / "other", cast.fill)
         assert used.value.facts == {"reason": "used", "server": invite.address}
         huda = cast.open_node(home)
         assert (huda.letters, huda.device.hex()) == (device["device"], device["id"])
         save.add(huda, "household", FAMILY)
-        assert transport.sync(huda)["digest"] == "equal"
+        assert sync_once.sync(huda)["digest"] == "equal"
         huda.close()
 
 
@@ -65,14 +67,14 @@ def test_one_who_joined_after_the_backup_comes_back(served: Served, tmp_path: Pa
 
     Her letters are hers again, and whoever joins meanwhile gets others: no two records have one code.
     """
-    copies.backup(served.hq, tmp_path / "hq.backup")
-    joining.join(invited(served, "Huda"), tmp_path / "huda", cast.fill)
+    backups.backup(served.hq, tmp_path / "hq.backup")
+    join_server.join(invited(served, "Huda"), tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
     records = {save.add(huda, "household", FAMILY).hex() for _ in range(3)}
-    transport.sync(huda)
+    sync_once.sync(huda)
     letters, device = huda.letters, huda.device
     served.server.stop()
-    copies.restore(tmp_path / "hq.backup", tmp_path / "again", cast.unlock)
+    backups.restore(tmp_path / "hq.backup", tmp_path / "again", cast.unlock)
     served.hq.close()
     served.hq = cast.open_node(tmp_path / "again")
     server = ServerProcess(tmp_path / "again", served.server.port)
@@ -80,26 +82,26 @@ def test_one_who_joined_after_the_backup_comes_back(served: Served, tmp_path: Pa
     try:
         records.add(save.add(huda, "household", FAMILY).hex())
         with pytest.raises(errors.UnknownDevice):
-            transport.sync(huda)
-        joining.join(invited(served, "Rana"), tmp_path / "rana", cast.fill)
+            sync_once.sync(huda)
+        join_server.join(invited(served, "Rana"), tmp_path / "rana", cast.fill)
         rana = cast.open_node(tmp_path / "rana")
         save.add(rana, "household", FAMILY)
         with pytest.raises(errors.StoreExists):  # another person's invite is not for this laptop
-            joining.join(invited(served, "Zahra"), tmp_path / "huda", cast.fill, cast.unlock)
-        joining.join(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)
+            join_server.join(invited(served, "Zahra"), tmp_path / "huda", cast.fill, cast.unlock)
+        join_server.join(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)
         huda.close()
         huda = cast.open_node(tmp_path / "huda")
         assert (huda.letters, huda.device) == (letters, device)
-        told = transport.sync(huda)
+        told = sync_once.sync(huda)
         assert (told["up"]["commits"], told["refused"], told["digest"]) == (4, 0, "equal")
-        transport.sync(rana)
-        transport.sync(huda)
-        held = read.list_records(served.hq, "household", limit=0)
+        sync_once.sync(rana)
+        sync_once.sync(huda)
+        held = queries.list_records(served.hq, "household", limit=0)
         assert records <= {one["id"].replace("-", "") for one in held}
         assert len({one["code"] for one in held}) == len(held) == 5
         assert rana.letters != letters
         with pytest.raises(errors.InviteInvalid) as known:  # there is nothing to bring back
-            joining.join(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)
+            join_server.join(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)
         assert known.value.facts["reason"] == "enrolled"
         huda.close()
         rana.close()
@@ -110,7 +112,7 @@ def test_one_who_joined_after_the_backup_comes_back(served: Served, tmp_path: Pa
 def test_letters_of_one_who_came_back_are_not_given_again(served: Served, tmp_path: Path) -> None:
     """A server whose files were put back by hand gives Huda's letters away; once she is back nobody else gets them."""
     with served.hq.store.write() as tx:
-        from fieldsync.sync import device_letters
+        from fieldsync.topology import device_letters
 
         before = int(tx.get("lettered"))
         tx.name_device(b"h" * 16, codes.letters(before), "Huda")

@@ -5,12 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from fieldsync.authority import integrity
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical
+from fieldsync.replica import history, queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes, Draft
+from fieldsync.review import decisions
 from fieldsync.store.contract import LEFT, Grant
-from fieldsync.sync import history, read, review, save, verify
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes, Draft
 from tests.cast import JBL, QRD, rows
 from tests.offices import Office, write
 
@@ -29,7 +31,7 @@ def household(node: Node, unit: str = JBL, **fields: object) -> bytes:
 
 def refused(node: Node) -> list[dict[str, Any]]:
     """Return what a person is told of their own commits that were kept aside."""
-    found: list[dict[str, Any]] = read.status(node)["refused"]
+    found: list[dict[str, Any]] = queries.status(node)["refused"]
     return found
 
 
@@ -99,12 +101,12 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
     for name in ("hq", "amal", "samar"):
-        assert len(review.items_of(office[name], record.hex())[0]["heads"]) == 2
-    review.take(office["samar"], record.hex(), "location", value="decided")
+        assert len(decisions.items_of(office[name], record.hex())[0]["heads"]) == 2
+    decisions.take(office["samar"], record.hex(), "location", value="decided")
     assert [one["refused"] for one in office.sync("samar", "amal", "basim")] == [0, 0, 0]
     office.equal("amal", "basim", "samar")
     assert rows(amal)[record].doc["location"] == "decided"
-    item = review.items_of(office["samar"], record.hex())[
+    item = decisions.items_of(office["samar"], record.hex())[
         0
     ]  # nothing is lost: what waited stands beside the decision now
     assert {head["value"] for head in item["heads"]} == {"decided", "mine"}
@@ -137,7 +139,7 @@ def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: 
     assert len(refused(amal)) == before + 1
     office.sync("basim", "samar", "amal")
     office.equal("amal", "basim", "samar")
-    assert len(review.items_of(office["samar"], record.hex())[0]["heads"]) == 2
+    assert len(decisions.items_of(office["samar"], record.hex())[0]["heads"]) == 2
 
 
 @pytest.mark.parametrize("third", [True, False])
@@ -157,7 +159,7 @@ def test_who_is_one_of_several_decides_nothing_by_editing_twice(office: Office, 
     assert office.sync("amal")[0]["refused"] == 0
     office.sync("basim", "samar")
     office.equal("amal", "basim", "samar")
-    values = {head["value"] for head in review.items_of(office["samar"], record.hex())[0]["heads"]}
+    values = {head["value"] for head in decisions.items_of(office["samar"], record.hex())[0]["heads"]}
     assert values == {"amal 2", "basim 2"} | ({"samar"} if third else set())
 
 
@@ -302,7 +304,7 @@ def test_no_value_whatever_stops_a_server(office: Office, amal: Node) -> None:
     office.equal("amal", "basim", "samar")
     for record in rows(office["samar"]):
         history.history(office["samar"], record.hex())
-    assert verify.check(office["hq"])["ok"]
+    assert integrity.check(office["hq"])["ok"]
 
 
 @pytest.mark.parametrize(

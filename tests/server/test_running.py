@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fieldsync.core.state import canonical
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
 from fieldsync.server.app import HELLO_SECONDS
-from fieldsync.server.run import STOP_SECONDS
-from fieldsync.sync import save
-from fieldsync.sync.save import Changes
+from fieldsync.server.http_server import STOP_SECONDS
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from tests.cast import rows

@@ -17,12 +17,14 @@ from fieldsync import errors
 from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, make_certificate
-from fieldsync.server import device_locks, office
-from fieldsync.sync import invites, joining, read, review, save, transport
-from fieldsync.sync.line import Line
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.sync.session import Client, Tally
+from fieldsync.protocol import invites, join_server, sync_once
+from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.http_client import Line
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions
+from fieldsync.server import administration, device_locks
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import b64
@@ -59,11 +61,11 @@ def conflict(people: Served) -> str:
     """Have Amal and Basim change one family's place at once; everybody knows of it. Return its id."""
     family = save.add(people.amal, "household", FAMILY, unit=JBL).hex()
     for node in (people.amal, people.basim):
-        transport.sync(node)
+        sync_once.sync(node)
     save.edit(people.amal, family, Changes(set={"location": "اللاذقية"}))
     save.edit(people.basim, family, Changes(set={"location": "طرطوس"}))
     for node in (people.amal, people.basim, people.amal, people.samar):
-        transport.sync(node)
+        sync_once.sync(node)
     return family
 
 
@@ -73,8 +75,8 @@ def conflict(people: Served) -> str:
 def test_a_sync_with_nothing_to_do_is_one_small_request(served: Served) -> None:
     """One request and fewer than 1,000 bytes both ways, headers included."""
     save.add(served.amal, "household", FAMILY)
-    transport.sync(served.amal)
-    told = transport.sync(served.amal)
+    sync_once.sync(served.amal)
+    told = sync_once.sync(served.amal)
     assert told["requests"] == 1
     assert told["up"]["bytes"] + told["down"]["bytes"] < 1_000
     assert (told["up"]["commits"], told["down"]["states"], told["digest"]) == (0, 0, "equal")
@@ -84,19 +86,19 @@ def test_a_whole_story(served: Served) -> None:
     """Two laptops change one field offline; Samar decides; both get the decision, and she may take it back."""
     family = conflict(served)
     for node in served.laptops:
-        (item,) = review.items(node)
+        (item,) = decisions.items(node)
         assert {head["value"] for head in item["heads"]} == {"اللاذقية", "طرطوس"}
         assert item["base"] == "جبلة"
-    chosen = next(head for head in review.items(served.samar)[0]["heads"] if head["by"] == "Amal")
-    review.take(served.samar, family, "location", head=f"{chosen['device']}:{chosen['seq']}", note="زيارة")
-    assert [transport.sync(node)["digest"] for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
+    chosen = next(head for head in decisions.items(served.samar)[0]["heads"] if head["by"] == "Amal")
+    decisions.take(served.samar, family, "location", head=f"{chosen['device']}:{chosen['seq']}", note="زيارة")
+    assert [sync_once.sync(node)["digest"] for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
     for node in served.laptops:
-        assert review.items(node) == []
-        assert read.show(node, family)["fields"]["location"] == "اللاذقية"
-    review.undo(served.samar, family, "location")
-    told = [transport.sync(node) for node in (served.samar, served.amal, served.basim)]
+        assert decisions.items(node) == []
+        assert queries.show(node, family)["fields"]["location"] == "اللاذقية"
+    decisions.undo(served.samar, family, "location")
+    told = [sync_once.sync(node) for node in (served.samar, served.amal, served.basim)]
     assert [(one["digest"], one["refused"]) for one in told] == [("equal", 0)] * 3
-    assert [len(review.items(node)) for node in served.laptops] == [1, 1, 1]
+    assert [len(decisions.items(node)) for node in served.laptops] == [1, 1, 1]
     assert held(served.amal) == held(served.basim) == held(served.hq)
 
 
@@ -126,7 +128,7 @@ def test_a_lost_nonce_costs_one_more_request_and_no_commit(served: Served) -> No
         save.add(served.amal, "household", FAMILY)
         with served.amal.store.write() as tx:
             tx.sql("UPDATE server SET nonce = ?", (nonce,))
-        told = transport.sync(served.amal)
+        told = sync_once.sync(served.amal)
         assert told["requests"] == 2
         assert told["digest"] == "equal"
         assert held(served.hq) == held(served.amal)
@@ -136,7 +138,7 @@ def test_a_nonce_of_another_device_or_an_older_one_is_worth_nothing(served: Serv
     """Nonces are handed out to one device, and rise."""
     with served.amal.store.read() as tx:
         old = tx.servers()[0].nonce
-    transport.sync(served.amal)
+    sync_once.sync(served.amal)
     line, server = line_to(served.amal)
     client = Client(served.amal, server, Tally())
     hello = client.hello()
@@ -178,15 +180,15 @@ def test_a_request_signed_for_another_path_query_or_hello_is_refused(served: Ser
 def test_a_lost_laptop_is_locked_out_from_its_next_request_on(served: Served) -> None:
     """Revoked beside the running server: it can neither push nor pull, and what it had sent stays."""
     save.add(served.amal, "household", FAMILY)
-    transport.sync(served.amal)
+    sync_once.sync(served.amal)
     before = held(served.hq)
     assert device_locks.revoke(served.hq, served.amal.letters)["state"] == "revoked"
     save.add(served.amal, "household", FAMILY)
     for _ in range(2):
         with pytest.raises(errors.Revoked):
-            transport.sync(served.amal)
+            sync_once.sync(served.amal)
     assert held(served.hq) == before
-    transport.sync(served.basim)
+    sync_once.sync(served.basim)
     assert held(served.basim) == before
 
 
@@ -204,14 +206,14 @@ def test_a_stranger_is_nobody(served: Served) -> None:
 
 def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) -> None:
     """Used, expired, of another secret, and no invite at all: each is refused, and leaves no store behind."""
-    text = office.invite(served.hq, "Huda", "caseworker", [JBL])["invite"]
+    text = administration.invite(served.hq, "Huda", "caseworker", [JBL])["invite"]
     invite = invites.parse(text)
-    joining.join(invite, tmp_path / "huda", cast.fill)
+    join_server.join(invite, tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
-    assert transport.sync(huda)["digest"] == "equal"
+    assert sync_once.sync(huda)["digest"] == "equal"
     huda.close()
-    expired = invites.parse(office.invite(served.hq, "Huda", "caseworker", [JBL], hours=-1)["invite"])
-    fresh = invites.parse(office.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
+    expired = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL], hours=-1)["invite"])
+    fresh = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
     bad = {
         "used": invite,
         "expired": expired,
@@ -219,7 +221,7 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
     }
     for reason, one in bad.items():
         with pytest.raises(errors.InviteInvalid) as caught:
-            joining.join(one, tmp_path / reason, cast.fill)
+            join_server.join(one, tmp_path / reason, cast.fill)
         assert caught.value.facts["reason"] == reason
         assert not (tmp_path / reason).exists()
     for garbage in (
@@ -239,9 +241,9 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
 
 def test_a_folder_that_has_a_store_is_not_joined_over(served: Served) -> None:
     """An invite never writes over what is there."""
-    invite = invites.parse(office.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
+    invite = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
     with pytest.raises(errors.StoreExists):
-        joining.join(invite, served.home / "amal", cast.fill)
+        join_server.join(invite, served.home / "amal", cast.fill)
 
 
 # --- the right server -------------------------------------------------------------------------------------------------
@@ -283,10 +285,10 @@ def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_pat
         with people.amal.store.write() as tx:
             tx.sql("UPDATE server SET address = ?", (f"https://127.0.0.1:{port}",))
         with pytest.raises(errors.WrongServer):
-            transport.sync(people.amal)
-        invite = invites.parse(office.invite(people.hq, "Huda", "caseworker", [JBL])["invite"])
+            sync_once.sync(people.amal)
+        invite = invites.parse(administration.invite(people.hq, "Huda", "caseworker", [JBL])["invite"])
         with pytest.raises(errors.WrongServer):
-            joining.join(
+            join_server.join(
                 msgspec.structs.replace(invite, address=f"https://127.0.0.1:{port}"), tmp_path / "huda", cast.fill
             )
         assert [heard.get(timeout=10) for _ in range(2)] == [b"", b""]
@@ -299,7 +301,7 @@ def test_nobody_there_is_unreachable_and_says_how_much_is_unsent(people: Cast, p
     with people.amal.store.write() as tx:
         tx.sql("UPDATE server SET address = ?", (f"https://127.0.0.1:{port}",))
     with pytest.raises(errors.Unreachable) as caught:
-        transport.sync(people.amal)
+        sync_once.sync(people.amal)
     assert caught.value.facts["unsent"] == 1
 
 
@@ -316,7 +318,7 @@ def test_the_environment_can_send_nobody_elsewhere(
         monkeypatch.setenv(name, str(tmp_path / "no-such-file.pem"))
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login amal password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    assert transport.sync(served.amal)["digest"] == "equal"
+    assert sync_once.sync(served.amal)["digest"] == "equal"
     with pytest.raises(TimeoutError):
         trap.accept()
     trap.close()
@@ -335,14 +337,14 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
             node, tx, [save.Draft(node.new_id(), "household", kind.version, dict(sorted(fields.items())), {})]
         )
     good = save.add(node, "household", FAMILY)
-    told = transport.sync(node)
+    told = sync_once.sync(node)
     assert told["refused"] == 1
-    (refused,) = read.status(node)["refused"]
+    (refused,) = queries.status(node)["refused"]
     assert (refused["seq"], refused["code"], refused["unit"]) == (1, "unit_refused", QRD)
     assert set(rows(served.hq)) == {good}
     with served.hq.store.read() as tx:
         assert [c.seq for c in tx.commits(node.device, 0)] == [1, 2]
-    assert transport.sync(node)["refused"] == 0
+    assert sync_once.sync(node)["refused"] == 0
 
 
 def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
@@ -351,17 +353,17 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     save.edit(
         served.samar, family, Changes(set={"location": "دمشق"})
     )  # a third head: neither Amal's nor what she was shown alone
-    transport.sync(served.samar)
-    transport.sync(served.amal)
+    sync_once.sync(served.samar)
+    sync_once.sync(served.amal)
     node = served.amal
     row = rows(node)[bytes.fromhex(family)]
     kind = node.schema.type("household")
     for fields in ({"location": "حلب"}, {"_decided/location": {"heads": []}, "location": "حمص"}):
         with node.store.write() as tx:
             save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
-    assert transport.sync(node)["refused"] == 2
-    assert {one["code"] for one in read.status(node)["refused"]} == {"undecided", "role_refused"}
-    (item,) = review.items(served.hq)
+    assert sync_once.sync(node)["refused"] == 2
+    assert {one["code"] for one in queries.status(node)["refused"]} == {"undecided", "role_refused"}
+    (item,) = decisions.items(served.hq)
     assert {head["value"] for head in item["heads"]} >= {"دمشق"}
     assert len(item["heads"]) > 1
     assert held(node) == held(served.hq)
@@ -382,7 +384,7 @@ def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
             whole = {"_code": save.next_code(node, tx, JBL)[0], "_unit": JBL, **fields}
             save.commit_drafts(node, tx, [save.Draft(node.new_id(), type_, 1, dict(sorted(whole.items())), {})])
     good = save.add(node, "household", FAMILY)
-    assert transport.sync(node)["refused"] == len(odd)
+    assert sync_once.sync(node)["refused"] == len(odd)
     held = rows(node)
     with node.store.read() as tx:  # what nobody applied stays with its author, in no channel
         assert {record for record, row in held.items() if row.channels != [tx.left]} == {good}
@@ -399,7 +401,7 @@ def test_a_gap_is_filled_by_itself(served: Served) -> None:
         save.add(served.amal, "household", FAMILY)
     with served.amal.store.write() as tx:
         tx.acknowledge(tx.servers()[0].id, served.amal.device, 2, 0)
-    assert transport.sync(served.amal)["digest"] == "equal"
+    assert sync_once.sync(served.amal)["digest"] == "equal"
     assert held(served.hq) == held(served.amal)
 
 
@@ -411,7 +413,7 @@ def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, t
     served.server.start()
     for _ in range(3):
         save.add(served.amal, "household", FAMILY)
-        transport.sync(served.amal)
+        sync_once.sync(served.amal)
     served.server.stop()
     shutil.rmtree(served.home / "hq")
     shutil.copytree(tmp_path / "backup", served.home / "hq")
@@ -419,7 +421,7 @@ def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, t
     served.hq = served.open("hq")
     for _ in range(2):
         for node in (served.amal, served.basim):
-            transport.sync(node)
+            sync_once.sync(node)
     assert held(served.hq) == held(served.amal) == held(served.basim)
     assert len(held(served.hq)) == 3
 
@@ -427,23 +429,23 @@ def test_a_server_restored_from_a_backup_gets_everything_again(served: Served, t
 def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> None:
     """Two laptops with one identity: the second to write at one place is found, becomes another device, and both edits stand."""
     family = save.add(served.amal, "household", FAMILY).hex()
-    transport.sync(served.amal)
+    sync_once.sync(served.amal)
     served.amal.close()
     shutil.copytree(served.home / "amal", served.home / "clone")
     served.amal = served.open("amal")
     clone = served.open("clone")
     save.edit(served.amal, family, Changes(set={"location": "اللاذقية"}))
     save.edit(clone, family, Changes(set={"location": "طرطوس"}))
-    assert "renewed" not in transport.sync(served.amal)
-    renewed = transport.sync(clone)["renewed"]
+    assert "renewed" not in sync_once.sync(served.amal)
+    renewed = sync_once.sync(clone)["renewed"]
     assert (renewed["carried"], renewed["codes"]) == (1, {})
     assert clone.device != served.amal.device
-    assert transport.sync(served.amal)["renewed"]["carried"] == 0  # nobody goes on under the old name
-    assert "renewed" not in transport.sync(clone)
-    assert "device_pending" in transport.sync(served.amal)  # the second to go on waits for approval
+    assert sync_once.sync(served.amal)["renewed"]["carried"] == 0  # nobody goes on under the old name
+    assert "renewed" not in sync_once.sync(clone)
+    assert "device_pending" in sync_once.sync(served.amal)  # the second to go on waits for approval
     directly.approve(served.amal, hq=served.hq)
-    assert "device_pending" not in transport.sync(served.amal)
-    heads = read.show(served.hq, family, all_heads=True)["registers"]["location"]
+    assert "device_pending" not in sync_once.sync(served.amal)
+    heads = queries.show(served.hq, family, all_heads=True)["registers"]["location"]
     assert {head["value"] for head in heads} == {"اللاذقية", "طرطوس"}
     assert held(served.hq) == held(served.amal) == held(clone)
     clone.close()
@@ -452,21 +454,21 @@ def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> N
 def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
     """A copy of a device that was locked out gets no new identity."""
     save.add(served.amal, "household", FAMILY)
-    transport.sync(served.amal)
+    sync_once.sync(served.amal)
     with served.amal.store.write() as tx:
         tx.put("restored", 1)
     with served.hq.store.write() as tx:
         tx.set_device_state(served.amal.device, "revoked")
         before = len(tx.devices())
     with pytest.raises(errors.Revoked):
-        transport.sync(served.amal)
+        sync_once.sync(served.amal)
     with served.hq.store.write() as tx:
         tx.set_device_state(served.amal.device, "forked")  # a state only rises
     with pytest.raises(errors.Revoked):
-        transport.sync(served.amal)
+        sync_once.sync(served.amal)
     with served.hq.store.write() as tx:  # as if it had been copied, and never locked out
         tx.sql("UPDATE device SET state = 'forked' WHERE id = ?", (served.amal.device,))
-    assert transport.sync(served.amal)["renewed"]["carried"] == 0
+    assert sync_once.sync(served.amal)["renewed"]["carried"] == 0
     with served.hq.store.read() as tx:
         assert len(tx.devices()) == before + 1
 
@@ -529,7 +531,7 @@ def test_garbage_is_refused_in_words_and_the_server_goes_on(served: Served) -> N
         except errors.BadInput:
             pass
     line.close()
-    assert transport.sync(served.amal)["digest"] == "equal"
+    assert sync_once.sync(served.amal)["digest"] == "equal"
 
 
 def test_idle_connections_keep_nobody_out(served: Served) -> None:
@@ -537,7 +539,7 @@ def test_idle_connections_keep_nobody_out(served: Served) -> None:
     with served.amal.store.read() as tx:
         port = int(tx.servers()[0].address.rpartition(":")[2])
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
-    assert transport.sync(served.amal)["digest"] == "equal"
+    assert sync_once.sync(served.amal)["digest"] == "equal"
     for one in idle:
         one.close()
 
@@ -545,8 +547,8 @@ def test_idle_connections_keep_nobody_out(served: Served) -> None:
 def test_other_units_are_as_if_they_did_not_exist(served: Served) -> None:
     """Amal asks for a unit that is not hers, for one that is nowhere, and for ids of others: she gets the same nothing."""
     hidden = save.add(served.samar, "household", FAMILY, unit=QRD)
-    transport.sync(served.samar)
-    transport.sync(served.amal)
+    sync_once.sync(served.samar)
+    sync_once.sync(served.amal)
     assert hidden not in rows(served.amal)
     for unit in (QRD, "LAT/NONE", "LAT", "DAM"):
         line, server = line_to(served.amal)
@@ -571,7 +573,7 @@ def test_nothing_personal_is_in_the_servers_output(served: Served) -> None:
         save.commit_drafts(
             served.amal, tx, [save.Draft(served.amal.new_id(), planted, 1, dict(sorted(fields.items())), {})]
         )
-    transport.sync(served.amal)
+    sync_once.sync(served.amal)
     served.server.stop()
     assert planted not in "".join(served.server.said)
     served.server.start()

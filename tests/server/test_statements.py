@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from fieldsync.store.numbers import NumberReads
-from fieldsync.sync import save
+from fieldsync.replica import save
+from fieldsync.store.sqlite.interning import NumberReads
 from tests.cast import JBL
 from tests.conftest import Cast
 from tests.handmade import HandMade

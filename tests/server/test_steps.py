@@ -4,9 +4,9 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core.register import Value
-from fieldsync.sync import read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes, Draft
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes, Draft
 from tests.cast import JBL, rows
 from tests.offices import Office
 
@@ -25,7 +25,7 @@ def add(node: Node, type: str, **fields: object) -> bytes:
 
 def uuid(record: bytes) -> str:
     """Return a record's id as references have it."""
-    return read.uuid_text(record)
+    return queries.uuid_text(record)
 
 
 def a_plan(node: Node) -> bytes:
@@ -86,7 +86,7 @@ def test_a_tampered_laptop_takes_no_step_that_is_not_its_own(
         office.sync("amal")
         force(amal, plan, tried)
         assert office.sync("amal")[0]["refused"] == (reason is not None)
-        assert reason is None or read.status(amal)["refused"][-1]["code"] == reason
+        assert reason is None or queries.status(amal)["refused"][-1]["code"] == reason
     assert rows(office["hq"])[plan].doc["state"] == "submitted"
 
 

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.server import turns
-from fieldsync.server.turns import Turns
+from fieldsync.replica.node import Node
+from fieldsync.server import write_queue
+from fieldsync.server.write_queue import Turns
 from fieldsync.store import Tx
-from fieldsync.sync.node import Node
 from tests.cast import found_office, open_node
 
 
@@ -28,7 +28,7 @@ def hq(tmp_path_factory: pytest.TempPathFactory) -> Node:
 def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, int, bool]]) -> None:
     """Whatever the others do in the same transaction: what was acknowledged is there, what failed is not, not even in part."""
 
-    def work(i: int, *, fails: bool) -> "turns.Callable[[Tx], int]":
+    def work(i: int, *, fails: bool) -> "write_queue.Callable[[Tx], int]":
         def do(tx: Tx) -> int:
             tx.put(f"turn {i}", 1)
             tx.author_number(f"author of {i}")
@@ -74,9 +74,9 @@ def test_many_small_ones_share_a_transaction_and_a_large_one_does_not_keep_them(
 
     async def play() -> None:
         queue = Turns(hq.store)
-        large = [queue.take(lambda _: order.append("large"), turns.MOST_TOGETHER)]
+        large = [queue.take(lambda _: order.append("large"), write_queue.MOST_TOGETHER)]
         small = [queue.take(lambda _, i=i: order.append(f"small {i}"), 10) for i in range(9)]  # type: ignore[misc]
-        large.append(queue.take(lambda _: order.append("large again"), turns.MOST_TOGETHER))
+        large.append(queue.take(lambda _: order.append("large again"), write_queue.MOST_TOGETHER))
         await asyncio.gather(*large, *small)
 
     asyncio.run(play())

@@ -11,12 +11,12 @@ from fieldsync.core.commit import Commit, encode, state_of
 from fieldsync.core.register import Head, Register
 from fieldsync.core.state import State, canonical, merge, term
 from fieldsync.crypto import chain
+from fieldsync.replica.apply import apply
+from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import load
 from fieldsync.schema.model import Schema
 from fieldsync.store import Store
 from fieldsync.store.contract import Grant, Logged, Server
-from fieldsync.sync.apply import apply
-from fieldsync.sync.rules import Rules
 from tests.histories import DEVICES, RECORD, WORLDS, World
 from tests.scale import examples
 from tests.wire.test_columns import SCALARS, exact

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
-from fieldsync.store import Store, open_store, views
-from fieldsync.sync import read, save
-from fieldsync.sync.save import Changes
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.store import Store, open_store
+from fieldsync.store.sqlite import type_views
 from tests.cast import open_node, rows
 from tests.conftest import Cast
 from tests.directly import sync
@@ -29,7 +30,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Store]:
         place.mkdir()
         store = open_store(place, KEY, create=True)
         with store.write() as tx:
-            views.make(tx.connection, {})
+            type_views.make(tx.connection, {})
         return store
 
     return make
@@ -122,6 +123,6 @@ def test_what_is_unsent_is_said_of_each_record(people: Cast) -> None:
         save.edit(node, record.hex(), Changes(set={"address": "جبلة"}))
     new = {save.add(node, "household", Changes(set={"family_name": "علي"})) for _ in range(10)}
     wanted = {*new, *sent[::3]}
-    listed = read.list_records(node, "household", limit=0)
+    listed = queries.list_records(node, "household", limit=0)
     assert {bytes.fromhex(one["id"].replace("-", "")) for one in listed if one["unsent"]} == wanted
-    assert {record for record in {*sent, *new} if read.show(node, record.hex())["unsent"]} == wanted
+    assert {record for record in {*sent, *new} if queries.show(node, record.hex())["unsent"]} == wanted

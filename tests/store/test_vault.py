@@ -9,11 +9,11 @@ import pytest
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
 from fieldsync.store import open_store
-from fieldsync.store.sqlite import FILE
-from fieldsync.sync import read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
+from fieldsync.store.sqlite.store import FILE
 from tests.cast import JBL, open_node, rows, unlock
 from tests.conftest import Cast
 from tests.scale import SCALE
@@ -37,7 +37,7 @@ def test_nothing_of_a_seized_disk_can_be_read(people: Cast) -> None:
         Changes(set={"family_name": PLANTED, "address": "planted address"}, put={"phones": ["0944123456"]}),
     )
     save.edit(node, family.hex(), Changes(set={"location": "planted place"}), note="planted note")
-    assert [found["id"] for found in read.find(node, PLANTED)]
+    assert [found["id"] for found in queries.find(node, PLANTED)]
     words = [
         PLANTED.encode(),
         PLANTED.encode("utf-16-le"),

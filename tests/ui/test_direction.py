@@ -12,8 +12,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from fieldsync.schema import load
-from fieldsync.ui import direction, programmes
-from fieldsync.ui.tables import Tables
+from fieldsync.ui.terminal import bidi
+from fieldsync.ui.views import eligibility_view
+from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
 
 NAMES = st.sampled_from(["محمد أحمد", "فاطمة", "لا إله", "مُحَمَّد", "جبلة", "الحالة الاجتماعية"])
@@ -30,16 +31,16 @@ def stored(text: str) -> str:
 @given(parts=st.lists(st.tuples(NAMES, CODES), min_size=1, max_size=4), rtl=st.booleans())
 def test_a_bidi_terminal_shows_no_code_turned_round(parts: list[tuple[str, str]], rtl: bool) -> None:
     """The model of such a terminal: each date, code and phone can be read off its line from left to right."""
-    line = "  ".join(f"{direction.apart(name, 'isolates')}: {code}" for name, code in parts)
-    shown = get_display(direction.written(line, "isolates", rtl=rtl), base_dir="R" if rtl else "L").translate(_CONTROLS)
+    line = "  ".join(f"{bidi.apart(name, 'isolates')}: {code}" for name, code in parts)
+    shown = get_display(bidi.written(line, "isolates", rtl=rtl), base_dir="R" if rtl else "L").translate(_CONTROLS)
     assert all(code in shown for _, code in parts)
 
 
 @given(parts=st.lists(st.tuples(NAMES, CODES), min_size=1, max_size=4), rtl=st.booleans())
 def test_a_terminal_that_turns_nothing_gets_it_turned(parts: list[tuple[str, str]], rtl: bool) -> None:
     """Visual: names stand backwards and joined, codes forwards, no control is left, and an Arabic line begins at the right."""
-    line = " · ".join(f"{direction.apart(name, 'visual')} {code}" for name, code in parts)
-    shown = direction.written(line, "visual", rtl=rtl)
+    line = " · ".join(f"{bidi.apart(name, 'visual')} {code}" for name, code in parts)
+    shown = bidi.written(line, "visual", rtl=rtl)
     assert shown == shown.translate(_CONTROLS)
     assert all(code in shown for _, code in parts)
     backwards = stored(shown)
@@ -50,7 +51,7 @@ def test_a_terminal_that_turns_nothing_gets_it_turned(parts: list[tuple[str, str
 
 def test_a_mark_stays_behind_its_letter() -> None:
     """A combining sign is drawn on what stands before it, on every terminal."""
-    shown = direction.written("مُحَمَّد", "visual", rtl=True)
+    shown = bidi.written("مُحَمَّد", "visual", rtl=True)
     assert not unicodedata.combining(shown[0])
     assert unicodedata.combining(shown[-1])  # the first letter's damma: the line ends with it at the right
 
@@ -59,15 +60,15 @@ def test_a_mark_stays_behind_its_letter() -> None:
 def test_brackets_embrace_what_they_embraced(pair: str) -> None:
     """Seen from the left, a bracket opens before it closes, whether Arabic or Latin is inside."""
     for inside in ("محمد", "abc", "محمد 2026-11-02"):
-        shown = direction.written(f"الاسم {pair[0]}{inside}{pair[1]} جبلة", "visual", rtl=True)
+        shown = bidi.written(f"الاسم {pair[0]}{inside}{pair[1]} جبلة", "visual", rtl=True)
         assert shown.index(pair[0]) < shown.index(pair[1])
 
 
 def test_an_option_stays_as_it_is_typed() -> None:
     """Its dashes stand before it, in every form."""
     line = "الكل مع --limit 0."
-    assert "--limit 0" in direction.written(line, "visual", rtl=True)
-    shown = get_display(direction.written(line, "isolates", rtl=True), base_dir="L").translate(_CONTROLS)
+    assert "--limit 0" in bidi.written(line, "visual", rtl=True)
+    shown = get_display(bidi.written(line, "isolates", rtl=True), base_dir="L").translate(_CONTROLS)
     assert "--limit 0" in shown
     assert shown.strip().startswith(".")  # an Arabic line, though the terminal takes it for another
 
@@ -76,7 +77,7 @@ def test_an_option_stays_as_it_is_typed() -> None:
 def test_long_text_is_cut_before_it_is_turned(width: int) -> None:
     """The first words of a paragraph stand in its first line, and no line is wider than the screen."""
     text = " ".join(["محمد", "أحمد", "علي", "خالد"] * 4)
-    lines = direction.lines(text, "visual", width, rtl=True)
+    lines = bidi.lines(text, "visual", width, rtl=True)
     assert all(cell_len(line) <= width for line in lines)
     assert " ".join(map(stored, lines)) == text
 
@@ -85,7 +86,7 @@ def test_a_cell_is_cut_at_its_end_not_at_its_beginning() -> None:
     """What does not fit a column goes from the end of the name, which stands at the left."""
     console = Console(width=8, file=None, record=True, legacy_windows=False)
     with console.capture() as seen:
-        console.print(direction.Cell("محمد عبد الرحمن"))
+        console.print(bidi.Cell("محمد عبد الرحمن"))
     shown = seen.get().strip("\n")
     assert cell_len(shown) == 8
     assert stored(shown).startswith("محمد ع")
@@ -96,7 +97,7 @@ def test_a_cell_is_cut_at_its_end_not_at_its_beginning() -> None:
 def test_what_has_no_arabic_is_left_alone(text: str) -> None:
     """Nothing is added to it, in any form."""
     if not re.search("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]", text):
-        assert {direction.written(text, form, rtl=rtl) for form in direction.FORMS for rtl in (True, False)} == {text}
+        assert {bidi.written(text, form, rtl=rtl) for form in bidi.FORMS for rtl in (True, False)} == {text}
 
 
 def test_a_title_is_made_safe_once() -> None:
@@ -114,7 +115,7 @@ def test_a_title_is_made_safe_once() -> None:
 def test_a_cell_keeps_dates_and_phones(kept: str) -> None:
     """A table's cell that we turn has them as they are typed, behind Arabic words, too."""
     out = io.StringIO()
-    Console(file=out, width=60).print(direction.Cell(f"زيارة {kept}"))
+    Console(file=out, width=60).print(bidi.Cell(f"زيارة {kept}"))
     assert kept in out.getvalue()
 
 
@@ -151,7 +152,7 @@ def test_what_an_answer_rests_on_is_read_without_our_signs(people: Cast, capsys:
         out = Tables("ar")
         out.form, out.tty = form, True
         out.console.width = 120
-        programmes.eligible(out, people.amal, [found])
+        eligibility_view.eligible(out, people.amal, [found])
         shown = capsys.readouterr().out
         assert "U+20" not in shown
         assert "NET" in shown

@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import Awaitable, Callable
 
-from fieldsync.sync import read
-from fieldsync.ui.cards import Cards
-from fieldsync.ui.form_parts import Follows
+from fieldsync.replica import queries
+from fieldsync.ui.forms.rows import Follows
+from fieldsync.ui.views.record_card import Cards
 from tests.conftest import Cast
-from tests.sync.test_related import add
+from tests.replica.test_formula_lookups import add
 from tests.ui.test_forms import Person, edit, fields_of, fill, new
 
 
@@ -24,7 +24,7 @@ def test_a_score_is_seen_while_it_is_answered(people: Cast) -> None:
 
     async def steps(person: Person) -> None:
         assert told(person) == {}
-        await person.type("subject", str(read.show(amal, family)["code"]), "enter")
+        await person.type("subject", str(queries.show(amal, family)["code"]), "enter")
         for name, days in (("rcsi_cheaper", "2"), ("rcsi_borrowed", "1"), ("rcsi_smaller", "0"), ("rcsi_adults", "3")):
             await person.type(name, days)
             assert "rcsi" not in told(person)
@@ -124,9 +124,11 @@ def test_members_are_added_to_a_family_that_is_there(people: Cast) -> None:
         assert (
             fill(edit(amal, uuid.UUID(family).bytes), adding(given, relation), size=(80, 60)) == uuid.UUID(family).bytes
         )
-    beings = {str(one["id"]): one["fields"]["given"] for one in read.list_records(amal, "person")}
-    ties = {beings[one["fields"]["person"]]: one["fields"]["relation"] for one in read.list_records(amal, "membership")}
+    beings = {str(one["id"]): one["fields"]["given"] for one in queries.list_records(amal, "person")}
+    ties = {
+        beings[one["fields"]["person"]]: one["fields"]["relation"] for one in queries.list_records(amal, "membership")
+    }
     assert ties == {"هدى": "spouse", "سمير": "head", "كامل": "head", "ليلى": "son_daughter"}
     fields = fields_of(amal, uuid.UUID(family).bytes)
     assert (beings[fields["head"]], fields["size"]) == ("سمير", 4)
-    assert all(one["fields"]["household"] == family for one in read.list_records(amal, "person"))
+    assert all(one["fields"]["household"] == family for one in queries.list_records(amal, "person"))

@@ -5,10 +5,11 @@ import time
 import pytest
 from textual.pilot import Pilot
 
-from fieldsync.sync import duplicates, moving, queue, read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui.review_screen import ReviewScreen
+from fieldsync.replica import queries, save, transfer
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import duplicate_pairs, queue
+from fieldsync.ui.review.review_screen import ReviewScreen
 from tests import cast
 from tests.cast import JBL, QRD
 from tests.conftest import Cast
@@ -35,13 +36,13 @@ def forked(people: Cast, monkeypatch: pytest.MonkeyPatch) -> tuple[Cast, Node]:
     a, b = (save.add(samar, "person", Changes(set=man), unit=unit).hex() for unit in (JBL, QRD))
     save.edit(samar, ended, Changes(set={"head": b, "state": "registered"}))
     both(people, samar, zaid)
-    moving.move(samar, moved, QRD)
+    transfer.move(samar, moved, QRD)
     save.edit(samar, ended, Changes(set={"state": "merged"}))
-    duplicates.merge(samar, a, b, note="الدفتر نفسه")
+    duplicate_pairs.merge(samar, a, b, note="الدفتر نفسه")
     people.clock.tick(60_000)
-    moving.move(zaid, moved, "LAT/HFA")
+    transfer.move(zaid, moved, "LAT/HFA")
     save.edit(zaid, ended, Changes(set={"state": "dissolved"}))
-    duplicates.not_same(zaid, a, b, note="ابنا عم")
+    duplicate_pairs.not_same(zaid, a, b, note="ابنا عم")
     both(people, samar, zaid)
     return people, zaid
 
@@ -70,4 +71,4 @@ def test_what_was_decided_twice_looks_like_this(forked: tuple[Cast, Node], lang:
     play(people.samar, steps, lang=lang)
     both(people, people.samar, zaid)
     assert queue.waiting(zaid) == []
-    assert len(read.list_records(zaid, "household")) == 2
+    assert len(queries.list_records(zaid, "household")) == 2

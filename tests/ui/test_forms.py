@@ -10,15 +10,15 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from fieldsync.core.commit import decode
-from fieldsync.sync import drafts, read, save
-from fieldsync.sync.find import find_row
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui import record_forms
-from fieldsync.ui.form_rows import Question
-from fieldsync.ui.form_screen import FormScreen
-from fieldsync.ui.record_screen import FormApp
-from fieldsync.ui.tables import Tables
+from fieldsync.replica import form_drafts, queries, save
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.ui.forms import form_app
+from fieldsync.ui.forms.form_screen import FormScreen
+from fieldsync.ui.forms.question import Question
+from fieldsync.ui.forms.record_screen import FormApp
+from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.ui.screens import assert_looks, seen
@@ -97,18 +97,18 @@ def fill(app: FormApp, steps: Steps, *, size: tuple[int, int] = (80, 24)) -> byt
 
 
 def new(node: Node, type: str, *, lang: str = "en") -> FormApp:
-    return record_forms.new_form(Tables(lang), node, node.schema.type(type), unit=None, note=None)
+    return form_app.new_form(Tables(lang), node, node.schema.type(type), unit=None, note=None)
 
 
 def edit(node: Node, record: bytes) -> FormApp:
     with node.store.read() as tx:
         row = find_row(tx, record.hex())
-    return record_forms.edit_form(Tables("en"), node, row, note=None)
+    return form_app.edit_form(Tables("en"), node, row, note=None)
 
 
 def fields_of(node: Node, record: bytes | None) -> Any:
     assert record is not None
-    return read.show(node, record.hex())["fields"]
+    return queries.show(node, record.hex())["fields"]
 
 
 def written(node: Node, record: bytes) -> list[str]:
@@ -177,7 +177,7 @@ def test_what_is_wrong_is_said_while_it_is_typed(people: Cast) -> None:
         assert "choose one of these" in person.seen
         await person.type("gps", "99 99")
         assert "✗" in person.seen
-        assert read.list_records(people.amal, "household") == []
+        assert queries.list_records(people.amal, "household") == []
 
     assert fill(new(people.amal, "household"), steps) is None
 
@@ -294,9 +294,9 @@ def test_a_family_with_its_members_in_one_save(people: Cast) -> None:
 
     amal = people.amal
     record = fill(new(amal, "household"), steps)
-    persons = read.list_records(amal, "person")
-    ties = read.list_records(amal, "membership")
-    family = read.show(amal, record.hex()) if record else {}
+    persons = queries.list_records(amal, "person")
+    ties = queries.list_records(amal, "membership")
+    family = queries.show(amal, record.hex()) if record else {}
     head = next(one for one in persons if one["fields"]["given"] == "سمير")
     assert {one["fields"]["given"] for one in persons} == {"سمير", "هدى"}
     assert {one["fields"]["household"] for one in (*persons, *ties)} == {family["id"]}
@@ -307,7 +307,7 @@ def test_a_family_with_its_members_in_one_save(people: Cast) -> None:
     assert {one["unit"] for one in (*persons, *ties)} == {family["unit"]}
     assert len({one["created"]["by"] for one in persons}) == 1
     sync(amal, people.hq)
-    assert not read.status(amal)["refused"]
+    assert not queries.status(amal)["refused"]
 
 
 def test_a_draft_is_offered_again(people: Cast) -> None:
@@ -319,7 +319,7 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
         await person.type("displacement", "نازح", "enter")
         await person.type("registered_on", "2026-")
         await person.until(
-            lambda: (drafts.kept(amal, "draft household") or {}).get("typed") == {"registered_on": "2026-"}
+            lambda: (form_drafts.kept(amal, "draft household") or {}).get("typed") == {"registered_on": "2026-"}
         )
 
     fill(new(amal, "household"), breaks_off)
@@ -342,7 +342,7 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
 
     fields = fields_of(amal, fill(new(amal, "household"), saves))
     assert (fields["family_name"], fields["displacement"], fields["registered_on"]) == ("علي", "idp", "2026-01-05")
-    assert drafts.kept(amal, "draft household") is None
+    assert form_drafts.kept(amal, "draft household") is None
 
 
 def test_an_old_draft_of_an_edit_reverts_nothing(people: Cast) -> None:
@@ -379,12 +379,12 @@ def test_a_draft_is_thrown_away(people: Cast) -> None:
         await person.press("escape", "x")
 
     assert fill(new(amal, "household"), throws) is None
-    assert drafts.kept(amal, "draft household") is None
+    assert form_drafts.kept(amal, "draft household") is None
 
 
 def test_a_draft_is_noise_without_the_passphrase(people: Cast) -> None:
     """It is in the encrypted store and nowhere else."""
-    drafts.keep(people.amal, "draft household", {"answers": {"family_name": "ALHASANSECRET"}})
+    form_drafts.keep(people.amal, "draft household", {"answers": {"family_name": "ALHASANSECRET"}})
     people.amal.store.tidy()
     for file in people.amal.home.rglob("*"):
         assert not file.is_file() or b"ALHASANSECRET" not in file.read_bytes()
@@ -420,13 +420,13 @@ def test_who_may_be_registered_already_is_shown_before_saving(people: Cast) -> N
         await person.until(lambda: "May be registered already (1)" in person.seen)
         await person.press("escape")
         await person.until(lambda: "May be registered" not in person.seen)
-        assert len(read.list_records(amal, "person")) == 1
+        assert len(queries.list_records(amal, "person")) == 1
         await person.press("ctrl+s")
         await person.until(lambda: "May be registered already (1)" in person.seen)
         await person.press("enter")
 
     assert fill(new(amal, "person"), steps) is not None
-    assert len(read.list_records(amal, "person")) == 2
+    assert len(queries.list_records(amal, "person")) == 2
 
 
 @pytest.mark.parametrize("form", ["visual", "isolates"])

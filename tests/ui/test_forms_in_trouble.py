@@ -4,10 +4,10 @@ import pytest
 from textual.events import Paste
 
 from fieldsync import errors
-from fieldsync.sync import drafts, read, save
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui.form_screen import FormScreen
+from fieldsync.replica import form_drafts, queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.ui.forms.form_screen import FormScreen
 from tests.conftest import Cast
 from tests.ui.test_forms import Person, edit, fields_of, fill, new
 
@@ -42,11 +42,11 @@ def test_a_full_disk_does_not_end_a_form(people: Cast) -> None:
         await person.press("ctrl+s")
         await person.until(lambda: "Make some room" in person.seen)
         room(amal)
-        await person.until(lambda: drafts.kept(amal, "draft household") is not None)
+        await person.until(lambda: form_drafts.kept(amal, "draft household") is not None)
         await person.press("ctrl+c")
 
     assert fill(new(amal, "household"), steps) is None
-    left = drafts.kept(amal, "draft household")
+    left = form_drafts.kept(amal, "draft household")
     assert left is not None
     assert left["answers"]["address"] == "ع" * 900
 
@@ -95,7 +95,7 @@ def test_a_member_that_was_being_filled_in_is_in_the_draft(people: Cast) -> None
         await person.press("ctrl+s")
 
     assert fill(new(amal, "household"), goes_on) is not None
-    assert [one["fields"]["given"] for one in read.list_records(amal, "person")] == ["سمير"]
+    assert [one["fields"]["given"] for one in queries.list_records(amal, "person")] == ["سمير"]
 
 
 def test_leaving_a_member_throws_nothing_away_unasked(people: Cast) -> None:
@@ -147,7 +147,7 @@ def test_what_is_in_a_set_has_the_room_it_needs(people: Cast) -> None:
 def test_an_answer_that_was_typed_in_part_is_written_out_when_it_is_left(people: Cast) -> None:
     """With Tab as with Enter: a choice, a date in other digits; a record stands there by its code and title, with no signs of ours."""
     family = save.add(people.amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
-    code = read.show(people.amal, family.hex())["code"]
+    code = queries.show(people.amal, family.hex())["code"]
     app = new(people.amal, "person")
     app.out.form = "visual"
 
@@ -217,7 +217,7 @@ def test_an_empty_form_makes_no_record(people: Cast) -> None:
         await person.press("escape")
 
     assert fill(new(people.amal, "household"), steps) is None
-    assert read.list_records(people.amal, "household") == []
+    assert queries.list_records(people.amal, "household") == []
 
 
 def test_what_is_pasted_comes_as_it_is_stored(people: Cast) -> None:

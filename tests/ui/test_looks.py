@@ -6,15 +6,16 @@ import uuid
 import pytest
 from textual.pilot import Pilot
 
-from fieldsync.sync import queue, save
-from fieldsync.sync.save import Changes
-from fieldsync.ui import record_forms
-from fieldsync.ui.review_screen import ReviewScreen
-from fieldsync.ui.tables import Tables
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
+from fieldsync.review import queue
+from fieldsync.ui.forms import form_app
+from fieldsync.ui.review.review_screen import ReviewScreen
+from fieldsync.ui.views.tables import Tables
 from tests.cast import Clock, rows
 from tests.conftest import Cast
 from tests.directly import sync
-from tests.sync.test_related import add
+from tests.replica.test_formula_lookups import add
 from tests.ui.screens import assert_looks
 from tests.ui.test_forms import Person, fields_of, fill
 from tests.ui.test_review_screen import play
@@ -64,7 +65,7 @@ def test_a_log_and_a_count_are_added_to(people: Cast, lang: str) -> None:
         assert_looks(person.app, f"form-log-{lang}")
         await person.press("ctrl+s")
 
-    fill(record_forms.edit_form(Tables(lang), amal, row, note=None), steps)
+    fill(form_app.edit_form(Tables(lang), amal, row, note=None), steps)
     fields = fields_of(amal, case)
     assert [entry["text"] for entry in fields["notes"]] == ["زيارة أولى", "اتصلت بالمدرسة"]
     assert fields["reopen_count"] == 5

@@ -7,20 +7,21 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.pilot import Pilot
 
-from fieldsync.sync import doubles, duplicates, queue, read, save
-from fieldsync.sync.history import history
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui.matters import told_history
-from fieldsync.ui.narrowing import Narrowed
-from fieldsync.ui.review import Review
-from fieldsync.ui.review_app import ReviewApp
-from fieldsync.ui.review_screen import ReviewScreen
-from fieldsync.ui.tables import Tables
+from fieldsync.replica import queries, save
+from fieldsync.replica.history import history
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
+from fieldsync.ui.review.filters import Narrowed
+from fieldsync.ui.review.line_review import Review
+from fieldsync.ui.review.questions import told_history
+from fieldsync.ui.review.review_app import ReviewApp
+from fieldsync.ui.review.review_screen import ReviewScreen
+from fieldsync.ui.views.tables import Tables
 from tests.cast import JBL, rows
 from tests.conftest import Cast
 from tests.directly import sync
-from tests.sync.test_duplicates import AGAIN, AHMAD, person
+from tests.review.test_duplicates import AGAIN, AHMAD, person
 from tests.ui.screens import assert_looks, seen
 
 
@@ -29,7 +30,7 @@ def samar(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Node:
     """A supervisor's laptop: one man registered twice by two caseworkers, one family given food twice."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    home = read.uuid_text(save.add(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
+    home = queries.uuid_text(save.add(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
     person(people.amal, JBL, AHMAD, household=home)
     people.clock.tick(60_000)
     person(people.basim, JBL, AGAIN)
@@ -105,42 +106,42 @@ def test_the_history_on_the_screen_names_members_of_sets(people: Cast) -> None:
 
 def test_a_merge_by_a_key_and_its_undo(samar: Node) -> None:
     """The second one stays; taken back, they are a question again; then they are two, and nobody is asked again."""
-    (pair,) = duplicates.items(samar)
+    (pair,) = duplicate_pairs.items(samar)
 
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
         await pilot.press("down", "2")
-        assert duplicates.item(samar, pair["a"], pair["b"])["same"]
-        kept = duplicates.shown(samar, pair["a"])
+        assert duplicate_pairs.item(samar, pair["a"], pair["b"])["same"]
+        kept = duplicate_pairs.shown(samar, pair["a"])
         assert kept["id"] == pair["a"]
         await pilot.press("u")
-        assert not duplicates.item(samar, pair["a"], pair["b"])["same"]
+        assert not duplicate_pairs.item(samar, pair["a"], pair["b"])["same"]
         assert review.walk.decided == 0
         await pilot.press("0")
-        assert duplicates.item(samar, pair["a"], pair["b"])["not_same"]
+        assert duplicate_pairs.item(samar, pair["a"], pair["b"])["not_same"]
         await pilot.press("u")
-        assert [one["a"] for one in duplicates.items(samar)] == [pair["a"]]
+        assert [one["a"] for one in duplicate_pairs.items(samar)] == [pair["a"]]
         await pilot.press("0")
 
     assert play(samar, steps).review.walk.decided == 1
-    assert duplicates.items(samar) == []
+    assert duplicate_pairs.items(samar) == []
 
 
 def test_the_one_too_many_is_cancelled_by_a_key_and_comes_back(samar: Node) -> None:
     """The first stays, the second goes; taken back, both are there as they were."""
-    (pair,) = doubles.items(samar)
+    (pair,) = assistance_overlaps.items(samar)
     before = {record: row.doc for record, row in rows(samar).items() if row.state.type == "benefit"}
 
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
         await pilot.press("1")
-        assert doubles.items(samar) == []
+        assert assistance_overlaps.items(samar) == []
         gone = rows(samar)[bytes.fromhex(pair["b"]["record"].replace("-", ""))].doc
         assert gone.get("state") == "cancelled" or "_deleted" in gone
         await pilot.press("u")
         after = {record: rows(samar)[record].doc for record in before}
         assert {r: {k: v for k, v in doc.items() if k != "_decided"} for r, doc in after.items()} == before
-        assert len(doubles.items(samar)) == 1
+        assert len(assistance_overlaps.items(samar)) == 1
         await pilot.press("0")
-        assert doubles.items(samar) == []
+        assert assistance_overlaps.items(samar) == []
         assert review.walk.decided == 1
 
     play(samar, steps)
@@ -157,7 +158,7 @@ def test_line_by_line_there_are_pairs_too(
     samar: Node, lang: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Both sides with what differs, one under the other; what a number does is said; taken back, they are a question again."""
-    (pair,), (twice,) = duplicates.items(samar), doubles.items(samar)
+    (pair,), (twice,) = duplicate_pairs.items(samar), assistance_overlaps.items(samar)
     answers = iter(["1", "u", "n", "half each", "0", "7", "x", "1"])
     prompts = []
 
@@ -175,8 +176,8 @@ def test_line_by_line_there_are_pairs_too(
     for code in (twice["a"]["code"], twice["b"]["code"], pair["a_code"], pair["b_code"]):
         assert out.phrase("pair_stays", code=code) in said
     assert all(word in said for word in ("الهلال الأحمر", "Al-Hassan", out.phrase("pair_two"), out.phrase("pair_both")))
-    assert doubles.items(samar) == []
+    assert assistance_overlaps.items(samar) == []
     assert history(samar, twice["a"]["record"])[-1]["note"] == "half each"
-    assert duplicates.item(samar, pair["a"], pair["b"])["same"]
+    assert duplicate_pairs.item(samar, pair["a"], pair["b"])["same"]
     assert said.count(out.phrase("review_place", n=1, total=2)) == 2
     assert out.phrase("review_done", decided=2, left=0) in said

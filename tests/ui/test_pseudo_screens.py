@@ -8,13 +8,14 @@ import pytest
 from textual.app import App
 
 from docs.recorded import office
-from fieldsync.sync import queue, save
-from fieldsync.sync.find import find_row
-from fieldsync.sync.save import Changes
-from fieldsync.ui import record_forms
-from fieldsync.ui.form_rows import Question
-from fieldsync.ui.review_app import ReviewApp
-from fieldsync.ui.tables import Tables
+from fieldsync.replica import save
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.save import Changes
+from fieldsync.review import queue
+from fieldsync.ui.forms import form_app
+from fieldsync.ui.forms.question import Question
+from fieldsync.ui.review.review_app import ReviewApp
+from fieldsync.ui.views.tables import Tables
 from tests import pseudo
 from tests.conftest import Cast
 from tests.ui.screens import seen
@@ -75,7 +76,7 @@ def test_the_review_can_be_translated(tmp_path: Path) -> None:
 @pytest.mark.parametrize("type", ["household", "person", "assessment", "benefit"])
 def test_forms_can_be_translated(people: Cast, type: str) -> None:
     """Every question with its choices and what it asks for, and a wrong answer."""
-    app = record_forms.new_form(Tables("ar"), people.amal, people.amal.schema.type(type), unit=None, note=None)
+    app = form_app.new_form(Tables("ar"), people.amal, people.amal.schema.type(type), unit=None, note=None)
     odd, pictures = english(app, "x", "tab", "x", "tab", "x", "tab", "ctrl+s", "escape")
     assert odd == set()
     assert pictures > 4
@@ -86,10 +87,8 @@ def test_an_edit_and_a_member_can_be_translated(people: Cast) -> None:
     home = save.add(people.amal, "household", Changes(set={"family_name": "الحسن", "location": "جبلة"}))
     with people.amal.store.read() as tx:
         row = find_row(tx, home.hex())
-    assert (
-        english(record_forms.edit_form(Tables("ar"), people.amal, row, note=None), "tab", "tab", "ctrl+s")[0] == set()
-    )
-    new = record_forms.new_form(Tables("ar"), people.amal, people.amal.schema.type("household"), unit=None, note=None)
+    assert english(form_app.edit_form(Tables("ar"), people.amal, row, note=None), "tab", "tab", "ctrl+s")[0] == set()
+    new = form_app.new_form(Tables("ar"), people.amal, people.amal.schema.type("household"), unit=None, note=None)
     odd, pictures = english(new, "shift+tab", "shift+tab", "enter", "tab", "escape", "escape")
     assert odd == set()
     assert pictures > 3

@@ -10,16 +10,17 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from fieldsync.sync import queue, read, save
-from fieldsync.sync import review as reviews
-from fieldsync.sync.history import history
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui.dialogs import Agree, Pick, Told
-from fieldsync.ui.papers import Rows
-from fieldsync.ui.review_app import ReviewApp
-from fieldsync.ui.review_screen import ReviewScreen
-from fieldsync.ui.tables import Tables
+from fieldsync.replica import queries, save
+from fieldsync.replica.history import history
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions as reviews
+from fieldsync.review import queue
+from fieldsync.ui.review.review_app import ReviewApp
+from fieldsync.ui.review.review_screen import ReviewScreen
+from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.dialogs import Agree, Pick, Told
+from fieldsync.ui.widgets.text_panels import Rows
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.ui.screens import assert_looks, seen
@@ -52,7 +53,7 @@ def disputed(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Cast:
         people.clock.tick(MINUTE)
         add(people.amal, family_name=family, location=place, address="قرب المدرسة القديمة", registered_on="2026-01-05")
     meet(people)
-    first, second, third = (one["id"] for one in read.list_records(people.amal, "household"))
+    first, second, third = (one["id"] for one in queries.list_records(people.amal, "household"))
     edit(people, people.amal, first, location="حمص قرب الساعة القديمة", displacement="idp")
     edit(people, people.basim, first, location="حماة قرب الساعة الجديدة", displacement="returnee")
     edit(people, people.amal, second, location="حمص")
@@ -80,7 +81,7 @@ def play(node: Node, steps: Play, *, lang: str = "en", size: tuple[int, int] = (
 
 
 def fields_of(node: Node, record: bytes) -> Any:
-    return read.show(node, record.hex())["fields"]
+    return queries.show(node, record.hex())["fields"]
 
 
 def test_protection_comes_first_then_where_a_record_is(disputed: Cast) -> None:
@@ -286,9 +287,9 @@ def test_removed_by_one_and_changed_by_another(disputed: Cast) -> None:
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("0")
-        assert not read.show(samar, one.record.hex())["deleted"]
+        assert not queries.show(samar, one.record.hex())["deleted"]
         await pilot.press("u", "1")
-        assert read.show(samar, one.record.hex())["deleted"]
+        assert queries.show(samar, one.record.hex())["deleted"]
         assert len(queue.waiting(samar)) == 3
 
     play(samar, steps)

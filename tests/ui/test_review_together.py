@@ -7,17 +7,18 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from textual.pilot import Pilot
 
-from fieldsync.sync import doubles, duplicates, queue, save
-from fieldsync.sync import review as reviews
-from fieldsync.sync.history import history
-from fieldsync.sync.node import Node
-from fieldsync.sync.save import Changes
-from fieldsync.ui import review_screen
-from fieldsync.ui.narrowing import Narrowed
-from fieldsync.ui.review import Review
-from fieldsync.ui.review_app import ReviewApp
-from fieldsync.ui.review_screen import ReviewScreen
-from fieldsync.ui.tables import Tables
+from fieldsync.replica import save
+from fieldsync.replica.history import history
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
+from fieldsync.review import decisions as reviews
+from fieldsync.ui.review import review_screen
+from fieldsync.ui.review.filters import Narrowed
+from fieldsync.ui.review.line_review import Review
+from fieldsync.ui.review.review_app import ReviewApp
+from fieldsync.ui.review.review_screen import ReviewScreen
+from fieldsync.ui.views.tables import Tables
 from tests.conftest import Cast
 from tests.directly import sync
 from tests.ui.screens import seen
@@ -155,20 +156,20 @@ def test_many_alike_without_those_that_others_settled(disputed: Cast, beside: No
 
 def test_pairs_that_others_settled_or_took_away(samar: Node, beside: Node) -> None:  # noqa: F811
     """Merged elsewhere, cancelled elsewhere, or gone from this laptop: said in a line, without an error."""
-    (pair,), (twice,) = duplicates.items(samar), doubles.items(samar)
+    (pair,), (twice,) = duplicate_pairs.items(samar), assistance_overlaps.items(samar)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         assert "1 of 2" in seen(pilot.app)
-        doubles.drop(beside, twice["b"]["record"], "entered twice")
+        assistance_overlaps.drop(beside, twice["b"]["record"], "entered twice")
         await pilot.press("2")
         assert GONE in seen(pilot.app)
         assert "1 of 1" in seen(pilot.app)
-        assert "_deleted" not in duplicates.shown(samar, twice["a"]["record"])["fields"]
-        duplicates.merge(beside, pair["a"], pair["b"])
+        assert "_deleted" not in duplicate_pairs.shown(samar, twice["a"]["record"])["fields"]
+        duplicate_pairs.merge(beside, pair["a"], pair["b"])
         await pilot.press("0")
         assert GONE in seen(pilot.app)
         assert "No conflicts" in seen(pilot.app)
-        assert duplicates.item(samar, pair["a"], pair["b"])["same"]
+        assert duplicate_pairs.item(samar, pair["a"], pair["b"])["same"]
 
     app = play(samar, steps, pairs=True)
     assert (app.review.walk.decided, app.review.walk.left()) == (0, 0)
@@ -176,7 +177,7 @@ def test_pairs_that_others_settled_or_took_away(samar: Node, beside: Node) -> No
 
 def test_a_pair_of_which_one_has_left_this_laptop(samar: Node, beside: Node) -> None:  # noqa: F811
     """A sync purges what moved out of reach, while the pair is in the queue."""
-    (pair,) = duplicates.items(samar)
+    (pair,) = duplicate_pairs.items(samar)
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         with beside.store.write() as tx:

@@ -8,11 +8,11 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from fieldsync.ui import direction
-from fieldsync.ui.pen import Pen
-from fieldsync.ui.tables import Tables
-from fieldsync.ui.typed import TypedLine, TypedText
-from fieldsync.ui.typed_cells import placed
+from fieldsync.ui.terminal import bidi
+from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.input_cells import placed
+from fieldsync.ui.widgets.inputs import TypedLine, TypedText
+from fieldsync.ui.widgets.line_writer import Pen
 from tests.conftest import Cast
 from tests.ui.screens import assert_looks
 from tests.ui.test_forms import Person, fill, new
@@ -61,7 +61,7 @@ def test_the_cursor_stands_where_the_next_letter_comes() -> None:
 def test_a_terminal_that_turns_lines_is_told() -> None:
     """The sign stands behind a blank, which VTE takes to the cell before; what is not Arabic has none; plain stays as it was."""
     shown = placed(drawn("علي"), WIDE, "isolates", mirrored=True).text
-    assert shown == " " * (WIDE - 3) + direction.RIGHT + "علي" + direction.END
+    assert shown == " " * (WIDE - 3) + bidi.RIGHT + "علي" + bidi.END
     assert placed(drawn("0944"), WIDE, "isolates", mirrored=True).text == " " * (WIDE - 4) + "0944"
     assert placed(drawn("علي"), WIDE, "plain", mirrored=True).text == drawn("علي").text
 
@@ -124,5 +124,5 @@ def test_a_note_in_arabic_where_the_terminal_turns_nothing(people: Cast) -> None
 
 def test_a_number_behind_a_time_is_no_part_of_it() -> None:
     """Kept until a time: so many answers. In Arabic the number comes after the colon, which is to its right."""
-    shown = direction.alone("حتى 2026-11-26 03:13: 5 من", "visual", rtl=True)
+    shown = bidi.alone("حتى 2026-11-26 03:13: 5 من", "visual", rtl=True)
     assert shown == "ﻦﻣ 5 :2026-11-26 03:13 ﻰﺘﺣ"

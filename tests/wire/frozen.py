@@ -18,8 +18,8 @@ from fieldsync.core.register import Head, Register, build
 from fieldsync.core.state import Base, State, merge
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.wire import bundle, columns, messages, rows
-from fieldsync.wire.bundle import Carried, Earlier, Manifest
+from fieldsync.wire import bundle_format, columns, messages, row_batches
+from fieldsync.wire.bundle_format import Carried, Earlier, Manifest
 from fieldsync.wire.frames import COMPRESSED, MAX_COMPRESSED, PART, Codec, Kind
 
 FOLDER = Path(__file__).with_name("vectors")
@@ -142,7 +142,7 @@ def _up() -> tuple[Manifest, list[bytes]]:
     start = chain.first(LAPTOP.device)
     head = chain.extend(start, map(commits.encode, PACKED))[-1][1]
     hello = messages.Hello(1, b"", 1_793_607_300_000, 2, b"\1\2\3\4", (("LAT/JBL", 9, 9),))
-    sent = messages.Commits(LAPTOP.device, chain.seal(LAPTOP, 2, head), rows.pack_commits(PACKED))
+    sent = messages.Commits(LAPTOP.device, chain.seal(LAPTOP, 2, head), row_batches.pack_commits(PACKED))
     codec = Codec()
     frames = [codec.pack(Kind.HELLO, messages.encode(hello)), codec.pack(Kind.COMMITS, messages.encode(sent))]
     carried = Carried(LAPTOP.device, 0, start, 2, head)
@@ -157,7 +157,7 @@ def _down() -> tuple[Manifest, list[bytes]]:
     codec = Codec()
     frames = [
         codec.pack(Kind.ACK, messages.encode(messages.Ack(1_793_607_300_000, 2, bytes(8)))),
-        codec.pack(Kind.STATES, messages.encode(messages.States("LAT/JBL", 12, rows.pack_states(STATES)))),
+        codec.pack(Kind.STATES, messages.encode(messages.States("LAT/JBL", 12, row_batches.pack_states(STATES)))),
         codec.pack(Kind.END, messages.encode(messages.End((messages.Summary("LAT/JBL", 12, 7, 2),)))),
     ]
     manifest = Manifest(
@@ -182,7 +182,7 @@ def _branch() -> tuple[Manifest, list[bytes]]:
 
 
 def _bundle(manifest: Manifest, inside: list[bytes], key: DeviceKey = LAPTOP, **changes: Any) -> bytes:
-    return bundle.head(msgspec.structs.replace(manifest, **changes), key) + b"".join(inside)
+    return bundle_format.head(msgspec.structs.replace(manifest, **changes), key) + b"".join(inside)
 
 
 def _parts() -> list[bytes]:
@@ -203,14 +203,14 @@ def good() -> dict[str, tuple[str, bytes]]:
     made = {
         "commit-add": ("a commit that makes a household", commits.encode(ADD)),
         "commit-edit": ("a commit that changes it: a member dropped, a field emptied, a note", commits.encode(EDIT)),
-        "commits-payload": ("both of them as columns", rows.pack_commits([ADD, EDIT])),
+        "commits-payload": ("both of them as columns", row_batches.pack_commits([ADD, EDIT])),
         "states-payload": (
             "a household as made; a case with a conflict, a tally and an emptied field",
-            rows.pack_states(STATES),
+            row_batches.pack_states(STATES),
         ),
         "states-contexts": (
             "a case's three conflicts, whose heads have contexts of their own",
-            rows.pack_states([CONTEXTS]),
+            row_batches.pack_states([CONTEXTS]),
         ),
         "commit-deletion": ("a removal, with what it had seen of each register", commits.encode(DELETION)),
         "frame-plain": ("an END frame, not compressed", Codec().pack(Kind.END, messages.encode(messages.End()))),
@@ -260,7 +260,7 @@ def hostile() -> dict[str, tuple[str, bytes]]:
         ),
         "hostile-bundle-version": ("a manifest of version 2", _bundle(up, [hello, sent], version=2)),
         "hostile-bundle-words": ("first words of version 2", good_one.replace(b"bundle 1\n", b"bundle 2\n", 1)),
-        "hostile-bundle-long": ("a manifest of 4 GiB", bundle.MAGIC + b"\xff" * 4 + good_one[23:]),
+        "hostile-bundle-long": ("a manifest of 4 GiB", bundle_format.MAGIC + b"\xff" * 4 + good_one[23:]),
         "hostile-bundle-nobody": ("for nobody", _bundle(up, [hello, sent], to=())),
         "hostile-bundle-hash": (
             "a frame's hash of 31 bytes",

@@ -11,7 +11,7 @@ from fieldsync import errors
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import FORMAT, Commit, contexts, state_of
 from fieldsync.core.state import State, canonical, term
-from fieldsync.wire import columns, messages, rows
+from fieldsync.wire import columns, messages, row_batches
 from tests.histories import DEVICES, WORLDS, World
 from tests.scale import examples
 from tests.wire.test_columns import NESTED, SCALARS, exact
@@ -30,7 +30,7 @@ def states(world: World) -> list[State]:
 def test_states_come_back_as_they_were(world: World) -> None:
     """Base, values, every register with its heads and what they had seen, types included: by type, in order."""
     sent = states(world)
-    found = rows.unpack_states(rows.pack_states(sent))
+    found = row_batches.unpack_states(row_batches.pack_states(sent))
     expected = sorted(sent, key=lambda s: list(dict.fromkeys(x.type for x in sent)).index(s.type))
     assert len(found) == len(expected)
     for ours, theirs in zip(expected, found, strict=True):
@@ -51,7 +51,7 @@ def test_commits_come_back_byte_for_byte(world: World) -> None:
     """What was signed is made again from columns, exactly: the hash of every commit is the same."""
     for writer in world.writers:
         if writer.commits:
-            found = rows.unpack_commits(rows.pack_commits(writer.commits))
+            found = row_batches.unpack_commits(row_batches.pack_commits(writer.commits))
             assert [commits.encode(c) for c in found] == [commits.encode(c) for c in writer.commits]
 
 
@@ -91,7 +91,7 @@ def batches(draw: st.DrawFn) -> list[Commit]:
 def test_any_commits_come_back_byte_for_byte(batch: list[Commit]) -> None:
     """Not only ours: whatever a commit may hold, the columns give it back."""
     if batch:
-        found = rows.unpack_commits(rows.pack_commits(batch))
+        found = row_batches.unpack_commits(row_batches.pack_commits(batch))
         assert [commits.encode(c) for c in found] == [commits.encode(c) for c in batch]
 
 
@@ -101,13 +101,13 @@ def test_any_commits_come_back_byte_for_byte(batch: list[Commit]) -> None:
 def unpacked(payload: bytes) -> None:
     """Unpack as both kinds: an error of ours, or what may be encoded, hashed and joined like any other."""
     try:
-        for one in rows.unpack_commits(payload):
+        for one in row_batches.unpack_commits(payload):
             assert commits.decode(commits.encode(one)) == one
             state_of(one)
     except errors.FieldsyncError:
         pass
     try:
-        for state in rows.unpack_states(payload):
+        for state in row_batches.unpack_states(payload):
             canonical(state)
             term(state)
     except errors.FieldsyncError:
@@ -125,7 +125,7 @@ def test_noise_is_no_payload(payload: bytes) -> None:
 def test_damaged_commits_break_nothing(batch: list[Commit], data: st.DataObject) -> None:
     """A few changed bytes: an error of ours, or commits in bounds."""
     if batch:
-        payload = bytearray(rows.pack_commits(batch))
+        payload = bytearray(row_batches.pack_commits(batch))
         for _ in range(data.draw(st.integers(1, 3))):
             payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
         unpacked(bytes(payload))
@@ -135,7 +135,7 @@ def test_damaged_commits_break_nothing(batch: list[Commit], data: st.DataObject)
 @given(WORLDS, st.data())
 def test_damaged_states_break_nothing(world: World, data: st.DataObject) -> None:
     """A few changed bytes: an error of ours, or states that can be stored and compared."""
-    payload = bytearray(rows.pack_states(states(world)))
+    payload = bytearray(row_batches.pack_states(states(world)))
     for _ in range(data.draw(st.integers(1, 3))):
         payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
     unpacked(bytes(payload))
@@ -161,14 +161,14 @@ def replaced(tree: Any, path: list[int], value: Any) -> Any:
 def test_parts_of_other_kinds_break_nothing(world: World, whole: bool, path: list[int], odd: Any) -> None:
     """A number where a list belongs, a list where a name does: any part of a payload replaced by anything."""
     mine = next((writer.commits for writer in world.writers if writer.commits), None)
-    payload = rows.pack_states(states(world)) if whole or mine is None else rows.pack_commits(mine)
+    payload = row_batches.pack_states(states(world)) if whole or mine is None else row_batches.pack_commits(mine)
     unpacked(msgspec.msgpack.encode(replaced(msgspec.msgpack.decode(payload), path, odd)))
 
 
 def packed_commit(**changed: Any) -> bytes:
     """Return a payload of one commit, with parts of its body replaced by position."""
     one = Commit(1, DEVICES[0], 1, 5, "Amal", "household", 1, bytes(16), None, {"a": 1, "b": 2}, ())
-    devices, authors, types, body = msgspec.msgpack.decode(rows.pack_commits([one]))
+    devices, authors, types, body = msgspec.msgpack.decode(row_batches.pack_commits([one]))
     for name, value in changed.items():
         body["format count rows kinds ids notes fields context_counts contexts partial".split().index(name)] = value
     return msgspec.msgpack.encode((devices, authors, types, body))
@@ -225,7 +225,7 @@ def test_a_bomb_of_many_fields_in_many_commits_is_refused(costs: Any) -> None:
         notes=const(None), fields=(names, [list(range(2_000))], const(0), [const(1)] * 2_000), context_counts=const(0),
     )  # fmt: skip
     with costs(seconds=4, megabytes=120), pytest.raises(errors.TooLarge):
-        rows.unpack_commits(payload)
+        row_batches.unpack_commits(payload)
 
 
 @given(st.sampled_from([messages.Hello, messages.Commits, messages.Ack, messages.States, messages.End, messages.Ask, messages.Found,

@@ -8,8 +8,8 @@ import pytest
 from fieldsync import errors
 from fieldsync.core import commit as commits
 from fieldsync.core.state import canonical
-from fieldsync.wire import columns, messages, rows
-from fieldsync.wire.bundle import Manifest, Opener
+from fieldsync.wire import columns, messages, row_batches
+from fieldsync.wire.bundle_format import Manifest, Opener
 from fieldsync.wire.frames import HEAD, Codec, Kind, Reader
 from tests.wire import frozen
 from tests.wire.test_columns import exact
@@ -36,11 +36,11 @@ def test_commits_are_read_and_hash_as_ever() -> None:
 
 def test_payloads_are_read_as_ever() -> None:
     """Columns of commits give back the very bytes, columns of states the registers."""
-    assert rows.unpack_commits(content("commits-payload")) == [frozen.ADD, frozen.EDIT]
-    found = rows.unpack_states(content("states-payload"))
+    assert row_batches.unpack_commits(content("commits-payload")) == [frozen.ADD, frozen.EDIT]
+    found = row_batches.unpack_states(content("states-payload"))
     assert [canonical(state) for state in found] == [canonical(state) for state in frozen.STATES]
     assert found[1].origins == {"risk": "medium"}
-    (case,) = rows.unpack_states(content("states-contexts"))
+    (case,) = row_batches.unpack_states(content("states-contexts"))
     assert case.fields == frozen.CONTEXTS.fields
     assert [len(register.contexts) for register in case.fields.values()] == [3, 2, 1]
 
@@ -125,7 +125,7 @@ def test_bundles_are_read_as_ever(step: int) -> None:
     assert (manifest, manifest.sender) == (packed(manifest, frozen._up()[0]), frozen.LAPTOP.device)
     assert messages.decode(messages.Hello, hello).cursors == (("LAT/JBL", 9, 9),)
     sent = messages.decode(messages.Commits, payload)
-    assert (kind, rows.unpack_commits(sent.rows)) == (Kind.COMMITS, frozen.PACKED)
+    assert (kind, row_batches.unpack_commits(sent.rows)) == (Kind.COMMITS, frozen.PACKED)
     manifest, _ = opened(content("bundle-heard"), step)
     assert packed(manifest, manifest) == msgspec.structs.replace(packed(manifest, frozen._up()[0]), heard=frozen.AT - 1)
     manifest, _ = opened(content("bundle-reserved"), step)
@@ -138,7 +138,7 @@ def test_bundles_are_read_as_ever(step: int) -> None:
     manifest, frames = opened(content("bundle-down"), step)
     assert (manifest, manifest.sender) == (packed(manifest, frozen._down()[0]), frozen.SERVER.device)
     assert [kind for kind, _ in frames] == [Kind.ACK, Kind.STATES, Kind.END]
-    assert rows.count_states(messages.decode(messages.States, frames[1][1]).rows) == 2
+    assert row_batches.count_states(messages.decode(messages.States, frames[1][1]).rows) == 2
 
 
 def read(name: str, raw: bytes) -> None:

@@ -1,0 +1,342 @@
+"""Whether a commit of somebody who may not decide would end a conflict: it then waits until somebody has decided.
+
+A commit is accepted when every commit that its context names is accepted and has its own context inside it, and nothing is
+decided by it. Of those named, others' values count that nobody but its author has written over, and the author's own that
+nobody has: no two of them may disagree. So acceptance only ever grows, and any order of arrival has one outcome
+(tests/core/conflict_model.py; docs/architecture.md, "The algebra").
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from fieldsync import errors
+from fieldsync.authority.field_log import FieldLog, Write
+from fieldsync.core.commit import Commit
+from fieldsync.core.deletion import DELETED, has_seen, unseen_by
+from fieldsync.core.edit_context import ALWAYS_SETTLED, is_reopened
+from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.core.register import Context, Head, contexts_of, union
+from fieldsync.core.settle import Policy, leads_either
+from fieldsync.core.state import field_of, register_of
+from fieldsync.replica.device_owners import person_of
+from fieldsync.replica.merge_rules import Rules
+from fieldsync.replica.node import UPSTREAM
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Awaited, Device, Row, commit_key, record_key
+
+
+class State(NamedTuple):
+    """A state of a record, None for none."""
+
+    value: str | None
+
+    @classmethod
+    def of(cls, head: Head) -> "State":
+        """Return the state that a head says."""
+        return cls(None if head.value is None else str(head.value))
+
+
+class Verdict(NamedTuple):
+    """Why a commit is not accepted yet, and what may change that."""
+
+    reason: errors.FieldsyncError
+    waits_for: tuple[Awaited, ...]
+
+
+class RecordCommits:
+    """The commits about records as the log has them, under their fields' names of today: read once, until more have come."""
+
+    def __init__(self, tx: ReadTx, rules: Rules) -> None:
+        self._tx = tx
+        self._rules = rules
+        self._read: dict[bytes, tuple[int, list[Commit]]] = {}
+
+    def of(self, record: bytes, kind: str) -> list[Commit]:
+        """Return the commits about a record of a type."""
+        count, known = self._tx.count_commits_of(record), self._read.get(record)
+        if known is None or known[0] != count:
+            today = self._rules.of(kind).today
+            logged = self._tx.commits_of(record)
+            known = count, [today(said) for one in logged if (said := one.commit()) is not None]
+            self._read[record] = known
+        return known[1]
+
+    def forget(self) -> None:
+        """Forget them: other records are looked at."""
+        self._read.clear()
+
+
+class ConflictJudge:
+    """Judges one device's commits, in order; `unjudged` are devices with commits in the log that are still to be judged, from which on."""
+
+    def __init__(
+        self,
+        tx: ReadTx,
+        rules: Rules,
+        device: Device,
+        known: Mapping[bytes, Row],
+        unjudged: Mapping[bytes, int],
+        commits: RecordCommits | None = None,
+    ) -> None:
+        self._tx = tx
+        self._rules = rules
+        self._known = known
+        self._unjudged = unjudged
+        self._person = person_of(tx)
+        self._me = self._person(device.id)
+        self._branch = tx.get(UPSTREAM) is not None
+        self._quarantined = bool(tx.waiting_of(device.id))
+        self._commits = RecordCommits(tx, rules) if commits is None else commits
+        self._logs: dict[tuple[bytes, str], FieldLog] = {}
+        self._judged: dict[int, bool] = {}  # of this batch, which the records do not show yet: whether it was accepted
+        self._written: dict[bytes, list[Mapping[str, object]]] = {}
+
+    def verdict(self, commit: Commit) -> Verdict | None:
+        """Return why a commit has to wait, None where it does not."""
+        if not commit.context and commit.record not in self._known and not self._quarantined:
+            return None  # most: it makes a record
+        for name in commit.fields:
+            policy, this = self._policy(commit, name), _write(commit, name)
+            if name == DELETED and self._removes_again(commit, this):
+                return Verdict(errors.Undecided(type=commit.type, field=DELETED), (record_key(commit.record),))
+            if (
+                policy.merge in ALWAYS_SETTLED
+                or self._follows(commit, name, this.context)
+                or self._came_down(commit, name)
+            ):
+                continue
+            found = self._looked_up(commit, name, policy, this)
+            if found is not None:
+                return found
+        return None
+
+    def had_seen(self, commit: Commit, name: str, value: object) -> bool:
+        """Say whether an accepted commit that this one names wrote a value."""
+        log, this = self._log(commit, name), _write(commit, name)
+        return any(one.head.value == value for device in this.devices for one in log.named(this, device))
+
+    def told(self, commit: Commit, *, accepted: bool, waits: bool) -> None:
+        """Hear what became of a commit of this batch."""
+        self._quarantined = self._quarantined or waits
+        if accepted:
+            self._written.setdefault(commit.record, []).append(commit.fields)
+        if accepted or waits:
+            self._judged[commit.seq] = accepted
+        if not self._logs:
+            return
+        for name in commit.fields:
+            log = self._logs.get((commit.record, name))
+            if log is None:
+                continue
+            if accepted:
+                log.accept(_write(commit, name))
+            elif waits:
+                log.keep_back(commit.device, commit.seq)
+            else:
+                log.forget(commit.device, commit.seq)
+
+    def stays_at(self, commit: Commit, name: str, lifecycle: Lifecycle) -> State | None:
+        """Return a state that the commit had seen and that its step does not lead on from, None where it leads on.
+
+        It must from the furthest; where branches diverge from one of them, and from each that nobody else has written over.
+        """
+        policy, this, new = self._policy(commit, name), _write(commit, name), str(commit.fields[name])
+        row = self._known.get(commit.record)
+        if row is not None and self._is_lone(commit, name, this.context):
+            old = State.of(register_of(row.state, name).heads[0])
+            return None if lifecycle.allows(old.value, new) else old
+        if row is None and not this.context and not self._in_batch(commit, name):
+            return None if lifecycle.allows(None, new) else State(None)
+        view, log = self._view(commit, name, this), self._log(commit, name)
+        if not view:  # it begins the record's life; but a branch has not all that others wrote
+            known = not this.context or self._tx.get(UPSTREAM) is None
+            return State(None) if known and not lifecycle.allows(None, new) else None
+        tops = [one for one in view if all(_leads(policy, one, other) for other in view)]
+        if not tops:
+            tops = [one for one in view if not any(_leads(policy, other, one) for other in view if other is not one)]
+            for one in self._standing(log, tops):
+                if not lifecycle.allows(State.of(one.head).value, new):
+                    return State.of(one.head)
+        allowed = any(lifecycle.allows(State.of(one.head).value, new) for one in tops)
+        return None if allowed or not tops else State.of(tops[0].head)
+
+    def followed(self, commit: Commit, name: str) -> list[State]:
+        """Return the states that a commit's step may follow."""
+        row, this = self._known.get(commit.record), _write(commit, name)
+        if row is not None and self._is_lone(commit, name, this.context):
+            return [State.of(register_of(row.state, name).heads[0])]
+        if row is None and not this.context and not self._in_batch(commit, name):
+            return []
+        return [State.of(one.head) for one in self._view(commit, name, this)]
+
+    def _view(self, commit: Commit, name: str, this: Write) -> list[Write]:
+        """Return what a commit had seen of a field: the last of each device that no other of these has written over."""
+        log = self._log(commit, name)
+        over = log.over_by_named(this)
+        return [one for one in log.last_named(this) if one.head.seq > over.get(one.head.device, 0)]
+
+    def forget(self) -> None:
+        """Forget what the log told of records: others are looked at."""
+        self._commits.forget()
+        self._logs.clear()
+
+    # --- what a register tells at once ---
+
+    def _policy(self, commit: Commit, name: str) -> Policy:
+        return self._rules.of(commit.type).of(field_of(name), member="/" in name).policy
+
+    def _follows(self, commit: Commit, name: str, context: Context) -> bool:
+        """Say whether a write surely ends no conflict: nothing is named, or the only head with all that it has written over."""
+        if self._quarantined:
+            return False
+        row = self._known.get(commit.record)
+        others = {device: seq for device, seq in context.items() if device != commit.device}
+        if row is None or self._in_batch(commit, name):
+            return row is None and not others
+        register = register_of(row.state, name)
+        base = row.state.base
+        before = any(self._person(device) == self._me for device in register.seen)
+        if not before and (not others or (base is not None and others == {base.device: base.seq})):
+            return True
+        return self._is_lone(commit, name, context)
+
+    def _came_down(self, commit: Commit, name: str) -> bool:
+        """Say whether a branch has a commit already, in a state from the server above, which has accepted it."""
+        row = self._known.get(commit.record)
+        return (
+            self._branch
+            and row is not None
+            and register_of(row.state, name).seen.get(commit.device, 0) >= commit.seq
+            and (commit.device, commit.seq) not in self._tx.verdicts_on(commit.record)
+        )
+
+    def _in_batch(self, commit: Commit, name: str) -> bool:
+        return any(name in fields for fields in self._written.get(commit.record, ()))
+
+    def _is_lone(self, commit: Commit, name: str, context: Context) -> bool:
+        """Say whether a commit names exactly what the record shows, and that is one value."""
+        row = self._known.get(commit.record)
+        if row is None or self._quarantined or self._in_batch(commit, name):
+            return False
+        heads, seen, contexts = register_of(row.state, name)
+        me = commit.device
+        if (
+            len(heads) != 1
+            or contexts
+            or is_reopened(heads[0])
+            or (heads[0].device == me and heads[0].seq >= commit.seq)
+        ):
+            return False
+        return {d: n for d, n in seen.items() if d != me} == {d: n for d, n in context.items() if d != me}
+
+    # --- what the log tells ---
+
+    def _log(self, commit: Commit, name: str) -> FieldLog:
+        """Return every write of a register that is here, as it has been judged."""
+        known = self._logs.get((commit.record, name))
+        if known is not None:
+            return known
+        log = self._logs[commit.record, name] = FieldLog()
+        verdicts = self._tx.verdicts_on(commit.record)
+        seen = {(commit.device, commit.seq)}
+        for one in self._commits.of(commit.record, commit.type):
+            dot = one.device, one.seq
+            seen.add(dot)
+            if name not in one.fields or dot == (commit.device, commit.seq):
+                continue
+            accepted: bool | None = None if dot in verdicts and not verdicts[dot] else dot not in verdicts
+            if one.seq >= self._unjudged.get(one.device, one.seq + 1):  # a batch that is being judged
+                accepted = False if one.device != commit.device else self._judged.get(one.seq)
+            if accepted:
+                log.accept(_write(one, name))
+            elif accepted is False:
+                log.keep_back(*dot)
+        row = self._known.get(commit.record)
+        if row is not None:  # what came as a state, from the server above
+            register = register_of(row.state, name)
+            for head, context in zip(register.heads, contexts_of(register), strict=True):
+                if head.dot not in seen:
+                    log.accept(Write(head, context or {}))
+        return log
+
+    def _looked_up(self, commit: Commit, name: str, policy: Policy, this: Write) -> Verdict | None:
+        log = self._log(commit, name)
+        missing = [commit_key(*dot) for dot in log.missing(this)]
+        over = log.over_by_named(this)
+        closed = not any(log.any_between(device, this.upto(device), seq) for device, seq in over.items())
+        if not missing and closed and not self._decides(commit, log, policy, this):
+            return None
+        undecided = errors.Undecided(type=commit.type, field=field_of(name))
+        return Verdict(undecided, (*missing, record_key(commit.record)))
+
+    def _removes_again(self, commit: Commit, this: Write) -> bool:
+        """Say whether a deletion writes over another and has seen what keeps the record from that one: others are to decide."""
+        row, value = self._known.get(commit.record), commit.fields[DELETED]
+        if row is None or not isinstance(value, dict) or self._came_down(commit, DELETED):
+            return False
+        present = self._rules.of(commit.type).present
+        log = self._log(commit, DELETED)
+        for before in self._standing(log, log.last_named(this)):
+            for name, head in unseen_by(before.head, row.state, present):
+                if self._person(head.device) != self._me and has_seen(value, name, head.dot, present):
+                    return True
+        return False
+
+    def _decides(self, commit: Commit, log: FieldLog, policy: Policy, this: Write) -> bool:
+        row = self._known.get(commit.record)
+        base = None if row is None or row.state.base is None else row.state.base.dot
+        theirs = (device for device in this.devices if self._person(device) != self._me)
+        if not any(one.head.dot != base for device in theirs for one in log.named(this, device)[-2:]):
+            return False
+        standing = self._standing(log, log.last_named(this))
+        if any(is_reopened(one.head) for one in standing):
+            return True
+        if all(
+            policy.equal(one.head.value, standing[0].head.value) and one.context == standing[0].context
+            for one in standing
+        ):
+            return False
+        pairs = combinations(standing, 2)
+        return any(not a.over(b) and not b.over(a) and self._clash(policy, a, b, log) for a, b in pairs)
+
+    def _standing(self, log: FieldLog, named: Iterable[Write]) -> Sequence[Write]:
+        """Return of each device's last named commits others' that nobody else has written over, and the author's own that nobody has."""
+        mine = {device for device in log.devices if self._person(device) == self._me}
+        by_others = log.over_by(log.devices - mine)
+        by_anybody = union(by_others, log.over_by(mine))
+        return [
+            one
+            for one in named
+            if log.is_last(one)
+            and one.head.seq > (by_anybody if one.head.device in mine else by_others).get(one.head.device, 0)
+        ]
+
+    def _clash(self, policy: Policy, a: Write, b: Write, log: FieldLog) -> bool:
+        if policy.merge == "furthest":
+            return not leads_either(a.head.value, b.head.value, policy)
+        if not policy.equal(a.head.value, b.head.value):
+            return True
+        return self._wrote_over_more(a, b, log) or self._wrote_over_more(b, a, log)
+
+    def _wrote_over_more(self, one: Write, other: Write, log: FieldLog) -> bool:
+        author = self._person(one.head.device)
+        return any(
+            log.accepted_between(device, other.upto(device), one.upto(device), other.head.dot)
+            for device in one.devices
+            if self._person(device) != author
+        )
+
+
+def _write(commit: Commit, name: str) -> Write:
+    """Return a commit as far as one of its registers goes."""
+    context = next((dict(pairs) for names, pairs in commit.context if name in names), {})
+    return Write(Head(commit.device, commit.seq, commit.stamp, commit.author, commit.fields[name]), context)
+
+
+def _leads(policy: Policy, one: Write, other: Write) -> bool:
+    """Say whether a state is as far along as another, or further."""
+    a, b = one.head.value, other.head.value
+    if a == b or policy.lifecycle is None or not isinstance(b, str):
+        return True
+    return isinstance(a, str) and policy.lifecycle.further(a, b) == a

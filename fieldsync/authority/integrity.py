@@ -1,0 +1,163 @@
+"""Does everything that a node holds fit together? Reports what does not, naming device and commit; never repairs."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.authority.permissions import Permit
+from fieldsync.core.commit import Commit, state_of
+from fieldsync.core.state import canonical, merge, merge_all, project, register_of, term
+from fieldsync.crypto import chain
+from fieldsync.replica import known_contexts
+from fieldsync.replica.apply import settle_row
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Device, Progress, Row
+
+Fault = dict[str, Any]
+_MASK = (1 << 64) - 1
+_BATCH = 1_000
+
+
+def check(node: Node, progress: Progress | None = None) -> dict[str, Any]:
+    """Check the file, every device's chain and seals, every record against its registers, every channel's digest.
+
+    What is no fault of the store, and for a person to look at, is `listed`: commits that cannot be read, and on servers those
+    that were applied and would not be today, as earlier releases did not judge what named a form that was not there.
+    """
+    say = progress or (lambda _done, _total, _what: None)
+    say(0, None, "file")
+    faults: list[Fault] = [{"what": "file", "detail": found} for found in node.store.damage()[:20]]
+    counted = {"commits": 0, "records": 0}
+    listed: list[Fault] = []
+    with node.store.read() as tx:
+        for device in tx.devices():
+            faults += _chain(tx, device, counted, say, listed)
+        judges = None if node.is_laptop else _Judges(node, tx, listed)
+        faults += _records(node, tx, counted, say, judges)
+    return {"ok": not faults, **counted, "faults": faults, "listed": listed}
+
+
+class _Judges:
+    """Judges again what servers have applied, and lists what would not be applied today."""
+
+    def __init__(self, node: Node, tx: ReadTx, listed: list[Fault]) -> None:
+        self._listed = listed
+        self._own = node.device
+        self._known: dict[bytes, Row] = {}
+        self._permits = {one.id: Permit(tx, node.rules, one, self._known) for one in tx.devices()}
+        self._names = {one.id: one.letters or one.id.hex() for one in tx.devices()}
+
+    def judge(self, row: Row, commits: Iterable[Commit]) -> None:
+        """Judge a record's commits."""
+        self._known.clear()
+        self._known[row.state.record] = row
+        for one in commits:
+            if one.device == self._own:
+                continue  # serials, and what copied devices wrote: nobody judged these before
+            reason = self._permits[one.device].stored_objection(one)
+            if reason is not None:
+                self._listed.append(
+                    {
+                        "what": "unjudged", "device": self._names[one.device], "seq": one.seq, "form": one.form,
+                        "fields": sorted(one.fields), "code": reason.code, "facts": reason.facts,
+                        "record": row.state.record.hex(), "named": row.code,
+                    }
+                )  # fmt: skip
+
+
+def _chain(tx: ReadTx, device: Device, counted: dict[str, int], say: Progress, listed: list[Fault]) -> Iterator[Fault]:
+    link, seq = chain.first(device.id), 0
+    for logged in tx.commits(device.id, 0):
+        place = {"device": device.letters or device.id.hex(), "seq": logged.seq}
+        if logged.seq != seq + 1:
+            yield {"what": "gap", **place}
+            return
+        seq += 1
+        counted["commits"] += 1
+        if counted["commits"] % _BATCH == 0:
+            say(counted["commits"], None, "commits")
+        if logged.body is not None and chain.body_hash(logged.body) != logged.hash:
+            yield {"what": "body", **place}
+            return
+        if logged.body is not None and logged.commit() is None:
+            listed.append({"what": "unreadable", **place})
+        link = chain.chain(link, logged.hash)
+        if link != logged.chain:
+            yield {"what": "chain", **place}
+            return
+        if logged.seal is not None and (device.key is None or not chain.check_seal(device.key, seq, link, logged.seal)):
+            yield {"what": "seal", **place}
+            return
+    if device.head != seq or (seq and device.chain != link):
+        yield {"what": "head", "device": device.letters or device.id.hex(), "seq": device.head}
+
+
+def _records(node: Node, tx: ReadTx, counted: dict[str, int], say: Progress, judges: _Judges | None) -> Iterator[Fault]:
+    digests: dict[int, tuple[int, int]] = {}
+    refused = {(device.id, seq) for device in tx.devices() for seq, _, _ in tx.refusals(device.id)}
+    total = tx.count()
+    for row in tx.select():
+        counted["records"] += 1
+        if counted["records"] % _BATCH == 0:
+            say(counted["records"], total, "records")
+        own = term(row.state)
+        for n in row.channels:
+            count, digest = digests.get(n, (0, 0))
+            digests[n] = count + 1, (digest + own) & _MASK
+        for n, share in tx.shares_of(row.n).items() if tx.sharing else ():
+            count, digest = digests.get(n, (0, 0))
+            digests[n] = count + 1, (digest + term(project(row.state, share.fields))) & _MASK
+        place = {"record": row.state.record.hex(), "code": row.code}
+        if own != row.old_term & _MASK:
+            yield {"what": "term", **place}
+        shown = Row(row.n, row.state, {}, {})
+        settle_row(shown, node.rules.of(row.state.type), None)
+        if shown.doc != row.doc:
+            yield {"what": "document", **place}
+        yield from _folded(node, tx, row, refused, place, judges)
+    for channel in tx.channels():
+        if (channel.records, channel.digest) != digests.get(channel.n, (0, 0)):
+            yield {"what": "digest", "unit": channel.unit}
+
+
+def _folded(
+    node: Node, tx: ReadTx, row: Row, refused: set[tuple[bytes, int]], place: Fault, judges: _Judges | None
+) -> Iterator[Fault]:
+    """A server's commits fold to its registers exactly; a laptop's own, and a branch's, are all in them."""
+    commits: list[Commit] = []
+    said: list[Commit] = []  # as they were signed
+    for logged in tx.commits_of(row.state.record):
+        if (logged.device, logged.seq) not in refused:
+            try:
+                one = logged.commit()
+            except errors.FieldsyncError:
+                return  # reported with its chain
+            if one is None:
+                return  # erased, its registers are gone as well; or it cannot be read, and is listed
+            said.append(one)
+            commits.append(node.rules.of(row.state.type).today(one))
+    if judges is not None:
+        judges.judge(row, said)
+    if node.is_laptop:
+        for commit in commits:
+            if any(register_of(row.state, name).seen.get(commit.device, 0) < commit.seq for name in _names(commit)):
+                by = tx.device(commit.device)
+                letters = by.letters if by is not None else None
+                yield {"what": "missing", "device": letters or commit.device.hex(), "seq": commit.seq, **place}
+        return
+    if commits:
+        folded = merge_all(list(map(state_of, commits)))
+        # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
+        state = known_contexts.filled(tx, node.rules.of(row.state.type), row.state)
+        whole = merge(state, folded)[0] if tx.get(UPSTREAM) is not None else folded
+        if canonical(whole) != canonical(state):
+            yield {"what": "registers", **place}
+
+
+def _names(commit: Commit) -> Iterator[str]:
+    for name, value in commit.fields.items():
+        if isinstance(value, list):
+            yield from (f"{name}/{member}" for member in value)
+        elif value is not None or commit.context:
+            yield name

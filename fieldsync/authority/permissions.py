@@ -1,0 +1,371 @@
+"""Who may write what, checked by a server for each commit: unit, role, form. What may not is kept aside, and said why."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+
+from fieldsync import errors
+from fieldsync.authority.code_permissions import CodeChecks
+from fieldsync.authority.commit_limits import check_bounds
+from fieldsync.authority.conflict_judge import ConflictJudge, RecordCommits
+from fieldsync.authority.revocations import Then
+from fieldsync.authority.value_permissions import is_id, is_unit
+from fieldsync.casework import partner_sharing
+from fieldsync.core.commit import Commit
+from fieldsync.core.deletion import DELETED, named
+from fieldsync.core.register import Value
+from fieldsync.core.settle import DECIDED, REOPENED, unpacked_all
+from fieldsync.core.state import State, field_of, register_of
+from fieldsync.replica.merge_rules import Rules
+from fieldsync.replica.node import DECIDERS, UPSTREAM, WRITERS
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import (
+    ABOVE,
+    BELOW,
+    PARTNER,
+    PERSON,
+    Device,
+    Row,
+    commit_key,
+    covers,
+    device_key,
+    form_key,
+    place_key,
+    record_key,
+    state_key,
+)
+from fieldsync.topology import forked_devices
+
+AHEAD = "ahead"  # set when values of newer forms than ours may be here, in states from above, say
+
+_BY_GRANTS = (errors.Revoked, errors.UnitRefused, errors.RoleRefused, errors.NoRecord)
+
+
+class Permit(CodeChecks):
+    """Judges one device's commits against what it was granted and what the records are."""
+
+    def __init__(
+        self,
+        tx: ReadTx,
+        rules: Rules,
+        device: Device,
+        known: dict[bytes, Row],
+        *,
+        unjudged: Mapping[bytes, int] = MappingProxyType({}),
+        commits: RecordCommits | None = None,
+    ) -> None:
+        super().__init__(tx, rules, device, known, ConflictJudge(tx, rules, device, known, unjudged, commits))
+        self._head = cache(tx.head)
+        self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
+        self._known_units: set[str] = set()
+        self._branch = tx.get(UPSTREAM) is not None
+        self._family = forked_devices.may_repeat(tx, device, by_server=self._by_server)
+        self._then = Then(tx, device)
+
+    def objection(self, commit: Commit) -> errors.FieldsyncError | None:
+        """Return why a commit may not be applied, or None; `waits_for` is then what may change that.
+
+        What the device may not do now, it may have been allowed when the first server took the commit; `word`: the branch that says so.
+        """
+        return self._told(commit, self._as_first_taken(commit))
+
+    def _told(self, commit: Commit, found: errors.FieldsyncError | None) -> errors.FieldsyncError | None:
+        today = self._rules.of(commit.type).today(commit)
+        self._conflicts.told(today, accepted=found is None, waits=found is not None and bool(self.waits_for))
+        return found
+
+    def _as_first_taken(self, commit: Commit) -> errors.FieldsyncError | None:
+        self.word: bytes | None = None
+        if not self._then.changes:
+            return self._objection(commit)  # nearly always
+        if self._then.out_of_hands(commit.seq):
+            self.waits_for = (PERSON,)
+            return errors.OutOfHands()
+        written = dict(self._written)
+        objection = self._objection(commit)
+        if not isinstance(objection, _BY_GRANTS):
+            return objection
+        now, waits_for = self._device, self.waits_for
+        for then, word in self._then.before(commit.seq):
+            self._judge_as(then)
+            self._written = dict(written)
+            again = self._objection(commit)
+            self._judge_as(now)
+            if again is None and (word is None or self._may_speak_for(word, commit)):
+                self.word = word
+                return None
+            if again is None:
+                break
+            if self.waits_for and not isinstance(again, _BY_GRANTS):
+                return again
+            waits_for = (*waits_for, *self.waits_for)
+        self.waits_for = (*waits_for, *self._then.waits_for)
+        return objection
+
+    def _may_speak_for(self, branch: bytes, commit: Commit) -> bool:
+        """Say whether a record is, or was, in one of a branch's units: of others its word counts for nothing."""
+        server, row = self._tx.device(branch), self._known.get(commit.record)
+        if row is None:
+            units = [self._made.get(commit.record, (str(commit.fields.get("_unit")), ""))[0]]
+        else:
+            units = [self._units(n) for n in {*row.channels, *self._tx.channels_left(row.n)}]
+        return server is not None and any(covers(server.grants, unit) is not None for unit in units)
+
+    def _objection(self, commit: Commit) -> errors.FieldsyncError | None:
+        self.waits_for = ()
+        branch = self._by_server
+        try:
+            if self._device.state == "revoked":
+                return errors.Revoked()
+            if self._device.pending:
+                self.waits_for = (device_key(self._device.id),)
+                return errors.DevicePending()
+            if self._family and forked_devices.said_again(
+                self._tx, self._family, commit, self._rules.of(commit.type).today
+            ):
+                return errors.SaidAgain()
+            if commit.author != self._device.person and not branch:
+                return errors.IllegalValue(type=commit.type, field="_author", reason="system")
+            if self._is_partner:
+                self._check_partner(commit)
+                return None
+            unit = self._unit(commit)
+            grant = covers(self._device.grants, unit)
+            if grant is None and commit.record in self._known:
+                self.waits_for = (place_key(commit.record),)  # it may have moved, and nobody has brought that here yet
+                if covers(self._tx.former(self._device.id), unit) is None:
+                    return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
+            if grant is None:
+                return errors.UnitRefused(unit=unit)
+            if grant.role not in WRITERS and not branch:
+                return self._role_refused(commit, grant.role, WRITERS)
+            self._check_type(commit)
+            self._check_seen(commit)
+            said = self._check_fields(commit, grant.role)
+            if not branch:
+                self._check_size(commit)
+            self._check_codes(commit)
+            if not branch:
+                self._check_steps(commit, grant.role)
+            commit = self._rules.of(commit.type).today(commit)
+            system = [name for name in commit.fields if name.startswith("_")]
+            self._check_place(commit, system)
+            if grant.role not in DECIDERS and not branch:
+                if said:
+                    return self._role_refused(commit, grant.role, DECIDERS)
+                self._check_decided(commit)
+            self._check_share(commit, system)
+            if not branch:
+                self._check_complete(commit)
+            self._made.setdefault(commit.record, (unit, commit.type))
+            self._said.setdefault(commit.record, []).append(commit)
+        except errors.FieldsyncError as objection:
+            if isinstance(objection, errors.UnknownType | errors.UnknownField):
+                self.waits_for = (form_key(commit.type),)
+            return objection
+        return None
+
+    def _role_refused(self, commit: Commit, role: str, needs: Sequence[str]) -> errors.RoleRefused:
+        """Return the error; what the device may do in another of its units, the record may have moved to."""
+        if any(grant.role in needs for grant in self._device.grants):
+            self.waits_for = (place_key(commit.record),)
+        return errors.RoleRefused(role=role, needs=list(needs))
+
+    def released_objection(self, commit: Commit) -> errors.FieldsyncError | None:
+        """Return why a commit that a person released cannot be applied all the same, or None.
+
+        Whose it is and where, and what it decides, that person answers for; its values must be legal, and what it is about here.
+        """
+        return self._told(commit, self._released_objection(commit))
+
+    def _released_objection(self, commit: Commit) -> errors.FieldsyncError | None:
+        self.waits_for = ()
+        try:
+            if self._known.get(commit.record) is None and commit.record not in self._made:
+                self._unit(commit)
+            self._check_type(commit)
+            self._check_seen(commit)
+            self._check_fields(commit, DECIDERS[0])
+            if not self._by_server:
+                self._check_steps(commit, DECIDERS[0])
+        except errors.FieldsyncError as objection:
+            if isinstance(objection, errors.UnknownType | errors.UnknownField):
+                self.waits_for = (form_key(commit.type),)
+            return objection
+        self._made.setdefault(commit.record, (str(commit.fields.get("_unit")), commit.type))
+        return None
+
+    def stored_objection(self, commit: Commit) -> errors.FieldsyncError | None:
+        """Return what there is to say against a commit that was applied before: its form, its values, the steps of its role.
+
+        Where the device's role has changed since, nothing is said of steps.
+        """
+        self.waits_for = ()
+        self._written.clear()
+        self._conflicts.forget()
+        grants, device = self._device.grants, self._device
+        same = not self._by_server and device.changed == device.enrolled
+        row = self._known.get(commit.record)
+        grant = covers(grants, self._here(row) or "") if row is not None and same else None
+        try:
+            check_bounds(commit)
+            self._check_fields(commit, DECIDERS[0])
+            if grant is not None:
+                self._check_steps(commit, grant.role, stored=True)
+        except errors.FieldsyncError as objection:
+            return objection
+        return None
+
+    def _unit(self, commit: Commit) -> str:
+        """Return the unit that a commit writes into; it may follow a record that has left one of the device's units."""
+        row = self._known.get(commit.record)
+        if row is not None:
+            return self._here(row) or self._left(row) or (self._units(row.channel) if row.channel else "")
+        if commit.record in self._made:
+            return self._made[commit.record][0]
+        if "_unit" not in commit.fields:
+            self.waits_for = (record_key(commit.record),)
+            raise errors.NoRecord(ref=commit.record.hex())
+        unit = str(commit.fields["_unit"])
+        if not is_unit(unit):
+            raise errors.IllegalValue(type=commit.type, field="_unit", reason="pattern")
+        return unit
+
+    def _here(self, row: Row) -> str | None:
+        """Return a unit of the device's that a record is in; of several, one where it may decide."""
+        found = [(unit, grant) for n in row.channels if (grant := covers(self._device.grants, unit := self._units(n)))]
+        return next((unit for unit, grant in found if grant.role in DECIDERS), found[0][0] if found else None)
+
+    def _left(self, row: Row) -> str | None:
+        """Return a unit of the device's that a record has left, if there is one."""
+        units = (self._units(channel) for channel in self._tx.channels_left(row.n))
+        return next((unit for unit in units if covers(self._device.grants, unit) is not None), None)
+
+    def _check_seen(self, commit: Commit) -> None:
+        """What is said to have been seen must be there: a claim on commits to come would swallow them unread."""
+        check_bounds(commit)
+        row = self._known.get(commit.record)
+        for names, pairs in commit.context:
+            for device, seq in pairs:
+                held = self._head(device)
+                if seq <= held or device == commit.device or self._over(device):
+                    continue
+                # what came from another server as a state is known by the registers that say so
+                if row is None or any(register_of(row.state, name).seen.get(device, 0) < seq for name in names):
+                    self.waits_for = (commit_key(device, seq), state_key(commit.record))
+                    raise errors.Gap(device=device.hex(), need=held + 1)
+        for value in _values(commit.fields[DELETED]) if DELETED in commit.fields else ():
+            self._check_deleted(commit, row, named(value))
+
+    def _check_deleted(self, commit: Commit, row: Row | None, seen: Mapping[bytes, int]) -> None:
+        """Nor may a deletion have seen what is to come: values that it says it had seen do not keep the record."""
+        for device, seq in seen.items():
+            held = self._head(device)
+            if seq <= held or device == commit.device or self._over(device):
+                continue
+            if row is None or seq > _seen_of(row.state).get(device, 0):
+                self.waits_for = (commit_key(device, seq), state_key(commit.record))
+                raise errors.Gap(device=device.hex(), need=held + 1)
+
+    def _over(self, device: bytes) -> bool:
+        """Say whether a device is a copied one: of what was seen of it elsewhere, nothing more may come."""
+        known = self._tx.device(device)
+        return known is not None and known.state == "forked"
+
+    def _check_type(self, commit: Commit) -> None:
+        row = self._known.get(commit.record)
+        type_ = self._made.get(commit.record, ("", commit.type))[1] if row is None else row.state.type
+        if commit.type != type_:
+            raise errors.IllegalValue(type=commit.type, field="_type", reason="system")
+
+    def _known_unit(self, unit: str) -> bool:
+        if unit not in self._known_units and any(map(self._tx.has_unit, (unit, unit + BELOW, unit + ABOVE))):
+            self._known_units.add(unit)  # a unit that there is stays
+        return unit in self._known_units
+
+    def _check_place(self, commit: Commit, system: Sequence[str]) -> None:
+        """A record may be moved to any unit that there is, and hung onto (or said to be) another only where its device may write.
+
+        It follows one that has left the device's units: a child that was added before anybody there knew. A decision may
+        choose a value that somebody else was allowed to write, although its own author may not write to the record that this names.
+        """
+        for one in _values(commit.fields.get("_unit")):
+            if one is None or (isinstance(one, str) and self._known_unit(one)):
+                continue
+            if self._branch and isinstance(one, str) and is_unit(one):
+                continue  # a branch does not know all units; the server above does
+            if not isinstance(one, str) or not is_unit(one) or covers(self._device.grants, one) is None:
+                raise errors.UnitRefused(unit=str(one))
+        fields = commit.fields
+        of_type = self._rules.of(commit.type)
+        named = [*_values(fields.get(of_type.belongs_to or "")), *_values(fields.get("_same_as"))]
+        named += [name.partition("/")[2] for name in system if field_of(name) == "_not_same"]
+        above = of_type.above  # whom it belongs to may be words there
+        for owner in (one for one in named if isinstance(one, str) and (not above or is_id(one))):
+            for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
+                if covers(self._device.grants, self._units(channel)) is None:
+                    row = self._tx.rows([record])[record]
+                    if self._here(row) is None and self._left(row) is None and not self._chooses(commit, owner):
+                        self.waits_for = (place_key(record), record_key(commit.record))
+                        raise errors.NoRecord(ref=record.hex())  # where it is, is nothing that this device may learn
+
+    def _chooses(self, commit: Commit, value: str) -> bool:
+        """Say whether a decision takes a value that somebody else has written where it decides."""
+        decided = [name for name in commit.fields if f"{DECIDED}/{name}" in commit.fields]
+        return any(
+            value in _values(commit.fields[name]) and self._conflicts.had_seen(commit, name, value) for name in decided
+        )
+
+    def _check_partner(self, commit: Commit) -> None:
+        """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""
+        row = self._known.get(commit.record)
+        made = commit.record in self._made
+        partner_sharing.check_partner(commit.type, commit.fields, new="_code" in commit.fields)
+        if row is None and not made:
+            if "_code" not in commit.fields:  # an answer may come before its referral
+                self.waits_for = (record_key(commit.record),)
+                raise errors.NoRecord(ref=commit.record.hex())
+            self._check_delivery(commit)
+        elif row is not None and not self._shared_once(row):
+            self.waits_for = (record_key(commit.record),)
+            raise errors.NoRecord(ref=commit.record.hex())
+        self._check_type(commit)
+        self._check_seen(commit)
+        self._check_size(commit)
+        if self._check_fields(commit, PARTNER):
+            raise errors.RoleRefused(role=PARTNER, needs=list(DECIDERS))
+        self._check_codes(commit)
+        self._check_steps(commit, PARTNER)
+        self._check_decided(commit)
+        if row is None:
+            self._made.setdefault(commit.record, (str(commit.fields.get("_unit")), commit.type))
+
+    def _check_decided(self, commit: Commit) -> None:
+        """What would end a conflict waits for somebody who may."""
+        found = self._conflicts.verdict(commit)
+        if found is not None:
+            self.waits_for = found.waits_for
+            raise found.reason
+
+
+def _values(value: Value) -> list[Value]:
+    """Return what a field may come to: the value, or those between which a decision that is taken back leaves the choice."""
+    if isinstance(value, dict) and REOPENED in value:
+        return [head.value for head in unpacked_all(value[REOPENED])]
+    return [value]
+
+
+def _seen_of(state: State) -> dict[bytes, int]:
+    """Return the highest number of each device that any of a record's registers has seen."""
+    found = {state.base.device: state.base.seq} if state.base is not None else {}
+    for register in state.fields.values():
+        found |= {device: max(seq, found.get(device, 0)) for device, seq in register.seen.items()}
+    return found
+
+
+def _id(commit: Commit, owner: str) -> bytes:
+    try:
+        return uuid.UUID(owner).bytes
+    except ValueError as fault:
+        raise errors.IllegalValue(type=commit.type, field="_owner", reason="not_ref") from fault

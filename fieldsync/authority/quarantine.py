@@ -1,0 +1,209 @@
+"""The quarantine: what waits is judged again when what it waits for has come, and not before (store/contract.py, Awaited).
+
+What nothing else ends a person does: a supervisor, or whoever runs the server, releases a commit or drops it.
+"""
+
+import sys
+import uuid
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.authority.permissions import Permit
+from fieldsync.core import stamp
+from fieldsync.core.commit import state_of
+from fieldsync.replica import queries
+from fieldsync.replica.apply import apply
+from fieldsync.replica.lookup import find_id
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.schema.text_cleaning import plain_digits
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Act, Quarantined, Row
+from fieldsync.topology import made_elsewhere, serial_numbers
+
+Json = dict[str, Any]
+_DAY = 24 * 60 * 60 * 1000
+_DIGITS = 19  # a number of fewer fits 63 bits
+
+MOST_AT_ONCE = 20
+"""Commits that somebody's sync judges again on its way; what more is due is for the next syncs, and for the server at rest."""
+
+
+def judge_due(node: Node, tx: Tx, most: int = MOST_AT_ONCE) -> int:
+    """Judge the commits that are due, what becomes due by them too, at most so many; return how many were judged."""
+    done = 0
+    while done < most and (found := tx.due(most - done)):
+        for author, seqs in found.items():
+            _judge(node, tx, author, seqs)
+            done += len(seqs)
+    return done
+
+
+def _judge(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
+    device = tx.device(author)
+    assert device is not None
+    logged = [one for seq in seqs for one in tx.commits(author, seq - 1, 1)]
+    read = [(one, one.commit()) for one in logged]
+    commits = [commit for _, commit in read if commit is not None]
+    for one, commit in read:
+        if commit is None and one.body is None:  # erased: there is nothing left to judge
+            tx.accept(author, one.seq)
+        elif commit is None:
+            tx.refuse(author, one.seq, errors.Unreadable())
+    known = tx.rows(dict.fromkeys(commit.record for commit in commits))
+    permit = Permit(tx, node.rules, device, known)
+    released = tx.released(author, seqs)
+    accepted = []
+    for commit in commits:
+        reason = (permit.released_objection if commit.seq in released else permit.objection)(commit)
+        if reason is None:
+            tx.accept(author, commit.seq, {"released": True} if commit.seq in released else None)
+            accepted.append(state_of(commit))
+            if commit.seq not in released and permit.word is not None:
+                tx.take_on_word(author, commit.seq, permit.word)
+        else:
+            tx.refuse(author, commit.seq, reason, waits_for=permit.waits_for)
+    held = set(known)
+    applied = apply(tx, node.rules, accepted, index=node.is_laptop, known=known)
+    made_elsewhere.tell(tx, node.rules, accepted, applied.rows, held)
+    serial_numbers.give(node, tx, applied.rows.values())
+
+
+# --- what people see and do -------------------------------------------------------------------------------------------
+
+
+class Chosen(NamedTuple):
+    """Which quarantined commits: these (`DEVICE:SEQ`), or all of a device, of a record."""
+
+    saves: Sequence[str] = ()
+    device: str | None = None
+    record: str | None = None
+
+
+def listed(node: Node, chosen: Chosen, *, days: int = 0, everything: bool = False) -> list[Json]:
+    """Return the quarantined commits, of a laptop its own that a server quarantined; at least so many days old.
+
+    With `everything` also those that were released, or taken since. NoDevice, NoRecord, NotFound.
+    """
+    with node.store.read() as tx:
+        found = [one for one in _chosen(node, tx, chosen) if everything or one.reason]
+        return [one for one in _shown(node, tx, found) if one["days"] >= days]
+
+
+def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
+    devices: list[bytes | None] = [*sorted(tx.family(node.device))] if node.is_laptop else [None]
+    if chosen.device is not None:
+        devices = [_device(tx, chosen.device)]
+    record = None if chosen.record is None else _record(tx, chosen.record)
+    if not chosen.saves:
+        return [one for device in devices for one in tx.quarantined(device, record)]
+    found: list[Quarantined] = []
+    for save in chosen.saves:
+        name, _, seq = plain_digits(save).rpartition(":")
+        whose = _device(tx, name or save)
+        if not name:  # a device, and no number
+            raise errors.Usage(reason="which_quarantined")
+        named = [one for one in tx.quarantined(whose, seq=_number(seq)) if one.reason]
+        if not named:
+            raise errors.NotFound(reason="quarantined", name=save)
+        found += named
+    return found
+
+
+def _device(tx: ReadTx, name: str) -> bytes:
+    low = name.lower()
+    found = [d for d in tx.devices() if d.letters == name.upper() or (len(low) >= 4 and d.id.hex().startswith(low))]
+    if len(found) != 1:
+        raise errors.NoDevice(device=name)
+    return found[0].id
+
+
+def _record(tx: ReadTx, name: str) -> bytes:
+    """Return a record's id, also of one that is not here: what waits for it is."""
+    try:
+        return uuid.UUID(name).bytes
+    except ValueError:
+        return find_id(tx, name)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
+
+
+def _shown(node: Node, tx: ReadTx, found: Sequence[Quarantined]) -> list[Json]:
+    """Return commits as the commands tell of them."""
+    now, acts = node.clock(), tx.acts()
+    rows = tx.rows(dict.fromkeys(one.record for one in found))
+    names = {device: queries.device_name(tx, device) for device in {one.device for one in found}}
+    return [
+        _one(one, names[one.device], rows.get(one.record), acts.get((one.device, one.seq), ()), now) for one in found
+    ]
+
+
+def _one(one: Quarantined, device: str, row: Row | None, acts: Sequence[Act], now: int) -> Json:
+    since, facts = one.since or stamp.milliseconds(one.stamp), facts_of(one.facts)
+    state = "waits" if one.waits else "refused"
+    if not one.reason:
+        state = "released" if "released" in facts else "taken"
+    return {
+        "save": f"{device}:{one.seq}", "device": device, "seq": one.seq, "by": one.author, "record": queries.uuid_text(one.record),
+        "named": row.code if row is not None else None, "type": row.state.type if row is not None else None, "state": state,
+        "code": one.reason or None, "facts": facts, "waits_for": list(one.waits_for), "since": stamp.text(since << stamp.COUNTER_BITS),
+        "days": max(0, now - since) // _DAY,
+        "acts": [{"act": act.act, "by": act.by, "at": stamp.text(act.at << stamp.COUNTER_BITS), "note": act.note} for act in acts],
+    }  # fmt: skip
+
+
+def facts_of(text: str) -> Json:
+    """Return a reason's facts as another node told them; none where they are not what they should be."""
+    try:
+        return msgspec.json.decode(text, type=Json)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return {}
+
+
+def release(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
+    """Apply quarantined commits on a person's word, their values judged again; {"released": […], "left": […]}.
+
+    What cannot be applied stays, with its reason: illegal values for good, what lacks a record or form until that is here.
+    Usage, NoDevice, NoRecord, NotFound.
+    """
+    done, left = list[Quarantined](), list[Quarantined]()
+    with node.store.write() as tx:
+        _check_place(node, tx, chosen)
+        node.renew(tx)
+        for one in [one for one in _chosen(node, tx, chosen) if one.reason]:
+            tx.act(Act(one.device, one.seq, "release", by, node.clock(), note))
+            _judge(node, tx, one.device, [one.seq])
+            (now,) = tx.quarantined(one.device, seq=one.seq)
+            (left if now.reason else done).append(now)
+        judge_due(node, tx, sys.maxsize)
+        return {"released": _shown(node, tx, done), "left": _shown(node, tx, left)}
+
+
+def drop(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
+    """Refuse quarantined commits for good on a person's word; {"dropped": […]}. They stay in the log.
+
+    Usage, NoDevice, NoRecord, NotFound.
+    """
+    with node.store.write() as tx:
+        _check_place(node, tx, chosen)
+        found = [one for one in _chosen(node, tx, chosen) if one.reason]
+        for one in found:
+            tx.act(Act(one.device, one.seq, "drop", by, node.clock(), note))
+            tx.refuse(one.device, one.seq, errors.Dropped(was=one.reason, note=note))
+        judge_due(node, tx, sys.maxsize)
+        now = [one for was in found for one in tx.quarantined(was.device, seq=was.seq)]
+        return {"dropped": _shown(node, tx, now)}
+
+
+def _check_place(node: Node, tx: ReadTx, chosen: Chosen) -> None:
+    """Only the topmost server decides: what it says comes down to all others, and so they stay equal."""
+    if node.is_laptop:
+        raise errors.Usage(reason="not_a_server")
+    if tx.get(UPSTREAM) is not None:
+        raise errors.Usage(reason="decided_above")
+    if chosen == Chosen():
+        raise errors.Usage(reason="which_quarantined")

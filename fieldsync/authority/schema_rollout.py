@@ -1,0 +1,95 @@
+"""New forms on a node: taken over whole, in one transaction, with all that is stored brought under their names.
+
+docs/decisions/0013-forms-travel.md says why this gives the same registers everywhere, whoever learns of them when.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from fieldsync.authority import quarantine
+from fieldsync.authority.permissions import AHEAD
+from fieldsync.casework import partner_sharing
+from fieldsync.core.settle import Policy
+from fieldsync.core.state import State
+from fieldsync.replica import merge_arrivals
+from fieldsync.replica.apply import DeviceFacts, device_facts, settle_row
+from fieldsync.replica.merge_rules import FieldRule, Rules, TypeRules
+from fieldsync.replica.node import Node, write_schema
+from fieldsync.schema.model import Type
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row, form_key
+
+_PART = 2_000
+
+
+def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
+    """Put forms in force; return the types that changed. SchemaFaults if they are not good, or newer than this program."""
+    old = node.schema
+    new = write_schema(tx, texts)
+    rules = Rules(new)
+    ahead = bool(tx.get(AHEAD))  # newer forms' values are here already, kept as they came
+    changed = [name for name, kind in new.types.items() if not same(old.types.get(name), kind)]
+    for name in changed:
+        kind, before = rules.of(name), TypeRules(name, old.types.get(name))
+        if ahead or (before.type is not None and _settles_otherwise(before, kind)):
+            _rewrite(tx, rules, name)
+        if node.is_laptop and tuple(map(kind.present, before.search)) != kind.search:
+            tx.unsearched_type(name)
+    node.renew(tx)
+    tx.put(AHEAD, 0)
+    if not node.is_laptop:
+        partner_sharing.again(tx, rules)
+        tx.wake(map(form_key, changed))
+        quarantine.judge_due(node, tx, sys.maxsize)
+    return changed
+
+
+def same(one: Type | None, other: Type) -> bool:
+    """Say whether two types are the same, words and all."""
+    from fieldsync.schema import model
+
+    return one is not None and model.make({"": one}).version == model.make({"": other}).version
+
+
+def _settles_otherwise(before: TypeRules, now: TypeRules) -> bool:
+    if before.renamed != now.renamed:
+        return True
+    return any(_settling(now.of(field)) != _settling(rule) for field, rule in before.fields.items())
+
+
+def _settling(rule: FieldRule) -> FieldRule:
+    """Return what settles a field: its choices only where their order counts, or a new one would concern every record."""
+    ordered = rule.policy.merge in ("greatest", "least", "furthest")
+    return rule if ordered else FieldRule(rule.kind, Policy(rule.policy.merge))
+
+
+def _rewrite(tx: Tx, rules: Rules, type: str) -> None:
+    """Give a type's registers their present names, and settle them as the form says now."""
+    records, facts = tx.ids(type), device_facts(tx)
+    for i in range(0, len(records), _PART):
+        rows = tx.rows(records[i : i + _PART])
+        settled = {
+            record: _settled(rules.of(type), rules.upgraded(row.state), row, facts) for record, row in rows.items()
+        }
+        merge_arrivals.again(tx, settled)
+        tx.rewrite(settled.values())
+
+
+def _settled(type_rules: TypeRules, state: State, row: Row, facts: DeviceFacts) -> Row:
+    arrivals: dict[str, int] = {}
+    for name, arrival in row.arrivals.items():
+        present = type_rules.present(name)
+        arrivals[present] = max(arrival, arrivals.get(present, 0))
+    origins = {type_rules.present(name): value for name, value in row.conflicts.items()}
+    row.state, row.arrivals = state, {n: a for n, a in arrivals.items() if not n or n in state.fields}
+    settle_row(row, type_rules, None, facts)
+    row.conflicts = {name: origins.get(name) for name in row.conflicts}
+    return row
+
+
+def labels(node: Node, types: Iterable[str]) -> Sequence[dict[str, object]]:
+    """Return {"type", "label", "version"} of these types as they are now, for people."""
+    known = node.schema.types
+    return [
+        {"type": name, "label": known[name].label, "version": known[name].version} for name in types if name in known
+    ]

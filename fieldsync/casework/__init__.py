@@ -1,0 +1,1 @@
+"""The parts that know record types: cases, household events, referrals, sharing with partners."""

@@ -1,0 +1,283 @@
+"""Case management: opened, assessed, planned, carried out, closed. Each step is a plain edit underneath, or several in one save.
+
+An approval is an ordinary commit of somebody who may give it (`by` in the forms): offline, and merged like any other.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.casework.agenda import People, due
+from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.replica import save
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import uuid_text
+from fieldsync.replica.save import Changes
+from fieldsync.replica.transfer import check_unit
+from fieldsync.schema import validate
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row
+
+Json = dict[str, Any]
+CASE, ASSESSMENT, PLAN, ITEM = "case", "assessment", "plan", "plan_item"
+OPEN = frozenset({"identified", "registered", "assessed", "planned", "in_service", "monitoring", "closing"})
+_APPROVALS = {"plan": "plan_approved", "closure": "closure_approved"}
+RISKS = ("low", "medium", "high", "emergency")
+
+
+def open_case(node: Node, person: str, changes: Changes, *, note: str | None = None) -> bytes:
+    """Open a person's case: it is identified, and registered in the same save where nothing is missing for that."""
+    with node.store.write() as tx:
+        owner = find_row(tx, person)
+        wanted = {
+            "opened_on": node.today(),
+            "worker": node.person,
+            **changes.set,
+            "person": uuid_text(owner.state.record),
+        }
+        record = _add(node, tx, CASE, _with(changes, wanted), owner, note)
+        row = tx.rows([record])[record]
+        if not validate.missing(node.schema.type(CASE), row.doc, node.today()):
+            _change(node, tx, row, {"state": "registered"})
+    return record
+
+
+def assess(node: Node, case: str, changes: Changes, *, note: str | None = None) -> bytes:
+    """Save an assessment of a case's person, submitted where nothing is missing, and take the case one step on; return its id."""
+    with node.store.write() as tx:
+        row = _case(node, tx, case)
+        person = row.doc.get("person")
+        wanted = {"kind": "initial", "done_on": node.today(), "done_by": node.person, **changes.set}
+        wanted |= {"subject": person, "case": uuid_text(row.state.record)}
+        owner = tx.rows([uuid.UUID(str(person)).bytes]).get(uuid.UUID(str(person)).bytes) if person else None
+        record = _add(node, tx, ASSESSMENT, _with(changes, wanted), owner or row, note)
+        made = tx.rows([record])[record]
+        if not validate.missing(node.schema.type(ASSESSMENT), made.doc, node.today()):
+            _change(node, tx, made, {"state": "submitted"})
+            found: dict[str, object] = {"risk": made.doc["risk"]}
+            if row.doc.get("state") == "registered":
+                found["state"] = "assessed"
+            _change(node, tx, row, found)
+    return record
+
+
+def plan(
+    node: Node, case: str, changes: Changes, items: Sequence[Mapping[str, object]], *, note: str | None = None
+) -> bytes:
+    """Save a plan for a case with its steps, all at once, and ask for its approval; return its id."""
+    with node.store.write() as tx:
+        row = _case(node, tx, case)
+        wanted = {"starts_on": node.today(), **changes.set, "case": uuid_text(row.state.record)}
+        agreed = (
+            {**changes.put}
+            if changes.put.get("agreed_with")
+            else {**changes.put, "agreed_with": [row.doc.get("person")]}
+        )
+        whole = Changes(set=wanted, put=agreed, say=changes.say)
+        record = _add(node, tx, PLAN, whole, row, note)
+        made = tx.rows([record])[record]
+        for item in items:
+            step = {"status": "open", "responsible": node.person, **item, "plan": uuid_text(record)}
+            _add(node, tx, ITEM, Changes(set=step), made, None)
+        if not validate.missing(node.schema.type(PLAN), made.doc, node.today()):
+            _change(node, tx, made, {"state": "submitted"})
+            _change(node, tx, row, {"plan_approved": "requested"})
+    return record
+
+
+def advance(node: Node, case: str, to: str | None = None, *, note: str | None = None) -> bytes:
+    """Take a case to its next state, the first that its lifecycle names, or to another that it allows."""
+    with node.store.write() as tx:
+        row = _case(node, tx, case)
+        lifecycle = _lifecycle(node)
+        ahead = lifecycle.after(str(row.doc.get("state") or lifecycle.initial))
+        if to is None and not ahead:
+            raise errors.IllegalStep(type=CASE, old=row.doc.get("state"), new=None, allowed=[])
+        _change(node, tx, row, {"state": to or ahead[0]}, note=note)
+    return row.state.record
+
+
+def approve(node: Node, case: str, what: str | None = None, *, note: str | None = None) -> bytes:
+    """Approve what a case asks approval for: its plan (with the submitted assessments), or its closure, which closes it."""
+    with node.store.write() as tx:
+        row = _case(node, tx, case)
+        chosen = _asked(row, what)
+        if chosen == "closure":
+            closed = {"closure_approved": "approved", "state": "closed", "closed_on": node.today()}
+            _change(node, tx, row, closed, note=note)
+            return row.state.record
+        for plan_row in _submitted(tx, row, PLAN):
+            _change(node, tx, plan_row, {"state": "approved"}, note=note)
+        for assessment in _submitted(tx, row, ASSESSMENT):
+            _change(node, tx, assessment, {"state": "approved"}, note=note)
+        found: dict[str, object] = {"plan_approved": "approved"}
+        if row.doc.get("state") == "assessed":
+            found["state"] = "planned"
+        _change(node, tx, row, found, note=note)
+    return row.state.record
+
+
+def send_back(node: Node, case: str, comment: str, what: str | None = None) -> bytes:
+    """Return a plan or a closure to its worker, with what is to be done about it."""
+    if not comment.strip():
+        raise errors.IllegalValue(type=CASE, field="comment", reason="empty")
+    with node.store.write() as tx:
+        row = _case(node, tx, case)
+        chosen = _asked(row, what)
+        found: dict[str, object] = {_APPROVALS[chosen]: "rejected"}
+        if chosen == "closure" and row.doc.get("state") == "closing":
+            found["state"] = "monitoring"
+        for one in _submitted(tx, row, PLAN) if chosen == "plan" else ():
+            _change(node, tx, one, {"state": "returned"}, note=comment)
+        _change(node, tx, row, found, note=comment, say={"notes": comment})
+    return row.state.record
+
+
+def close(node: Node, case: str, reason: str, *, note: str | None = None) -> bytes:
+    """Ask for a case's closure, with the reason; a supervisor's approval closes it."""
+    with node.store.write() as tx:
+        row = _case(node, tx, case)
+        _change(
+            node, tx, row, {"closure_reason": reason, "closure_approved": "requested", "state": "closing"}, note=note
+        )
+    return row.state.record
+
+
+def reopen(node: Node, case: str, reason: str) -> bytes:
+    """Open a closed case again; it counts how often that was."""
+    if not reason.strip():
+        raise errors.IllegalValue(type=CASE, field="reason", reason="empty")
+    with node.store.write() as tx:
+        row = _case(node, tx, case)
+        found: dict[str, object] = {"state": "registered", "closed_on": None, "closure_reason": None}
+        if row.doc.get("closure_approved") == "approved":
+            found["closure_approved"] = None
+        _change(node, tx, row, found, note=reason, count={"reopen_count": 1})
+    return row.state.record
+
+
+def transfer(
+    node: Node, case: str, *, worker: str | None = None, unit: str | None = None, note: str | None = None
+) -> bytes:
+    """Hand a case to another worker; with a unit, its family moves there with all that belongs to it, and it is to be taken up there."""
+    if worker is None and unit is None:
+        raise errors.Usage(reason="transfer")
+    with node.store.write() as tx:
+        row = _case(node, tx, case)
+        found: dict[str, object] = {} if worker is None else {"worker": worker}
+        if unit is None:
+            _change(node, tx, row, found, note=note)
+            return row.state.record
+        check_unit(unit)
+        root = _root(tx, row)
+        node.may_write(*save.units_of(tx, root))
+        _change(node, tx, row, found | {"state": "transferred"}, note=note)
+        if root.doc.get("_unit") != unit:
+            kind = node.schema.type(root.state.type)
+            save.commit_drafts(node, tx, [save.draft_edit(node, root, kind, {"_unit": unit}, note=note)])
+    return row.state.record
+
+
+def caseload(node: Node, unit: str | None = None) -> list[Json]:
+    """Return per worker: open cases by risk and by state, how many are late, opened and closed this month; the most loaded first.
+
+    Each is {"worker", "open", "by_risk", "by_state", "late", "opened", "closed"}.
+    """
+    month = node.today()[:7]
+    late: dict[str, int] = {}
+    for one in due(node, until=node.today(), everybody=True, unit=unit):
+        if one["worker"] is not None and one["days"] > 0:
+            late[one["worker"]] = late.get(one["worker"], 0) + 1
+    found: dict[str | None, Json] = {}
+    with node.store.read() as tx:
+        people = People(node, tx)
+        for row in tx.select(type=CASE, deleted=False, standing=True, unit=unit):
+            doc = row.doc
+            name = people.worker(doc.get("worker"))
+            one = found.setdefault(name, _empty(name))
+            if doc.get("state") in OPEN:
+                one["open"] += 1
+                for key, value in (("by_risk", doc.get("risk") or "unknown"), ("by_state", doc["state"])):
+                    one[key][value] = one[key].get(value, 0) + 1
+            one["opened"] += str(doc.get("opened_on", "")).startswith(month)
+            one["closed"] += doc.get("state") == "closed" and str(doc.get("closed_on", "")).startswith(month)
+    for one in found.values():
+        one["late"] = late.get(one["worker"] or "", 0)
+    return sorted(found.values(), key=lambda one: (-one["open"], one["worker"] or ""))
+
+
+def _empty(worker: str | None) -> Json:
+    return {"worker": worker, "open": 0, "by_risk": {}, "by_state": {}, "late": 0, "opened": 0, "closed": 0}
+
+
+# --- parts of a save --------------------------------------------------------------------------------------------------
+
+
+def _case(node: Node, tx: Tx, ref: str) -> Row:
+    row = find_row(tx, ref)
+    if row.state.type != CASE:
+        raise errors.IllegalValue(type=row.state.type, field="case", reason="wrong_type", to=[CASE])
+    node.may_write(*save.units_of(tx, row))
+    return row
+
+
+def _lifecycle(node: Node) -> Lifecycle:
+    lifecycle = node.schema.type(CASE).lifecycle
+    assert lifecycle is not None
+    return lifecycle
+
+
+def _with(changes: Changes, wanted: Mapping[str, object]) -> Changes:
+    return Changes(set=wanted, put=changes.put, count=changes.count, say=changes.say)
+
+
+def _add(node: Node, tx: Tx, type: str, changes: Changes, owner: Row, note: str | None) -> bytes:
+    draft = save.draft_add(node, tx, type, changes, unit=save.home_of(node, tx, owner.state.record), note=note)
+    save.commit_drafts(node, tx, [draft])
+    return draft.record
+
+
+def _change(
+    node: Node,
+    tx: Tx,
+    row: Row,
+    fields: Mapping[str, object],
+    *,
+    note: str | None = None,
+    say: Mapping[str, str] | None = None,
+    count: Mapping[str, int] | None = None,
+) -> None:
+    draft = save.draft_change(node, tx, row, Changes(set=fields, say=say or {}, count=count or {}), note=note)
+    if draft is not None:
+        save.commit_drafts(node, tx, [draft])
+
+
+def _asked(row: Row, what: str | None) -> str:
+    """Return what a case asks approval for; of several, the one that was named. NothingToApprove."""
+    asked = [name for name, field in _APPROVALS.items() if row.doc.get(field) == "requested"]
+    chosen = [name for name in asked if what in (None, name)]
+    if len(chosen) != 1:
+        raise errors.NothingToApprove(code=row.code, asked=asked)
+    return chosen[0]
+
+
+def _submitted(tx: Tx, case: Row, type: str) -> list[Row]:
+    """Return a case's submitted plans, or the submitted assessments of its person that name it."""
+    owner = case.state.record if type == PLAN else case.owner
+    rows = tx.rows(tx.owned_by([owner])).values() if owner is not None else ()
+    named = uuid_text(case.state.record)
+    return [
+        r for r in rows if r.state.type == type and r.doc.get("state") == "submitted" and r.doc.get("case") == named
+    ]
+
+
+def _root(tx: Tx, row: Row) -> Row:
+    """Return the record at the end of a chain of owners: it is the one that has a unit of its own."""
+    while row.owner is not None:
+        found = tx.rows([row.owner]).get(row.owner)
+        if found is None:
+            break
+        row = found
+    return row

@@ -1,0 +1,134 @@
+"""Which programmes a person or family may be enrolled in: each programme's own rule, asked of what is known of them here.
+
+A programme's `eligibility` is an expression in the language of the forms' rules over the fields of a person and of their
+household; without one its target groups say whom it is for. Nothing is decided by it: that is a supervisor's step.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from fieldsync import errors
+from fieldsync.replica.formula_lookups import Finder
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Json, Shower, uuid_text
+from fieldsync.schema.expressions import lookups, parser
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Row
+
+PROGRAMME, ENROLMENT, PERSON, HOUSEHOLD = "programme", "enrolment", "person", "household"
+_OVER = frozenset(
+    {"not_eligible", "graduated", "exited", "deceased"}
+)  # states of an enrolment that stands in nobody's way
+
+
+class _Subject(NamedTuple):
+    """Somebody of whom a rule is asked, with what is known of them."""
+
+    row: Row
+    doc: Mapping[str, Any]
+
+
+def eligible(node: Node, ref: str) -> list[Json]:
+    """Return, for each programme, whether a person or family fits: those that they fit first. NoRecord, IllegalValue.
+
+    Each is {"programme", "code", "name", "kind", "contributory", "answer", "lacks", "who", "enrolled", "excluded_by"}: the
+    answer is yes, no, unknown (a field in `lacks` is empty) or faulty (its rule cannot be read); `who` are the members of a
+    family whom a rule about persons fits; `enrolled` is the state of an enrolment that they have, `excluded_by` the code of
+    a programme that they are in and that does not go with this one.
+    """
+    with node.store.read() as tx:
+        row = find_row(tx, ref)
+        if row.state.type not in (PERSON, HOUSEHOLD):
+            raise errors.IllegalValue(type=ENROLMENT, field="holder", reason="wrong_type", to=[PERSON, HOUSEHOLD])
+        shower = Shower(node, tx)
+        home = row if row.state.type == HOUSEHOLD else _owner(tx, row)
+        around = shower.record(home)["fields"] if home is not None else {}
+        people = [row] if row is not home else list(_members(tx, row))
+        asked = [_Subject(one, _known(node, tx, one, around, shower.record(one)["fields"])) for one in people]
+        family = None if home is None else _Subject(home, _known(node, tx, home, {}, around))
+        held = _enrolments(tx, [one for one in (row, home) if one is not None])
+        programmes = list(tx.select(type=PROGRAMME, deleted=False, standing=True))
+        found = []
+        for one in programmes:
+            shown = shower.record(one)
+            fields = shown["fields"]
+            told = _answer(node, fields, family if row is home else None, asked)
+            found.append(
+                {
+                    "programme": shown["id"], "code": fields.get("programme_code"), "name": fields.get("name_ar"),
+                    "kind": fields.get("kind"), "contributory": bool(fields.get("contributory")), **told,
+                    "enrolled": held.get(shown["id"]) or held.get(str(fields.get("name_ar"))),
+                    "excluded_by": _excluded(shown, programmes, held),
+                }
+            )  # fmt: skip
+    order = ("yes", "unknown", "faulty", "no")
+    return sorted(found, key=lambda one: (order.index(one["answer"]), str(one["name"])))
+
+
+def _known(node: Node, tx: ReadTx, row: Row, around: Json, own: Json) -> Json:
+    """Return what is known of somebody: of their household, and above that their own; they are of the groups of both."""
+    groups = sorted({*around.get("groups", ()), *own.get("groups", ())})
+    return {**around, **own, "groups": groups, lookups.FINDER: Finder(node, tx, row)}
+
+
+def _owner(tx: ReadTx, row: Row) -> Row | None:
+    return None if row.owner is None else tx.rows([row.owner]).get(row.owner)
+
+
+def _members(tx: ReadTx, home: Row) -> Iterator[Row]:
+    for row in tx.rows(tx.owned_by([home.state.record])).values():
+        if row.state.type == PERSON and "_deleted" not in row.doc and not tx.gave_way(row.state.record):
+            yield row
+
+
+def _enrolments(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
+    """Return the state of each enrolment that counts, by the programme's id, or what it is called where it is no record here."""
+    found = {}
+    for row in tx.rows(tx.owned_by([one.state.record for one in holders])).values():
+        state = row.doc.get("state")
+        if row.state.type == ENROLMENT and "_deleted" not in row.doc and state not in _OVER:
+            found[str(row.doc.get("programme"))] = str(state)
+    return found
+
+
+def _excluded(shown: Json, programmes: list[Row], held: Mapping[str, str]) -> str | None:
+    """Return the code of a programme that they are in and that does not go with this one, whichever of the two says so."""
+    mine = set(shown["fields"].get("exclusive_with", ()))
+    for one in programmes:
+        other = uuid_text(one.state.record)
+        named = other in mine or shown["id"] in one.doc.get("exclusive_with", ())
+        if named and other in held:
+            return str(one.doc.get("programme_code") or one.code)
+    return None
+
+
+def _answer(node: Node, fields: Json, family: _Subject | None, people: list[_Subject]) -> Json:
+    """Return {"answer", "lacks", "who"}."""
+    rule = str(fields.get("eligibility") or "")
+    try:
+        asked = parser.compile(rule) if rule else None
+    except parser.ExpressionError:
+        return {"answer": "faulty", "lacks": [], "who": []}
+    names = asked.names if asked is not None else frozenset({"groups"})
+    mine, theirs = (node.schema.type(name).fields.keys() for name in (HOUSEHOLD, PERSON))
+    if not names <= mine | theirs:
+        return {"answer": "faulty", "lacks": [], "who": []}
+    subjects = [family] if family is not None and names <= mine else people
+    fit, lacks = [], set()
+    for one in subjects:
+        if asked is None:
+            holds = not set(fields.get("target_groups", ())).isdisjoint(one.doc["groups"])
+        else:
+            holds = asked.holds(one.doc, node.today())
+        if holds:
+            fit.append(one)
+        else:
+            lacks |= {name for name in names if one.doc.get(name) in (None, "", [])}
+    who = (
+        [one.row.code or uuid_text(one.row.state.record) for one in fit]
+        if family is not None and subjects is people
+        else []
+    )
+    answer = "yes" if fit else "unknown" if lacks or not subjects else "no"
+    return {"answer": answer, "lacks": [] if fit else sorted(lacks), "who": who}

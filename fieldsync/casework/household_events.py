@@ -1,0 +1,313 @@
+"""Households change: an event is reported by whoever hears of it, and what follows is written by whoever verifies it.
+
+Both are ordinary commits. What a verification makes anew has its id and code from the event, so that two who verify the
+same event, each without contact, make the same records.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+
+from fieldsync import errors
+from fieldsync.core import codes
+from fieldsync.core.register import Value
+from fieldsync.replica import save
+from fieldsync.replica.lookup import find_id, find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import uuid_text
+from fieldsync.schema import validate, write_roles
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row
+
+EVENT = "household_event"
+# codes kept for what the verification makes
+KEPT = 42  # the most codes that an event keeps
+_KEPT = {"birth": 2, "marriage": 1, "divorce": 1, "join": 1, "leave": 1, "split": 42, "merge": 41}
+_SAME_BIRTH = 40  # days: two births that near in one family are one, or twins
+Changed = dict[bytes, dict[str, Value]]
+
+
+def report(
+    node: Node,
+    kind: str,
+    household: str,
+    fields: Mapping[str, object],
+    *,
+    members: Sequence[str] = (),
+    note: str | None = None,
+) -> bytes:
+    """Save what happened in a household, and return the event's id. NoRecord, IllegalValue, UnitRefused, RoleRefused."""
+    type_ = node.schema.type(EVENT)
+    with node.store.write() as tx:
+        home = _typed(find_row(tx, household), "household")
+        grant = node.may_write(*save.units_of(tx, home))
+        given = {"household": _text(home), "kind": kind, "event_date": node.today(), **fields}
+        put = {"members": [uuid_text(find_id(tx, one)) for one in members]} if members else {}
+        new = save.new_fields(node, tx, type_, save.Changes(set=given, put=put))
+        write_roles.check(type_, new, {}, grant.role)
+        unit = save.unit_of(tx, home)
+        new |= {"_unit": unit, "_code": save.next_code(node, tx, unit)[0]}
+        draft = save.Draft(node.new_id(), EVENT, type_.version, new, {}, note)
+        save.commit_drafts(node, tx, completed(node, tx, draft))
+    return draft.record
+
+
+def completed(node: Node, tx: Tx, event: save.Draft) -> list[save.Draft]:
+    """Return an event with the codes that are kept for what follows from it, and what its family is told at once."""
+    kind, home = str(event.fields.get("kind")), _id(event.fields.get("household"))
+    if kind in _KEPT:
+        event.fields["new_code"] = save.next_code(node, tx, str(event.fields["_unit"]), count=_KEPT[kind])[0]
+    drafts = [event._replace(fields=dict(sorted(event.fields.items())))]
+    row = tx.rows([home]).get(home) if home is not None and kind == "birth" else None
+    if row is not None:  # two who report one birth write it both, and so it is noticed
+        told: dict[str, Value] = {"last_birth": uuid_text(event.record)}
+        drafts.append(save.draft_edit(node, row, node.schema.type("household"), told, note=event.note))
+    return drafts
+
+
+def verify(node: Node, ref: str, *, anyway: bool = False, note: str | None = None) -> bytes:
+    """Verify an event, and write what follows from it in the same save. NoRecord, RoleRefused, Incomplete, SameBirth."""
+    with node.store.write() as tx:
+        row = _typed(find_row(tx, ref), EVENT)
+        if row.doc.get("state") == "verified":
+            return row.state.record
+        work = _Verification(node, tx, row)
+        if not anyway and row.doc.get("kind") == "birth":
+            _refuse_same_birth(work)
+        save.commit_drafts(node, tx, list(work.drafts(note)))
+    return row.state.record
+
+
+def births_near(tx: Tx, row: Row) -> list[Row]:
+    """Return the other births of the same family that were reported or verified for days nearby: one child, or twins."""
+    home, day = _id(row.doc.get("household")), _day(row)
+    found = tx.rows(tx.owned_by([home])).values() if home is not None else ()
+    return [
+        one
+        for one in found
+        if one.state.type == EVENT
+        and one.state.record != row.state.record
+        and (one.doc.get("kind"), one.doc.get("state") != "rejected", "_deleted" in one.doc) == ("birth", True, False)
+        and abs(_day(one) - day) <= _SAME_BIRTH
+    ]
+
+
+def _day(row: Row) -> int:
+    from datetime import date
+
+    return date.fromisoformat(str(row.doc.get("event_date") or "1970-01-01")).toordinal()
+
+
+def _refuse_same_birth(work: "_Verification") -> None:
+    same = [one for one in births_near(work.tx, work.event) if one.doc.get("state") == "verified"]
+    if same:
+        raise errors.SameBirth(event=work.event.code, other=same[0].code)
+
+
+class _Verification:
+    """Gathers what follows from one event: fields of records that are there, and records to be made."""
+
+    def __init__(self, node: Node, tx: Tx, event: Row) -> None:
+        self.node = node
+        self.tx = tx
+        self.event = event
+        self.doc = event.doc
+        self._rows: dict[bytes, Row] = {event.state.record: event}
+        self._changed: Changed = {}
+        self._made: list[tuple[bytes, str, dict[str, Value]]] = []
+
+    def drafts(self, note: str | None) -> Iterator[save.Draft]:
+        """Yield the drafts of all that is written."""
+        self._set(self.event.state.record, state="verified")
+        {
+            "birth": self._birth, "death": self._death, "move": self._move, "return": self._move, "marriage": self._marriage,
+            "divorce": self._divorce, "join": self._join, "leave": self._leave, "split": self._split, "merge": self._merge,
+            "head_change": self._head,
+        }[str(self.doc.get("kind"))]()  # fmt: skip
+        unit = save.unit_of(self.tx, self.event)
+        for number, (record, type_, fields) in enumerate(self._made):
+            kind = self.node.schema.type(type_)
+            whole = save.new_fields(self.node, self.tx, kind, save.Changes(set=fields))
+            whole |= {"_unit": unit, "_code": self._code(number, unit)}
+            yield save.Draft(record, type_, kind.version, dict(sorted(whole.items())), {}, note)
+        for record, fields in self._changed.items():
+            row = self._rows[record]
+            kind = self.node.schema.type(row.state.type)
+            checked = validate.check(kind, fields, row.doc, self.node.today())
+            grant = self.node.may_write(*save.units_of(self.tx, row))
+            write_roles.check(kind, checked, row.doc, grant.role)
+            news = {name: save.as_json(value) for name, value in checked.items() if value != row.doc.get(name)}
+            if news:
+                yield save.draft_edit(self.node, row, kind, news, note=note)
+
+    def _code(self, number: int, unit: str) -> str:
+        kept = codes.split(str(self.doc.get("new_code")))
+        if kept is None or number >= _KEPT.get(str(self.doc.get("kind")), 0):
+            return save.next_code(self.node, self.tx, unit)[0]
+        return codes.whole(kept[0], kept[1] + number)
+
+    # --- what is there, and what is made ---
+
+    def _set(self, record: bytes | None, **fields: Value) -> None:
+        if record is not None and record not in self._rows:
+            self._rows.update(self.tx.rows([record]))
+        if record is not None and record in self._rows:  # one that this device does not hold stays as it is
+            self._changed.setdefault(record, {}).update(fields)
+
+    def _make(self, slot: str, type_: str, **fields: Value) -> bytes:
+        """A record that has its id from the event: whoever makes it makes the same."""
+        seed = self.event.state.record
+        number = int.from_bytes(seed[:6] + hashlib.sha256(seed + slot.encode()).digest()[:10], "big")
+        number = number & ~(0xF << 76) | 7 << 76
+        record = (number & ~(0x3 << 62) | 0x2 << 62).to_bytes(16, "big")
+        if record not in self.tx.rows([record]):
+            self._made.append((record, type_, {k: v for k, v in fields.items() if v is not None}))
+        return record
+
+    def _ref(self, field: str) -> bytes | None:
+        return _id(self.doc.get(field))
+
+    @property
+    def _on(self) -> str:
+        return str(self.doc.get("event_date"))
+
+    def _open(self, home: bytes | None) -> list[Row]:
+        """The open memberships of a household."""
+        found = self.tx.rows(self.tx.owned_by([home])) if home is not None else {}
+        here = [
+            row
+            for row in found.values()
+            if row.state.type == "membership" and not row.doc.get("to_date") and "_deleted" not in row.doc
+        ]
+        self._rows.update((row.state.record, row) for row in here)
+        return here
+
+    def _end(self, person: bytes | None, home: bytes | None, reason: str) -> Row | None:
+        """End a person's time in a household, and return what it was."""
+        ended = None
+        for row in self._open(home):
+            if _id(row.doc.get("person")) == person:
+                self._set(row.state.record, to_date=self._on, end_reason=reason)
+                ended = row
+        return ended
+
+    def _begin(self, person: bytes | None, home: bytes | None, relation: str) -> None:
+        """Begin a person's time in a household: it is where he or she lives now."""
+        if person is None or home is None:
+            return
+        if not any(_id(row.doc.get("person")) == person for row in self._open(home)):
+            self._make(
+                f"membership {person.hex()}",
+                "membership",
+                household=uuid_text(home),
+                person=uuid_text(person),
+                relation=relation,
+                from_date=self._on,
+            )
+        self._set(person, household=uuid_text(home))
+
+    # --- what follows from each kind ---
+
+    def _birth(self) -> None:
+        home, child = self._ref("household"), self._ref("person")
+        if child is None:
+            family = self._text_of(home, "family_name")
+            child = self._make(
+                "child", "person", household=self.doc.get("household"), given=self.doc.get("child_name"), family=family,
+                sex=self.doc.get("child_sex"), birth_date=self._on, birth_precision="day", alive="alive",
+            )  # fmt: skip
+            self._set(self.event.state.record, person=uuid_text(child))
+        self._begin(child, home, str(self.doc.get("relation") or "son_daughter"))
+
+    def _text_of(self, record: bytes | None, field: str) -> Value:
+        row = self.tx.rows([record]).get(record) if record is not None else None
+        return row.doc.get(field) if row is not None else None
+
+    def _death(self) -> None:
+        person = self._ref("person")
+        self._set(person, alive="dead")
+        self._end(person, self._ref("household"), "death")
+
+    def _move(self) -> None:
+        if self.doc.get("to_location"):
+            self._set(self._ref("household"), location=self.doc["to_location"])
+
+    def _marriage(self) -> None:
+        person, into = self._ref("person"), self._ref("other_household")
+        self._set(person, marital="married")
+        if into is not None:
+            self._end(person, self._ref("household"), "married")
+            self._begin(person, into, str(self.doc.get("relation") or "spouse"))
+
+    def _divorce(self) -> None:
+        self._set(self._ref("person"), marital="divorced")
+        if self._ref("other_household") is not None:
+            self._leave()
+
+    def _leave(self) -> None:
+        person, into = self._ref("person"), self._ref("other_household")
+        self._end(person, self._ref("household"), "moved")
+        if into is not None:
+            self._begin(person, into, str(self.doc.get("relation") or "other_relative"))
+        else:
+            self._set(person, household=None)
+
+    def _join(self) -> None:
+        person, home = self._ref("person"), self._ref("household")
+        before = _id(self._text_of(person, "household")) or self._ref("other_household")
+        if before != home:
+            self._end(person, before, "moved")
+        self._begin(person, home, str(self.doc.get("relation") or "other_relative"))
+
+    def _split(self) -> None:
+        members = [found for one in self.doc.get("members") or () if (found := _id(one)) is not None]
+        first, home = self._ref("person") or (members[0] if members else None), self._ref("household")
+        into = self._ref("other_household")
+        if into is None:
+            old = self.tx.rows([home]).get(home) if home is not None else None
+            kept = ("family_name", "location", "origin", "displacement", "address")
+            into = self._make(
+                "household", "household", registered_on=self._on, head=uuid_text(first) if first is not None else None,
+                **{name: old.doc.get(name) for name in kept if old is not None},
+            )  # fmt: skip
+            self._set(self.event.state.record, other_household=uuid_text(into))
+        for person in dict.fromkeys(one for one in (first, *members) if one is not None):
+            was = self._end(person, home, "split")
+            relation = (
+                "head" if person == first else str(was.doc.get("relation") if was is not None else "other_relative")
+            )
+            self._begin(person, into, relation)
+
+    def _merge(self) -> None:
+        home, into = self._ref("household"), self._ref("other_household")
+        for row in self._open(home):
+            self._set(row.state.record, to_date=self._on, end_reason="moved")
+            relation = row.doc.get("relation")
+            self._begin(_id(row.doc.get("person")), into, "other_relative" if relation == "head" else str(relation))
+        here = self.tx.rows([home]).get(home) if home is not None else None
+        lifecycle = self.node.schema.type("household").lifecycle
+        if here is not None and lifecycle is not None and lifecycle.allows(here.doc.get("state"), "merged"):
+            self._set(home, state="merged")
+
+    def _head(self) -> None:
+        person, home = self._ref("person"), self._ref("household")
+        for row in self._open(home):
+            if _id(row.doc.get("person")) == person:
+                self._set(row.state.record, relation="head")
+            elif row.doc.get("relation") == "head":
+                self._set(row.state.record, relation="other_relative")
+        self._set(home, head=self.doc.get("person"))
+
+
+def _typed(row: Row, type_: str) -> Row:
+    if row.state.type != type_:
+        raise errors.IllegalValue(type=type_, field=type_, reason="wrong_type", to=[type_])
+    return row
+
+
+def _text(row: Row) -> str:
+    return uuid_text(row.state.record)
+
+
+def _id(value: object) -> bytes | None:
+    return uuid.UUID(value).bytes if isinstance(value, str) and value else None

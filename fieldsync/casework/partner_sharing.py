@@ -1,0 +1,296 @@
+"""What is shared with whom: a referral's `_shared` names units, its `_shares` the fields that go with it; and what a partner may write.
+
+All of it follows from records alone, so that every server that holds the same records gives a partner the same.
+"""
+
+import datetime
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core.state import field_of, registers
+from fieldsync.replica.merge_rules import Rules
+from fieldsync.schema.model import Type
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Document, Row, shared_with
+from fieldsync.store.sqlite.shared_projections import Part
+
+REFERRAL, SERVICE, CONSENT, ORGANISATION = "referral", "service", "consent", "organisation"
+RowOf = Callable[[bytes | None], Row | None]
+SOURCES = frozenset({REFERRAL, SERVICE})
+WITH, FIELDS = "_shared", "_shares"
+"""Sets of a referral: the units that it is shared with, and the fields (`person.phone`) of what it is about that are, too."""
+
+SHOWN = frozenset({"sent", "accepted", "in_progress", "done"})
+"""States of a referral in which its partner has it."""
+
+NEVER_SENT = frozenset({None, "draft"})
+
+OF_REFERRAL = frozenset({
+    "_code", "person", "kind", "from_org", "to_org", "services", "urgency", "reason", "caregiver_informed", "sent_on",
+    "answered_on", "reject_reason", "state",
+})  # fmt: skip
+ANSWERS = frozenset({"state", "answered_on", "reject_reason"})
+ANSWER_STATES = frozenset({"accepted", "rejected", "in_progress", "done"})
+DELIVERED = frozenset({"person", "service_type", "provider", "given_on", "place", "referral", "outcome"})
+"""Fields of a service that a partner delivers, and has in common with the office."""
+
+OF_SERVICE = DELIVERED | {"_code", "_unit"}
+_ABOUT = ("person", "to_org", "from_org")  # whose fields a referral may share, and those of what the first belongs to
+_DEEPEST = 8
+_ONLY_DEPENDS = 0
+
+
+def update(tx: Tx, rules: Rules, touched: Mapping[bytes, Row]) -> None:
+    """Bring the shared channels up to date with records that changed."""
+    sources = {record for record, row in touched.items() if row.state.type in SOURCES}
+    if not tx.sharing and not any(_may_share(touched[record]) for record in sources):
+        return
+    sources |= tx.sources(touched)
+    sources |= tx.sources(sources)  # a service that was delivered for a referral goes and stays with it
+    about = _told(tx, rules, sources) | tx.shared_among(touched)
+    tx.share(tx.rows(about).values())
+
+
+def again(tx: Tx, rules: Rules) -> None:
+    """Work all of it out anew: forms have given fields other names."""
+    if tx.sharing:
+        sources = tx.all_sources()
+        _told(tx, rules, sources)
+        tx.share(tx.rows(tx.all_shared()).values())
+
+
+def _told(tx: Tx, rules: Rules, sources: Iterable[bytes]) -> set[bytes]:
+    """Note what each of these shares now; return the records for which that is news."""
+    changed: set[bytes] = set()
+    for record, row in tx.rows(sources).items():
+        changed |= tx.set_parts(record, _parts(tx, rules, row))
+        _note_lost(tx, rules, row)
+    return changed
+
+
+def _note_lost(tx: Tx, rules: Rules, row: Row) -> None:
+    """Note what a unit has no more that it was once to have: put back to before that, this server may never have shared it.
+
+    A partner's laptop that still has it is told, when it asks, that it left.
+    """
+    if row.state.type == REFERRAL:
+        referral, units = row, _named(row)
+        lost = [row.state.record, *(record for record, _ in _about(tx, rules, row))]
+    else:
+        found = _row(tx, ref(row.doc, "referral"))
+        if found is None:
+            return
+        referral, lost = found, [row.state.record]
+        units = _named(found) & {str(row.doc.get("_unit"))}
+    if referral.doc.get("state") in NEVER_SENT:
+        return
+    here = set(referral.doc.get(WITH, ())) if stands(tx, referral.doc) else set()
+    for unit in units - here:
+        tx.note_unheld(tx.channel_number(shared_with(unit)), lost)
+
+
+def _named(row: Row) -> set[str]:
+    """Return the units that a referral was ever to be shared with."""
+    return {name.partition("/")[2] for name in registers(row.state) if field_of(name) == WITH and "/" in name}
+
+
+def _may_share(row: Row) -> bool:
+    return bool(_named(row)) if row.state.type == REFERRAL else bool(row.doc.get("referral"))
+
+
+def _parts(tx: Tx, rules: Rules, row: Row) -> dict[Part, set[str]]:
+    return _of_referral(tx, rules, row) if row.state.type == REFERRAL else _of_service(tx, row)
+
+
+def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[Part, set[str]]:
+    parts: dict[Part, set[str]] = {}
+    units = [unit for unit in row.doc.get(WITH, ()) if isinstance(unit, str)]
+    if not units:
+        return parts
+    about = list(_about(tx, rules, row))
+    for record in {*_behind_consent(tx, row.doc), *(record for record, _ in about)}:
+        parts[record, _ONLY_DEPENDS] = set()
+    if not stands(tx, row.doc):
+        return parts
+    shares = [str(member).partition(".") for member in row.doc.get(FIELDS, ())]
+    for channel in map(tx.channel_number, map(shared_with, units)):
+        parts[row.state.record, channel] = set(OF_REFERRAL)
+        for record, _ in about[:1]:  # whom it is about is there by their id at least, for what is delivered
+            parts[record, channel] = set()
+        for record, type in about:
+            named = {rules.of(type).present(field) for of, _, field in shares if of == type}
+            if named:
+                parts.setdefault((record, channel), set()).update(named)
+    return parts
+
+
+def stands(tx: ReadTx, doc: Document) -> bool:
+    """Say whether a referral is one that its partner has: sent, not taken back, its consent not either, its person not deleted.
+
+    Time plays no part in it, or two servers would differ: what was shared before a consent expired stays shared.
+    """
+    if doc.get("state") not in SHOWN or "_deleted" in doc:
+        return False
+    about = _row(tx, ref(doc, "person"))
+    return (about is None or "_deleted" not in about.doc) and why_not(partial(_row, tx), doc, None) is None
+
+
+def _behind_consent(tx: Tx, doc: Document) -> Iterator[bytes]:
+    """Yield the records that a consent's saying yes depends on, itself among them."""
+    consent = ref(doc, "consent")
+    if consent is None:
+        return
+    yield consent
+    found = _row(tx, consent)
+    if found is not None:
+        named = [ref(found.doc, "subject"), *(ref({"": one}, "") for one in found.doc.get("share_with", ()))]
+        yield from (record for record in named if record is not None)
+
+
+def _of_service(tx: Tx, row: Row) -> dict[Part, set[str]]:
+    """A service goes back to the partner that delivered it, as long as its referral is there."""
+    referral = ref(row.doc, "referral")
+    if referral is None:
+        return {}
+    parts: dict[Part, set[str]] = {(referral, _ONLY_DEPENDS): set()}
+    found = tx.rows([referral]).get(referral)
+    unit = row.doc.get("_unit")
+    if found is not None and unit in found.doc.get(WITH, ()) and stands(tx, found.doc) and "_deleted" not in row.doc:
+        parts[row.state.record, tx.channel_number(shared_with(str(unit)))] = set(OF_SERVICE)
+    return parts
+
+
+def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
+    """Yield (record, type) of what a referral is about: its person or household, what that belongs to, and the organisations."""
+    kind = rules.of(REFERRAL).type
+    for field in _ABOUT if kind is not None else ():
+        record, allowed = ref(row.doc, field), kind.fields[field].to if kind is not None else ()
+        for _ in range(_DEEPEST):
+            if record is None:
+                break
+            found = tx.rows([record]).get(record)
+            if found is not None and allowed and found.state.type not in allowed:
+                break  # whatever a referral says that it is about: of nothing else is anything shared
+            allowed = ()
+            yield record, "" if found is None else found.state.type
+            belongs_to = None if found is None else rules.of(found.state.type).belongs_to
+            record = ref(found.doc, belongs_to) if found is not None and belongs_to is not None else None
+
+
+def ref(doc: Mapping[str, Any], field: str) -> bytes | None:
+    """Return the id that a field names; None where it names none."""
+    value = doc.get(field)
+    try:
+        return uuid.UUID(value).bytes if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+# --- may it be shared? ------------------------------------------------------------------------------------------------
+
+
+def why_not(row_of: RowOf, doc: Document, today: str | None) -> str | None:
+    """Return why a referral may not be shared (a reason of ConsentNeeded), or None: whether its consent covers all that it says.
+
+    `unknown` where the consent is not on this node: more may come. Without a day, what has run out is not asked.
+    """
+    units = doc.get(WITH, ())
+    reason = _why_not_there(row_of, doc, units, today)
+    if reason is not None:
+        return reason
+    if doc.get("override_reason"):
+        return None
+    if doc.get("consent") is None:
+        return "missing"
+    consent = row_of(ref(doc, "consent"))
+    if consent is None:
+        return "unknown"
+    given = consent.doc
+    if consent.state.type != CONSENT or given.get("purpose") != "referral":
+        return "purpose"
+    if given.get("state") != "given" or "_deleted" in given:
+        return str(given.get("state") if given.get("state") in ("withdrawn", "refused", "expired") else "withdrawn")
+    if _past(given.get("expires_on"), today):
+        return "expired"
+    if not _of_whom(row_of, given, doc):
+        return "person"
+    if not all(_with_whom(row_of, given, unit) for unit in units):
+        return "organisation"
+    withheld = set(given.get("withhold", ()))
+    if any(str(one) in withheld or str(one).partition(".")[2] in withheld for one in doc.get(FIELDS, ())):
+        return "withheld"
+    return None
+
+
+def _past(day: object, today: str | None) -> bool:
+    return isinstance(day, str) and today is not None and day < today
+
+
+def _row(tx: ReadTx, record: bytes | None) -> Row | None:
+    return None if record is None else tx.rows([record]).get(record)
+
+
+def _of_whom(row_of: RowOf, consent: Document, referral: Document) -> bool:
+    """A consent is for its person, and for the household that they live in."""
+    about, subject = ref(referral, "person"), row_of(ref(consent, "subject"))
+    return subject is not None and about is not None and about in (subject.state.record, subject.owner)
+
+
+def _with_whom(row_of: RowOf, consent: Document, unit: str) -> bool:
+    return any(_unit_of(row_of, one) == unit for one in consent.get("share_with", ()))
+
+
+def _why_not_there(row_of: RowOf, referral: Document, units: Iterable[str], today: str | None) -> str | None:
+    """An organisation says in `partner_unit` which unit its people work in; one that has no record here goes by that unit's name."""
+    to = referral.get("to_org")
+    organisation = row_of(ref(referral, "to_org"))
+    if organisation is None:
+        if ref(referral, "to_org") is not None:
+            return "unknown"
+    elif _past(organisation.doc.get("agreement_until"), today):
+        return "agreement"
+    return None if all(_unit_of(row_of, to) == unit for unit in units) else "other_unit"
+
+
+def _unit_of(row_of: RowOf, organisation: object) -> object:
+    found = row_of(ref({"": organisation}, ""))
+    return organisation if found is None else found.doc.get("partner_unit")
+
+
+def day_of(milliseconds: int) -> str:
+    """Return the date (UTC) of a time in milliseconds since 1970."""
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC).date().isoformat()
+
+
+def asks_consent(type: str, fields: Mapping[str, object]) -> bool:
+    """Say whether a commit shares something: with a new unit, more of it, or once more."""
+    if type != REFERRAL:
+        return False
+    return any(
+        (field_of(name) in (WITH, FIELDS) and value is not False) or (name == "state" and value == "sent")
+        for name, value in fields.items()
+    )
+
+
+# --- what a partner may write -----------------------------------------------------------------------------------------
+
+
+def unseen(kind: Type) -> frozenset[str]:
+    """Return the fields of a type that no partner is shown."""
+    shown = {REFERRAL: OF_REFERRAL, SERVICE: OF_SERVICE}.get(kind.name, frozenset())
+    return frozenset(kind.fields) - shown
+
+
+def check_partner(type: str, fields: Mapping[str, object], *, new: bool) -> None:
+    """A partner answers referrals and says what it delivered; RoleRefused, IllegalValue."""
+    if type == REFERRAL and not new and fields.keys() <= ANSWERS:
+        if fields.get("state", "accepted") not in ANSWER_STATES:
+            raise errors.RoleRefused(role="partner", needs=["caseworker", "supervisor"])
+        return
+    allowed = OF_SERVICE if new else DELIVERED - {"person", "referral"}
+    if type == SERVICE and fields.keys() <= allowed:
+        return
+    raise errors.RoleRefused(role="partner", needs=["caseworker", "supervisor"])

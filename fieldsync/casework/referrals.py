@@ -1,0 +1,278 @@
+"""Referrals: sent, answered, taken back, listed; and what of a person was ever shared, with whom, under which consent."""
+
+import datetime
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.casework import partner_sharing
+from fieldsync.casework.agenda import People
+from fieldsync.casework.partner_sharing import CONSENT, FIELDS, ORGANISATION, REFERRAL, WITH, ref
+from fieldsync.core import stamp
+from fieldsync.core.register import Value
+from fieldsync.core.state import field_of, registers
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Json, Shower, uuid_text
+from fieldsync.replica.save import Changes, Draft, commit_drafts, draft_add, draft_change, edit, home_of
+from fieldsync.replica.transfer import check_unit
+from fieldsync.schema.model import Type
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Row
+
+DAYS = {"emergency": 1, "urgent": 3, "routine": 14}
+"""Days in which a referral of some urgency is to be answered."""
+
+UNANSWERED = ("draft", "sent", "expired")
+_WORST_FIRST = ("withdrawn", "refused", "expired", "organisation", "person", "withheld", "purpose", "unknown")
+
+
+def refer(
+    node: Node,
+    ref_: str,
+    unit: str,
+    reason: str,
+    *,
+    kind: str = "charity_help",
+    services: Sequence[str] = (),
+    urgency: str = "routine",
+    share: Sequence[str] = (),
+    consent: str | None = None,
+    override: str | None = None,
+    note: str | None = None,
+) -> bytes:
+    """Refer a person or household (or the person of a case) to a unit of another organisation; return the referral's id.
+
+    What goes along: the referral, what the organisation is called, and of whom it is about the names, or the fields in
+    `share`. ConsentNeeded, NoRecord, IllegalValue, UnknownField, UnitRefused, RoleRefused. It is saved as a draft and then
+    sent: should a server know of a withdrawal that is news here, the draft is what remains.
+    """
+    check_unit(unit)
+    with node.store.write() as tx:
+        row, case = _about(node, tx, ref_)
+        organisation = next(tx.select(type=ORGANISATION, equal={"partner_unit": unit}, deleted=False, limit=1), None)
+        fields = {
+            "person": uuid_text(row.state.record),
+            "case": case,
+            "kind": kind,
+            "from_org": node.org,
+            "to_org": unit if organisation is None else uuid_text(organisation.state.record),
+            "urgency": urgency,
+            "reason": reason,
+            "override_reason": override,
+        }
+        shares = sorted({*_shares(node, tx, row, share), f"{ORGANISATION}.name_ar"})
+        if override is None:
+            doc = fields | {WITH: [unit], FIELDS: shares}
+            fields["consent"] = _consent(node, tx, doc, row, consent)
+        draft = Changes(
+            set={name: value for name, value in fields.items() if value is not None},
+            put={"services": list(services) or ["other"]},
+        )
+        new = draft_add(node, tx, REFERRAL, draft, unit=home_of(node, tx, row.state.record))
+        commit_drafts(node, tx, [new])
+        record = new.record
+        made = tx.rows([record])[record]
+        system: dict[str, Value] = {f"{WITH}/{unit}": True, **{f"{FIELDS}/{one}": True for one in shares}}
+        why = partner_sharing.why_not(partial(_row, tx), made.doc | {WITH: [unit], FIELDS: shares}, node.today())
+        if why is not None:
+            raise errors.ConsentNeeded(reason=why, unit=unit)
+        sent = Changes(set={"state": "sent", "sent_on": node.today()})
+        _save(node, tx, draft_change(node, tx, made, sent, system=system, note=note))
+    return record
+
+
+def _about(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
+    row, case = find_row(tx, ref_), None
+    if row.state.type == "case":
+        case, person = uuid_text(row.state.record), ref(row.doc, "person")
+        row = _row(tx, person) or row
+    allowed = node.schema.type(REFERRAL).field("person").to
+    if row.state.type not in allowed:
+        raise errors.IllegalValue(type=REFERRAL, field="person", reason="wrong_type", to=list(allowed))
+    return row, case
+
+
+def _save(node: Node, tx: Tx, draft: Draft | None) -> None:
+    if draft is not None:
+        commit_drafts(node, tx, [draft])
+
+
+def _row(tx: ReadTx, record: bytes | None) -> Row | None:
+    return None if record is None else tx.rows([record]).get(record)
+
+
+def _shares(node: Node, tx: Tx, row: Row, asked: Sequence[str]) -> Iterator[str]:
+    """Yield `type.field` of what is asked to go along; without any, what a person or family is called."""
+    about = [node.schema.type(row.state.type)]
+    owner = _row(tx, row.owner)
+    if owner is not None:
+        about.append(node.schema.type(owner.state.type))
+    if not asked:
+        yield from (f"{about[0].name}.{name}" for name in about[0].title)
+    for one in asked:
+        of, dot, name = one.rpartition(".")
+        yield _share(about, of if dot else None, name)
+
+
+def _share(about: Sequence[Type], of: str | None, name: str) -> str:
+    for kind in about:
+        if of in (None, kind.name) and name in kind.fields and kind.fields[name].kind != "derived":
+            return f"{kind.name}.{name}"
+    raise errors.UnknownField(type=of or about[0].name, field=name)
+
+
+def _consent(node: Node, tx: Tx, doc: dict[str, Any], row: Row, asked: str | None) -> str | None:
+    """Return the consent to go by: the one asked for, or one of the person's that covers all this. ConsentNeeded."""
+    if asked is not None:
+        candidates = [find_row(tx, asked)]
+    else:
+        people = [row.state.record, *tx.owned_by([row.state.record])]
+        found = tx.rows(tx.owned_by(people)).values()
+        candidates = [one for one in found if one.state.type == CONSENT and one.doc.get("purpose") == "referral"]
+        candidates.sort(key=lambda one: str(one.doc.get("given_on")), reverse=True)
+    reasons = []
+    for one in candidates:
+        named = uuid_text(one.state.record)
+        why = partner_sharing.why_not(partial(_row, tx), doc | {"consent": named}, node.today())
+        if why is None:
+            return named
+        reasons.append(why)
+    raise errors.ConsentNeeded(
+        reason=min(reasons, key=lambda why: (*_WORST_FIRST, why).index(why), default="missing"), unit=doc[WITH][0]
+    )
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def answer(node: Node, ref_: str, state: str, *, why: str | None = None, note: str | None = None) -> bytes:
+    """Save that a referral was accepted, rejected, taken up or done; IllegalStep where that cannot follow."""
+    with node.store.write() as tx:
+        row = _referral(tx, ref_)
+        changes: dict[str, object] = {"state": state}
+        if "answered_on" not in row.doc:
+            changes["answered_on"] = node.today()
+        if why is not None:
+            changes["reject_reason"] = why
+        _save(node, tx, draft_change(node, tx, row, Changes(set=changes), note=note))
+    return row.state.record
+
+
+def deliver(
+    node: Node, ref_: str, service: str, *, on: str | None = None, outcome: str = "given", note: str | None = None
+) -> bytes:
+    """Save a service that was given for a referral; return its id. NoRecord, IllegalValue, UnitRefused, RoleRefused."""
+    with node.store.write() as tx:
+        row = _referral(tx, ref_)
+        given = {
+            "person": row.doc.get("person"),
+            "service_type": service,
+            "provider": row.doc.get("to_org"),
+            "given_on": on or node.today(),
+            "referral": uuid_text(row.state.record),
+            "outcome": outcome,
+        }
+        draft = draft_add(node, tx, partner_sharing.SERVICE, Changes(set=given), note=note)
+        commit_drafts(node, tx, [draft])
+    return draft.record
+
+
+def withdraw(node: Node, ref_: str, *, note: str | None = None) -> bytes:
+    """Take a referral back: it leaves its partner. What was done stays done, and is shared no longer."""
+    with node.store.write() as tx:
+        row = _referral(tx, ref_)
+        system: dict[str, Value] = {f"{WITH}/{unit}": False for unit in row.doc.get(WITH, ())}
+        changes = {} if row.doc.get("state") in ("done", "revoked") else {"state": "revoked"}
+        _save(node, tx, draft_change(node, tx, row, Changes(set=changes), system=system, note=note))
+    return row.state.record
+
+
+def withdraw_consent(node: Node, ref_: str, *, note: str | None = None) -> bytes:
+    """Save that a consent was withdrawn: nothing more is shared under it, and what was, leaves its partners."""
+    with node.store.read() as tx:
+        row = find_row(tx, ref_)
+        if row.state.type != CONSENT:
+            raise errors.IllegalValue(type=row.state.type, field=CONSENT, reason="wrong_type", to=[CONSENT])
+    return edit(node, uuid_text(row.state.record), Changes(set={"state": "withdrawn"}), note=note)
+
+
+def _referral(tx: Tx, ref_: str) -> Row:
+    row = find_row(tx, ref_)
+    if row.state.type != REFERRAL:
+        raise errors.IllegalValue(type=row.state.type, field=REFERRAL, reason="wrong_type", to=[REFERRAL])
+    return row
+
+
+# --- what there is ----------------------------------------------------------------------------------------------------
+
+
+def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) -> list[Json]:
+    """Return referrals, those that are overdue first and of these the oldest: records with `about`, `shared_with`, `due`, `overdue`."""
+    with node.store.read() as tx:
+        shower, people, today = Shower(node, tx), People(node, tx), node.today()
+        found = []
+        for row in tx.select(type=REFERRAL, unit=unit, deleted=False):
+            state = row.doc.get("state")
+            open_ = state in UNANSWERED
+            if unanswered and not open_:
+                continue
+            due = _due(row)
+            named = {
+                "about": None if (about := people.named(row.doc.get("person"))) is None else people.title(about),
+                "shared_with": list(row.doc.get(WITH, ())),
+                "due": due,
+                "overdue": open_ and due is not None and due < today,
+            }
+            found.append(shower.record(row) | named)
+    found.sort(key=lambda one: (not one["overdue"], one["due"] or "9", one["id"]))
+    return found
+
+
+def _due(row: Row) -> str | None:
+    sent, days = row.doc.get("sent_on"), DAYS.get(str(row.doc.get("urgency")))
+    if not isinstance(sent, str) or days is None:
+        return None
+    return (datetime.date.fromisoformat(sent) + datetime.timedelta(days=days)).isoformat()
+
+
+def shared_of(node: Node, ref_: str) -> list[Json]:
+    """Return what was ever shared of a person or household, oldest first.
+
+    {"referral", "code", "unit", "fields", "since", "until", "by", "consent", "consent_state", "override", "state"}: `until`
+    is when it was taken back, `consent_state` what its consent is now.
+    """
+    with node.store.read() as tx:
+        row = find_row(tx, ref_)
+        about = [row.state.record, *tx.owned_by([row.state.record])]
+        found = [one for one in tx.rows(tx.owned_by(about)).values() if one.state.type == REFERRAL]
+        told = [share for one in found for share in _shared_by(tx, one)]
+    told.sort(key=lambda one: (one["since"], one["referral"], one["unit"]))
+    return told
+
+
+def _shared_by(tx: ReadTx, row: Row) -> Iterator[Json]:
+    everything = registers(row.state)
+    consent = _row(tx, ref(row.doc, "consent"))
+    stands = partner_sharing.stands(tx, row.doc)
+    for name, register in everything.items():
+        if field_of(name) != WITH or not register.heads:
+            continue
+        unit = name.partition("/")[2]
+        head = max(register.heads, key=lambda one: one.stamp)
+        ended = unit not in row.doc.get(WITH, ())
+        yield {
+            "referral": uuid_text(row.state.record),
+            "code": row.code,
+            "unit": unit,
+            "fields": sorted(map(str, row.doc.get(FIELDS, ()))),
+            "since": row.doc.get("sent_on") or "",
+            "until": stamp.text(head.stamp) if ended else None,
+            "by": row.state.base.author if row.state.base is not None else head.author,
+            "consent": None if consent is None else uuid_text(consent.state.record),
+            "consent_state": None if consent is None else consent.doc.get("state"),
+            "override": row.doc.get("override_reason"),
+            "state": row.doc.get("state"),
+            "shared": stands and not ended,
+        }

@@ -1,0 +1,56 @@
+"""Is the store sound; a sealed copy of it; and a store made from such a copy. The same for laptops and servers."""
+
+from typing import Annotated
+
+import typer
+from typer import Argument
+
+from fieldsync import errors
+from fieldsync.commands import bar, new_folder, opened, settings_of, tell
+
+
+def check(ctx: typer.Context) -> None:
+    """Verify the store: the file, the chains of commits, the records made from them. Repairs nothing.
+
+    Example: fieldsync check
+    """
+    from fieldsync.authority import integrity
+
+    with opened(ctx) as node, bar(ctx) as progress:
+        found = integrity.check(node, progress)
+        tell(ctx, found, lambda out: out.checked(found))
+    if not found["ok"]:
+        raise typer.Exit(errors.StoreDamaged.exit)
+
+
+def backup(
+    ctx: typer.Context, file: Annotated[str, Argument(metavar="FILE", help="The copy to be; it must not be there yet.")]
+) -> None:
+    """Write a sealed copy of the store into one file, while it is in use. What opens the store opens the copy.
+
+    Example: fieldsync backup /media/stick/amal.fsbackup
+    """
+    from pathlib import Path
+
+    from fieldsync.topology import backups
+
+    with opened(ctx) as node:
+        made = backups.backup(node, Path(file))
+        tell(ctx, made, lambda out: out.backed_up(made))
+
+
+def restore(
+    ctx: typer.Context, file: Annotated[str, Argument(metavar="FILE", help="A copy that `backup` made.")]
+) -> None:
+    """Make a store from a copy, in a new folder (--home). At its next sync a laptop goes on as a new device.
+
+    Example: fieldsync --home /data/fieldsync restore /media/stick/amal.fsbackup
+    """
+    from pathlib import Path
+
+    from fieldsync.commands.secrets import Secrets
+    from fieldsync.topology import backups
+
+    with new_folder(ctx) as folder:
+        made = backups.restore(Path(file), folder, Secrets(settings_of(ctx)).unlock)
+    tell(ctx, made, lambda out: out.restored(made))

@@ -1,0 +1,73 @@
+"""Where there is no line: pack what is new into a file, unpack what came in one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import bar, opened, tell
+
+if TYPE_CHECKING:
+    from fieldsync.replica.node import Node
+
+File = Annotated[str, Argument(metavar="FILE", help="The bundle, on a USB stick for example.")]
+
+
+def pack(
+    ctx: typer.Context,
+    file: File,
+    for_: Annotated[
+        str,
+        Option(
+            "--for", metavar="DEVICE", help="On a server: the laptop or branch to answer, by its letters or its id."
+        ),
+    ] = "",
+    again: Annotated[
+        bool, Option("--again", help="All that was not acknowledged, also what earlier bundles carry.")
+    ] = False,
+) -> None:
+    """Pack what is new into an encrypted file for the office, or from a branch for the server above; with --for, an answer.
+
+    Example: fieldsync pack /media/stick/to-office.age
+    """
+    from fieldsync.protocol.bundles import bundle_sync
+
+    with opened(ctx) as node:
+        if node.is_laptop and for_:
+            raise errors.Usage(reason="not_a_server")
+        if not node.is_laptop and not for_ and not _is_branch(node):
+            raise errors.Usage(reason="pack_for")
+        if for_:
+            from fieldsync.server import administration
+
+            with node.store.read() as tx:
+                device = administration.find_device(tx, for_)
+        with bar(ctx) as progress:
+            if for_:
+                packed = bundle_sync.reply(node, Path(file), device, progress=progress)
+            else:
+                packed = bundle_sync.pack(node, Path(file), again=again, progress=progress)
+        tell(ctx, packed, lambda out: out.packed(packed, server=bool(for_)))
+
+
+def _is_branch(node: "Node") -> bool:
+
+    from fieldsync.replica.node import UPSTREAM
+
+    with node.store.read() as tx:
+        return tx.get(UPSTREAM) is not None
+
+
+def unpack(ctx: typer.Context, file: File) -> None:
+    """Take what a bundle brings: proved as a whole first, then applied as a sync would.
+
+    Example: fieldsync unpack /media/stick/from-office.age
+    """
+    from fieldsync.protocol.bundles import bundle_sync
+
+    with opened(ctx) as node:
+        with bar(ctx) as progress:
+            taken = bundle_sync.unpack(node, Path(file), progress=progress)
+        tell(ctx, taken, lambda out: out.unpacked(taken, server=not node.is_laptop))

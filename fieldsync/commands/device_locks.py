@@ -1,0 +1,138 @@
+"""Locking devices out, and approving those that wait."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import at_terminal, opened, settings_of, tables, tell
+
+if TYPE_CHECKING:
+    from fieldsync.replica.node import Node
+
+Device = Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")]
+
+
+def revoke(
+    ctx: typer.Context,
+    device: Device,
+    everything: Annotated[
+        bool, Option("--all", help="Lock its whole family: all copies of it, and what it is a copy of.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        Option(
+            metavar="DATE",
+            help="When it was out of its person's hands: YYYY-MM-DD, or with the time YYYY-MM-DDTHH:MM. What a server first "
+            "took after that is quarantined.",
+        ),
+    ] = None,
+) -> None:
+    """Lock a device out for ever, from its next request on; what it had sent stays.
+
+    Its family is shown: every device that was restored or cloned from it, or that it came from, with where and when each was
+    enrolled. On a terminal you are asked for each of them. Without one, or with --json, only DEVICE is locked, unless --all is given.
+
+    What a branch had taken before it heard stays, on the branch's word, which `history` marks. If the device was stolen, say since
+    when (you are asked on a terminal): what a server first took after that waits until somebody releases or drops it
+    (`quarantine list`).
+
+    Example: fieldsync server revoke AK --since 2026-11-28 --all
+    """
+    from fieldsync.server import device_locks
+
+    moment = _moment(since) if since is not None else None
+
+    with opened(ctx) as node:
+        _check_server(node)
+        members = device_locks.family(node, device)
+        person = at_terminal() and not settings_of(ctx).json
+        asking = len(members) > 1 and not everything and person
+        also = _confirmed(ctx, members) if asking else [one["id"] for one in members if everything]
+        if since is None and person and not device_locks.is_branch(node):
+            moment = _asked_since(ctx)
+        found = device_locks.revoke(node, device, also=also, declined=asking, since=moment)
+        tell(ctx, found, lambda out: out.revoked(found))
+
+
+def _confirmed(ctx: typer.Context, members: list[dict[str, Any]]) -> list[str]:
+    """Show a family, and return the ids of those further ones that the person wants to lock."""
+    out = tables(ctx)
+    out.family(members)
+    return [
+        one["id"] for one in members[1:] if out.agreed("lock_too", device=one["device"], person=out.safe(one["person"]))
+    ]
+
+
+def _moment(given: str) -> int:
+    """Return a date or a date with its time, by this computer's clock, in milliseconds; Usage."""
+    from datetime import datetime
+
+    from fieldsync.replica.node import wall_clock
+    from fieldsync.schema.text_cleaning import plain_digits
+
+    try:
+        found = datetime.fromisoformat(plain_digits(given.strip())).astimezone()
+    except (ValueError, OverflowError, OSError) as fault:
+        raise errors.Usage(reason="since", given=given) from fault
+    moment = int(found.timestamp() * 1000)
+    if not 0 < moment <= wall_clock():
+        raise errors.Usage(reason="since", given=given)
+    return moment
+
+
+def _asked_since(ctx: typer.Context) -> int | None:
+    """Ask since when a device was out of its person's hands; None for an empty answer."""
+    out = tables(ctx)
+    while True:
+        said = out.ask(out.phrase("ask_since") + " ").strip()
+        if not said:
+            return None
+        try:
+            return _moment(said)
+        except errors.Usage:
+            out.say("usage.since", given=out.safe(said))
+
+
+def pending(ctx: typer.Context) -> None:
+    """List the devices that wait for approval: what they push is quarantined, and they get nothing.
+
+    A device is pending where another one has already gone on for the same original, after a restore or a clone.
+
+    Example: fieldsync server pending
+    """
+    from fieldsync.server import device_locks
+
+    with opened(ctx) as node:
+        _check_server(node)
+        found = device_locks.pending(node)
+        tell(ctx, found, lambda out: out.pending_devices(found))
+
+
+def approve(
+    ctx: typer.Context,
+    device: Device,
+    words: Annotated[
+        str | None, Option(metavar="WORDS", help="The six words that its `status` shows, as its person reads them out.")
+    ] = None,
+) -> None:
+    """Approve a pending device, at headquarters: it works like any other, and what it had pushed is judged.
+
+    On a terminal you are asked for the six words that `status` shows on the device; its person reads them out.
+
+    Example: fieldsync server approve AK
+    """
+    from fieldsync.server import device_locks
+
+    with opened(ctx) as node:
+        _check_server(node)
+        if words is None and at_terminal() and not settings_of(ctx).json:
+            words = tables(ctx).ask_words(device)
+        found = device_locks.approve(node, device, words)
+        tell(ctx, found, lambda out: out.approved(found))
+
+
+def _check_server(node: "Node") -> None:
+    if node.is_laptop:
+        raise errors.Usage(reason="not_a_server")

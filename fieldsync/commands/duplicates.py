@@ -1,0 +1,102 @@
+"""Duplicates: which records may be one, and what a supervisor says of them."""
+
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from fieldsync.commands import bar, opened, tell
+from fieldsync.commands.records import Note, Record
+from fieldsync.commands.review import Type, Unit
+
+Stays = Annotated[str, Argument(metavar="A", help="The record that stays: its id, its code, or a beginning of either.")]
+Gives = Annotated[str, Argument(metavar="B", help="The record that gives way.")]
+Other = Annotated[str, Argument(metavar="B", help="The other record.")]
+Weak = Annotated[bool, Option("--weak", help="Those that are less likely, too.")]
+
+
+def duplicates(ctx: typer.Context, unit: Unit = None, type_: Type = None, *, weak: Weak = False) -> None:
+    """List the records that may be one, the likeliest first. Nothing is merged unless a supervisor says so.
+
+    Example: fieldsync duplicates list --type person
+    """
+    from fieldsync.review import duplicate_pairs as pairs
+    from fieldsync.ui.views import duplicate_view as pictures
+
+    with opened(ctx) as node:
+        if type_ is not None:
+            node.schema.type(type_)
+        with bar(ctx) as progress:
+            found = pairs.items(node, unit=unit, type=type_, weak=weak, progress=progress)
+        tell(ctx, found, lambda out: pictures.listed(out, node, found))
+
+
+def scan(ctx: typer.Context) -> None:
+    """Compare all records anew, as after a new version of the program.
+
+    Example: fieldsync duplicates scan
+    """
+    from fieldsync.review import duplicate_pairs as pairs
+
+    with opened(ctx) as node:
+        with bar(ctx) as progress:
+            found = pairs.scan(node, progress=progress)
+        tell(ctx, found, lambda out: out.say("pairs_scanned", n=found["compared"], pairs=found["pairs"]))
+
+
+def show(ctx: typer.Context, a: Record, b: Other) -> None:
+    """Show two records side by side, how likely they are one, and why.
+
+    Example: fieldsync duplicates show JBL-AK-7 JBL-BH-12
+    """
+    from fieldsync.review import duplicate_pairs as pairs
+    from fieldsync.ui.views import duplicate_view as pictures
+
+    with opened(ctx) as node:
+        found = pairs.item(node, a, b)
+        tell(ctx, found, lambda out: pictures.shown(out, node, found))
+
+
+def merge(ctx: typer.Context, a: Stays, b: Gives, note: Note = None) -> None:
+    """Say that two records are one: A stays, B gives way. Every value and reference is kept, and split takes it back.
+
+    Example: fieldsync duplicates merge JBL-AK-7 JBL-BH-12 --note "same booklet"
+    """
+    from fieldsync.review import duplicate_pairs as pairs
+
+    with opened(ctx) as node:
+        pairs.merge(node, a, b, note=note)
+        _tell(ctx, node, a, b, "pairs_merged")
+
+
+def split(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
+    """Take a merge back, however long ago it was: each stands for itself again.
+
+    Example: fieldsync duplicates split JBL-AK-7 JBL-BH-12
+    """
+    from fieldsync.review import duplicate_pairs as pairs
+
+    with opened(ctx) as node:
+        pairs.split(node, a, b, note=note)
+        _tell(ctx, node, a, b, "pairs_split")
+
+
+def not_same(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
+    """Say that two records are two, for good: nobody is asked again.
+
+    Example: fieldsync duplicates not-same JBL-AK-7 JBL-BH-12 --note "cousins"
+    """
+    from fieldsync.review import duplicate_pairs as pairs
+
+    with opened(ctx) as node:
+        pairs.not_same(node, a, b, note=note)
+        _tell(ctx, node, a, b, "pairs_apart")
+
+
+def _tell(ctx: typer.Context, node: Any, a: str, b: str, said: str) -> None:
+    """Show the two as they are now, and what it means."""
+    from fieldsync.review import duplicate_pairs as pairs
+    from fieldsync.ui.views import duplicate_view as pictures
+
+    found = pairs.item(node, a, b)
+    tell(ctx, found, lambda out: pictures.decided(out, node, found, said))

@@ -1,0 +1,245 @@
+"""What an office does with files: import, export, forms."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import at_terminal, bar, completion, opened, settings_of, tables, tell
+from fieldsync.commands.records import Kind
+
+
+@contextmanager
+def _left_alone(ctx: typer.Context, words: str) -> Iterator[None]:
+    """Say to whoever stops it that it did nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if at_terminal() and not settings_of(ctx).json:
+            tables(ctx).say(words)
+        raise
+
+
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[str, Argument(metavar="FILE", help="A .csv, .xlsx or .jsonl file, one record a row.")],
+    *,
+    type_: Annotated[str, Option("--type", metavar="TYPE", help="What the rows are.", autocompletion=completion.types)],
+    map_: Annotated[
+        list[str] | None, Option("--map", metavar="COL=FIELD", help="A column's field; COL= leaves it out.")
+    ] = None,
+    key: Annotated[
+        str | None, Option(metavar="FIELD", help="The field whose value names the record to change.")
+    ] = None,
+    sheet: Annotated[str | None, Option(metavar="NAME", help="A workbook's sheet (default: the first).")] = None,
+    unit: Annotated[str | None, Option(metavar="UNIT", help="The new records' unit (default: yours).")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what it would do, and change nothing.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do not ask whether the columns are understood rightly.")] = False,
+    map_value: Annotated[
+        list[str] | None,
+        Option(
+            "--map-value", metavar="FIELD:FROM=TO", help="What a word of the file stands for; FIELD:FROM= for nothing."
+        ),
+    ] = None,
+    skip_bad: Annotated[
+        bool, Option("--skip-bad", help="Import the good rows; bad ones are left in the file beside it.")
+    ] = False,
+) -> None:
+    """Import records, all or none; bad rows are written beside the file with the reason.
+
+    Columns go by a field's name or label in either language; what you say of others, and of words, is remembered for the next such file.
+
+    Example: fieldsync import households.xlsx --type household --map "Family=family_name" --map-value housing:rented=rent --dry-run
+    """
+    from fieldsync.commands import change_arguments
+    from fieldsync.exchange.tables import header_detection, import_records, value_maps
+    from fieldsync.ui.terminal import messages
+    from fieldsync.ui.views import column_mapping
+
+    settings = settings_of(ctx)
+    given = change_arguments.columns(map_ or ())
+    path = Path(file)
+    reading = column_mapping.Reading(value_maps.key, value_maps.likely, value_maps.meant)
+    asking = at_terminal() and not settings.json and not yes
+    with opened(ctx, lasting=True) as node:
+        kind = node.schema.type(type_)
+        said = value_maps.parsed(map_value or (), kind)
+        if asking:
+            found, before = header_detection.propose(node, path, type_, given, sheet=sheet)
+            if not before and not column_mapping.confirmed(tables(ctx), kind, found):
+                raise errors.Usage(reason="import_columns")
+            given = {one.header: one.name for one in found if one.by not in ("name", "label")}
+        while True:
+            try:
+                with _left_alone(ctx, "import_left"), bar(ctx) as progress:
+                    told = import_records.import_file(
+                        node, path, type_, given, key=key, sheet=sheet, unit=unit, dry_run=dry_run, progress=progress,
+                        words=lambda facts: messages.because(
+                            messages.labelled({"type": type_, **facts}, settings.language, node.schema), settings.language
+                        ),
+                        wish=import_records.Wish(skip_bad=skip_bad, values=said),
+                    )  # fmt: skip
+            except errors.BadRows as refused:
+                more = column_mapping.values_asked(tables(ctx), kind, refused.unknown, reading) if asking else {}
+                if not more:
+                    if not settings.json:
+                        column_mapping.reasons(tables(ctx), refused.facts.get("first"))
+                    raise
+                said = value_maps.joined(said, more)
+            else:
+                break
+        tell(ctx, told, lambda out: column_mapping.imported(out, told, dry_run=dry_run))
+
+
+def export(
+    ctx: typer.Context,
+    type: Annotated[
+        str,
+        Argument(
+            metavar="TYPE",
+            help="What to write; for .sqlite several with commas, or all.",
+            autocompletion=completion.types,
+        ),
+    ],
+    out: Annotated[
+        str, Option(metavar="FILE", help="Where to; .csv, .xlsx, .jsonl, .sqlite, .hxl.csv or .hxl.xlsx says how.")
+    ],
+    *,
+    where: Annotated[
+        list[str] | None, Option(metavar="FIELD=VALUE", help="Only records with this value, or in this unit.")
+    ] = None,
+    fields: Annotated[str | None, Option(metavar="FIELD,…", help="Only these fields, in this order.")] = None,
+    labels: Annotated[bool, Option("--labels", help="Words in your language in place of names and codes.")] = False,
+    sensitive: Annotated[
+        bool, Option("--sensitive", help="Sensitive fields, too (supervisors only; the most sensitive never).")
+    ] = False,
+) -> None:
+    """Write all records of a type to a file that is not encrypted; sensitive fields stay out unless asked for.
+
+    Example: fieldsync export household --out households.xlsx --where unit=LAT/JBL
+    """
+    from fieldsync.commands.change_arguments import pairs
+    from fieldsync.exchange.tables import export_records as exporting
+
+    wish = exporting.Wish(
+        where={name: values[-1] for name, values in pairs(where or ()).items()},
+        fields=[name.strip() for name in (fields or "").split(",") if name.strip()],
+        sensitive=sensitive,
+        labels=labels,
+        lang=settings_of(ctx).language,
+    )
+    with opened(ctx, lasting=True) as node:
+        with _left_alone(ctx, "export_left"), bar(ctx) as progress:
+            told = exporting.export(node, type, Path(out), wish, progress=progress)
+        tell(ctx, told, lambda screen: screen.exported(node, told))
+
+
+def list_types(ctx: typer.Context) -> None:
+    """List the record types.
+
+    Example: fieldsync schema list
+    """
+    with opened(ctx) as node:
+        found = [
+            {
+                "type": t.name,
+                "label": t.label,
+                "version": t.version,
+                "retired": t.retired,
+                "fields": len(t.fields),
+                "belongs_to": t.belongs_to,
+                "owners": list(t.fields[t.belongs_to].to) if t.belongs_to else [],
+            }
+            for t in node.schema.types.values()
+        ]
+        tell(ctx, found, lambda out: out.types(found))
+
+
+def show_type(ctx: typer.Context, type: Kind) -> None:
+    """Show a type's fields.
+
+    Example: fieldsync schema show household
+    """
+    import msgspec
+
+    with opened(ctx) as node:
+        kind = node.schema.type(type)
+        tell(ctx, msgspec.to_builtins(kind), lambda out: out.fields(kind))
+
+
+def check_folder(
+    ctx: typer.Context, folder: Annotated[str, Argument(metavar="DIR", help="A folder of forms (*.toml).")]
+) -> None:
+    """Check a folder of forms; every fault is told with its file and line.
+
+    Example: fieldsync schema check schemas
+    """
+    from fieldsync.schema import load
+
+    if not Path(folder).is_dir():
+        raise errors.BadFile(file=folder, reason="missing")
+    schema = load.load_folder(Path(folder))
+    told = {"types": list(schema.types), "version": schema.version}
+    tell(ctx, told, lambda out: out.folder_good(told))
+
+
+def import_form(
+    ctx: typer.Context,
+    file: Annotated[str, Argument(metavar="FORM", help="An XLSForm (.xlsx, .xls or .csv).")],
+    *,
+    out: Annotated[
+        str | None, Option(metavar="DIR", help="The folder of forms to write to (default: the form is shown).")
+    ] = None,
+    type_: Annotated[str | None, Option("--type", metavar="NAME", help="What the record type is called.")] = None,
+) -> None:
+    """Make record types of an XLSForm, as files that can be read and changed; what they cannot carry is listed.
+
+    Example: fieldsync schema import survey.xlsx --out forms
+    """
+    from fieldsync.exchange.xlsform import convert
+    from fieldsync.exchange.xlsform.write_folder import put
+    from fieldsync.schema import load, source_file
+    from fieldsync.ui.views import schema_news
+
+    folder = Path(out) if out is not None else None
+    if type_ is not None and not source_file.NAME.fullmatch(type_):
+        raise errors.Usage(reason="type_name")
+    beside = load.read_folder(folder) if folder is not None and any(folder.glob("*.toml")) else {}
+    try:
+        made = convert.read(Path(file), type=type_, beside=beside)
+    except errors.BadFile as refused:
+        left = refused.facts.get("left")
+        if isinstance(left, list) and not settings_of(ctx).json:
+            schema_news.left(tables(ctx), left)
+        raise
+    if folder is not None:
+        put(folder, made.texts)
+    told = {
+        "types": made.types,
+        "out": out,
+        "files": list(made.texts) if folder is not None else made.texts,
+        "left": [one._asdict() for one in made.notes],
+    }
+    tell(ctx, told, lambda screen: schema_news.imported(screen, told))
+
+
+def publish(
+    ctx: typer.Context,
+    folder: Annotated[str, Argument(metavar="DIR", help="A folder of forms (*.toml).")],
+    *,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Put new forms in force, at headquarters: checked against all that were before; laptops get them when they sync.
+
+    Example: fieldsync schema publish forms --dry-run
+    """
+    from fieldsync.server import publish_schema as publishing
+    from fieldsync.ui.views import schema_news
+
+    with opened(ctx) as node:
+        told = publishing.publish(node, Path(folder), dry_run=dry_run)
+        tell(ctx, told, lambda out: schema_news.published(out, node, told, dry_run=dry_run))

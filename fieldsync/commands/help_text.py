@@ -1,0 +1,165 @@
+"""Help in the person's language, in the direction that the terminal wants, and what is said of words that no command knows."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+# the library keeps its own copy of click; what these are is seen only there
+from typer._click import exceptions
+from typer._click.exceptions import NoArgsIsHelpError
+from typer._click.formatting import HelpFormatter, iter_rows, measure_table, wrap_text
+from typer.core import TyperCommand, TyperGroup
+
+from fieldsync import errors
+from fieldsync.ui.terminal import bidi, messages
+
+__all__ = ["Command", "Group", "NoArgsIsHelpError", "translate", "usage"]
+_EXTRA = re.compile(r"\s*\[(?:default: (?P<default>[^;\]]*))?(?:; )?(?P<required>required)?\]$")
+
+
+class Formatter(HelpFormatter):
+    """Lays help out: command words from the left, sentences each in their own direction, lines cut before they are turned."""
+
+    lang = "en"
+    form = "plain"
+
+    def _sentence(self, text: str, width: int) -> list[str]:
+        """Return a paragraph in lines, each kept to itself."""
+        rtl = self.lang == "ar"
+        # an Arabic line that begins with a Latin word is an Arabic line all the same
+        first = "\u200f" if rtl and self.form == "isolates" else ""
+        return [bidi.alone(first + line, self.form, rtl=rtl) for line in wrap_text(text, width).splitlines()]
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write how the command is typed, under its heading where that is not English."""
+        if self.lang == "en":
+            super().write_usage(prog, args, prefix)
+            return
+        self.write_heading("Usage")
+        self.write(wrap_text(f"{prog} {args}", self.width, initial_indent="  ", subsequent_indent="    ") + "\n")
+
+    def write_heading(self, heading: str) -> None:
+        """Write a heading in the person's language."""
+        said = messages.phrase(f"help_{heading.lower()}", self.lang) + ":"
+        self.write(bidi.written(f"{'':>{self.current_indent}}{said}", self.form, rtl=self.lang == "ar") + "\n")
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs; what is to be typed stands on lines of its own, in its own direction."""
+        if self.lang == "en":
+            super().write_text(text)
+            return
+        inset = " " * self.current_indent
+        parts = []
+        for part in text.split("\n\n"):
+            said, _, typed = part.partition(": fieldsync ")
+            lines = self._sentence(said + (":" if typed else ""), self.width - self.current_indent)
+            if typed:
+                shown = wrap_text("fieldsync " + typed, self.width - 4, subsequent_indent="  ").splitlines()
+                lines += [bidi.written(line, self.form, rtl=False) for line in shown]
+            parts.append("\n".join(inset + line for line in lines))
+        self.write("\n\n".join(parts) + "\n")
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write names and what they mean."""
+        if self.lang == "en":
+            super().write_dl(rows, col_max, col_spacing)
+            return
+        first = min(measure_table(rows)[0], col_max) + col_spacing
+        inset = " " * (first + self.current_indent)
+        for name, meaning in iter_rows(rows, 2):
+            self.write(f"{'':>{self.current_indent}}{name}")
+            lines = self._sentence(self._told(meaning), max(self.width - first - 2, 10))
+            self.write("\n" + inset if len(name) > first - col_spacing else " " * (first - len(name)))
+            self.write(f"\n{inset}".join(lines) + "\n")
+
+    def _told(self, meaning: str) -> str:
+        """Put what the library adds to a meaning into the person's language, too."""
+        found = _EXTRA.search(meaning)
+        if not found or not found[0].strip():
+            return meaning
+        parts = [f"{messages.phrase('help_default', self.lang)}: {found['default']}"] if found["default"] else []
+        parts += [messages.phrase("help_required", self.lang)] if found["required"] else []
+        return f"{meaning[: found.start()]} [{'؛ '.join(parts)}]"
+
+
+class _Speaking:
+    """What a command and a group have in common."""
+
+    lang = "en"
+    rtl = ""
+
+    def get_help(self, ctx: Any) -> str:
+        """Return the help as it is to be written."""
+        option = self.get_help_option(ctx)  # type: ignore[attr-defined]  # of the library's class beside this one
+        if option is not None:
+            option.help = messages.phrase("help_help", self.lang)
+        made = type("_Formatter", (Formatter,), {"lang": self.lang, "form": self._form()})
+        ctx.formatter_class = made
+        return super().get_help(ctx)  # type: ignore[misc,no-any-return]  # as above
+
+    def _form(self) -> str:
+        if self.lang == "en":
+            return "plain"
+        return bidi.form_for(os.environ, tty=sys.stdout.isatty(), asked=self.rtl)
+
+
+class Command(_Speaking, TyperCommand):
+    """A command whose help speaks the person's language."""
+
+
+class Group(_Speaking, TyperGroup):
+    """A group whose help does."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is meant; Usage names those that are like it."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.7)
+            reason = "like_command" if near else "no_command"
+            raise errors.Usage(reason=reason, given=args[0], perhaps=near, command=ctx.command_path)
+        return super().resolve_command(ctx, args)
+
+
+def translate(command: Any, lang: str) -> None:
+    """Put a command's help and its options' into a language."""
+    command.help = messages.helped(command.help or "", lang)
+    command.epilog = messages.helped(command.epilog or "", lang)
+    for param in command.params:
+        if getattr(param, "help", None):
+            param.help = messages.helped(param.help, lang)
+
+
+def usage(fault: typer.TyperException) -> errors.Usage:
+    """Return what is the matter with a command line, as facts."""
+    ctx: Any = getattr(fault, "ctx", None)
+    param: Any = getattr(fault, "param", None)
+    facts: dict[str, Any] = {"command": ctx.command_path if ctx is not None else "fieldsync"}
+    if isinstance(fault, exceptions.NoSuchOption):
+        near = sorted(fault.possibilities or ())
+        facts |= {"reason": "like_option" if near else "no_option", "given": fault.option_name, "perhaps": near}
+    elif isinstance(fault, exceptions.MissingParameter):
+        named = param.get_error_hint(ctx).strip("'") if param is not None else ""
+        facts |= {"reason": "missing", "given": named}
+    elif isinstance(fault, exceptions.BadOptionUsage):
+        flag = "does not take" in fault.message
+        facts |= {"reason": "option_flag" if flag else "option_value", "given": fault.option_name}
+    elif isinstance(fault, exceptions.BadParameter) and param is not None and "number" in _kind(param):
+        least = getattr(param.type, "min", None)
+        facts |= {"reason": "number" if least is None else "number_from", "least": least}
+        facts |= {"given": param.get_error_hint(ctx).strip("'")}
+    elif "unexpected extra" in fault.message:
+        facts |= {"reason": "extra", "given": fault.message.partition("(s) (")[2].rstrip(")")}
+    elif isinstance(fault, NoArgsIsHelpError) or fault.message == "Missing command.":
+        facts |= {"reason": "which_command"}
+    else:
+        facts |= {"reason": "words", "message": fault.format_message().rstrip(".")}
+    return errors.Usage(**facts)
+
+
+def _kind(param: Any) -> str:
+    return "number" if re.match("int|float", getattr(param.type, "name", "")) else ""

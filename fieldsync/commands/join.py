@@ -1,0 +1,74 @@
+"""Joining an office: this laptop is enrolled with an invite, and fetches its records."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import bar, new_folder, opened, settings_of, tell, text_files
+
+if TYPE_CHECKING:
+    from fieldsync.replica.node import Node
+
+
+def join(
+    ctx: typer.Context,
+    invite: Annotated[
+        str, Argument(metavar="INVITE", help="The invite's text, a file that holds it, or - for standard input.")
+    ],
+    name: Annotated[str | None, Option(help="What to call this server.")] = None,
+) -> None:
+    """Enrol this laptop with an invite and fetch its records.
+
+    Where the line was cut, the same invite goes on. Where a server that was restored has lost this laptop, a new invite brings it
+    back: all that is here stays, and is sent again.
+
+    Example: fieldsync join fieldsync:1:lKdodHRwczov...
+    """
+    from fieldsync.commands.secrets import Secrets
+    from fieldsync.protocol import invites, join_server, sync_once
+    from fieldsync.replica import queries
+
+    parsed = invites.parse(_invite_text(invite))
+    secrets = Secrets(settings_of(ctx))
+    home = settings_of(ctx).folder
+    if (home / "slots.json").exists():
+        join_server.join(parsed, home, secrets.fill, secrets.unlock)
+    else:
+        with new_folder(ctx) as folder:
+            secrets.prepare()
+            join_server.join(parsed, folder, secrets.fill)
+    with opened(ctx, secrets) as node:
+        if name:
+            _rename_server(node, name)
+        with bar(ctx) as progress:
+            synced = sync_once.sync(node, progress=progress)
+        told = queries.status(node) | {"sync": synced}
+        tell(ctx, told, lambda out: out.joined(told))
+
+
+def _invite_text(given: str) -> str:
+    import os.path
+    import sys
+
+    if given == "-":
+        return sys.stdin.read(4_096)
+    if "fieldsync:" not in given and os.path.isfile(given):  # noqa: PTH113 - Path.is_file raises for a text too long
+        try:
+            text = text_files.decoded(Path(given).read_bytes())[:4_096]
+        except OSError as fault:
+            raise errors.BadFile(file=Path(given).name, reason="unreadable") from fault
+        if "\ufffd" in text:
+            raise errors.BadFile(file=Path(given).name, reason="unreadable")
+        return text
+    if "fieldsync:" not in given and "://" not in given and ("/" in given or given.endswith(".txt")):  # meant as a file
+        raise errors.BadFile(file=Path(given).name, reason="unreadable")
+    return given
+
+
+def _rename_server(node: "Node", name: str) -> None:
+    with node.store.write() as tx:
+        for server in tx.servers():
+            tx.add_server(server._replace(name=name))

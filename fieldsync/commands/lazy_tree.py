@@ -1,0 +1,136 @@
+"""The command tree, grown only as far as a command line reaches: a `show` must not pay for the server's modules."""
+
+import functools
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer._completion_classes import completion_init
+
+from fieldsync import errors
+from fieldsync.commands import Settings, completion, help_text
+
+EVERYWHERE = (
+    "Everywhere, before or after the command's name: --json, --home DIR, --lang ar|en, --rtl auto|logical|visual|plain, "
+    "--passphrase-file FILE."
+)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One command: `module:function` within this package."""
+
+    function: str
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Commands under one name; `default` is the one that runs when none of them is given."""
+
+    help: str
+    default: str | None
+    commands: "Mapping[str, Leaf | Branch]"
+
+
+def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
+    """Return what runs a command line's words and returns the exit code; the words' faults are Usage."""
+
+    def run(words: list[str], settings: Settings) -> int:
+        group = command("fieldsync", tree, settings)
+        if completion.VARIABLE in os.environ:  # a shell asks what may come next
+            completion_init()
+        try:
+            code = group.main(args=words, prog_name="fieldsync", standalone_mode=False, obj=settings)
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+        except (
+            SystemExit
+        ):  # how it ends when it has told a shell, and how typer leaves when nobody reads its output any more
+            if completion.VARIABLE in os.environ:
+                return 0
+            raise BrokenPipeError from None
+        except help_text.NoArgsIsHelpError as fault:
+            if settings.json:
+                raise help_text.usage(fault) from fault
+            sys.stderr.write(fault.message + "\n")
+            return errors.Usage.exit
+        except typer.TyperException as fault:
+            raise help_text.usage(fault) from fault
+        return code if isinstance(code, int) else 0
+
+    return run
+
+
+def command(name: str, node: Leaf | Branch, settings: Settings) -> Any:
+    """Return a command or a group, its help in the language that the settings speak."""
+    made = _leaf(name, node) if isinstance(node, Leaf) else _branch(name, node, settings)
+    made.lang, made.rtl = settings.language, settings.rtl
+    help_text.translate(made, settings.language)
+    return made
+
+
+_PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
+
+
+def _leaf(name: str, node: Leaf) -> Any:
+    app = typer.Typer(**_PLAIN)
+    app.command(name, epilog=EVERYWHERE, cls=help_text.Command)(_function(node.function))
+    return typer.main.get_command(app)
+
+
+def _branch(name: str, node: Branch, settings: Settings) -> Any:
+    default = node.default
+    text = node.help if default is None else f"{node.help}\n\n{_example(_function(default))}"
+    app = typer.Typer(
+        name=name, help=text, epilog=EVERYWHERE, cls=_Group, invoke_without_command=default is not None,
+        no_args_is_help=default is None, **_PLAIN,
+    )  # fmt: skip
+    app.callback()(_alone(_function(default)) if default else _nothing)
+    group = typer.main.get_group(app)
+    assert isinstance(group, _Group)
+    group.branch, group.settings = node, settings
+    return group
+
+
+def _alone(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a group's default command: it does nothing when a command below it was asked for."""
+
+    @functools.wraps(function)
+    def default(ctx: typer.Context, **given: Any) -> Any:
+        return function(ctx=ctx, **given) if ctx.invoked_subcommand is None else None
+
+    return default
+
+
+def _example(function: Callable[..., Any]) -> str:
+    """The example of a command's help."""
+    return inspect.cleandoc(function.__doc__ or "").rpartition("\n\n")[2]
+
+
+def _nothing() -> None:
+    """Only the commands below do something."""
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(f"fieldsync.commands.{module}"), function)
+    return found
+
+
+class _Group(help_text.Group):
+    """A group whose commands are made when they are asked for."""
+
+    branch: Branch
+    settings: Settings
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
+        return list(self.branch.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
+        node = self.branch.commands.get(cmd_name)
+        return None if node is None else command(cmd_name, node, self.settings)

@@ -1,0 +1,429 @@
+"""What people do on their laptops: add, edit, read, remove, sync."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import at_terminal, bar, completion, draws, opened, settings_of, tables, tell
+
+if TYPE_CHECKING:
+    from fieldsync.replica.node import Node
+    from fieldsync.ui.views.tables import Tables
+
+Record = Annotated[
+    str, Argument(metavar="RECORD", help="Its id, its code, or a beginning of either (4 characters or more).")
+]
+Kind = Annotated[
+    str, Argument(metavar="TYPE", help="A record type, such as household.", autocompletion=completion.types)
+]
+Set = Annotated[
+    list[str] | None, Option("--set", metavar="FIELD=VALUE", help="A field's value; members of a set with commas.")
+]
+From = Annotated[str, Option("--from", metavar="FILE.json", help="A JSON object of fields; - reads standard input.")]
+Plain = Annotated[bool, Option("--plain", help="The form line by line, for screen readers.")]
+Note = Annotated[str | None, Option(help="Why, for whoever reads the history.")]
+
+
+def add(
+    ctx: typer.Context,
+    type: Kind,
+    *,
+    set_: Set = None,
+    row: Annotated[
+        list[str] | None,
+        Option(
+            metavar="FIELD=VALUE;…", help="One of several new records: what is its own, beside what --set says of all."
+        ),
+    ] = None,
+    from_: From = "",
+    unit: Annotated[str | None, Option(help="The unit that the record belongs to (default: yours).")] = None,
+    note: Note = None,
+    stay_open: Annotated[bool, Option("--stay-open", help="The form for the next one, until you stop.")] = False,
+    anyway: Annotated[
+        bool, Option("--anyway", help="Save without asking, even if it may be registered already.")
+    ] = False,
+    plain: Plain = False,
+) -> None:
+    """Save a new record; without --set and --from on a terminal, a form asks. Who may be registered already is shown first.
+
+    Example: fieldsync add household --set family_name=أحمد --set location=جبلة
+    """
+    from fieldsync.commands.change_arguments import some
+    from fieldsync.replica import save
+
+    asking = not (row or set_ or from_) and at_terminal()
+    with opened(ctx, lasting=asking) as node:
+        if row:
+            from fieldsync.commands import batch_save
+
+            batch_save.add(
+                ctx, node, type, row, lambda words: _wanted(node, type, {}, [*(set_ or ()), *words], from_).changes(),
+                unit=unit, note=note, anyway=anyway,
+            )  # fmt: skip
+            return
+        if set_ is None and not from_:
+            _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open, plain=plain)
+            return
+        changes = some(_wanted(node, type, {}, set_, from_).changes())
+        found = _duplicates(ctx, node, type, changes)
+        if found and not anyway and at_terminal() and not settings_of(ctx).json and not _may_go_on(ctx, node, found):
+            return
+        record = save.add(node, type, changes, unit=unit, note=note)
+        _tell_record(ctx, node, record.hex(), found)
+
+
+def edit(
+    ctx: typer.Context,
+    record: Annotated[
+        list[str], Argument(metavar="RECORD…", help="Its id, its code, or a beginning of either; or several.")
+    ],
+    *,
+    set_: Set = None,
+    from_: From = "",
+    unset: Annotated[list[str] | None, Option(metavar="FIELD", help="Take a field's value away.")] = None,
+    put: Annotated[list[str] | None, Option(metavar="FIELD=MEMBER", help="Add a member to a set.")] = None,
+    drop: Annotated[list[str] | None, Option(metavar="FIELD=MEMBER", help="Take a member out of a set.")] = None,
+    count: Annotated[list[str] | None, Option(metavar="TALLY=+2", help="Count up or down.")] = None,
+    say: Annotated[list[str] | None, Option(metavar="LOG=TEXT", help="Add an entry to a log.")] = None,
+    note: Note = None,
+    plain: Plain = False,
+) -> None:
+    """Change only these fields, of one record or of several in one save; without any on a terminal, the form asks.
+
+    Example: fieldsync edit JBL-AK-42 --set location=اللاذقية --put needs=food --note "moved"
+    """
+    from fieldsync.commands import batch_save
+
+    written: list[str] = []
+
+    def changes(found: dict[str, Any]) -> Any:
+        wanted = _wanted(node, found["type"], found["fields"], set_, from_)
+        wanted.more(unset or (), put or (), drop or (), count or (), say or ())
+        made = wanted.changes()
+        written.extend([*made.set, *made.unset])
+        return made
+
+    asking = not (set_ or from_ or unset or put or drop or count or say)
+    with opened(ctx, lasting=asking and at_terminal()) as node:
+        if asking:
+            if len(record) > 1:
+                raise errors.Usage(reason="no_changes")
+            _ask_edit(ctx, node, record[0], note, plain=plain)
+            return
+        saved = batch_save.edit(node, record, changes, note=note)
+        if len(saved) == 1:
+            _tell_record(ctx, node, saved[0], changed=written)
+        else:
+            batch_save.told(ctx, node, saved)
+
+
+def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None, from_: str) -> Any:
+    from fieldsync.commands.change_arguments import Wanted, pairs, read_object
+
+    wanted = Wanted(node, node.schema.type(type), doc)
+    for name, value in (read_object(from_) if from_ else {}).items():
+        wanted.give(name, value)
+    for name, values in pairs(set_ or ()).items():
+        for value in values:
+            wanted.give(name, value)
+    return wanted
+
+
+def _tell_record(
+    ctx: typer.Context,
+    node: "Node",
+    ref: str,
+    duplicates: Sequence[dict[str, Any]] = (),
+    *,
+    changed: Sequence[str] = (),
+) -> None:
+    from fieldsync.replica import queries
+    from fieldsync.review import assistance_overlaps
+
+    found = queries.show(node, ref)
+    if duplicates:
+        found["duplicates"] = [{name: one[name] for name in ("id", "code", "score", "reasons")} for one in duplicates]
+    overlaps = assistance_overlaps.of(node, found["id"])
+    if overlaps:
+        found["overlaps"] = assistance_overlaps.brief(overlaps)
+
+    def picture(out: "Tables") -> None:
+        out.saved(node, found)
+        if overlaps:
+            from fieldsync.ui.views import overlap_view as pictures
+
+            pictures.warned(out, node, found["type"], overlaps)
+        if not found["conflicts"]:
+            return
+        from fieldsync.ui.views import open_fields
+
+        open_fields.warn(out, node, open_fields.still_open(node, ref, changed))
+
+    tell(ctx, found, picture)
+
+
+def _duplicates(ctx: typer.Context, node: "Node", type: str, changes: Any) -> list[dict[str, Any]]:
+    """Whom a new record may be a duplicate of, among those that this laptop holds."""
+    from fieldsync.review import duplicate_pairs
+
+    with bar(ctx) as progress:
+        return duplicate_pairs.likely(node, type, changes, progress=progress)
+
+
+def _may_go_on(ctx: typer.Context, node: "Node", found: list[dict[str, Any]]) -> bool:
+    """Show a person whom a new record may be a duplicate of, and ask whether to save it all the same."""
+    from fieldsync.ui.views import duplicate_view
+
+    out = tables(ctx)
+    if found and not duplicate_view.go_on(out, node, found):
+        out.say("pairs_not_saved")
+        return False
+    return True
+
+
+def _ask_new(
+    ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool, plain: bool
+) -> None:
+    """Ask for a new record in the form, again and again with `stay_open`."""
+    from fieldsync.commands.change_arguments import some
+    from fieldsync.replica import save
+
+    kind = node.schema.type(type)
+    if kind.retired:
+        raise errors.RetiredType(type=type)
+    if not at_terminal() or settings_of(ctx).json:
+        raise errors.Usage(reason="no_changes")
+    node.may_write(unit or (node.units[0] if node.units else ""))
+    while True:
+        if plain or not draws():
+            from fieldsync.ui.forms.line_prompts import Form
+
+            changes = some(Form(tables(ctx), node, kind).ask())
+            if _may_go_on(ctx, node, _duplicates(ctx, node, type, changes)):
+                _tell_record(ctx, node, save.add(node, type, changes, unit=unit, note=note).hex())
+        else:
+            from fieldsync.ui.forms import form_app
+
+            saved = form_app.run(form_app.new_form(tables(ctx), node, kind, unit=unit, note=note))
+            _tell_record(ctx, node, saved.hex())
+        if not stay_open:
+            return
+
+
+def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None, *, plain: bool) -> None:
+    """Ask in the form, which remembers what it was opened on: what it did not change, it does not write."""
+    from fieldsync.replica import lookup, save
+
+    with node.store.read() as tx:
+        row = lookup.find_row(tx, ref)
+        node.may_write(*save.units_of(tx, row))
+    if not at_terminal() or settings_of(ctx).json:
+        raise errors.Usage(reason="no_changes")
+    if plain or not draws():
+        from fieldsync.ui.forms.line_prompts import Form
+        from fieldsync.ui.views import open_fields
+
+        kind = node.schema.type(row.state.type)
+        open_fields.warn(tables(ctx), node, open_fields.still_open(node, row.state.record.hex(), list(kind.fields)))
+        changes = Form(tables(ctx), node, kind, row.doc).ask()
+        save.edit(node, row.state.record.hex(), changes, note=note, based_on=row.state)
+    else:
+        from fieldsync.ui.forms import form_app
+
+        form_app.run(form_app.edit_form(tables(ctx), node, row, note=note))
+    _tell_record(ctx, node, row.state.record.hex())
+
+
+def show(
+    ctx: typer.Context,
+    record: Record,
+    all_heads: Annotated[bool, Option("--all-heads", help="Every surviving value of every field, too.")] = False,
+) -> None:
+    """Show one record.
+
+    Example: fieldsync show JBL-AK-42
+    """
+    from fieldsync.replica import queries
+
+    with opened(ctx) as node:
+        found = queries.show(node, record, all_heads=all_heads)
+        tell(ctx, found, lambda out: out.record(node, found))
+
+
+def list_records(
+    ctx: typer.Context,
+    type: Kind,
+    where: Annotated[
+        list[str] | None, Option(metavar="FIELD=VALUE", help="Only those with this value; also unit=LAT.")
+    ] = None,
+    limit: Annotated[int, Option(min=0, help="How many at most; 0 means all.")] = 20,
+    sort: Annotated[str | None, Option(metavar="FIELD", help="In order of a field; -FIELD for falling order.")] = None,
+) -> None:
+    """List the records of a type.
+
+    Example: fieldsync list household --where location=جبلة --limit 0
+    """
+    from fieldsync.commands.change_arguments import pairs, resolve
+    from fieldsync.replica import queries
+
+    wanted = {name: values[-1] for name, values in pairs(where or ()).items()}
+    with opened(ctx) as node:
+        kind = node.schema.type(type)
+        conditions = {
+            name: value if name == "unit" else str(resolve(node, kind.field(name), value))
+            for name, value in wanted.items()
+        }
+        found = queries.list_records(node, type, where=conditions, limit=limit, sort=sort)
+        tell(ctx, found, lambda out: out.records(node, found, limit=limit))
+
+
+def find(
+    ctx: typer.Context,
+    text: Annotated[
+        list[str], Argument(metavar="TEXT", help="Names, phones, codes; Arabic spelling and script are forgiven.")
+    ],
+    limit: Annotated[int, Option(min=0, help="How many at most; 0 means all.")] = 20,
+) -> None:
+    """Find records by words.
+
+    Example: fieldsync find محمد احمد
+    """
+    from fieldsync.replica import queries
+
+    with opened(ctx) as node:
+        with bar(ctx) as progress:
+            found = queries.find(node, " ".join(text), limit=limit, progress=progress)
+        tell(ctx, found, lambda out: out.records(node, found, limit=limit))
+
+
+def history(ctx: typer.Context, record: Record) -> None:
+    """Show who changed what, when, from what to what, and what lost.
+
+    Example: fieldsync history JBL-AK-42
+    """
+    from fieldsync.replica import queries
+    from fieldsync.replica.history import history as told_of
+
+    with opened(ctx) as node:
+        found = told_of(node, record)
+        kind = queries.show(node, record)["type"]
+        tell(ctx, found, lambda out: out.history(node, kind, found))
+
+
+def remove(
+    ctx: typer.Context,
+    record: Record,
+    reason: Annotated[str, Option(help="Why it is removed.")],
+) -> None:
+    """Remove a record; it stays in the history, and an edit made meanwhile brings it to review.
+
+    Example: fieldsync remove JBL-AK-42 --reason "registered twice"
+    """
+    from fieldsync.replica import queries, save
+
+    with opened(ctx) as node:
+        removed = save.remove(node, record, reason)
+        found = queries.show(node, removed.hex())
+        tell(ctx, found, lambda out: out.removed(node, found))
+
+
+def sync(
+    ctx: typer.Context,
+    server: Annotated[str | None, Option(metavar="NAME", help="Which server, where there are several.")] = None,
+    *,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what it would send, and send nothing.")] = False,
+    tries: Annotated[
+        int | None, Option(min=1, help="How many tries in a row may bring nothing (default: 6 once the line was cut).")
+    ] = None,
+    budget: Annotated[
+        str, Option(metavar="SIZE", help="At most so many bytes both ways, such as 200KB: what matters most first.")
+    ] = "",
+    watch: Annotated[bool, Option("--watch", help="Go on: sync whenever there is a line. Ctrl-C ends it.")] = False,
+    every: Annotated[
+        str, Option(metavar="TIME", help="With --watch: how often to ask when there is nothing to send.")
+    ] = "60s",
+) -> None:
+    """Send what is new here and fetch what is new there; where the line is cut, try again and go on where it stopped.
+
+    Example: fieldsync sync --budget 200KB
+    """
+    from fieldsync.commands import quantities, sync_status
+    from fieldsync.protocol import byte_budget
+
+    bytes_ = quantities.size(budget, byte_budget.LEAST) if budget else 0
+    seconds = quantities.seconds(every)
+    if watch and dry_run:
+        raise errors.Usage(reason="watch_dry_run")
+    with opened(ctx, lasting=not dry_run) as node:
+        if dry_run:
+            plan = sync_status.plan(node, server)
+            tell(ctx, plan, lambda out: out.sync_plan(plan))
+            return
+        if watch:
+            _watch(ctx, node, server, tries=tries, budget=bytes_, every=seconds)
+            return
+        try:
+            with bar(ctx) as progress:
+                synced = sync_status.sync(node, server, progress, tries=tries, budget=bytes_, waiting=progress.waiting)
+        except KeyboardInterrupt:
+            raise errors.Stopped(unsent=sync_status.plan(node, server)["up"]["commits"]) from None
+        tell(ctx, synced, lambda out: out.synced(synced))
+
+
+def _watch(
+    ctx: typer.Context, node: "Node", server: str | None, *, tries: int | None, budget: int, every: float
+) -> None:
+    """Sync until somebody ends it, and say what came of it."""
+    from fieldsync.commands import sync_status
+    from fieldsync.commands.sync_watch import Watch, until_told
+
+    note = bar(ctx)
+    known = sync_status.plan(node, server)["server"]  # NotFound before anything else
+
+    def once() -> dict[str, Any]:
+        return sync_status.sync(node, server, lambda *_: None, tries=tries, budget=budget, waiting=note.waiting)
+
+    def told(synced: dict[str, Any]) -> None:
+        tell(ctx, synced, lambda out: out.synced(synced))
+        note.clear()
+
+    watch = Watch(node, server, every=every, sync=once, told=told, away=note.away)
+    note.note("watching", server=known)
+    with until_told():
+        watch.run()
+    if not settings_of(ctx).json:
+        tables(ctx).say("watched", n=watch.syncs, up=watch.sent, down=watch.fetched)
+
+
+def status(ctx: typer.Context) -> None:
+    """Show who this laptop is, what is unsent, what is in conflict, when it last synced.
+
+    Supervisors also see pairs awaiting review: "duplicates" and "overlaps" with --json; "uncompared" records may bring more.
+    "blocked" lists whatever has kept this store and a server from being compared.
+
+    Example: fieldsync status
+    """
+    from fieldsync.commands import sync_status
+
+    with opened(ctx) as node:
+        found = sync_status.status(node, settings_of(ctx).language)
+        tell(ctx, found, lambda out: out.status(node, found))
+
+
+def passphrase(
+    ctx: typer.Context,
+    new_file: Annotated[
+        str, Option("--new-passphrase-file", metavar="FILE", help="Read the new one from a file's first line.")
+    ] = "",
+) -> None:
+    """Change the passphrase: a prompt asks for the new one twice. The store itself is not written anew.
+
+    Example: fieldsync passphrase
+    """
+    from fieldsync.commands import secrets
+
+    changed = secrets.change(settings_of(ctx), new_file)
+    tell(ctx, changed, lambda out: out.passphrase_changed())

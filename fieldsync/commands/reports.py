@@ -1,0 +1,135 @@
+"""The figures: reports on a terminal or into files, and months that are issued."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import bar, completion, opened, settings_of, tables, tell, write_json
+from fieldsync.schema.text_cleaning import plain_digits
+
+if TYPE_CHECKING:
+    from fieldsync.replica.node import Node
+    from fieldsync.ui.views.tables import Tables
+
+_FORMATS = ("table", "csv", "xlsx", "json")
+
+
+def report(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        Argument(
+            metavar="NAME",
+            help="The report's name or number; `freeze` issues all of them.",
+            autocompletion=completion.reports,
+        ),
+    ] = None,
+    *,
+    list_: Annotated[bool, Option("--list", help="Name the reports there are.")] = False,
+    month: Annotated[str | None, Option(metavar="MONTH", help="A month such as 2026-10 (default: this one).")] = None,
+    year: Annotated[str | None, Option(metavar="YEAR", help="A year instead.")] = None,
+    unit: Annotated[str | None, Option(metavar="UNIT", help="One unit and those below it.")] = None,
+    format_: Annotated[
+        str, Option("--format", metavar="FORMAT", help="table, csv, xlsx or json.", show_default=False)
+    ] = "table",
+    out: Annotated[str | None, Option(metavar="FILE", help="Write csv or xlsx to this file.")] = None,
+    share: Annotated[
+        bool, Option("--share", help="To leave the organisation: issues it if its period is over, hides small numbers.")
+    ] = False,
+    limit: Annotated[int, Option(metavar="N", help="At most so many lines on a terminal; 0: all.")] = 50,
+) -> None:
+    """Show the figures of a month or a year; `report freeze` issues a month, and later arrivals then show as +n.
+
+    Example: fieldsync report monthly --month 2026-10 --format xlsx --out october.xlsx
+    """
+    from fieldsync.reports import definitions, disclosure_control, period, run
+
+    if format_ not in _FORMATS:
+        raise errors.Usage(reason="report_format", known=list(_FORMATS))
+    month, year = (None if one is None else plain_digits(one) for one in (month, year))
+    with opened(ctx) as node:
+        if list_:
+            _list(ctx, node.home)
+            return
+        if name is None:
+            raise errors.Usage(reason="report_name")
+        if name == "freeze":
+            _freeze(ctx, node, month, year, unit)
+            return
+        chosen = definitions.find(node.home, name)
+        asked = period.named(month, year, node.today())
+        if share and asked.over and chosen.header.issued:
+            run.issue(node, asked, unit, [chosen.name])
+        with bar(ctx) as progress:
+            document = run.make(node, name, month=month, year=year, unit=unit, progress=progress)
+        if share or (chosen.header.sealed and format_ in ("csv", "xlsx")):
+            document = disclosure_control.leaving(chosen, document)
+        settings = settings_of(ctx)
+        if format_ in ("csv", "xlsx"):
+            from fieldsync.exchange.tables import report_files
+
+            rows = list(report_files.table(chosen, node.schema, document, settings.language))
+            arabic = settings.language == "ar"
+            content = (
+                report_files.csv_bytes(rows)
+                if format_ == "csv"
+                else report_files.xlsx_bytes(rows, chosen.name, rtl=arabic)
+            )
+            if out is None and format_ == "xlsx" and sys.stdout.isatty():
+                out = f"{chosen.name}-{asked.name}.xlsx"  # nobody wants a workbook on the screen
+            if out is None:
+                sys.stdout.flush()
+                sys.stdout.buffer.write(content)
+                sys.stdout.buffer.flush()
+                return
+            report_files.write(Path(out), content)
+            told = {"file": out, "rows": len(document["rows"])}
+            tell(ctx, told, lambda screen: screen.say("report_written", file=out, n=told["rows"]))
+        elif format_ == "json" or settings.json:
+            write_json(document)
+        else:
+            from fieldsync.ui.views import reports as pictures
+
+            pictures.shown(tables(ctx), chosen, node.schema, document, limit)
+
+
+def _list(ctx: typer.Context, home: Path) -> None:
+    from fieldsync.reports import definitions
+
+    found = definitions.available(home)
+    told = [
+        {
+            "name": one.name,
+            "number": one.header.number,
+            "label": one.header.label,
+            "about": one.header.about,
+            "own": one.own,
+        }
+        for one in found.values()
+    ]
+
+    def picture(screen: "Tables") -> None:
+        from fieldsync.ui.views import reports as pictures
+
+        pictures.listed(screen, found)
+
+    tell(ctx, told, picture)
+
+
+def _freeze(ctx: typer.Context, node: "Node", month: str | None, year: str | None, unit: str | None) -> None:
+    from fieldsync.reports import period, run
+
+    if not month and not year:
+        raise errors.Usage(reason="report_freeze")
+    told = run.issue(node, period.named(month, year, node.today()), unit)
+
+    def picture(screen: "Tables") -> None:
+        from fieldsync.ui.views import reports as pictures
+
+        pictures.issued(screen, told)
+
+    tell(ctx, told, picture)

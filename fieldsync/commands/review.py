@@ -1,0 +1,200 @@
+"""What supervisors do: look at conflicts, decide, decide many, take back."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from fieldsync import errors
+from fieldsync.commands import at_terminal, bar, completion, draws, opened, settings_of, tables, tell
+from fieldsync.commands.records import Note, Record
+
+if TYPE_CHECKING:
+    from fieldsync.replica.node import Node
+
+Unit = Annotated[str | None, Option(metavar="UNIT", help="Only in this unit and below it.")]
+Type = Annotated[
+    str | None, Option("--type", metavar="TYPE", help="Only records of this type.", autocompletion=completion.types)
+]
+Field = Annotated[str | None, Option(metavar="FIELD", help="Only this field.")]
+OneField = Annotated[str, Argument(metavar="FIELD", help="The field in conflict.")]
+Item = dict[str, Any]
+
+
+def review(
+    ctx: typer.Context,
+    unit: Unit = None,
+    type_: Type = None,
+    field: Field = None,
+    *,
+    plain: Annotated[bool, Option("--plain", help="Questions line by line, for screen readers.")] = False,
+) -> None:
+    """Decide one conflict after the other: choose, type another value, note, skip, undo, many alike.
+
+    Example: fieldsync review --unit LAT/JBL
+    """
+    from fieldsync.review import decisions as reviews
+
+    if settings_of(ctx).json or not at_terminal():
+        list_items(ctx, unit, type_, field)
+        return
+    with opened(ctx, shared=True, lasting=True) as node:  # pairs are looked for while the screen reads on
+        if not reviews.may_decide_somewhere(node):
+            raise errors.RoleRefused(role=node.role, needs=["supervisor", "admin"])
+        _check_names(node, type_, field)
+        if draws() and not plain:
+            from fieldsync.ui.review import review_app
+
+            review_app.run(tables(ctx), node, unit=unit, type=type_, field=field)
+            return
+        from fieldsync.review import queue
+        from fieldsync.ui.review.filters import Narrowed
+        from fieldsync.ui.review.line_review import Review
+
+        with bar(ctx) as progress:
+            pairs = queue.pairs(node, progress=progress)
+        Review(tables(ctx), node, Narrowed(unit, type_, field), pairs).run()
+
+
+def list_items(ctx: typer.Context, unit: Unit = None, type_: Type = None, field: Field = None) -> None:
+    """List the open conflicts, the oldest first.
+
+    Example: fieldsync review list --type household
+    """
+    from fieldsync.review import decisions as reviews
+
+    with opened(ctx) as node:
+        _check_names(node, type_, field)
+        with bar(ctx) as progress:
+            found = reviews.items(node, unit=unit, type=type_, field=field, progress=progress)
+        tell(ctx, found, lambda out: out.review(node, found))
+
+
+def show(ctx: typer.Context, record: Record) -> None:
+    """Show one record's conflicts with every value, its author and time.
+
+    Example: fieldsync review show JBL-AK-42
+    """
+    from fieldsync.review import decisions as reviews
+
+    with opened(ctx) as node:
+        found = reviews.items_of(node, record)
+        tell(ctx, found, lambda out: out.conflicts(node, found))
+
+
+def take(
+    ctx: typer.Context,
+    record: Record,
+    field: OneField,
+    *,
+    head: Annotated[str | None, Option(metavar="DEVICE:SEQ", help="One of the values, by who wrote it.")] = None,
+    value: Annotated[str | None, Option(metavar="VALUE", help="Another value.")] = None,
+    note: Note = None,
+) -> None:
+    """Decide a conflict for one of its values, or for another.
+
+    Example: fieldsync review take JBL-AK-42 location --head AK:17 --note "visited"
+    """
+    from fieldsync.commands.change_arguments import resolve
+    from fieldsync.replica import queries
+    from fieldsync.review import decisions as reviews
+
+    if (head is None) == (value is None):
+        raise errors.Usage(reason="head_or_value")
+    with opened(ctx) as node:
+        if head is not None:
+            decided = reviews.take(node, record, field, head=head, note=note)
+        else:
+            kind = node.schema.types.get(queries.show(node, record)["type"])
+            spec = kind.fields.get(field) if kind is not None else None
+            given: object = value if spec is None else resolve(node, spec, value)
+            decided = reviews.take(node, record, field, value=given, note=note)
+        found = queries.show(node, decided.hex())
+        tell(ctx, found, lambda out: out.saved(node, found))
+
+
+def undo(ctx: typer.Context, record: Record, field: OneField, note: Note = None) -> None:
+    """Take a decision back: the conflict is open again, with the values it had.
+
+    Example: fieldsync review undo JBL-AK-42 location
+    """
+    from fieldsync.replica import queries
+    from fieldsync.review import decisions as reviews
+
+    with opened(ctx) as node:
+        undone = reviews.undo(node, record, field, note=note)
+        found = queries.show(node, undone.hex())
+        tell(ctx, found, lambda out: out.saved(node, found))
+
+
+def bulk(
+    ctx: typer.Context,
+    *,
+    newest: Annotated[bool, Option("--newest", help="The newest value wins.")] = False,
+    field: Field = None,
+    where: Annotated[list[str] | None, Option(metavar="FIELD=VALUE", help="Only records with this value.")] = None,
+    unit: Unit = None,
+    type_: Type = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what would be decided, and decide nothing.")] = False,
+    note: Note = None,
+) -> None:
+    """Decide many conflicts by one rule.
+
+    Example: fieldsync review bulk --newest --field phone --where location=جبلة --dry-run
+    """
+    from fieldsync.review import decisions as reviews
+
+    if not newest or not (field or where or unit or type_):
+        raise errors.Usage(reason="bulk")
+    with opened(ctx) as node:
+        _check_names(node, type_, field)
+        with bar(ctx) as progress:
+            several = reviews.items(node, unit=unit, type=type_, field=field, progress=progress)
+            items = _matching(node, several, where or [])
+            for place in {item["unit"] for item in items}:
+                node.may_decide(place)
+            chosen = [max(item["heads"], key=lambda head: (head["at"], head["device"], head["seq"])) for item in items]
+            if not dry_run:
+                decisions = [
+                    reviews.Decision(item["record"], item["field"], _name(head))
+                    for item, head in zip(items, chosen, strict=True)
+                ]
+                reviews.take_all(node, decisions, note=note, progress=progress)
+        told = {
+            "decided": 0 if dry_run else len(items),
+            "dry_run": dry_run,
+            "items": [
+                {
+                    **{name: item[name] for name in ("record", "code", "field")},
+                    "value": head["value"],
+                    "head": _name(head),
+                }
+                for item, head in zip(items, chosen, strict=True)
+            ],
+        }
+        tell(ctx, told, lambda out: out.bulk(node, items, chosen, dry_run=dry_run))
+
+
+def _name(head: Item) -> str:
+    return f"{head['device']}:{head['seq']}"
+
+
+def _matching(node: "Node", items: list[Item], where: list[str]) -> list[Item]:
+    """Keep the items of records that have all these values."""
+    from fieldsync.commands.change_arguments import pairs
+    from fieldsync.replica import queries
+
+    conditions = {name: values[-1] for name, values in pairs(where).items()}
+    if not conditions:
+        return items
+    ids: set[str] = set()
+    for kind in {item["type"] for item in items}:
+        ids |= {record["id"] for record in queries.list_records(node, kind, where=conditions, limit=0)}
+    return [item for item in items if item["record"] in ids]
+
+
+def _check_names(node: "Node", type_: str | None, field: str | None) -> None:
+    """Refuse a type or field that no form has: an empty list would look like good news."""
+    kinds = list(node.schema.types.values()) if type_ is None else [node.schema.type(type_)]
+    if field is not None and not field.startswith("_") and all(field not in kind.fields for kind in kinds):
+        kinds[0].field(field)

@@ -1,0 +1,99 @@
+"""Watching: a sync whenever the server can be reached and there is something to send, or it is time to ask."""
+
+import contextlib
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from fieldsync import errors
+from fieldsync.commands import sync_status
+from fieldsync.protocol import retry
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from fieldsync.replica.node import Node
+
+LOOK_SECONDS = 1.0  # how often the store is looked at for new work: one row
+
+
+class Watch:
+    """Syncs with one server until somebody ends it; counts what it did."""
+
+    def __init__(
+        self,
+        node: "Node",
+        server: str | None,
+        *,
+        every: float,
+        sync: "Callable[[], dict[str, Any]]",
+        told: "Callable[[dict[str, Any]], None]",
+        away: "Callable[[errors.NoContact], None]",
+        pause: retry.Pause = time.sleep,
+        now: "Callable[[], float]" = time.monotonic,
+        chance: retry.Chance = random.random,
+    ) -> None:
+        self.node = node
+        self.server = server
+        self.every = every
+        self.syncs = self.sent = self.fetched = 0
+        self._sync, self._told, self._away = sync, told, away
+        self._pause, self._now = pause, now
+        self._chance = chance
+        self._vain = 0
+
+    def run(self) -> None:
+        """Sync and wait, for ever; any error but that of a bad line ends it."""
+        while True:
+            try:
+                synced = self._sync()
+            except errors.NoContact as fault:
+                self._vain += 1
+                self._away(fault)
+                self._rest(fault)
+                continue
+            self._vain = 0
+            self.syncs += 1
+            self.sent += synced["up"]["commits"]
+            self.fetched += synced["down"]["states"]
+            self._told(synced)
+            self._wait(partial=bool(synced.get("partial")))
+
+    def _rest(self, fault: errors.NoContact) -> None:
+        """Wait while there is no line: longer each time, up to the interval, whatever is saved meanwhile."""
+        asked = fault.facts.get("wait")
+        seconds = min(asked, retry.MOST_WAIT_SECONDS) if isinstance(asked, int) else 0
+        cap = min(self.every, retry.CAP_SECONDS)
+        self._pause(seconds + retry.backoff(self._vain + 2, self._chance, cap=cap))
+
+    def _wait(self, *, partial: bool) -> None:
+        """Wait for new work or for the time to ask; what a budget left over is no new work."""
+        until = self._now() + self.every
+        head = self._head()
+        while (left := until - self._now()) > 0:
+            if self._head() > head or (not partial and sync_status.plan(self.node, self.server)["up"]["commits"]):
+                return
+            self._pause(min(LOOK_SECONDS, left))
+
+    def _head(self) -> int:
+        with self.node.store.read() as tx:
+            me = tx.device(self.node.device)
+            return 0 if me is None else me.head
+
+
+@contextlib.contextmanager
+def until_told() -> "Iterator[None]":
+    """Let Ctrl-C and SIGTERM end what runs within, quietly."""
+
+    def end(_number: int, _frame: "FrameType | None") -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,169 @@
+"""An invented office that stays: a headquarters, eight laptops and a year of work, to try every command on."""
+
+import contextlib
+import errno
+import shlex
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fieldsync import errors
+from fieldsync.commands import bar, settings_of, tell
+from fieldsync.crypto.slots import Slots
+from fieldsync.demo import example_programmes
+from fieldsync.demo.example_work import QUARTERS, Work
+from fieldsync.demo.story import Story, together
+from fieldsync.replica.node import Node
+
+ROOT = "LAT"
+_PORT = 8443  # as the tour has it
+PEOPLE = (
+    ("amal", "أمل", "caseworker", "LAT/JBL"),
+    ("basim", "باسم", "caseworker", "LAT/JBL"),
+    ("rima", "ريما", "caseworker", "LAT/QRD"),
+    ("nour", "نور", "caseworker", "LAT/QRD"),
+    ("omar", "عمر", "caseworker", "LAT/HFA"),
+    ("hala", "هالة", "caseworker", "LAT/HFA"),
+    ("samar", "سمر", "supervisor", ROOT),
+    ("zaki", "زكي", "auditor", ROOT),
+)
+_OFFICE = ("samar", "zaki")
+
+
+class _Office:
+    """The folder with everybody's stores, all opened by one key file."""
+
+    def __init__(self, folder: Path, lang: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder = folder
+        self.story = Story(folder, lang)
+        self.story.listen = f"127.0.0.1:{self.story.port(_PORT)}"
+        self.secret = (folder / "key").read_bytes()
+        self.nodes: dict[str, Node] = {}
+
+    def fill(self, slots: Slots, key: bytes) -> None:
+        slots.add_keyfile(key, self.secret)
+
+    def open(self, name: str) -> Node:
+        from fieldsync.replica import node as nodes
+
+        def unlock(slots: Slots) -> bytes:
+            return slots.open_keyfile(self.secret)
+
+        self.nodes[name] = nodes.open_node(self.folder / name, unlock, shared=name == "hq")
+        return self.nodes[name]
+
+    def found(self) -> None:
+        """Set up the headquarters, and let everybody join once it serves."""
+        from fieldsync.schema import load
+        from fieldsync.server import administration
+
+        address = f"https://{self.story.listen}"
+        administration.init(
+            self.folder / "hq", self.fill, org="Social Affairs", unit=ROOT, address=address, texts=load.shipped()
+        )
+        self.open("hq")
+
+    def join(self) -> None:
+        from fieldsync.protocol import invites, join_server
+        from fieldsync.server import administration
+
+        for home, name, role, unit in PEOPLE:
+            invite = invites.parse(administration.invite(self.nodes["hq"], name, role, [unit])["invite"])
+            join_server.join(invite, self.folder / home, self.fill)
+            self.open(home)
+
+    def sync(self, *names: str) -> None:
+        from fieldsync.protocol import sync_once
+
+        together(lambda name: sync_once.sync(self.nodes[name]), *names)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, lang: str) -> Iterator[_Office]:
+    made = _Office(folder, lang)
+    try:
+        yield made
+    finally:
+        for node in made.nodes.values():
+            node.close()
+
+
+def build(ctx: typer.Context, folder: Path) -> None:
+    """Build the office in a folder that is new or empty, and say how to go on. BadFile."""
+    try:
+        there = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as fault:
+        raise errors.BadFile(file=str(folder), reason="unreadable") from fault
+    if there:
+        raise errors.BadFile(file=str(folder), reason="not_empty")
+    started = time.monotonic()
+    try:
+        with bar(ctx) as progress, _opened(folder, settings_of(ctx).language) as made:
+            told = _built(made, progress)
+    except BaseException as fault:
+        shutil.rmtree(folder, ignore_errors=True)  # half an office would only puzzle
+        if isinstance(fault, OSError) and fault.errno != errno.ENOSPC:
+            raise errors.BadFile(file=str(folder), reason="unwritable") from fault
+        raise
+    told["seconds"] = round(time.monotonic() - started, 1)
+    tell(ctx, told, lambda out: out.office(told))
+
+
+def _built(made: _Office, progress: Any) -> dict[str, Any]:
+    made.found()
+    with made.story.server():
+        made.join()
+        work = Work(made.nodes)
+        work.found()
+        writers = [home for home, *_ in PEOPLE if home not in _OFFICE]
+        work.right()
+        made.sync(*writers)
+        for number in range(QUARTERS):
+            work.quarter(number, progress)
+            work.right()
+            made.sync(*writers)
+            made.sync("samar")
+            work.approve(number)
+            work.right()
+            made.sync("samar")
+            made.sync(*writers)
+            work.carry_out(number)
+            work.right()
+            made.sync(*writers)
+        work.disagree()
+        work.elsewhere()
+        example_programmes.run(work)
+        work.right()
+        for _ in range(2):
+            made.sync(*writers, *_OFFICE)
+    return _told(made)
+
+
+def _told(made: _Office) -> dict[str, Any]:
+    from fieldsync.replica import queries
+    from fieldsync.review import assistance_overlaps, duplicate_pairs
+
+    hq = made.nodes["hq"]
+    status = queries.status(hq)
+    key, home = shlex.quote(str(made.folder / "key")), shlex.quote(str(made.folder / "hq"))
+    return {
+        "office": str(made.folder),
+        "key": str(made.folder / "key"),
+        "start": [
+            f"export FIELDSYNC_KEY_FILE={key}",
+            f"fieldsync --home {home} server run --listen {made.story.listen}",
+        ],
+        "people": [
+            {"home": str(made.folder / home), "person": name, "role": role, "unit": unit}
+            for home, name, role, unit in PEOPLE
+        ],
+        "records": status["records"],
+        "conflicts": status["conflicts"],
+        "duplicates": len(duplicate_pairs.items(hq)),
+        "overlaps": len(assistance_overlaps.items(hq)),
+    }

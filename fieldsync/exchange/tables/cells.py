@@ -1,0 +1,163 @@
+"""Cells of a file on their way to stored values."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core import safetext
+from fieldsync.exchange.tables import number_formats
+from fieldsync.exchange.tables.readers import Row
+from fieldsync.exchange.tables.rejects import Outcome
+from fieldsync.schema import validate
+from fieldsync.schema.model import Field
+from fieldsync.schema.set_members import SEPARATORS, split
+from fieldsync.schema.text_cleaning import plain_digits
+
+_PHONES = re.compile(r"[,،;؛\n/|\\]|\s+(?:-|و|and)\s*(?=[+\d])")  # and between phone numbers
+# between choices: only where all parts are some
+_BETWEEN = re.compile(r"\s*[/|+\\]\s*|\s+[-–]\s+|\s+و\s*(?=\S)|\s+(?:and|&)\s+", re.IGNORECASE)
+LONGEST_SET = 100_000  # characters of a cell that names members
+_SPACES = re.compile(r"\s{2,}")
+_YES = {"1", "true", "yes", "y", "x", "✓", "✔", "نعم", "صح"}
+_NO = {"0", "false", "no", "n", "-", "لا", "خطأ"}
+_WORTH = 2  # a column whose values come back more seldom than that gains nothing from a memory
+_HASHED = {str, type(None)}  # 1, 1.0 and true are one key to a dict, and three values here
+
+Normal = Callable[[object], object]
+
+
+class Memory(dict[Any, Any]):
+    """What a column's cells became before: most columns of a file hold few different values."""
+
+    def __init__(self, normal: Normal) -> None:
+        super().__init__()
+        self.normal = normal
+        self._seen = 0
+        self._worth = True
+
+    def __missing__(self, cell: Any) -> Any:
+        value = self[cell] = self.normal(cell)
+        return value
+
+    def all(self, cells: Sequence[Any]) -> list[Any]:
+        """Return the stored values of a column's cells; the first one that is refused raises."""
+        kept = self._worth and set(map(type, cells)) <= _HASHED
+        values = list(map(self.__getitem__ if kept else self.normal, cells))
+        if kept:
+            self._seen += len(cells)
+            self._worth = len(self) * _WORTH < self._seen
+            if not self._worth:
+                self.clear()
+        return values
+
+
+def unquoted(cell: str) -> str:
+    """Undo what an export did to text that a spreadsheet would have taken for a formula."""
+    return cell[1:] if cell[:1] == "'" and safetext.csv_cell(cell[1:]) == cell else cell
+
+
+def named(spec: Field, text: str) -> list[str]:
+    """A set's members in one cell: with commas or line breaks between them; codes also with spaces, as phones send them."""
+    if len(text) > LONGEST_SET:
+        return [text]  # which is none
+    single = _SPACES.sub(
+        _one_space, text
+    )  # looking for what stands between two takes as long as a run of spaces squared
+    parts = split(spec, single, _PHONES) if spec.type == "phone" else split(spec, text, SEPARATORS)
+    if len(parts) == 1 and spec.choices and text not in spec.codes:
+        words = text.split()
+        if len(words) > 1 and set(words) <= set(spec.codes):
+            return words
+        others = _BETWEEN.split(single)
+        if len(others) > 1 and not _is_member(spec, text) and all(_is_member(spec, one) for one in others):
+            return others
+    return parts
+
+
+def _one_space(run: re.Match[str]) -> str:
+    return "\n" if "\n" in run[0] else " "
+
+
+def _is_member(spec: Field, text: str) -> bool:
+    try:
+        return validate.check_new_member(spec, text) is not None
+    except errors.BadInput:
+        return False
+
+
+def ticked(spec: Field, member: str) -> Normal:
+    """Return what says whether a cell in a member's own column means that it is there; None for an empty cell."""
+    choice = next((one for one in spec.choices if one.code == member), None)
+    yes = _YES | {member.casefold()} | ({word.casefold() for word in choice.label.values()} if choice else set())
+
+    def tick(cell: object) -> object:
+        if cell is None or isinstance(cell, bool):
+            return cell
+        word = plain_digits(str(cell)).strip().casefold()
+        if word == "":
+            return None
+        if word in yes or word in _NO:
+            return word in yes
+        raise errors.IllegalValue(field=spec.name, reason="not_bool")
+
+    return tick
+
+
+def members(spec: Field, value: object, reference: Normal | None) -> list[str] | None:
+    """Return a set's members, sorted; None for none."""
+    parts = named(spec, value) if isinstance(value, str) else value if isinstance(value, list) else [value]
+    given = [part.strip() if isinstance(part, str) and part not in spec.codes else part for part in parts]
+    if spec.type == "phone":
+        given = list(map(number_formats.phone, given))
+    wanted = [reference(part) if reference is not None else part for part in given if part not in (None, "")]
+    return sorted({str(validate.check_new_member(spec, part)) for part in wanted}) or None
+
+
+def even(rows: list[Row], first: int, width: int, outcome: Outcome, *, pad: bool) -> tuple[list[Row], Sequence[int]]:
+    """Return the rows with as many cells as there are columns, and their numbers; the others are faults.
+
+    Empty cells beyond the last column are none; a workbook's row ends with its last cell.
+    """
+    numbers: Sequence[int] = range(first, first + len(rows))
+    if all(len(row) == width for row in rows):
+        return rows, numbers
+    rows = [as_wide(row, width, pad=pad) for row in rows]
+    for number, row in zip(numbers, rows, strict=True):
+        if len(row) != width:
+            outcome.fault(number, row, "", {"reason": "columns", "found": len(row), "expected": width})
+    kept = [(number, row) for number, row in zip(numbers, rows, strict=True) if len(row) == width]
+    return [row for _, row in kept], [number for number, _ in kept]
+
+
+def without_headers(
+    rows: list[Row], numbers: Sequence[int], headers: Mapping[int, str]
+) -> tuple[list[Row], Sequence[int]]:
+    """Leave out rows that are the header again: of each printed page, or of merged cells that reach down from it."""
+    at, head = next(iter(headers.items()))
+    if not any(isinstance(row[at], str) and row[at].strip() == head for row in rows):
+        return rows, numbers
+    kept = [
+        i
+        for i, row in enumerate(rows)
+        if not all(row[at] in (None, "") or str(row[at]).strip() == head for at, head in headers.items())
+        or all(row[at] in (None, "") for at in headers)
+    ]
+    return [rows[i] for i in kept], [numbers[i] for i in kept]
+
+
+def says(values: Sequence[Sequence[Any]], i: int) -> bool:
+    """Say whether a row has a value in any of these columns."""
+    return any(column[i] not in (None, []) for column in values)
+
+
+def together(one: list[str] | None, other: list[str] | None) -> list[str] | None:
+    """Return what two columns say of one set."""
+    return sorted({*(one or ()), *(other or ())}) or None
+
+
+def as_wide(row: Sequence[Any], width: int, *, pad: bool) -> Sequence[Any]:
+    """Return a row without empty cells beyond the last column; with `pad`, with empty ones up to it."""
+    if len(row) > width and all(cell in (None, "") for cell in row[width:]):
+        return row[:width]
+    return [*row, *[None] * (width - len(row))] if pad and len(row) < width else row

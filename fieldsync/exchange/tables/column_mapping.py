@@ -1,0 +1,363 @@
+"""Which column is which field: by the field's name, by its label in either language, as before, or as the person says.
+
+A set may have a column for each member: `needs/food`, or the labels of both. A header of labels may have the fields' names
+below it, and HXL hashtags: the program's own exports do.
+"""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.exchange.tables import hxl
+from fieldsync.exchange.tables.survey_columns import is_of_survey
+from fieldsync.exchange.xlsform.names import name_of
+from fieldsync.schema.model import Field, Type
+from fieldsync.store import ReadTx, Tx
+
+ID, CODE, UNIT = "id", "code", "unit"
+SYSTEM = (ID, CODE, UNIT)
+OWN_LABELS = {  # of the columns that every record has
+    "en": {ID: "Id", CODE: "Code", UNIT: "Unit", "updated": "Updated"},
+    "ar": {ID: "المعرّف", CODE: "الرمز", UNIT: "الوحدة", "updated": "آخر تعديل"},
+}
+# columns of an export, and of a file of rejected rows, that say nothing to import
+LEFT_OUT = frozenset(
+    {
+        "type",
+        "created",
+        "updated",
+        "deleted",
+        "conflicts",
+        "unsent",
+        "registers",
+        "rejected_row",
+        "rejected_field",
+        "rejected_reason",
+        *(words["updated"] for words in OWN_LABELS.values()),
+    }
+)
+_CLOSE = 0.75
+_TAG = re.compile(r"#[a-z][a-z0-9_]*(?:\s*\+\s*[a-z][a-z0-9_]*)*", re.IGNORECASE)
+_SURE = 2  # names of fields in a row that make it a header
+_HEADED = 2  # rows below the header that may be about the columns
+_NTH = re.compile(r" \((?:[2-9]|[1-9]\d)\)$")  # behind a header that stands there more than once
+MAX_HEADER = 500
+_MARKS = re.compile(r"^[\s*]+|[\s*:：.]+$")
+_BOTH = re.compile(r"[/|\n()–—]|\s-\s")  # between a header's two languages
+_LONGEST = 200  # characters of a header that is looked up
+
+
+class Column(NamedTuple):
+    """One column that is imported: its place, its header, and the field (None for id, code and unit) or a set's member."""
+
+    at: int
+    header: str
+    name: str
+    field: Field | None
+    member: str = ""
+
+
+class Proposal(NamedTuple):
+    """What a column is taken for, "" for nothing, and by what: name, label, given, near or nothing."""
+
+    header: str
+    name: str
+    by: str
+
+
+def columns(file: str, headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[Column]:
+    """Return the columns that are imported. BadFile with all headers that belong nowhere, and likely meanings."""
+    known = _names(kind)
+    given = _meant(given, headers)
+    asked = {_key(header): name for header, name in given.items()}
+    for header, wanted in given.items():
+        if wanted and wanted not in SYSTEM:
+            kind.field(wanted.partition("/")[0])
+        if _key(header) not in {_key(one) for one in headers}:
+            raise errors.BadFile(file=file, reason="no_column", column=header, columns=list(headers))
+    found: list[Column] = []
+    odd: list[str] = []
+    for at, header in enumerate(headers):
+        name = asked[_key(header)] if _key(header) in asked else _known_as(header, known, kind)
+        if name == "" or header == "" or (name is None and header in LEFT_OUT):
+            continue
+        if name is None and is_of_survey(header):
+            continue
+        if name is None:
+            odd.append(header[:MAX_HEADER])
+            continue
+        column = _column(at, header, name, kind)
+        if column.field is not None and column.field.kind not in ("plain", "set"):
+            continue  # computed, or made of many people's writes: not for a file to say
+        alike = [one.header for one in found if (one.name, one.member) == (column.name, column.member)]
+        several = column.field is not None and column.field.kind == "set" and not column.member
+        if alike and not several:
+            raise errors.BadFile(file=file, reason="twice", field=name, columns=[*alike, header])
+        found.append(column)
+    if odd:
+        likely = proposals(odd, kind)
+        reason = "header" if likely else "header_unlike"
+        raise errors.BadFile(file=file, reason=reason, columns=odd, proposals=likely)
+    if not found:
+        raise errors.BadFile(file=file, reason="header_unlike", columns=[one for one in headers if one], proposals=[])
+    # a set's own column beside one for each of its members repeats them
+    split = {one.name for one in found if one.member}
+    return [one for one in found if one.member or one.name not in split]
+
+
+def _meant(given: Mapping[str, str], headers: Sequence[str]) -> dict[str, str]:
+    """Return columns and fields as they were meant: COLUMN=FIELD is parted where the column is one of the file's."""
+    there = {_key(one) for one in headers}
+    made = {}
+    for column, field in given.items():
+        whole, name = f"{column}={field}", (column, field)
+        for at in [at for at, sign in enumerate(whole) if sign == "="] if _key(column) not in there else ():
+            if _key(whole[:at]) in there:
+                name = (whole[:at].strip(), whole[at + 1 :])
+        made[name[0]] = name[1]
+    return made
+
+
+def _column(at: int, header: str, name: str, kind: Type) -> Column:
+    field, _, member = name.partition("/")
+    spec = None if field in SYSTEM else kind.field(field)
+    if member and (spec is None or spec.kind != "set" or (spec.choices and member not in spec.codes)):
+        raise errors.UnknownField(type=kind.name, field=name, known=list(kind.fields))
+    return Column(at, header, field, spec, member)
+
+
+def proposals(headers: Sequence[str], kind: Type) -> list[str]:
+    """Return `--map` words for headers that are nearly a field's name or label."""
+    known = _names(kind)
+    return [f"{header}={near}" for header in headers if (near := _near(header, known))]
+
+
+def proposed(headers: Sequence[str], kind: Type, given: Mapping[str, str]) -> list[Proposal]:
+    """Return for each column what it would be taken for; what is only nearly a field's name waits for a person's word."""
+    known = _names(kind)
+    asked = {_key(header): name for header, name in _meant(given, headers).items()}
+    taken = {asked.get(_key(one)) or _known_as(one, known, kind) for one in headers}
+    taken -= {one.name for one in kind.fields.values() if one.kind == "set"}  # several columns may be one
+    made = []
+    for header in headers:
+        key = _key(header)
+        if not header or header in LEFT_OUT:
+            continue
+        if key in asked:
+            made.append(Proposal(header, asked[key], "given"))
+        elif (name := _known_as(header, known, kind)) is not None:
+            made.append(Proposal(header, name, "name" if name == header else "label"))
+        else:
+            near = "" if is_of_survey(header) else _near(header, known)
+            made.append(Proposal(header, "" if near in taken else near, "near" if near not in taken | {""} else ""))
+            if near in kind.fields and kind.fields[near].kind != "set":
+                taken.add(near)
+    return made
+
+
+def _near(header: str, known: Mapping[str, str]) -> str:
+    key = _key(_MARKS.sub("", once_of(header)))
+    close = difflib.get_close_matches(key, known, n=1, cutoff=_CLOSE) if len(key) <= _LONGEST else []
+    if close:
+        return known[close[0]]
+    words = set(key.split())
+    labels = [(set(label.split()), name) for label, name in known.items()]
+    for within in ({n for told, n in labels if words and words < told}, {n for told, n in labels if told < words}):
+        if within:
+            return within.pop() if len(within) == 1 else ""
+    return ""
+
+
+def _known_as(header: str, known: Mapping[str, str], kind: Type) -> str | None:
+    """What a header is known as: as it is, as the first of two that are the same, without marks, or in both languages."""
+    if len(header) > MAX_HEADER:  # no label is so long, and looking for one in it takes long
+        return None
+    once = once_of(header)
+    for told in (header, once):
+        field, _, member = told.partition("/")
+        if member and field in kind.fields and kind.fields[field].kind == "set" and member in kind.fields[field].codes:
+            return told  # as it is written: codes that differ in what nobody sees are different codes
+    found = known.get(_key(header)) or _bare(once, known)
+    if found is None:
+        both = {_bare(part, known) for part in _BOTH.split(once) if part.strip()}
+        found = both.pop() if len(both) == 1 else None
+    if found is None and ("/" in once or "-" in once):
+        return _in_group(once if "/" in once else once.replace("-", "/"), known, kind)
+    return found
+
+
+def _in_group(header: str, known: Mapping[str, str], kind: Type) -> str | None:
+    """What a header is known as behind the groups of a form, as Kobo and ODK write them: `family/place/needs/food`."""
+    parts = header.split("/")
+    for at in range(1, len(parts)):
+        before = kind.fields.get(parts[at - 1])
+        if before is not None and before.kind == "set":
+            return None  # a member of it that nobody knows
+        rest = "/".join(parts[at:])
+        found = (
+            _known_as(rest, known, kind)
+            if at < len(parts) - 1
+            else known.get(_key(rest)) or known.get(name_of(rest, set()))
+        )
+        if found is not None:
+            return found
+    return None
+
+
+def _bare(header: str, known: Mapping[str, str]) -> str | None:
+    return known.get(_key(header)) or known.get(_key(_MARKS.sub("", header)))
+
+
+def once_of(header: str) -> str:
+    """Return what a header was before those that stand there twice were told apart."""
+    return _NTH.sub("", header)
+
+
+def distinct(headers: Sequence[str]) -> list[str]:
+    """Return headers of which no two are the same: the second Phone is Phone (2)."""
+    met: set[str] = set()
+    made = []
+    for header in headers:
+        one, nth = header, 1
+        while one and one in met:
+            nth += 1
+            one = f"{header} ({nth})"
+        met.add(one)
+        made.append(one)
+    return made
+
+
+def header(
+    headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type, given: Mapping[str, str]
+) -> tuple[Sequence[str], int]:
+    """Return the header that counts, and how many of the rows below the first one are not records yet.
+
+    Titles may stand above it: it is the row above one of HXL hashtags, or that has most of the fields' names and labels, else
+    the first that has more than one cell.
+    """
+    known = _names(kind) | {_key(one): name for one, name in given.items()}
+    tops = [_told(row) for row in (headers, *rows)]
+    tagged = _tagged(tops)
+    if tagged is not None:
+        above = tops[tagged - 1] if tagged else [""] * len(tops[0])
+        return [name or tag for name, tag in zip_longest(above, tops[tagged], fillvalue="")], tagged
+    scores = [sum(_known_as(cell, known, kind) is not None for cell in row if cell) for row in tops]
+    best = max(range(len(tops)), key=lambda at: scores[at])  # the first of those with as many
+    if scores[best] < _SURE and scores[0] == 0:
+        filled = [sum(map(bool, row)) for row in tops]
+        best = next((at for at, count in enumerate(filled) if count > 1), 0) if filled[0] == 1 else 0
+    elif scores[best] < _SURE or scores[0] >= _SURE:
+        best = 0
+    names, done = below_header(tops[best], rows[best:], kind)
+    return names, best + done
+
+
+def _tagged(tops: Sequence[Sequence[str]]) -> int | None:
+    """The row of HXL hashtags among the first ones; records begin below it."""
+    for at, row in enumerate(tops):
+        cells = [cell for cell in row if cell]
+        if len(cells) > 1 and all(map(_TAG.fullmatch, cells)):
+            return at
+    return None
+
+
+def by_tags(headers: Sequence[str], tops: Sequence[Sequence[Any]], kind: Type) -> dict[str, str]:
+    """Return the fields of columns whose HXL hashtag is that of one field only, by their headers."""
+    rows = [_told(row) for row in tops]
+    tagged = _tagged(rows)
+    if tagged is None:
+        return {}
+    known: dict[frozenset[str], str] = {}
+    for name, tag in [*hxl.SYSTEM.items(), *((one.name, hxl.tag(one)) for one in kind.fields.values())]:
+        known[_parts(tag)] = "" if _parts(tag) in known or name == "updated" else name
+    names = _names(kind)
+    return {
+        header: name
+        for header, tag in zip(headers, rows[tagged], strict=False)
+        if tag and _known_as(header, names, kind) is None and (name := known.get(_parts(tag), ""))
+    }
+
+
+def _parts(tag: str) -> frozenset[str]:
+    """A hashtag and its attributes, whose order says nothing."""
+    return frozenset(part.strip().casefold() for part in tag.split("+"))
+
+
+def _told(row: Sequence[Any]) -> list[str]:
+    return ["" if cell is None else str(cell).strip() for cell in row]
+
+
+def below_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Type) -> tuple[Sequence[str], int]:
+    """Return the header that counts and how many of the first rows are about the columns: names, HXL hashtags."""
+    known = {_key(name) for name in (*_names(kind).values(), *LEFT_OUT)}
+    for done, row in enumerate(rows[:_HEADED]):
+        cells = [str(cell).strip() for cell in row if cell not in (None, "")]
+        if cells and all(_TAG.fullmatch(cell) for cell in cells):
+            continue
+        if len(cells) > 1 and all(_key(cell) in known for cell in cells):
+            headers = _told(row)
+            continue
+        return headers, done
+    return headers, min(len(rows), _HEADED)
+
+
+# --- what was said before ---
+
+
+def remembered(tx: ReadTx, kind: Type, headers: Sequence[str]) -> tuple[dict[str, str], str | None]:
+    """Return the columns' fields and the key that a person gave for such a file before."""
+    told = tx.get(_place(kind, headers))
+    if told is None:
+        return {}, None
+    given, key = msgspec.json.decode(told, type=tuple[dict[str, str], str | None])
+    known = {**dict.fromkeys(kind.fields), **dict.fromkeys(("", *SYSTEM))}
+    given = {header: name for header, name in given.items() if name.partition("/")[0] in known}
+    return given, key if key in kind.fields else None
+
+
+def remember(tx: Tx, kind: Type, headers: Sequence[str], given: Mapping[str, str], key: str | None) -> None:
+    """Keep what a person said of a file's columns for the next file of that header."""
+    if given or key:
+        tx.put(_place(kind, headers), msgspec.json.encode((dict(given), key)))
+
+
+def _place(kind: Type, headers: Sequence[str]) -> str:
+    text = "\n".join(_key(header) for header in headers if header)
+    return f"columns/{kind.name}/{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:24]}"
+
+
+def _names(kind: Type) -> dict[str, str]:
+    """Names and labels as keys; a label that two fields share names neither."""
+    known: dict[str, str] = {}
+    twice: set[str] = set()
+
+    def note(word: str, name: str) -> None:
+        if known.setdefault(word, name) != name:
+            twice.add(word)
+
+    for field in kind.fields.values():
+        labels = {_key(text) for text in field.label.values()}
+        for label in labels:
+            note(label, field.name)
+            note(f"{label} ({field.name})", field.name)
+        if field.kind == "set":
+            for choice in field.choices:
+                for head in {field.name, *labels}:
+                    for word in {choice.code, *map(_key, choice.label.values())}:
+                        note(f"{_key(head)}/{_key(word)}", f"{field.name}/{choice.code}")
+    known = {label: name for label, name in known.items() if label not in twice}
+    for words in OWN_LABELS.values():
+        for name in SYSTEM:
+            known.setdefault(_key(words[name]), name)  # a field's own label counts first
+    return known | {name: name for name in (*kind.fields, *SYSTEM)}
+
+
+def _key(text: str) -> str:
+    return names.plain(text[: _LONGEST + 1]).casefold()

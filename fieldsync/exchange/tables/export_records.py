@@ -1,0 +1,149 @@
+"""Records into a file for other programs: CSV and workbooks, JSON lines, HXL, or a plain SQLite file.
+
+Such a file is not encrypted. Fields of the highest sensitivity never go into one; those below it only when somebody who
+decides reviews asks for them. What was deleted, or turned out to be another record, stays behind.
+"""
+
+import uuid
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.exchange.tables import writers
+from fieldsync.exchange.tables.plain_values import plain
+from fieldsync.exchange.tables.writers import Plan, Table
+from fieldsync.replica import queries
+from fieldsync.replica.node import DECIDERS, Node
+from fieldsync.schema.model import Field, Type
+from fieldsync.schema.values import is_id
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Progress
+
+Json = dict[str, Any]
+SECRET = 4  # the sensitivity from which on a field stays in the store
+SENSITIVE = 3  # and from which on it goes out only when asked for
+ALL = "all"
+_STEP = 500
+_CODES = 100_000  # kept in memory
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What of a type is wanted: records with these values, these fields; labels in place of names and codes, in `lang`."""
+
+    where: Mapping[str, str] = field(default_factory=dict)
+    fields: Sequence[str] = ()
+    sensitive: bool = False
+    labels: bool = False
+    lang: str = "en"
+
+
+def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progress: Progress | None = None) -> Json:
+    """Write all records of a type; the file's name says how. Returns {"file", "types", "records", "left_out"}.
+
+    A SQLite file takes several types, with commas, or all that have records. Usage, BadFile, UnknownType, UnknownField,
+    RoleRefused.
+    """
+    wish = wish or Wish()
+    ending = _ending(out)
+    write = writers.WRITERS.get(ending)
+    if write is None:
+        raise errors.Usage(reason="export_format", known=sorted(writers.WRITERS))
+    names = _types(node, type)
+    if len(names) > 1 and ending not in writers.SEVERAL:
+        raise errors.Usage(reason="export_several", known=sorted(writers.SEVERAL))
+    if wish.sensitive and not any(grant.role in DECIDERS for grant in node.grants):
+        raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
+    kinds = [node.schema.type(name) for name in names]
+    chosen = [_fields(kind, wish) for kind in kinds]
+    conditions = [queries.selection(kind, wish.where) for kind in kinds]
+    with node.store.read() as tx:
+        counts = tx.counts()
+    labels = wish.labels and ending not in writers.AS_STORED
+    codes = _Codes()
+    total = sum(counts.get(name, 0) for name in names)
+    done = 0
+
+    def records(kind: Type, found: Json) -> Generator[Json]:
+        nonlocal done
+        with node.store.read() as tx:
+            shower = queries.Shower(node, tx)
+            for row in tx.select(type=kind.name, deleted=False, standing=True, **found):
+                done += 1
+                if progress is not None and done % _STEP == 0:
+                    progress(done, total, "writing")
+                record = shower.record(row)
+                record["fields"] = {name: plain(value) for name, value in record["fields"].items()}
+                yield codes.put_in(tx, kind, record) if labels else record
+
+    tables = [
+        Table(kind, fields, records(kind, found), counts.get(kind.name, 0))
+        for kind, fields, found in zip(kinds, chosen, conditions, strict=True)
+    ]
+    plan = Plan(tables, wish.lang, labels=labels)
+    try:
+        write(out, plan)
+    finally:
+        for table in tables:  # one that was not read to its end reads the store still
+            table.records.close()
+    kept = {(kind.name, one.name) for kind, fields in zip(kinds, chosen, strict=True) for one in fields}
+    many = len(kinds) > 1
+    left_out = [
+        f"{kind.name}.{one.name}" if many else one.name
+        for kind in kinds
+        for one in kind.fields.values()
+        if one.sensitivity >= SENSITIVE and (kind.name, one.name) not in kept
+    ]
+    return {"file": str(out), "types": names, "records": done, "left_out": left_out}
+
+
+class _Codes(dict[str, str]):
+    """The codes of records that others point at: what people know them by."""
+
+    def put_in(self, tx: ReadTx, kind: Type, record: Json) -> Json:
+        """Return a record with codes in place of the ids that it points at; an id that is not here stays."""
+        fields = record["fields"]
+        for name in fields.keys() & {one.name for one in kind.fields.values() if one.type == "ref"}:
+            value = fields[name]
+            several = value if isinstance(value, list) else [value]
+            self._look_up(tx, several)
+            known = [self.get(one, one) for one in several]
+            fields[name] = known if isinstance(value, list) else known[0]
+        return record
+
+    def _look_up(self, tx: ReadTx, values: Sequence[object]) -> None:
+        if len(self) > _CODES:
+            self.clear()
+        wanted = {one for one in values if isinstance(one, str) and is_id(one) and one not in self}
+        for row in tx.rows(uuid.UUID(one).bytes for one in wanted).values() if wanted else ():
+            self[str(uuid.UUID(bytes=row.state.record))] = row.code or str(uuid.UUID(bytes=row.state.record))
+        for one in wanted:
+            self.setdefault(one, one)
+
+
+def _ending(out: Path) -> str:
+    ends = [suffix.lower() for suffix in out.suffixes[-2:]]
+    return "".join(ends) if ends[:1] == [".hxl"] else "".join(ends[-1:])
+
+
+def _types(node: Node, asked: str) -> list[str]:
+    if asked != ALL:
+        return list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip())) or [asked]
+    with node.store.read() as tx:
+        counts = tx.counts()
+    return [name for name in node.schema.types if counts.get(name)] or list(node.schema.types)[:1]
+
+
+def _fields(kind: Type, wish: Wish) -> list[Field]:
+    """The fields that go out: those asked for, or all; a secret that is asked for by name is refused, never left out silently."""
+    # a file of those with a certain value tells that value of each
+    for name in (*wish.fields, *(one for one in wish.where if one in kind.fields)):
+        spec = kind.field(name)
+        if spec.sensitivity >= SECRET or (spec.sensitivity >= SENSITIVE and not wish.sensitive):
+            reason = "export_secret" if spec.sensitivity >= SECRET else "export_sensitive"
+            raise errors.IllegalValue(type=kind.name, field=name, reason=reason)
+    wanted = wish.fields or list(kind.fields)
+    limit = SECRET if wish.sensitive else SENSITIVE
+    return [kind.fields[name] for name in dict.fromkeys(wanted) if kind.fields[name].sensitivity < limit]

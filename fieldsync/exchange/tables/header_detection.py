@@ -1,0 +1,46 @@
+"""The top of a file: what its columns would be taken for, and where its records begin."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from fieldsync.exchange.tables import column_mapping
+from fieldsync.exchange.tables.column_mapping import Proposal
+from fieldsync.exchange.tables.readers import Row, Sheet, open_sheet
+from fieldsync.replica.node import Node
+from fieldsync.schema.model import Type
+
+_TOP = 20  # rows among which the header is looked for
+
+
+def propose(
+    node: Node, path: Path, type: str, given: Mapping[str, str], *, sheet: str | None = None
+) -> tuple[list[Proposal], bool]:
+    """Return what each column would be taken for, and whether a person said so of such a file before. BadFile."""
+    kind = node.schema.type(type)
+    with open_sheet(path, sheet) as table:
+        for _ in without_heads(table, kind, given):
+            break
+        with node.store.read() as tx:
+            before, _ = column_mapping.remembered(tx, kind, table.names)
+        return column_mapping.proposed(table.names, kind, table.tags | before | dict(given)), bool(before)
+
+
+def without_heads(table: Sheet, kind: Type, given: Mapping[str, str]) -> Iterator[tuple[int, list[Row]]]:
+    """Yield a file's rows below its header, without titles above that and what is about the columns below it."""
+    batches = table.batches()
+    if table.headed:
+        top: list[tuple[int, list[Row]]] = []
+        for batch in batches:
+            top.append(batch)
+            if sum(len(rows) for _, rows in top) >= _TOP:
+                break
+        first_rows = [row for _, rows in top for row in rows][:_TOP]
+        tops = [table.names, *first_rows]
+        names, done = column_mapping.header(table.names, first_rows, kind, given)
+        table.names = column_mapping.distinct(names)
+        table.tags = column_mapping.by_tags(table.names, tops, kind)
+        for first, rows in top:
+            if rows[done:]:
+                yield first + done, rows[done:]
+            done = max(done - len(rows), 0)
+    yield from batches

@@ -1,0 +1,92 @@
+"""What turns a column's cells into stored values: as at the keyboard, and as people write them in tables besides."""
+
+import re
+from typing import Any
+
+from fieldsync.exchange.tables import dates, number_formats
+from fieldsync.exchange.tables.cells import Normal, members
+from fieldsync.exchange.xlsform.model import CLOCK
+from fieldsync.replica import lookup
+from fieldsync.schema import damaged_text, validate
+from fieldsync.schema.model import Field, Schema
+from fieldsync.schema.text_cleaning import plain_digits
+from fieldsync.store import Tx
+
+_MET = 10_000
+_NUMBERS = ("int", "number", "money")
+_TIME = re.compile(
+    r"(?:(\d{4}-\d{2}-\d{2})[T ])?(\d{2}:\d{2})(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII
+)
+
+
+def normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
+    """Return what gives a cell's stored value, or refuses it; a cell that says n/a or NULL is an empty one."""
+    normal = _normaliser(spec, tx, schema)
+    # a number that is one has no sign to look at
+    typed = validate.normaliser(spec) if spec.kind != "set" and spec.type in _NUMBERS else normal
+    said = {
+        word for one in spec.choices for word in (one.code, *one.label.values()) if damaged_text.means_nothing(word)
+    }
+
+    def value(cell: object) -> object:
+        if not isinstance(cell, str):
+            return typed(cell)
+        if cell[:1] in damaged_text.NOTHING_BEGINS or cell[:1].isspace():
+            text = cell.strip()
+            if damaged_text.means_nothing(text) and text not in said:
+                return None
+        return normal(cell)
+
+    return value
+
+
+def _normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
+    if spec.kind == "set":
+        found = _reference(spec, tx, schema) if spec.to else None
+        return lambda value: members(spec, value, found)
+    normal = validate.normaliser(spec)
+    if spec.type in ("date", "month"):
+        return number_formats.bare(dates.either(normal))
+    if spec.type in _NUMBERS:
+        return number_formats.bare(number_formats.either(normal, whole=spec.type != "number"))
+    if spec.type == "phone":
+        return lambda value: normal(number_formats.phone(value))
+    if spec.type == "text" and spec.pattern in (CLOCK["dateTime"], CLOCK["time"]):
+        return lambda value: normal(_clock(value))
+    if not spec.to:
+        return normal
+    reference = _reference(spec, tx, schema)
+    return lambda value: normal(reference(value))
+
+
+def _clock(value: object) -> object:
+    """A time as our forms have it, of one as phones and workbooks write it: on the clock of whoever wrote it."""
+    found = _TIME.fullmatch(plain_digits(value).strip()) if isinstance(value, str) else None
+    return (
+        f"{found[1]} {found[2]}".strip() if found is not None and found[1] else found[2] if found is not None else value
+    )
+
+
+def _reference(spec: Field, tx: Tx, schema: Schema) -> Normal:
+    """Give what finds the record that a cell names; a file names few places many times."""
+    met: dict[object, object] = {}
+
+    def reference(value: object) -> object:
+        if value not in met:
+            if len(met) > _MET:
+                met.clear()
+            met[value] = lookup.named(tx, schema, spec, value)
+        return met[value]
+
+    return reference
+
+
+def with_state(
+    names: list[str], columns: list[list[Any]], initial: str, count: int
+) -> tuple[list[str], list[list[Any]]]:
+    """Return columns with the state that a new record begins in, wherever none was given."""
+    at = sum(name < "state" for name in names)
+    if "state" in names:
+        given = [initial if state is None else state for state in columns[at]]
+        return names, [*columns[:at], given, *columns[at + 1 :]]
+    return [*names[:at], "state", *names[at:]], [*columns[:at], [initial] * count, *columns[at:]]

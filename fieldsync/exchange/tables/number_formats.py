@@ -1,0 +1,64 @@
+"""Numbers and phone numbers as people and spreadsheets write them in tables."""
+
+import re
+from collections.abc import Callable
+
+from fieldsync import errors
+from fieldsync.schema.text_cleaning import clean, plain_digits
+
+_COMMAS = re.compile(r"([+-]?\d{1,3}(?:,\d{3})+)(\.\d+)?", re.ASCII)
+_POINTS = re.compile(r"([+-]?\d{1,3}(?:\.\d{3})+),(\d+)", re.ASCII)
+_SPACES = re.compile(r"([+-]?\d{1,3}(?:[ '’]\d{3})+)(?:[.,](\d+))?", re.ASCII)
+_DECIMAL = re.compile(r"([+-]?\d+),(\d{1,2})", re.ASCII)
+_FLOAT = re.compile(r"(\+?\d{6,15})\.0", re.ASCII)
+_LONGEST = 40
+_NUMBERS = ("not_number", "not_whole")
+
+Normal = Callable[[object], object]
+
+
+def usual(value: object, *, whole: bool) -> str | None:
+    """Return a number without its thousands signs; None where it is none, or could be two: 1,234 may be 1.234.
+
+    Where only whole numbers or money are meant, it cannot.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return None
+    text = plain_digits(clean(value))
+    if found := _COMMAS.fullmatch(text):
+        if found[2] is None and found[1].count(",") == 1 and not whole:
+            return None
+        return found[1].replace(",", "") + (found[2] or "")
+    if found := _POINTS.fullmatch(text) or _SPACES.fullmatch(text):
+        return re.sub("[. '’]", "", found[1]) + (f".{found[2]}" if found[2] else "")
+    if found := _DECIMAL.fullmatch(text):
+        return f"{found[1]}.{found[2]}"
+    return None
+
+
+def either(normal: Normal, *, whole: bool) -> Normal:
+    """Take numbers with thousands signs and decimal commas, too."""
+
+    def number(value: object) -> object:
+        try:
+            return normal(value)
+        except errors.IllegalValue as refused:
+            found = usual(value, whole=whole) if refused.facts.get("reason") in _NUMBERS else None
+            if found is None:
+                raise
+            return normal(found)
+
+    return number
+
+
+def phone(value: object) -> object:
+    """A phone number that a program took for a number with decimals, without these."""
+    if not isinstance(value, str):
+        return value
+    found = _FLOAT.fullmatch(plain_digits(value).strip())
+    return found[1] if found is not None else value.removeprefix("'")
+
+
+def bare(normal: Normal) -> Normal:
+    """Take what somebody typed with the sign by which spreadsheets know text, too."""
+    return lambda value: normal(value[1:] if isinstance(value, str) and value[:1] == "'" else value)

@@ -1,0 +1,75 @@
+"""Rows without an id or a key that were imported before: known again by what the record was made with.
+
+A record keeps what made it apart from what changed since (core/state.py), on whatever laptop it arrives. Fields that changed
+are looked up in the log; where the making commit is not here, they are left out on both sides, if enough is left to compare:
+a new family that is taken for another would be lost, one that is there twice is found and merged.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from fieldsync.core import commit
+from fieldsync.core.state import field_of
+from fieldsync.replica.node import Node
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row
+
+_ENOUGH = 4  # fields
+Values = Mapping[str, Any]
+
+
+class Known:
+    """What the records of a type were made with; each record is one row's."""
+
+    def __init__(self, node: Node, tx: Tx, type: str) -> None:
+        self._node, self._tx = node, tx
+        self._whole: Counter[int] = Counter()
+        self._parts: dict[frozenset[str], Counter[int]] = {}
+        for row in tx.select(type=type):
+            self._note(row)
+
+    def _note(self, row: Row) -> None:
+        state = row.state
+        if state.base is None:
+            return
+        changed = frozenset(field_of(name) for name in state.fields if not name.startswith("_"))
+        values: Values = state.values
+        if changed and (made := self._made(row)) is not None:
+            changed, values = frozenset(), made
+        values = {n: v for n, v in values.items() if not n.startswith("_") and n not in changed}
+        if not changed:
+            self._whole[_print(values)] += 1
+        elif len(values) >= _ENOUGH:
+            self._parts.setdefault(changed, Counter())[_print(values)] += 1
+
+    def _made(self, row: Row) -> Values | None:
+        """What the commit that made a record said, where that is here, in today's names."""
+        base = row.state.base
+        assert base is not None
+        for logged in self._tx.commits_of(row.state.record):
+            if (logged.device, logged.seq) == base.dot and logged.body is not None:
+                return self._node.rules.of(row.state.type).today(commit.decode(logged.body)).fields
+        return None
+
+    def take(self, fields: Values) -> bool:
+        """Say whether a new record with these fields is there already, and count that one as this row's."""
+        if _taken(self._whole, fields):
+            return True
+        for changed, prints in self._parts.items():
+            left = {n: v for n, v in fields.items() if n not in changed}
+            if len(left) >= _ENOUGH and _taken(prints, left):
+                return True
+        return False
+
+
+def _taken(prints: Counter[int], values: Values) -> bool:
+    print = _print(values)
+    if prints.get(print, 0) <= 0:
+        return False
+    prints[print] -= 1
+    return True
+
+
+def _print(values: Values) -> int:
+    return hash(tuple((n, tuple(map(str, v)) if isinstance(v, list) else v) for n, v in sorted(values.items())))

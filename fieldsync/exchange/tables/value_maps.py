@@ -1,0 +1,127 @@
+"""What a file's words mean where they are none of a field's choices: as a person said, remembered for the next file of the type."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.exchange.tables.cells import Normal
+from fieldsync.schema import set_members, validate
+from fieldsync.schema.model import Field, Type
+from fieldsync.schema.text_cleaning import loose
+from fieldsync.store import ReadTx, Tx
+
+ValueMaps = dict[str, dict[str, str]]  # field → what a cell says → the code that is meant; "" for nothing
+_CLOSE = 0.7
+_MOST = 500  # unknown words of a field that are kept
+
+
+def parsed(words: Iterable[str], kind: Type) -> ValueMaps:
+    """Return the maps of words FIELD:FROM=TO. Usage, UnknownField, IllegalValue."""
+    found: ValueMaps = {}
+    for word in words:
+        name, colon, rest = word.partition(":")
+        if not colon or "=" not in rest:
+            raise errors.Usage(reason="value_pair")
+        spec = kind.field(name.strip())
+        told, to = _parted(spec, rest)
+        found.setdefault(spec.name, {})[key(told)] = to
+    return found
+
+
+def _parted(spec: Field, rest: str) -> tuple[str, str]:
+    """Both sides of FROM=TO; either may hold a `=`, and what stands behind the right one is legal."""
+    refused: errors.IllegalValue | None = None
+    for at in (at for at, sign in enumerate(rest) if sign == "="):
+        to = rest[at + 1 :]
+        try:
+            return rest[:at], meant(spec, to)
+        except errors.IllegalValue as fault:
+            refused = fault
+    assert refused is not None
+    raise refused
+
+
+def meant(spec: Field, to: str) -> str:
+    """Return what is stored for the right side of a map. IllegalValue."""
+    if not to.strip():
+        return ""
+    found = validate.check_new_member(spec, to) if spec.kind == "set" else validate.normaliser(spec)(to)
+    return "" if found is None else str(found)
+
+
+def key(text: str) -> str:
+    """Return a cell's words as they are looked up."""
+    return names.plain(text).casefold()
+
+
+def remembered(tx: ReadTx, kind: Type) -> ValueMaps:
+    """Return what was said before of words in files of a type."""
+    told = tx.get(f"values/{kind.name}")
+    return {} if told is None else msgspec.json.decode(told, type=ValueMaps)
+
+
+def remember(tx: Tx, kind: Type, maps: ValueMaps) -> None:
+    """Keep what a person said of words."""
+    if maps:
+        tx.put(f"values/{kind.name}", msgspec.json.encode(joined(remembered(tx, kind), maps)))
+
+
+def joined(before: ValueMaps, now: Mapping[str, Mapping[str, str]]) -> ValueMaps:
+    """Return maps with newer ones over them."""
+    return {name: {**before.get(name, {}), **now.get(name, {})} for name in {*before, *now}}
+
+
+def mapped(spec: Field, maps: Mapping[str, str], normal: Normal, unknown: dict[str, None]) -> Normal:
+    """Return `normal` for cells whose words stand for others; words that are no choice are noted in `unknown`."""
+
+    def one(text: str) -> str | None:
+        return maps.get(key(text), text) or None
+
+    def value(cell: object) -> object:
+        if not isinstance(cell, str):
+            return normal(cell)
+        if spec.kind != "set":
+            return _noted(normal, one(cell), unknown)
+        parts = [one(part) for part in set_members.parts(spec, cell)] if maps else [cell]
+        whole: Any = [part for part in parts if part is not None] if maps and one(cell) == cell else one(cell)
+        try:
+            return normal(whole)
+        except errors.IllegalValue:
+            for part in set_members.parts(spec, cell):
+                if (asked := one(part)) is not None:
+                    _noted(normal, asked, unknown)
+            raise
+
+    return value if maps or spec.type == "choice" else normal
+
+
+def _noted(normal: Normal, cell: object, unknown: dict[str, None]) -> object:
+    try:
+        return normal(cell)
+    except errors.IllegalValue as refused:
+        if refused.facts.get("reason") == "not_choice" and len(unknown) < _MOST:
+            unknown[str(cell)] = None
+        raise
+
+
+def likely(spec: Field, text: str) -> str:
+    """Return the code of the choice that a word is most like, "" for none or several."""
+    whole: dict[str, set[str]] = {}
+    parts: dict[str, set[str]] = {}
+    for one in spec.offered:
+        for said in (one.code, *one.label.values()):
+            word = loose(key(said))
+            whole.setdefault(word, set()).add(one.code)
+            for part in word.split():
+                parts.setdefault(part, set()).add(one.code)
+    wanted = loose(key(text))
+    for words in (whole, parts):
+        close = difflib.get_close_matches(wanted, words, n=1, cutoff=_CLOSE)
+        if close:
+            return next(iter(words[close[0]])) if len(words[close[0]]) == 1 else ""
+    within = {code for word, codes in whole.items() if len(wanted) > 2 and wanted in word for code in codes}
+    return within.pop() if len(within) == 1 else ""

@@ -1,0 +1,1 @@
+"""XLSForms, made into record types."""

@@ -1,0 +1,79 @@
+"""The choices of an XLSForm's questions: each keeps its code, to the sign."""
+
+from collections.abc import Callable, Sequence
+
+from fieldsync.exchange.xlsform import labels
+from fieldsync.exchange.xlsform import unsupported as lost
+from fieldsync.exchange.xlsform.labels import Words
+from fieldsync.exchange.xlsform.model import Note, Question, Table
+from fieldsync.exchange.xlsform.names import name_of, other_code
+from fieldsync.schema.load import is_code
+
+
+class Lists:
+    """The lists of a form; `tell` notes something once, `note` what a question loses."""
+
+    def __init__(
+        self,
+        survey: Table,
+        choices: Sequence[Table],
+        words: Words,
+        tell: Callable[[Note], None],
+        note: Callable[[Question, str, str], None],
+    ) -> None:
+        self._survey, self._words, self._tell, self._note = survey, words, tell, note
+        self._rows: dict[tuple[str, str], list[int]] = {}
+        for number, row in enumerate(choices, 2):
+            place = (
+                str(row.get("list_name") or row.get("list name") or ""),
+                str(row.get("name") or row.get("value") or ""),
+            )
+            self._rows.setdefault(place, []).append(number)
+
+    def given(self, question: Question, child: Table) -> bool:
+        """Take over a question's choices; without any there is no question."""
+        lists = self._survey.get("choices")
+        named = str(child.get("list_name") or child.get("itemset") or "")
+        found = child.get("choices") or (lists.get(named) if isinstance(lists, dict) else None)
+        if not found or not isinstance(found, list):
+            self._note(question, "question", "no_choices")
+            return False
+        known = {"name", "label", "media", "sms_option", "image", "audio", "video", "geometry"}
+        marks: dict[str, str] = {}
+        for key in dict.fromkeys(key for one in found for key in one):
+            if key not in known and not key.startswith("__"):
+                marks[key] = name_of(key, set(marks.values()))
+        met: dict[str, int] = {}
+        owned = {str(one.get("name") or "") for one in found}
+        for one in found:
+            raw = str(one.get("name") or "")
+            nth = met[raw] = met.get(raw, -1) + 1
+            rows = self._rows.get((named, raw), [])
+            row = rows[nth] if nth < len(rows) else None
+            if nth and not child.get("choice_filter"):
+                self._tell(Note("choices", row, raw, "choice", "twice"))
+                continue
+            if not is_code(raw):
+                self._tell(Note("choices", row, raw[:40], "choice", "code"))
+                continue
+            code = other_code(raw, owned | question.choices.keys()) if nth else raw
+            if nth:
+                self._tell(Note("choices", row, raw, "choice", f"twice_called {code}"))
+            for column in lost.of_choice(one):
+                self._tell(Note("choices", row, raw, column, "no_place"))
+            for why in labels.lost(one.get("label")):
+                self._tell(Note("choices", row, raw, "label", why))
+            question.codes.setdefault(raw, code)
+            question.choices[code] = self._words.both(one.get("label"), raw)
+            own = {marks[key]: str(one[key]) for key in marks if isinstance(one.get(key), str | int | float)}
+            if child.get("choice_filter") and own:
+                question.choices[code] = {**question.choices[code], "marks": own}
+        if not question.choices:
+            self._note(question, "question", "no_choices")
+            return False
+        question.marks = marks
+        question.list = f"{named}{' filtered' if child.get('choice_filter') else ''}"
+        question.list_name = name_of(named or question.name, set())
+        if child["type"] == "select all that apply":
+            question.field["merge"] = "set"
+        return True

@@ -1,0 +1,303 @@
+"""Expressions of XLSForms in the words of our own small language (schema/expressions/parser.py); what that does not have is refused."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from fieldsync.exchange.xlsform.model import Place
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<path>(?:current\(\)/)?(?:\.\./|\./)+(?:[\w.-]+/)*[^\W\d][\w.-]*(?![\w.(\[/-])"
+    r"|/(?:[^\W\d][\w.-]*/)+[^\W\d][\w.-]*(?![\w.(\[/-]))"
+    r"|(?P<number>\d+(?:\.\d*)?|\.\d+)|(?P<text>'[^']*'|\"[^\"]*\")|(?P<ref>\$\{[^}]*\})"
+    r"|(?P<word>[^\W\d][\w.-]*(?::[\w.-]+)?)|(?P<sign>!=|<=|>=|//|\.\.|[=<>+*(),./|\[\]@-]))"
+)
+# what other names our functions have there; "" is a function that only wraps its argument
+_FUNCTIONS = {
+    "count-selected": "count",
+    "string-length": "length",
+    "format-date": "format_date",
+    "format-date-time": "format_date",
+    "starts-with": "starts_with",
+    "ends-with": "ends_with",
+    "date": "",
+    "date-time": "",
+    "string": "",
+    "boolean-from-string": "",
+    "normalize-space": "",
+    "once": "",
+    "ceil": "ceiling",
+    "boolean": "",
+} | {
+    name: name
+    for name in (
+        *("selected", "not", "if", "true", "false", "today", "now", "coalesce", "regex", "concat"),
+        *("int", "round", "number", "min", "max", "abs", "contains", "floor", "ceiling"),
+    )
+}
+_OVER = {"count", "sum"}  # functions that ask the records of a repeat
+_JOINING = {"and", "or", "div", "mod"}
+_ARITHMETIC = {"+", "-", "*", "div", "mod"}
+_NUMBERS = {"count", "length", "int", "round", "number", "min", "max", "abs"}
+
+
+class Untranslated(Exception):
+    """An expression that our language does not have: a reason, and what of it."""
+
+    def __init__(self, reason: str, what: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.what = what
+
+
+class Token(NamedTuple):
+    """A piece of an expression: number, text, ref (a field), path (one by its place in the form), word or sign."""
+
+    kind: str
+    text: str
+
+
+class Names(NamedTuple):
+    """What an expression may speak of: fields by their names in the form, and the codes of their choices."""
+
+    fields: Mapping[str, str]
+    codes: Mapping[str, Mapping[str, str]]  # our field's name → code in the form → our code
+    sets: frozenset[str] = frozenset()  # our fields that may have several choices
+    ticks: frozenset[str] = frozenset()  # and those that somebody ticks: OK there, true here
+    repeats: Mapping[str, str] = MappingProxyType({})  # repeats, and the questions in them → our type, or type.field
+    paths: Mapping[Place, str] = MappingProxyType({})  # places in the form → our fields
+    place: Place = ()  # where the expression stands
+    doubled: frozenset[str] = frozenset()  # names in the form that several questions have
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the pieces of an expression. Untranslated."""
+    found: list[Token] = []
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise Untranslated("unreadable")
+        kind = str(match.lastgroup)
+        if kind == "number" and found and found[-1] == ("sign", "-") and _begins(found[:-1]):
+            found[-1] = Token(kind, f"-{match[kind]}")
+        else:
+            found.append(Token(kind, match[kind]))
+        at = match.end()
+    return found
+
+
+def _begins(before: list[Token]) -> bool:
+    """Say whether what comes next begins a value: a minus there is the number's own."""
+    return not before or before[-1].text in ("(", ",", "=", "!=", "<", "<=", ">", ">=", *_JOINING)
+
+
+def quoted(text: str) -> str:
+    """Return a text as expressions write it."""
+    if "'" not in text:
+        return f"'{text}'"
+    if '"' not in text:
+        return f'"{text}"'
+    return "concat(" + ', "\'", '.join(f"'{part}'" for part in text.split("'")) + ")"
+
+
+def conditions(found: list[Token]) -> list[list[Token]]:
+    """Return the parts that must all hold; the whole, where they are not joined by `and` alone."""
+    parts: list[list[Token]] = [[]]
+    depth = 0
+    for token in found:
+        depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == "sign" else 0
+        if depth == 0 and token == ("word", "or"):
+            return [found]
+        if depth == 0 and token == ("word", "and"):
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def translate(found: list[Token], names: Names, own: str = "", marks: Mapping[str, str] | None = None) -> str:
+    """Return an expression in our language; `.` is the field `own`, bare words are a choice's `marks`. Untranslated."""
+    made: list[Token] = []
+    for at, token in enumerate(found):
+        called = at + 1 < len(found) and found[at + 1] == ("sign", "(")
+        over = _over(found[at - 2 : at + 2], names) if at > 1 else ""
+        if over:
+            made.append(Token("ref", over))
+        elif token.text in _OVER and _over(found[at : at + 4], names):
+            made.append(token)
+        elif (
+            called and token.text == "now" and found[max(at - 2, 0) : at] == [Token("word", "date"), Token("sign", "(")]
+        ):
+            made.append(Token("word", "today"))
+        else:
+            made.append(_one(token, names, own, marks, called=called))
+    _recode(made, names)
+    return _spaced(made)
+
+
+def _over(part: list[Token], names: Names) -> str:
+    """What `count(${repeat})` or `sum(${a question in one})` asks: our type, or type.field."""
+    if len(part) < 4 or part[0].text not in _OVER or (part[1].text, part[3].text) != ("(", ")"):
+        return ""
+    source = names.repeats.get(_named(part[2]), "")
+    if part[0].text == "count" and source:
+        return f"{source.partition('.')[0]} where true()"
+    return source if "." in source else ""
+
+
+def _named(token: Token) -> str:
+    """The question that a reference or a path names."""
+    if token.kind == "ref":
+        return token.text[2:-1].strip()
+    return token.text.rpartition("/")[2] if token.kind == "path" else ""
+
+
+def _place(path: str, here: Place) -> Place:
+    """Where a path leads from where it stands; one from the top begins with the form's own name."""
+    path = path.removeprefix("current()/")
+    if path.startswith("/"):
+        return tuple(path.split("/")[2:])
+    parts = path.split("/")
+    up = sum(part == ".." for part in parts)
+    return (*here[: max(len(here) - up, 0)], *(part for part in parts if part not in ("..", ".")))
+
+
+def _one(token: Token, names: Names, own: str, marks: Mapping[str, str] | None, *, called: bool) -> Token:
+    kind, text = token
+    if kind in ("ref", "path"):
+        raw = _named(token)
+        there = names.paths.get(_place(text, names.place)) if kind == "path" else None
+        if there is None and (raw not in names.fields or (kind == "path" and raw in names.doubled)):
+            raise Untranslated("path" if kind == "path" else "unknown", raw)
+        return Token("ref", there or names.fields[raw])
+    if kind == "word" and called and text not in _JOINING:
+        if text not in _FUNCTIONS:
+            raise Untranslated("function", text)
+        return Token("word", _FUNCTIONS[text])
+    if kind == "word" and text in ("TRUE", "FALSE") and marks is None:  # as a workbook writes true and false
+        return Token("said", f"{text.lower()}()")
+    if kind == "word" and text not in _JOINING:
+        if marks is None or text not in marks:
+            raise Untranslated("path", text)
+        return Token("ref", f"choice_{marks[text]}")
+    if kind == "sign" and text == ".":
+        if not own:
+            raise Untranslated("path", text)
+        return Token("ref", own)
+    if kind == "sign" and text in ("..", "/", "//", "|", "[", "]", "@"):
+        raise Untranslated("path", text)
+    if kind == "number":
+        minus, text = ("-", text[1:]) if text.startswith("-") else ("", text)
+        text = text.rstrip(".") if text.endswith(".") else text
+        return Token("number", minus + (f"0{text}" if text.startswith(".") else text))
+    return token
+
+
+def _recode(made: list[Token], names: Names) -> None:
+    """Give the codes of choices that an expression compares with the names that they have here, and say it as it is meant there."""
+    swaps: list[tuple[int, int, str]] = []  # comparisons that are said otherwise here: from, to, and how
+
+    def recoded(field: Token, at: int, start: int, end: int, sign: str) -> None:
+        if field.kind != "ref" or not 0 <= at < len(made) or made[at].kind not in ("text", "number"):
+            return
+        codes = names.codes.get(field.text)
+        raw = made[at].text[1:-1] if made[at].kind == "text" else _code_of(made[at].text, codes or {})
+        alone = bool(raw) and _ends(made, start, end)
+        if field.text in names.ticks:
+            if alone:
+                swaps.append((start, end, field.text if sign == "=" else f"not({field.text})"))
+        elif codes is not None and raw in codes:
+            made[at] = Token("text", quoted(codes[raw]))
+            if field.text in names.sets and sign in ("=", "!=") and alone:
+                only = f"(selected({field.text}, {quoted(codes[raw])}) and count({field.text}) = 1)"
+                swaps.append((start, end, only if sign == "=" else f"not{only}"))
+        elif codes is not None and alone:
+            swaps.append((start, end, "true()" if sign == "!=" else "false()"))  # what is no choice is never chosen
+
+    for at, token in enumerate(made):
+        if token.text in ("=", "!=") and 0 < at < len(made) - 1:
+            recoded(made[at - 1], at + 1, at - 1, at + 2, token.text)
+            recoded(made[at + 1], at - 1, at - 1, at + 2, token.text)
+        if token == ("word", "selected") and at + 4 < len(made):
+            recoded(made[at + 2], at + 4, at, at + 6, "selected")
+    for start, end, text in reversed(swaps):
+        whole = len(made) == end - start and text.startswith("(")
+        made[start:end] = [Token("said", text[1:-1] if whole else text)]
+
+
+def _code_of(number: str, codes: Mapping[str, str]) -> str:
+    """Return the code that a number stands for: as it is written, or the only one of this value."""
+    if number in codes:
+        return number
+    same = [code for code in codes if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", code) and float(code) == float(number)]
+    return same[0] if len(same) == 1 else number
+
+
+def _ends(made: list[Token], start: int, end: int) -> bool:
+    """Say whether these pieces are a condition by themselves, nothing on either side being counted or compared with them."""
+    before = made[start - 1] if start else Token("sign", "(")
+    after = made[end] if end < len(made) else Token("sign", ")")
+    return (before.text in ("(", ",", "and", "or")) and (after.text in (")", ",", "and", "or"))
+
+
+def _spaced(made: list[Token]) -> str:
+    """The text of an expression, with spaces where a person would write them."""
+    text = ""
+    before = Token("sign", "(")
+    for token in made:
+        tight = (
+            text.endswith("(")
+            or token.text in (")", ",")
+            or (token.text == "(" and before.kind == "word" and before.text not in _JOINING)
+        )
+        minus = (
+            before == ("sign", "-")
+            and text.endswith(("(-", ",-", " -"))
+            and text[:-1].rstrip()[-1:] in ("", "(", ",", "=", "<", ">")
+        )
+        if token.text:
+            text += token.text if tight or minus or not text else f" {token.text}"
+            before = token
+    return text
+
+
+def makes_number(found: list[Token]) -> bool:
+    """Say whether a calculation gives a number, as far as its outermost parts tell."""
+    depth = 0
+    for at, (kind, text) in enumerate(found):
+        if kind == "sign" and text in "()":
+            depth += 1 if text == "(" else -1
+        if depth == 0 and text in _ARITHMETIC and kind in ("sign", "word"):
+            return True
+        if at == 0 and kind == "word" and (_FUNCTIONS.get(text) in _NUMBERS or text in _OVER):
+            return True
+    return len(found) == 1 and found[0].kind == "number"
+
+
+def bounds(part: list[Token]) -> tuple[str, str] | None:
+    """Return ("min" or "max", number) for `. >= 5` and its kin with whole numbers; ("past", "") for `. <= today()`."""
+    if len(part) == 3 and part[0].text == "." and part[2].kind == "number":
+        sign, number = part[1].text, part[2].text
+    elif len(part) == 3 and part[2].text == "." and part[0].kind == "number":
+        sign, number = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(part[1].text, ""), part[0].text
+    elif [token.text for token in part] in (
+        [[".", "<=", day, "(", ")"] for day in ("today", "now")]
+        + [[day, "(", ")", ">=", "."] for day in ("today", "now")]
+    ):
+        return "past", ""
+    else:
+        return None
+    if not number.removeprefix("-").isdecimal():
+        return None
+    step = {">=": ("min", 0), ">": ("min", 1), "<=": ("max", 0), "<": ("max", -1)}.get(sign)
+    return None if step is None else (step[0], str(int(number) + step[1]))
+
+
+def pattern(part: list[Token]) -> str | None:
+    """Return the pattern of `regex(., 'pattern')`; None for anything else."""
+    texts = [token.text for token in part]
+    if texts[:4] == ["regex", "(", ".", ","] and len(part) == 6 and part[4].kind == "text" and texts[5] == ")":
+        return part[4].text[1:-1]
+    return None

@@ -1,0 +1,405 @@
+"""The questions of an XLSForm as fields: groups are sections, repeats are types that belong to the one above them."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fieldsync.exchange.xlsform import expressions as rules
+from fieldsync.exchange.xlsform import labels
+from fieldsync.exchange.xlsform import unsupported as lost
+from fieldsync.exchange.xlsform.choices import Lists
+from fieldsync.exchange.xlsform.expressions import Names, Untranslated
+from fieldsync.exchange.xlsform.labels import Words
+from fieldsync.exchange.xlsform.model import CLOCK, Condition, Kind, Note, Place, Question
+from fieldsync.exchange.xlsform.names import name_of
+from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES
+from fieldsync.schema.model import MERGES
+from fieldsync.schema.source_file import NAME
+from fieldsync.schema.text_cleaning import plain_digits
+
+Table = dict[str, Any]
+_TYPES = {
+    "text": "text", "string": "text", "barcode": "text", "hidden": "text",
+    "integer": "int", "int": "int", "decimal": "number", "range": "int", "date": "date", "time": "text", "dateTime": "text",
+    "datetime": "text", "select one": "choice", "select all that apply": "choice", "geopoint": "geopoint", "acknowledge": "bool",
+    "trigger": "bool", "calculate": "text", "tel": "text", "phone": "text", "gps": "geopoint",
+}  # fmt: skip
+# what every record carries anyway, and what is about the telephone
+_OWN = {
+    *(
+        "start",
+        "end",
+        "today",
+        "deviceid",
+        "username",
+        "phonenumber",
+        "simserial",
+        "subscriberid",
+        "email",
+        "instanceID",
+    ),
+    *("start-geopoint", "instanceName", "version", "entity", "attribute", "label"),
+}
+
+
+_COMPUTED = ("text", "note", "int", "number", "date")  # what a person would answer otherwise
+
+
+class Form:
+    """A form in the making: `walk` finds the questions, `rules` puts their conditions into our words."""
+
+    def __init__(
+        self,
+        survey: Table,
+        rows: Sequence[Table],
+        stem: str,
+        type: str | None,
+        taken: set[str],
+        *,
+        choices: Sequence[Table] = (),
+    ) -> None:
+        self.notes: list[Note] = []
+        self.kinds: dict[str, Kind] = {}
+        self._words = Words(str(survey.get("default_language") or ""))
+        self._survey = survey
+        self.taken = taken
+        self._repeats: dict[str, str] = {}  # our types → what the repeats are called there
+        self._rows: dict[str, list[int]] = {}
+        self._said: dict[int, str] = {}  # a row's type, as it stands there
+        for number, row in enumerate(rows, 2):
+            self._rows.setdefault(str(row.get("name") or row.get("Name") or ""), []).append(number)
+            self._said[number] = str(row.get("type") or "").strip()
+        self._told: set[Note] = set()
+        self._doubled: set[str] = set()  # names that several questions have, in groups of their own
+        self._lists = Lists(survey, choices, self._words, self._tell, self.note)
+        wanted = type or _target(survey) or _dataset(survey) or str(survey.get("id_string") or "") or stem
+        self._main = self._kind(wanted, survey.get("title") or stem)
+
+    def note(self, question: Question, what: str, why: str) -> None:
+        """Tell that something of a question could not be carried."""
+        self.notes.append(Note("survey", question.row, question.name, what, why))
+
+    def _kind(self, wanted: str, label: object, owner: str = "") -> Kind:
+        name = name_of(
+            wanted, {*self.kinds, *(one.removesuffix(".toml") for one in self.taken)} if owner else set(self.kinds)
+        )
+        while name in RESERVED_TYPES:
+            name = f"{name}_form"
+        kind = self.kinds[name] = Kind(name, self._words.both(label, wanted), owner)
+        return kind
+
+    # --- the questions ---
+
+    def walk(self) -> None:
+        """Find all questions."""
+        self._children(self._survey.get("children") or (), self._main, "", [], ())
+        other = sorted(one for one in self._words.languages if one not in ("en", "ar"))
+        if other:
+            self.notes.append(Note("survey", None, "", "language", ", ".join(other)))
+        for lacking in {"ar", "en"} - self._words.languages:
+            self.notes.append(Note("survey", None, "", "label", f"lacking_{lacking}"))
+
+    def _holds(self, kind: Kind) -> bool:
+        """Say whether a repeat has others in it, whose records belong to its own."""
+        return bool(kind.owner) and any(one.owner == kind.name for one in self.kinds.values())
+
+    def without_empty(self) -> None:
+        """A form that only asks in its repeats makes types of these alone."""
+        while empty := [one for one in self.kinds.values() if not (one.asks or self._holds(one))]:
+            kind = empty[0]
+            del self.kinds[kind.name]
+            for child in self.kinds.values():
+                if child.owner == kind.name:
+                    del child.questions[child.owner]
+                    child.owner = ""
+                    self._repeats.pop(child.name, None)
+
+    def _children(
+        self, children: Sequence[Table], kind: Kind, section: str, relevant: list[Condition], above: Place
+    ) -> None:
+        for child in children:
+            if not isinstance(child, dict):
+                continue
+            name, type = str(child.get("name") or ""), str(child.get("type") or "")
+            if name == "meta" and type == "group":
+                continue
+            row = self._row(name)
+            bind = child.get("bind") if isinstance(child.get("bind"), dict) else {}
+            place = (*above, name)
+            inner = [*relevant, *([Condition(str(bind["relevant"]), place)] if bind and bind.get("relevant") else [])]
+            if type in ("group", "loop"):
+                self._children(child.get("children") or (), kind, self._section(child, kind, section), inner, place)
+            elif type == "repeat":
+                self._repeat(child, kind, row, relevant, place)
+            elif type == "note" or (type not in _TYPES and type not in _OWN):
+                said = self._said.get(row or 0, "").partition(" ")[0] or type
+                self.notes.append(Note("survey", row, name, "question", f"type {said}"))
+            elif type not in _OWN:
+                self._question(child, kind, section, inner, row, place)
+
+    def _row(self, name: str) -> int | None:
+        rows = self._rows.get(name)
+        return rows.pop(0) if rows else None
+
+    def _section(self, group: Table, kind: Kind, above: str) -> str:
+        if not group.get("label"):
+            return above
+        name = name_of(str(group.get("name") or "part"), set(kind.sections))
+        kind.sections[name] = self._words.both(group["label"], name)
+        return name
+
+    def _repeat(self, repeat: Table, kind: Kind, row: int | None, above: list[Condition], place: Place) -> None:
+        name = str(repeat.get("name") or "part")
+        child = self._kind(f"{kind.name}_{name}", repeat.get("label") or name, owner=kind.name)
+        owner = {
+            "type": "ref",
+            "to": [kind.name],
+            "merge": "review",
+            "required": "always",
+            "sensitivity": 1,
+            "label": kind.label,
+        }
+        child.questions[kind.name] = Question(kind.name, row, {}, owner, [])
+        self._repeats[child.name] = name
+        if (repeat.get("bind") or {}).get("relevant") or above:
+            self.notes.append(Note("survey", row, name, "relevant", "repeat"))
+        if (repeat.get("control") or {}).get("jr:count"):
+            self.notes.append(Note("survey", row, name, "repeat_count", "repeat"))
+        self._children(repeat.get("children") or (), child, "", [], place)
+
+    def _question(
+        self, child: Table, kind: Kind, section: str, relevant: list[Condition], row: int | None, place: Place
+    ) -> None:
+        raw, type = str(child["name"]), str(child["type"])
+        bind = child["bind"] if isinstance(child.get("bind"), dict) else {}
+        asked = str(child.get("record") or "").partition(".")
+        wanted = (asked[2] if asked[0].strip() == kind.name else "") or str(bind.get("entities:saveto") or "") or raw
+        name = name_of(wanted, {*kind.questions, *RESERVED_FIELDS})
+        made: Table = {"type": _TYPES[type], "sensitivity": self._sensitivity(child, type), "section": section}
+        question = Question(name, row, child, made, relevant, place=place)
+        if child.get("record") and asked[0].strip() != kind.name:
+            self.note(question, "record", "other_type")
+        made["label"] = self._words.both(child.get("label"), raw)
+        hint = self._words.both(child.get("hint"), "")
+        for told in (bind.get("jr:constraintMsg"), bind.get("jr:requiredMsg")):
+            message = self._words.both(told, "")
+            hint = {key: f"{hint[key]} ({message[key]})" for key in hint} if hint and message else hint or message
+        made["hint"] = hint
+        if made["type"] == "choice" and not self._lists.given(question, child):
+            return
+        if type in CLOCK:
+            made["pattern"] = CLOCK[type]
+        if type == "range":
+            self._range(question, child)
+        if "multiline" in str((child.get("control") or {}).get("appearance") or "").split():
+            if made["type"] == "text" and type not in CLOCK:
+                made["type"] = "note"
+            else:
+                self.note(question, "appearance", "no_place")
+        if child.get("default") not in (None, ""):
+            self.note(question, "default", "default")
+        for column in lost.of_question(child):
+            self.note(question, column, "no_place")
+        for what, words in (
+            ("label", child.get("label")),
+            ("hint", child.get("hint")),
+            ("constraint_message", bind.get("jr:constraintMsg")),
+        ):
+            for why in labels.lost(words):
+                self.note(question, what, why)
+        made["hxl"] = "".join(str(child.get("hxl") or "").split())
+        if raw in kind.raw:
+            self._doubled.add(raw)
+        kind.raw.setdefault(raw, name)
+        kind.paths[place] = name
+        kind.questions[name] = question
+
+    def _sensitivity(self, child: Table, type: str) -> int:
+        given = plain_digits(str(child.get("sensitivity") or "")).partition(".")[0]
+        if given in ("0", "1", "2", "3", "4"):
+            return int(given)
+        return 3 if type == "geopoint" else 2
+
+    def _range(self, question: Question, child: Table) -> None:
+        given = child.get("parameters") or {}
+        whole = all(re.fullmatch(r"-?\d{1,15}(\.0*)?", str(given.get(key, "1"))) for key in ("start", "end", "step"))
+        question.field["type"] = "int" if whole else "number"
+        for key, ours in (("start", "min"), ("end", "max")):
+            if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", str(given.get(key, ""))):
+                question.field[ours] = int(float(given[key])) if whole else float(given[key])
+
+    def _tell(self, note: Note) -> None:
+        """Note something once, however many questions share its list."""
+        if note not in self._told:
+            self._told.add(note)
+            self.notes.append(note)
+
+    # --- words ---
+
+    def refer(self) -> None:
+        """Have labels speak of the questions here; one of the record above is `above.question`. What is none is told."""
+        for kind in self.kinds.values():
+            above = self.kinds.get(kind.owner)
+
+            def name(raw: str, kind: Kind = kind, above: Kind | None = above) -> str:
+                if raw in kind.questions and raw not in kind.raw:
+                    return raw  # said so before
+                ours = kind.raw.get(raw, "")
+                if not ours and above is not None and (raw.partition(".")[0] == kind.owner or raw in above.raw):
+                    ours = f"{kind.owner}.{above.raw.get(raw, raw.partition('.')[2])}"
+                    return ours if ours.partition(".")[2] in above.questions else ""
+                return ours if ours in kind.questions else ""
+
+            for question in kind.questions.values():
+                for what in ("label", "hint"):
+                    self._referred(
+                        Note("survey", question.row, question.name, what, ""), question.field.get(what), name
+                    )
+                for code, words in question.choices.items():
+                    self._referred(Note("choices", None, code, "label", ""), words, name)
+            for section, words in kind.sections.items():
+                self._referred(Note("survey", None, section, "label", ""), words, name)
+            self._referred(Note("survey", None, kind.name, "label", ""), kind.label, lambda _raw: "")
+
+    def _referred(self, note: Note, words: Table | None, name: Callable[[str], str]) -> None:
+        for raw in sorted(labels.referring(words, name)) if words else ():
+            self._tell(note._replace(why=f"unknown {raw}"))
+
+    # --- rules ---
+
+    def rules(self) -> None:
+        """Put conditions, constraints and calculations into our words; what that cannot be done with is left out, and told."""
+        for kind in self.kinds.values():
+            codes = {name: one.codes for name, one in kind.questions.items() if one.codes}
+            sets = frozenset(name for name, one in kind.questions.items() if one.field.get("merge") == "set")
+            ticks = frozenset(name for name, one in kind.questions.items() if one.field["type"] == "bool")
+            names = Names(
+                kind.raw, codes, sets, ticks, self._inner(kind), paths=kind.paths, doubled=frozenset(self._doubled)
+            )
+            for question in list(kind.questions.values()):
+                if question.source:
+                    self._rules(kind, question, names._replace(place=question.place))
+
+    def _inner(self, kind: Kind) -> dict[str, str]:
+        """The repeats of a type, and the questions in them, by their names in the form."""
+        found: dict[str, str] = {}
+        for child in self.kinds.values():
+            if child.owner == kind.name:
+                found[self._repeats[child.name]] = child.name
+                found |= {raw: f"{child.name}.{name}" for raw, name in child.raw.items()}
+        return found
+
+    def _rules(self, kind: Kind, question: Question, names: Names) -> None:
+        made, source = question.field, question.source
+        bind = source["bind"] if isinstance(source.get("bind"), dict) else {}
+        calculation = bind.get("calculate") if source["type"] in ("calculate", "hidden") else None
+        if source["type"] == "calculate":
+            made["merge"] = "derived"
+            made["formula"] = self._translated(question, "calculation", str(calculation or "''"), names)
+            if not made["formula"]:
+                del kind.questions[question.name]
+                if kind.raw.get(str(source["name"])) == question.name:
+                    kind.raw.pop(str(source["name"]))
+                kind.paths.pop(question.place, None)
+                return
+            if rules.makes_number(rules.tokens(str(calculation))):
+                made["type"] = "number"
+            made.pop("pattern", None)
+        elif bind.get("calculate") and made["type"] in _COMPUTED and made.get("merge") is None:
+            formula = self._translated(question, "calculation", str(bind["calculate"]), names)
+            if formula:
+                made |= {"merge": "derived", "formula": formula}
+                made.pop("pattern", None)
+        elif bind.get("calculate"):
+            self.note(question, "calculation", "question")
+        relevant = [
+            self._translated(question, "relevant", one.text, names._replace(place=one.place))
+            for one in question.relevant
+        ]
+        relevant = [one for one in relevant if one]
+        made["relevant"] = relevant[0] if len(relevant) == 1 else " and ".join(f"({one})" for one in relevant)
+        self._required(question, str(bind.get("required") or ""), names)
+        if bind.get("constraint"):
+            self._constraint(question, str(bind["constraint"]), names)
+        if source.get("choice_filter"):
+            made["filter"] = self._translated(
+                question, "choice_filter", str(source["choice_filter"]), names, question.marks
+            )
+        self._merge(question)
+
+    def _translated(
+        self, question: Question, what: str, text: str, names: Names, marks: Mapping[str, str] | None = None
+    ) -> str:
+        try:
+            return rules.translate(rules.tokens(text), names, question.name, marks)
+        except Untranslated as fault:
+            self.note(question, what, f"{fault.reason} {fault.what}".strip())
+            return ""
+
+    def _required(self, question: Question, text: str, names: Names) -> None:
+        if text.strip().casefold() in ("yes", "true", "true()"):
+            question.field["required"] = "always"
+        elif text.strip().casefold() not in ("", "no", "false", "false()") and (
+            when := self._translated(question, "required", text, names)
+        ):
+            question.field |= {"required": "when", "when": when}
+
+    def _constraint(self, question: Question, text: str, names: Names) -> None:
+        """A constraint's simple parts become limits and patterns, the rest one rule."""
+        made = question.field
+        rest: list[str] = []
+        try:
+            parts = rules.conditions(rules.tokens(text))
+            for part in parts:
+                bound, pattern = rules.bounds(part), rules.pattern(part)
+                if bound is not None and bound[0] == "past" and made["type"] == "date":
+                    made["past"] = True
+                elif bound is not None and bound[0] != "past" and made["type"] == "int" and bound[0] not in made:
+                    made[bound[0]] = int(bound[1])
+                elif pattern is not None and made["type"] == "text" and "pattern" not in made:
+                    made["pattern"] = pattern
+                else:
+                    rest.append(rules.translate(part, names, question.name))
+        except Untranslated as fault:
+            self.note(question, "constraint", f"{fault.reason} {fault.what}".strip())
+            return
+        made["rule"] = rest[0] if len(rest) == 1 else " and ".join(f"({one})" for one in rest)
+
+    def _merge(self, question: Question) -> None:
+        made = question.field
+        asked = str(question.source.get("merge") or "").strip()
+        if asked in MERGES and made.get("merge") not in ("derived", "set"):
+            made["merge"] = asked
+        elif asked and asked != made.get("merge"):
+            self.note(question, "merge", "unknown_value")
+        strict = any(
+            made.get(key) not in (None, "", "optional") for key in ("required", "rule", "min", "max", "pattern", "past")
+        )
+        made.setdefault("merge", "review" if strict else "latest")
+
+
+def _target(survey: Table) -> str:
+    """The type that the form's own column `record` names most."""
+    found: dict[str, int] = {}
+    ahead = list(survey.get("children") or ())
+    while ahead:
+        child = ahead.pop()
+        if isinstance(child, dict):
+            type, dot, _ = str(child.get("record") or "").partition(".")
+            if dot and NAME.fullmatch(type.strip()):
+                found[type.strip()] = found.get(type.strip(), 0) + 1
+            if child.get("type") != "repeat":
+                ahead.extend(child.get("children") or ())
+    return max(found, key=lambda one: found[one]) if found else ""
+
+
+def _dataset(survey: Table) -> str:
+    """The entity list that a form writes to, in the singular: households are made of households."""
+    for child in survey.get("children") or ():
+        if isinstance(child, dict) and child.get("name") == "meta":
+            for entity in child.get("children") or ():
+                for part in entity.get("children") or ():
+                    if part.get("name") == "dataset":
+                        name = str(part.get("value") or "")
+                        return re.sub(r"ies$", "y", name) if name.endswith("ies") else name.removesuffix("s")
+    return ""

@@ -1,0 +1,1 @@
+"""Comparing persons: names, birth dates, aliases, scores. Pure."""

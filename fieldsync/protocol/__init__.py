@@ -1,0 +1,1 @@
+"""One sync: both sides of it, over HTTP or in a bundle."""

@@ -1,0 +1,286 @@
+"""Syncs by file: a bundle carries a session's frames, up to servers or down to one device. Bytes: docs/formats/bundle.md.
+
+A bundle is read twice: first everything in it is proved, and nothing done; then its frames are applied as a sync applies them,
+each proved again. Nothing of it is ever plain on a disk or whole in memory.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from itertools import chain as chained
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto import age
+from fieldsync.crypto.keys import DeviceKey, token
+from fieldsync.protocol.bundles.endpoints import Down, Up, chain_at
+from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.server import Serving
+from fieldsync.replica import protocol_versions
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Device, Progress, Server
+from fieldsync.store.sqlite.bundle_register import SERVERS, Part
+from fieldsync.topology import clock_skew, reserved_entries, upstream
+from fieldsync.wire import bundle_format, messages, row_batches
+from fieldsync.wire.bundle_format import Carried, Earlier, Manifest, Opener
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.protocols import KEEPS_RESERVED, OLDEST, PROTOCOL
+
+_Each = Callable[[Kind, bytes], None]
+
+
+def _quiet(_done: int, _total: int | None, _what: str) -> None:
+    """Nobody waits."""
+
+
+# --- packing ----------------------------------------------------------------------------------------------------------
+
+
+def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _quiet) -> dict[str, Any]:
+    """Pack what is new for the servers above; the contract's `pack`. NotFound, NoRecipient, BadFile, DiskFull.
+
+    A laptop packs its own commits, a branch those of all its devices in the frames that they sealed, and what it tells of them.
+    It goes on behind the last bundle packed; all that is not acknowledged is packed `again` when nothing is new since, or when a
+    file is replaced that may be such a bundle. When it is asked for, all that any server that can read it has not acknowledged.
+    """
+    with node.store.read() as tx:
+        server, servers = _above(node, tx)
+        ages = tx.ages(one.id for one in servers)
+        if server.id not in ages:
+            raise errors.NoRecipient(name=server.name)
+        me = tx.device(node.device)
+        assert me is not None
+        devices = {one.id: one for one in (*upstream.carried(tx, node, server.id), me)}
+        before = tx.parts_packed()
+        asked = [one.id for one in servers if one.id in ages] if again else [server.id]
+        acknowledged = {id_: min(tx.acknowledged(one, id_) for one in asked) for id_ in devices}
+        packed = {id_: _packed(devices[id_], after, before) for id_, after in acknowledged.items()}
+        new = any(one.head > packed[id_] for id_, one in devices.items())
+        goes_on = new and not again and not os.path.exists(file)  # noqa: PTH110 - never raises
+        since = packed if goes_on else acknowledged
+        starts = {id_: chain_at(tx, one, since[id_]) for id_, one in devices.items()}
+        number = tx.last_packed(SERVERS) + 1
+        taken = min(upstream.Told(one.id).get(tx, reserved_entries.UP) for one in servers if one.id in ages)
+        pieces = tuple(piece for piece in reserved_entries.held(tx, reserved_entries.UP) if piece.number > taken)
+        protocol = min(protocol_versions.spoken(tx, one.id) or OLDEST for one in servers if one.id in ages)
+        heard = max(clock_skew.told_by(tx, one.id) for one in servers)
+    tally, id_ = Tally(), token(16)
+    total = sum(one.head - since[id_] for id_, one in devices.items())
+    client = Client(node, server, tally, lambda _what, count: progress(count, total, "writing"))
+    client.protocol, client.bundled = protocol, True
+    client.codec = Codec()  # whoever opens it may have other forms, and so another dictionary
+
+    def frames() -> Iterator[bytes]:
+        yield client.hello()
+        yield from client.commit_frames(since=since)
+
+    def manifest(hashes: tuple[bytes, ...]) -> Manifest:
+        with node.store.read() as tx:
+            carried = tuple(
+                Carried(one, since[one], starts[one], last, chain_at(tx, devices[one], last))
+                for one, last in client.sent.items()
+            )
+        earlier = tuple(
+            Earlier(one.number, one.device, one.after, one.last) for one in before[-bundle_format.MOST_EARLIER :]
+        )
+        to = (server.id, *(one for one in ages if one != server.id))
+        return Manifest(
+            bundle_format.VERSION, id_, number, True, node.key.public, to, node.clock(), carried, earlier, (), tally.commits, 0,
+            hashes, heard, PROTOCOL, pieces,
+        )  # fmt: skip
+
+    size = _write(node.home, file, frames(), manifest, list(ages.values()), node.key)
+    now = node.clock()
+    with node.store.write() as tx:
+        parts = [Part(number, one, since[one], last, now) for one, last in client.sent.items()]
+        tx.add_packed(SERVERS, id_, number, now, parts)
+    return {
+        "file": str(file), "for": ", ".join(one.name for one in servers if one.id in ages), "from": node.letters,
+        "number": number, "commits": tally.commits, "states": 0, "bytes": size,
+    }  # fmt: skip
+
+
+def _above(node: Node, tx: ReadTx) -> tuple[Server, list[Server]]:
+    """Return the server whose cursors a hello tells, and all that can read a bundle. NotFound."""
+    servers = tx.servers()
+    if not node.is_laptop:
+        servers.sort(key=lambda one: one.id != tx.get(UPSTREAM))
+    if not servers:
+        raise errors.NotFound(what="server", name=None)
+    return servers[0], servers
+
+
+def _packed(device: Device, after: int, before: Sequence[Part]) -> int:
+    """Return up to where bundles carry a device's commits, from `after` on and without a hole."""
+    for one in sorted((one for one in before if one.device == device.id), key=lambda one: one.after):
+        if one.after <= after and one.last <= device.head:
+            after = max(after, one.last)
+    return after
+
+
+def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet) -> dict[str, Any]:
+    """Pack a server's answer for one device; it goes on from what its last hello told. Revoked, NoRecipient, BadFile, DiskFull."""
+    if device.state != "enrolled":
+        raise errors.Revoked(reason="packing")
+    with node.store.read() as tx:
+        to = tx.ages([device.id])
+        told, protocol = tx.told_hello(device.id), protocol_versions.spoken(tx, device.id) or OLDEST
+        number = tx.last_packed(device.id) + 1
+    if not to:
+        raise errors.NoRecipient(name=device.letters or device.id.hex())
+    hello = messages.decode(messages.Hello, told) if told else messages.Hello(protocol, b"", 0, 0, b"")
+    spoken = max(hello.protocol, protocol)  # what it was packed with, or synced without a save, since
+    hello = msgspec.structs.replace(hello, protocol=spoken, dictionary=b"", where=False, budget=0)
+    with node.store.read() as tx:
+        below = (
+            ()
+            if device.pending or hello.protocol < KEEPS_RESERVED
+            else reserved_entries.held(tx, reserved_entries.DOWN)
+        )
+    pieces = tuple(piece for piece in below if piece.number > hello.reserved_told)
+    serving, id_ = Serving(node, device, hello, Codec()), token(16)
+    states = 0
+
+    def frames() -> Iterator[bytes]:
+        nonlocal states
+        codec = Codec()
+        for frame in serving.answer(by_stick=True):
+            kind, payload = codec.open(frame)
+            if kind is Kind.STATES:
+                states += row_batches.count_states(messages.decode(messages.States, payload).rows)
+                progress(states, None, "writing")
+            yield frame
+
+    def manifest(hashes: tuple[bytes, ...]) -> Manifest:
+        return Manifest(
+            bundle_format.VERSION, id_, number, False, node.serving_key.public, (device.id,), node.clock(), (), (), hello.cursors, 0,
+            states, hashes, protocol=PROTOCOL, reserved=pieces,
+        )  # fmt: skip
+
+    size = _write(node.home, file, frames(), manifest, list(to.values()), node.serving_key)
+    with node.store.write() as tx:
+        tx.add_packed(device.id, id_, number, node.clock())
+    return {
+        "file": str(file), "for": device.letters, "from": node.letters, "number": number, "commits": 0,
+        "states": states, "bytes": size,
+    }  # fmt: skip
+
+
+def _write(
+    home: Path,
+    file: Path,
+    frames: Iterable[bytes],
+    manifest: Callable[[tuple[bytes, ...]], Manifest],
+    to: list[str],
+    key: DeviceKey,
+) -> int:
+    """Write a bundle whole or not at all; the manifest, which stands first, needs all frames, so they are put aside sealed."""
+    if os.path.exists(file) and not os.path.isfile(file):  # noqa: PTH110, PTH113 - these never raise
+        raise errors.BadFile(file=file.name, reason="unwritable")  # a device or a folder is never replaced
+    with age.Spool(home) as spool:
+        hashes = []
+        for frame in frames:
+            hashes.append(sha256(frame).digest())
+            spool.add(frame)
+        head = bundle_format.head(manifest(tuple(hashes)), key)
+        draft = file.with_name(file.name + ".new")
+        try:
+            draft.unlink(missing_ok=True)
+            with open(  # noqa: PTH123 - a path's own open takes no permissions
+                os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600), "wb"
+            ) as out:
+                age.encrypt(chained([head], spool), out, to)
+                out.flush()
+                os.fsync(out.fileno())
+            size = draft.stat().st_size
+            draft.replace(file)
+        except OSError as fault:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise errors.unwritten(fault, file.name) from fault
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
+    return size
+
+
+# --- unpacking --------------------------------------------------------------------------------------------------------
+
+
+def unpack(node: Node, file: Path, *, progress: Progress = _quiet) -> dict[str, Any]:
+    """Prove a bundle, then apply it; the contract's `unpack`. BadBundle, NeedsBundle, Gap, Forked, ChainBroken, Revoked, BadFile."""
+    try:
+        opened = file.open("rb")
+    except OSError as fault:
+        raise errors.BadFile(file=file.name, reason="unreadable") from fault
+    with opened:
+        with node.store.read() as tx:
+            identity = tx.get("age")
+        return _Unpacking(node, opened, identity, progress).run()
+
+
+class _Unpacking:
+    """One bundle on its way in."""
+
+    def __init__(self, node: Node, file: IO[bytes], identity: str, progress: Progress) -> None:
+        self._node = node
+        self._file = file
+        self._identity = identity
+        self._progress = progress
+        self._total = os.fstat(file.fileno()).st_size
+        self._side: Up | Down | None = None
+
+    def run(self) -> dict[str, Any]:
+        manifest = self._read("file", self._check, self._look)
+        side = self._receiver
+        side.looked()
+        with self._node.store.read() as tx:
+            already = manifest.id in tx.taken(manifest.sender)
+        if not already:
+            self._read("saving", self._same(manifest), side.take)
+            with self._node.store.write() as tx:
+                side.done(tx)
+                tx.add_taken(manifest.sender, manifest.id, manifest.number, manifest.made)
+            self._node.store.tidy()
+        return {"from": side.name, "number": manifest.number, **side.told(), "already": already}
+
+    @property
+    def _receiver(self) -> "Up | Down":
+        assert self._side is not None
+        return self._side
+
+    def _check(self, manifest: Manifest) -> None:
+        if not {self._node.device, self._node.serving_key.device}.intersection(manifest.to):
+            raise errors.BadBundle(reason="not_for_us")  # a recipient wrapped it anew for us
+        self._side = (Up if manifest.up else Down)(self._node, manifest)
+
+    def _look(self, kind: Kind, payload: bytes) -> None:
+        self._receiver.look(kind, payload)
+
+    def _same(self, manifest: Manifest) -> Callable[[Manifest], None]:
+        def check(again: Manifest) -> None:
+            if again != manifest:
+                raise errors.BadBundle(reason="changed")
+
+        return check
+
+    def _read(self, what: str, check: Callable[[Manifest], None], each: _Each) -> Manifest:
+        opener, codec = Opener(check), Codec()
+
+        def take(data: bytes) -> None:
+            for tag, payload in opener.feed(data):
+                each(*codec.unpack(tag, payload))
+            self._progress(self._file.tell(), self._total, what)
+
+        self._file.seek(0)
+        try:
+            age.decrypt(self._file, self._identity, take)
+            return opener.finish()
+        except (errors.BadFrame, errors.TooLarge) as fault:
+            raise errors.BadBundle(reason="content") from fault

@@ -1,0 +1,184 @@
+"""A sync that may cost only so much: what matters most goes first, and it stops before it costs more.
+
+Up go the device's own commits, in order. Down come open conflicts that its person may decide, then the newest of each
+channel. What comes out of turn moves no cursor; the device remembers, for each channel, one stretch of arrivals that it
+took ahead, so that the next sync need not send them again and a small budget, spent daily, gets through everything.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core.state import State
+from fieldsync.protocol.channel_delta import lacking, states_payload
+from fieldsync.replica.node import DECIDERS
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Channel, covers
+from fieldsync.wire import messages
+from fieldsync.wire.frames import MAX_COMPRESSED, Kind
+
+if TYPE_CHECKING:
+    from fieldsync.protocol.server import Serving
+
+LEAST = 4_000
+"""Bytes that a budget must have: a request with nothing in it takes a few hundred."""
+
+_HEADS = 600  # HTTP's own of a request and its answer
+_END, _SUMMARY = 24, 48  # an END frame, and what it has for each channel
+_MOST_URGENT = 1_000
+_FIRST_ROWS, _MOST_ROWS = 32, 512
+
+_Ahead = tuple[tuple[str, int, int], ...]
+_stretches = msgspec.json.Decoder(_Ahead).decode
+
+
+def cost(frame: bytes) -> int:
+    """Return what a frame costs on the line: HTTP sends it in pieces of 4 KiB, each with its length."""
+    return len(frame) + 8 * (1 + len(frame) // 4_096)
+
+
+# --- the device -------------------------------------------------------------------------------------------------------
+
+
+def left(budget: int, spent: int) -> int:
+    """Return how many bytes are left for a request's commits and all of its answer."""
+    return budget - spent - _HEADS
+
+
+def ahead(tx: ReadTx, server: bytes) -> _Ahead:
+    """Return the arrivals of a server's channels that were taken before their turn: (unit, low, high)."""
+    kept = tx.get(f"ahead {server.hex()}")
+    return _stretches(kept) if kept else ()
+
+
+def remember(tx: Tx, server: bytes, end: messages.End) -> None:
+    """Remember what a partial answer brought ahead; one that is whole leaves nothing ahead."""
+    key = f"ahead {server.hex()}"
+    if end.partial or tx.get(key):
+        tx.put(key, msgspec.json.encode(end.ahead).decode() if end.partial and end.ahead else None)
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def answer(serving: "Serving", channels: Sequence[Channel], room: int) -> Iterator[bytes]:
+    """Yield the answer behind its acknowledgement: whole if there is room for it, else what matters most of it."""
+    node, hello = serving.node, serving.hello
+    with node.store.read() as tx:
+        device = tx.device(serving.device.id)
+    assert device is not None
+    if hello.head <= device.head and _fits(serving.whole(channels), room):
+        yield from serving.whole(channels)
+        return
+    room -= _END + _SUMMARY * len(channels)
+    backs = [_Back(serving, channel) for channel in channels]
+    told: set[bytes] = set()
+    for back in backs:
+        grant = covers(device.grants, back.channel.unit)
+        if grant is not None and grant.role in DECIDERS:
+            frame = back.urgent(room, told)
+            if frame is not None:
+                room -= cost(frame)
+                yield frame
+    turns = deque(backs)
+    while turns:
+        back = turns.popleft()
+        frame = back.newest(room, told)
+        if frame is not None:
+            room -= cost(frame)
+            yield frame
+            turns.append(back)
+    stretches = tuple(back.stretch for back in backs if back.stretch[2])
+    end = messages.End((), partial=True, ahead=stretches)
+    yield serving.codec.pack(Kind.END, messages.encode(end))
+
+
+def _fits(frames: Iterator[bytes], room: int) -> bool:
+    for frame in frames:
+        room -= cost(frame)
+        if room < 0:
+            return False
+    return True
+
+
+class _Back:
+    """One channel for one device, from its newest entries back."""
+
+    def __init__(self, serving: "Serving", channel: Channel) -> None:
+        self.serving = serving
+        self.channel = channel
+        hello = serving.hello
+        self.taken, self.known = next(((t, w) for unit, t, w in hello.cursors if unit == channel.unit), (0, 0))
+        low, high = next(((low, high) for unit, low, high in hello.ahead if unit == channel.unit), (0, 0))
+        # of a server that was restored from a backup since, it may have been another one's
+        self.low, self.high = (low, high) if self.taken <= low < high <= channel.arrival else (self.taken, self.taken)
+        self._at = channel.arrival  # all above it the device has
+        self._rows = _FIRST_ROWS
+
+    @property
+    def stretch(self) -> tuple[str, int, int]:
+        """What the device has ahead now: the new stretch, or the old one where that is longer; (unit, 0, 0) for none."""
+        new, old = (self._at, self.channel.arrival), (self.low, self.high)
+        low, high = max(old, new, key=lambda one: one[1] - one[0])
+        return (self.channel.unit, low, high) if low < high else (self.channel.unit, 0, 0)
+
+    def urgent(self, room: int, told: set[bytes]) -> bytes | None:
+        """Return a frame of the records in conflict that the device lacks, as many as fit."""
+        with self.serving.reading() as tx:
+            # the limit counts what the device has, too: better some of them than all in memory
+            found = tx.select(channel=self.channel.n, in_conflict=True)
+            lacked = (
+                lacking(tx, row, self.known, self.serving.device.id)
+                for row in found
+                if row.arrival > self.taken and not self.low < row.arrival <= self.high
+            )
+            states = [state for _, state in zip(range(_MOST_URGENT), lacked, strict=False) if state is not None]
+        frame, count = self._frame(states, room)
+        told.update(state.record for state in states[:count])
+        return frame
+
+    def newest(self, room: int, told: set[bytes]) -> bytes | None:
+        """Return a frame of the next entries; None where there are no more, or no room for one."""
+        while True:
+            if self.low < self._at <= self.high:
+                self._at = self.low
+            above = self._at > self.high
+            with self.serving.reading() as tx:
+                page = tx.page_back(self.channel.n, self._at, self.high if above else self.taken, self._rows)
+                found = [
+                    (e.arrival, None if e.row is None else lacking(tx, e.row, self.known, self.serving.device.id))
+                    for e in page
+                ]
+            if not page:
+                self._at = self.high if above else self.taken
+                if self._at > self.taken:
+                    continue
+                return None
+            new = [(arrival, state) for arrival, state in found if state is not None and state.record not in told]
+            if not new:
+                self._at = found[-1][0] - 1
+                continue
+            frame, count = self._frame([state for _, state in new], room)
+            if frame is None:
+                self._at = new[0][0]
+                return None
+            self._at = new[count][0] if count < len(new) else found[-1][0] - 1
+            self._rows = max(1, min(_MOST_ROWS, 2 * count))
+            return frame
+
+    def _frame(self, states: list[State], room: int) -> tuple[bytes | None, int]:
+        """Return a frame of as many of these states as fit, and how many they are. One that fits no frame waits for its turn."""
+        while states:
+            try:
+                contexts = self.serving.contexts
+                payload = states_payload(self.channel.unit, self.taken, states, contexts=contexts)
+                frame = self.serving.codec.pack(Kind.STATES, payload)
+            except errors.TooLarge:
+                frame = b"\0" * (MAX_COMPRESSED + 1)
+            if len(frame) <= MAX_COMPRESSED and cost(frame) <= room:
+                return frame, len(states)
+            states = states[: len(states) // 2]
+        return None, 0

@@ -1,0 +1,62 @@
+"""Who sees what: the channels of a device, and what of a record a late device still lacks."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from fieldsync.core.merges import SAME_AS
+from fieldsync.core.state import State
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import BELOW, Channel, Grant, Row, sees
+from fieldsync.wire import messages, row_batches
+
+
+def visible(tx: ReadTx, grants: tuple[Grant, ...]) -> list[Channel]:
+    """Return the channels that grants open, by unit."""
+    above = {"/".join(parts[:n]) for grant in grants if (parts := grant.unit.split("/")) for n in range(1, len(parts))}
+    found = tx.channels_in([grant.unit for grant in grants], [unit + BELOW for unit in above])
+    return [channel for channel in found if sees(grants, channel.unit)]
+
+
+def lacking(tx: ReadTx, row: Row, after: int, device: bytes, *, bare: bool = False) -> State | None:
+    """Return what of a record changed after an arrival, its own writes aside; None if a device lacks nothing of it.
+
+    One that came from another channel may have been purged on the way: it is sent, whoever wrote it. So is each when the
+    device may be `bare`: it had to give the whole channel back once.
+    """
+    state = row.state
+    if row.arrivals.get("", 0) > after:
+        base = state.base
+        own = (
+            not bare
+            and not row.also
+            and (base is None or base.device == device)
+            and _own(state, state.fields, device)
+            and not tx.channels_left(row.n)
+        )
+        return None if own else state._replace(origins=row.conflicts)
+    fields = {name: r for name, r in state.fields.items() if row.arrivals.get(name, 0) > after}
+    if not fields or _own(state, fields, device):
+        return None
+    return State(state.record, state.type, None, {}, fields, row.conflicts)
+
+
+def _own(state: State, names: Iterable[str], device: bytes) -> bool:
+    """Say whether a device wrote all of this itself; with a merge comes news of the record that stays, whoever wrote it."""
+    return all(name != SAME_AS and head.device == device for name in names for head in state.fields[name].heads)
+
+
+def states_payload(
+    unit: str, arrival: int, states: list[State], gone: tuple[bytes, ...] = (), *, contexts: bool
+) -> bytes:
+    """Return the payload of a STATES frame: with each merge it says whether a person is asked about it. TooLarge."""
+    asked = tuple(state.record for state in states if SAME_AS in state.fields and SAME_AS in state.origins)
+    return messages.encode(
+        messages.States(unit, arrival, row_batches.pack_states(states, contexts=contexts), gone, asked)
+    )
+
+
+def grants_hash(grants: Sequence[Grant]) -> bytes:
+    """Return four bytes that tell two sets of grants apart."""
+    return hashlib.sha256(msgspec.msgpack.encode(list(grants))).digest()[:4]

@@ -1,0 +1,433 @@
+"""One sync as two generators without sockets: frames up, acknowledgements, frames down. HTTP, bundles and tests drive it.
+
+The laptop's side is Client, here; the server's is Serving (serving.py). Frames are applied one by one, each in a transaction of its own.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.authority import quarantine, schema_recovery, schema_rollout
+from fieldsync.authority.permissions import AHEAD
+from fieldsync.core import stamp
+from fieldsync.core.state import State, latest
+from fieldsync.crypto import chain
+from fieldsync.protocol import byte_budget
+from fieldsync.protocol.channel_delta import grants_hash, visible
+from fieldsync.protocol.commit_frames import MOST_COMMITS
+from fieldsync.replica import merge_arrivals
+from fieldsync.replica.apply import apply
+from fieldsync.replica.node import DEVICE_PENDING, UPSTREAM, Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Grant, Logged, Server, sees
+from fieldsync.topology import (
+    blocked_checks,
+    clock_skew,
+    departures,
+    duplicate_hints,
+    former_identities,
+    reserved_entries,
+    serial_numbers,
+    server_verdicts,
+    store_epochs,
+    upstream,
+)
+from fieldsync.wire import messages, row_batches
+from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind
+from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
+
+_ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too large is cut in two
+_FIRST_ROWS = 128
+_MOST_ROWS = 4_000
+UNREADABLE = "forms_unread"  # set while the server has forms that this program cannot read
+
+
+@dataclass
+class Tally:
+    """What a sync has done so far, for the person who waits."""
+
+    commits: int = 0
+    acked: int = 0  # how far the server has acknowledged, and had before
+    sent_before: int = 0
+    states: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+    requests: int = 0
+    new_conflicts: int = 0
+    refused: int = 0
+    taken_after_all: int = 0  # saves that the server had quarantined, and has applied since
+    healed: int = 0
+    elsewhere: int = 0  # records that may be registered elsewhere, too, as a server says
+    differing: list[str] = field(default_factory=list)
+    pending: bool = False  # whether the server waits for somebody to approve this device
+    clock_off: int = 0  # milliseconds that our clock is ahead of the server's
+    forms: Sequence[dict[str, object]] = ()  # the types whose forms changed
+
+
+class Sizer:
+    """Chooses how many rows, at most so many, go into a frame from what the last ones took."""
+
+    def __init__(self, most: int = _MOST_ROWS) -> None:
+        self.rows = _FIRST_ROWS
+        self._most = most
+
+    def took(self, count: int, size: int) -> None:
+        """Learn from a frame."""
+        if count:
+            self.rows = max(1, min(self._most, 2 * self.rows, _ROOM * count // max(size, 1)))
+
+
+class Told(NamedTuple):
+    """A frame of an answer: read, and not yet taken."""
+
+    message: messages.Ack | messages.Peer | messages.States | messages.End
+    states: list[State] = []  # noqa: RUF012 - those of a STATES frame; nobody adds to them
+
+
+class Client:
+    """The side that has commits to send and channels to fill."""
+
+    def __init__(
+        self, node: Node, server: Server, tally: Tally, progress: Callable[[str, int], None] | None = None
+    ) -> None:
+        self.node = node
+        self.server = server
+        self.tally = tally
+        self.codec = Codec(node.schema.dictionary())
+        self.protocol = PROTOCOL  # what both sides of this exchange speak
+        self.ended: messages.End | None = None
+        self.acked: int | None = None
+        with node.store.read() as tx:
+            self.branch = tx.get(UPSTREAM) == server.id
+            me = tx.device(node.device)
+            # whether it has other devices' commits, of which PEER frames tell
+            self.carries = self.branch or (me is not None and me.copy_of is not None)
+            self.grants = upstream.grants(tx) if self.branch else node.grants
+        self._told = upstream.Told(server.id)
+        self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
+        self.bundled = False  # whether what it says goes into a bundle
+        self._same_forms = True
+        self._whole = True  # whether the answer tells all verdicts on our saves: one within a budget may not
+        self._sent_forms = False  # whether it brings our forms, which are newer than the server's
+        self.turned = False  # whether the server's last answer said that it was restored
+        self._kept: set[str] = set()  # channels of which a record could not be let go yet
+        self._progress = progress or (lambda _what, _count: None)
+
+    def hello(self, *, where: bool = False, budget: int = 0) -> bytes:
+        """Return the request's first frame; `budget`: bytes that the answer may have, 0 for any."""
+        node, self._whole = self.node, not budget
+        with node.store.read() as tx:
+            me = tx.device(node.device)
+            cursors = (
+                tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, self.grants)) if not where else ()
+            )
+            receipts, judged, passed = (self._told.get(tx, what) for what in ("receipts", "judged", "passed"))
+            devices, refused = self._told.get(tx, "devices"), self._told.get(tx, "refused")
+            servers = upstream.servers_hash(tx.get(self._told.servers) or b"")
+            ahead = () if where else byte_budget.ahead(tx, self.server.id)
+            epoch, receipt = store_epochs.told(tx, self.server.id), tx.acknowledged(self.server.id, node.device)
+            off, pairs = self._told.get(tx, "clocks"), self._told.get(tx, "pairs")
+            pieces = reserved_entries.some(
+                reserved_entries.held(tx, reserved_entries.UP),
+                self._told.get(tx, reserved_entries.UP),
+                reserved_entries.IN_A_HELLO,
+            )
+            told = self._told.get(tx, reserved_entries.DOWN)
+            answers = store_epochs.answers(tx, self.server.id, node.device)
+        assert me is not None
+        if self.protocol < KEEPS_RESERVED or self.bundled or budget:
+            pieces = ()
+        grants = grants_hash(self.grants)
+        hello = messages.Hello(
+            self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
+            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers,
+        )  # fmt: skip
+        return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
+
+    def commit_frames(
+        self, room: int = sys.maxsize, since: Mapping[bytes, int] = MappingProxyType({})
+    ) -> Iterator[bytes]:
+        """Yield the commits that the server has not acknowledged (or those behind a device's `since`), sealed, as far as there is room."""
+        node, sizer = self.node, Sizer(MOST_COMMITS)
+        self.tally.commits = 0  # of a request that was refused, nothing was taken
+        self.sent.clear()
+        for frame in schema_recovery.frames(self):
+            room -= byte_budget.cost(frame)
+            if room < 0:
+                break
+            self._sent_forms = True
+            yield frame
+        with node.store.read() as tx:
+            after = since.get(node.device, tx.acknowledged(self.server.id, node.device))
+        if self.branch:
+            yield from upstream.frames_first(self, since)
+        for frame in former_identities.frames(self, since, room):
+            room -= byte_budget.cost(frame)
+            yield frame
+        while True:
+            with node.store.read() as tx:
+                logged = list(tx.commits(node.device, after, sizer.rows))
+            if not logged:
+                break
+            frame = self.frame(logged)
+            while len(frame) > min(MAX_COMPRESSED, room):
+                if len(logged) == 1 and len(frame) <= room:
+                    break  # a commit that names thousands of devices: frame() cut it
+                if len(logged) == 1:
+                    return
+                logged = logged[: len(logged) // 2]
+                frame = self.frame(logged)
+            room -= byte_budget.cost(frame)
+            sizer.took(len(logged), len(frame))
+            after = logged[-1].seq
+            self.count_up(logged)
+            yield frame
+        if self.branch:
+            yield from upstream.frames_last(self, since)
+
+    def count_up(self, logged: Sequence[Logged]) -> None:
+        """Count what goes up, for the person who waits and for a bundle's manifest."""
+        self.tally.commits += len(logged)
+        self.sent[logged[-1].device] = logged[-1].seq
+        self._progress("up", self.tally.commits)
+
+    def frame(self, logged: list[Logged]) -> bytes:
+        """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
+        read = [(one, one.commit()) for one in logged if one.body is not None]
+        batch = [commit for _, commit in read if commit is not None]
+        opaque = tuple((one.seq, one.body or b"") for one, commit in read if commit is None)
+        last = logged[-1]
+        seal = chain.seal(self.node.key, last.seq, last.chain) if last.device == self.node.device else last.seal
+        assert seal is not None
+        try:
+            message = messages.Commits(last.device, seal, row_batches.pack_commits(batch) if batch else b"")
+            if opaque:
+                message = messages.OpaqueCommits(message.device, seal, message.rows, opaque)
+            return self.codec.pack(Kind.COMMITS, messages.encode(message), large=self.protocol >= CUTS_FRAMES)
+        except errors.TooLarge:
+            if len(logged) == 1:
+                raise
+            return b"\0" * (MAX_COMPRESSED + 1)
+
+    def read(self, kind: Kind, payload: bytes) -> "Told":
+        """Read one frame of the answer; needs no store, and so can go on while the store is at work."""
+        match kind:
+            case Kind.STATES:
+                message = messages.decode(messages.States, payload)
+                return Told(message, row_batches.unpack_states(message.rows))
+            case Kind.ACK:
+                return Told(messages.decode(messages.Ack, payload))
+            case Kind.PEER if self.carries:
+                return Told(messages.decode(messages.Peer, payload))
+            case Kind.END:
+                return Told(messages.decode(messages.End, payload))
+        raise errors.BadFrame(reason="unexpected kind")
+
+    def take(self, told: "Told") -> None:
+        """Take one frame of the answer."""
+        match told.message:
+            case messages.Ack():
+                self._acknowledged(told.message)
+            case messages.Peer():
+                upstream.take_down(self, told.message)
+            case messages.States():
+                self._states(told.message, told.states)
+            case messages.End():
+                self._end(told.message)
+
+    def _acknowledged(self, ack: messages.Ack) -> None:
+        if ack.again:
+            with self.node.store.write() as tx:
+                self._listed(tx, ack)
+            return
+        node, now = self.node, self.node.clock()
+        self.acked = self.tally.acked = ack.head
+        self.tally.clock_off = now - ack.now
+        self.tally.pending = ack.pending
+        self._same_forms = ack.schema is None
+        with node.store.write() as tx:
+            tx.put(DEVICE_PENDING, 1 if ack.pending else None)
+            schema_recovery.note(tx, self.server.id, older=ack.schema == {}, sent=self._sent_forms)
+            if self._same_forms:
+                tx.put(UNREADABLE, None)
+            self._told.put(tx, reserved_entries.UP, ack.reserved_taken)
+            if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
+                raise errors.Forked(device=node.device.hex(), seq=ack.head)
+            self.turned = bool(ack.epoch) and store_epochs.turned(tx, self.server.id, ack.epoch)
+            store_epochs.count(tx, self.server.id, node.device, ack.answers, again=self.turned)
+            if self.turned:
+                tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
+                if node.is_laptop:
+                    server_verdicts.forget(node, tx, self.server.id)
+            if ack.head < tx.acknowledged(self.server.id, node.device):
+                store_epochs.suspect(tx, self.server.id)
+            tx.acknowledge(self.server.id, node.device, ack.head, now)
+            tx.set_server(self.server.id, unsure=False)
+            tx.put(f"told {self.server.id.hex()}", ack.now)  # an older reply, in a bundle say, brings no older grants
+            tx.put("last", clock_skew.sane(tx.get("last"), now, self.tally.clock_off))
+            self._listed(tx, ack)
+            if ack.servers is not None:
+                upstream.learn(tx, self._told, ack.servers)
+            if ack.grants is not None:
+                tx.put(upstream.GRANTS if self.branch else "grants", msgspec.json.encode(ack.grants).decode())
+        if ack.schema:
+            self._take_over(ack.schema)
+        if ack.grants is not None:
+            node.reload()
+            self.grants = granted(ack.grants)
+
+    def _listed(self, tx: Tx, ack: messages.Ack) -> None:
+        """Take what an acknowledgement lists, and how far it goes."""
+        node = self.node
+        if ack.reserved:
+            reserved_entries.take(tx, reserved_entries.DOWN, ack.reserved, node.clock())
+            self._told.put(tx, reserved_entries.DOWN, ack.reserved[-1].number)
+        if ack.clocks:
+            clock_skew.learn(tx, node, ack.clocks)
+            self._told.put(tx, "clocks", ack.clocks[-1][0])
+        if ack.elsewhere or ack.pairs:
+            self.tally.elsewhere += duplicate_hints.learn(tx, ack.elsewhere)
+        if ack.pairs:
+            self._told.put(tx, "pairs", ack.pairs)
+        for seq, code, facts in ack.refused:
+            server_verdicts.take(node, tx, self.server.id, seq, code, facts)
+        self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
+        self.tally.taken_after_all += sum(not code for _, code, _ in ack.refused)
+        if ack.refusals:
+            self._told.put(tx, "refused", ack.refusals)
+        for _, device, letters, person, units in ack.devices:
+            tx.name_device(device, letters, person, units)
+        if ack.devices and not self.branch:  # a branch gets them whole, in a frame of their own
+            self._told.put(tx, "devices", ack.devices[-1][0])
+        if ack.receipts:
+            saved = tx.head(node.device)
+            for _, server, seq, at in ack.receipts:
+                if seq <= saved:  # nobody has what was never saved
+                    tx.acknowledge(server, node.device, seq, at)
+            self._told.put(tx, "receipts", ack.receipts[-1][0])
+
+    def _take_over(self, texts: dict[str, str]) -> None:
+        """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""
+        node = self.node
+        try:
+            with node.store.write() as tx:
+                schema_recovery.replaced(tx, texts)
+                self.tally.forms = schema_rollout.labels(node, schema_rollout.take_over(node, tx, texts))
+                tx.put(UNREADABLE, None)
+            self._same_forms = True
+        except errors.SchemaFaults:
+            with node.store.write() as tx:
+                node.renew(tx)
+                tx.put(UNREADABLE, 1)
+                tx.put(AHEAD, 1)
+
+    def _states(self, message: messages.States, states: list[State]) -> None:
+        node = self.node
+        with node.write_repeatable() as tx:
+            channel = tx.channel_number(message.unit)
+            known = tx.rows(dict.fromkeys(state.record for state in states))
+            before = set(known)
+            told = merge_arrivals.hear(tx, states, message.asked)
+            applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
+            asked = merge_arrivals.ask_anew(tx, told)
+            there = tx.rows(message.gone)
+            left = [row for row in there.values() if channel in row.channels]
+            if node.is_laptop:
+                unsent = upstream.unsent(self, tx) if left else set()
+                if any(row.state.record in unsent for row in left):
+                    self._kept.add(message.unit)  # saved while we sync: it goes when that is acknowledged
+                departures.let_go_here(tx, [row for row in left if row.state.record not in unsent])
+            else:
+                tx.set_aside(left)
+                merge_arrivals.released(tx, [row.state.record for row in left])
+                tx.note_unheld(channel, (record for record in message.gone if record not in there))
+                departures.come_back(tx, (row for record, row in applied.rows.items() if record not in before))
+            if message.unit not in self._kept:
+                tx.set_cursor(self.server.id, channel, message.arrival)
+            tx.put("last", _heard(states, tx.get("last"), node.clock() - self.tally.clock_off))
+            if states:
+                tx.mixed(self.server.id, others=True)
+            if not node.is_laptop:
+                quarantine.judge_due(node, tx, sys.maxsize)
+                serial_numbers.give(node, tx, applied.rows.values())
+        self.tally.states += len(states)
+        self.tally.new_conflicts += applied.new_conflicts + asked
+        self._progress("down", self.tally.states)
+
+    def _end(self, end: messages.End) -> None:
+        with self.node.write_repeatable() as tx:
+            byte_budget.remember(tx, self.server.id, end)
+            if end.partial:
+                self.ended = end
+                return
+            for channel in end.channels:
+                if channel.unit not in self._kept:
+                    tx.set_cursor(self.server.id, tx.channel_number(channel.unit), channel.arrival, whole=True)
+            if self.node.is_laptop and self._whole and self.acked is not None:
+                server_verdicts.take_back(self.node, tx, self.server.id, self.acked)
+            me = tx.device(self.node.device)
+            if self.node.is_laptop and me is not None and me.head == self.acked:
+                self._leave(tx)
+            if self.branch:
+                quarantine.judge_due(self.node, tx, sys.maxsize)  # a device may have been approved
+                departures.let_go(self, tx)
+            tx.sweep()
+        self.ended = end
+
+    def _leave(self, tx: Tx) -> None:
+        """Purge what this node itself moved out of its sight, or may not see any more: all of it is acknowledged."""
+        channels = tx.channels()
+        hidden = {channel.n for channel in channels if not sees(self.grants, channel.unit)}
+        for channel in channels:
+            if channel.n not in hidden:
+                continue
+            tx.forget_cursors(channel.n)  # should it be granted again, all of it is to come anew
+            if channel.records:
+                unsent = upstream.unsent(self, tx)  # a former identity's, which this server has not taken yet
+                found = tx.select(channel=channel.n)
+                rows_ = [row for row in found if hidden.issuperset(row.channels) and row.state.record not in unsent]
+                departures.let_go_here(tx, rows_, channel.unit)
+
+    def obstacle(self, tx: ReadTx) -> str | None:
+        """Return what keeps the digests from being compared after an answer, None where nothing does (checks.py)."""
+        if self.tally.pending:
+            return blocked_checks.PENDING
+        if self.ended is None or self.ended.partial:
+            return blocked_checks.BUDGET
+        if not self._same_forms:
+            return blocked_checks.FORMS  # under other names the same registers have other digests
+        me = tx.device(self.node.device)
+        assert me is not None
+        behind = me.head != self.acked or (self.branch and upstream.behind(tx, self.server.id))
+        behind = behind or (self.protocol >= NAMES_FORMER and upstream.is_behind(tx, self.node, self.server.id))
+        return blocked_checks.COMMITS if behind else None
+
+    def differing(self) -> list[str]:
+        """Return the units whose digests differ: where nothing is left to send never, unless something broke."""
+        if self.ended is None or self.ended.partial or not self._same_forms:
+            return []
+        with self.node.store.read() as tx:
+            ours = {channel.unit: channel for channel in tx.channels()}
+            found = []
+            for theirs in self.ended.channels:
+                mine = ours.get(theirs.unit)
+                if (mine.digest, mine.records) != (theirs.digest, theirs.records) if mine else theirs.records:
+                    found.append(theirs.unit)
+        return found
+
+
+def _heard(states: list[State], last: int, now: int) -> int:
+    for newest in map(latest, states):
+        if newest is not None:
+            last = stamp.receive(last, newest.stamp, now)
+    return last
+
+
+def granted(grants: tuple[tuple[str, str], ...]) -> tuple[Grant, ...]:
+    """Return grants as the store has them."""
+    return tuple(Grant(unit, role) for unit, role in grants)

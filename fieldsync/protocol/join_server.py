@@ -1,0 +1,158 @@
+"""Joining: this computer becomes a device of an organisation, by an invite."""
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.crypto.slots import Slots
+from fieldsync.protocol.client import Tally, granted
+from fieldsync.protocol.http_client import Line
+from fieldsync.protocol.invites import Invite
+from fieldsync.replica import node as nodes
+from fieldsync.replica import protocol_versions
+from fieldsync.store import Store, Tx, open_store
+from fieldsync.store.contract import Server
+from fieldsync.store.sqlite.store import FILE
+from fieldsync.wire import messages, routes
+from fieldsync.wire.frames import Codec, Kind
+
+
+def join(
+    invite: Invite, home: Path, fill: Callable[[Slots, bytes], None], unlock: Callable[[Slots], bytes] | None = None
+) -> None:
+    """Enrol this computer with an invite: the device's key is made here and stays here. StoreExists, InviteInvalid, WrongServer.
+
+    The key is kept before the server is asked: should the answer be lost, the same invite asks again for the same device.
+    In a store that has joined (`unlock` opens it) an invite of its server and person brings a device back that was lost there.
+    """
+    there = (home / nodes.SLOTS).exists()
+    if there and unlock is None:
+        raise errors.StoreExists(home=str(home))
+    made = not home.exists()
+    key = (
+        _begin(home, fill)
+        if not there or unlock is None
+        else unlock(Slots.from_bytes((home / nodes.SLOTS).read_bytes()))
+    )
+    store = open_store(home, key)
+    try:
+        with store.read() as tx:
+            kind = tx.get("kind")
+        (_first if kind == nodes.JOINING else _again)(store, home, invite)
+    except errors.CutOff as fault:
+        fault.facts["reason"] = "joining"
+        raise
+    except errors.FieldsyncError:
+        store.close()
+        if not there:  # the server has made nothing of it
+            _remove(home, made)
+        raise
+    finally:
+        store.close()
+
+
+def _begin(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
+    """Make a store that holds only the key which the device will have; return what opens it."""
+    from fieldsync.crypto import age
+
+    kept = b""
+
+    def keep(slots: Slots, key: bytes) -> None:
+        nonlocal kept
+        fill(slots, key)
+        kept = key
+
+    def write(tx: Tx) -> None:
+        tx.put("kind", nodes.JOINING)
+        tx.put("private", DeviceKey.generate().to_bytes())
+        tx.put("age", age.new_identity())
+
+    nodes.create_store(home, keep, write)
+    return kept
+
+
+def _remove(home: Path, made: bool) -> None:
+    for part in (home / nodes.SLOTS, *home.glob(f"{FILE}*")):
+        part.unlink(missing_ok=True)
+    if made:
+        home.rmdir()
+
+
+def _first(store: Store, _home: Path, invite: Invite) -> None:
+    from fieldsync.crypto import age
+
+    with store.read() as tx:
+        key, identity = DeviceKey.from_bytes(tx.get("private")), tx.get("age")
+    told, protocol = enrol(invite, key, age.recipient(identity))
+    with store.write() as tx:
+        nodes.write_identity(
+            tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
+            texts=told.schema, now=nodes.wall_clock(), identity=identity,
+        )  # fmt: skip
+        for unit, _ in told.grants:
+            tx.channel_number(unit)
+        tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))
+        protocol_versions.remember(tx, told.server, protocol)
+        if told.age:
+            tx.set_age(told.server, told.age)
+
+
+def _again(store: Store, home: Path, invite: Invite) -> None:
+    """Enrol a device once more where a restored server has lost it: all that it holds stays, and is sent again."""
+    from fieldsync.crypto import age
+
+    with store.read() as tx:
+        server = next((one for one in tx.servers() if one.pin == invite.pin), None)
+        ours = tx.get("kind") == "laptop" and (tx.get("org"), tx.get("person")) == (invite.org, invite.person)
+        if server is None or not ours:
+            raise errors.StoreExists(home=str(home))
+        key, letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
+        recipient = age.recipient(tx.get("age"))
+    told, protocol = enrol(invite, key, recipient, letters)
+    with store.write() as tx:
+        tx.put("grants", msgspec.json.encode(granted(told.grants)).decode())
+        tx.put("letters", told.letters)
+        tx.rename(key.device, told.letters)
+        tx.set_server(server.id, nonce=told.nonce, unsure=True)
+        protocol_versions.remember(tx, server.id, protocol)
+        for unit, _ in told.grants:
+            tx.channel_number(unit)
+
+
+class Joined(NamedTuple):
+    """What a server answered to who joined, and the protocol that it speaks."""
+
+    answer: messages.JoinAnswer
+    protocol: int
+
+
+def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> Joined:
+    """Show an invite with a device's key to the server that made it. InviteInvalid, WrongServer, NoContact, Outdated."""
+    signed = chain.Joining(invite.pin, invite.id, invite.secret, key.public, recipient, letters)
+    try:
+        return _asked(invite, key, signed)
+    except errors.CutOff as cut:
+        if cut.facts.get("answered") is not False:
+            raise
+        time.sleep(random.random() / 5)  # noqa: S311 - a server that is full of strangers dropped this one, too
+        return _asked(invite, key, signed)
+
+
+def _asked(invite: Invite, key: DeviceKey, signed: chain.Joining) -> Joined:
+    line = Line(invite.address, invite.pin, Tally())
+    try:
+        protocol = protocol_versions.common(line.health().protocol)
+        signature = key.sign(chain.signed_join(protocol, signed))
+        request = messages.JoinRequest(protocol, *signed[1:4], signature, signed.age, signed.letters)
+        answer = line.post(routes.path(routes.JOIN, protocol), messages.encode(request), {})
+        (_, payload), *_ = line.frames(answer, Codec()) or ((Kind.JOINED, b""),)
+    finally:
+        line.close()
+    return Joined(messages.decode(messages.JoinAnswer, payload), protocol)

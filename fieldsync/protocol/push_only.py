@@ -1,0 +1,107 @@
+"""What a server answers an older program: how far it holds its commits, and nothing to read.
+
+Signatures of protocol 1 name no server, so whoever answers cannot know for whom they were made. Why a program of 0.1 is told so in
+this way: docs/decisions/0044-older-versions.md.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from fieldsync import errors
+from fieldsync.protocol import ack_frames
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Device, covers
+from fieldsync.topology import upstream
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.protocols import PROTOCOL
+
+if TYPE_CHECKING:
+    from fieldsync.protocol.server import Serving
+
+_PART = 200
+_UNREADABLE = {"update.toml": "update = 2"}  # forms that make a program of 0.1 say in its status: update, then sync
+_NO_CHANNEL = 0, -1  # a digest and count that no channel has, so that it asks to compare: that request can be refused
+
+
+def refusal(protocol: int) -> errors.PeerOutdated:
+    """Return the error that tells the other side to update."""
+    return errors.PeerOutdated(what="protocol", theirs=protocol, ours=PROTOCOL)
+
+
+def idle(tx: ReadTx, serving: "Serving") -> bool:
+    """Say whether a laptop has nothing to hear from its own commits: then all there is to say is that it must update."""
+    hello = serving.hello
+    if serving.relays or hello.where or serving.kept:
+        return False
+    return hello.receipt == tx.head(serving.device.id) and not tx.judged(hello.refused, serving.device.id)
+
+
+def answer(serving: "Serving", carried: Collection[bytes], epoch: bytes, *, by_stick: bool) -> Iterator[bytes]:
+    """Yield how far the commits are held, what was quarantined, and for a branch the same of its devices and their lock-outs."""
+    hello, codec = serving.hello, serving.codec
+    with serving.reading() as tx:
+        device = tx.device(serving.device.id)
+        assert device is not None
+        judged = tx.judged(hello.refused, device.id)
+        parts = list(_parts(tx, device, hello, carried, by_stick=by_stick)) if serving.relays else []
+    refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
+    ack = messages.Ack(
+        serving.node.clock(), device.head, (device.chain or b"")[:8], refused,
+        schema=_UNREADABLE if by_stick else None, epoch=epoch if epoch != hello.epoch else b"",
+    )  # fmt: skip
+    for frame in ack_frames.frames(codec, ack, [arrival for arrival, *_ in judged]):
+        yield frame
+        if hello.budget:
+            break
+    for part in parts:
+        yield codec.pack(Kind.PEER, messages.encode(part))
+    yield codec.pack(Kind.END, messages.encode(_end(hello, by_stick=by_stick)))
+
+
+def _end(hello: messages.Hello, *, by_stick: bool) -> messages.End:
+    """Return an end that moves no cursor: of one channel that has another digest, or partial where there is none to name."""
+    if hello.where:
+        return messages.End()
+    still = [(unit, taken) for unit, taken, whole in hello.cursors if taken == whole]
+    if hello.budget or by_stick or not still:
+        return messages.End(partial=True, ahead=hello.ahead)
+    unit, taken = still[0]
+    return messages.End((messages.Summary(unit, taken, *_NO_CHANNEL),))
+
+
+def _parts(
+    tx: ReadTx, branch: Device, hello: messages.Hello, carried: Collection[bytes], *, by_stick: bool
+) -> Iterator[messages.Peer]:
+    """Yield what a branch needs so that it sends nothing twice, and whom it must not serve any more."""
+    within = [
+        one
+        for one in tx.devices()
+        if one.key is not None
+        and one.id != branch.id
+        and (one.id in carried or (one.grants and all(covers(branch.grants, grant.unit) for grant in one.grants)))
+    ]
+    locked = [
+        messages.Enrolment(one.id, one.key or b"", one.letters or "", "", (), one.state, 0, 0)
+        for one in within
+        if one.state != "enrolled"
+    ]
+    asked = [one for one in within if hello.where or by_stick or one.id in carried]
+    told = {one.id for one in asked}
+    refused = [(one, seq, code, facts) for _, one, seq, code, facts in tx.judged(hello.judged) if one in told]
+    heads = list(upstream.heads_of(tx, asked, upstream.carried_by(tx, branch.id)))
+    parted = tuple(
+        (one.id, after, last, link[:8])
+        for one in asked
+        if one.state != "enrolled"
+        for _, after, last, link in tx.parted(one.id)
+    )
+    for start in range(0, len(locked), _PART):
+        yield messages.Peer(tuple(locked[start : start + _PART]))
+    for start in range(0, len(heads), _PART):
+        yield messages.Peer(heads=tuple(heads[start : start + _PART]))
+    if parted:
+        yield messages.Peer(parted=parted)
+    for start in range(0, len(refused), _PART):
+        yield messages.Peer(refused=tuple(refused[start : start + _PART]))
+    yield messages.Peer(mark=upstream.mark_of(tx, branch.id))

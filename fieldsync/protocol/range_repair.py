@@ -1,0 +1,309 @@
+"""Digests that heal: where a channel differs although all was sent, the differing records are found by ranges and fetched.
+
+Each question cuts a differing range into 16; short ranges are listed. So d differences in n records take O(d log n) parts.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import pairwise
+
+from fieldsync import errors
+from fieldsync.core.commit import state_of
+from fieldsync.core.state import State, canonical, halves, merge, merge_all, without
+from fieldsync.protocol.channel_delta import states_payload
+from fieldsync.replica import known_contexts, merge_arrivals
+from fieldsync.replica.apply import apply
+from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
+from fieldsync.replica.merge_rules import Rules
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import SHARED
+from fieldsync.topology import forked_devices
+from fieldsync.wire import messages, row_batches
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.messages import MOST_RANGES, MOST_WANTED, Ask, Found, Range
+
+FANOUT = 16
+SHORT = 64
+_FULL = 1_000  # ids in one FOUND frame: about half of what fits
+_LOWEST, _HIGHEST = bytes(16), b"\xff" * 16
+_MASK = (1 << 64) - 1
+
+
+class Terms:
+    """A channel's (id, term) pairs in order, as one moment has them."""
+
+    def __init__(self, tx: ReadTx, unit: str) -> None:
+        number = next((channel.n for channel in tx.channels() if channel.unit == unit), 0)
+        pairs = list(tx.terms(number))
+        self.ids = [record for record, _ in pairs]
+        self.terms = [term for _, term in pairs]
+
+    def within(self, low: bytes, high: bytes) -> slice:
+        """Return where the records from `low` to `high` stand."""
+        return slice(bisect_left(self.ids, low), bisect_right(self.ids, high))
+
+    def range(self, low: bytes, high: bytes) -> Range:
+        """Return a range with its count and digest."""
+        part = self.terms[self.within(low, high)]
+        return Range(low, high, len(part), sum(part) & _MASK)
+
+    def cut(self, low: bytes, high: bytes) -> list[Range]:
+        """Return up to 16 ranges that make up this one, with about as many records each."""
+        ids = self.ids[self.within(low, high)]
+        step = -(-len(ids) // FANOUT)
+        starts = [low, *ids[step::step]]
+        ends = [_before(start) for start in starts[1:]] + [high]
+        return [self.range(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def _before(record: bytes) -> bytes:
+    return (int.from_bytes(record, "big") - 1).to_bytes(16, "big")
+
+
+class Healer:
+    """The laptop's side: asks until it knows which records differ, then fetches those that the server has, and drops the others.
+
+    `unsent` are the records with commits that the server does not hold: they are left alone. With `join`, what the server does not
+    have may have come from another one, or be lost there: only what it says has left is dropped, what it sends is joined with ours.
+    """
+
+    def __init__(self, node: Node, unit: str, unsent: Callable[[Tx], set[bytes]], *, join: bool = False) -> None:
+        self.node = node
+        self.unit = unit
+        self.healed = 0
+        self._unsent, self._join = unsent, join
+        with node.store.read() as tx:
+            self._terms = Terms(tx, unit)
+        self._open = [self._terms.range(_LOWEST, _HIGHEST)]
+        self._differing: list[bytes] = []
+        self._fetched: list[State] = []
+        self._gone: set[bytes] = set()
+        self._asked: set[bytes] = set()
+        self._over: dict[bytes, int] = {}
+
+    def asks(self) -> Iterator[Ask]:
+        """Yield questions; take the answer to each before the next."""
+        while self._open:
+            ranges, self._open = self._open[:MOST_RANGES], self._open[MOST_RANGES:]
+            yield Ask(self.unit, tuple(ranges))
+        for i in range(0, len(self._differing), MOST_WANTED):
+            batch = self._differing[i : i + MOST_WANTED]
+            yield Ask(self.unit, (), tuple(batch))
+            self._replace(batch)
+
+    def take(self, kind: Kind, payload: bytes) -> None:
+        """Take one frame of an answer."""
+        match kind:
+            case Kind.FOUND:
+                self._found(messages.decode(Found, payload))
+            case Kind.STATES:
+                message = messages.decode(messages.States, payload)
+                self._fetched += row_batches.unpack_states(message.rows)
+                self._gone.update(message.gone)
+                self._asked.update(message.asked)
+            case Kind.ACK | Kind.END:
+                pass
+            case _:
+                raise errors.BadFrame(reason="unexpected kind")
+
+    def _found(self, found: Found) -> None:
+        self._over.update(found.over)
+        for theirs in found.ranges:
+            mine = self._terms.range(theirs.low, theirs.high)
+            if (mine.count, mine.digest) != (theirs.count, theirs.digest):
+                self._open.append(mine)
+        theirs_terms = dict(found.records)
+        for part in found.within:
+            here = self._terms.within(part.low, part.high)
+            mine_terms = dict(zip(self._terms.ids[here], self._terms.terms[here], strict=True))
+            there = {record: term for record, term in theirs_terms.items() if part.low <= record <= part.high}
+            self._differing += [record for record in mine_terms | there if mine_terms.get(record) != there.get(record)]
+
+    def _replace(self, batch: list[bytes]) -> None:
+        """Take these records whole from the server, which has every commit, and all of this device's own.
+
+        One that may have been restored only has what it says that left dropped, and what it sends joined.
+        """
+        fetched, self._fetched = self._fetched, []
+        with self.node.store.write() as tx:
+            unsent = self._unsent(tx)
+            healed = set(batch) - unsent
+            ours = self._rid_of_copied(tx, fetched) | self._rid_of_refused(tx, fetched) if self._join else {}
+            purged = tx.rows(healed & (self._gone | ours.keys()) if self._join else healed)
+            if self.node.is_laptop:  # what nobody has applied stays with whoever wrote it
+                kept = tx.unapplied_records() - {state.record for state in fetched}
+                tx.set_aside(purged.pop(record) for record in kept & purged.keys())
+            else:  # its laptops are to hear of it
+                tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
+            tx.purge(purged.values())
+            told = merge_arrivals.hear(tx, fetched, self._asked)
+            fetched += [state for state in ours.values() if state is not None]
+            states = [state for state in fetched if state.record not in unsent]
+            applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)
+            merge_arrivals.ask_anew(tx, told)
+            merge_arrivals.released(tx, healed)
+        self.healed += len(purged.keys() | applied.rows.keys()) if self._join else len(healed)
+
+    def _rid_of_copied(self, tx: Tx, fetched: list[State]) -> dict[bytes, State | None]:
+        """Return what is to stay of our own of the records in which a copied device's numbers stand that count no more.
+
+        None where the server has all of ours, and another base: as the copied device made it here, and its heir there.
+        """
+        found: dict[bytes, State | None] = {}
+        rows = tx.rows(dict.fromkeys(state.record for state in fetched))
+        for theirs in fetched:
+            ours = rows[theirs.record].state if theirs.record in rows else theirs
+            left = without(ours, self._over)
+            if left != ours:
+                found[theirs.record] = left
+            elif ours.base != theirs.base and canonical(merge(ours, theirs)[0]) == canonical(theirs):
+                found[theirs.record] = None
+        return found
+
+    def _rid_of_refused(self, tx: ReadTx, fetched: list[State]) -> dict[bytes, State | None]:
+        """Return what is to stay of our own of the records in which commits of ours were refused: the other commits in our log.
+
+        A join cannot bring back what a refused commit had covered.
+        """
+        found: dict[bytes, State | None] = {}
+        me = self.node.device
+        comes = {(me, seq) for seq, code, _ in tx.refusals(me) if code in WAITS_FOR_OTHERS}
+        for theirs in fetched:
+            refused = tx.verdicts_on(theirs.record).keys() - comes
+            if refused:
+                left = (one for one in tx.commits_of(theirs.record) if (one.device, one.seq) not in refused)
+                said = (one.commit() for one in left)
+                states = [self.node.rules.upgraded(state_of(one)) for one in said if one is not None]
+                found[theirs.record] = merge_all(states) if states else None
+        return found
+
+
+def check(ask: Ask) -> None:
+    """Refuse a question with ranges that overlap: no program asks so, and each may cost as much as the whole channel. BadFrame."""
+    ranges = sorted((one.low, one.high) for one in ask.ranges)
+    if any(high >= low for (_, high), (low, _) in pairwise(ranges)):
+        raise errors.BadFrame(reason="ranges")
+
+
+def answer(node: Node, ask: Ask, codec: Codec, *, contexts: bool = True) -> Iterator[bytes]:
+    """Yield the server's answer to a question about a channel that the asking device may see; `contexts` of heads, if it reads them."""
+    with node.store.read() as tx:
+        parts = list(_compared(Terms(tx, ask.unit), ask))
+        over = forked_devices.over(tx)
+    if over:
+        parts.append(Found(ask.unit, over=tuple(over.items())))
+    for part in parts:
+        yield codec.pack(Kind.FOUND, messages.encode(part))
+    with node.store.read() as tx:
+        number = next((channel.n for channel in tx.channels() if channel.unit == ask.unit), 0)
+        # nothing is done for, or said of, records of other channels: whoever asks must not learn that they are there
+        wanted = tx.wanted(number, ask.want)
+        lost = [] if tx.get(UPSTREAM) else wanted.lost  # a branch may have released them
+        damaged = [one for one in (*wanted.here, *lost) if _lacking(tx, node.rules, one) is not None]
+    if damaged:
+        _mend(node, damaged)
+    with node.store.read() as tx:
+        wanted = tx.wanted(number, ask.want)
+        known = tx.shared(number, wanted.here) if ask.unit.endswith(SHARED) else tx.rows(wanted.here)
+        found = list(known.values())
+    if wanted.left:
+        gone = messages.States(ask.unit, 0, row_batches.pack_states([]), tuple(wanted.left))
+        yield codec.pack(Kind.STATES, messages.encode(gone))
+    yield from _whole(ask.unit, [row.state._replace(origins=row.conflicts) for row in found], codec, contexts)
+
+
+def _compared(terms: Terms, ask: Ask) -> Iterator[Found]:
+    """Yield what differs, in parts that fit into a frame."""
+    finer: list[Range] = []
+    listed: list[tuple[bytes, int]] = []
+    within: list[Range] = []
+    for theirs in ask.ranges:
+        mine = terms.range(theirs.low, theirs.high)
+        if (mine.count, mine.digest) == (theirs.count, theirs.digest):
+            continue
+        if mine.count <= SHORT:
+            here = terms.within(mine.low, mine.high)
+            listed += zip(terms.ids[here], terms.terms[here], strict=True)
+            within.append(mine)
+        else:
+            finer += terms.cut(mine.low, mine.high)
+        if 2 * len(finer) + len(listed) + 2 * len(within) > _FULL:
+            yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
+            finer, listed, within = [], [], []
+    yield Found(ask.unit, tuple(finer), tuple(listed), tuple(within))
+
+
+def _whole(unit: str, states: list[State], codec: Codec, contexts: bool) -> Iterator[bytes]:
+    """Yield states in frames as large as may be."""
+    if not states:
+        return
+    parts = states if len(states) > 1 else halves(states[0])
+    try:
+        frame = codec.pack(Kind.STATES, states_payload(unit, 0, states, contexts=contexts), large=not parts)
+    except errors.TooLarge:
+        if not parts:
+            raise
+        middle = len(parts) // 2
+        yield from _whole(unit, parts[:middle], codec, contexts)
+        yield from _whole(unit, parts[middle:], codec, contexts)
+    else:
+        yield frame
+
+
+# --- a server's own faults --------------------------------------------------------------------------------------------
+
+
+class _Unreadable(Exception):
+    """A record was erased, and its registers with it; or what a commit says cannot be read any more."""
+
+
+def _folded(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
+    """Return what a record's commits say of it that are not quarantined, None where there are none. _Unreadable."""
+    refused: dict[bytes, set[int]] = {}
+    told: list[State] = []
+    for logged in tx.commits_of(record):
+        if logged.device not in refused:
+            refused[logged.device] = {seq for seq, _, _ in tx.refusals(logged.device)}
+        if logged.seq not in refused[logged.device]:
+            one = logged.commit()
+            if one is None:
+                raise _Unreadable
+            told.append(rules.upgraded(state_of(one)))
+    return merge_all(told) if told else None
+
+
+def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
+    """Return what a record's commits say of it where its registers say something else: only the log is signed."""
+    try:
+        folded = _folded(tx, rules, record)
+    except _Unreadable:
+        return None
+    row = tx.rows([record]).get(record)
+    branch = tx.get(UPSTREAM) is not None
+    if folded is None or row is None:
+        return None if branch else folded  # a branch may have let it go; the server above has it
+    state = known_contexts.filled(tx, rules.of(row.state.type), row.state)
+    # it has other devices' writes as states only: its commits must be in the registers, and need not be all of them
+    whole = merge(state, folded)[0] if branch else folded
+    return None if canonical(state) == canonical(whole) else whole
+
+
+def make_anew(node: Node, tx: Tx, records: Iterable[bytes]) -> None:
+    """Make records anew from their commits, as some of these were quarantined; one of which nothing is left is gone."""
+    states = {}
+    for record in records:
+        with suppress(_Unreadable):
+            states[record] = _folded(tx, node.rules, record)
+    tx.purge(tx.rows(states).values())
+    apply(tx, node.rules, [state for state in states.values() if state is not None], index=node.is_laptop)
+    merge_arrivals.released(tx, states)
+
+
+def _mend(node: Node, records: list[bytes]) -> None:
+    with node.store.write() as tx:
+        node.renew(tx)
+        states = [state for record in records if (state := _lacking(tx, node.rules, record)) is not None]
+        tx.purge(tx.rows(state.record for state in states).values())
+        apply(tx, node.rules, states, index=node.is_laptop)

@@ -1,0 +1,121 @@
+"""Trying again where the line is bad: which errors are worth it, how long to wait, when to give up, what remains.
+
+A try that brought something new starts the count anew: over a line that lets a little through each time the work ends.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from fieldsync import errors
+from fieldsync.protocol import byte_budget, sync_once
+from fieldsync.protocol.client import Tally
+from fieldsync.replica.node import Node
+from fieldsync.store.contract import Progress
+
+BASE_SECONDS, CAP_SECONDS = 1, 60
+TRIES = 6
+"""Tries in a row that brought nothing, on a line that was cut; a server that was never met is not asked again."""
+
+BUSY_TRIES = 20
+MOST_WAIT_SECONDS = 600
+"""A server that asks for more than this is believed, and not waited for."""
+
+Chance = Callable[[], float]  # from 0 to 1
+Pause = Callable[[float], None]  # seconds
+
+
+class Waiting(NamedTuple):
+    """What a person is told while they wait: why, how long, which try comes next and how many there are, what is unsent."""
+
+    reason: str
+    seconds: float
+    next: int
+    of: int
+    unsent: int
+
+
+def backoff(tries: int, chance: Chance = random.random, *, cap: float = CAP_SECONDS) -> float:
+    """Return seconds to wait after so many tries in vain: anything up to twice as much each time, so that no two come together."""
+    return chance() * min(cap, BASE_SECONDS * 2.0 ** min(tries, 30))
+
+
+class _Count:
+    """How often it was tried, and for what."""
+
+    def __init__(self, tries: int | None) -> None:
+        self.asked = tries
+        self.all = 0  # tries
+        self.vain = 0  # in a row that brought nothing new
+        self.met = False
+
+    def of(self, fault: errors.NoContact) -> int:
+        """How many tries in vain there are in all for this fault."""
+        if self.asked is not None:
+            return self.asked
+        if isinstance(fault, errors.Busy):
+            return BUSY_TRIES
+        return TRIES if self.met else 1
+
+
+def sync(
+    node: Node,
+    server: str | None = None,
+    *,
+    tries: int | None = None,
+    budget: int = 0,
+    progress: Progress | None = None,
+    waiting: Callable[[Waiting], None] | None = None,
+    pause: Pause = time.sleep,
+    chance: Chance = random.random,
+) -> dict[str, Any]:
+    """Sync, again and again where the line is cut or the server busy; return the contract's `sync`, with `tries`.
+
+    `tries`: how many in a row may bring nothing new (default: TRIES once the server was met, else one). NoContact says
+    what remains in `unsent` and how often it was tried in `tries`.
+    """
+    tally, count, started = Tally(), _Count(tries), node.clock()
+    first: int | None = None
+    while True:
+        before = tally.acked, tally.states
+        count.all += 1
+        try:
+            told = sync_once.sync(node, server, progress=progress, tally=tally, budget=budget)
+        except errors.NoContact as fault:
+            first = tally.sent_before if first is None else first
+            seconds = _seconds_or_raise(
+                fault, count, tally, budget, news=before != (tally.acked, tally.states), chance=chance
+            )
+            if waiting is not None:
+                unsent = fault.facts.get("unsent")
+                waiting(
+                    Waiting(
+                        fault.code, seconds, count.vain + 1, count.of(fault), unsent if isinstance(unsent, int) else 0
+                    )
+                )
+            pause(seconds)
+        else:
+            if first is not None:  # all that it has sent since the first try
+                told["up"]["commits"] = tally.acked - first
+                told["seconds"] = round((node.clock() - started) / 1000, 3)
+            return told | {"tries": count.all}
+
+
+def _seconds_or_raise(
+    fault: errors.NoContact, count: _Count, tally: Tally, budget: int, *, news: bool, chance: Chance
+) -> float:
+    """Return how long to wait before the next try; the fault itself, with what it has come to, where there is to be none."""
+    count.met = count.met or not isinstance(fault, errors.Unreachable)
+    count.vain = 1 if news else count.vain + 1
+    wait = fault.facts.get("wait")
+    asked = wait if isinstance(wait, int) and isinstance(fault, errors.Busy) else 0
+    spent = budget and byte_budget.left(budget, tally.bytes_up + tally.bytes_down) < byte_budget.LEAST // 2
+    if count.vain >= count.of(fault) or asked > MOST_WAIT_SECONDS or spent:
+        fault.facts["tries"] = count.all
+        if fault.facts.get("reason") is None:
+            fault.facts["reason"] = "gave_up" if count.all > 1 else "once"
+        raise fault
+    # a server that is full of strangers drops the oldest: who is dropped before it has proved itself comes again at once
+    dropped = fault.facts.get("answered") is False and count.vain == 1
+    return asked + backoff(0 if dropped else count.vain, chance)

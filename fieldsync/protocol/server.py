@@ -1,0 +1,494 @@
+"""A sync's other side: what a server does with the frames of a request, and what it answers. No sockets here either."""
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.authority import quarantine, revocations, schema_recovery
+from fieldsync.authority.conflict_judge import RecordCommits
+from fieldsync.authority.permissions import Permit
+from fieldsync.core import commit as commits
+from fieldsync.core.merges import SAME_AS
+from fieldsync.core.state import State, halves
+from fieldsync.crypto import chain
+from fieldsync.protocol import ack_frames, byte_budget, push_only
+from fieldsync.protocol.channel_delta import grants_hash, lacking, states_payload, visible
+from fieldsync.protocol.client import Sizer
+from fieldsync.protocol.commit_frames import Batch, Read, read_batch
+from fieldsync.replica import protocol_versions
+from fieldsync.replica.apply import apply
+from fieldsync.replica.node import FORMS, UPSTREAM, Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import PARTNER, Channel, Device, Logged, Row, sees
+from fieldsync.topology import (
+    clock_skew,
+    duplicate_hints,
+    first_receipts,
+    forked_devices,
+    former_identities,
+    made_elsewhere,
+    reserved_entries,
+    serial_numbers,
+    store_epochs,
+    upstream,
+)
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PULLS, SENDS_CONTEXTS
+
+"""The first protocol in which a state carries the contexts of heads."""
+_SLICE = 256  # commits whose records fit a processor's cache
+
+
+_Reads = Callable[[], AbstractContextManager[ReadTx]]
+_Writes = Callable[[], AbstractContextManager[Tx]]
+
+
+class Serving:
+    """The side that keeps what comes up and answers with what the other lacks; `device` has proved who it is."""
+
+    def __init__(
+        self, node: Node, device: Device, hello: messages.Hello, codec: Codec, *, skew: int | None = None
+    ) -> None:
+        protocol_versions.check(hello.protocol)
+        self.protocol = hello.protocol  # what both sides of this exchange speak
+        self.contexts = hello.protocol >= SENDS_CONTEXTS
+        self.node = node
+        self.device = device
+        self.hello = hello
+        self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
+        self.relays = any(grant.role == "branch" for grant in device.grants)
+        if self.relays and device.pending:
+            raise errors.DevicePending
+        self._unjudged: dict[
+            bytes, int
+        ] = {}  # devices with commits in the log that are to be judged yet, from which on
+        self._carried: dict[
+            bytes, int
+        ] = {}  # other devices whose commits came: up to which these are here, as they came
+        self._fresh = set[bytes]()  # of these, whose commits came from this branch for the first time, or again
+        self._former: dict[bytes, former_identities.Link] = {}  # a laptop's former identities
+        self._asked: dict[bytes, int] = {}  # of these, which last commits it has
+        self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
+        self.new_conflicts = 0
+        self._forms: bytes | None = None  # those in force when the answer began
+        self._echoes: dict[int, set[int]] = defaultdict(set)
+        self._epoch, self._counts, self._answers = b"", True, 0
+        self._whole = True  # all that the branch told of devices was taken
+        self._receipts = first_receipts.Brought()
+        self._stated: revocations.Stated = {}  # where a branch says that its devices stand
+        self.reading, self.writing = self._own_transactions()
+        # how far the sender's clock is ahead, where it is not on the line but `skew` says it
+        self._off = clock_skew.ahead(hello.now, node.clock()) if skew is None else skew
+        self._bundled = skew is not None
+        self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
+        # one that has another schema's dictionary is answered without any
+        self.codec = codec if hello.dictionary == codec.id else Codec()
+
+    def _own_transactions(self) -> tuple[_Reads, _Writes]:
+        """Return what opens transactions that read, and that write."""
+        return self.node.store.read, self.node.store.write
+
+    def read(self, kind: Kind, payload: bytes) -> Batch:
+        """Read one frame of the request; needs no store, and so can go on while the store is at work."""
+        if kind is Kind.PEER and (self.relays or self.protocol >= NAMES_FORMER):
+            peer = messages.decode(messages.Peer, payload)
+            self._former |= former_identities.line_of(self.device.id, peer.former)
+            if len(self._former) > messages.MOST_FORMER:
+                raise errors.BadFrame(reason="former")
+            return Batch([], [], b"", peer)
+        if kind is not Kind.COMMITS:
+            raise errors.BadFrame(reason="unexpected kind")
+        return read_batch(
+            payload,
+            self.device.id,
+            relays=self.relays,
+            protocol=self.protocol,
+            bundled=self._bundled,
+            former=self._former,
+        )
+
+    def meet(self, tx: Tx, *, counted: bool = True) -> None:
+        """See how far the device has taken each channel, where that counts; `counted` as one of its answers."""
+        if self._cursors is None:
+            if self.protocol < PULLS:  # it may be about another server: nothing is concluded from it
+                self._epoch = store_epochs.current(tx)
+            else:
+                met = store_epochs.meet(self.node, tx, self.device, self.hello, counted=counted)
+                self._epoch, self._counts, self._answers = met
+            if not self._counts:
+                self.hello = msgspec.structs.replace(
+                    self.hello,
+                    devices=0,
+                    refused=0,
+                    servers=b"",
+                    receipts=0,
+                    judged=0,
+                    passed=0,
+                    clocks=0,
+                    pairs=0,
+                    reserved_told=0,
+                    cursors=(),
+                    ahead=(),
+                )
+            self._whole = self._counts
+            protocol_versions.remember(tx, self.device.id, self.protocol)
+            if self.protocol >= KEEPS_RESERVED and not self.device.pending:
+                now = self.node.clock()
+                said, own = self.hello.reserved, self.node.device
+                reserved_entries.take_from(tx, self.device.id, said, now, relays=self.relays, own=own)
+            self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
+
+    def take(self, batches: Sequence[Batch]) -> None:
+        """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
+        with self.node.store.write() as tx:
+            self.take_in(tx, batches)
+
+    def take_in(self, tx: Tx, batches: Sequence[Batch]) -> None:
+        """Do so within a transaction."""
+        self.meet(tx)
+        self.node.renew(tx)
+        for batch in batches:
+            if batch.peer is not None and batch.peer.forms:
+                schema_recovery.take(self.node, tx, batch.peer.forms)
+            if batch.peer is not None and self.relays:
+                self._whole = upstream.take_up(
+                    tx, self.device, batch.peer, self.node.clock(), own=self.node.device, whole=self._whole
+                )
+                self._receipts.add(tx, batch.peer)
+                self._stated.update(revocations.stated(batch.peer))
+                held = upstream.proved(
+                    tx, batch.peer
+                )  # it lacks our word for them: what became of them was not heard either
+                upstream.note_carried(tx, self.device.id, held)
+                self._fresh |= held.keys()
+            elif batch.peer is not None:
+                self._asked.update({one: seq for one, seq, _ in batch.peer.heads if one in self._former})
+        fresh: dict[bytes, list[Read]] = {}
+        for batch in batches:
+            if batch.commits:
+                kept = self._keep(tx, batch)
+                if kept:
+                    fresh.setdefault(kept[0].device, []).extend(kept)
+        notes = [note for batch in batches if batch.peer is not None and self.relays for note in batch.peer.clocks]
+        self._fresh |= self._carried.keys() - upstream.carried_by(tx, self.device.id).keys()
+        upstream.note_carried(tx, self.device.id, self._carried)
+        if notes:
+            brought = upstream.carried_by(tx, self.device.id)
+            clock_skew.hear(tx, self.node, list(clock_skew.from_branch(tx, self.device, notes, brought)))
+        if not fresh and not self._parted:
+            return
+        self._remember_hello(tx)
+        self._unjudged = {author: written[0].seq for author, written in fresh.items()}
+        for author, written in fresh.items():
+            device = tx.device(author)
+            assert device is not None
+            clock_skew.note(tx, written, self._off if author == self.device.id else 0, self.node.clock())
+            read = RecordCommits(tx, self.node.rules)  # by all slices
+            for start in range(0, len(written), _SLICE):
+                self._unjudged[author] = written[start].seq
+                self._judge(tx, device, written[start : start + _SLICE], read)
+            del self._unjudged[author]
+        for old, records in self._parted.items():
+            forked_devices.cover(self.node, tx, old, records)
+        self._parted.clear()
+        quarantine.judge_due(self.node, tx)
+
+    def _judge(self, tx: Tx, device: Device, fresh: Sequence[Read], read: RecordCommits) -> None:
+        """Apply what the device may write; the rest is kept aside, with the reason."""
+        known = tx.rows(dict.fromkeys(c.record for c in fresh))
+        permit = Permit(tx, self.node.rules, device, known, unjudged=self._unjudged, commits=read)
+        accepted = []
+        for one in fresh:
+            if isinstance(one, commits.Opaque):
+                tx.refuse(device.id, one.seq, errors.Unreadable(), at=self.node.clock())
+                self.refused += 1
+                continue
+            reason = permit.objection(one)
+            if reason is None:
+                accepted.append(commits.state_of(one))
+                if permit.word is not None:
+                    tx.take_on_word(device.id, one.seq, permit.word)
+            else:
+                tx.refuse(device.id, one.seq, reason, waits_for=permit.waits_for, at=self.node.clock())
+                self.refused += 1
+        self._apply(tx, accepted, known)
+
+    def _keep(self, tx: Tx, batch: Batch) -> list[Read]:
+        """Log the commits that are new, once their chain and seal are proved, and return them.
+
+        Those held must be the same (Forked), and none may be missing before them (Gap).
+        """
+        author = batch.commits[0].device
+        if author in self._former:
+            former_identities.enrol(tx, self._former, author, self.node.clock())
+        device = tx.device(author)
+        if device is None or device.chain is None:
+            return []  # a device that this server did not accept from the branch
+        carried, forked = device.id != self.device.id, device.state == "forked"
+        if carried:
+            self._carried.setdefault(device.id, 0)
+        elif forked:
+            raise errors.Forked(device=device.id.hex(), seq=device.head)
+        first = batch.commits[0].seq
+        if first > device.head + 1 and not forked:
+            raise errors.Gap(device=device.id.hex(), need=device.head + 1)
+        if device.state != "enrolled" and (first > device.head + 1 or tx.parted(device.id)):
+            return self._keep_parted(tx, device, batch)
+        again = min(device.head + 1 - first, len(batch.commits))
+        if again:
+            self._fresh.add(device.id)  # an answer that told of them may have been lost
+            held = [logged.hash for logged in tx.commits(device.id, first - 1, again)]
+            for i, (one, body) in enumerate(zip(held, batch.bodies, strict=False)):
+                if one != chain.body_hash(body):
+                    if carried:  # one device's two histories must not stop its branch
+                        return self._keep_parted(tx, device, batch)
+                    raise errors.Forked(device=device.id.hex(), seq=first + i)
+        fresh = batch.commits[again:]
+        if not fresh:
+            self._proved(device.id, batch)
+            return []
+        bodies = batch.bodies[again:]
+        links = chain.extend(device.chain, bodies)
+        if device.key is None or not chain.check_seal(device.key, fresh[-1].seq, links[-1][1], batch.seal):
+            raise errors.ChainBroken(device=device.id.hex(), seq=fresh[0].seq)
+        logged = Logged.of(fresh, bodies, links)
+        tx.append(device.id, logged, batch.seal)
+        if self.relays:
+            self._receipts.keep(self.node, tx, self.device, device.id, fresh[0].seq - 1, fresh[-1].seq)
+        if not (carried and self.relays):  # its own, or a former identity's
+            first_receipts.note(self.node, tx, device, logged, behind=grants_hash(device.grants) != self.hello.grants)
+        self.kept += len(logged)
+        self._proved(device.id, batch)
+        return fresh
+
+    def _proved(self, device: bytes, batch: Batch) -> None:
+        """Remember that what a branch has of a device up to here is what is held here."""
+        if device in self._carried:
+            self._carried[device] = max(self._carried[device], batch.commits[-1].seq)
+
+    def _keep_parted(self, tx: Tx, device: Device, batch: Batch) -> list[Read]:
+        """Take what a device signed besides the history that is in the log."""
+        tail = [one for one in batch.commits if isinstance(one, commits.Commit)]
+        if len(tail) < len(batch.commits):
+            return []  # what cannot be read cannot be said again in another's name, nor what comes behind it
+        made = forked_devices.take(self.node, tx, device, tail, batch.seal)
+        self.kept += len(made)
+        self._parted[device.id].update(one.record for one in made if "_code" in one.fields)
+        return list(made)
+
+    def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
+        """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
+        cursors = self._cursors or {}
+        whole = cache(lambda n: cursors.get(tx.channel(n).unit, (0, 0))[1] if n else 0)
+        more = set()
+        for record, row in known.items():
+            told, echoes = whole(row.channel), self._echoes[row.channel or 0]
+            arrivals = row.arrivals.values()
+            if max(arrivals, default=0) > told and any(
+                arrival > told and arrival not in echoes for arrival in arrivals
+            ):
+                more.add(record)
+        held = set(known)
+        applied = apply(tx, self.node.rules, states, index=self.node.is_laptop, known=known)
+        self.new_conflicts += applied.new_conflicts
+        more |= made_elsewhere.tell(tx, self.node.rules, states, applied.rows, held)
+        for record in {state.record for state in states} - more:
+            written = applied.rows.get(record)
+            if written is not None and written.channel is not None and SAME_AS not in written.conflicts:
+                self._echoes[written.channel].add(max(written.arrivals.values()))
+        serial_numbers.give(self.node, tx, applied.rows.values())
+
+    def begin(self, tx: Tx, size: int, *, compare: bool = True) -> tuple[bytes, Iterator[bytes] | None]:
+        """Return the answer's beginning, of about this size, made in a transaction, and the rest if there is one."""
+        self.reading = self.writing = lambda: nullcontext(tx)
+        frames, held = self.answer(compare=compare), bytearray()
+        try:
+            for frame in frames:
+                held += frame
+                if len(held) >= size:
+                    return bytes(held), frames
+        finally:
+            self.reading, self.writing = self._own_transactions()
+        return bytes(held), None
+
+    def _remember_hello(self, tx: Tx) -> None:
+        """Remember how far the device is, for an answer by stick; one of an older protocol than before may come from elsewhere."""
+        told = tx.told_hello(self.device.id)
+        if told is None or messages.decode(messages.Hello, told).protocol <= self.protocol:
+            tx.tell_hello(self.device.id, messages.encode(self.hello))
+
+    def answer(self, *, by_stick: bool = False, compare: bool = True) -> Iterator[bytes]:
+        """Yield the answer: how far we hold the commits, what the other lacks, and how each channel stands.
+
+        What came is compared with the register before, unless others wait: then pairs are told by the next answer.
+        """
+        node = self.node
+        if self._cursors is None:
+            with self.writing() as tx:
+                self.meet(tx, counted=not by_stick)  # a bundle that is packed unasked proves no contact
+        if self.kept and compare:
+            with self.writing() as tx:
+                duplicate_hints.compare_arrivals(node, tx)
+        with self.reading() as tx:
+            branch = tx.get(UPSTREAM) is not None
+        if self.protocol < PULLS:
+            yield from push_only.answer(self, self._carried, self._epoch, by_stick=by_stick)
+            return
+        if branch and not (self.hello.where or self.hello.budget or by_stick):
+            with self.writing() as tx:  # it lets go of what has left when all have heard: letting_go.py
+                self._remember_hello(tx)
+        with self.reading() as tx:
+            device = tx.device(self.device.id)
+            assert device is not None
+            channels = visible(tx, device.grants) if not (self.hello.where or device.pending) else []
+            partner = device.pending or any(grant.role == PARTNER for grant in device.grants)
+            # who works here is none of a partner's business
+            named = () if partner else tuple(tx.named_devices(self.hello.devices))
+            judged = tx.judged(self.hello.refused, self.device.id)
+            receipts = tuple(
+                (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
+            )
+            above = upstream.above(tx)
+            self._forms = tx.get(FORMS)
+            texts = _newer(tx, self._forms, self.hello.schema)
+            noted = tuple(tx.clock_notes(self.hello.clocks))
+            pieces = () if device.pending else reserved_entries.held(tx, reserved_entries.DOWN)
+            taken = reserved_entries.taken_from(tx, device.id)
+            pairs, elsewhere = (
+                (0, ())
+                if self.hello.where or partner
+                else duplicate_hints.hints(tx, device, channels, self.hello.pairs)
+            )
+            untold = revocations.untold(tx, device.id, self.hello.devices) if self.relays else []
+        other = grants_hash(device.grants) != self.hello.grants
+        if untold or other:
+            with self.writing() as tx:
+                revocations.tell(tx, device.id, untold, self._stated)
+                if other:
+                    first_receipts.tell(tx, device, max(self.hello.head, device.head))
+        grants = tuple((g.unit, g.role) for g in device.grants) if other else None
+        refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
+        servers = above if upstream.servers_hash(messages.encode(above)) != self.hello.servers else None
+        epoch = self._epoch if self._epoch != self.hello.epoch else b""
+        ack = messages.Ack(
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers, texts, epoch, noted,
+            pairs, elsewhere, pending=device.pending, reserved_taken=taken, answers=self._answers,
+        )  # fmt: skip
+        told = 0
+        for frame in ack_frames.frames(self.codec, ack, [arrival for arrival, *_ in judged]):
+            told += len(frame)
+            yield frame
+            if self.hello.budget:
+                break  # the next sync goes on from there
+        if not (self.hello.budget or by_stick):  # a bundle's are in its manifest
+            yield from ack_frames.reserved(self.codec, ack, pieces, self.hello.reserved_told)
+        if self.relays:
+            with self.reading() as tx:
+                parts = list(
+                    upstream.parts_down(tx, node, device, self.hello, self._carried, self._fresh, by_stick=by_stick)
+                )
+            for part in parts:
+                yield self.codec.pack(Kind.PEER, messages.encode(part))
+        elif self.protocol >= NAMES_FORMER:
+            with self.reading() as tx:
+                told_of = self._carried | self._asked
+                if by_stick:  # of all that it may have brought
+                    before = dict.fromkeys(former_identities.ancestors(tx, device), 0)
+                    told_of = before | upstream.carried_by(tx, self.device.id) | told_of
+                parts = list(former_identities.parts_down(tx, device, told_of, self.hello.judged, self._former))
+            for part in parts:
+                yield self.codec.pack(Kind.PEER, messages.encode(part))
+        if self.hello.budget:
+            yield from byte_budget.answer(self, channels, self.hello.budget - told)
+        else:
+            yield from self.whole(channels)
+
+    def whole(self, channels: Sequence[Channel]) -> Iterator[bytes]:
+        """Yield all that the other lacks, and how each channel stands."""
+        with self.reading() as tx:
+            former = tx.former(self.device.id)
+        cursors = self._cursors or {}
+        ended: list[messages.Summary] = []
+        for channel in channels:
+            taken, whole = cursors.get(channel.unit, (0, 0))
+            bare = not whole and sees(former, channel.unit)
+            summary = yield from self._channel(channel, taken, whole, bare=bare)
+            ended.append(summary)
+        with self.reading() as tx:
+            if tx.get(FORMS) != self._forms:
+                ended = []  # published meanwhile: these digests are not of the names that the other side has
+        yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
+
+    def _channel(
+        self, channel: Channel, after: int, whole: int, *, bare: bool
+    ) -> Generator[bytes, None, messages.Summary]:
+        sizer = Sizer()
+        low, high = next(((low, high) for unit, low, high in self.hello.ahead if unit == channel.unit), (0, 0))
+        while True:
+            with self.reading() as tx:
+                page = tx.page(channel.n, after, sizer.rows, self._echoes[channel.n])
+                if not page:
+                    now = tx.channel(channel.n)
+                    summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
+                    break
+                device = self.device.id
+                found = [
+                    (
+                        e,
+                        None
+                        if e.gone or e.row is None or low < e.arrival <= high
+                        else lacking(tx, e.row, whole, device, bare=bare),
+                    )
+                    for e in page
+                ]
+            while True:
+                arrival = found[-1][0].arrival
+                states = [state for _, state in found if state is not None]
+                gone = tuple(entry.row.state.record for entry, _ in found if entry.gone and entry.row is not None)
+                if not states and not gone:
+                    break
+                try:
+                    payload = states_payload(channel.unit, arrival, states, gone, contexts=self.contexts)
+                    frame = self.codec.pack(Kind.STATES, payload)
+                except errors.TooLarge:
+                    if len(found) == 1:
+                        yield from self._parts(channel.unit, after, arrival, states)
+                        break
+                    found = found[: len(found) // 2]
+                    continue
+                sizer.took(len(found), len(frame))
+                yield frame
+                break
+            after = arrival
+        return summary
+
+    def _parts(self, unit: str, before: int, arrival: int, states: list[State]) -> Iterator[bytes]:
+        """Yield a record that fits no frame in several; only the last of them moves the cursor."""
+        while states:
+            part, *later = states
+            smaller = halves(part)
+            large = not smaller and self.protocol >= CUTS_FRAMES  # one register
+            try:
+                payload = states_payload(unit, before if later else arrival, [part], contexts=self.contexts)
+                frame = self.codec.pack(Kind.STATES, payload, large=large)
+            except errors.TooLarge:
+                if not smaller:
+                    raise
+                states = smaller + later
+            else:
+                yield frame
+                states = later
+
+
+def _newer(tx: ReadTx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
+    """Return our forms' texts for one who has other and no newer ones, {} for one whose are newer, None where they are ours."""
+    if theirs == ours or not theirs:
+        return None
+    if theirs[:4] > ours[:4]:
+        return {}
+    return msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])

@@ -1,0 +1,322 @@
+"""One sync with one server: signed requests, resuming, and the check at its end."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import starmap
+from typing import Any
+
+import requests
+
+from fieldsync import errors
+from fieldsync.authority import schema_recovery
+from fieldsync.crypto import chain
+from fieldsync.crypto.key_words import key_words
+from fieldsync.protocol import byte_budget, range_repair
+from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.http_client import Line, nonce_of
+from fieldsync.protocol.prefetch import ahead
+from fieldsync.replica import protocol_versions, queries, transfer
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.store.contract import Progress, Server
+from fieldsync.topology import (
+    blocked_checks,
+    device_renewal,
+    first_receipts,
+    former_identities,
+    reserved_entries,
+    store_epochs,
+    upstream,
+)
+from fieldsync.wire import messages, routes
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.messages import b64
+from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PROTOCOL, SENDS_RECEIPTS
+
+Frames = Callable[[], Iterable[bytes]]  # made anew for each attempt
+Read = Callable[[Kind, bytes], object]  # needs no store
+_NO_SUCH_PATH = 404
+
+
+def _as_it_is(kind: Kind, payload: bytes) -> tuple[Kind, bytes]:
+    return kind, payload
+
+
+class _Talk:
+    """One sync's requests to one server: signs each with the nonce that the last answer handed out."""
+
+    def __init__(self, node: Node, server: Server, tally: Tally, progress: Progress | None, budget: int = 0) -> None:
+        self.node = node
+        self.budget = budget
+        self.server = server
+        self.tally = tally
+        self.line = Line(server.address, server.pin, tally)
+        self.nonce = server.nonce or b""
+        count = (lambda what, done: progress(done, None, what)) if progress else None
+        self.client = Client(node, server, tally, count)
+
+    def request(
+        self, name: str, hello: Callable[[], bytes], more: Frames | None = None, read: Read = _as_it_is
+    ) -> Iterator[Any]:
+        """Send one signed request and yield what `read` makes of its answer's frames, ahead of whoever takes them.
+
+        With a nonce that was lost, or a dictionary that the server does not have, all of it is made and sent again.
+        """
+        answer = None
+        for last in (False, False, True):  # each of both may be the matter once
+            try:
+                answer = self._post(name, hello(), more)
+                break
+            except (errors.StaleNonce, errors.OtherDictionary) as refused:
+                other = isinstance(refused, errors.OtherDictionary)
+                lost = not other and getattr(refused, "nonce", None) is None
+                if last or lost or (other and not self.client.codec.id):
+                    raise
+                if other:
+                    self.client.codec = Codec()  # the server never had our forms: from now on without their dictionary
+                if more is not None and self.budget:  # sent again, it would cost twice what was counted for it
+                    raise
+        assert answer is not None
+        fresh = nonce_of(answer)
+        if fresh is not None:
+            self._keep(fresh)
+        return ahead(starmap(read, self.line.frames(answer, self.client.codec)))
+
+    def _post(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:
+        """Send a request; what follows the hello is a stream in a sync, and signed as a whole in all others."""
+        path, key = routes.path(name, self.client.protocol), self.node.key
+        rest = None if name == routes.SYNC else b"".join(more() if more else ())
+        asked = chain.Request("POST", path, "", self.nonce, hello, rest)
+        signature = key.sign(chain.signed_request(self.client.protocol, self.server.id, asked))
+        headers = {"Authorization": f"FS {b64(key.device)}.{b64(self.nonce)}.{b64(signature)}"}
+        body = hello + (rest or b"") if more is None or rest is not None else _chained(hello, more())
+        try:
+            return self.line.post(path, body, headers)
+        except errors.FieldsyncError as refused:
+            fresh = getattr(refused, "nonce", None)
+            if fresh is not None:
+                self._keep(fresh)
+            if isinstance(refused, errors.Unreachable) and refused.facts.get("status") == _NO_SUCH_PATH:
+                protocol_versions.check(self.line.health().protocol, oldest=self.client.protocol)
+            raise
+
+    def meet(self) -> None:
+        """See which protocol to speak: the newest that both have, and never an older one than before."""
+        with self.node.store.read() as tx:
+            spoken = protocol_versions.spoken(tx, self.server.id)
+        if spoken is None or spoken < PROTOCOL:
+            spoken = protocol_versions.common(self.line.health().protocol)
+            with self.node.store.write(durable=False) as tx:
+                protocol_versions.remember(tx, self.server.id, spoken)
+        self.client.protocol = spoken
+
+    def _keep(self, nonce: bytes) -> None:
+        self.nonce = nonce
+        with self.node.store.write(durable=False) as tx:
+            tx.set_server(self.server.id, nonce=nonce)
+
+    def run(self) -> None:
+        """Do the sync: ask where the server stands if that is not known, then one request; a gap is filled once."""
+        client, node = self.client, self.node
+        if self.server.unsure:
+            self._ask_where()
+        if not self.budget:
+            self._push_reserved()
+        for attempt in (1, 2):
+            with node.store.read() as tx:
+                me = tx.device(node.device)
+                assert me is not None
+                acknowledged = tx.acknowledged(self.server.id, node.device)
+                behind = me.head > acknowledged or (client.branch and upstream.to_tell(tx, self.server.id))
+                behind = behind or (client.protocol >= NAMES_FORMER and upstream.is_behind(tx, node, self.server.id))
+                behind = behind or schema_recovery.wanted(tx, self.server.id)
+            if behind:
+                with node.store.write() as tx:
+                    tx.set_server(self.server.id, unsure=True)
+            try:
+                self._push(behind=behind)
+                if client.turned and attempt == 1 and self._carries():
+                    self._ask_where()  # it may have lost what this branch's devices wrote, or a former identity
+                    continue
+                if (client.acked or 0) >= acknowledged or attempt == 2:
+                    return  # else it has lost what it had acknowledged, and gets it again
+            except errors.Gap:  # the server has less than it acknowledged: it says what, and gets it again
+                if attempt == 2:
+                    raise
+                self._ask_where()
+
+    def _carries(self) -> bool:
+        """Say whether this node has other devices' commits for the server."""
+        with self.node.store.read() as tx:
+            return self.client.branch or upstream.is_behind(tx, self.node, self.server.id)
+
+    def _ask_where(self) -> None:
+        """Ask how far the server holds our commits, and those that we have of others."""
+
+        def asking() -> Iterator[bytes]:  # made anew where the server wants them without the forms' dictionary
+            return (
+                former_identities.asking(self.client) if self.node.is_laptop else first_receipts.frames(self.client, {})
+            )
+
+        asked_since = NAMES_FORMER if self.node.is_laptop else SENDS_RECEIPTS
+        more = self.client.protocol >= asked_since and any(asking())
+        self._exchange(asking if more else None, where=True)
+
+    def _push_reserved(self) -> None:
+        """Send the reserved pieces that do not fit the hello of one request, in as many small ones as it takes."""
+        client, node = self.client, self.node
+        while True:
+            with node.store.read() as tx:
+                told = upstream.Told(self.server.id).get(tx, reserved_entries.UP)
+                held = reserved_entries.held(tx, reserved_entries.UP)
+            left = [piece for piece in held if piece.number > told]
+            if client.protocol < KEEPS_RESERVED or len(
+                reserved_entries.some(left, 0, reserved_entries.IN_A_HELLO)
+            ) == len(left):
+                return
+            self._exchange(None, where=True)
+            with node.store.read() as tx:
+                if upstream.Told(self.server.id).get(tx, reserved_entries.UP) <= told:
+                    return  # it takes no more
+
+    def _push(self, *, behind: bool) -> None:
+        """Exchange what is new. Within a budget a request that was refused has cost some of it: what is sent again is chosen anew."""
+        if not self.budget:
+            self._exchange(self.client.commit_frames if behind else None)
+            return
+        for last in (False, False, True):
+            more, room = self._spending(behind)
+            try:
+                self._exchange(more, budget=room)
+            except (errors.StaleNonce, errors.OtherDictionary):
+                if last or more is None:
+                    raise
+            else:
+                return
+
+    def _spending(self, behind: bool) -> tuple[Frames | None, int]:
+        """Return the commits, and the bytes that the answer may have, of a request that costs what is left of the budget."""
+        client, tally = self.client, self.client.tally
+        room = byte_budget.left(self.budget, tally.bytes_up + tally.bytes_down) - len(client.hello(budget=self.budget))
+        frames = list(client.commit_frames(room)) if behind else []
+        return ((lambda: frames) if frames else None), max(1, room - sum(map(byte_budget.cost, frames)))
+
+    def _exchange(self, more: Frames | None, *, where: bool = False, budget: int = 0) -> None:
+        client = self.client
+        client.ended = None
+        hello = partial(client.hello, where=where, budget=budget)
+        for told in self.request(routes.SYNC, hello, more, client.read):
+            client.take(told)
+        if self.client.ended is None:
+            raise errors.CutOff(server=self.server.address)
+
+    def check(self, *, heal: bool = True) -> str | None:
+        """Compare the channels' digests, and mend what differs; where this node knows more than the server that is no fault.
+
+        Returns what keeps them from being compared. Commits that the server does not take hinder it once: at the next sync the
+        records that they are about are left alone, and all others compared.
+        """
+        with self.node.store.read() as tx:
+            obstacle, before = self.client.obstacle(tx), blocked_checks.obstacle(tx, self.server.id)
+        again = before is not None and before.what == obstacle == blocked_checks.COMMITS
+        differing: list[str] = []
+        if obstacle is None or again:
+            differing = self.client.differing()
+            if differing and not heal:
+                obstacle = obstacle or blocked_checks.BUDGET
+        for unit in differing if heal else ():
+            healed = self.heal(unit)
+            self.tally.healed += healed
+            if healed or not (self.server.mixed or obstacle):
+                self.tally.differing.append(unit)
+        with self.node.store.write(durable=False) as tx:
+            blocked_checks.note(tx, self.server.id, obstacle, self.node.clock())
+            if obstacle is None and not differing:
+                tx.mixed(self.server.id, others=False)
+            if obstacle is None and not self.tally.differing:
+                store_epochs.trust(tx, self.server.id)
+        return obstacle
+
+    def heal(self, unit: str) -> int:
+        """Find and fetch the records of a channel that differ; return how many."""
+        with self.node.store.read() as tx:
+            join = store_epochs.suspected(tx, self.server.id) or (self.server.mixed and not self.client.branch)
+        healer = range_repair.Healer(self.node, unit, partial(upstream.unsent, self.client), join=join)
+        for ask in healer.asks():
+            for kind, payload in self.request(
+                routes.HEAL, partial(self.client.hello, where=True), partial(self._asking, ask)
+            ):
+                healer.take(kind, payload)
+        return healer.healed
+
+    def _asking(self, ask: messages.Ask) -> Iterator[bytes]:
+        yield self.client.codec.pack(Kind.ASK, messages.encode(ask))
+
+
+def _chained(first: bytes, more: Iterable[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from more
+
+
+def sync(
+    node: Node,
+    server: str | None = None,
+    *,
+    progress: Progress | None = None,
+    tally: Tally | None = None,
+    budget: int = 0,
+) -> dict[str, Any]:
+    """Sync once with a server (by name; default: the one synced last) and return the contract's `sync`.
+
+    With `budget` it takes at most so many bytes, both ways together with all that `tally` has counted before, and says
+    in `partial` and `remaining` where that was not enough.
+    """
+    started = node.clock()
+    with node.store.read() as tx:
+        chosen = queries.server_named(tx, server)
+        if not node.is_laptop and chosen.id != tx.get(UPSTREAM):
+            raise errors.Usage(reason="not_above", server=chosen.name)
+        sent_before = tx.acknowledged(chosen.id, node.device)
+    tally = tally or Tally()
+    tally.acked = tally.sent_before = sent_before
+    talk = _Talk(node, chosen, tally, progress, budget)
+    try:
+        talk.meet()
+        renewed = device_renewal.run(talk)
+        obstacle = talk.check(heal=not budget)  # to mend what differs might cost more
+    except errors.FieldsyncError as fault:
+        lost = isinstance(fault, errors.NoContact)
+        if not lost or not node.is_laptop:  # laptops are away for weeks: that is nothing to report
+            with suppress(errors.FieldsyncError), node.store.write(durable=False) as tx:  # the store may be the fault
+                blocked_checks.note(tx, chosen.id, fault.code, node.clock())
+        if lost:
+            with node.store.read() as tx:
+                fault.facts["unsent"] = queries.unsent(node, tx, chosen)
+        raise
+    finally:
+        talk.line.close()
+    with node.store.write(durable=False) as tx:
+        tx.set_server(chosen.id, synced=node.clock())
+        remaining = queries.unsent(node, tx, chosen)
+    ended = talk.client.ended
+    left = {"partial": True, "remaining": {"commits": remaining}} if ended is None or ended.partial else {}
+    digest = "healed" if tally.differing else "equal"
+    return {
+        "server": chosen.name,
+        "up": {"commits": tally.commits, "bytes": tally.bytes_up},
+        "down": {"states": tally.states, "bytes": tally.bytes_down},
+        "requests": tally.requests,
+        "new_conflicts": tally.new_conflicts,
+        "refused": tally.refused,
+        "forms": list(tally.forms),
+        "left": transfer.left(node),
+        "digest": "unchecked" if obstacle else digest,
+        **({"unchecked": obstacle} if obstacle else {}),
+        "clock_off_ms": tally.clock_off,
+        "seconds": round((node.clock() - started) / 1000, 3),
+        **left,
+        **({"elsewhere": tally.elsewhere} if tally.elsewhere else {}),
+        **({"taken_after_all": tally.taken_after_all} if tally.taken_after_all else {}),
+        **({"renewed": renewed} if renewed else {}),
+        **({"device_pending": key_words(node.key.public)} if tally.pending else {}),
+    }

@@ -1,0 +1,158 @@
+"""Candidates: who may be one with whom, among the records that this node holds. Nothing here merges anything.
+
+The index is derived, and caught up in two steps like full text: a record is put into its blocks, then compared with whom it
+meets there. A laptop does the first before an `add` and the second before `duplicates`; a server does both as records arrive.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from fieldsync.linkage import comparison
+from fieldsync.linkage.comparison import Features, Match
+from fieldsync.replica.node import Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Document, Progress
+from fieldsync.store.sqlite.duplicate_index import Linked, members
+
+Opens = Callable[[], AbstractContextManager[Tx]]
+MOST = 60  # records in one block; a larger one says nothing
+_PART = 2_000
+_KEYED = 25_000  # records in one transaction: sorted, their keys touch each page once
+_COMPARED = 500  # in one transaction: others write meanwhile
+_HELD = 20_000  # records whose features are kept while many are compared
+
+
+class Candidate(NamedTuple):
+    """A record that may be one with the one that is asked about."""
+
+    record: bytes
+    match: Match
+
+
+def catch_up(
+    node: Node, *, compare: bool, progress: Progress | None = None, limit: int | None = None, opens: Opens | None = None
+) -> None:
+    """Put what is new into its blocks, and with `compare` find its pairs: `progress(done, total, "linking")`.
+
+    `limit` is how many records at most are put into blocks, and compared; the rest is left for the next time.
+    `opens` gives the transaction, where there is one already.
+    """
+    writing = opens or node.write_repeatable
+    with (opens or node.store.read)() as tx:
+        keyed, left = tx.unlinked_counts()
+    total, done = keyed + (keyed + left if compare else 0), 0
+    room = limit
+    while keyed > 0 and room != 0:
+        with writing() as tx:
+            numbers = tx.unkeyed(_KEYED if room is None else min(room, _KEYED))
+            _put_blocks(tx, numbers)
+        if not numbers:
+            break
+        room = None if room is None else room - len(numbers)
+        done += len(numbers)
+        if progress is not None:
+            progress(done, total, "linking")
+    comparing = Comparing()
+    room = limit if keyed + left else 0
+    while compare and room != 0:
+        with writing() as tx:
+            numbers = tx.unpaired(_COMPARED if room is None else min(room, _COMPARED))
+            if not numbers:
+                return
+            _put_pairs(tx, numbers, comparing)
+        room = None if room is None else room - len(numbers)
+        done += len(numbers)
+        if progress is not None:
+            progress(done, max(total, done), "linking")
+
+
+def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
+    standing: list[int] = []
+    for one in tx.linked(numbers):
+        standing += members(comparison.keys(comparison.features(one.type, one.doc)), one.n)
+    tx.put_blocks(numbers, standing)
+
+
+def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "Comparing") -> None:
+    """Compare these records with all that they meet; of two of them, the later does it."""
+    tx.drop_pairs(numbers)
+    among = set(numbers)
+    pairs = []
+    meets = {}
+    for one in tx.linked(numbers):
+        found = tx.blocks(comparison.keys(comparison.features(one.type, one.doc)), MOST)
+        meets[one.n] = {n for n in found if n != one.n and not (n in among and n > one.n)}
+    comparing.read(tx, {*meets, *(n for found in meets.values() for n in found)})
+    for n, found in meets.items():
+        pairs += [
+            (n, other, match) for other in found if (match := comparing.match(n, other)).score >= comparison.WORTH
+        ]
+    tx.put_pairs(numbers, pairs)
+
+
+class Comparing:
+    """Reads what is compared of records, each once."""
+
+    def __init__(self) -> None:
+        self._features: dict[int, Features] = {}
+
+    def read(self, tx: ReadTx, numbers: Iterable[int]) -> None:
+        """Read what was not read yet of these."""
+        if len(self._features) > _HELD:
+            self._features.clear()
+        wanted = [n for n in numbers if n not in self._features]
+        for start in range(0, len(wanted), _PART):
+            part = list(tx.linked(wanted[start : start + _PART]))
+            others = _others(tx, part)
+            self._features.update((one.n, _features(one, others)) for one in part)
+
+    def match(self, a: int, b: int) -> Match:
+        """Compare two records that were read, whatever was said of them; one that is not here any more matches nothing."""
+        one, other = self._features.get(a), self._features.get(b)
+        return comparison.compare(one, other) if one is not None and other is not None else comparison.NO_MATCH
+
+
+def _others(tx: ReadTx, records: Iterable[Linked]) -> Mapping[bytes, Document]:
+    """Read the households of persons, and the heads of households."""
+    return tx.homes({other for one in records if (other := _other(one.type, one.doc, one.owner)) is not None})
+
+
+def _other(type: str, doc: Mapping[str, Any], owner: bytes | None) -> bytes | None:
+    if type == "person":
+        return owner
+    try:
+        return uuid.UUID(str(doc.get("head"))).bytes
+    except ValueError:
+        return None
+
+
+def _features(one: Linked, others: Mapping[bytes, Document]) -> Features:
+    other = _other(one.type, one.doc, one.owner)
+    return comparison.features(one.type, one.doc, others.get(other) if other is not None else None)
+
+
+def candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None) -> list[Candidate]:
+    """Return the records here that a new one of this type and document may be one with, the likeliest first.
+
+    What was removed, or gave way to another, is none.
+    """
+    if type not in comparison.FIELDS:
+        return []
+    new = Linked(0, b"", type, owner, doc)
+    found = list(tx.linked(tx.blocks(comparison.keys(comparison.features(type, doc)), MOST)))
+    others = _others(tx, [new, *found])
+    mine = _features(new, others)
+    standing = (one for one in found if "_deleted" not in one.doc and not tx.gave_way(one.record))
+    matches = (Candidate(one.record, comparison.compare(mine, _features(one, others))) for one in standing)
+    return sorted(
+        (one for one in matches if one.match.score >= comparison.LIKELY), key=lambda one: (-one.match.score, one.record)
+    )
+
+
+def compared(tx: ReadTx, a: int, b: int) -> Match:
+    """Compare two records as they are now, whatever was said of them."""
+    comparing = Comparing()
+    comparing.read(tx, (a, b))
+    return comparing.match(a, b)

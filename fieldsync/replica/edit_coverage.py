@@ -1,0 +1,82 @@
+"""What a save covers of each field, from what this node knows: whose a device is, and what this device wrote before."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from fieldsync import errors
+from fieldsync.core.edit_context import Writer, covered, edit_context, is_open
+from fieldsync.core.register import Context, Dot, Head, Register
+from fieldsync.core.settle import Policy
+from fieldsync.core.state import State, field_of, register_of
+from fieldsync.replica.device_owners import person_of
+from fieldsync.replica.merge_rules import TypeRules
+from fieldsync.replica.node import Node
+from fieldsync.store import ReadTx
+
+WAITS_FOR_OTHERS = frozenset(
+    kind.code for kind in (errors.Gap, errors.NoRecord, errors.UnknownType, errors.UnknownField, errors.UnknownForm)
+)
+"""Verdicts of a server that end when others' commits or forms have come to it."""
+_MAY_CHANGE = WAITS_FOR_OTHERS | {errors.Undecided.code}
+
+
+class Covering(NamedTuple):
+    """A register that is written over, as it was shown, and how it settles; `fresh`: nothing has come since it was shown."""
+
+    register: Register
+    policy: Policy
+    base: Dot | None
+    decides: bool = False
+    fresh: bool = True
+
+
+def covering(type_rules: TypeRules, state: State, name: str, *, decides: bool = False, fresh: bool = True) -> Covering:
+    """Return what a write of a register is over."""
+    policy = type_rules.of(field_of(name), member="/" in name).policy
+    base = None if state.base is None else state.base.dot
+    return Covering(register_of(state, name), policy, base, decides, fresh)
+
+
+class Covers(NamedTuple):
+    """The heads that a write replaces, its context, and whether they are all that stand."""
+
+    heads: tuple[Head, ...]
+    context: Context
+    everything: bool
+
+
+class Contexts:
+    """Works out the contexts of this node's own writes."""
+
+    def __init__(self, node: Node, tx: ReadTx) -> None:
+        self._node = node
+        self._tx = tx
+        self._person = person_of(tx)
+        self._quarantined = {seq: code for seq, code, _ in tx.refusals(node.device)}
+
+    def covers(self, record: bytes, type: str, name: str, over: Covering) -> Covers:
+        """Return what a write of one of a record's registers covers."""
+        register, device = over.register, self._node.device
+        if over.decides:
+            return Covers(register.heads, register.seen, True)
+        writer = Writer(device, self._person, over.base)
+        undecided = is_open(register, over.policy, self._person)
+        if undecided or self._quarantined or not over.fresh:
+            writer = writer._replace(last=self._last(record, type, name))
+        heads = covered(register, over.policy, writer) if undecided else register.heads
+        return Covers(heads, edit_context(register, heads, writer), heads == register.heads)
+
+    def _last(self, record: bytes, type: str, name: str) -> Context:
+        """Return the context of this device's last commit to a register, as servers hold or will hold it."""
+        last: tuple[int, Mapping[bytes, int]] = 0, {}
+        for logged in self._tx.commits_of(record):
+            refused = self._quarantined.get(logged.seq, "")
+            if logged.device != self._node.device or (refused and refused not in _MAY_CHANGE):
+                continue
+            said = logged.commit()
+            if said is None:
+                continue
+            commit = self._node.rules.of(type).today(said)
+            if name in commit.fields and logged.seq > last[0]:
+                last = logged.seq, next((dict(pairs) for names, pairs in commit.context if name in names), {})
+        return {device: seq for device, seq in last[1].items() if device != self._node.device}

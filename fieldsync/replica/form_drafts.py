@@ -1,0 +1,44 @@
+"""Forms that were left unfinished: what was typed is kept in the encrypted store, and offered again.
+
+A draft is this node's own, never sent. Of an edit it keeps beside each answer what the record showed then, so that an old draft
+reverts nothing that came in since.
+"""
+
+from typing import Any
+
+import msgspec
+
+from fieldsync.replica.node import Node
+from fieldsync.store import Tx
+
+Json = dict[str, Any]
+
+
+def key(type: str, record: bytes | None = None) -> str:
+    """Return the name of a draft: of a new record of a type, or of a record that is being edited."""
+    return f"draft {type}" if record is None else f"draft {record.hex()}"
+
+
+def keep(node: Node, name: str, draft: Json) -> None:
+    """Keep a draft as it is now; it survives the end of this process at any moment."""
+    with node.store.write(durable=False) as tx:
+        tx.put(name, msgspec.json.encode({"at": node.clock(), **draft}))
+
+
+def kept(node: Node, name: str) -> Json | None:
+    """Return the draft of that name, if there is one."""
+    with node.store.read() as tx:
+        found = tx.get(name)
+    return None if found is None else msgspec.json.decode(found, type=dict[str, Any])
+
+
+def drop(tx: Tx, name: str | None) -> None:
+    """Forget a draft, in the transaction that saves what it became."""
+    if name is not None:
+        tx.forget(name)
+
+
+def throw_away(node: Node, name: str) -> None:
+    """Forget a draft because a person wants none of it."""
+    with node.store.write(durable=False) as tx:
+        tx.forget(name)

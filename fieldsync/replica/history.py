@@ -1,0 +1,158 @@
+"""A record's history: who changed what, when, from what to what, and what lost."""
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from typing import NamedTuple, cast
+
+from fieldsync import errors
+from fieldsync.core import names, stamp
+from fieldsync.core.commit import Commit, state_of
+from fieldsync.core.register import Dot, Head, Value
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, unpacked_all
+from fieldsync.core.state import field_of, merge, registers
+from fieldsync.replica.lookup import find_quarantined, find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Json, device_name, server_name
+from fieldsync.replica.receipts import Receipts
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Row
+
+
+class _Entry(NamedTuple):
+    """One save, as far as this node knows it; `commit` is None when only its values came here."""
+
+    stamp: int
+    author: str
+    fields: dict[str, Value]
+    note: str | None
+    commit: Commit | None
+
+
+def history(node: Node, ref: str) -> list[Json]:
+    """Return a record's saves, oldest first, in the contract's shape `history`. NoRecord, Ambiguous.
+
+    A server has every commit; a laptop its own, and of others' what stands, what stood in a conflict, and decisions.
+    """
+    with node.store.read() as tx:
+        row = _row(tx, ref)
+        entries: dict[Dot, _Entry] = {}
+        for logged in tx.commits_of(row.state.record):
+            if (commit := logged.commit()) is not None:
+                one = node.rules.of(row.state.type).today(commit)
+                entries[one.device, one.seq] = _Entry(one.stamp, one.author, dict(one.fields), one.note, one)
+        for name, head, note in _heard(row):
+            if head.dot not in entries:
+                entries[head.dot] = _Entry(head.stamp, head.author, {}, note, None)
+            if entries[head.dot].commit is None:
+                entries[head.dot].fields[name] = head.value
+        lost, origins = set(_lost(row)), dict(_origins(row))
+        receipts = Receipts(node, tx, row)
+        told: list[Json] = []
+        known: dict[str, list[tuple[Dot, Value]]] = {}
+        for dot, entry in sorted(entries.items(), key=lambda item: (item[1].stamp, item[0])):
+            changes = {}
+            for name, value in entry.fields.items():
+                if field_of(name) == DECIDED or name == "_code":
+                    continue
+                new = _plain(name, value)
+                old = origins.get((dot, name)) if entry.commit is None else None
+                changes[name] = {
+                    "old": old if old is not None else _before(entry.commit, name, known.get(name, ())),
+                    "new": new,
+                }
+                known.setdefault(name, []).append((dot, new))
+            if changes:
+                told.append({
+                    "at": stamp.text(entry.stamp), "by": entry.author, "device": device_name(tx, dot[0]), "seq": dot[1],
+                    "changes": changes, "note": entry.note, "lost": any((dot, name) in lost for name in changes),
+                    "receipt": receipts.of(dot),
+                })  # fmt: skip
+                if told[-1]["receipt"]["refused"]:
+                    told[-1]["refused"] = True
+                word = tx.on_word(*dot)
+                if word is not None:
+                    told[-1]["on_word"] = server_name(node, tx, word)
+        return told
+
+
+def _row(tx: ReadTx, ref: str) -> Row:
+    """Return a record; one that is not here as all that was written to it was refused is made of that. NoRecord, Ambiguous."""
+    try:
+        return find_row(tx, ref)
+    except errors.NoRecord:
+        record = find_quarantined(tx, ref)
+        if record is None:
+            raise
+    states = [state_of(commit) for logged in tx.commits_of(record) if (commit := logged.commit()) is not None]
+    return Row(0, reduce(lambda one, other: merge(one, other)[0], states), {}, {})
+
+
+def _heard(row: Row) -> Iterator[tuple[str, Head, str | None]]:
+    """Yield (field, head, note) of all that the registers tell: heads, and what decisions were made over."""
+    everything = registers(row.state)
+    for name, register in everything.items():
+        if field_of(name) != DECIDED:
+            notes = {head.dot: _note(head.value) for head in _decisions(row, name)}
+            yield from ((name, head, notes.get(head.dot)) for head in candidates(register))
+            continue
+        for decision in register.heads:
+            yield from ((name.partition("/")[2], head, None) for head in _over(decision.value))
+
+
+def _decisions(row: Row, field: str) -> tuple[Head, ...]:
+    register = row.state.fields.get(f"{DECIDED}/{field}")
+    return () if register is None else register.heads
+
+
+def _over(value: Value) -> tuple[Head, ...]:
+    return unpacked_all(value.get("heads")) if isinstance(value, dict) else ()
+
+
+def _note(value: Value) -> str | None:
+    note = value.get("note") if isinstance(value, dict) else None
+    return note if isinstance(note, str) else None
+
+
+def _lost(row: Row) -> Iterator[tuple[Dot, str]]:
+    """Yield (dot, field) of the values that a decision, standing now, was made against."""
+    for name, register in row.state.fields.items():
+        field = name.partition("/")[2]
+        if field_of(name) == DECIDED and field in row.state.fields:
+            standing = row.state.fields[field].heads
+            for decision in register.heads:
+                for head in _over(decision.value):
+                    if not any(names.same(head.value, one.value) for one in standing):
+                        yield head.dot, field
+
+
+def _origins(row: Row) -> Iterator[tuple[tuple[Dot, str], Value]]:
+    """Yield ((dot, field), value) of what the values of a conflict all started from."""
+    for field, origin in row.conflicts.items():
+        if field in row.state.fields:
+            yield from (((head.dot, field), origin) for head in candidates(row.state.fields[field]))
+    for name, register in row.state.fields.items():
+        if field_of(name) == DECIDED:
+            for decision in register.heads:
+                if isinstance(decision.value, dict):
+                    base = cast("Value", decision.value.get("base"))
+                    yield from (((head.dot, name.partition("/")[2]), base) for head in _over(decision.value))
+
+
+def _plain(name: str, value: Value) -> Value:
+    """Return a value as people read it: a deletion's reason, and the values that are open again after an undo."""
+    if isinstance(value, dict) and REOPENED in value:
+        again = unpacked_all(value[REOPENED])
+        return [str(head.value) for head in sorted(again, key=lambda head: (head.stamp, head.device))]
+    if name == "_deleted" and isinstance(value, dict):
+        return str(value.get("reason"))
+    return value
+
+
+def _before(commit: Commit | None, name: str, known: Sequence[tuple[Dot, Value]]) -> Value:
+    """Return what a write replaced: the newest value that it had seen, or (of others' saves) that is known."""
+    if commit is None:
+        return known[-1][1] if known else None
+    seen: dict[bytes, int] = next((dict(pairs) for names_, pairs in commit.context if name in names_), {})
+    if not seen:
+        return None
+    return next((value for (device, seq), value in reversed(known) if seq <= seen.get(device, 0)), None)

@@ -1,0 +1,42 @@
+"""Contexts of heads that 0.1 kept without: read again from the commits, where this node has them."""
+
+from collections.abc import Iterable, Mapping
+
+from fieldsync.core.commit import Commit
+from fieldsync.core.register import EMPTY, Context, Dot, Register, build, contexts_of
+from fieldsync.core.state import State
+from fieldsync.replica.merge_rules import TypeRules
+from fieldsync.store import ReadTx
+
+
+def filled(tx: ReadTx, type_rules: TypeRules, state: State, names: Iterable[str] | None = None) -> State:
+    """Return a state whose heads (of these registers) have their contexts, as far as their commits are in the log."""
+    lacking = {}
+    fields = state.fields
+    for name in fields if names is None else names:
+        heads, _, contexts = fields.get(name, EMPTY)
+        if (contexts or len(heads) > 1) and None in contexts_of(fields[name]):  # of few
+            lacking[name] = fields[name]
+    if not lacking:
+        return state
+    known = {
+        (one.device, one.seq): type_rules.today(said)
+        for one in tx.commits_of(state.record)
+        if (said := one.commit()) is not None
+    }
+    return state._replace(fields=state.fields | {n: _filled(n, register, known) for n, register in lacking.items()})
+
+
+def _filled(name: str, register: Register, known: Mapping[Dot, Commit]) -> Register:
+    writes = zip(register.heads, contexts_of(register), strict=True)
+    return build(
+        [(head, _context(name, known.get(head.dot)) if context is None else context) for head, context in writes],
+        register.seen,
+    )
+
+
+def _context(name: str, commit: Commit | None) -> Context | None:
+    if commit is None:
+        return None
+    pairs = next((pairs for names, pairs in commit.context if name in names), ())
+    return {device: seq for device, seq in pairs if device != commit.device}

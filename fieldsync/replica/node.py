@@ -1,0 +1,281 @@
+"""A node: an open store with its identity, schema and clock. A laptop, a branch server, a headquarters: all are one of these."""
+
+import datetime
+import hashlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey, token
+from fieldsync.crypto.slots import Slots
+from fieldsync.replica.merge_rules import Rules
+from fieldsync.schema import load, model
+from fieldsync.schema.model import Schema
+from fieldsync.store import ReadTx, Store, Tx, Waiting, open_store
+from fieldsync.store.contract import Grant, covers
+
+SLOTS = "slots.json"
+FIRST_KEY = "first_private"  # of a server that was renewed: see Node.first_key
+FORMS = "forms"
+UPSTREAM = "upstream"  # the server above this one
+DEVICE_PENDING = "device_pending"  # set while the server waits for somebody to approve this device
+JOINING = "joining"  # the kind of a store whose device no server has answered yet
+WRITERS = ("caseworker", "supervisor", "admin", "partner")
+DECIDERS = ("supervisor", "admin")
+ROLES = ("caseworker", "supervisor", "admin", "auditor", "partner", "branch")
+
+Unlock = Callable[[Slots], bytes]
+_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
+
+
+def wall_clock() -> int:
+    """Return the computer's time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Node:
+    """An open node. `device` is its 16-byte id, `letters` what its codes carry, `clock` milliseconds since 1970."""
+
+    home: Path
+    store: Store
+    schema: Schema
+    rules: Rules
+    key: DeviceKey
+    kind: str  # laptop or server
+    org: str
+    letters: str
+    person: str
+    grants: tuple[Grant, ...]
+    clock: Callable[[], int] = wall_clock
+    forms: bytes = b""  # which forms these are: their number and the beginning of their texts' hash
+    first_key: DeviceKey | None = None  # of a server that was renewed: the key by which those below it know it
+
+    @property
+    def device(self) -> bytes:
+        """This node's device id."""
+        return self.key.device
+
+    @property
+    def serving_key(self) -> DeviceKey:
+        """The key whose device id those below know this server by, however often it was renewed."""
+        return self.first_key or self.key
+
+    @property
+    def is_laptop(self) -> bool:
+        """Whether this node is a person's own."""
+        return self.kind == "laptop"
+
+    @property
+    def units(self) -> list[str]:
+        """The units that this node's person works in."""
+        return [grant.unit for grant in self.grants]
+
+    @property
+    def role(self) -> str:
+        """The role in the first unit."""
+        return self.grants[0].role if self.grants else ""
+
+    def today(self) -> str:
+        """Today's date by this node's clock, YYYY-MM-DD."""
+        return datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone().date().isoformat()
+
+    def moment(self) -> str:
+        """Today's date and the time by this node's clock, YYYY-MM-DD HH:MM."""
+        now = datetime.datetime.fromtimestamp(self.clock() / 1000).astimezone()
+        return now.replace(tzinfo=None).isoformat(" ", "minutes")
+
+    def new_id(self) -> bytes:
+        """Return a fresh record id: a UUIDv7 (RFC 9562)."""
+        number = (self.clock() << 80) | int.from_bytes(token(10), "big")
+        number = number & ~(0xF << 76) | 7 << 76
+        return (number & ~(0x3 << 62) | 0x2 << 62).to_bytes(16, "big")
+
+    def may_write(self, *units: str) -> Grant:
+        """Return the grant that lets this node write in a unit, or in one of several; UnitRefused, RoleRefused."""
+        return _granted(self.grants, units, WRITERS)
+
+    def may_decide(self, *units: str) -> Grant:
+        """Return the grant that lets this node decide reviews in a unit, or in one of several; UnitRefused, RoleRefused."""
+        return _granted(self.grants, units, DECIDERS)
+
+    def reload(self) -> None:
+        """Take over what a sync changed: the person's grants, and who this device is."""
+        with self.store.read() as tx:
+            self.reload_from(tx)
+
+    def reload_from(self, tx: ReadTx) -> None:
+        """Do so within a transaction."""
+        self.grants = _grants(tx.get("grants"))
+        self.key, self.letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
+        self.first_key = _first_key(tx)
+
+    def renew(self, tx: ReadTx) -> bool:
+        """Work with the forms that this transaction finds in force: another process may have taken over new ones."""
+        forms = tx.get(FORMS)
+        if forms == self.forms or forms[:4] < self.forms[:4]:  # never back: another thread may have begun earlier
+            return False
+        self.schema = model.decode(tx.get("schema"))
+        self.rules = Rules(self.schema)
+        self.forms = forms
+        return True
+
+    def write_repeatable(self) -> AbstractContextManager[Tx]:
+        """One transaction that writes what can be fetched or worked out again: on a laptop, power loss may take it back whole.
+
+        A server tells others the numbers that it gives out in it, so that there it is on the disk before anybody can be told.
+        """
+        return self.store.write(durable=not self.is_laptop)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+
+def own_name(node: Node, tx: ReadTx) -> str:
+    """Return what others call this server: its organisation's name, or a branch's unit."""
+    return node.org if tx.get(UPSTREAM) is None else node.grants[0].unit
+
+
+def _granted(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence[str]) -> Grant:
+    here = [grant for unit in units for grant in grants if covers((grant,), unit)]
+    if not here:
+        raise errors.UnitRefused(unit=units[0])
+    for grant in here:
+        if grant.role in roles:
+            return grant
+    raise errors.RoleRefused(role=here[0].role, needs=list(roles))
+
+
+def open_node(home: Path, unlock: Unlock, *, shared: bool = False, waiting: Waiting | None = None) -> Node:
+    """Open the node in a folder; `unlock` turns its slots into the store's key. NoStore, WrongPassphrase, StoreDamaged.
+
+    `waiting` hears of each second for which another program holds the store (StoreBusy in the end).
+    """
+    try:
+        slots = Slots.from_bytes((home / SLOTS).read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as fault:
+        raise errors.NoStore(home=str(home)) from fault
+    try:
+        store = open_store(home, unlock(slots), shared=shared, waiting=waiting)
+    except errors.NoStore as fault:  # the slots are written last: there was one
+        raise errors.NoStore(home=str(home), reason="gone") from fault
+    with store.read() as tx:
+        get = tx.get
+        if get("kind") == JOINING:
+            raise errors.NoStore(home=str(home), reason="joining")
+        try:
+            schema = model.decode(get("schema"))
+        except errors.BadFile as fault:
+            raise errors.StoreDamaged(part="schema") from fault
+        return Node(
+            home, store, schema, Rules(schema), DeviceKey.from_bytes(get("private")), get("kind"), get("org"),
+            get("letters"), get("person"), _grants(get("grants")), forms=get(FORMS), first_key=_first_key(tx),
+        )  # fmt: skip
+
+
+def _first_key(tx: ReadTx) -> DeviceKey | None:
+    private = tx.get(FIRST_KEY)
+    return None if private is None else DeviceKey.from_bytes(private)
+
+
+def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callable[[Tx], None]) -> None:
+    """Make a node's folder: slots filled by `fill(slots, key)`, and the first facts told by `write(tx)`. All or nothing."""
+    if (home / SLOTS).exists():
+        raise errors.StoreExists(home=str(home))
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = token(32)
+    slots = Slots.new(token(16))
+    fill(slots, key)
+    made = home / "store.db"
+    for leftover in home.glob("store.db*"):  # of a set-up that was cut off before its slots were written
+        leftover.unlink()
+    store = open_store(home, key, create=True)
+    try:
+        with store.write() as tx:
+            write(tx)
+    except BaseException:
+        store.close()
+        made.unlink(missing_ok=True)
+        raise
+    store.close()
+    write_file(home / SLOTS, slots.to_bytes())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all, readable by its owner only, and have it on the disk."""
+    draft = path.with_name(path.name + ".new")
+    try:
+        with open(  # noqa: PTH123 - a path's own open takes no permissions
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+
+
+def write_identity(
+    tx: Tx,
+    key: DeviceKey,
+    *,
+    kind: str,
+    org: str,
+    letters: str,
+    person: str,
+    grants: Sequence[Grant],
+    texts: dict[str, str],
+    now: int,
+    identity: str | None = None,
+) -> None:
+    """Tell a new store who it is and what forms it works with; `identity` is its age identity (default: a new one)."""
+    from fieldsync.crypto import age
+
+    facts: dict[str, Any] = {
+        "private": key.to_bytes(), "kind": kind, "org": org, "letters": letters, "person": person,
+        "grants": msgspec.json.encode(list(grants)).decode(), "number": 0, "last": 0,
+        "age": identity or age.new_identity(),
+    }  # fmt: skip
+    for name, value in facts.items():
+        tx.put(name, value)
+    write_schema(tx, texts)
+    tx.enrol(key.device, key.public, letters, person, grants, now, chain.first(key.device))
+
+
+def mark(texts: dict[str, str]) -> bytes:
+    """Return what tells forms apart: how often they had been published, and the beginning of their texts' hash, 4 bytes each."""
+    number = min(max(load.number(texts), 0), (1 << 32) - 1)
+    return number.to_bytes(4, "big") + hashlib.sha256(msgspec.json.encode(texts, order="sorted")).digest()[:4]
+
+
+def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
+    """Keep a schema's texts, and itself compiled, with a view per record type."""
+    from fieldsync.store.sqlite import type_views
+
+    schema = load.load_texts(texts, published=True)
+    compiled = model.encode(schema)
+    forms = mark(texts)
+    tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
+    tx.put("schema", compiled)
+    tx.put(FORMS, forms)
+    tx.keep_schema(forms[-4:], compiled)
+    type_views.make(
+        tx.connection,
+        {
+            name: {f.name: bool(f.to) for f in t.fields.values() if f.kind != "derived"}
+            for name, t in schema.types.items()
+        },
+    )
+    return schema

@@ -1,0 +1,171 @@
+"""Where records live: in the unit that they name, or in that of the record which they belong to, wherever this moves."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from fieldsync.core.settle import candidates
+from fieldsync.core.state import register_of
+from fieldsync.replica.merge_rules import Rules
+from fieldsync.store import Tx
+from fieldsync.store.contract import ABOVE, BELOW, LEFT, NOWHERE_ELSE, SHARED, Row, home_unit, top_of
+
+Touched = dict[bytes, tuple[Row, set[str] | None]]
+NOWHERE = "_"  # the unit of a record that came without one
+_DEEPEST = 8  # household → person → case → follow-up, and room
+
+
+def place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
+    """Give every touched row its channel, and move what belongs to a record that moved or has just arrived.
+
+    That goes from owners to what is theirs, and calls itself nowhere: somebody may have hung a thousand records onto one another.
+    """
+    places = _Places({}, {})
+    of_owner: dict[bytes, list[bytes]] = {}
+    placed = Counter[bytes]()
+    fresh = touched.copy()
+    while fresh:
+        moved = _place_fresh(tx, rules, touched, fresh, places, unit)
+        if not moved:
+            return
+        for record, (row, _) in fresh.items():
+            if row.owner is not None and record not in placed:
+                of_owner.setdefault(row.owner, []).append(record)
+        placed.update(fresh.keys())
+        again = (record for one in moved for record in of_owner.get(one, ()) if record not in fresh)
+        followers = _followers(tx, touched, moved)
+        touched.update(followers)
+        # what came in before its owner was known to move; in a ring each moves the next for ever
+        fresh = followers | {record: touched[record] for record in again if placed[record] < _DEEPEST}
+
+
+class _Places(NamedTuple):
+    """Where owners are that were not touched themselves."""
+
+    elsewhere: dict[bytes, int]
+    also: dict[bytes, Mapping[int, int]]
+
+
+def _followers(tx: Tx, touched: Touched, moved: Sequence[bytes]) -> Touched:
+    """Return what belongs to records that moved, and was not touched."""
+    followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
+    found = tx.rows(followers) if followers else {}
+    if found and tx.left and tx.get("kind") == "laptop":  # what it keeps as no server has applied it follows nobody
+        found = {record: row for record, row in found.items() if row.channel != tx.left}
+    return {record: (row, set()) for record, row in found.items()}
+
+
+def _place_fresh(
+    tx: Tx, rules: Rules, touched: Touched, fresh: Touched, places: _Places, unit: str | None
+) -> list[bytes]:
+    """Give rows among those touched their channels, and return those that others may follow and that moved."""
+    owners = set()
+    for row, _ in fresh.values():
+        row.owner = owner_of(row, rules)
+        if row.owner is not None and row.owner not in touched:
+            owners.add(row.owner)
+    elsewhere, also = places
+    if owners:
+        elsewhere.update(tx.channels_of(owners))
+        also.update(tx.also_of(owners))
+    numbers: dict[str, int] = {}
+
+    def number(name: str) -> int:
+        if name not in numbers:
+            numbers[name] = tx.channel_number(name)
+        return numbers[name]
+
+    # no recursion: a function that names itself is a cycle, and would keep the whole batch until garbage is collected
+    def place_of(row: Row) -> tuple[int, Iterable[int]]:
+        top = row
+        for _ in range(_DEEPEST):
+            if top.owner is None or top.owner not in touched:
+                break
+            top = touched[top.owner][0]
+        owner = top.owner
+        if owner is not None and owner in elsewhere:
+            return elsewhere[owner], also.get(owner, ())
+        if owner is not None and top.channel is not None:
+            return top.channel, top.also
+        if owner is not None and unit is not None:
+            return number(unit), ()
+        if unit is None and tx.left and top.channel == tx.left:
+            return tx.left, ()  # what is written to it here follows it; only the server above brings it back
+        if unit is not None and unit.endswith(SHARED):
+            return number(unit), ()  # it has no unit here, or is of the one that it is shared with
+        if rules.of(top.state.type).type is None and unit is not None and unit.endswith(BELOW):
+            return number(unit), ()  # a type that is news here: it stays where it came by
+        end = BELOW if rules.of(top.state.type).below else ""
+        shown = number(home_unit(str(top.doc.get("_unit") or unit or NOWHERE)) + end)
+        register = top.state.fields.get("_unit")
+        if register is None or (len(register.heads) == 1 and isinstance(register.heads[0].value, str)):
+            return shown, ()
+        # two moved it to two places: it is in both, until somebody settles that
+        return shown, [number(head.value + end) for head in candidates(register) if isinstance(head.value, str)]
+
+    raised = {}  # records that only those above may have, and what belongs to them: once their owners have their places
+    for record, (row, _) in fresh.items():
+        lifted = _lifted(row, touched, rules) if rules.raised else None
+        if lifted is None:
+            row.channel, others = place_of(row)
+            row.also = dict.fromkeys(set(others) - {row.channel}, 0) if others else NOWHERE_ELSE
+        else:
+            raised[record] = lifted
+    for record, lifted in raised.items():
+        row = touched[record][0]
+        row.also = NOWHERE_ELSE
+        if unit is None and tx.left and lifted.channel == tx.left:
+            continue
+        row.channel = _above(tx, rules, lifted, touched, elsewhere, also, unit)
+    owning = rules.owners
+    return [record for record, (row, _) in fresh.items() if row.state.type in owning and is_elsewhere(row)]
+
+
+def is_elsewhere(row: Row) -> bool:
+    """Say whether a row is in other channels than it was stored in."""
+    return row.channel != row.old_channel or row.also.keys() != row.old_also.keys()
+
+
+def _lifted(row: Row, touched: Touched, rules: Rules) -> Row | None:
+    """Return the record itself, or that among what it belongs to, which only those above may have."""
+    for _ in range(_DEEPEST):
+        if rules.of(row.state.type).above:
+            return row
+        if row.owner is None or row.owner not in touched:
+            return None
+        row = touched[row.owner][0]
+    return None
+
+
+def _above(
+    tx: Tx,
+    rules: Rules,
+    row: Row,
+    touched: Touched,
+    elsewhere: Mapping[bytes, int],
+    also: Mapping[bytes, Mapping[int, int]],
+    unit: str | None,
+) -> int:
+    """Return the channel of a record that is for those above its owner; where there is any doubt who these are, the topmost."""
+    named = register_of(row.state, rules.of(row.state.type).belongs_to or "")
+    if len(named.heads) == 1 and row.owner is not None:
+        owner = touched[row.owner][0] if row.owner in touched else None
+        channel = elsewhere.get(row.owner) if owner is None else owner.channel
+        several = also.get(row.owner) if owner is None else owner.also
+        if channel is not None and not several:
+            name = tx.channel(channel).unit
+            return channel if name == LEFT else tx.channel_number(home_unit(name) + ABOVE)
+    if unit is not None and unit.endswith((ABOVE, SHARED)):
+        return tx.channel_number(unit)
+    return tx.channel_number(top_of(str(row.doc.get("_unit") or unit or NOWHERE)) + ABOVE)
+
+
+def owner_of(row: Row, rules: Rules) -> bytes | None:
+    """Return the id of the record that a record belongs to, as its document names it."""
+    field = rules.of(row.state.type).belongs_to
+    value = row.doc.get(field) if field is not None else None
+    try:
+        return uuid.UUID(value).bytes if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,292 @@
+"""Reading: records, lists, history and status in the shapes that docs/cli.md promises. Nothing here writes."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, cast
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core import names, stamp
+from fieldsync.core.register import Value
+from fieldsync.core.settle import DECIDED
+from fieldsync.core.state import State, field_of, latest, registers
+from fieldsync.crypto.key_words import key_words
+from fieldsync.replica.formula_lookups import Finder, standing
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import DEVICE_PENDING, Node, own_name
+from fieldsync.schema import validate
+from fieldsync.schema.expressions.functions import NOW
+from fieldsync.schema.model import Type
+from fieldsync.schema.values import received
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
+
+Json = dict[str, Any]
+_PART = 5_000
+
+
+def uuid_text(record: bytes) -> str:
+    """Return a record id as people and scripts see it."""
+    return str(uuid.UUID(bytes=record))
+
+
+class Shower:
+    """Puts rows into the shape `record`; looks up units and what was sent once for all of them."""
+
+    def __init__(self, node: Node, tx: ReadTx) -> None:
+        self._node = node
+        self._today, self._moment = node.today(), node.moment()
+        self._partner = node.role == PARTNER
+        self._tx = tx
+        self._units = {channel.n: named(channel.unit) for channel in tx.channels()}
+        self._sent = acknowledged(node, tx) if node.is_laptop else None
+
+    def _unit(self, row: Row) -> str | None:
+        """Return the unit of a record; of one that is in no channel any more, the one that it says."""
+        if row.channel is not None and row.channel == self._tx.left:
+            return str(row.doc["_unit"]) if "_unit" in row.doc else None
+        return self._units.get(row.channel or 0)
+
+    def record(self, row: Row) -> Json:
+        """Return the contract's `record`."""
+        doc, state = row.doc, row.state
+        fields = {name: value for name, value in doc.items() if not name.startswith("_")}
+        kind = self._node.schema.types.get(state.type)
+        if kind is not None:
+            if self._tx.roots:  # what names a record that gave way means the one that stays
+                fields = {name: standing(kind, name, value, self._tx.stands) for name, value in fields.items()}
+            fields = {name: fields[name] for name in kind.fields if name in fields} | fields
+            if not self._partner:  # it is not shown all that these come from
+                fields |= validate.derive(
+                    kind, {**fields, NOW: self._moment}, self._today, Finder(self._node, self._tx, row)
+                )
+        last = latest(state)
+        made = state.base or last
+        record = uuid_text(state.record)
+        found = {
+            "id": record,
+            "code": row.code,
+            "type": state.type,
+            "unit": self._unit(row),
+            "fields": fields,
+            "conflicts": sorted(row.conflicts),
+            "deleted": "_deleted" in doc,
+            "unsent": self._is_unsent(state),
+            "created": None if made is None else {"by": made.author, "at": stamp.text(made.stamp)},
+            "updated": None if last is None else {"by": last.author, "at": stamp.text(last.stamp)},
+        }
+        if self._tx.gave_way(state.record):
+            found["same_as"] = self._tx.roots[record]
+        merged = sorted(gave for gave, stays in self._tx.roots.items() if stays == record and gave != record)
+        if merged:
+            found["merged"] = merged
+        if state.record in self._tx.elsewhere and not doc.keys() & {"_same_as", "_not_same"}:  # nobody has answered
+            found["elsewhere"] = True
+        return found
+
+    def _is_unsent(self, state: State) -> bool:
+        """Whether something was written here behind what a server has acknowledged: registers know all that went into them."""
+        if self._sent is None:
+            return False
+        me, base = self._node.device, state.base
+        last = max((register.seen.get(me, 0) for register in state.fields.values()), default=0)
+        return max(last, base.seq if base is not None and base.device == me else 0) > self._sent
+
+
+def server_named(tx: ReadTx, name: str | None) -> Server:
+    """Return the server of that name or address; the one synced last, if none is given. NotFound."""
+    servers = tx.servers()
+    found = next((one for one in servers if name in (None, one.name, one.address)), None)
+    if found is None and servers:
+        raise errors.NotFound(what="server", name=name, reason="server", known=[one.name for one in servers])
+    if found is None:
+        raise errors.NotFound(what="server", name=name)
+    return found
+
+
+def unsent(node: Node, tx: ReadTx, server: Server) -> int:
+    """Return how many of this node's commits a server has not acknowledged."""
+    me = tx.device(node.device)
+    assert me is not None
+    return me.head - tx.acknowledged(server.id, node.device)
+
+
+def acknowledged(node: Node, tx: ReadTx) -> int:
+    """Return up to which commit of this device some server has acknowledged."""
+    return max((seq for _, seq, _ in tx.receipts(node.device)), default=0)
+
+
+def show(node: Node, ref: str, *, all_heads: bool = False) -> Json:
+    """Return one record; with `all_heads` its registers too, by field. NoRecord, Ambiguous."""
+    with node.store.read() as tx:
+        row = find_row(tx, ref)
+        shown = Shower(node, tx).record(row)
+        if all_heads:
+            everything = registers(row.state)
+            shown["registers"] = {
+                name: heads_of(tx, everything[name].heads) for name in sorted(everything) if field_of(name) != DECIDED
+            }
+        return shown
+
+
+def heads_of(tx: ReadTx, heads: Iterable[Any]) -> list[Json]:
+    """Return heads as the contract has them; a device is named by its letters, or by its id in hex."""
+    return [
+        {"value": h.value, "by": h.author, "device": device_name(tx, h.device), "seq": h.seq, "at": stamp.text(h.stamp)}
+        for h in heads
+    ]
+
+
+def device_name(tx: ReadTx, device: bytes) -> str:
+    """Return a device's letters where this node knows them, else its id in hex."""
+    known = tx.device(device)
+    return known.letters if known is not None and known.letters else device.hex()
+
+
+def server_name(node: Node, tx: ReadTx, server: bytes) -> str:
+    """Return what people call a server: this one, one above it, a branch."""
+    if server == node.device:
+        return own_name(node, tx)
+    above = next((one.name for one in tx.servers() if one.id == server), None)
+    known = tx.device(server)
+    return above or (known.person if known is not None and known.person else device_name(tx, server))
+
+
+def list_records(
+    node: Node,
+    type: str,
+    *,
+    where: Mapping[str, str] | None = None,
+    limit: int = 20,
+    sort: str | None = None,
+    deleted: bool = False,
+) -> list[Json]:
+    """Return records of a type that have all these values; a limit of 0 means all. UnknownType, UnknownField."""
+    kind = node.schema.type(type)
+    kept: dict[str, str] = {}
+    derived: dict[str, object] = {}
+    try:
+        for name, wanted in (where or {}).items():
+            if name != "unit" and kind.field(name).kind == "derived":
+                derived[name] = received(kind.field(name))(wanted)
+            else:
+                kept[name] = wanted
+        conditions = selection(kind, kept)
+    except errors.IllegalValue as error:
+        error.facts.setdefault("type", type)
+        raise
+    if sort:
+        kind.field(sort.lstrip("-"))
+    with node.store.read() as tx:
+        shower = Shower(node, tx)
+        few = -1 if derived else limit or -1
+        rows = tx.select(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=few)
+        found: Iterator[Json] = map(shower.record, rows)
+        if derived:  # worked out when somebody looks, so no store can select by it
+            found = (one for one in found if all(one["fields"].get(name) == value for name, value in derived.items()))
+        return list(islice(found, limit or None))
+
+
+def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
+    """Return what `tx.select` takes for these values of fields, or of `unit`. UnknownField, IllegalValue."""
+    equal: dict[str, Value] = {}
+    named: dict[str, str] = {}
+    members: dict[str, str] = {}
+    unit = None
+    for name, wanted in where.items():
+        if name == "unit":
+            unit = wanted
+        elif kind.field(name).kind == "set":
+            members[name] = str(validate.check_member(kind.field(name), wanted, stored=True))
+        elif kind.field(name).to:
+            named[name] = str(received(kind.field(name))(wanted))
+        else:
+            equal[name] = cast("Value", received(kind.field(name))(wanted))
+    return {"equal": equal, "named": named, "members": members, "unit": unit}
+
+
+def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = None) -> list[Json]:
+    """Return the records that a text finds, Arabic spelling and script forgiven.
+
+    The full-text words of what came in since the last search are made now, in parts: `progress(done, total, "search")`.
+    """
+    if node.is_laptop:
+        with node.store.read() as tx:
+            total = tx.behind()
+        for done in range(0, total, _PART):
+            if progress is not None:
+                progress(done, total, "search")
+            with node.store.write(durable=False) as tx:
+                tx.catch_up(lambda type_, doc: node.rules.of(type_).words(doc), _PART)
+    with node.store.read() as tx:
+        shower = Shower(node, tx)
+        query = names.match(text)
+        rows: Iterable[Row] = (
+            tx.matching(query, limit or -1) if query and node.is_laptop else _scan(node, tx, text, limit)
+        )
+        return [shower.record(row) for row in rows if "_deleted" not in row.doc]
+
+
+def _scan(node: Node, tx: ReadTx, text: str, limit: int) -> Iterator[Row]:
+    """A server keeps no full-text index: it reads."""
+    wanted = [set(names.search_terms(word)) for word in text.split()]
+    found = 0
+    for row in tx.select() if wanted else ():
+        words = set(node.rules.of(row.state.type).words(row.doc).split())
+        if all(words & terms for terms in wanted):
+            yield row
+            found += 1
+            if found == limit:
+                return
+
+
+def _written(tx: ReadTx, device: bytes, seq: int) -> str | None:
+    """Return the code (or id) of the record that a commit is about."""
+    for logged in tx.commits(device, seq - 1, 1):
+        row = tx.rows([logged.record]).get(logged.record)
+        return row.code if row is not None and row.code else uuid_text(logged.record)
+    return None
+
+
+# --- status -----------------------------------------------------------------------------------------------------------
+
+
+def status(node: Node) -> Json:
+    """Return who and how far this node is: the contract's `status`."""
+    from fieldsync.replica import receipts as receipts_of
+
+    with node.store.read() as tx:
+        me = tx.device(node.device)
+        assert me is not None
+        servers = {server.id: server for server in tx.servers()}
+        receipts = tx.receipts(node.device)
+        synced = max((server.synced for server in servers.values() if server.synced), default=None)
+        return {
+            "device": node.letters,
+            "id": node.device.hex(),
+            "person": node.person,
+            "role": node.role,
+            "units": node.units,
+            "kind": node.kind,
+            "org": node.org,
+            "records": tx.counts(),
+            "unsent": me.head - acknowledged(node, tx) if node.is_laptop else 0,
+            "commits": receipts_of.summed(node, tx),
+            "refused": [
+                {**msgspec.json.decode(facts), "seq": seq, "code": code, "record": _written(tx, node.device, seq)}
+                for seq, code, facts in tx.refusals(node.device)
+            ],
+            "conflicts": tx.in_conflict(),
+            "last_sync": stamp.text(synced << stamp.COUNTER_BITS) if synced else None,
+            "receipts": [
+                {"server": servers[server].name, "seq": seq, "at": stamp.text(at << stamp.COUNTER_BITS)}
+                for server, seq, at in receipts
+                if server in servers
+            ],
+            "channels": [
+                {"unit": c.unit, "records": c.records, "digest": f"{c.digest:016x}"} for c in tx.channels() if c.arrival
+            ],
+            **({"device_pending": key_words(node.key.public)} if tx.get(DEVICE_PENDING) else {}),
+        }

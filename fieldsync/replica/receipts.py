@@ -1,0 +1,86 @@
+"""How far each commit has come: in which bundle, received by which server, kept aside and why, in review, settled; and all summed up."""
+
+from typing import Any
+
+from fieldsync.core.register import Dot
+from fieldsync.core.settle import DECIDED, candidates, unpacked_all
+from fieldsync.core.state import register_of
+from fieldsync.replica.node import Node, own_name
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Row
+from fieldsync.store.sqlite.bundle_register import Part
+
+
+class Receipts:
+    """The receipts of one record's commits.
+
+    {"bundles": [number…], "received": [server…], "refused": code or None, "review": "open", "settled" or None}
+    """
+
+    def __init__(self, node: Node, tx: ReadTx, row: Row) -> None:
+        self._node, self._tx = node, tx
+        self._names = {server.id: server.name for server in tx.servers()}
+        self._servers: dict[bytes, list[tuple[bytes, int, int]]] = {}
+        self._refused: dict[bytes, dict[int, str]] = {}
+        self._open = {h.dot for field in row.conflicts for h in candidates(register_of(row.state, field))}
+        self._settled = _settled(row)
+        self._packed: dict[bytes, list[Part]] = {}
+
+    def of(self, dot: Dot) -> dict[str, Any]:
+        """Return the receipt of one commit."""
+        device, seq = dot
+        if device not in self._servers:
+            self._servers[device] = self._tx.receipts(device)
+            self._packed[device] = self._tx.parts_packed(device)
+            self._refused[device] = {at: code for at, code, _ in self._tx.refusals(device)}
+        received = [
+            self._names[server] for server, to, _ in self._servers[device] if to >= seq and server in self._names
+        ]
+        if not self._node.is_laptop and next(iter(self._tx.commits(device, seq - 1, 1)), None) is not None:
+            received.insert(0, own_name(self._node, self._tx))
+        review = "open" if dot in self._open else "settled" if dot in self._settled else None
+        bundles = [one.number for one in self._packed[device] if one.after < seq <= one.last]
+        return {"bundles": bundles, "received": received, "refused": self._refused[device].get(seq), "review": review}
+
+
+def _settled(row: Row) -> set[Dot]:
+    """Return the commits that decisions on a record were made over."""
+    decisions = [r for name, r in row.state.fields.items() if name.startswith(DECIDED + "/")]
+    over = [h.value.get("heads") for r in decisions for h in r.heads if isinstance(h.value, dict)]
+    return {head.dot for heads in over for head in unpacked_all(heads)}
+
+
+def summed(node: Node, tx: ReadTx) -> dict[str, Any]:
+    """Return how far all commits of this laptop have come, or all that a server holds of its devices.
+
+    {"saved", "here": those in no bundle that no server has acknowledged, "in_bundle", "received": [{"server", "commits"}…],
+    "refused"}; of a laptop's own "review" and "settled", too.
+    """
+    names = {server.id: server.name for server in tx.servers()}
+    devices = [one for one in tx.devices() if one.head and (one.id == node.device or not node.is_laptop)]
+    received = dict.fromkeys(names.values(), 0)
+    here = in_bundle = refused = 0
+    for device in devices:
+        highest = 0
+        for server, to, _ in tx.receipts(device.id):
+            if server in names:
+                received[names[server]] += to
+                highest = max(highest, to)
+        packed = highest
+        for one in sorted(tx.parts_packed(device.id), key=lambda one: one.after):
+            in_bundle += max(0, one.last - max(packed, one.after))
+            packed = max(packed, one.last)
+        here += device.head - highest
+        refused += len(tx.refusals(device.id))
+    told = {
+        "saved": sum(device.head for device in devices), "here": here - in_bundle, "in_bundle": in_bundle,
+        "received": [{"server": name, "commits": n} for name, n in received.items()], "refused": refused,
+    }  # fmt: skip
+    if node.is_laptop:
+        rows = tx.rows({record for one in devices for record in tx.records_by(one.id, 1, one.head)}).values()
+        disputed = (
+            head for row in rows for field in row.conflicts for head in candidates(register_of(row.state, field))
+        )
+        told["review"] = len({head.seq for head in disputed if head.device == node.device})
+        told["settled"] = len({seq for row in rows for device, seq in _settled(row) if device == node.device})
+    return told

@@ -1,0 +1,114 @@
+"""Moving a record to another unit, with everything that belongs to it; and what has left this node by then."""
+
+import uuid
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.authority.value_permissions import UNIT
+from fieldsync.core.settle import candidates
+from fieldsync.replica.edit_coverage import Contexts, covering
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import uuid_text
+from fieldsync.replica.save import commit_drafts, draft_edit, unit_of, units_of
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import ABOVE, Row, covers, home_unit
+
+_DEEPEST = 8
+
+
+def check_unit(unit: str) -> str:
+    """Return a unit's path if it is one (A-Z, 0-9, - and _, parts joined by /); IllegalValue."""
+    if not UNIT.fullmatch(unit):
+        raise errors.IllegalValue(type="unit", field="unit", reason="pattern", pattern="LAT/JBL")
+    return unit
+
+
+def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
+    """Save that a record lives in another unit from now on, with all that belongs to it; return its id.
+
+    NoRecord, IllegalValue, BelongsTo, UnitRefused, RoleRefused. Whether there is such a unit, only the server knows.
+    """
+    with node.store.write() as tx:
+        row = _movable(node, tx, ref, unit)
+        if row.doc.get("_unit") != unit or "_unit" in row.conflicts:
+            kind = node.schema.type(row.state.type)
+            commit_drafts(node, tx, [draft_edit(node, row, kind, {"_unit": unit}, note=note)])
+    return row.state.record
+
+
+def plan(node: Node, ref: str, unit: str) -> dict[str, Any]:
+    """Return what a move would do: {"record", "from", "to", "moves": {type: n}, "still_seen", "dry_run"}; the same errors.
+
+    Nothing moves when the record lives there already. What a head that stands against the move names, is seen as before.
+    """
+    with node.store.read() as tx:
+        row = _movable(node, tx, ref, unit)
+        here = unit_of(tx, row)
+        moves: dict[str, int] = {}
+        for one in (row, *_belonging(tx, row)) if here != unit else ():
+            moves[one.state.type] = moves.get(one.state.type, 0) + 1
+        return {
+            "record": uuid_text(row.state.record),
+            "code": row.code,
+            "type": row.state.type,
+            "from": here,
+            "to": unit,
+            "moves": moves,
+            "still_seen": any(covers(node.grants, one) is not None for one in (unit, *_standing(node, tx, row))),
+            "dry_run": True,
+        }
+
+
+def left(node: Node) -> list[dict[str, Any]]:
+    """Return what left this node since it was last asked, and is not back, owners first: {"record", "code", "type", "unit"} each.
+
+    `unit` is where it went, where this node knows it: it sent it there itself, or was there before; with `above`, to those above it.
+    """
+    with node.store.write(durable=False) as tx:
+        found = tx.departed()
+        tx.forget_departed()
+    found.sort(key=lambda one: node.rules.of(one.type).belongs_to is not None)
+    return [
+        {"record": uuid_text(one.record), "code": one.code, "type": one.type, "unit": one.unit and home_unit(one.unit)}
+        | ({"above": True} if one.unit and one.unit.endswith(ABOVE) else {})
+        for one in found
+    ]
+
+
+def _movable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
+    row = find_row(tx, ref)
+    check_unit(unit)
+    if row.owner is not None:
+        raise errors.BelongsTo(type=row.state.type, owner=_root(tx, row.owner))
+    node.may_write(*units_of(tx, row))
+    return row
+
+
+def _standing(node: Node, tx: ReadTx, row: Row) -> list[str]:
+    """Return the units that a move would leave in conflict: of the heads that it does not cover."""
+    over = covering(node.rules.of(row.state.type), row.state, "_unit")
+    covers = Contexts(node, tx).covers(row.state.record, row.state.type, "_unit", over)
+    gone = {head.dot for head in covers.heads}
+    return [] if covers.everything else [str(one.value) for one in candidates(over.register) if one.dot not in gone]
+
+
+def _root(tx: ReadTx, owner: bytes) -> str:
+    """Return the code of the record that a chain of owners ends in, or the id of the first that is not here."""
+    for _ in range(_DEEPEST):
+        row = tx.rows([owner]).get(owner)
+        if row is None or row.owner is None:
+            break
+        owner = row.owner
+    return str(uuid.UUID(bytes=owner)) if row is None or row.code is None else row.code
+
+
+def _belonging(tx: ReadTx, row: Row) -> list[Row]:
+    """Return all that belongs to a record, and what belongs to that."""
+    found: dict[bytes, Row] = {}
+    owners = [row.state.record]
+    while owners:
+        below = tx.rows(record for record in tx.owned_by(owners) if record not in found and record != row.state.record)
+        found |= below
+        owners = list(below)
+    return list(found.values())

@@ -1,0 +1,183 @@
+"""The only reader of report files: an SQL query behind a comment that says, in TOML, what its columns are.
+
+Those that come with the program lie in schemas/reports, an office's own in the folder `reports` of its store; one of the
+same name takes the place of ours. docs/reports.md tells how to write one.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.schema.source_file import toml
+
+FOLDER = "reports"
+NUMBERS = ("count", "number", "share")
+KINDS = (*NUMBERS, "text", "word", "choice", "code", "date", "month", "unit", "trend")
+_HEADER = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+MAX_FILE = 200_000  # characters
+Label = dict[str, str]
+
+
+class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One column: what it is called and what is in it.
+
+    `of` is the TYPE.FIELD whose choices a `choice` shows, and a `word` that the header's words lack; `parts` are the columns
+    that add up to this one, `whole` the one that this share is a part of; `only` keeps it to months or years; what may not
+    leave the office has `leaves` false; `screen` false: in files only; `as_issued` = [column, months]: that column, so many
+    months before, as it was issued.
+    """
+
+    en: str
+    ar: str
+    kind: str
+    of: str = ""
+    hxl: str = ""
+    parts: tuple[str, ...] = ()
+    whole: str = ""
+    only: str = ""
+    leaves: bool = True
+    screen: bool = True
+    bar: bool = False
+    as_issued: tuple[str, int] | None = None
+
+    @property
+    def label(self) -> Label:
+        """Its name in both languages."""
+        return {"en": self.en, "ar": self.ar}
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A report file's comment.
+
+    `issued` false: how things stand today, which no month can keep; `sealed`: it counts fields of the highest sensitivity,
+    so that no file of it holds a small number; `agreement`: rows of organisations without one do not leave; `whole`: it says
+    what records lack, so that it has no rows for a partner, who is shown parts of them.
+    """
+
+    label: Label
+    columns: dict[str, Column]
+    number: int = 99
+    about: Label = {}
+    words: dict[str, Label] = {}
+    constants: dict[str, str] = {}
+    issued: bool = True
+    sealed: bool = False
+    agreement: bool = False
+    whole: bool = False
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A report: its name, its header, its query, and whether it is the office's own."""
+
+    name: str
+    header: Header
+    sql: str
+    own: bool
+
+    @property
+    def keys(self) -> list[str]:
+        """The columns that tell its rows apart."""
+        return [name for name, column in self.header.columns.items() if column.kind not in (*NUMBERS, "trend")]
+
+    @property
+    def counts(self) -> list[str]:
+        """The columns that count something."""
+        return [name for name, column in self.header.columns.items() if column.kind == "count"]
+
+
+def available(home: Path, *, usable: bool = False) -> dict[str, Report]:
+    """Return all reports by name, in their order; ReportFault for a file that is none, unless only `usable` ones are wanted."""
+    found = {path.stem: _read(path, own=False) for path in sorted(_shipped().glob("*.sql"))}
+    for path in sorted((home / FOLDER).glob("*.sql")) if (home / FOLDER).is_dir() else ():
+        try:
+            found[path.stem] = _read(path, own=True)
+        except errors.BadInput:
+            if not usable:
+                raise
+    return dict(sorted(found.items(), key=lambda one: (one[1].header.number, one[0])))
+
+
+def find(home: Path, name: str) -> Report:
+    """Return a report by its name or number. NoReport, ReportFault."""
+    own = home / FOLDER / f"{name}.sql"
+    if _NAME.fullmatch(name) and own.is_file():  # another file's fault is no reason to refuse this one
+        return _read(own, own=True)
+    ours = {path.stem: path for path in _shipped().glob("*.sql")}
+    if name in ours:
+        return _read(ours[name], own=False)
+    reports = available(home)
+    for report in reports.values():
+        if name == str(report.header.number) and not report.own:
+            return report
+    raise errors.NoReport(report=name, known=list(reports))
+
+
+def _shipped() -> Path:
+    here = Path(__file__).resolve()
+    for folder in (here.parents[1] / "schemas", here.parents[2] / "schemas"):
+        if folder.is_dir():
+            return folder / FOLDER
+    raise errors.BadFile(file="schemas", reason="missing")
+
+
+def _read(path: Path, *, own: bool) -> Report:
+    name = path.stem
+    if not _NAME.fullmatch(name):
+        raise errors.ReportFault(report=path.name, reason="name")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise errors.BadFile(file=path.name, reason="unreadable") from fault
+    if len(text) > MAX_FILE:
+        raise errors.TooLarge(what="report", limit=MAX_FILE)
+    return Report(name, parse(name, text), text, own)
+
+
+def parse(name: str, text: str) -> Header:
+    """Return the header of a report's text. ReportFault."""
+    found = _HEADER.match(text)
+    if found is None:
+        raise errors.ReportFault(report=name, reason="no_header")
+    try:
+        header = msgspec.convert(toml(found[1]), Header)
+    except tomllib.TOMLDecodeError as fault:
+        line = re.search(r"line (\d+)", str(fault))
+        raise errors.ReportFault(report=name, reason="toml", line=int(line[1]) if line else 1) from fault
+    except (msgspec.ValidationError, RecursionError) as fault:
+        raise errors.ReportFault(report=name, reason="header", what=_place(str(fault))) from fault
+    _check(name, header)
+    return header
+
+
+def _place(fault: str) -> str:
+    """Return where in a header a fault is, or which key it has too many or lacks: never what stands there."""
+    place = re.search(r"`(\$[^`]*)`", fault)
+    key = re.search(r"field `(\w+)`", fault)
+    return " ".join(part[1] for part in (place, key) if part is not None)
+
+
+def _check(name: str, header: Header) -> None:
+    columns: Mapping[str, Any] = header.columns
+    if not columns:
+        raise errors.ReportFault(report=name, reason="header", what="columns")
+    for label in (header.label, *([header.about] if header.about else ()), *header.words.values()):
+        if not {"en", "ar"} <= label.keys():
+            raise errors.ReportFault(report=name, reason="header", what="en, ar")
+    for key, column in header.columns.items():
+        others = [*column.parts, *([column.whole] if column.whole else ())]
+        if column.as_issued is not None:
+            others.append(column.as_issued[0])
+        known = column.kind in KINDS and column.only in ("", "month", "year")
+        known = (
+            known
+            and (bool(column.of) or column.kind != "choice")
+            and (not column.of or column.kind in ("choice", "word"))
+        )
+        if not known or any(other not in columns for other in others):
+            raise errors.ReportFault(report=name, reason="header", what=f"columns.{key}")

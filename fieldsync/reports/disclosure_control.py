@@ -1,0 +1,90 @@
+"""What stays behind when a report leaves the organisation: columns and rows that are ours alone, and small numbers.
+
+A number from 1 to 4 can point to a person. Where the others of its sum are shown, it could be worked out from them: then the
+smallest of those is hidden with it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fieldsync.reports.definitions import Report
+from fieldsync.reports.run import AGREED, OPEN
+
+SMALL = 5
+TOTAL = "total"  # in a column of words: the row that sums up the others
+Json = dict[str, Any]
+
+
+def leaving(report: Report, document: Json) -> Json:
+    """Return a report's document as it may leave; each row says in "hidden" which of its numbers were taken out."""
+    columns = report.header.columns
+    stays = {name for name, column in columns.items() if not column.leaves}
+    rows = [row for row in document["rows"] if not report.header.agreement or row.get(AGREED)]
+    rows = [{name: value for name, value in row.items() if name not in stays and name != AGREED} for row in rows]
+    for row in rows:
+        late = {name: n for name, n in row.pop("late", {}).items() if abs(n) >= SMALL and name not in stays}
+        if late:
+            row["late"] = late
+        row.pop(OPEN, None)
+        for name, column in columns.items():
+            if column.kind == "trend" and name in row:
+                row[name] = [n if not _small(n) else None for n in row[name]]
+    hidden = hide(report, rows)
+    for row, names in zip(rows, hidden, strict=True):
+        for name in names:
+            row[name] = None
+        if names:
+            row["hidden"] = sorted(names)
+    shown = [one for one in document["columns"] if one["name"] not in stays]
+    return document | {"columns": shown, "rows": rows, "shared": True, "left_out": len(document["rows"]) - len(rows)}
+
+
+def _small(value: object) -> bool:
+    return isinstance(value, int | float) and 0 < abs(value) < SMALL
+
+
+def hide(report: Report, rows: Sequence[Json]) -> list[set[str]]:
+    """Return for each row the columns to be hidden."""
+    counts = [name for name in report.counts if report.header.columns[name].leaves]
+    hidden = [{name for name in counts if _small(row.get(name))} for row in rows]
+    families = list(_families(report, rows))
+    grew = True
+    while grew:  # hiding one to cover another may bare a third
+        grew = False
+        for family in families:
+            bare = [(at, name) for at, name in family if name in hidden[at]]
+            rest = [(at, name) for at, name in family if name not in hidden[at] and rows[at].get(name)]
+            if len(bare) == 1 and rest:
+                at, name = min(rest, key=lambda one: rows[one[0]][one[1]])
+                hidden[at].add(name)
+                grew = True
+    for name, column in report.header.columns.items():
+        for row, names in zip(rows, hidden, strict=True):
+            if column.kind in ("share", "number") and name in row and _tells(row, names, column.whole, counts):
+                names.add(name)
+    return hidden
+
+
+def _tells(row: Json, names: Iterable[str], whole: str, counts: Iterable[str]) -> bool:
+    """Whether a share or an average would tell a hidden number: its own whole's, or any of the row's where it names none."""
+    hidden = set(names)
+    return bool(hidden & {whole} or (not whole and hidden & set(counts))) or (bool(whole) and _small(row.get(whole)))
+
+
+def _families(report: Report, rows: Sequence[Json]) -> Iterable[list[tuple[int, str]]]:
+    """Yield the cells that add up to one that is shown, with it: across a row by its columns' `parts`, down by total rows."""
+    for name, column in report.header.columns.items():
+        if column.parts and column.leaves:
+            for at in range(len(rows)):
+                yield [(at, part) for part in (*column.parts, name)]
+    words = [name for name in report.keys if report.header.columns[name].kind in ("word", "choice", "unit", "text")]
+    for key in words:
+        others = [name for name in report.keys if name != key]
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for at, row in enumerate(rows):
+            groups.setdefault(tuple(str(row.get(name)) for name in others), []).append(at)
+        for group in groups.values():
+            if any(rows[at].get(key) == TOTAL for at in group):
+                for name in report.counts:
+                    if report.header.columns[name].leaves:
+                        yield [(at, name) for at in group]

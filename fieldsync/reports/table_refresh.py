@@ -1,0 +1,85 @@
+"""Keeps a server's sheets up to date: which fields they need is read off the queries themselves."""
+
+import re
+import time
+from collections.abc import Iterable
+
+from fieldsync.replica.node import Node
+from fieldsync.reports import definitions
+from fieldsync.reports.definitions import Report
+from fieldsync.schema.model import Type
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Progress
+
+# what says "all columns", and does not count or multiply
+_ALL = re.compile(r"(?:\bSELECT\s+(?:DISTINCT\s+)?|,\s*)(?:(\w+|\[\w+\])\.)?\*", re.IGNORECASE)
+_REST = 0.1  # seconds; one who waits to write looks so often whether the store is free
+Wanted = dict[str, list[tuple[str, bool]]]  # of each type the fields, and whether they refer to records
+_WORD = re.compile(r"\w+")
+
+
+def catch_up(node: Node, report: Report, progress: Progress | None = None) -> bool:
+    """Bring this node's sheets up to date; False where a report is to read the records themselves.
+
+    On laptops there are none: their stores are small. A report of the office's own that asks for all columns needs them all.
+    """
+    if node.is_laptop or (report.own and _ALL.search(report.sql)):
+        return False
+    mark = node.forms.hex()
+    wanted = _wanted(node, [*definitions.available(node.home, usable=True).values(), report])
+    while True:
+        _make(node, wanted, mark, progress)
+        with node.store.write(durable=False) as tx:
+            if _lacking(tx, wanted, mark):
+                continue  # another process, with other forms, has put its own in the place of ours
+            changed, went = tx.changed_since_sheets(), tx.went()
+            for type_, fields in wanted.items():
+                if changed:
+                    tx.refresh_sheet(type_, fields)
+                if went:
+                    tx.purge_sheet(type_)
+            tx.sheets_are_current()
+        return True
+
+
+def _make(node: Node, wanted: Wanted, mark: str, progress: Progress | None) -> None:
+    """Make the sheets that are not there, in slices: whoever saves or syncs meanwhile waits for one slice at most."""
+    with node.store.read() as tx:
+        lacking = _lacking(tx, wanted, mark)
+        needless = bool(tx.sheets().keys() - wanted.keys())
+        total = tx.how_many(list(wanted) if needless else lacking)
+    if needless:
+        with node.store.write(durable=False) as tx:
+            tx.drop_sheets()
+        lacking = list(wanted)
+    done = 0
+    for type_ in lacking:
+        more: int | None = 0
+        while more is not None:
+            if progress is not None:
+                progress(done, total, "figures")
+            started = time.monotonic()
+            with node.store.write(durable=False) as tx:
+                more = tx.make_sheet(type_, wanted[type_], mark)
+            done += more or 0
+            if time.monotonic() - started > _REST:
+                time.sleep(_REST)
+
+
+def _lacking(tx: ReadTx, wanted: Wanted, mark: str) -> list[str]:
+    known = tx.sheets()
+    return [name for name, fields in wanted.items() if known.get(name) != [mark, *(field for field, _ in fields)]]
+
+
+def _wanted(node: Node, reports: Iterable[Report]) -> Wanted:
+    """Return the fields of each type that any of the reports may mean: those whose names stand in its query."""
+    words = {word for report in reports for word in _WORD.findall(report.sql)}
+    return {
+        name: [(field.name, field.type == "ref") for field in kind.fields.values() if _stored(field.name, kind, words)]
+        for name, kind in node.schema.types.items()
+        if name in words
+    }
+
+
+def _stored(field: str, kind: Type, words: set[str]) -> bool:
+    return field in words and kind.fields[field].kind != "derived"

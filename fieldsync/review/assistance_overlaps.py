@@ -1,0 +1,232 @@
+"""One too many: two records of a household that the forms call doubles, such as the same aid in one month from two providers.
+
+Nothing is stored of a pair that is open: whoever holds the same records finds the same pairs. "Both are right" is `_not_same/ID`
+on both of them, as with records that are not one person; the one that is a double is cancelled, or removed.
+"""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from fieldsync.core import stamp
+from fieldsync.core.register import Value
+from fieldsync.core.state import latest
+from fieldsync.linkage.similarity import parts
+from fieldsync.replica import save
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Json, uuid_text
+from fieldsync.replica.save import Changes, unit_of
+from fieldsync.review import duplicate_pairs
+from fieldsync.schema.expressions import parser
+from fieldsync.schema.model import Double, Type
+from fieldsync.schema.values import is_id
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Grant, Row, covers, home_unit
+
+CANCELLED = "cancelled"
+_FEW = 200  # households that are read one by one; of more, all are read
+
+
+class _One(NamedTuple):
+    """A record that may be a double: its id, its household, its document."""
+
+    id: str
+    home: str
+    doc: Mapping[str, Any]
+
+
+class _Finder:
+    """Finds the pairs of one type; looks up what references name once."""
+
+    def __init__(self, node: Node, tx: ReadTx, kind: Type) -> None:
+        self._tx = tx
+        self.kind = kind
+        self._today = node.today()
+        self._named: dict[tuple[str, str], frozenset[str]] = {}
+        self._unless = {name: parser.compile(rule.unless) for name, rule in kind.doubles.items() if rule.unless}
+
+    def open(self) -> list[tuple[str, _One, _One]]:
+        """Return the pairs of all households; read are those in which two records agree at all."""
+        homes: set[bytes] = set()
+        stands = {uuid.UUID(one).bytes: uuid.UUID(root).bytes for one, root in self._tx.roots.items()}
+        for rule in self.kind.doubles.values():
+            by_home: dict[bytes, list[tuple[bytes, tuple[Any, ...]]]] = defaultdict(list)
+            for home, values in self._tx.agreeing(self.kind.name, rule.same):
+                by_home[stands.get(home, home)].append((home, values))
+            for several in by_home.values():
+                together: dict[tuple[object, ...], list[bytes]] = defaultdict(list)
+                for home, values in several if len(several) > 1 else ():
+                    together[tuple(map(self._folded, values))].append(home)
+                homes.update(home for group in together.values() if len(group) > 1 for home in group)
+        if not homes:
+            return []
+        return list(
+            self.pairs(self.ones(self._tx.at_home(self.kind.name, sorted(homes) if len(homes) < _FEW else None)))
+        )
+
+    def ones(self, found: Iterable[tuple[bytes, bytes, Mapping[str, Any]]]) -> list[_One]:
+        """Return records with the household that each is about, of merged ones the one that stays."""
+        roots = self._tx.roots
+        made = []
+        for record, home, doc in found:
+            one, where = uuid_text(record), uuid_text(home)
+            if one not in roots or roots[one] == one:  # of two that are one, one counts
+                made.append(_One(one, roots.get(where, where), doc))
+        return made
+
+    def pairs(self, ones: Iterable[_One]) -> Iterator[tuple[str, _One, _One]]:
+        """Yield (rule, a record, another one) for each pair that nobody has called right."""
+        everyone = list(ones)
+        for name, rule in self.kind.doubles.items():
+            together: dict[tuple[object, ...], list[_One]] = defaultdict(list)
+            for one in everyone:
+                if name in self._unless and self._unless[name].holds(one.doc, self._today):
+                    continue
+                same = [self._value(one.doc, field) for field in rule.same]
+                if None not in same:
+                    together[(one.home, *same)].append(one)
+            for group in together.values():
+                for a, b in combinations(group, 2):
+                    if not _apart(a, b) and (not rule.against or self._against(rule, a, b)):
+                        yield name, a, b
+
+    def _value(self, doc: Mapping[str, Any], field: str) -> object:
+        return self._folded(doc.get(field))
+
+    def _folded(self, value: object) -> object:
+        if isinstance(value, str):
+            return self._tx.roots.get(value, value) if is_id(value) else parts(value) or value
+        return value
+
+    def _against(self, rule: Double, a: _One, b: _One) -> bool:
+        field, _, beyond = rule.against.partition(".")
+        mine, its = (self._value(one.doc, field) for one in (a, b))
+        return its in self._names(mine, beyond) or mine in self._names(its, beyond)
+
+    def _names(self, record: object, field: str) -> frozenset[str]:
+        if not isinstance(record, str) or not is_id(record):
+            return frozenset()
+        if (record, field) not in self._named:
+            row = self._tx.rows([uuid.UUID(record).bytes]).get(uuid.UUID(record).bytes)
+            named = row.doc.get(field, ()) if row is not None else ()
+            self._named[record, field] = frozenset(self._tx.roots.get(one, one) for one in named)
+        return self._named[record, field]
+
+
+def _apart(a: _One, b: _One) -> bool:
+    return b.id in a.doc.get(duplicate_pairs.NOT_SAME, ()) or a.id in b.doc.get(duplicate_pairs.NOT_SAME, ())
+
+
+def items(node: Node, *, unit: str | None = None, type: str | None = None) -> list[Json]:
+    """Return the open pairs that this node can see both sides of: {"rule", "type", "a", "b", "household", "values", "unit"}.
+
+    `a` and `b` are {"record", "code", "by", "at", "fields"}, the earlier one first; `values` are the fields in which they agree.
+    """
+    found: list[Json] = []
+    with node.store.read() as tx:
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
+        for kind in node.schema.types.values():
+            if not kind.doubles or type not in (None, kind.name):
+                continue
+            pairs = _Finder(node, tx, kind).open()
+            wanted = {uuid.UUID(one).bytes for _, a, b in pairs for one in (a.id, b.id, a.home)}
+            rows = {uuid_text(record): row for record, row in tx.rows(wanted).items()}
+            for rule, a, b in pairs:
+                place = units.get(rows[a.id].channel or 0, "")
+                if unit is None or covers((Grant(unit, ""),), place):
+                    found.append(_told(node, kind, rule, rows, a, b) | {"unit": place})
+    return sorted(found, key=lambda one: (one["unit"], one["household_code"] or "", one["a"]["at"]))
+
+
+def count(node: Node, grants: tuple[Grant, ...]) -> int:
+    """Return how many pairs are open in the units of these grants, without telling of them."""
+    with node.store.read() as tx:
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
+        kinds = [kind for kind in node.schema.types.values() if kind.doubles]
+        ones = [uuid.UUID(a.id).bytes for kind in kinds for _, a, _ in _Finder(node, tx, kind).open()]
+        places = tx.channels_of(set(ones))
+        return sum(covers(grants, units.get(places.get(one, 0), "")) is not None for one in ones)
+
+
+def _told(node: Node, kind: Type, rule: str, rows: Mapping[str, Row], a: _One, b: _One) -> Json:
+    sides = sorted((_side(node, rows[one.id]) for one in (a, b)), key=lambda side: (side["at"], side["code"] or ""))
+    home = rows.get(a.home)
+    return {
+        "rule": rule,
+        "type": kind.name,
+        "a": sides[0],
+        "b": sides[1],
+        "household": a.home,
+        "household_code": None if home is None else home.code,
+        "values": {name: a.doc[name] for name in kind.doubles[rule].same},
+    }
+
+
+def _side(node: Node, row: Row) -> Json:
+    made = row.state.base or latest(row.state)
+    kind = node.schema.types[row.state.type]
+    fields = {name: value for name, value in row.doc.items() if name in kind.fields}
+    return {
+        "record": uuid_text(row.state.record),
+        "code": row.code,
+        "by": None if made is None else made.author,
+        "at": "" if made is None else stamp.text(made.stamp),
+        "fields": fields,
+    }
+
+
+def of(node: Node, ref: str) -> list[Json]:
+    """Return what a record is a double of, as far as this node knows: {"rule", "record", "code", "by", "at", "fields"} each."""
+    with node.store.read() as tx:
+        row = find_row(tx, ref)
+        kind = node.schema.types.get(row.state.type)
+        if kind is None or not kind.doubles or row.owner is None:
+            return []
+        owner = tx.rows([row.owner]).get(row.owner)
+        home = uuid_text(row.owner if owner is None or owner.owner is None else owner.owner)
+        stays = tx.roots.get(home, home)
+        homes = {home, stays, *(gave for gave, kept in tx.roots.items() if kept == stays)}
+        finder = _Finder(node, tx, kind)
+        mine = uuid_text(row.state.record)
+        ones = finder.ones(tx.at_home(kind.name, [uuid.UUID(one).bytes for one in sorted(homes)]))
+        hits = [(rule, b if a.id == mine else a) for rule, a, b in finder.pairs(ones) if mine in (a.id, b.id)]
+        rows = {
+            uuid_text(record): found for record, found in tx.rows(uuid.UUID(one.id).bytes for _, one in hits).items()
+        }
+        return [{"rule": rule, **_side(node, rows[one.id])} for rule, one in hits]
+
+
+def brief(found: Iterable[Json]) -> list[Json]:
+    """Return what `of` found without the records' fields."""
+    return [{name: one[name] for name in ("record", "code", "rule", "by", "at")} for one in found]
+
+
+def both_right(node: Node, a: str, b: str, *, note: str | None = None) -> None:
+    """Say that two are no doubles, so that nobody is asked again. RoleRefused, UnitRefused, TwoTypes."""
+    duplicate_pairs.not_same(node, a, b, note=note)
+
+
+def drop(node: Node, ref: str, reason: str) -> bytes:
+    """Cancel the one of two that is a double, with the reason; it is removed where its form knows no such step. RoleRefused."""
+    with node.store.read() as tx:
+        row = find_row(tx, ref)
+        node.may_decide(unit_of(tx, row))
+        kind = node.schema.type(row.state.type)
+    lifecycle, now = kind.lifecycle, row.doc.get("state")
+    if lifecycle is not None and isinstance(now, str) and CANCELLED in lifecycle.after(now):
+        fields: dict[str, Value] = {"state": CANCELLED}
+        return save.edit(node, row.state.record.hex(), Changes(set=fields), note=reason)
+    return save.remove(node, row.state.record.hex(), reason)
+
+
+def take_back(node: Node, ref: str, before: str | None, *, note: str | None = None) -> None:
+    """Take it back that a record was the one too many: it is there again, in the state that it was in. RoleRefused."""
+    with node.store.write() as tx:
+        row = find_row(tx, ref)
+        node.may_decide(unit_of(tx, row))
+        fields: dict[str, Value] = {"_deleted": None} if "_deleted" in row.doc else {"state": before}
+        kind = node.schema.type(row.state.type)
+        save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, note=note, decides=True)])

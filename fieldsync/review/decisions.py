@@ -1,0 +1,242 @@
+"""Review: what machines cannot settle, decided by a person who may. A decision is an ordinary commit that covers all heads."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.core.deletion import deletion
+from fieldsync.core.merges import SAME_AS
+from fieldsync.core.register import Head, Value
+from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
+from fieldsync.core.state import register_of
+from fieldsync.replica import merge_arrivals
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Json, heads_of, uuid_text
+from fieldsync.replica.save import Draft, commit_drafts, draft_edit, units_of
+from fieldsync.schema import validate
+from fieldsync.schema.text_cleaning import plain_digits
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
+
+T = TypeVar("T")
+Missing = object()
+_PART = 250  # decisions between two words of how far it has got
+_MOST_KEPT = 200  # heads that a decision keeps, to be taken back to
+
+
+def items(
+    node: Node,
+    *,
+    unit: str | None = None,
+    type: str | None = None,
+    field: str | None = None,
+    progress: Progress | None = None,
+) -> list[Json]:
+    """Return the open conflicts, the oldest first, in the contract's shape `review`; `progress(done, None, "reading")`."""
+    found: list[Json] = []
+    with node.store.read() as tx:
+        for at, row in enumerate(tx.select(type=type, in_conflict=True)):
+            if unit is None or any(covers((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels):
+                found += (item for item in _items(node, tx, row) if field is None or item["field"] == field)
+            if progress is not None and at % _PART == 0:
+                progress(at, None, "reading")
+    return sorted(found, key=lambda item: (item["since"], item["record"], item["field"]))
+
+
+def items_of(node: Node, ref: str) -> list[Json]:
+    """Return one record's open conflicts. NoRecord, Ambiguous."""
+    with node.store.read() as tx:
+        return list(_items(node, tx, find_row(tx, ref)))
+
+
+def _items(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
+    return (item_of(node, tx, row, field) for field in sorted(row.conflicts))
+
+
+def item_of(node: Node, tx: ReadTx, row: Row, field: str) -> Json:
+    """Return one of a record's open conflicts."""
+    units = [home_unit(tx.channel(n).unit) for n in row.channels]
+    unit = next((unit for unit in units if covers(node.grants, unit)), units[0])
+    heads = chosen_from(row, field)
+    stamps = sorted(head.stamp for head in heads)
+    return {
+        "record": uuid_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
+        "base": row.conflicts[field], "heads": heads_of(tx, heads),
+        "since": stamp.text(stamps[1] if len(stamps) > 1 else stamps[0]),
+    }  # fmt: skip
+
+
+class Decision(NamedTuple):
+    """What is decided of a conflict: one of its heads (`DEVICE:SEQ`), or another value; `seen` are the heads that were looked at."""
+
+    record: str
+    field: str
+    head: str | None = None
+    value: Any = Missing
+    seen: frozenset[str] = frozenset()
+
+
+def take(
+    node: Node, ref: str, field: str, *, head: str | None = None, value: Any = Missing, note: str | None = None
+) -> bytes:
+    """Decide a conflict for one of its heads (`DEVICE:SEQ`) or another value. NoConflict, NoHead, IllegalValue, RoleRefused."""
+    return take_all(node, [Decision(ref, field, head, value)], note=note)[0]
+
+
+def take_all(
+    node: Node, decisions: Sequence[Decision], *, note: str | None = None, progress: Progress | None = None
+) -> list[bytes]:
+    """Decide many conflicts in one save, all of them or none; return the records. Raises as `take` does."""
+    records: list[bytes] = []
+    with node.store.write() as tx:
+        for part in _parts(decisions, progress):
+            rows = [find_row(tx, one.record) for one in part]
+            drafts = [_decided(node, tx, row, one, note) for row, one in zip(rows, part, strict=True)]
+            commit_drafts(node, tx, drafts)
+            records += [row.state.record for row in rows]
+    return records
+
+
+def take_open(
+    node: Node, decisions: Sequence[Decision], *, note: str | None = None, progress: Progress | None = None
+) -> list[Decision]:
+    """Decide in one save those that are still as they were looked at; return the others, left alone. Raises as `take` does.
+
+    Nobody decides over a value that a sync has brought meanwhile, nor a second time over what somebody else has settled.
+    """
+    past: list[Decision] = []
+    with node.store.write() as tx:
+        for part in _parts(decisions, progress):
+            rows = tx.rows(uuid.UUID(one.record).bytes for one in part)
+            drafts = []
+            for one in part:
+                row = rows.get(uuid.UUID(one.record).bytes)
+                if (
+                    row is None
+                    or one.field not in row.conflicts
+                    or names_of(heads_of(tx, chosen_from(row, one.field))) != one.seen
+                ):
+                    past.append(one)
+                else:
+                    drafts.append(_decided(node, tx, row, one, note))
+            if drafts:
+                commit_drafts(node, tx, drafts)
+    return past
+
+
+def names_of(heads: Sequence[Json]) -> frozenset[str]:
+    """Return the names (`DEVICE:SEQ`) of heads in the contract's shape."""
+    return frozenset(f"{head['device']}:{head['seq']}" for head in heads)
+
+
+def _parts(several: Sequence[T], progress: Progress | None) -> Iterator[Sequence[T]]:
+    """Yield a long list in parts, and say how far it has got: `progress(done, total, "deciding")`."""
+    for start in range(0, len(several), _PART):
+        yield several[start : start + _PART]
+        if progress is not None:
+            progress(min(start + _PART, len(several)), len(several), "deciding")
+
+
+def _decided(node: Node, tx: Tx, row: Row, wanted: Decision, note: str | None) -> Draft:
+    field, value = wanted.field, wanted.value
+    node.may_decide(*units_of(tx, row))
+    if field not in row.conflicts:
+        raise errors.NoConflict(field=field)
+    heads = chosen_from(row, field)
+    kind = node.schema.type(row.state.type)
+    chosen: Value
+    if wanted.head is not None:
+        chosen = _named(tx, heads, wanted.head).value
+    elif field == SAME_AS and value not in (None, "", Missing, *(head.value for head in heads)):
+        chosen = _may_stay(node, tx, row, str(value))
+    elif field.startswith("_"):
+        chosen = None if value in (None, "", Missing) else value
+    else:
+        chosen = validate.check(kind, {field: value}, row.doc, node.today(), deciding=True)[field]  # type: ignore[assignment]  # a JSON value
+    if field == "_deleted" and chosen is not None:
+        chosen = deletion(_reason(chosen), row.state, merge_arrivals.merged_into(tx, row.state.record))
+    # of thousands, the newest: a commit has its bounds, and the log has them all
+    kept = heads if len(heads) <= _MOST_KEPT else sorted(heads, key=lambda one: one.stamp)[-_MOST_KEPT:]
+    over: Value = {"heads": [packed(one) for one in kept], "base": row.conflicts[field], "note": note or None}
+    fields: dict[str, Value] = {field: chosen, f"{DECIDED}/{field}": over}
+    if field == SAME_AS and chosen is not None and present(register_of(row.state, f"_not_same/{chosen}")):
+        fields[f"_not_same/{chosen}"] = False
+    return draft_edit(node, row, kind, fields, note=note, decides=True)
+
+
+def _may_stay(node: Node, tx: Tx, row: Row, ref: str) -> str:
+    """Return the id of a record that a merge in question is to name instead: the decider must have the right to it, too."""
+    other = find_row(tx, ref)
+    if other.state.record == row.state.record:
+        raise errors.AlreadyOne
+    if other.state.type != row.state.type:
+        raise errors.TwoTypes(types=[row.state.type, other.state.type])
+    node.may_decide(*units_of(tx, other))
+    return uuid_text(other.state.record)
+
+
+def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:
+    """Take a decision back: the conflict is open again, with the heads it had. NoUndo when something else came after it."""
+    return undo_all(node, [(ref, field)], note=note)[0]
+
+
+def undo_all(
+    node: Node, decided: Sequence[tuple[str, str]], *, note: str | None = None, progress: Progress | None = None
+) -> list[bytes]:
+    """Take many decisions back in one save, all of them or none; return the records. Raises as `undo` does."""
+    records: list[bytes] = []
+    with node.store.write() as tx:
+        for part in _parts(decided, progress):
+            rows = [find_row(tx, ref) for ref, _ in part]
+            drafts = [_undone(node, tx, row, field, note) for row, (_, field) in zip(rows, part, strict=True)]
+            commit_drafts(node, tx, drafts)
+            records += [row.state.record for row in rows]
+    return records
+
+
+def _undone(node: Node, tx: Tx, row: Row, field: str, note: str | None) -> Draft:
+    node.may_decide(*units_of(tx, row))
+    decisions = register_of(row.state, f"{DECIDED}/{field}").heads
+    current = register_of(row.state, field).heads
+    decided = decisions[0].value if len(decisions) == 1 else None
+    if not isinstance(decided, dict) or [h.dot for h in current] != [h.dot for h in decisions]:
+        raise errors.NoUndo(field=field)
+    fields: dict[str, Value] = {
+        field: {REOPENED: decided["heads"], "base": decided.get("base")},
+        f"{DECIDED}/{field}": None,
+    }
+    kind = node.schema.type(row.state.type)
+    return draft_edit(node, row, kind, fields, note=note, decides=True)
+
+
+def chosen_from(row: Row, field: str) -> tuple[Head, ...]:
+    """Return what is to be chosen from: a field's heads, and beside a merge that somebody called the two not the same."""
+    heads = candidates(register_of(row.state, field))
+    if field != SAME_AS:
+        return heads
+    said = (register_of(row.state, f"_not_same/{head.value}") for head in heads if isinstance(head.value, str))
+    return heads + tuple(one._replace(value=None) for register in said for one in register.heads if one.value is True)
+
+
+def may_decide_somewhere(node: Node) -> bool:
+    """Say whether this person may decide reviews in any unit."""
+    return any(covers((grant,), grant.unit) and grant.role in ("supervisor", "admin") for grant in node.grants)
+
+
+def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
+    device, _, seq = plain_digits(wanted).rpartition(":")
+    for one in heads:
+        known = tx.device(one.device)
+        letters = known.letters if known is not None else None
+        if str(one.seq) == seq and (
+            device == letters or (len(device) >= 4 and one.device.hex().startswith(device.lower()))
+        ):
+            return one
+    raise errors.NoHead(head=wanted, heads=[f"{h['device']}:{h['seq']}" for h in heads_of(tx, heads)])
+
+
+def _reason(value: Value) -> str:
+    return str(value.get("reason")) if isinstance(value, dict) else str(value)

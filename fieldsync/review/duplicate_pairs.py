@@ -1,0 +1,232 @@
+"""Duplicates: pairs of records that may be one, and what a person says of them: they are, they are not, they are not after all.
+
+A merge is an ordinary commit: `_same_as` on the record that gives way names the one that stays. No value and no reference is
+changed, so it can be split at any time; who reads follows `_same_as`. "Not the same" is `_not_same/ID` on both of them. Two
+supervisors who decide differently are a conflict of `_same_as`, decided in review like any other.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core.register import Value
+from fieldsync.core.settle import present
+from fieldsync.core.state import register_of
+from fieldsync.linkage import comparison
+from fieldsync.replica import duplicate_index, save
+from fieldsync.replica.lookup import find_row
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Json, Shower, uuid_text
+from fieldsync.replica.save import Changes, commit_drafts, draft_edit, unit_of, units_of
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Progress, Row, within
+
+SAME, NOT_SAME = "_same_as", "_not_same"
+
+
+# --- what may be one --------------------------------------------------------------------------------------------------
+
+
+def scan(node: Node, *, progress: Progress | None = None) -> Json:
+    """Compare everything anew; return how many records were compared and how many pairs are open."""
+    with node.write_repeatable() as tx:
+        tx.unlink_all()
+        compared, _ = tx.unlinked_counts()
+    duplicate_index.catch_up(node, compare=True, progress=progress)
+    with node.store.read() as tx:
+        return {"compared": compared, "pairs": len(tx.open_pairs(comparison.LIKELY))}
+
+
+def items(
+    node: Node,
+    *,
+    type: str | None = None,
+    unit: str | None = None,
+    weak: bool = False,
+    progress: Progress | None = None,
+) -> list[Json]:
+    """Return the open pairs in the contract's shape `duplicates list`, the likeliest first; `weak`: the unlikely ones too.
+
+    What came in since the last time is compared now.
+    """
+    duplicate_index.catch_up(node, compare=True, progress=progress)
+    least = comparison.WORTH if weak else comparison.LIKELY
+    with node.store.read() as tx:
+        pairs = tx.open_pairs(least, type)
+        rows = tx.rows({record for a, b, _, _ in pairs for record in (a, b)})
+        found = [
+            {
+                "a": uuid_text(a), "b": uuid_text(b), "score": score, "reasons": list(reasons), "type": rows[a].state.type,
+                "a_code": rows[a].code, "b_code": rows[b].code, "a_unit": unit_of(tx, rows[a]), "b_unit": unit_of(tx, rows[b]),
+            }
+            for a, b, score, reasons in pairs
+        ]  # fmt: skip
+    return [one for one in found if unit is None or any(within(str(one[side]), unit) for side in ("a_unit", "b_unit"))]
+
+
+def item(node: Node, a: str, b: str) -> Json:
+    """Return two records side by side, how likely they are one and why, and what was said of them."""
+    with node.store.read() as tx:
+        one, other = _two(tx, a, b)
+        match = duplicate_index.compared(tx, one.n, other.n)
+        shower = Shower(node, tx)
+        return {
+            "a": shower.record(one), "b": shower.record(other), "score": match.score, "reasons": list(match.reasons),
+            "same": _root(tx, one) == _root(tx, other), "not_same": _apart(one, other),
+        }  # fmt: skip
+
+
+def shown(node: Node, ref: str) -> Json:
+    """Return a record as it is, not as what it may stand for."""
+    with node.store.read() as tx:
+        return Shower(node, tx).record(find_row(tx, ref))
+
+
+def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None = None) -> list[Json]:
+    """Return the records here that a new one may be a duplicate of, the likeliest first: to be shown before it is saved.
+
+    UnknownField, IllegalValue where the new record itself is not good.
+    """
+    if type not in comparison.FIELDS:
+        return []
+    kind = node.schema.type(type)
+    duplicate_index.catch_up(node, compare=False, progress=progress)
+    with node.store.read() as tx:
+        doc: dict[str, Any] = save.new_fields(node, tx, kind, changes)
+        owner = doc.get(kind.belongs_to or "")
+        found = duplicate_index.candidates(tx, type, doc, uuid.UUID(owner).bytes if isinstance(owner, str) else None)
+        rows = tx.rows([one.record for one in found])
+        return [
+            {
+                "id": uuid_text(one.record), "code": rows[one.record].code, "type": type, "unit": unit_of(tx, rows[one.record]),
+                "fields": {name: value for name, value in rows[one.record].doc.items() if not name.startswith("_")},
+                "score": one.match.score, "reasons": list(one.match.reasons),
+            }
+            for one in found
+        ]  # fmt: skip
+
+
+# --- what a person says -----------------------------------------------------------------------------------------------
+
+
+def merge(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
+    """Say that two records are one: B gives way to A, which stays; return A's id. AlreadyOne, TwoTypes, RoleRefused, UnitRefused.
+
+    Who gave way before stands for the same one: what is written is where the last of B's line gives way to the last of A's.
+    """
+    with node.store.write() as tx:
+        one, other = _decidable(node, tx, a, b)
+        stays, gives = _root_row(tx, one), _root_row(tx, other)
+        if stays.state.record == gives.state.record:
+            raise errors.AlreadyOne
+        _may_decide(node, tx, stays, gives)
+        kept = uuid_text(stays.state.record)
+        fields: dict[bytes, dict[str, Value]] = {gives.state.record: {SAME: kept}}
+        rows = {row.state.record: row for row in (one, other, stays, gives)}
+        for left, right in ((one, other), (stays, gives)):
+            for row, name in ((left, _not(right)), (right, _not(left))):
+                if present(register_of(row.state, name)):
+                    fields.setdefault(row.state.record, {})[name] = False
+        _write(node, tx, rows, fields, note)
+    return stays.state.record
+
+
+def split(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
+    """Take a merge back: whichever of the two gave way stands for itself again; return its id. NotOne, RoleRefused, UnitRefused."""
+    with node.store.write() as tx:
+        one, other = _decidable(node, tx, a, b)
+        if _root(tx, one) != _root(tx, other) or one.state.record == other.state.record:
+            raise errors.NotOne
+        # B in A's line, A in B's, or both in a third one's: then B leaves
+        gave = one if uuid_text(other.state.record) in _line(tx, one) or SAME not in other.doc else other
+        leaving = {gave.state.record: gave}
+        stays = _root_row(tx, one)
+        if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
+            leaving[stays.state.record] = stays
+            if stays.state.record == gave.state.record:
+                leaving |= {row.state.record: row for row in (one, other)}
+        _write(node, tx, leaving, {record: {SAME: None} for record in leaving}, note)
+    return gave.state.record
+
+
+def not_same(node: Node, a: str, b: str, *, note: str | None = None) -> None:
+    """Say that two records are two, so that nobody is asked again. AlreadyOne (split first), RoleRefused, UnitRefused."""
+    with node.store.write() as tx:
+        one, other = _decidable(node, tx, a, b)
+        if _root(tx, one) == _root(tx, other):
+            raise errors.AlreadyOne
+        rows = {row.state.record: row for row in (one, other)}
+        said: tuple[tuple[Row, Row], ...] = ((one, other), (other, one))
+        _write(node, tx, rows, {row.state.record: {_not(second): True} for row, second in said}, note)
+
+
+def maybe_same(node: Node, a: str, b: str, *, note: str | None = None) -> None:
+    """Take it back that two records are two: they may be one again. RoleRefused, UnitRefused."""
+    with node.store.write() as tx:
+        one, other = _decidable(node, tx, a, b)
+        rows = {row.state.record: row for row in (one, other)}
+        said: tuple[tuple[Row, Row], ...] = ((one, other), (other, one))
+        _write(node, tx, rows, {row.state.record: {_not(second): False} for row, second in said}, note)
+
+
+def _write(
+    node: Node, tx: Tx, rows: Mapping[bytes, Row], fields: Mapping[bytes, dict[str, Value]], note: str | None
+) -> None:
+    """Write decisions: each covers all heads, like any other in review."""
+    drafts = [
+        draft_edit(node, rows[record], node.schema.type(rows[record].state.type), told, note=note, decides=True)
+        for record, told in fields.items()
+    ]
+    commit_drafts(node, tx, drafts)
+
+
+def _two(tx: ReadTx, a: str, b: str) -> tuple[Row, Row]:
+    one, other = find_row(tx, a), find_row(tx, b)
+    if one.state.type != other.state.type:
+        raise errors.TwoTypes(types=[one.state.type, other.state.type])
+    return one, other
+
+
+def _decidable(node: Node, tx: Tx, a: str, b: str) -> tuple[Row, Row]:
+    one, other = _two(tx, a, b)
+    if one.state.record == other.state.record:
+        raise errors.AlreadyOne
+    _may_decide(node, tx, one, other)
+    return one, other
+
+
+def _may_decide(node: Node, tx: Tx, *rows: Row) -> None:
+    """Whoever decides must have the right to both."""
+    for row in rows:
+        node.may_decide(*units_of(tx, row))
+
+
+def _root(tx: ReadTx, row: Row) -> str:
+    record = uuid_text(row.state.record)
+    return tx.roots.get(record, record)
+
+
+def _root_row(tx: Tx, row: Row) -> Row:
+    """Return the record that one stands for; itself where that is not here."""
+    root = uuid.UUID(_root(tx, row)).bytes
+    return tx.rows([root]).get(root, row)
+
+
+def _line(tx: Tx, row: Row) -> list[str]:
+    """Return whom a record gave way to, one after the other."""
+    found: list[str] = []
+    following = row.doc.get(SAME)
+    while following and following not in found:
+        found.append(following)
+        further = tx.rows([uuid.UUID(following).bytes]).get(uuid.UUID(following).bytes)
+        following = None if further is None else further.doc.get(SAME)
+    return found
+
+
+def _not(row: Row) -> str:
+    return f"{NOT_SAME}/{uuid_text(row.state.record)}"
+
+
+def _apart(one: Row, other: Row) -> bool:
+    return any(present(register_of(row.state, _not(second))) for row, second in ((one, other), (other, one)))

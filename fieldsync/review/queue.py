@@ -1,0 +1,138 @@
+"""What waits for a person, the most urgent first: read light, for thousands may wait; and each of them in full when it is looked at."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fieldsync.core.deletion import unseen
+from fieldsync.core.register import Head
+from fieldsync.core.state import field_of
+from fieldsync.linkage import comparison
+from fieldsync.replica.node import DECIDERS, Node
+from fieldsync.replica.queries import Json, Shower, heads_of
+from fieldsync.review import assistance_overlaps
+from fieldsync.review import duplicate_pairs as likely
+from fieldsync.review.decisions import chosen_from, item_of
+from fieldsync.schema.model import SYSTEM, Schema
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
+
+CONFLICT, DUPLICATE, OVERLAP = "conflict", "duplicate", "overlap"
+_PROTECTED = 4  # the highest sensitivity
+_OVERLAPS, _PAIRS = (
+    2,
+    6,
+)  # where pairs stand in the queue: what is given twice soon, what may be one after all conflicts
+
+
+class Waiting(NamedTuple):
+    """One open conflict, in the order of the queue: protection, then where a record is, then what is less sensitive."""
+
+    rank: int
+    arrival: int
+    record: bytes
+    field: str
+    type: str
+    code: str | None
+    unit: str
+    kind: str = CONFLICT
+    other: bytes = b""  # of a pair, the second record
+
+
+def waiting(node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None) -> list[Waiting]:
+    """Return the open conflicts, the most urgent first; of equal ones, that whose record has lain still the longest."""
+    wanted = (Grant(unit, ""),) if unit is not None else ()
+    found = []
+    with node.store.read() as tx:
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
+        for record, kind, channels, arrival, code, conflicts in tx.open_conflicts():
+            places = [units[n] for n in channels]
+            if (type is not None and kind != type) or (wanted and not any(covers(wanted, place) for place in places)):
+                continue
+            place = next((one for one in places if covers(node.grants, one)), places[0])
+            found += [
+                Waiting(_rank(node.schema, kind, name), arrival, record, name, kind, code, place)
+                for name in conflicts
+                if field in (None, name)
+            ]
+    return sorted(found, key=lambda one: one[:4])
+
+
+def pairs(node: Node, *, progress: Progress | None = None) -> list[Waiting]:
+    """Return what a household has twice, and the records that may be one, as far as this person may decide on both of them."""
+    decides = _deciding(node)
+    found = []
+    for one in assistance_overlaps.items(node):
+        a, b = (bytes.fromhex(str(one[side]["record"]).replace("-", "")) for side in ("a", "b"))
+        if covers(decides, one["unit"]) is not None:
+            found.append(Waiting(_OVERLAPS, 0, a, one["rule"], one["type"], one["a"]["code"], one["unit"], OVERLAP, b))
+    for one in likely.items(node, progress=progress):
+        a, b = (bytes.fromhex(str(one[side]).replace("-", "")) for side in ("a", "b"))
+        if all(covers(decides, one[place]) is not None for place in ("a_unit", "b_unit")):
+            less = round((1 - one["score"]) * 1_000)  # the likeliest first
+            found.append(Waiting(_PAIRS, less, a, DUPLICATE, one["type"], one["a_code"], one["a_unit"], DUPLICATE, b))
+    return found
+
+
+def counted(node: Node) -> Json:
+    """Return how many pairs wait for this person: {"duplicates", "overlaps", "uncompared"}.
+
+    Nothing is compared for it: `uncompared` records may have duplicates that nobody has looked for yet.
+    """
+    grants = _deciding(node)
+    overlaps = assistance_overlaps.count(node, grants)
+    with node.store.read() as tx:
+        units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
+        pairs = tx.open_pairs(comparison.LIKELY)
+        places = tx.channels_of({record for a, b, _, _ in pairs for record in (a, b)})
+        mine = {record for record, place in places.items() if covers(grants, units.get(place, "")) is not None}
+        duplicates = sum(a in mine and b in mine for a, b, _, _ in pairs)
+        return {"duplicates": duplicates, "overlaps": overlaps, "uncompared": sum(tx.unlinked_counts())}
+
+
+def _deciding(node: Node) -> tuple[Grant, ...]:
+    return tuple(grant for grant in node.grants if grant.role in DECIDERS)
+
+
+def _rank(schema: Schema, kind: str, field: str) -> int:
+    if field in SYSTEM:
+        return 1
+    spec = schema.types[kind].fields.get(field) if kind in schema.types else None
+    lowered = _PROTECTED - (spec.sensitivity if spec is not None else _PROTECTED)
+    return lowered + 1 if lowered else 0
+
+
+def detail(node: Node, one: Waiting) -> Json | None:
+    """Return a conflict in the shape `review`, with what a person weighs besides; None where it is open no more.
+
+    Each head has the `office` it was written for, where that is known, and `clock_off_ms`, how far its clock was wrong; `about`
+    is the record; `meanwhile` what was written by those who did not know that it had been removed.
+    """
+    with node.store.read() as tx:
+        row = tx.rows([one.record]).get(one.record)
+        if row is None or one.field not in row.conflicts:
+            return None
+        item = item_of(node, tx, row, one.field)
+        heads = chosen_from(row, one.field)
+        item["heads"] = [told | _source(tx, head) for told, head in zip(item["heads"], heads, strict=True)]
+        item["heads"].sort(key=lambda head: (head["at"], head["device"], head["seq"]))
+        item["about"] = Shower(node, tx).record(row)
+        item["meanwhile"] = list(_meanwhile(node, tx, row)) if one.field == "_deleted" else []
+        return item
+
+
+def _source(tx: ReadTx, head: Head) -> Json:
+    known = tx.device(head.device)
+    off = [
+        off for _, device, first, last, off in tx.clock_notes(0) if device == head.device and first <= head.seq <= last
+    ]
+    return {
+        "office": [grant.unit for grant in known.grants] if known is not None else [],
+        "clock_off_ms": max(off, key=abs, default=0),
+    }
+
+
+def _meanwhile(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
+    """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
+    for name, head in unseen(row.state, node.rules.of(row.state.type).present):
+        if not field_of(name).startswith("_"):
+            yield heads_of(tx, [head])[0] | {"field": name}

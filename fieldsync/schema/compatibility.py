@@ -1,0 +1,162 @@
+"""What new forms change, and what they may not: lose a field, a choice or a type, or give a name to something else.
+
+Commits under every form that was ever in force go on arriving: so each is held against all of them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from fieldsync.schema import toml_lines
+from fieldsync.schema.lint import final_name
+from fieldsync.schema.model import Field, Schema, Type
+
+Json = dict[str, Any]
+# values of the first are values of the second
+_WIDER = {("int", "number"), ("text", "note"), ("choice", "text"), ("choice", "note"), ("phone", "text")}
+_WORDS = ("label", "plural", "hint", "section", "sections", "title", "search", "version")
+
+
+def changes(old: Schema, new: Schema) -> list[Json]:
+    """Return what is new, type by type: {"type", "what", "field"?, "was"?, "choices"?}."""
+    found: list[Json] = []
+    for name, kind in new.types.items():
+        before = old.types.get(name)
+        if before is None:
+            found.append({"type": name, "what": "type_added"})
+        else:
+            found += [{"type": name, **change} for change in _changes(before, kind)]
+    return found
+
+
+def _changes(old: Type, new: Type) -> Iterator[Json]:
+    if old.retired != new.retired:
+        yield {"what": "type_retired" if new.retired else "type_returned"}
+    was = {final_name(new.renamed, name): name for name in old.fields}
+    told = False
+    for name, field in new.fields.items():
+        before = old.fields.get(was.get(name, ""))
+        if before is None:
+            yield {"what": "field_added", "field": name}
+            continue
+        if before.name != name:
+            yield {"what": "field_renamed", "field": name, "was": before.name}
+        if before.retired != field.retired:
+            yield {"what": "field_retired" if field.retired else "field_returned", "field": name}
+        yield from _choice_changes(before, field)
+        but = ("name", "choices", "retired")
+        order = [code for code in field.codes if code in before.codes]
+        if _shape(before, but) != _shape(field, but) or order != [code for code in before.codes if code in order]:
+            yield {"what": "field_changed", "field": name}
+        told = told or (before.label, before.hint, before.section) != (field.label, field.hint, field.section)
+        told = told or [c.label for c in before.choices] != [c.label for c in field.choices[: len(before.choices)]]
+    if old.lifecycle != new.lifecycle:
+        yield {"what": "states_changed"}
+    told = told or any(
+        tuple(final_name(new.renamed, one) for one in getattr(old, key)) != getattr(new, key)
+        for key in ("title", "search")
+    )
+    if told or any(getattr(old, key) != getattr(new, key) for key in ("label", "plural", "sections")):
+        yield {"what": "words_changed"}
+
+
+def _choice_changes(old: Field, new: Field) -> Iterator[Json]:
+    offered, now = {choice.code for choice in old.offered}, [choice.code for choice in new.offered]
+    added, gone = [code for code in now if code not in offered], sorted(offered - set(now))
+    if added:
+        yield {"what": "choices_added", "field": new.name, "choices": added}
+    if gone:
+        yield {"what": "choices_retired", "field": new.name, "choices": gone}
+
+
+def _shape(value: Any, but: Sequence[str] = ()) -> Any:
+    """Return a type or field without its words."""
+    if isinstance(value, dict):
+        return {name: _shape(one) for name, one in value.items() if name not in _WORDS and name not in but}
+    if isinstance(value, list | tuple):
+        return [_shape(one) for one in value]
+    return _shape(msgspec.to_builtins(value), but) if isinstance(value, msgspec.Struct) else value
+
+
+# --- what may not be --------------------------------------------------------------------------------------------------
+
+
+def faults(old: Schema, new: Schema, past: Mapping[tuple[str, int], Type], texts: Mapping[str, str]) -> list[Json]:
+    """Return why new forms may not follow on the old and all those of the past: {"file", "line", "code", "key", …}."""
+    found: list[Json] = []
+    for name, before in old.types.items():
+        kind = new.types.get(name)
+        if kind is None:
+            found.append({"file": f"{name}.toml", "line": 1, "code": "removed_type", "key": "", "type": name})
+            continue
+        lines = toml_lines.index(texts[f"{name}.toml"])
+        forms = [one for (type_, _), one in past.items() if type_ == name and one.version != before.version]
+        for path, code, facts in _faults(before, forms, kind):
+            found.append(
+                {"file": f"{name}.toml", "line": _line(lines, path), "code": code, "key": ".".join(path), **facts}
+            )
+    unique = {msgspec.json.encode(fault): fault for fault in found}
+    return sorted(unique.values(), key=lambda fault: (fault["file"], fault["line"]))
+
+
+def _line(lines: Mapping[toml_lines.Path, int], path: toml_lines.Path) -> int:
+    while path not in lines:
+        path = path[:-1]
+    return lines[path]
+
+
+_Found = tuple[toml_lines.Path, str, Json]
+
+
+def _faults(old: Type, past: Iterable[Type], new: Type) -> Iterator[_Found]:
+    if new.version < old.version or (new.version == old.version and _shape(old) != _shape(new)):
+        yield ("version",), "version_not_raised", {"version": old.version, "need": old.version + 1}
+    if old.belongs_to and final_name(new.renamed, old.belongs_to) != new.belongs_to:
+        yield ("belongs_to",), "owner_changed", {"field": old.belongs_to}
+    if old.below != new.below:
+        yield ("below",), "below_changed", {}
+    if old.above != new.above:
+        yield ("above",), "above_changed", {}
+    for form in (old, *past):
+        yield from _lost(form, new)
+    for name, field in old.fields.items():
+        now = new.fields.get(final_name(new.renamed, name))
+        if now is not None:
+            lost = [code for code in field.codes if code not in now.codes]
+            if lost:
+                yield ("fields", now.name, "choices"), "removed_choice", {"field": now.name, "choices": lost}
+            if moved := _moved(field, now):
+                yield ("fields", now.name, "choices"), "choice_moved", {"field": now.name, "choices": moved}
+
+
+def _moved(old: Field, new: Field) -> list[str]:
+    """Return the codes that would be called what another choice is called now: records that have them would say the other."""
+    was = {one.code: {words for words in one.label.values() if words} for one in old.choices}
+    moved = []
+    for one in new.choices:
+        words = {text for text in one.label.values() if text}
+        others = {text for code, texts in was.items() if code != one.code for text in texts}
+        if one.code in was and words & others and not words & was[one.code]:
+            moved.append(one.code)
+    return moved
+
+
+def _lost(form: Type, new: Type) -> Iterator[_Found]:
+    """Yield the fields of a form that would have no place any more, share one, or hold something else."""
+    taken: dict[str, str] = {}
+    for old, its in form.renamed.items():
+        if final_name(new.renamed, old) != final_name(new.renamed, its):
+            yield ("renamed",), "rename_dropped", {"field": its, "was": old}
+    for name, field in form.fields.items():
+        present = final_name(new.renamed, name)
+        now = new.fields.get(present)
+        if now is None:
+            yield ("fields",), "removed_field", {"field": name}
+        elif present in taken:
+            yield ("renamed",), "fields_mixed", {"field": present, "was": sorted((name, taken[present]))}
+        elif field.kind != now.kind:
+            yield ("fields", present, "merge"), "kind_changed", {"field": present, "was": field.kind, "now": now.kind}
+        elif field.type != now.type and (field.type, now.type) not in _WIDER:
+            yield ("fields", present, "type"), "type_changed", {"field": present, "was": field.type, "now": now.type}
+        taken.setdefault(present, name)

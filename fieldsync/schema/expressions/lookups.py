@@ -1,0 +1,76 @@
+"""What a formula asks of other records: those that belong to this one, and those that it names.
+
+    count(TYPE where …)   sum(TYPE.field where …)   newest(TYPE.field by DATE where …)   of(ref.field)
+
+`count(TYPE.field where …)` counts different values: a person who was entered twice and merged since is one.
+`where` and `by` speak of the other record's fields. Who evaluates puts a finder into the document under FINDER; where
+there is none, as in sync and in a rule's check, nothing is known of others and the value is empty.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+from fieldsync.schema.expressions import step_limit
+from fieldsync.schema.expressions.functions import number
+from fieldsync.schema.model import Type
+
+Doc = Mapping[str, object]
+FUNCTIONS = ("count", "sum", "newest", "of")
+FINDER = "*"  # no field can be called so
+
+
+class Ask(NamedTuple):
+    """One question to other records."""
+
+    function: str
+    of: str  # the type, or for `of` the reference
+    field: str
+    by: str
+    names: frozenset[str]  # the other record's fields that `where` names
+    answers: frozenset[tuple[str, str]]
+    cost: int = 0  # steps that `where` takes for each record
+
+
+class Finder(Protocol):
+    """Finds other records of one; those that gave way to another, and the deleted, are no records."""
+
+    def children(self, type: str) -> Iterable[Doc]:
+        """Return those of a type that belong to this record, oldest first."""
+
+    def named(self, ref: object) -> Doc | None:
+        """Return the record of an id, if this device has it."""
+
+
+def link(kind: Type, owner: str) -> str | None:
+    """Return the field by which a type's records belong to another's: its owner's, else the only one that names that type."""
+    naming = [field.name for field in kind.fields.values() if owner in field.to and field.kind == "plain"]
+    if kind.belongs_to in naming:
+        return kind.belongs_to
+    return naming[0] if len(naming) == 1 else None
+
+
+def node(ask: Ask, holds: Callable[[Doc, str], bool]) -> Callable[[Doc, str], object]:
+    """Return how a question is answered for a document on a day."""
+
+    def answer(doc: Doc, today: str) -> object:
+        finder: Finder | None = doc.get(FINDER)  # type: ignore[assignment]
+        if finder is None:
+            return None
+        if ask.function == "of":
+            step_limit.spend(step_limit.RECORD)
+            found = finder.named(doc.get(ask.of))
+            return None if found is None else found.get(ask.field)
+        chosen: list[Doc] = []
+        for child in finder.children(ask.of):
+            step_limit.spend(step_limit.RECORD + ask.cost)
+            if holds(child, today):
+                chosen.append(child)
+        if ask.function == "count":
+            return len({str(child[ask.field]) for child in chosen if child.get(ask.field)} if ask.field else chosen)
+        if ask.function == "sum":
+            known = [value for child in chosen if (value := number(child.get(ask.field))) is not None]
+            return round(sum(known), 6) if known else None
+        dated = [child for child in chosen if child.get(ask.by) and child.get(ask.field) is not None]
+        return max(dated, key=lambda child: str(child[ask.by]))[ask.field] if dated else None
+
+    return answer

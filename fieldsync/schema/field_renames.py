@@ -1,0 +1,58 @@
+"""What was written under an older form, under the names that its fields have now.
+
+Names are never used again for another field (schema/compatibility.py), so an old name says by itself what it is today: states
+and stored registers need no form's version to be upgraded, and upgrading twice is upgrading once.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from fieldsync.core.register import Register, join
+from fieldsync.core.settle import DECIDED
+from fieldsync.core.state import State, fold, registers
+from fieldsync.schema.lint import final_name
+from fieldsync.schema.model import Type
+
+V = TypeVar("V")
+
+
+def present(renamed: Mapping[str, str], register: str) -> str:
+    """The name that a register, `field`, `field/member` or `_decided/field`, has now."""
+    name, slash, member = register.partition("/")
+    if name == DECIDED:
+        return f"{name}{slash}{final_name(renamed, member)}"
+    return f"{final_name(renamed, name)}{slash}{member}"
+
+
+def upgrade(kind: Type, fields: Mapping[str, V]) -> dict[str, V]:
+    """The same registers, `field` or `field/member`, each under its field's present name.
+
+    Where both names are there, each stays as it is: nothing that was written is dropped.
+    """
+    if not kind.renamed:
+        return dict(fields)
+    upgraded: dict[str, V] = {}
+    for register, value in fields.items():
+        name = present(kind.renamed, register)
+        upgraded[register if name in fields else name] = value
+    return upgraded
+
+
+def upgraded(renamed: Mapping[str, str], state: State) -> State:
+    """The state with each register under its present name; one that stood under both names is joined."""
+    if not any(old in renamed for old in _named(state)):
+        return state
+    found: dict[str, Register] = {}
+    for old, register in sorted(registers(state).items()):
+        name = present(renamed, old)
+        found[name] = join(found[name], register) if name in found else register
+    origins = {present(renamed, name): value for name, value in state.origins.items()}
+    return fold(state.record, state.type, state.base, found.items())._replace(origins=origins)
+
+
+def _named(state: State) -> Iterator[str]:
+    """Yield the fields that a state speaks of."""
+    yield from state.values
+    for register in state.fields:
+        name, _, member = register.partition("/")
+        yield member if name == DECIDED else name

@@ -1,0 +1,159 @@
+"""A branch: the server above it, the nightly sync with it, and the timer that starts that."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.authority import schema_rollout
+from fieldsync.crypto import age
+from fieldsync.protocol import join_server
+from fieldsync.protocol.client import granted
+from fieldsync.protocol.invites import Invite
+from fieldsync.replica import protocol_versions
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.schema.text_cleaning import plain_digits
+from fieldsync.store.contract import Grant, Server, covers
+from fieldsync.topology import upstream
+from fieldsync.wire import messages
+
+DELAY_MINUTES = 45
+_NAME = "fieldsync-upstream"
+
+
+def attach(node: Node, invite: Invite) -> dict[str, Any]:
+    """Make this server a branch of the one that made the invite. UnitRefused, RoleRefused, InviteInvalid, NoContact.
+
+    It keeps its own key; its forms become those from above, and its devices get letters that no other server gives.
+    """
+    if not invite.grants or any(role != "branch" for _, role in invite.grants):
+        raise errors.RoleRefused(role=", ".join(role for _, role in invite.grants), needs=["branch"])
+    offered = tuple(Grant(unit, role) for unit, role in invite.grants)
+    for unit in node.units:
+        if covers(offered, unit) is None:
+            raise errors.UnitRefused(unit=unit)
+    with node.store.read() as tx:
+        if tx.get(UPSTREAM) is not None:
+            raise errors.Usage(reason="upstream_set")
+        recipient = age.recipient(tx.get("age"))
+    joined = join_server.enrol(invite, node.key, recipient)
+    done = take_over(node, invite, joined.answer)
+    with node.store.write() as tx:
+        protocol_versions.remember(tx, joined.answer.server, joined.protocol)
+    return done
+
+
+def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str, Any]:
+    """Keep what the server above said when it enrolled this one."""
+    name = told.server_name
+    with node.store.write() as tx:
+        tx.add_server(Server(told.server, name, invite.address, invite.pin, told.nonce, False, None))
+        tx.set_age(told.server, told.age)
+        facts: dict[str, str | bytes | int] = {
+            UPSTREAM: told.server, upstream.GRANTS: msgspec.json.encode(list(granted(told.grants))).decode(),
+            "org": told.org, "letters": told.letters, "lettered": told.lettered,
+        }  # fmt: skip
+        for fact, value in facts.items():
+            tx.put(fact, value)
+        tx.rename(node.device, told.letters)
+        schema_rollout.take_over(node, tx, told.schema)
+    return {
+        "server": name,
+        "address": invite.address,
+        "units": [unit for unit, _ in told.grants],
+        "device": told.letters,
+    }
+
+
+def server_above(node: Node) -> Server:
+    """Return the server above this branch; NotFound."""
+    with node.store.read() as tx:
+        id_ = tx.get(UPSTREAM)
+        found = next((server for server in tx.servers() if server.id == id_), None)
+    if found is None:
+        raise errors.NotFound(what="server", name="upstream", reason="upstream")
+    return found
+
+
+def schedule(node: Node, at: str, key_file: str) -> dict[str, Any]:
+    """Have the system sync every night at HH:MM, some minutes later by chance; returns what was written and where.
+
+    A systemd timer where systemd runs (the user's own, unless root), a cron line elsewhere. Usage.
+    """
+    at = plain_digits(at)
+    hour, _, minute = at.partition(":")
+    if not (hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60 and len(minute) == 2):
+        raise errors.Usage(reason="time_of_day")
+    if not key_file:
+        raise errors.Usage(reason="key_file")
+    server_above(node)
+    command = [*_program(), "--home", str(node.home.resolve()), "server", "upstream", "sync"]
+    key = str(Path(key_file).resolve())
+    if Path("/run/systemd/system").is_dir():
+        return _timer(command, f"{int(hour):02}:{minute}", key)
+    return _cron(command, int(hour), int(minute), key)
+
+
+def _program() -> list[str]:
+    """How this program is started from anywhere."""
+    beside = Path(sys.executable).with_name("fieldsync")
+    return [str(beside)] if beside.is_file() else [sys.executable, "-m", "cli"]
+
+
+def service_text(command: list[str], key: str) -> str:
+    """Return the unit of one sync; in it `%` and `"` mean something, and words are parted by spaces."""
+
+    def word(text: str) -> str:
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+        return f'"{quoted}"'
+
+    start = " ".join(word(one).replace("$", "$$") for one in command)
+    return (
+        "[Unit]\nDescription=Fieldsync: sync with the server above\nWants=network-online.target\nAfter=network-online.target\n\n"
+        f"[Service]\nType=oneshot\nEnvironment={word(f'FIELDSYNC_KEY_FILE={key}')}\nExecStart={start}\n"
+    )
+
+
+def cron_line(command: list[str], hour: int, minute: int, key: str) -> str:
+    """Return the line of a crontab, in which a bare `%` ends the command."""
+    run = f"FIELDSYNC_KEY_FILE={shlex.quote(key)} {shlex.join(command)} --delay {DELAY_MINUTES}"
+    return f"{minute} {hour} * * * {run.replace('%', chr(92) + '%')} # {_NAME}"
+
+
+def _timer(command: list[str], at: str, key: str) -> dict[str, Any]:
+    root = os.geteuid() == 0
+    folder = Path("/etc/systemd/system") if root else Path.home() / ".config/systemd/user"
+    folder.mkdir(parents=True, exist_ok=True)
+    service = folder / f"{_NAME}.service"
+    timer = folder / f"{_NAME}.timer"
+    service.write_text(service_text(command, key), encoding="utf-8")
+    timer.write_text(
+        "[Unit]\nDescription=Fieldsync: every night\n\n"
+        f"[Timer]\nOnCalendar=*-*-* {at}:00\nRandomizedDelaySec={DELAY_MINUTES}min\nPersistent=true\n\n"
+        "[Install]\nWantedBy=timers.target\n",
+        encoding="utf-8",
+    )
+    control = ["systemctl"] if root else ["systemctl", "--user"]
+    subprocess.run([*control, "daemon-reload"], check=False, capture_output=True)  # noqa: S603 - our own words
+    started = subprocess.run([*control, "enable", "--now", timer.name], check=False, capture_output=True)  # noqa: S603
+    files = [str(service), str(timer)]
+    told = {"at": at, "delay_minutes": DELAY_MINUTES, "files": files, "cron": None}
+    return {**told, "active": not started.returncode, "user": not root}
+
+
+def _cron(command: list[str], hour: int, minute: int, key: str) -> dict[str, Any]:
+    line = cron_line(command, hour, minute, key)
+    active = False
+    crontab = shutil.which("crontab")
+    if crontab is not None:
+        now = subprocess.run([crontab, "-l"], check=False, capture_output=True, text=True).stdout  # noqa: S603
+        kept = [one for one in now.splitlines() if not one.endswith(f"# {_NAME}")]
+        told = subprocess.run([crontab, "-"], check=False, input="\n".join([*kept, line, ""]), text=True)  # noqa: S603
+        active = not told.returncode
+    return {"at": f"{hour:02}:{minute:02}", "delay_minutes": DELAY_MINUTES, "files": [], "cron": line, "active": active}

@@ -1,0 +1,100 @@
+"""Serving in the foreground: TLS with the server's own certificate, one process, a clean stop on SIGTERM."""
+
+import gc
+import os
+import signal
+import socket
+import ssl
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import uvicorn
+from cryptography.hazmat.primitives import serialization
+
+from fieldsync import errors
+from fieldsync.crypto.keys import token
+from fieldsync.replica.node import Node
+from fieldsync.server import connections
+from fieldsync.server.app import App
+
+STOP_SECONDS = 20
+MOST_CONNECTIONS = 4_000  # those above are told 503, and laptops come again later
+GARBAGE = 50_000, 20, 50  # as a thousand requests at once are no garbage, they are looked through less often
+
+
+class _Announcing(connections.Server):
+    """Says where it listens once it does; a signal to stop is no failure."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"listening on https://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 - scripts wait for it
+
+
+def run(node: Node, host: str, port: int, limits: connections.Limits | None = None) -> None:
+    """Serve until told to stop; Unreachable when the address is taken."""
+    unproved = connections.Unproved((limits or connections.Limits()).within(open_many()))
+    app = App(node, unproved)
+    with node.store.read() as tx:
+        certificate, private = tx.get("certificate"), tx.get("certificate_key")
+    password = token(16).hex()
+    # the TLS library reads keys from files only: this one lives for a moment, and encrypted
+    key = serialization.load_pem_private_key(private, None).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(password.encode()),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        cert_file, key_file = Path(folder, "certificate.pem"), Path(folder, "key.pem")
+        cert_file.write_bytes(certificate)
+        key_file.write_bytes(key)
+        config = uvicorn.Config(
+            app.asgi, host=host, port=port, ssl_certfile=cert_file, ssl_keyfile=key_file, ssl_keyfile_password=password,
+            log_level=os.environ.get("FIELDSYNC_LOG", "critical"), lifespan="off",
+            access_log=False, proxy_headers=False, server_header=False, date_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=30, limit_concurrency=MOST_CONNECTIONS,
+        )  # fmt: skip
+        config.load()
+    assert config.ssl is not None
+    config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3  # laptops speak nothing older
+    gc.set_threshold(*GARBAGE)
+    gc.freeze()  # what is there by now stays
+    try:
+        _Announcing(config, unproved).run()
+    except SystemExit as stopped:
+        if stopped.code:
+            raise errors.Unreachable(server=f"{host}:{port}", reason="address in use") from None
+    finally:
+        node.close()
+        sys.stderr.flush()
+
+
+def open_many() -> int:
+    """Let this process have as many open files as it is allowed, up to what it needs; many systems begin with 1,024. Return how many."""
+    wanted = 4 * MOST_CONNECTIONS
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY:
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+            return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted
+
+
+def listening(text: str) -> tuple[str, int]:
+    """Return (host, port) of HOST:PORT; Usage."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise errors.Usage(reason="listen")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,1 @@
+"""The store on SQLite, encrypted by SQLCipher."""

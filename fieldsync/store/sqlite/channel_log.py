@@ -1,0 +1,249 @@
+"""Channels in SQL: which records are in one, in order of arrival, and what digest they have together."""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import Any
+
+from fieldsync.core.state import term
+from fieldsync.store.contract import Channel, Entry, Row, Wanted
+from fieldsync.store.sqlite.encryption import Connection
+from fieldsync.store.sqlite.interning import Numbers
+from fieldsync.store.sqlite.placements import Several
+from fieldsync.store.sqlite.record_queries import READ, Reading
+from fieldsync.store.sqlite.row_codec import dump_json
+
+_CHANNEL = "n, unit, arrival, digest, records"
+_MASK = (1 << 64) - 1
+
+
+def signed(number: int) -> int:
+    """Return 64 bits as SQLite keeps them."""
+    number &= _MASK
+    return number - (1 << 64) if number >> 63 else number
+
+
+class ChannelReads(Reading):
+    """A transaction's channels, to be read."""
+
+    def has_unit(self, unit: str) -> bool:
+        """Say whether there is a channel of a unit."""
+        return self.sql("SELECT 1 FROM channel WHERE unit = ?", (unit,)).fetchone() is not None
+
+    def arrival_of(self, unit: str) -> int:
+        """Return the last arrival of a unit's channel, 0 where there is none."""
+        row = self.sql("SELECT arrival FROM channel WHERE unit = ?", (unit,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def channel(self, n: int) -> Channel:
+        """Return a channel with the digest that its records have now."""
+        return self._channel(self.sql(f"SELECT {_CHANNEL} FROM channel WHERE n = ?", (n,)).fetchone())
+
+    def channels(self) -> list[Channel]:
+        """Return all channels, by unit."""
+        return [self._channel(row) for row in self.sql(f"SELECT {_CHANNEL} FROM channel ORDER BY unit")]
+
+    def channels_in(self, units: Iterable[str], besides: Iterable[str] = ()) -> list[Channel]:
+        """Return the channels of these units and of all below them, and those of this name besides, by name."""
+        found: dict[str, Channel] = {}
+        query = f"SELECT {_CHANNEL} FROM channel WHERE unit = ?1"
+        for unit in units:
+            below = self.sql(f"{query} OR (unit > ?1 || '/' AND unit < ?1 || '0')", (unit,))
+            found.update({row[1]: self._channel(row) for row in below})
+        for name in besides:
+            found.update({row[1]: self._channel(row) for row in self.sql(query, (name,))})
+        return [found[unit] for unit in sorted(found)]
+
+    def _channel(self, found: Sequence[Any]) -> Channel:
+        return Channel(found[0], found[1], found[2], found[3] & _MASK, found[4])
+
+    def page(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[Entry]:
+        """Return the channel's next entries in order of arrival, with their rows; without where to skip or long past."""
+        places = self.sql(
+            "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival > ? ORDER BY arrival LIMIT ?",
+            (channel, after, limit),
+        ).fetchall()
+        return self._entries(channel, places, skip)
+
+    def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[Entry]:
+        """Return the channel's entries from one arrival back to another, the newest first, without those of who left."""
+        places = self.sql(
+            "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival <= ? AND arrival > ? AND NOT gone "
+            "ORDER BY arrival DESC LIMIT ?",
+            (channel, upto, after, limit),
+        ).fetchall()
+        return self._entries(channel, places, ())
+
+    def _entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[Entry]:
+        wanted = dump_json([n for arrival, _, n in places if arrival not in skip]).decode()
+        found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
+        rows = {row[0]: row for row in found}
+        entries = []
+        for arrival, gone, n in places:
+            row = rows.get(n)
+            if row is not None and not gone and row[3:5] != (channel, arrival):
+                if self.several.get(n, {}).get(channel) == arrival:
+                    entries.append(Entry(arrival, False, _whole(self._row(row), arrival)))
+                    continue
+                row = None  # it has changed since, and stands further on
+            entries.append(Entry(arrival, bool(gone), row and self._row(row)))
+        return entries
+
+    def wanted(self, channel: int, records: Iterable[bytes]) -> Wanted:
+        """Return what there is of records that somebody asks for by id; those of other channels cost and give what none costs and gives."""
+        ids = dump_json([record.hex() for record in records]).decode()
+        named = "WITH named AS (SELECT unhex(value) AS id FROM json_each(?1))"
+        here = (
+            f"{named} SELECT id FROM record JOIN named USING (id) WHERE channel = ?2 UNION "
+            "SELECT id FROM record JOIN named USING (id) JOIN channel_also AS a ON a.record = record.n WHERE a.channel = ?2 UNION "
+            "SELECT id FROM record JOIN named USING (id) JOIN share AS s ON s.record = record.n WHERE s.channel = ?2"
+        )
+        left = (
+            f"{named} SELECT id FROM record JOIN named USING (id) JOIN channel_entry AS e ON e.record = record.n AND e.gone "
+            "WHERE e.channel = ?2"
+        )
+        about = " OR ".join(
+            f"EXISTS (SELECT 1 FROM {table} AS a WHERE a.record = substr(id, 11) AND NOT EXISTS "
+            "(SELECT 1 FROM refusal AS r WHERE r.device = a.device AND r.seq = a.seq))"
+            for table in ("commit_about", "commit_about_new")
+        )
+        lost = f"{named} SELECT id FROM named WHERE id NOT IN (SELECT id FROM record) AND ({about})"
+        unheld = f"{named} SELECT record FROM left_unheld WHERE channel = ?2 AND record IN (SELECT id FROM named)"
+        found = {row[0] for row in self.sql(here, (ids, channel))}
+        gone = {row[0] for query in (left, unheld) for row in self.sql(query, (ids, channel))} - found
+        return Wanted(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
+
+    def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
+        """Yield (record id, digest term) of a channel's records, by id."""
+        query = (
+            "SELECT record.id, record.term FROM channel_entry AS e JOIN record ON record.n = e.record "
+            "WHERE e.channel = ?1 AND record.channel = e.channel AND record.arrival = e.arrival UNION ALL "
+            "SELECT id, term FROM channel_also AS a JOIN record ON record.n = a.record WHERE a.channel = ?1 UNION ALL "
+            "SELECT id, s.term FROM share AS s JOIN record ON record.n = s.record WHERE s.channel = ?1 ORDER BY id"
+        )
+        return ((row[0], row[1] & _MASK) for row in self.sql(query, (channel,)))
+
+
+class Channels(ChannelReads, Several):
+    """A transaction's channels, and the counters of those it writes to."""
+
+    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+        super().__init__(connection, numbers)
+        self._counters: dict[int, list[int]] = {}
+
+    def channel_number(self, unit: str) -> int:
+        """Return a unit's channel, making it if it is new."""
+        row = self.sql("SELECT n FROM channel WHERE unit = ?", (unit,)).fetchone()
+        return int(row[0] if row else self.sql("INSERT INTO channel (unit) VALUES (?)", (unit,)).lastrowid)
+
+    # --- entering and leaving ---
+
+    def _count(self) -> None:
+        self.many(
+            "UPDATE channel SET arrival = ?, digest = ?, records = ?, past = ? WHERE n = ?",
+            [(arrival, signed(digest), *counts, n) for n, (arrival, digest, *counts) in self._counters.items()],
+        )
+
+    def _counter(self, channel: int) -> list[int]:
+        counter = self._counters.get(channel)
+        if counter is None:
+            found = self.sql("SELECT arrival, digest, records, past FROM channel WHERE n = ?", (channel,)).fetchone()
+            counter = self._counters[channel] = list(found)
+        return counter
+
+    def _enter(self, row: Row, changed: set[str] | None, places: "Places") -> None:
+        assert row.channel is not None
+        new_term = term(row.state)
+        counter = self._counter(row.channel)
+        counter[0] += 1
+        if row.old_channel == row.channel:
+            counter[1] += new_term - row.old_term
+            counter[3] += 1
+        else:
+            counter[1] += new_term
+            counter[2] += 1
+            if row.old_channel is not None:
+                left = self._counter(row.old_channel)
+                left[0] += 1
+                left[1] -= row.old_term
+                left[2] -= 1
+                left[3] += 1
+                places.taken.append((row.old_channel, left[0], row.n, 1))
+                places.back.append((row.n, row.channel))
+            changed = None  # the new channel has not seen any of it
+            row.old_channel = row.channel
+        _arrive(row, changed, counter[0])
+        row.old_term = new_term
+        places.taken.append((row.channel, row.arrival, row.n, 0))
+
+    def _enter_several(self, row: Row, changed: set[str] | None, places: "Places") -> None:
+        """The same for a row that is, or was until now, in several channels."""
+        assert row.channel is not None
+        new_term = term(row.state)
+        before = {n for n in (row.old_channel, *row.old_also) if n is not None}
+        now = {row.channel, *row.also}
+        arrivals = {}
+        for n in sorted(before | now):
+            counter = self._counter(n)
+            counter[0] += 1
+            arrivals[n] = counter[0]
+            counter[1] += new_term * (n in now) - row.old_term * (n in before)
+            counter[2] += (n in now) - (n in before)
+            counter[3] += n in before
+            places.taken.append((n, counter[0], row.n, int(n not in now)))
+        places.back += [(row.n, n) for n in now - before]
+        # who was told to drop it on the way, as it left one of a device's channels, gets it whole from the other
+        _arrive(row, changed if before == now and row.old_channel == row.channel else None, arrivals[row.channel])
+        row.old_term, row.old_channel = new_term, row.channel
+        row.also = {n: arrivals[n] for n in row.also}
+        places.several.append(row)
+
+    def sweep(self) -> None:
+        """Drop the entries of channels whose records stand further on by now, where they have become many.
+
+        To drop each when its record changes would rewrite a page of the table for nearly every edit.
+        """
+        for (channel,) in self.sql("SELECT n FROM channel WHERE past * 4 > records + 4000").fetchall():
+            self.sql(
+                "DELETE FROM channel_entry WHERE channel = ?1 AND arrival IN (SELECT arrival FROM (SELECT arrival, gone, "
+                "row_number() OVER (PARTITION BY record ORDER BY arrival DESC) AS age FROM channel_entry WHERE channel = ?1) "
+                "WHERE age > 1 AND NOT gone)",
+                (channel,),
+            )
+            self.sql("UPDATE channel SET past = 0 WHERE n = ?", (channel,))
+            self._counters.pop(channel, None)
+
+    def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
+        """Remember which records left a channel although they are not here: a laptop that has them from elsewhere is told."""
+        self.many("INSERT OR IGNORE INTO left_unheld VALUES (?,?)", [(channel, record) for record in records])
+
+    def tell_gone(self, channel: int, n: int) -> None:
+        """Tell a channel's devices that a record (by its number) is not in it, although they may have thought so."""
+        counter = self._counter(channel)
+        counter[0] += 1
+        self.sql("INSERT INTO channel_entry VALUES (?,?,?,1)", (channel, counter[0], n))
+        self._count()
+
+
+class Places:
+    """Entries to be written: places taken (channel, arrival, record, gone), and returned to (record, channel)."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[int, int, int, int]] = []
+        self.back: list[tuple[int, int]] = []
+        self.several: list[Row] = []
+
+
+def _arrive(row: Row, changed: set[str] | None, arrival: int) -> None:
+    """Note at which arrival of its channel these registers of a row changed (None: all of them)."""
+    if changed is None:
+        _whole(row, arrival)
+    else:
+        for name in changed:
+            row.arrivals[name] = arrival
+    row.arrival = arrival
+
+
+def _whole(row: Row, arrival: int) -> Row:
+    """Return a row all of which is new at an arrival: a further channel keeps no account of each field."""
+    row.arrivals = dict.fromkeys(row.state.fields, arrival)
+    row.arrivals[""] = arrival
+    return row

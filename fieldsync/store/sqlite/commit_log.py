@@ -1,0 +1,198 @@
+"""Who wrote what: devices, their commits, the servers that acknowledged them, invites; and this node's own facts."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from fieldsync.store.contract import Grant, Logged, Server
+from fieldsync.store.sqlite.commit_log_queries import SERVER, LedgerReads
+from fieldsync.store.sqlite.device_families import NEXT, DeviceFamilies
+from fieldsync.store.sqlite.grant_history import GRANTS
+
+_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
+_MOST_NEW = 32_768
+
+
+class Ledger(LedgerReads, DeviceFamilies):
+    """A transaction's devices, commits and servers."""
+
+    # --- this node's own facts ---
+
+    def put(self, key: str, value: str | bytes | int | None) -> None:
+        """Set one of the node's facts."""
+        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def forget(self, key: str) -> None:
+        """Have one of the node's facts no more."""
+        self.sql("DELETE FROM meta WHERE key = ?", (key,))
+
+    def keep_schema(self, hash: bytes, schema: bytes) -> None:
+        """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""
+        self.sql("DELETE FROM schema_past WHERE hash = ?", (hash,))
+        self.sql("INSERT INTO schema_past (hash, schema) VALUES (?, ?)", (hash, schema))
+
+    # --- devices ---
+
+    def enrol(
+        self, device: bytes, key: bytes, letters: str, person: str, grants: Sequence[Grant], at: int, chain: bytes
+    ) -> None:
+        """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
+        self.device_number(device)
+        self.sql(
+            "UPDATE device SET key=?1, letters=?2, person=?3, grants=?4, enrolled=?5, changed=?5, "
+            "state = CASE state WHEN 'known' THEN 'enrolled' ELSE state END, "
+            f"arrival={NEXT}, head=0, chain=?6 WHERE id=?7",
+            (key, letters, person, msgspec.json.encode(list(grants)).decode(), at, chain, device),
+        )
+
+    def rename(self, device: bytes, letters: str) -> None:
+        """Give a device other letters: those that the server above has for this one."""
+        self.sql(f"UPDATE device SET letters = ?, arrival = {NEXT} WHERE id = ?", (letters, device))
+
+    def name_device(self, device: bytes, letters: str, person: str, units: Sequence[str] = ()) -> None:
+        """Remember the name of a device that is enrolled elsewhere, and for which units it works; its letters may have been replaced."""
+        self.device_number(device)
+        self.sql(
+            "UPDATE device SET letters = ?1, person = CASE WHEN letters IS NULL THEN ?2 ELSE person END, "
+            f"arrival = {NEXT} WHERE id = ?3 AND (letters IS NULL OR (key IS NULL AND letters <> ?1))",
+            (letters, person, device),
+        )
+        grants = msgspec.json.encode(
+            [Grant(unit, "") for unit in units]
+        ).decode()  # what it may do is the servers' to know
+        self.sql("UPDATE device SET grants = ? WHERE id = ? AND key IS NULL", (grants, device))
+
+    def set_grants(self, device: bytes, grants: Sequence[Grant], at: int, *, until: int | None = None) -> None:
+        """Change what a device may do, since a moment (milliseconds); units that it may not see any more are its former ones.
+
+        What it signed before it was told counts until `until`, by default for 60 days.
+        """
+        row = self.sql("SELECT grants, former FROM device WHERE id = ?", (device,)).fetchone()
+        now = {grant.unit for grant in grants}
+        former = {
+            *msgspec.json.decode(row[1]),
+            *(grant.unit for grant in _grants(row[0] or "[]") if grant.unit not in now),
+        }
+        told = msgspec.json.encode(list(grants)).decode(), msgspec.json.encode(sorted(former)).decode()
+        if told[0] != row[0]:
+            self.note_change(device, GRANTS, at, until=until)
+        query = f"UPDATE device SET grants = ?, former = ?, changed = ?, arrival = {NEXT} WHERE id = ?"
+        self.sql(query, (*told, at, device))
+
+    def set_former(self, device: bytes, units: Iterable[str]) -> None:
+        """Say which units a device may not see any more: those of the device that it goes on for."""
+        self.sql("UPDATE device SET former = ? WHERE id = ?", (msgspec.json.encode(sorted(units)).decode(), device))
+
+    def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
+        """Take over what another server says of an enrolled device."""
+        self.set_grants(device, grants, changed)
+        self.sql("UPDATE device SET person = ? WHERE id = ?", (person, device))
+        self.set_device_state(device, state, at=changed)
+
+    def use_nonce(self, device: bytes, issued: int, at: int) -> bool:
+        """Take a nonce handed out at `issued` (microseconds): true once, false for it and all older ones after."""
+        done = self.sql(
+            "UPDATE device SET nonce = ?, seen = ? WHERE id = ? AND nonce < ?", (issued, at, device, issued)
+        )
+        return bool(done.rowcount == 1)
+
+    # --- commits ---
+
+    def append(self, device: bytes, commits: Sequence[Logged], seal: bytes | None = None) -> None:
+        """Add a device's next commits to the log, right behind its head; `seal` is its signature over the last of them."""
+        if not commits:
+            return
+        n = self.device_number(device)
+        # bytearrays: the driver takes a detour for each bytes
+        self.many(
+            "INSERT INTO commit_log VALUES (?,?,?,?,?,?,?,?,?,NULL)",
+            [
+                (
+                    n,
+                    c.seq,
+                    c.stamp,
+                    self.author_number(c.author),
+                    bytearray(c.record),
+                    c.note,
+                    c.body and bytearray(c.body),
+                    bytearray(c.hash),
+                    bytearray(c.chain),
+                )
+                for c in commits
+            ],
+        )
+        self.many(
+            "INSERT INTO commit_about_new VALUES (?,?,?)", [(bytearray(c.record[10:]), n, c.seq) for c in commits]
+        )
+        self.gather(_MOST_NEW)
+        last = commits[-1]
+        self.sql("UPDATE device SET head = ?, chain = ? WHERE n = ?", (last.seq, last.chain, n))
+        if seal is not None:
+            self.sql("UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", (seal, n, last.seq))
+        self.wake_commits(device, commits[0].seq, last.seq)
+
+    def seal(self, device: bytes, seals: Iterable[tuple[int, bytes]]) -> None:
+        """Keep a device's signatures over the heads of its chain after some of its commits."""
+        n = self.device_number(device)
+        self.many(
+            "UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", [(seal, n, seq) for seq, seal in seals]
+        )
+
+    def gather(self, above: int) -> None:
+        """Bring what is known of new commits into the large table, if it is more than this."""
+        if self.sql("SELECT count(*) FROM commit_about_new").fetchone()[0] > above:
+            self.sql("INSERT INTO commit_about SELECT * FROM commit_about_new")
+            self.sql("DELETE FROM commit_about_new")
+
+    # --- servers that this node syncs with ---
+
+    def add_server(self, server: Server) -> None:
+        """Remember a server."""
+        self.sql(f"INSERT OR REPLACE INTO server ({SERVER}) VALUES (?,?,?,?,?,?,?,?)", tuple(server))
+
+    def set_server(
+        self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None
+    ) -> None:
+        """Change what is given."""
+        self.sql(
+            "UPDATE server SET nonce = coalesce(?, nonce), unsure = coalesce(?, unsure), synced = coalesce(?, synced) WHERE id = ?",
+            (nonce, unsure, synced, server),
+        )
+
+    def mixed(self, server: bytes, *, others: bool) -> None:
+        """Remember that something came from this server, which the others may lack; or that it lacks nothing of ours."""
+        self.sql(
+            "UPDATE server SET mixed = 1 WHERE id <> ?" if others else "UPDATE server SET mixed = 0 WHERE id = ?",
+            (server,),
+        )
+
+    def set_cursor(self, server: bytes, channel: int, arrival: int, *, whole: bool = False) -> None:
+        """Remember the arrival taken, in the transaction that applied it; `whole` when nothing is left behind it."""
+        self.sql(
+            "INSERT INTO cursor VALUES (?1,?2,?3,?4) ON CONFLICT (server, channel) "
+            "DO UPDATE SET arrival = ?3, whole = CASE WHEN ?4 THEN ?3 ELSE whole END",
+            (server, channel, arrival, arrival if whole else 0),
+        )
+
+    def forget_cursors(self, channel: int) -> None:
+        """Forget what was taken of a channel, from any server: its records were taken off this node."""
+        self.sql("DELETE FROM cursor WHERE channel = ?", (channel,))
+
+    def acknowledge(self, server: bytes, device: bytes, seq: int, at: int) -> None:
+        """Remember a server's acknowledgement; it may also fall, when a server was restored from a backup."""
+        self.sql(
+            "INSERT INTO receipt SELECT ?1, ?2, ?3, ?4, coalesce(max(arrival), 0) + 1 FROM receipt WHERE true "
+            "ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at, arrival = excluded.arrival WHERE seq <> excluded.seq",
+            (server, self.device_number(device), seq, at),
+        )
+
+    # --- invites ---
+
+    def add_invite(self, id: bytes, secret: bytes, person: str, grants: Sequence[Grant], expires: int) -> None:
+        """Keep an invite: the hash of its secret, for whom, what for, until when (milliseconds)."""
+        text = msgspec.json.encode(list(grants)).decode()
+        self.sql("INSERT INTO invite VALUES (?,?,?,?,?,NULL,NULL)", (id, secret, person, text, expires))
+
+    def use_invite(self, id: bytes, at: int, device: bytes) -> None:
+        """Mark an invite as used by a device."""
+        self.sql("UPDATE invite SET used = ?, device = ? WHERE id = ? AND used IS NULL", (at, device, id))

@@ -1,0 +1,112 @@
+"""Device families in SQL: states that only rise, copies and their originals, and the marks beside a state.
+
+A device whose original is revoked is locked with it (`locked_with`), unless it was approved or spared; one whose original is
+pending waits with it (`waits_with`), unless it was approved. Both are worked out anew whenever a state or a mark changes, so that
+the order in which enrolments come does not matter. They are never told to other servers: each works them out for itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fieldsync.store.contract import DEVICE_STATES, device_key
+from fieldsync.store.sqlite.grant_history import REVOKED, Authority, AuthorityReads
+
+NEXT = "(SELECT max(arrival) + 1 FROM device)"
+_RANK = {state: n for n, state in enumerate(DEVICE_STATES)}
+_COPIES = (
+    "WITH RECURSIVE locked(id) AS (SELECT id FROM device WHERE state = 'revoked' UNION "
+    "SELECT device.id FROM locked JOIN device ON copy_of = locked.id WHERE approved = 0 AND spared = 0), "
+    "waiting(id) AS (SELECT id FROM device WHERE pending UNION "
+    "SELECT device.id FROM waiting JOIN device ON copy_of = waiting.id WHERE approved = 0) "
+)
+
+
+class DeviceFamilyReads(AuthorityReads):
+    """Who is a copy of whom, to be read."""
+
+    def copies_of(self, device: bytes) -> list[bytes]:
+        """Return the devices that go on for one, as far as they are not families of their own."""
+        return [row[0] for row in self.sql("SELECT id FROM device WHERE copy_of = ? AND approved = 0", (device,))]
+
+    def has_successor(self, device: bytes, besides: bytes) -> bool:
+        """Say whether another device than `besides` was taken in a device's place; a shared heir that a server made is none."""
+        query = "SELECT 1 FROM device WHERE copy_of = ? AND id <> ? AND NOT pending AND copied_after IS NULL AND key IS NOT NULL"
+        return self.sql(query, (device, besides)).fetchone() is not None
+
+    def revocation_family(self, device: bytes) -> set[bytes]:
+        """Return what may have a device's key or data: all copies in both directions; an approved device begins another family."""
+        found = self.sql(
+            "WITH RECURSIVE family(id) AS (SELECT ?1 "
+            "UNION SELECT copy_of FROM family JOIN device USING (id) WHERE copy_of IS NOT NULL AND approved = 0 "
+            "UNION SELECT device.id FROM family JOIN device ON copy_of = family.id WHERE approved = 0) SELECT id FROM family",
+            (device,),
+        )
+        return {row[0] for row in found}
+
+
+class DeviceFamilies(DeviceFamilyReads, Authority):
+    """A transaction's part in who is a copy of whom, and what that means."""
+
+    _together = False
+    _changed = False
+
+    @contextmanager
+    def copies_together(self) -> Iterator[None]:
+        """Work out once, at the end, what several changes of devices mean for their copies."""
+        self._together, self._changed = True, False
+        try:
+            yield
+        finally:
+            self._together = False
+        if self._changed:
+            self.work_out_copies()
+
+    def set_device_state(self, device: bytes, state: str, *, at: int = 0) -> None:
+        """Raise a device's state: enrolled < forked < revoked. A lower one changes nothing, and one that is unknown neither.
+
+        `at`: when it is revoked (milliseconds).
+        """
+        row = self.sql("SELECT state FROM device WHERE id = ?", (device,)).fetchone()
+        if row is None or _RANK.get(state, -1) <= _RANK[row[0]]:
+            return
+        if state == REVOKED:
+            self.note_change(device, REVOKED, at)
+        self.sql(f"UPDATE device SET state = ?, arrival = {NEXT} WHERE id = ?", (state, device))
+        self.wake_commits(device)  # what waits for commits of a forked one can be judged without them
+        self.work_out_copies()
+
+    def set_pending(self, device: bytes, *, pending: bool) -> None:
+        """Mark a device as pending (it pushes into quarantine and pulls nothing), or take the mark away."""
+        query = f"UPDATE device SET pending = ?1, arrival = {NEXT} WHERE id = ?2 AND pending <> ?1"
+        if self.sql(query, (pending, device)).rowcount:
+            self.work_out_copies()
+            if not pending:
+                self.wake([device_key(device)])
+
+    def set_marks(self, device: bytes, *, approved: int = 0, spared: int = 0) -> None:
+        """Say since when (milliseconds) a device is approved, or spared when its family was revoked; never taken back."""
+        query = (
+            f"UPDATE device SET approved = max(approved, ?1), spared = max(spared, ?2), arrival = {NEXT} "
+            "WHERE id = ?3 AND (approved < ?1 OR spared < ?2)"
+        )
+        if self.sql(query, (approved, spared, device)).rowcount:
+            self.work_out_copies()
+
+    def set_enrolled_by(self, device: bytes, server: bytes) -> None:
+        """Remember which server enrolled a device."""
+        self.sql("UPDATE device SET enrolled_by = ? WHERE id = ? AND enrolled_by IS NULL", (server, device))
+
+    def work_out_copies(self) -> None:
+        """Work out which devices are locked, or wait, with their originals; the commits of those that wait no more are due."""
+        if self._together:
+            self._changed = True
+            return
+        before = self._pending()
+        self.sql(
+            f"{_COPIES} UPDATE device SET locked_with = state <> 'revoked' AND id IN (SELECT id FROM locked), "
+            "waits_with = NOT pending AND id IN (SELECT id FROM waiting) WHERE copy_of IS NOT NULL"
+        )
+        self.wake(map(device_key, before - self._pending()))
+
+    def _pending(self) -> set[bytes]:
+        return {row[0] for row in self.sql("SELECT id FROM device WHERE pending OR waits_with")}

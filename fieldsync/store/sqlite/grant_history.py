@@ -1,0 +1,184 @@
+"""What a device might do, and when, in SQL: changes of its grants and state, and who took its commits first."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from fieldsync.store.contract import Grant
+from fieldsync.store.sqlite.quarantine import Quarantine, QuarantineReads
+
+GRANTS, REVOKED = "grants", "revoked"
+GRACE_MS = 60 * 24 * 60 * 60 * 1000
+"""How long what was signed before a device was told of other grants counts, unless these were set at once."""
+
+_COUNTER = "authority_number"
+_SKIPPED = 1_000
+_CHANGE = "n, number, kind, at, until, since, grants, state"
+_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
+
+
+class Change(NamedTuple):
+    """A device's revocation, or other grants, with the grants and state before it (times in milliseconds)."""
+
+    n: int  # in this store's order
+    number: int  # headquarters'; 0 where it is not known yet
+    kind: str
+    at: int
+    until: int  # up to when commits that were signed before the device was told count
+    since: int | None  # when the device was out of its person's hands
+    grants: tuple[Grant, ...]
+    state: str
+
+
+class Taken(NamedTuple):
+    """A device's commits from `first` to `last` as a server took them first; `link` is the chain hash at the last."""
+
+    device: bytes
+    first: int
+    last: int
+    link: bytes
+    at: int
+    came: int  # when that was told here
+    basis: (
+        int  # the device's last change, in this store's order, that counted for them; only where this server took them
+    )
+    number: int  # the same by headquarters' numbers
+    server: bytes
+    via: bytes  # the branch that told it here, none where this server itself took them
+    signature: bytes = b""
+
+
+class Told(NamedTuple):
+    """Where a device's commits stood, as somebody had said who was then told of a change."""
+
+    head: int
+    link: bytes  # the chain hash there, or its beginning; none where nothing is to prove
+
+
+class AuthorityReads(QuarantineReads):
+    """A transaction's devices' changes, and who took commits first, to be read."""
+
+    def changes(self, device: bytes) -> list[Change]:
+        """Return a device's changes, the newest first."""
+        query = f"SELECT {_CHANGE} FROM device_change WHERE device = ? ORDER BY n DESC"
+        return [_change(row) for row in self.sql(query, (self.known_device(device),))]
+
+    def last_changes(self) -> dict[bytes, Change]:
+        """Return each device's last change."""
+        query = (
+            f"SELECT device, {_CHANGE} FROM device_change WHERE n IN (SELECT max(n) FROM device_change GROUP BY device)"
+        )
+        return {self.device_id(row[0]): _change(row[1:]) for row in self.sql(query)}
+
+    def since(self, device: bytes) -> int | None:
+        """Return since when a device was out of its person's hands, if that was said."""
+        query = "SELECT min(since) FROM device_change WHERE device = ? AND since IS NOT NULL"
+        found = self.sql(query, (self.known_device(device),)).fetchone()[0]
+        return None if found is None else int(found)
+
+    def told_of(self, change: int, other: bytes) -> Told | None:
+        """Return where a device's commits stood when somebody was told of its change."""
+        query = "SELECT head, link FROM news_told WHERE change = ? AND other = ?"
+        row = self.sql(query, (change, other)).fetchone()
+        return None if row is None else Told(*row)
+
+    def taken_first(self, device: bytes, seq: int) -> Taken | None:
+        """Return who took a commit first, where that is known."""
+        query = (
+            "SELECT first, last, link, at, came, basis, number, server, via, signature FROM first_taken "
+            "WHERE device = ? AND last >= ? ORDER BY last LIMIT 1"
+        )
+        row = self.sql(query, (self.known_device(device), seq)).fetchone()
+        return Taken(device, *row) if row is not None and row[0] <= seq else None
+
+    def takings(self, device: bytes, after: int) -> list[Taken]:
+        """Return who took a device's commits behind `after` first."""
+        query = (
+            "SELECT first, last, link, at, came, basis, number, server, via, signature FROM first_taken "
+            "WHERE device = ? AND last > ? ORDER BY last"
+        )
+        return [Taken(device, *row) for row in self.sql(query, (self.known_device(device), after))]
+
+    def on_word(self, device: bytes, seq: int) -> bytes | None:
+        """Return the server on whose word a commit is applied, if it is."""
+        query = "SELECT server FROM on_word WHERE device = ? AND seq = ?"
+        row = self.sql(query, (self.known_device(device), seq)).fetchone()
+        return None if row is None else bytes(row[0])
+
+
+class Authority(AuthorityReads, Quarantine):
+    """The same, to be told."""
+
+    def note_change(self, device: bytes, kind: str, at: int, *, until: int | None = None) -> None:
+        """Note that a device is about to be revoked, or to get other grants; headquarters gives this a number."""
+        top = self.sql("SELECT 1 FROM meta WHERE key = 'upstream' AND value IS NOT NULL").fetchone() is None
+        self.sql(
+            "INSERT INTO device_change (device, number, kind, at, until, grants, state) "
+            "SELECT n, ?2, ?3, ?4, ?5, coalesce(grants, '[]'), state FROM device WHERE id = ?1",
+            (device, self._next_number() if top else 0, kind, at, at + GRACE_MS if until is None else until),
+        )
+
+    def inherit_change(self, device: bytes, change: Change) -> int:
+        """Note a change of the device that this one goes on for; return its number in this store's order."""
+        cursor = self.sql(
+            "INSERT INTO device_change (device, number, kind, at, until, since, grants, state) VALUES (?,?,?,?,?,?,?,?)",
+            (
+                self.device_number(device), change.number, change.kind, change.at, change.until, change.since,
+                msgspec.json.encode(change.grants).decode(), change.state,
+            ),
+        )  # fmt: skip
+        return int(cursor.lastrowid)
+
+    def _next_number(self, step: int = 1) -> int:
+        row = self.sql("SELECT value FROM meta WHERE key = ?", (_COUNTER,)).fetchone()
+        number = (int(row[0]) if row else 0) + step
+        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_COUNTER, number))
+        return number
+
+    def skip_numbers(self) -> None:
+        """Leave out the numbers that a restored headquarters may have given since its backup."""
+        self._next_number(_SKIPPED)
+
+    def number_changes(self, device: bytes, number: int, until: int, since: int | None) -> None:
+        """Give a device's changes the number that the server above has for the last of them, and what else it says of it."""
+        n = self.known_device(device)
+        self.sql("UPDATE device_change SET number = ? WHERE device = ? AND number = 0", (number, n))
+        self.sql(
+            "UPDATE device_change SET until = ?1, since = coalesce(?2, since) WHERE device = ?3 AND number = ?4",
+            (until, since, n, number),
+        )
+
+    def set_since(self, device: bytes, since: int) -> None:
+        """Say since when a revoked device was out of its person's hands; the servers below are to hear of it."""
+        query = "UPDATE device_change SET since = ? WHERE device = ? AND kind = ?"
+        self.sql(query, (since, self.known_device(device), REVOKED))
+        self.sql("UPDATE device SET arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (device,))
+
+    def tell_of(self, change: int, other: bytes, told: Told, *, again: bool = False) -> None:
+        """Remember where a device's commits stood when somebody was first told of its change; or when last, where told `again`."""
+        self.sql(
+            f"INSERT OR {'REPLACE' if again else 'IGNORE'} INTO news_told VALUES (?,?,?,?)", (change, other, *told)
+        )
+
+    def take_first(self, takings: Iterable[Taken]) -> None:
+        """Remember who took commits first; what is known already stays."""
+        self.many(
+            "INSERT OR IGNORE INTO first_taken (device, first, last, link, at, came, basis, number, server, via, signature) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            [(self.device_number(one.device), *one[1:]) for one in takings],
+        )
+
+    def forget_takings(self, device: bytes, after: int, via: bytes) -> None:
+        """Forget what anybody but one branch (none: this server) told of who took a device's commits behind `after` first."""
+        query = "DELETE FROM first_taken WHERE device = ? AND last > ? AND via <> ?"
+        self.sql(query, (self.known_device(device), after, via))
+
+    def take_on_word(self, device: bytes, seq: int, server: bytes) -> None:
+        """Mark a commit as applied on a branch's word."""
+        self.sql("INSERT OR REPLACE INTO on_word VALUES (?,?,?)", (self.device_number(device), seq, server))
+
+
+def _change(row: Sequence[object]) -> Change:
+    n, number, kind, at, until, since, grants, state = row
+    return Change(n, number, kind, at, until, since, _grants(grants), state)  # type: ignore[arg-type]  # as stored

@@ -1,0 +1,85 @@
+"""Devices and authors have short local numbers in a store's rows; here they are looked up and given out."""
+
+from typing import Any
+
+from fieldsync.store.sqlite.encryption import Connection
+
+_TABLES = {"device": "id", "author": "name"}
+
+
+class Numbers:
+    """What was looked up already, for all transactions of a store."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, dict[Any, int]] = {table: {} for table in _TABLES}
+        self.back: dict[str, dict[int, Any]] = {table: {} for table in _TABLES}
+
+    def forget(self) -> None:
+        """Drop all: numbers given out in a transaction that failed are not taken."""
+        for known in (*self.of.values(), *self.back.values()):
+            known.clear()
+
+
+class NumberReads:
+    """A transaction that knows the numbers; it gives none out, so it may look up whom it likes."""
+
+    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+        self.sql = connection.execute
+        self._numbers = numbers
+        self._device_ids, self._author_names = numbers.back["device"], numbers.back["author"]
+
+    def known_device(self, device: bytes) -> int:
+        """Return a device's local number; 0, which is nobody's, where it is not known here."""
+        return self._known("device", device) or 0
+
+    def device_id(self, n: int) -> bytes:
+        """Return the 16-byte id of a device's number."""
+        found: bytes = self._device_ids.get(n) or self._named("device", n)
+        return found
+
+    def author_name(self, n: int) -> str:
+        """Return the name of an author's number."""
+        found: str = self._author_names.get(n) or self._named("author", n)
+        return found
+
+    def _known(self, table: str, name: object) -> int | None:
+        n = self._numbers.of[table].get(name)
+        if n is None:
+            row = self.sql(f"SELECT n FROM {table} WHERE {_TABLES[table]} = ?", (name,)).fetchone()
+            if row is None:
+                return None
+            n = self._numbers.of[table][name] = int(row[0])
+        return n
+
+    def _named(self, table: str, n: int) -> Any:
+        known = self._numbers.back[table]
+        if n not in known:
+            known[n] = self.sql(f"SELECT {_TABLES[table]} FROM {table} WHERE n = ?", (n,)).fetchone()[0]
+        return known[n]
+
+
+class Numbered(NumberReads):
+    """A transaction that gives numbers out."""
+
+    def __init__(self, connection: Connection, numbers: Numbers) -> None:
+        super().__init__(connection, numbers)
+        self.many = connection.executemany
+        self.connection = connection
+        self._device_numbers, self._author_numbers = numbers.of["device"], numbers.of["author"]
+
+    def device_number(self, device: bytes) -> int:
+        """Return a device's local number, giving it one if it is new."""
+        known = self._device_numbers.get(device)
+        return self._number("device", device) if known is None else known
+
+    def author_number(self, author: str) -> int:
+        """Return an author's local number, giving one if it is new."""
+        known = self._author_numbers.get(author)
+        return self._number("author", author) if known is None else known
+
+    def _number(self, table: str, name: object) -> int:
+        n = self._known(table, name)
+        if n is None:
+            n = int(self.sql(f"INSERT INTO {table} ({_TABLES[table]}) VALUES (?)", (name,)).lastrowid)
+            self._numbers.of[table][name] = n
+        return n

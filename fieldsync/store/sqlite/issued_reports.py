@@ -1,0 +1,44 @@
+"""Months that were issued: a report's rows as they stood when its figures were given out."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fieldsync.store.sqlite.interning import Numbered, NumberReads
+
+Rows = list[dict[str, Any]]
+_rows = msgspec.json.Decoder(list[dict[str, Any]]).decode
+
+
+class Issue(NamedTuple):
+    """One report of one period and unit ("": all), as issued."""
+
+    report: str
+    period: str
+    unit: str
+    at: int  # milliseconds since 1970
+    by: str
+    rows: Rows
+    as_of: Rows
+
+
+class IssueReads(NumberReads):
+    """A transaction's issued reports, to be read."""
+
+    def issue(self, report: str, period: str, unit: str) -> Issue | None:
+        """Return a report as it was issued, if it was."""
+        found = self.sql(
+            "SELECT at, by, rows, as_of FROM issue WHERE (report, period, unit) = (?, ?, ?)", (report, period, unit)
+        )
+        row = found.fetchone()
+        return Issue(report, period, unit, row[0], row[1], _rows(row[2]), _rows(row[3])) if row else None
+
+
+class Issues(IssueReads, Numbered):
+    """A transaction's issued reports."""
+
+    def put_issue(self, one: Issue) -> bool:
+        """Keep a report as issued; False where it was before: what was given out is not changed."""
+        rows, as_of = (msgspec.json.encode(part).decode() for part in (one.rows, one.as_of))
+        made = self.sql("INSERT OR IGNORE INTO issue VALUES (?,?,?,?,?,?,?)", (*one[:5], rows, as_of))
+        return bool(made.rowcount)

@@ -1,0 +1,224 @@
+"""Quarantined commits: verified, kept in the log and not applied, each with its reason and, where it waits, with what it waits for.
+
+`awaited` is the index from what a commit waits for to the commit: nothing else looks at it until that comes. Then it is due,
+and judged again (authority/quarantine.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.store.contract import Act, Awaited, Quarantined, commit_key
+from fieldsync.store.sqlite.interning import Numbered, NumberReads
+
+_MOST_FACTS = 4_096  # characters
+_FINAL, _WAITS, _DUE = 0, 1, 2  # refusal.waits
+_NEWEST = 1_000  # commits of a device that are looked through
+_PART = 500  # keys in one statement
+_BY_KEY = "UPDATE refusal SET waits = 2 WHERE waits = 1 AND (device, seq) IN (SELECT device, seq FROM awaited WHERE"
+
+
+class QuarantineReads(NumberReads):
+    """A transaction's quarantined commits, to be read."""
+
+    def waiting(self) -> dict[bytes, list[int]]:
+        """Return the commits (by device) that wait for something, or are due."""
+        return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits ORDER BY device, seq"))
+
+    def due(self, most: int) -> dict[bytes, list[int]]:
+        """Return commits (by device) for which something has come that they waited for, at most so many."""
+        query = "SELECT device, seq FROM refusal WHERE waits = 2 ORDER BY device, seq LIMIT ?"
+        return self._by_device(self.sql(query, (most,)))
+
+    def _by_device(self, found: Iterable[Any]) -> dict[bytes, list[int]]:
+        by_device: dict[bytes, list[int]] = {}
+        for device, seq in found:
+            by_device.setdefault(self.device_id(device), []).append(seq)
+        return by_device
+
+    def quarantined(
+        self, device: bytes | None = None, record: bytes | None = None, seq: int | None = None
+    ) -> list[Quarantined]:
+        """Return all commits that were ever quarantined here (of a device, about a record), those taken after all among them."""
+        where, values = ["c.device = r.device AND c.seq = r.seq"], list[Any]()
+        if device is not None:
+            where.append("r.device = ?")
+            values.append(self.known_device(device))
+        if seq is not None:
+            where.append("r.seq = ?")
+            values.append(seq)
+        if record is not None:
+            where.append("c.record = ?")
+            values.append(record)
+        kinds = "(SELECT group_concat(DISTINCT kind) FROM awaited AS a WHERE a.device = r.device AND a.seq = r.seq)"
+        query = (
+            f"SELECT r.device, r.seq, r.reason, r.facts, r.waits, r.at, c.record, c.author, c.stamp, {kinds} "
+            f"FROM refusal AS r JOIN commit_log AS c WHERE {' AND '.join(where)} ORDER BY r.device, r.seq"
+        )
+        return [
+            Quarantined(
+                self.device_id(n), seq, reason, facts, bool(waits), at, about, self.author_name(author), stamp,
+                tuple((kinds or "").split(",")) if kinds else (),
+            )
+            for n, seq, reason, facts, waits, at, about, author, stamp, kinds in self.sql(query, values)
+        ]  # fmt: skip
+
+    def acts(self) -> dict[tuple[bytes, int], list[Act]]:
+        """Return what people did about quarantined commits, in order."""
+        found: dict[tuple[bytes, int], list[Act]] = {}
+        for n, seq, *row in self.sql("SELECT device, seq, act, by, at, note FROM quarantine_act ORDER BY n"):
+            device = self.device_id(n)
+            found.setdefault((device, seq), []).append(Act(device, seq, *row))
+        return found
+
+    def waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
+        """Return the last of a device's commits before one, about the same record, that waits: among its newest, which is enough."""
+        found = self.sql(
+            "SELECT r.seq FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
+            "WHERE r.device = ? AND r.seq BETWEEN ? AND ? AND r.waits AND c.record = ? ORDER BY r.seq DESC LIMIT 1",
+            (self.known_device(device), seq - _NEWEST, seq - 1, record),
+        ).fetchone()
+        return None if found is None else int(found[0])
+
+    def released(self, device: bytes, seqs: Sequence[int]) -> set[int]:
+        """Return those of a device's commits that a person released, and nobody dropped since."""
+        query = "SELECT seq, act FROM quarantine_act WHERE device = ? ORDER BY n"
+        last = dict(self.sql(query, (self.known_device(device),)))
+        return {seq for seq in seqs if last.get(seq) == "release"}
+
+    def waiting_of(self, device: bytes) -> bool:
+        """Say whether commits of a device wait for something, or are due."""
+        query = "SELECT 1 FROM refusal WHERE device = ? AND waits LIMIT 1"
+        return self.sql(query, (self.known_device(device),)).fetchone() is not None
+
+    def verdicts_on(self, record: bytes) -> dict[tuple[bytes, int], bool]:
+        """Return the quarantined commits (device, seq) about a record, and of each whether it may still be accepted."""
+        about = " UNION ALL ".join(
+            f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
+        )
+        query = f"SELECT device, seq, waits FROM ({about}) JOIN refusal USING (device, seq) WHERE reason <> ''"
+        return {(self.device_id(n), seq): bool(waits) for n, seq, waits in self.sql(query, (record[10:],))}
+
+    def quarantined_records(self, low: bytes, high: bytes, code: str) -> list[bytes]:
+        """Return the records of these ids, or made with this code, that only quarantined commits are about."""
+        query = (
+            "SELECT DISTINCT c.record FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
+            "WHERE r.reason <> '' AND (c.record BETWEEN ?1 AND ?2 OR (?3 <> x'' AND instr(c.body, ?3))) "
+            "AND c.record NOT IN (SELECT id FROM record)"
+        )
+        return [bytes(row[0]) for row in self.sql(query, (low, high, code.encode()))]
+
+    def unapplied_records(self) -> set[bytes]:
+        """Return the records that quarantined commits are about, but for those whose work is applied under another name."""
+        query = (
+            "SELECT DISTINCT c.record FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
+            "WHERE r.reason NOT IN ('', ?)"
+        )
+        return {bytes(row[0]) for row in self.sql(query, (errors.SaidAgain.code,))}
+
+    def verdicts(self, device: bytes) -> dict[int, dict[bytes, str]]:
+        """Return which servers quarantined a laptop's saves, and why: {seq: {server: code}}."""
+        found: dict[int, dict[bytes, str]] = {}
+        query = "SELECT seq, server, code FROM verdict WHERE device = ? ORDER BY seq"
+        for seq, server, code in self.sql(query, (self.known_device(device),)):
+            found.setdefault(seq, {})[bytes(server)] = code
+        return found
+
+    # --- what is told of them ---
+
+    def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
+        """Return (seq, code, facts as JSON) of a device's quarantined commits behind `after`."""
+        query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
+        return [tuple(row) for row in self.sql(query, (self.known_device(device), after))]
+
+    def judged(self, after: int, device: bytes | None = None) -> list[tuple[int, bytes, int, str, str]]:
+        """Return (arrival, device, seq, code, facts) of the commits (of one device) quarantined, or taken after all, since an arrival."""
+        query, values = "SELECT arrival, device, seq, reason, facts FROM refusal WHERE arrival > ?", [after]
+        if device is not None:
+            query, values = query + " AND device = ?", [after, self.known_device(device)]
+        found: Sequence[Any] = self.sql(query + " ORDER BY arrival", values)
+        return [(arrival, self.device_id(n), *more) for arrival, n, *more in found]
+
+
+class Quarantine(QuarantineReads, Numbered):
+    """A transaction's quarantined commits."""
+
+    def refuse(
+        self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits_for: Iterable[Awaited] = (), at: int = 0
+    ) -> None:
+        """Keep a commit in quarantine: for good, or until one of what it waits for comes; `at`: when (milliseconds), if known."""
+        self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode(), waits_for, at)
+
+    def accept(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
+        """Say that a commit which was quarantined is applied after all; `facts` are told to its author."""
+        self._judged(device, seq, "", msgspec.json.encode(facts or {}).decode())
+
+    def _judged(
+        self, device: bytes, seq: int, reason: str, facts: str, waits_for: Iterable[Awaited] = (), at: int = 0
+    ) -> None:
+        if len(facts) > _MOST_FACTS:  # a hostile name of a field, say: it is to fit a frame with others
+            facts = "{}"
+        n, keys = self.device_number(device), dict.fromkeys(waits_for)
+        known = self.sql("SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?", (n, seq)).fetchone()
+        if known is not None:
+            self.sql("DELETE FROM awaited WHERE device = ? AND seq = ?", (n, seq))
+        self.many("INSERT INTO awaited VALUES (?,?,?,?)", [(one.kind, one.what, n, seq) for one in keys])
+        waits = _WAITS if keys else _FINAL
+        if known is not None and tuple(known) == (reason, facts):  # no news for anybody
+            self.sql("UPDATE refusal SET waits = ? WHERE device = ? AND seq = ?", (waits, n, seq))
+            return
+        self.sql(
+            "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(arrival), 0) + 1 FROM refusal), ?5, ?6) "
+            "ON CONFLICT DO UPDATE SET reason = ?3, facts = ?4, arrival = excluded.arrival, waits = ?5",
+            (n, seq, reason, facts, waits, at or None),
+        )
+        if known is not None and not keys:
+            self.wake([commit_key(device, seq)])
+
+    def judge_as(self, device: bytes, seq: int, code: str, facts: str) -> None:
+        """Take over another server's judgement of a commit."""
+        query = "SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?"
+        known = self.sql(query, (self.device_number(device), seq)).fetchone()
+        if known is None or tuple(known) != (code, facts):
+            self._judged(device, seq, code, facts)
+
+    def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
+        """Remember that a server quarantined a laptop's save, or with no code that it applied it after all."""
+        n = self.device_number(device)
+        if code:
+            self.sql("INSERT OR REPLACE INTO verdict VALUES (?,?,?,?)", (n, seq, server, code))
+        else:  # x'': whoever had told of it before this was kept
+            self.sql("DELETE FROM verdict WHERE device = ? AND seq = ? AND server IN (?, x'')", (n, seq, server))
+
+    def forget_verdicts(self, device: bytes, seq: int) -> None:
+        """Forget which servers quarantined a save, as it is applied."""
+        self.sql("DELETE FROM verdict WHERE device = ? AND seq = ?", (self.device_number(device), seq))
+
+    def act(self, one: Act) -> None:
+        """Remember what a person did about a commit."""
+        values = (self.device_number(one.device), one.seq, one.act, one.by, one.at, one.note)
+        self.sql("INSERT INTO quarantine_act (device, seq, act, by, at, note) VALUES (?,?,?,?,?,?)", values)
+
+    # --- waiting and due ---
+
+    def wake(self, came: Iterable[Awaited]) -> None:
+        """Say that this has come: the commits that wait for it are due."""
+        if self.sql("SELECT 1 FROM awaited LIMIT 1").fetchone() is None:
+            return  # mostly nothing waits
+        by_kind: dict[str, list[bytes]] = {}
+        for one in came:
+            by_kind.setdefault(one.kind, []).append(one.what)
+        for kind, what in by_kind.items():
+            if self.sql("SELECT 1 FROM awaited WHERE kind = ? LIMIT 1", (kind,)).fetchone() is None:
+                continue
+            for start in range(0, len(what), _PART):
+                part = what[start : start + _PART]
+                marks = ",".join("?" * len(part))
+                self.sql(f"{_BY_KEY} kind = ? AND what IN ({marks}))", (kind, *part))
+
+    def wake_commits(self, device: bytes, first: int = 1, last: int = (1 << 63) - 1) -> None:
+        """Say that these commits of a device have come, or will never come."""
+        low, high = commit_key(device, first), commit_key(device, last)
+        self.sql(f"{_BY_KEY} kind = ? AND what BETWEEN ? AND ?)", (low.kind, low.what, high.what))

@@ -1,0 +1,165 @@
+"""Records read from SQL: rows by id, by what they hold, by what names them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.core.register import Value
+from fieldsync.store.contract import Row
+from fieldsync.store.sqlite.duplicate_index import DEPUTIES, GAVE_WAY
+from fieldsync.store.sqlite.placements import SeveralReads
+from fieldsync.store.sqlite.row_codec import decode_row, dump_json
+
+COLUMNS = "n, id, type, channel, arrival, term, owner, code, conflicts, registers, doc"
+# the document as bytes, as it is written too: as text it would be decoded for Python, and encoded again for JSON
+READ = ", ".join(f"record.{column}" for column in COLUMNS.split(", ")[:-1]) + ", CAST(record.doc AS BLOB)"
+_conflicts = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Reading(SeveralReads):
+    """A transaction's records, to be read."""
+
+    def _row(self, found: Sequence[Any]) -> Row:
+        n, record, type_, channel, arrival, term_, owner, code, conflicts, registers, doc = found
+        try:
+            row = decode_row(n, record, type_, doc, registers, self.device_id, self.author_name)
+        except (msgspec.DecodeError, TypeError, ValueError, IndexError) as fault:
+            # SQLCipher gives zeros for the last page of a long row that fails its check, and an error only for the next
+            raise errors.StoreDamaged(part="record") from fault
+        row.channel = row.old_channel = channel
+        row.arrival, row.owner, row.code, row.old_term = arrival, owner, code, term_
+        row.old_places = channel, owner, code, conflicts
+        if conflicts is not None:
+            row.conflicts = _conflicts(conflicts)
+        if n in self.several:
+            row.also = row.old_also = self.several[n]
+        return row
+
+    def rows(self, records: Iterable[bytes]) -> dict[bytes, Row]:
+        """Return the stored rows among these record ids."""
+        # one statement for all: SQLite goes through its index in order, and we through Python once
+        found = self.sql(
+            f"SELECT {READ} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (_hex(records),)
+        )
+        return {row[1]: self._row(row) for row in found}
+
+    def select(
+        self,
+        *,
+        type: str | None = None,
+        equal: Mapping[str, Value] = MappingProxyType({}),
+        members: Mapping[str, str] = MappingProxyType({}),
+        named: Mapping[str, str] = MappingProxyType({}),
+        standing: bool = False,
+        unit: str | None = None,
+        channel: int | None = None,
+        in_conflict: bool = False,
+        deleted: bool = True,
+        sort: str = "",
+        limit: int = -1,
+    ) -> Iterator[Row]:
+        """Yield the rows that are all of what is given, in the order of their making or by a field (`-field`: falling).
+
+        `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs) that references name; both
+        find what names one that gave way to them, too. Fields' names come from the schema. `standing`: only those that gave
+        way to none that is here.
+        """
+        conditions, values = ["1"], list[object]()
+
+        def demand(condition: str, *wanted: object) -> None:
+            conditions.append(condition)
+            values.extend(wanted)
+
+        if type is not None:
+            demand("type = ?", type)
+        if channel is not None:
+            demand("channel = ?", channel)
+        if unit is not None:
+            below = unit.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "/%"
+            inside = "channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')"
+            if self.several:
+                inside = f"({inside} OR n IN (SELECT record FROM channel_also WHERE {inside}))"
+                demand(inside, unit, below, unit, below)
+            else:
+                demand(inside, unit, below)
+        if in_conflict:
+            demand("conflicts IS NOT NULL")
+        if not deleted:
+            demand("json_extract(doc, '$._deleted') IS NULL")
+        for field, value in equal.items():
+            demand(f"json_extract(doc, '$.{field}') IS ?", value)
+        root = "coalesce((SELECT root FROM same WHERE record = ?), ?)"
+        one = f"(SELECT record FROM same WHERE root = {root} UNION SELECT {root} UNION SELECT ?)"
+        for field, member in members.items():
+            demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value IN {one})", *(member,) * 5)
+        for field, record in named.items():
+            demand(f"json_extract(doc, '$.{field}') IN {one}", *(record,) * 5)
+        if standing:
+            demand(f"(id NOT IN ({GAVE_WAY}) OR id IN (SELECT min(r.id) {DEPUTIES}))")
+        field = sort.removeprefix("-")
+        order = f"json_extract(doc, '$.{field}') {'DESC' if sort.startswith('-') else 'ASC'}, n" if field else "n"
+        query = f"SELECT {READ} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
+        return map(self._row, self.sql(query, (*values, limit)))
+
+    def count(self) -> int:
+        """Return how many records there are."""
+        return int(self.sql("SELECT count(*) FROM record").fetchone()[0])
+
+    def in_conflict(self) -> int:
+        """Return how many records have an open conflict."""
+        return int(self.sql("SELECT count(*) FROM record WHERE conflicts IS NOT NULL").fetchone()[0])
+
+    def open_conflicts(self) -> Iterator[tuple[bytes, str, list[int], int, str | None, dict[str, Any]]]:
+        """Yield (id, type, channels, arrival, code, conflicts) of what is in conflict, without reading the records themselves."""
+        query = "SELECT id, type, n, channel, arrival, code, conflicts FROM record WHERE conflicts IS NOT NULL"
+        for record, type_, n, channel, arrival, code, conflicts in self.sql(query):
+            yield record, type_, [channel, *self.several.get(n, ())], arrival, code, _conflicts(conflicts)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many records there are of each type."""
+        return dict(self.sql("SELECT type, count(*) FROM record GROUP BY type ORDER BY type").fetchall())
+
+    def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
+        """Return the ids (two at most) between two ids, or of codes that begin like this."""
+        found = self.sql(
+            "SELECT id FROM record WHERE id BETWEEN ? AND ? UNION SELECT id FROM record WHERE code >= ? AND code < ? LIMIT 2",
+            (beginning, last, code, code + "\U0010ffff"),
+        )
+        return [row[0] for row in found]
+
+    def siblings(self, record: bytes, type: str) -> list[bytes]:
+        """Return the ids of a type that begin as a record's does: made in the same millisecond, or one from the other."""
+        query = "SELECT id FROM record WHERE id BETWEEN ? AND ? AND type = ?"
+        return [row[0] for row in self.sql(query, (record[:6] + bytes(10), record[:6] + b"\xff" * 10, type))]
+
+    def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the channel of each of these records that is stored."""
+        query = (
+            "SELECT id, channel FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?)) AND channel IS NOT NULL"
+        )
+        return dict(self.sql(query, (_hex(records),)))
+
+    def channels_left(self, n: int) -> list[int]:
+        """Return the channels that a record (by its number) has left."""
+        return [row[0] for row in self.sql("SELECT channel FROM channel_entry WHERE record = ? AND gone", (n,))]
+
+    def unheld(self, record: bytes) -> list[int]:
+        """Return the channels that a record has left without ever having been in them here."""
+        return [
+            row[0]
+            for row in self.sql(
+                "SELECT channel FROM left_unheld WHERE record = ? AND channel IN (SELECT n FROM channel)", (record,)
+            )
+        ]
+
+    def owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
+        """Return the ids of the records that these own."""
+        query = "SELECT id FROM record WHERE owner IN (SELECT unhex(value) FROM json_each(?))"
+        return [row[0] for row in self.sql(query, (_hex(owners),))]
+
+
+def _hex(records: Iterable[bytes]) -> str:
+    return dump_json([record.hex() for record in records]).decode()

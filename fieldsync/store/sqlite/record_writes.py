@@ -1,0 +1,125 @@
+"""Records in SQL: how they are written, and where each then stands."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fieldsync.core.state import term
+from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
+from fieldsync.store.sqlite.channel_log import Places, signed
+from fieldsync.store.sqlite.duplicate_index import BlockReads, Blocks
+from fieldsync.store.sqlite.full_text import Search, SearchReads
+from fieldsync.store.sqlite.record_queries import COLUMNS
+from fieldsync.store.sqlite.row_codec import dump_json, encode_registers
+from fieldsync.store.sqlite.shared_projections import ShareReads, Shares
+
+_PLAIN = "n, id, type, channel, arrival, term, code, registers, doc"
+
+
+class RecordReads(ShareReads, SearchReads, BlockReads):
+    """A transaction's records, to be read."""
+
+    def ids(self, type: str) -> list[bytes]:
+        """Return the ids of all records of a type."""
+        return [row[0] for row in self.sql("SELECT id FROM record WHERE type = ? ORDER BY n", (type,))]
+
+
+class Records(RecordReads, Shares, Search, Blocks):
+    """A transaction's records."""
+
+    def save(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
+        """Write rows as they are: (row, names of the changed registers, or None for all of them); new rows have n = 0.
+
+        Each gets its channel's next arrival; a channel that it left is told so.
+        """
+        last = self.sql("SELECT coalesce(max(n), 0) FROM record").fetchone()[0]
+        new: list[tuple[Any, ...]] = []
+        plain: list[tuple[Any, ...]] = []
+        changed_rows: list[tuple[Any, ...]] = []
+        moved_rows: list[tuple[Any, ...]] = []
+        places = Places()
+        for row, changed in touched.values():
+            fresh = not row.n
+            if fresh:
+                last += 1
+                row.n = last
+            if row.also or row.old_also:
+                self._enter_several(row, changed, places)
+            else:
+                self._enter(row, changed, places)
+            conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
+            registers = bytearray(encode_registers(row, self.device_number, self.author_number))
+            doc = bytearray(dump_json(row.doc))
+            now = row.channel, row.owner, row.code, conflicts
+            if fresh:
+                record = bytearray(row.state.record)
+                start = row.n, record, row.state.type, row.channel, row.arrival, signed(row.old_term)
+                if row.owner is None and conflicts is None and row.code is not None:
+                    plain.append((*start, row.code, registers, doc))
+                else:
+                    new.append((*start, row.owner, row.code, conflicts, registers, doc))
+            elif now == row.old_places:
+                changed_rows.append((row.arrival, signed(row.old_term), registers, doc, row.n))
+            else:
+                moved_rows.append((row.arrival, signed(row.old_term), registers, doc, *now, row.n))
+            row.old_places = now
+        # the driver takes a detour for each None and each bytes: so most rows name neither, and blobs go as bytearrays
+        self.many(f"INSERT INTO record ({_PLAIN}) VALUES (?,?,?,?,?,?,?,?,CAST(? AS TEXT))", plain)
+        self.many(f"INSERT INTO record ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,CAST(? AS TEXT))", new)
+        # naming an indexed column has SQLite rewrite its index, changed or not
+        update = "UPDATE record SET arrival=?, term=?, registers=?, doc=CAST(? AS TEXT)"
+        self.many(f"{update} WHERE n=?", changed_rows)
+        self.many(f"{update}, channel=?, owner=?, code=?, conflicts=? WHERE n=?", moved_rows)
+        self.many("DELETE FROM channel_entry WHERE record = ? AND channel = ? AND gone", places.back)
+        self.many("INSERT INTO channel_entry VALUES (?,?,?,?)", places.taken)
+        for row in places.several:
+            self.set_also(row)
+        self._count()
+
+    def set_aside(self, rows: Iterable[Row]) -> None:
+        """Take records out of all their channels, and tell these; the records stay until nobody has to be told any more."""
+        rows = list(rows)
+        if not rows:
+            return
+        self._left = self.channel_number(LEFT)
+        for row in rows:
+            row.channel, row.also = self.left, NOWHERE_ELSE
+        self.save({row.state.record: (row, set()) for row in rows})
+
+    def purge(self, rows: Iterable[Row]) -> None:
+        """Forget records that left this node's scope; the commit log keeps what this device wrote."""
+        rows = list(rows)
+        for row in rows:
+            for channel in row.channels:
+                counter = self._counter(channel)
+                counter[1] -= row.old_term
+                counter[2] -= 1
+                place = channel, row.also.get(channel, row.arrival)
+                self.sql("DELETE FROM channel_entry WHERE channel = ? AND arrival = ?", place)
+            if row.also:
+                row.also = NOWHERE_ELSE
+                self.set_also(row)
+            self.unshare(row.n)
+            self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
+            self.sql("DELETE FROM record WHERE n = ?", (row.n,))
+            self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
+            self.sql("DELETE FROM meta WHERE key = ?", (f"draft {row.state.record.hex()}",))  # an unfinished edit of it
+            self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
+            self.unblock(row.n, row.state.type, row.doc)
+        self.forget_same([row.state.record for row in rows])
+        self._count()
+
+    def rewrite(self, rows: Iterable[Row]) -> None:
+        """Write rows that a new form names or settles otherwise. Nobody is told: everybody does the same with that form."""
+        for row in rows:
+            assert row.channel is not None
+            now = term(row.state)
+            for channel in row.channels:
+                self._counter(channel)[1] += now - row.old_term
+            row.old_term = now
+            conflicts = dump_json(row.conflicts).decode() if row.conflicts else None
+            registers = encode_registers(row, self.device_number, self.author_number)
+            self.sql(
+                "UPDATE record SET term=?, registers=?, doc=?, conflicts=? WHERE n=?",
+                (signed(now), registers, dump_json(row.doc).decode(), conflicts, row.n),
+            )
+        self._count()

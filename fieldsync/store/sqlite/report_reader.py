@@ -1,0 +1,201 @@
+"""What reports read: one view per record type, on a connection that can only read, and not for ever.
+
+A report's views hold living records only. What gave way to another record (`_same_as`) is not among them, and every
+reference to it points to the one that stays, so that counting distinct ids counts people. Ids are 16-byte blobs.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlcipher3 import dbapi2 as sqlcipher
+
+from fieldsync import errors
+from fieldsync.store.contract import ABOVE, BELOW, home_unit, within
+from fieldsync.store.sqlite import encryption
+from fieldsync.store.sqlite.encryption import guarded
+from fieldsync.store.sqlite.interning import Numbers
+from fieldsync.store.sqlite.report_tables import SheetReads
+
+MOST_ROWS = 100_000
+SECONDS = 60.0
+_CACHE_KIB = 96 * 1024
+_STEPS = 20_000  # of SQLite's machine, between two looks at the clock
+_LIVING = {"record": {"id", "code", "type", "channel", "conflicts", "doc"}, "channel": {"n", "unit"}}
+_TABLES_OF_JSON = {"json_each", "json_tree"}
+_ALLOWED = {sqlcipher.SQLITE_SELECT, sqlcipher.SQLITE_FUNCTION, sqlcipher.SQLITE_READ, 33}  # 33: a recursive WITH
+_UNSAFE = re.compile("load_extension|fts3|sqlcipher|writefile|readfile|edit")
+# strings and quoted names, or a comment: in SQL that is as good as a space
+_PART = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\[[^\]]*\]|`(?:[^`]|``)*`|(--[^\n]*|/\*.*?(?:\*/|\Z))""", re.DOTALL
+)
+# a WITH's query of that name
+_SHADOW = r"""["'`\[]?\b(NAME)\b["'`\]]?\s*(\([^()]*\)\s*)?\bAS\s*(?:NOT\s+)?(?:MATERIALIZED\s*)?\("""
+_FAULT = re.compile(r"no such (?:table|column|function): (?:main\.|temp\.)?(\S+)|near \"([^\"]*)\"")
+
+
+# whom a value refers to, where some gave way; each of several (a JSON list of ids) once
+_ONE = "coalesce((SELECT one FROM temp.identity AS i WHERE i.id = {value}), {value})"
+_EACH = (
+    "(SELECT json_group_array(DISTINCT iif(unhex(j.value, '-') IS NULL, j.value, lower(hex("
+    + _ONE.format(value="unhex(j.value, '-')")
+    + ")))) FROM json_each({value}) AS j)"
+)
+
+
+class View(NamedTuple):
+    """A record type as reports see it: its plain fields, those that refer to records, those nobody needs to count by."""
+
+    name: str
+    fields: Sequence[str]
+    refs: frozenset[str]
+    lists: frozenset[str]  # those that refer to several
+    sealed: frozenset[str]  # fields of the highest sensitivity
+    below: bool  # whether its records stand for all units below theirs, too
+
+
+class Figures:
+    """A reading connection to the store's file, with the views of a scope; closed when the report is made."""
+
+    def __init__(
+        self, path: Path, key: bytes, views: Iterable[View], unit: str | None, *, sheets: bool = False
+    ) -> None:
+        self._views = {view.name: view for view in views}
+        self._connection = encryption.connect(path, key, cache_kib=_CACHE_KIB)
+        self._unit = unit
+        self._until = 0.0
+        with guarded():
+            self._connection.execute("BEGIN")
+            self._sheets = SheetReads(self._connection, Numbers()).sheets() if sheets else {}
+            self._scope(unit)
+            self._identity()
+            for view in self._views.values():
+                self._make(view)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
+
+    def _scope(self, unit: str | None) -> None:
+        """Which channels count: a unit's and those below it; of what stands for the units below, those above it too."""
+        sql = self._connection.execute
+        sql("CREATE TEMP TABLE scope (n INTEGER PRIMARY KEY, own INTEGER)")
+        for n, channel in sql("SELECT n, unit FROM channel").fetchall():
+            name = home_unit(channel)
+            own = unit is None or within(name, unit)
+            if own or (unit is not None and unit.startswith(f"{name}/")):
+                sql("INSERT INTO scope VALUES (?, ?)", (n, own))
+
+    def _identity(self) -> None:
+        """Say for each record that gave way which one it stands for; among those that are here, if the one that stays is not."""
+        sql = self._connection.execute
+        sql("CREATE TEMP TABLE identity (id BLOB PRIMARY KEY, one BLOB NOT NULL) WITHOUT ROWID")
+        sql(
+            "INSERT OR IGNORE INTO identity SELECT unhex(s.record, '-'), coalesce("
+            "(SELECT id FROM record WHERE id = unhex(s.root, '-')), "
+            "(SELECT min(r.id) FROM same AS o JOIN record AS r ON r.id = unhex(o.record, '-') WHERE o.root = s.root)) AS one "
+            "FROM same AS s WHERE one IS NOT NULL"
+        )
+        sql("DELETE FROM identity WHERE id = one")
+        # CROSS: from the few that gave way; SQLite would rather read all records in the order of their types
+        merged = "SELECT DISTINCT r.type FROM identity AS i CROSS JOIN record AS r ON r.id = i.id"
+        self._merged = frozenset(name for (name,) in sql(merged))  # the types among whose records some gave way
+
+    def _make(self, view: View) -> None:
+        sheet = view.name in self._sheets
+        columns = []
+        for field in view.fields:
+            if sheet and field not in self._sheets[view.name]:
+                continue
+            value = f"[{field}]" if sheet else f"json_extract(doc, '$.{field}')"
+            if field in view.refs:
+                # a value that is no id (a name in words) stays as it is
+                value = value if sheet else f"coalesce(unhex({value}, '-'), {value})"
+                if self._merged:
+                    value = (_EACH if field in view.lists else _ONE).format(value=value)
+            columns.append(f", {value} AS [{field}]")
+        table = f"[sheet/{view.name}]" if sheet else "record"
+        conditions = ["1"] if sheet else [f"type = '{view.name}'", "json_extract(doc, '$._deleted') IS NULL"]
+        if self._unit is not None:
+            inside = "" if view.below else " WHERE own"
+            conditions.append(f"channel IN (SELECT n FROM temp.scope{inside})")
+        if view.name in self._merged:
+            conditions.append("id NOT IN (SELECT id FROM temp.identity)")
+        review = "in_review" if sheet else "conflicts IS NOT NULL AS in_review"
+        self._connection.execute(
+            f"CREATE TEMP VIEW [{view.name}] AS SELECT id, code, "
+            f"(SELECT replace(replace(unit, '{BELOW}', ''), '{ABOVE}', '') FROM main.channel AS c WHERE c.n = t.channel) AS unit, "
+            f"{review}{''.join(columns)} "
+            f"FROM main.{table} AS t WHERE {' AND '.join(conditions)}"
+        )
+
+    def fill(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Give reports a small table of things that are no records."""
+        with guarded():
+            self._connection.execute(f"CREATE TEMP TABLE [{table}] ({', '.join(columns)})")
+            marks = ",".join("?" * len(columns))
+            self._connection.executemany(f"INSERT INTO [{table}] VALUES ({marks})", rows)
+
+    def ask(
+        self, sql: str, facts: Mapping[str, object], *, name: str, sealed: bool, seconds: float = SECONDS
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return a report's columns and rows. ReportFault: SQL that is wrong, asks for what it may not, or takes too long."""
+        plain = _PART.sub(lambda part: " " if part[1] else re.sub("[()]", "", part[0]), sql)
+        shadow = re.search(_SHADOW.replace("NAME", "|".join(self._views)), plain, re.IGNORECASE)
+        if shadow:  # a WITH of a view's name would be taken for the view itself
+            raise errors.ReportFault(report=name, reason="view_name", what=shadow[1])
+        self._until = time.monotonic() + seconds
+        denied: list[str] = []
+        self._connection.execute("PRAGMA query_only = ON")
+        self._connection.set_authorizer(self._authorizer(denied, sealed=sealed))
+        self._connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
+        try:
+            cursor = self._connection.execute(sql, dict(facts))
+            rows = cursor.fetchmany(MOST_ROWS + 1)
+            columns = [str(one[0]) for one in cursor.description or ()]
+        except (sqlcipher.Error, sqlcipher.Warning) as fault:  # a second statement is a Warning
+            if "interrupted" in str(fault):
+                raise errors.ReportFault(report=name, reason="slow", seconds=round(seconds)) from fault
+            if denied or "prohibited" in str(fault):
+                raise errors.ReportFault(report=name, reason="denied", what=denied[0] if denied else "") from fault
+            if isinstance(fault, sqlcipher.DatabaseError) and "malformed" in str(fault):
+                raise errors.StoreDamaged(part="store") from fault
+            found = _FAULT.search(str(fault))
+            what = (found[1] or found[2]) if found else ""
+            raise errors.ReportFault(report=name, reason="sql", what=what) from fault
+        finally:
+            self._connection.set_progress_handler(None, 0)
+            self._connection.set_authorizer(None)
+        if not columns:
+            raise errors.ReportFault(report=name, reason="sql", what="SELECT")
+        if len(rows) > MOST_ROWS:
+            raise errors.ReportFault(report=name, reason="rows", limit=MOST_ROWS)
+        return columns, rows
+
+    def _authorizer(self, denied: list[str], *, sealed: bool) -> Any:
+        """Return what says of each thing that a report does whether it may: reading, and only what the views show."""
+
+        def allowed(
+            action: int, first: str | None, second: str | None, database: str | None, within: str | None
+        ) -> bool:
+            if action not in _ALLOWED:
+                return False
+            if action == sqlcipher.SQLITE_FUNCTION:
+                return not _UNSAFE.search(str(second).lower())
+            if action == sqlcipher.SQLITE_READ and database == "main" and first not in _TABLES_OF_JSON:
+                if within not in self._views:
+                    return False
+                return not second or first == f"sheet/{within}" or second in _LIVING.get(first or "", ())
+            if action == sqlcipher.SQLITE_READ and first in self._views and not sealed:
+                return second not in self._views[first].sealed
+            return True
+
+        def answer(action: int, *names: str | None) -> int:
+            if allowed(action, *names):
+                return int(sqlcipher.SQLITE_OK)
+            denied.append(".".join(one for one in names[:2] if one))
+            return int(sqlcipher.SQLITE_DENY)
+
+        return answer

@@ -1,0 +1,137 @@
+"""Sheets: of each record type the fields that reports ask for, in narrow tables of their own. Derived, and made on servers only.
+
+Records of a type stand scattered over a large store, and a page must be decrypted for each: on half a million people that
+alone takes seconds. A sheet is caught up when a report is asked for, by the channels' arrivals, as a device would be: what
+saves and syncs do is not slowed down. A new sheet is made in slices, so that others write in between; how far it has come
+stands in the store, so that two who make it at once help each other, and a killed one's work is not lost.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from fieldsync.store.sqlite.interning import Numbered, NumberReads
+
+_KEY, _MAKING = "sheets", "sheets_making"
+_SLICE = 20_000  # records of a sheet that are made in one transaction
+_COUNT, _LAST = -1, -2  # in the place of a channel: how many records there were then, and the newest's number
+
+
+class SheetReads(NumberReads):
+    """A transaction's sheets, to be read."""
+
+    def sheets(self) -> dict[str, list[str]]:
+        """Return the fields that each type's sheet has."""
+        row = self.sql("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
+        return {} if row is None else msgspec.json.decode(row[0], type=dict[str, list[str]])
+
+    def _making(self) -> dict[str, tuple[list[str], int]]:
+        """Return, for each sheet that is being made, its columns, and the number of the last record in it."""
+        row = self.sql("SELECT value FROM meta WHERE key = ?", (_MAKING,)).fetchone()
+        return {} if row is None else msgspec.json.decode(row[0], type=dict[str, tuple[list[str], int]])
+
+    def how_many(self, types: Sequence[str]) -> int:
+        """Return how many records there are of some types."""
+        count = "SELECT count(*) FROM record WHERE type = ?"
+        return sum(self.sql(count, (type_,)).fetchone()[0] for type_ in types)
+
+    def went(self) -> bool:
+        """Say whether records left this node since the sheets were caught up: there are fewer than then, those new since apart."""
+        row = self.sql("SELECT arrival FROM sheet_cursor WHERE channel = ?", (_COUNT,)).fetchone()
+        last = self.sql("SELECT arrival FROM sheet_cursor WHERE channel = ?", (_LAST,)).fetchone()
+        if row is None or last is None:
+            return False
+        now = self.sql("SELECT count(*) FROM record").fetchone()[0]
+        new = self.sql("SELECT count(*) FROM record WHERE n > ?", (last[0],)).fetchone()[0]
+        return bool(now != row[0] + new)
+
+
+class Sheets(SheetReads, Numbered):
+    """A transaction's sheets."""
+
+    def make_sheet(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:
+        """Make a slice of a type's sheet with these fields (name, whether it refers to records), anew if it was made for others.
+
+        `mark` stands for the forms. Returns how many records the slice has; None when the sheet was ready, or is now.
+        """
+        columns, known, making = [mark, *(name for name, _ in fields)], self.sheets(), self._making()
+        if known.get(type) == columns:
+            return None
+        if not known and not making:
+            self.sheets_are_current()  # what changes from here on is written anew in the end
+        if type not in making or making[type][0] != columns:
+            self.sql(f"DROP TABLE IF EXISTS [sheet/{type}]")
+            names = "".join(f", [{name}]" for name, _ in fields)
+            self.sql(f"CREATE TABLE [sheet/{type}] (n INTEGER PRIMARY KEY, id BLOB, code, channel, in_review{names})")
+            known.pop(type, None)
+            self._keep(known)
+            making[type] = columns, 0
+        after = making[type][1]
+        query = "SELECT max(n), count(*) FROM (SELECT n FROM record WHERE type = ? AND n > ? ORDER BY n LIMIT ?)"
+        last, count = self.sql(query, (type, after, _SLICE)).fetchone()
+        if not count:
+            self.sql(f"CREATE INDEX [sheet/{type}/id] ON [sheet/{type}] (id)")
+            del making[type]
+            self._keep(known | {type: columns})
+            self._keep_making(making)
+            return None
+        self._fill(type, fields, "type = ? AND n > ? AND n <= ?", type, after, last)
+        making[type] = columns, last
+        self._keep_making(making)
+        return int(count)
+
+    def _keep_making(self, making: dict[str, tuple[list[str], int]]) -> None:
+        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MAKING, msgspec.json.encode(making).decode()))
+
+    def drop_sheets(self) -> None:
+        """Forget all sheets, and how far they were."""
+        for type_ in self.sheets().keys() | self._making().keys():
+            self.sql(f"DROP TABLE IF EXISTS [sheet/{type_}]")
+        self._keep({})
+        self._keep_making({})
+        self.sql("DELETE FROM sheet_cursor")
+
+    def _keep(self, known: dict[str, list[str]]) -> None:
+        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_KEY, msgspec.json.encode(known).decode()))
+
+    def _fill(self, type: str, fields: Sequence[tuple[str, bool]], condition: str, *values: object) -> None:
+        parts = []
+        for name, refers in fields:
+            value = f"json_extract(doc, '$.{name}')"
+            parts.append(f", coalesce(unhex({value}, '-'), {value})" if refers else f", {value}")
+        self.sql(
+            f"INSERT INTO [sheet/{type}] SELECT n, id, code, channel, conflicts IS NOT NULL{''.join(parts)} FROM record "
+            f"WHERE {condition} AND json_extract(doc, '$._deleted') IS NULL",
+            values,
+        )
+
+    def changed_since_sheets(self) -> int:
+        """Put the numbers of the records that changed since the sheets were caught up into a table; return how many."""
+        self.sql("CREATE TEMP TABLE IF NOT EXISTS changed (n INTEGER PRIMARY KEY)")
+        self.sql("DELETE FROM temp.changed")
+        self.sql(
+            "INSERT OR IGNORE INTO temp.changed SELECT e.record FROM channel AS c "
+            "LEFT JOIN sheet_cursor AS s ON s.channel = c.n "
+            "JOIN channel_entry AS e ON e.channel = c.n AND e.arrival > coalesce(s.arrival, 0)"
+        )
+        return int(self.sql("SELECT count(*) FROM temp.changed").fetchone()[0])
+
+    def refresh_sheet(self, type: str, fields: Sequence[tuple[str, bool]]) -> None:
+        """Write anew what `changed_since_sheets` found of a type; forget what is not here any more."""
+        self.sql(f"DELETE FROM [sheet/{type}] WHERE n IN (SELECT n FROM temp.changed)")
+        self._fill(type, fields, "n IN (SELECT n FROM temp.changed) AND type = ?", type)
+
+    def purge_sheet(self, type: str) -> None:
+        """Take records that left this node out of a type's sheet."""
+        self.sql(
+            f"DELETE FROM [sheet/{type}] WHERE NOT EXISTS (SELECT 1 FROM record WHERE record.n = [sheet/{type}].n)"
+        )
+
+    def sheets_are_current(self) -> None:
+        """Say that the sheets hold all that is here now; half a sheet that nobody finished would not, and goes."""
+        for type_ in self._making():
+            self.sql(f"DROP TABLE IF EXISTS [sheet/{type_}]")
+        self._keep_making({})
+        self.sql("INSERT OR REPLACE INTO sheet_cursor SELECT n, arrival FROM channel")
+        self.sql("INSERT OR REPLACE INTO sheet_cursor SELECT ?, count(*) FROM record", (_COUNT,))
+        self.sql("INSERT OR REPLACE INTO sheet_cursor SELECT ?, coalesce(max(n), 0) FROM record", (_LAST,))

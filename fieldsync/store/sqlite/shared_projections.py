@@ -1,0 +1,180 @@
+"""Shared records in SQL: what of a record is in the channel of a unit that it was shared with, and why.
+
+`share` has a row for each (channel, record): the fields that go, and what the record so cut down adds to the channel's digest.
+`share_part` says which record (a referral, say) shares it; without a channel it is one that the sharing depends on.
+What is read from a shared channel comes out cut down: nobody above can forget to do it.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fieldsync.core.state import State, project, term
+from fieldsync.store.contract import SHARED, Entry, Row
+from fieldsync.store.sqlite.channel_log import ChannelReads, Channels, signed
+from fieldsync.store.sqlite.record_queries import READ
+from fieldsync.store.sqlite.row_codec import dump_json
+
+Part = tuple[bytes, int]
+"""A record and a channel that (some fields of) it is shared with; 0 for a record that the sharing only depends on."""
+
+_fields = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class Share(NamedTuple):
+    """A record's place in a shared channel: its last arrival there, and what its part adds to the digest."""
+
+    arrival: int
+    term: int
+    fields: frozenset[str]
+
+
+class ShareReads(ChannelReads):
+    """A transaction's shared records, to be read."""
+
+    @cached_property
+    def sharing(self) -> bool:
+        """Whether anything was ever shared here: nearly every transaction needs to know no more."""
+        return self.sql("SELECT 1 FROM share_part LIMIT 1").fetchone() is not None
+
+    def sources(self, records: Iterable[bytes]) -> set[bytes]:
+        """Return the records that share these, or whose sharing depends on them."""
+        wanted = dump_json([record.hex() for record in records]).decode()
+        found = self.sql(
+            "SELECT DISTINCT source FROM share_part WHERE record IN (SELECT unhex(value) FROM json_each(?))", (wanted,)
+        )
+        return {row[0] for row in found}
+
+    def all_sources(self) -> list[bytes]:
+        """Return all records that share something."""
+        return [row[0] for row in self.sql("SELECT DISTINCT source FROM share_part ORDER BY source")]
+
+    def shared_among(self, records: Iterable[bytes]) -> set[bytes]:
+        """Return those of these records that are shared by any."""
+        wanted = dump_json([record.hex() for record in records]).decode()
+        query = (
+            "SELECT DISTINCT record FROM share_part WHERE channel AND record IN (SELECT unhex(value) FROM json_each(?))"
+        )
+        return {row[0] for row in self.sql(query, (wanted,))}
+
+    def all_shared(self) -> list[bytes]:
+        """Return all records that are shared by any."""
+        return [row[0] for row in self.sql("SELECT DISTINCT record FROM share_part WHERE channel ORDER BY record")]
+
+    def shares_of(self, n: int) -> dict[int, Share]:
+        """Return the shared channels that a record (by its number) is in."""
+        found = self.sql("SELECT channel, arrival, term, fields FROM share WHERE record = ?", (n,))
+        return {row[0]: Share(row[1], row[2], frozenset(_fields(row[3]))) for row in found}
+
+    # --- what others may read of it ---
+
+    def shared(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
+        """Return what a shared channel has of these records; of those that left it, nothing but that they did."""
+        found = {}
+        for record, row in self.rows(records).items():
+            held = self.shares_of(row.n).get(channel)
+            if held is not None:
+                found[record] = _cut(row, channel, held)
+            elif channel in self.channels_left(row.n):
+                found[record] = _nothing(row)
+        return found
+
+    @cached_property
+    def _shared_channels(self) -> set[int]:
+        return {row[0] for row in self.sql("SELECT n FROM channel WHERE unit LIKE ?", ("%" + SHARED,))}
+
+    def _entries(self, channel: int, places: Sequence[Any], skip: Container[int]) -> list[Entry]:
+        if not self.sharing or channel not in self._shared_channels:
+            return super()._entries(channel, places, skip)
+        wanted = dump_json([n for _, _, n in places]).decode()
+        found = self.sql(f"SELECT {READ} FROM record WHERE n IN (SELECT value FROM json_each(?))", (wanted,))
+        rows = {row[0]: self._row(row) for row in found}
+        entries = []
+        for arrival, gone, n in places:
+            row = rows.get(n)
+            held = None if row is None or gone else self.shares_of(n).get(channel)
+            if row is not None and gone:
+                entries.append(Entry(arrival, True, _nothing(row)))
+            elif row is None or held is None or held.arrival != arrival:
+                entries.append(Entry(arrival, False, None))  # it left, or has changed since and stands further on
+            else:
+                entries.append(Entry(arrival, False, _cut(row, channel, held)))
+        return entries
+
+
+class Shares(ShareReads, Channels):
+    """A transaction's shared records."""
+
+    def set_parts(self, source: bytes, parts: Mapping[Part, Iterable[str]]) -> set[bytes]:
+        """Keep what a record shares, in place of what it shared; return the records for which that changes something."""
+        before = {
+            (row[0], row[1]): row[2]
+            for row in self.sql("SELECT record, channel, fields FROM share_part WHERE source = ?", (source,))
+        }
+        now = {part: dump_json(sorted(fields)).decode() for part, fields in parts.items()}
+        if now == before:
+            return set()
+        self.sql("DELETE FROM share_part WHERE source = ?", (source,))
+        self.many("INSERT INTO share_part VALUES (?,?,?,?)", [(source, *part, fields) for part, fields in now.items()])
+        self.__dict__.pop("sharing", None)
+        return {record for record, _ in before.keys() | now.keys()}
+
+    def share(self, rows: Iterable[Row]) -> None:
+        """Bring these records' places in shared channels up to date with what is said to be shared of them, and what they are."""
+        for row in rows:
+            wanted: dict[int, set[str]] = {}
+            query = "SELECT channel, fields FROM share_part WHERE record = ? AND channel"
+            for channel, fields in self.sql(query, (row.state.record,)):
+                wanted.setdefault(channel, set()).update(_fields(fields))
+            held = self.shares_of(row.n)
+            for channel in wanted.keys() | held.keys():
+                self._place_share(row, channel, held.get(channel), wanted.get(channel))
+        self._count()
+
+    def _place_share(self, row: Row, channel: int, held: Share | None, wanted: set[str] | None) -> None:
+        counter = self._counter(channel)
+        if wanted is None:
+            assert held is not None
+            counter[0] += 1
+            counter[1] -= held.term
+            counter[2] -= 1
+            counter[3] += 1
+            self.sql("DELETE FROM share WHERE channel = ? AND record = ?", (channel, row.n))
+            self.sql("INSERT INTO channel_entry VALUES (?,?,?,1)", (channel, counter[0], row.n))
+            return
+        now = signed(term(project(row.state, wanted)))
+        if held is not None and held.term == now and held.fields == wanted:
+            return  # what changed is none of theirs
+        counter[0] += 1
+        counter[1] += now - (held.term if held is not None else 0)
+        counter[2] += held is None
+        counter[3] += held is not None
+        if held is None:
+            self.sql("DELETE FROM channel_entry WHERE channel = ? AND record = ? AND gone", (channel, row.n))
+        fields = dump_json(sorted(wanted)).decode()
+        self.sql("INSERT OR REPLACE INTO share VALUES (?,?,?,?,?)", (channel, row.n, counter[0], now, fields))
+        self.sql("INSERT INTO channel_entry VALUES (?,?,?,0)", (channel, counter[0], row.n))
+
+    def unshare(self, n: int) -> None:
+        """Forget the places of a record (by its number) that is forgotten itself."""
+        for channel, held in self.shares_of(n).items():
+            counter = self._counter(channel)
+            counter[1] -= held.term
+            counter[2] -= 1
+            self.sql("DELETE FROM channel_entry WHERE channel = ? AND record = ?", (channel, n))
+        self.sql("DELETE FROM share WHERE record = ?", (n,))
+
+
+def _cut(row: Row, channel: int, held: Share) -> Row:
+    """Return what a shared channel has of a record, as one that is all new at its arrival there."""
+    state = project(row.state, held.fields)
+    cut = Row(row.n, state, {}, {"": held.arrival} | dict.fromkeys(state.fields, held.arrival))
+    cut.channel, cut.arrival, cut.also = channel, held.arrival, {channel: held.arrival}
+    cut.conflicts = {name: origin for name, origin in row.conflicts.items() if name in held.fields}
+    return cut
+
+
+def _nothing(row: Row) -> Row:
+    return Row(row.n, State(row.state.record, row.state.type, None, {}, {}), {}, {})

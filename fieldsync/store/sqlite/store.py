@@ -1,0 +1,176 @@
+"""The store on SQLite: one encrypted file, short transactions. The SQL itself is in the mixins of `Tx`."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fieldsync.store.sqlite import encryption, migrations
+from fieldsync.store.sqlite.bundle_register import BundleReads, Bundles
+from fieldsync.store.sqlite.commit_log import Ledger
+from fieldsync.store.sqlite.commit_log_queries import LedgerReads
+from fieldsync.store.sqlite.device_forks import HeirReads, Heirs
+from fieldsync.store.sqlite.household_queries import Homes
+from fieldsync.store.sqlite.interning import Numbers
+from fieldsync.store.sqlite.issued_reports import IssueReads, Issues
+from fieldsync.store.sqlite.record_writes import RecordReads, Records
+from fieldsync.store.sqlite.report_tables import SheetReads, Sheets
+
+if TYPE_CHECKING:
+    from fieldsync.store.sqlite.report_reader import Figures, View
+
+FILE = "store.db"
+_MANY_NEW = 8_192  # commits
+_READER_CACHE_KIB = 8 * 1024
+_LOOKS = 3  # for damage, where one finds some
+
+
+class ReadTx(RecordReads, HeirReads, LedgerReads, BundleReads, IssueReads, SheetReads, Homes):
+    """What can be asked within one transaction."""
+
+
+class Tx(Records, Heirs, Ledger, Bundles, Issues, Sheets, ReadTx):
+    """What can be asked and told within one that writes."""
+
+
+class SqliteStore:
+    """A store in one file; `shared` gives readers connections of their own, for a server's threads.
+
+    `waiting` hears of each second for which another program holds the store.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        key: bytes,
+        *,
+        create: bool = False,
+        shared: bool = False,
+        waiting: encryption.Waiting | None = None,
+    ) -> None:
+        self.path = home / FILE
+        self._key = key
+        self._shared = shared
+        self._waiting = waiting
+        self._writer = encryption.connect(self.path, key, create=create, waiting=waiting)
+        with encryption.guarded(home):
+            if self._writer.execute("PRAGMA user_version").fetchone()[0] < migrations.LATEST:
+                migrations.bring_up_to_date(encryption.tables(self._writer))
+        self._lock = threading.RLock()
+        self._idle: list[encryption.Connection] = []
+        self._numbers = Numbers()
+
+    def close(self) -> None:
+        """Close the file."""
+        for connection in [*self._idle, self._writer]:
+            connection.close()
+        self._idle.clear()
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Tx]:
+        """One transaction that may write; unless `durable`, power loss may take it back whole (it can be fetched again)."""
+        with self._lock, encryption.guarded():
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            encryption.patiently(lambda: self._writer.execute("BEGIN IMMEDIATE"), self._waiting)
+            try:
+                tx = Tx(self._writer, self._numbers)
+                yield tx
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                self._numbers.forget()
+                raise
+
+    def write_together(self, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
+        """Do all of these in one durable transaction, and return what each returned, or raised: then nothing of that one is there."""
+        done: list[Any] = []
+        with self.write():
+            for work in works:
+                self._writer.execute("SAVEPOINT work")
+                try:
+                    with encryption.guarded():
+                        done.append(work(Tx(self._writer, self._numbers)))
+                except Exception as fault:
+                    if not self._writer.in_transaction:
+                        raise  # SQLite has taken back all of it
+                    self._writer.execute("ROLLBACK TO work")
+                    self._numbers.forget()
+                    done.append(fault)
+                self._writer.execute("RELEASE work")
+        return done
+
+    @contextmanager
+    def read(self) -> Iterator[ReadTx]:
+        """One transaction that only reads, all from one moment: the connection refuses whatever would write."""
+        if not self._shared:
+            with self._lock, encryption.guarded():
+                self._writer.execute("BEGIN")
+                try:
+                    self._writer.execute("PRAGMA query_only = ON")
+                    yield ReadTx(self._writer, self._numbers)
+                finally:
+                    self._writer.execute("PRAGMA query_only = OFF")
+                    self._writer.execute("ROLLBACK")
+            return
+        with encryption.guarded():
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = encryption.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)
+                connection.execute("PRAGMA query_only = ON")
+            connection.execute("BEGIN")
+            try:
+                yield ReadTx(connection, self._numbers)
+            finally:
+                connection.execute("ROLLBACK")
+                self._idle.append(connection)
+
+    def version(self) -> int:
+        """Return a number that changes whenever another process has written; what is written here does not change it."""
+        with self._lock, encryption.guarded():
+            return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
+
+    def figures(self, views: "Iterable[View]", unit: str | None, *, sheets: bool) -> "Figures":
+        """Return a reading connection of its own for reports, to be closed; of a unit and those below it, or of all.
+
+        With `sheets` it reads them where there are any.
+        """
+        from fieldsync.store.sqlite.report_reader import Figures
+
+        return Figures(self.path, self._key, views, unit, sheets=sheets)
+
+    def tidy(self) -> None:
+        """Do what was put off: sweep, gather, fold the write-ahead log into the file (readers and writers go on meanwhile)."""
+        with self.write(durable=False) as tx:
+            tx.sweep()
+            tx.gather(_MANY_NEW)
+        with self._lock, encryption.guarded():
+            self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the store as it is at this moment, under the same key; the store stays in use."""
+        with encryption.guarded():
+            copy = encryption.connect(path, self._key, create=True)
+            source = encryption.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)
+            try:
+                source.backup(copy)
+                copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                source.close()
+                copy.close()
+
+    def damage(self) -> list[str]:
+        """Return what SQLCipher and SQLite find wrong with the file: nothing, if all is well."""
+        with self._lock, encryption.guarded():
+            found = self._torn()
+            for _ in range(_LOOKS - 1 if found else 0):
+                # it reads past SQLite: a page that another process just writes looks torn, one that only the log has yet, empty
+                self._writer.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+                found &= self._torn()
+            return sorted(found) + [row[0] for row in self._writer.execute("PRAGMA integrity_check") if row[0] != "ok"]
+
+    def _torn(self) -> set[str]:
+        """Return what SQLCipher says of the file's pages whose seal does not fit."""
+        return {str(row[0]) for row in self._writer.execute("PRAGMA cipher_integrity_check")}

@@ -1,0 +1,1 @@
+"""Servers above and below, and the devices that copies become."""

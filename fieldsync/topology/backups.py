@@ -1,0 +1,122 @@
+"""Sealed copies of a store: one tar file with its slots and its encrypted database, made while it is in use; and back.
+
+Byte by byte: docs/formats/store.md, "Copies". A restored laptop knows it, and becomes a new device at its next contact; a restored
+server begins a new epoch.
+"""
+
+import io
+import os
+import shutil
+import tarfile
+from pathlib import Path
+from typing import IO, Any
+
+from fieldsync import errors
+from fieldsync.core import stamp
+from fieldsync.crypto.slots import Slots
+from fieldsync.replica import node as nodes
+from fieldsync.replica.node import SLOTS, Node, Unlock
+from fieldsync.store import open_store
+from fieldsync.store.sqlite.store import FILE
+from fieldsync.topology import device_renewal, store_epochs
+
+FORMAT = b"fieldsync backup 1\n"
+_NAME = "format"
+_MOST = 64 * 1024  # bytes of the small parts
+
+
+def backup(node: Node, file: Path) -> dict[str, Any]:
+    """Write a sealed copy of a node's store: {"file", "bytes", "device", "at"}. BadFile, DiskFull."""
+    if file.exists():
+        raise errors.BadFile(file=file.name, reason="exists")
+    draft, database = (file.with_name(f"{file.name}.{part}") for part in ("new", "db"))
+    parts = [draft, *(database.with_name(database.name + end) for end in ("", "-wal", "-shm"))]
+    _remove(parts)
+    try:
+        with open(  # noqa: PTH123 - a path's own open takes no permissions
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+        ) as made:
+            node.store.copy_to(database)
+            with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
+                for name, content in ((_NAME, FORMAT), (SLOTS, (node.home / SLOTS).read_bytes())):
+                    tar.addfile(_member(name, len(content)), io.BytesIO(content))
+                with database.open("rb") as copy:
+                    tar.addfile(_member(FILE, database.stat().st_size), copy)
+            made.flush()
+            os.fsync(made.fileno())
+        draft.replace(file)
+    except OSError as fault:
+        raise errors.unwritten(fault, file.name) from fault
+    finally:
+        _remove(parts)
+    at = stamp.text(node.clock() << stamp.COUNTER_BITS)
+    return {"file": str(file), "bytes": file.stat().st_size, "device": node.letters, "at": at}
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o600
+    return member
+
+
+def _remove(parts: list[Path]) -> None:
+    for part in parts:
+        part.unlink(missing_ok=True)
+
+
+def restore(file: Path, home: Path, unlock: Unlock) -> dict[str, Any]:
+    """Make a store in a folder from a copy: {"device", "kind", "person", "records"}. BadFile, StoreDamaged, WrongPassphrase."""
+    database = home / FILE
+    parts = [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        slots = _unpack(file, database)
+        store = open_store(home, unlock(Slots.from_bytes(slots)))
+        try:
+            if store.damage():
+                raise errors.StoreDamaged(part="backup")
+            with store.write() as tx:
+                kind = tx.get("kind")
+                if kind == "laptop":
+                    tx.put(device_renewal.RESTORED, 1)
+                else:
+                    store_epochs.restored(tx, nodes.wall_clock())
+                told = {"device": tx.get("letters"), "kind": kind, "person": tx.get("person"), "records": tx.count()}
+        finally:
+            store.close()
+        nodes.write_file(home / SLOTS, slots)
+    except OSError as fault:
+        _remove(parts)
+        raise errors.unwritten(fault, home.name) from fault
+    except BaseException:
+        _remove(parts)
+        raise
+    return told
+
+
+def _unpack(file: Path, database: Path) -> bytes:
+    """Put the database where it belongs and return the slots; of a foreign file nothing is believed, least of all its paths."""
+    try:
+        opened = file.open("rb")
+    except OSError as fault:
+        raise errors.BadFile(file=file.name, reason="unreadable") from fault
+    try:
+        with opened, tarfile.open(fileobj=opened, mode="r:") as tar:
+            if _part(tar, _NAME).read(_MOST) != FORMAT:
+                raise errors.BadFile(file=file.name, reason="no_backup")
+            slots = _part(tar, SLOTS).read(_MOST)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+            with os.fdopen(os.open(database, flags, 0o600), "wb") as made:
+                shutil.copyfileobj(_part(tar, FILE), made)
+                made.flush()
+                os.fsync(made.fileno())
+    except (tarfile.TarError, KeyError, EOFError, ValueError) as fault:
+        raise errors.BadFile(file=file.name, reason="no_backup") from fault
+    return slots
+
+
+def _part(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    part = tar.extractfile(name)
+    if part is None:
+        raise KeyError(name)
+    return part

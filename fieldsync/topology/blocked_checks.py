@@ -1,0 +1,77 @@
+"""What keeps the digests of two sides from being compared: noted for each server, shown in `status`, forgotten once they are."""
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from fieldsync.core import stamp
+from fieldsync.replica.node import Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Server
+from fieldsync.topology import upstream
+
+COMMITS, FORMS, BUDGET, PENDING = "commits", "forms", "budget", "device_pending"
+"""Commits that the server does not hold, forms that one side does not have, an answer cut short, a device that waits for approval.
+
+Else: an error's code.
+"""
+REASONS = (COMMITS, FORMS, BUDGET, PENDING)
+
+NIGHT_MS = 12 * 60 * 60 * 1000
+
+
+class Obstacle(msgspec.Struct, frozen=True, array_like=True):
+    """What kept the check from being made, since when and at which sync last (milliseconds)."""
+
+    what: str
+    since: int
+    last: int
+
+
+class Blocked(NamedTuple):
+    """An obstacle as `status` tells it; `devices` are the letters of those whose commits the server does not hold."""
+
+    server: Server
+    obstacle: Obstacle
+    devices: tuple[str, ...]
+
+    def told(self, hint: str) -> dict[str, Any]:
+        """Return the contract's entry of `blocked`."""
+        at = stamp.text(self.obstacle.since << stamp.COUNTER_BITS)
+        return {
+            "what": self.obstacle.what, "since": at, "hint": hint, "server": self.server.name, "devices": list(self.devices),
+        }  # fmt: skip
+
+
+def obstacle(tx: ReadTx, server: bytes) -> Obstacle | None:
+    """Return what kept the last check with a server from being made."""
+    noted = tx.get(_key(server))
+    return None if noted is None else msgspec.json.decode(noted, type=Obstacle)
+
+
+def note(tx: Tx, server: bytes, what: str | None, now: int) -> None:
+    """Note what kept a check from being made; None: it was made."""
+    before = obstacle(tx, server)
+    if what is not None:
+        since = before.since if before is not None else now
+        tx.put(_key(server), msgspec.json.encode(Obstacle(what, since, now)).decode())
+    elif before is not None:
+        tx.forget(_key(server))
+
+
+def blocked(node: Node) -> list[Blocked]:
+    """Return what has kept checks from being made for a night: a branch syncs by night, a laptop at any time."""
+    found = []
+    with node.store.read() as tx:
+        for server in tx.servers():
+            one = obstacle(tx, server.id)
+            if one is None or (node.is_laptop and one.last - one.since < NIGHT_MS):
+                continue
+            mine = [d for d in (tx.device(node.device), *upstream.carried(tx, node, server.id)) if d is not None]
+            behind = [d for d in mine if one.what == COMMITS and d.head > tx.acknowledged(server.id, d.id)]
+            found.append(Blocked(server, one, tuple(d.letters or d.id.hex() for d in behind)))
+    return found
+
+
+def _key(server: bytes) -> str:
+    return f"unchecked {server.hex()}"

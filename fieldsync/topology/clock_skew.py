@@ -1,0 +1,98 @@
+"""Clocks known to be off: a server sees them at each contact, and notes which commits were stamped by one.
+
+The notes travel down, and every node that has them sends ties with these commits to review.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from fieldsync.core import stamp
+from fieldsync.core.commit import Commit, Opaque
+from fieldsync.core.settle import candidates
+from fieldsync.replica import merge_arrivals
+from fieldsync.replica.apply import device_facts, settle_row
+from fieldsync.replica.node import Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device, Row
+from fieldsync.topology import enrolments
+
+_MOST = 1 << 53
+Heard = tuple[bytes, int, int, int]  # a note as a branch tells it, without the number
+Note = tuple[
+    int, bytes, int, int, int
+]  # number, device, its first and last commit, milliseconds that its clock was ahead
+
+
+def ahead(theirs: int, ours: int) -> int:
+    """Return how far a clock is ahead of ours (milliseconds), within what a database keeps in one number."""
+    return max(-_MOST, min(_MOST, theirs - ours))
+
+
+def skew_of_bundle(made: int, heard: int, now: int) -> int:
+    """Return how far off the clock that stamped a bundle is known to be, 0 where nothing is known: its way may have taken weeks.
+
+    `heard`: the newest time that a server had told its sender; one that lies ahead of our own time proves nothing.
+    """
+    if made - now > stamp.TOLERANCE_MS:
+        return ahead(made, now)
+    return ahead(made, heard) if made + stamp.TOLERANCE_MS < heard <= now else 0
+
+
+def note(tx: Tx, fresh: Sequence[Commit | Opaque], off: int, now: int) -> None:
+    """Note which of a device's new commits cannot be trusted: all, when its clock is `off`; or those stamped in time to come."""
+    wrong = abs(off) > stamp.TOLERANCE_MS
+    for one in fresh:
+        ahead = stamp.milliseconds(one.stamp) - now
+        if wrong or ahead > stamp.TOLERANCE_MS:
+            tx.note_clock(one.device, one.seq, off if wrong else ahead)
+
+
+def from_branch(tx: ReadTx, branch: Device, notes: Sequence[Heard], brought: Mapping[bytes, int]) -> Iterator[Heard]:
+    """Yield a branch's notes as far as they are about commits that are here, of devices within its units or such as it has brought."""
+    for one, first, last, off_by in notes:
+        device = tx.device(one)
+        if device is None:
+            continue
+        end = min(last, device.head if enrolments.is_within(branch, device) else brought.get(one, 0))
+        if 0 < first <= end:
+            yield one, first, end, off_by
+
+
+def hear(tx: Tx, node: Node, notes: Sequence[Heard]) -> None:
+    """Take over notes of commits that are here."""
+    about = {record for device, first, last, _ in notes for record in tx.records_by(device, first, last)}
+    learn(tx, node, [(0, *one) for one in notes], tx.rows(about).values())
+
+
+def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None = None) -> None:
+    """Take over another server's notes, and settle anew the records with ties that they are about (all records, if not told)."""
+    for _, device, first, last, off_by in notes:
+        tx.note_clock(device, first, ahead(off_by, 0), last)
+    facts = device_facts(tx)
+    told = {device for _, device, _, _, _ in notes}
+    changed: merge_arrivals.Touched = {}
+    for row in tx.select() if about is None else about:
+        heads_of = {name: candidates(register) for name, register in row.state.fields.items()}
+        tied = [name for name, heads in heads_of.items() if len(heads) > 1]
+        heads = (head for name in tied for head in heads_of[name])
+        if not any(head.device in told and facts.off(head) for head in heads):
+            continue
+        before = set(row.conflicts)
+        settle_row(row, node.rules.of(row.state.type), tied, facts)
+        if set(row.conflicts) != before:
+            changed[row.state.record] = row, set[str]()
+    if changed:
+        merge_arrivals.ask(tx, changed)
+        tx.save(changed)
+        merge_arrivals.note(tx, changed)
+
+
+def told_by(tx: ReadTx, server: bytes) -> int:
+    """Return the newest time (milliseconds) that a server told this node, 0 if it never did."""
+    return int(tx.get(f"told {server.hex()}") or 0)
+
+
+def sane(last: int, now: int, ahead: int) -> int:
+    """Return our last stamp, `ahead` being how far a server says our clock is: one that ran ahead once is not followed for ever."""
+    if abs(ahead) <= stamp.TOLERANCE_MS < stamp.milliseconds(last) - now:
+        return now << stamp.COUNTER_BITS
+    return last

@@ -1,0 +1,100 @@
+"""A branch lets go of what has left its units: once the server above holds all that was written to it here, and all laptops have heard.
+
+Until then a late edit finds its record, and a laptop that comes is told to drop it.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from fieldsync import errors
+from fieldsync.replica import merge_arrivals
+from fieldsync.store import Tx
+from fieldsync.store.contract import LEFT, Row, sees
+from fieldsync.topology import upstream
+from fieldsync.topology.accepted_upstream import apply_taken
+from fieldsync.wire import messages
+
+if TYPE_CHECKING:
+    from fieldsync.protocol.client import Client
+
+_JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
+"""What is judged here, too, until somebody has decided or approved the device, wherever the record is."""
+
+
+def let_go(client: "Client", tx: Tx) -> None:
+    """Purge what nobody here needs any more; what waited here for records that are elsewhere is the server above's to judge."""
+    channels = tx.channels()
+    hidden = {one.n for one in channels if not sees(client.grants, one.unit)}
+    unsent: set[bytes] | None = None
+    lowest: dict[str, int] | None = None
+    units = {one.n: one.unit for one in channels}
+    for channel in channels:
+        if channel.n not in hidden or not channel.records:
+            continue
+        if unsent is None or lowest is None:
+            unsent, lowest = upstream.unsent(client, tx), _heard(client, tx, list(units.values()))
+        rows = [
+            row
+            for row in tx.select(channel=channel.n)
+            if hidden.issuperset(row.channels)
+            and row.state.record not in unsent
+            and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.left_at(row.n))
+        ]
+        _purge(tx, rows)
+    for device, seqs in tx.waiting().items():
+        held = tx.acknowledged(client.server.id, device)
+        judged_here = {seq for seq, code, _ in tx.refusals(device) if code in _JUDGED_HERE}
+        elsewhere = _elsewhere(tx, device, [seq for seq in seqs if seq <= held and seq not in judged_here])
+        for seq in elsewhere:
+            tx.accept(device, seq)
+        apply_taken(client.node, tx, {device: elsewhere})
+
+
+def _elsewhere(tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:
+    """Return those of a device's commits whose records are not in this branch's channels: these get no state from above."""
+    about = {one.seq: one.record for seq in seqs for one in tx.commits(device, seq - 1, 1)}
+    here = {record for record, row in tx.rows(set(about.values())).items() if row.channels != [tx.left]}
+    return [seq for seq, record in about.items() if record not in here]
+
+
+def let_go_here(tx: Tx, rows: Sequence[Row], unit: str | None = None) -> None:
+    """Purge what has left a laptop's units. What it wrote and no server has applied stays, out of all channels, until that changes."""
+    kept = tx.unapplied_records() if rows else set()
+    gone = [row for row in rows if row.state.record not in kept]
+    tx.depart(gone, unit)
+    tx.set_aside(row for row in rows if row.state.record in kept and row.channels != [tx.left])
+    _purge(tx, gone)
+    merge_arrivals.released(tx, kept)
+
+
+def _purge(tx: Tx, rows: Sequence[Row]) -> None:
+    tx.purge(rows)
+    merge_arrivals.released(tx, [row.state.record for row in rows])
+
+
+def come_back(tx: Tx, rows: Iterable[Row]) -> None:
+    """Note of records that are new here although what made them came through here: whoever made one has let go of it, too."""
+    made = [(row, row.state.base) for row in rows if row.state.base is not None]
+    if not made:
+        return
+    heads = {device.id: device.head for device in tx.devices()}
+    for row, base in made:
+        if base.seq <= heads.get(base.device, 0):
+            tx.tell_gone(tx.channel_number(LEFT), row.n)
+
+
+def _heard(client: "Client", tx: Tx, units: list[str]) -> dict[str, int]:
+    """Return up to which arrival of each unit all devices have taken what is there: as they said at their last contact.
+
+    One that never came here has nothing from here; one that was locked out is told nothing any more.
+    """
+    lowest: dict[str, int] = {}
+    for device in tx.devices():
+        told = tx.told_hello(device.id)
+        if told is None or device.state != "enrolled" or device.id in (client.node.device, client.server.id):
+            continue
+        taken = {unit: arrival for unit, arrival, _ in messages.decode(messages.Hello, told).cursors}
+        for unit in units:
+            if sees(device.grants, unit):
+                lowest[unit] = min(taken.get(unit, 0), lowest.get(unit, 1 << 63))
+    return lowest

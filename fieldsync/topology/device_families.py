@@ -1,0 +1,106 @@
+"""Device families: a copied device, the devices that go on in its place, and how many of these may work unasked.
+
+Of a device's successors one is taken at once. Further ones are pending: they push into quarantine and pull nothing until
+headquarters approves them. A device whose original is revoked is locked with it (store/sqlite/device_families.py).
+"""
+
+from fieldsync import errors
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device, Grant, covers
+from fieldsync.store.sqlite.grant_history import GRANTS, Told
+
+MOST_PENDING = 8
+"""How many devices of one family may wait for approval at a time."""
+
+MOST_A_DAY = 16
+"""How many successors of one family a server enrols a day; a copy that had unsent work takes two."""
+
+_DAY_MS = 24 * 60 * 60 * 1000
+
+
+def is_further(tx: ReadTx, original: bytes, new: bytes) -> bool:
+    """Say whether a new successor is not the first: it is pending then, as is any successor of a pending device."""
+    known = tx.device(original)
+    return (known is not None and known.pending) or tx.has_successor(original, besides=new)
+
+
+def check_room(tx: ReadTx, original: bytes) -> None:
+    """Refuse a further successor while too many of its family wait: nobody could tell the honest one from the others. ManyPending."""
+    waiting = [one for one in map(tx.device, tx.revocation_family(original)) if one is not None and one.pending]
+    if sum(one.state != "revoked" for one in waiting) >= MOST_PENDING:
+        raise errors.ManyPending(limit=MOST_PENDING)
+
+
+def count_today(tx: Tx, what: str, device: Device, now: int, wanted: int, *, most: int) -> int:
+    """Return how many of the `wanted` new devices of a family may be taken, of at most so many a day (UTC), and count these."""
+    counter, today = f"{what} {_first(tx, device).hex()}", now // _DAY_MS
+    day, count = map(int, (tx.get(counter) or "0 0").split())
+    before = count if day == today else 0
+    taken = max(0, min(wanted, most - before))
+    if taken:
+        tx.put(counter, f"{today} {before + taken}")
+    return taken
+
+
+def _first(tx: ReadTx, device: Device) -> bytes:
+    """Return the device from which a family comes: the original of all, or an approved copy."""
+    line = {device.id}
+    while not device.approved and device.copy_of is not None and device.copy_of not in line:
+        before = tx.device(device.copy_of)
+        if before is None:
+            break
+        device = before
+        line.add(device.id)
+    return device.id
+
+
+def check_pace(tx: Tx, original: Device, now: int) -> None:
+    """Count a successor, and refuse it beyond so many a day of one family: each is heard of by everybody, for ever. ManySuccessors."""
+    if not count_today(tx, "succeeded", original, now, 1, most=MOST_A_DAY):
+        raise errors.ManySuccessors(limit=MOST_A_DAY)
+
+
+def inherit(
+    tx: Tx, original: bytes, new: bytes, *, after: int | None = None, within: tuple[Grant, ...] | None = None
+) -> None:
+    """Let a successor have its original's former units and changes of grants: what it says again is judged as its original's would be.
+
+    `after`: it works with the last of these grants, and says again what its original signed behind this commit.
+    `within`: only units that these grants cover are taken over.
+    """
+
+    def may(grant: Grant) -> bool:
+        return within is None or covers(within, grant.unit) is not None
+
+    tx.set_former(new, (unit.unit for unit in tx.former(original) if may(unit)))
+    for change in reversed(tx.changes(original)):
+        if change.kind != GRANTS:
+            continue  # one that is locked with its original stays locked, whatever that might do before
+        n = tx.inherit_change(new, change._replace(grants=tuple(filter(may, change.grants))))
+        if after is not None and (stood := tx.told_of(change.n, original)) is not None:
+            tx.tell_of(n, new, Told(max(0, stood.head - after), b""))
+
+
+def spare_copies(tx: Tx, device: Device, now: int) -> None:
+    """Let a device's copies that work today go on when it is revoked and they are not; pending ones are locked with it."""
+    for id_ in tx.revocation_family(device.id) - {device.id}:
+        one = tx.device(id_)
+        if one is not None and one.copy_of is not None and not one.pending:
+            tx.set_marks(id_, spared=now)
+
+
+def approve(tx: Tx, device: Device, now: int) -> None:
+    """Take a pending device as a family of its own, and what it had said as the shared heirs between it and the others.
+
+    Their quarantined commits are due: whoever approves judges them again.
+    """
+    line = [device]
+    while (before := tx.device(line[-1].copy_of or b"")) is not None and before.pending and before not in line:
+        line.append(before)
+    tx.set_marks(device.id, approved=now)
+    for one in line:
+        for other in tx.copies_of(one.id):
+            if one is not device and other not in {of_line.id for of_line in line}:
+                tx.set_pending(other, pending=True)  # it waited with its original, and waits by itself from here on
+    for one in reversed(line):
+        tx.set_pending(one.id, pending=False)

@@ -1,0 +1,257 @@
+"""A store that is a copy (a restored image, a cloned disk) goes on as a device of its own; nothing is lost, nothing doubled.
+
+Three steps, each of which may be the last before the power goes: the new key is kept; the server enrols it, as often as it
+is asked; one transaction puts the new device in the old one's place. The next sync goes on where this one stopped.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fieldsync import errors
+from fieldsync.core import codes, commit
+from fieldsync.core.device_renewal import Renewal
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey, device_id, verify
+from fieldsync.protocol.channel_delta import grants_hash
+from fieldsync.replica.apply import apply
+from fieldsync.replica.node import FIRST_KEY, Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device, Logged
+from fieldsync.topology import (
+    device_families,
+    device_letters,
+    forked_devices,
+    former_identities,
+    server_verdicts,
+    upstream,
+)
+from fieldsync.topology.upstream import Told
+from fieldsync.wire import messages, routes
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
+from fieldsync.wire.protocols import NAMES_SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from fieldsync.protocol.client import Client
+    from fieldsync.store.contract import Server
+
+RESTORED = "restored"  # this store was restored from a backup: its device may have gone on since
+_RENEWING = "renewing"  # the private key of the device that it will be
+_SHORT = 8
+_MOST_TURNS = 8  # how often a store may turn out to be a copy in one sync
+
+
+class Talk(Protocol):
+    """What is needed of a talk with a server."""
+
+    node: Node
+    server: "Server"
+    client: "Client"
+    nonce: bytes
+
+    def request(
+        self, name: str, hello: "Callable[[], bytes]", more: "Callable[[], Iterable[bytes]] | None" = None
+    ) -> "Iterator[tuple[Kind, bytes]]":
+        """Send one signed request and yield its answer's frames."""
+
+    def run(self) -> None:
+        """Do the sync."""
+
+
+def message(old: bytes, key: bytes, server: bytes | None) -> bytes:
+    """Return what the old device and the new key sign for a server, which protocol 1 (None) does not name."""
+    return b"fieldsync renew 1" + old + key if server is None else b"fieldsync renew 2" + server + old + key
+
+
+# --- the laptop -------------------------------------------------------------------------------------------------------
+
+
+def run(talk: Talk) -> dict[str, Any] | None:
+    """Do a sync; a store that turns out to be a copy first becomes a device of its own, and what it became is returned."""
+    node = talk.node
+    with node.store.read() as tx:
+        begun = tx.get(_RENEWING)
+    done = renew(talk) if begun else None
+    sent, tally = 0, talk.client.tally
+    for left in range(_MOST_TURNS, -1, -1):
+        with node.store.read() as tx:
+            restored = tx.get(RESTORED)
+        try:
+            talk.run()
+            sent, tally.commits = sent + tally.commits, 0
+            if restored is None:
+                break
+            # what was unsent in the copy has gone up under a name that all copies share: each is itself from here on
+        except errors.Forked:
+            if not left:
+                raise
+        told = renew(talk)
+        if done is not None:
+            told["carried"] += done["carried"]
+            told["codes"] = done["codes"] | told["codes"]
+        done = told
+    tally.commits = sent
+    return done
+
+
+def renew(talk: Talk) -> dict[str, Any]:
+    """Become a new device: {"device", "carried", "codes": {old: new}}.
+
+    Where there is unsent work, that device is its heir: every copy that has the same work comes to the same heir and the same
+    commits, so that it is there once. Nobody goes on as the heir; the next turn makes a device of this store's own.
+    """
+    node = talk.node
+    with node.store.read() as tx:
+        me = tx.device(node.device)
+        assert me is not None
+    low, high = 0, me.head + 1
+    while high > low + 1:
+        between = range(low + 1, high)
+        seqs = sorted({*between[:: max(1, -(-len(between) // (MOST_PROBES - 1)))], *between[-1:]})
+        low = max(low, _ask(talk, None, seqs).common)
+        high = min((seq for seq in seqs if seq > low), default=low + 1)
+    with node.store.write() as tx:
+        after, private = _shared(tx, node, talk.server.id, low), tx.get(_RENEWING)
+        known_above = {one for one, *_ in upstream.told_above(tx, talk.server.id)}
+        elsewhere = [seq for one, seq, _ in tx.receipts(node.device) if seq > low and one not in known_above]
+        first = tx.heads_at(node.device, [after + 1]).get(after + 1)
+        fresh = DeviceKey.generate() if first is None else node.key.heir(first)
+        key = fresh if private is None else DeviceKey.from_bytes(private)
+        tx.put(_RENEWING, key.to_bytes())
+    answer = _ask(talk, key, [low, *sorted(elsewhere)[-1:]])
+    with node.store.write() as tx:
+        told = _take_over(node, tx, key, answer.letters, after)
+        talk.client.carries = True
+        tx.put(RESTORED, 1 if told["carried"] else None)
+        tx.set_server(talk.server.id, nonce=answer.nonce, unsure=False)
+    node.reload()
+    talk.nonce = answer.nonce
+    return told
+
+
+def _ask(talk: Talk, key: DeviceKey | None, seqs: list[int]) -> RenewAnswer:
+    """Ask which of our commits the server holds, or to be enrolled with a key."""
+    node = talk.node
+    with node.store.read() as tx:
+        probes = tuple((seq, link[:_SHORT]) for seq, link in tx.heads_at(node.device, seqs).items())
+    public = b"" if key is None else key.public
+
+    def frames() -> "Iterator[bytes]":
+        signed = message(node.device, public, talk.server.id if talk.client.protocol >= NAMES_SERVER else None)
+        asked = RenewRequest(public, node.key.sign(signed), b"" if key is None else key.sign(signed), probes)
+        yield talk.client.codec.pack(Kind.RENEW, messages.encode(asked))
+
+    for kind, payload in talk.request(routes.RENEW, partial(talk.client.hello, where=True), frames):
+        if kind is Kind.RENEWED:
+            return messages.decode(RenewAnswer, payload)
+    raise errors.CutOff(server=talk.server.address)
+
+
+def _shared(tx: Tx, node: Node, server: bytes, common: int) -> int:
+    """Return up to where the old device's commits stay as they are: this server has them, or another acknowledged them."""
+    elsewhere = [seq for other, seq, _ in tx.receipts(node.device) if other != server]
+    return max([common, *elsewhere])
+
+
+def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> dict[str, Any]:
+    old = node.device
+    me = tx.device(old)
+    assert me is not None
+    left = [said for c in tx.commits(old, after) if (said := c.commit()) is not None]
+    renewal = Renewal(old, after, key.device, [one.seq for one in left])
+    shared = {
+        record: forked_devices.said_before(tx, old, record, after)
+        for record in dict.fromkeys(one.record for one in left)
+    }
+    renamed: dict[bytes, tuple[str, str]] = {}
+    for one in left:
+        code = one.fields.get("_code")
+        parts = codes.split(code) if isinstance(code, str) else None
+        if isinstance(code, str) and parts is not None:
+            unit = str(one.fields.get("_unit") or parts[0])
+            renamed[one.record] = code, codes.make(unit, letters, len(renamed) + 1)
+    fresh = {record: new for record, (_, new) in renamed.items()}
+    made = [renewal.commit(one, shared[one.record], fresh.get(one.record)) for one in left]
+    rows = tx.rows(shared)
+    states = []
+    for record, row in rows.items():
+        state = renewal.state(row.state, shared[record], fresh.get(record))
+        states.append((tx.channel(row.channel or 0).unit, state._replace(origins=row.conflicts)))
+    link = tx.heads_at(old, [after]).get(after) or chain.first(old)
+    tx.cut_back(old, after, link)
+    former_identities.give_up(tx, node.key, key.public)
+    tx.enrol(key.device, key.public, letters, node.person, node.grants, node.clock(), chain.first(key.device))
+    tx.succeed(old, key.device)
+    links = chain.extend(chain.first(key.device), bodies := list(map(commit.encode, made)))
+    tx.append(key.device, Logged.of(made, bodies, links))
+    tx.purge(rows.values())
+    for unit in dict.fromkeys(unit for unit, _ in states):
+        apply(tx, node.rules, [state for at, state in states if at == unit], unit=unit, index=node.is_laptop)
+    facts: dict[str, str | bytes | int | None] = {
+        "private": key.to_bytes(), "letters": letters, "number": len(renamed), _RENEWING: None,
+    }  # fmt: skip
+    if not node.is_laptop:  # those below know it by the first, and its certificate stays
+        facts[FIRST_KEY] = node.serving_key.to_bytes()
+    for name, value in facts.items():
+        tx.put(name, value)
+    for server in tx.servers():
+        Told(server.id).put(tx, "refused", 0)
+        Told(server.id).put(tx, server_verdicts.HEARD, 0)
+    return {"device": letters, "carried": len(made), "codes": dict(renamed.values())}
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def enrol(node: Node, old: Device, asked: RenewRequest, protocol: int, grants: bytes = b"") -> tuple[str, int]:
+    """Enrol the device that goes on for a copied one: its letters, and the last shared commit.
+
+    BadSignature, Revoked, ManyPending, ManySuccessors.
+
+    `grants`: the hash of those that it works with: a copy may be of before its original was told of others.
+    One that brings no key only asks for the last shared commit. One that names a later commit, which another server has that
+    this one is to hear of, will speak of what it has seen by numbers that are others' here.
+    """
+    signed = message(old.id, asked.key, node.serving_key.device if protocol >= NAMES_SERVER else None)
+    if old.key is None or not verify(old.key, signed, asked.by_old):
+        raise errors.BadSignature
+    if not asked.key:
+        with node.store.read() as tx:
+            return "", _common(tx, old, asked)
+    if not verify(asked.key, signed, asked.by_new):
+        raise errors.BadSignature
+    new = device_id(asked.key)
+    with node.store.write() as tx:
+        known, now = tx.device(old.id), tx.device(new)
+        if known is None or known.state not in ("enrolled", "forked"):
+            raise errors.Revoked
+        if now is not None and now.key is not None:
+            if now.copy_of != old.id or now.letters is None:
+                raise errors.Revoked
+            letters = now.letters
+        else:
+            further = device_families.is_further(tx, old.id, new)
+            if further:
+                device_families.check_room(tx, old.id)
+            device_families.check_pace(tx, known, node.clock())
+            letters, _ = device_letters.take_next(tx)
+            tx.enrol(new, asked.key, letters, known.person or "", known.grants, node.clock(), chain.first(new))
+            with tx.copies_together():
+                tx.succeed(old.id, new)
+                tx.set_pending(new, pending=further)
+            tx.set_enrolled_by(new, node.device)
+            for recipient in tx.ages([old.id]).values():
+                tx.set_age(new, recipient)  # the copy has the store's identity, too
+            after = _common(tx, old, asked) if grants_hash(known.grants) == grants else None
+            device_families.inherit(tx, old.id, new, after=after)
+        common = _common(tx, old, asked)
+        if any(seq > common for seq, _ in asked.probes):
+            forked_devices.say_ours_again(node, tx, known, common)
+        return letters, common
+
+
+def _common(tx: ReadTx, old: Device, asked: RenewRequest) -> int:
+    held = {seq: {known[:_SHORT] for known in tx.links_at(old.id, seq)} for seq, _ in asked.probes}
+    return max((seq for seq, link in asked.probes if link in held[seq]), default=0)

@@ -1,0 +1,147 @@
+"""Receipts of first taking: which server took a device's commits first, when, and what it knew of the device's grants then.
+
+A branch signs them, and sends them up before the commits, with where each device stands: what a device might do is judged as of
+then (revocations.py). How far the branch's word goes is bounded by what it had stated when it was told of a change.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fieldsync.crypto.keys import verify
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device, Logged
+from fieldsync.store.sqlite.grant_history import GRANTS, Change, Taken, Told
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.messages import Peer, Taking
+from fieldsync.wire.protocols import SENDS_RECEIPTS
+
+if TYPE_CHECKING:
+    from fieldsync.protocol.client import Client
+    from fieldsync.replica.node import Node
+
+_PART = 200  # of each list in one frame
+_MOST = 65_536  # receipts in one request
+
+
+def message(one: Taking) -> bytes:
+    """Return what a server signs of a receipt."""
+    return b"fieldsync receipt 1" + messages.encode(msgspec.structs.replace(one, signature=b""))
+
+
+# --- the server that takes commits from their own device --------------------------------------------------------------
+
+
+def note(node: "Node", tx: Tx, device: Device, logged: Sequence[Logged], *, behind: bool) -> None:
+    """Remember that this server took a device's commits first, and which of its changes count for them.
+
+    `behind`: it works with other grants than it has here, so that the last answer did not reach it.
+    """
+    now = node.clock()
+    tx.forget_takings(device.id, logged[0].seq - 1, b"")
+    changes = [(one, None if behind else tx.told_of(one.n, device.id)) for one in tx.changes(device.id)]
+
+    def basis(one: Logged) -> Change | None:
+        return next((change for change, told in changes if not _before_it_was_told(change, told, one.seq, now)), None)
+
+    groups: Iterable[tuple[Change | None, Iterable[Logged]]] = groupby(logged, basis) if changes else [(None, logged)]
+    for change, some in groups:
+        part = list(some)
+        number = next((c.number for c, _ in changes if c.number and change is not None and c.n <= change.n), 0)
+        tx.take_first([
+            Taken(
+                device.id, part[0].seq, part[-1].seq, part[-1].chain, now, now, 0 if change is None else change.n, number,
+                node.device, b"",
+            )
+        ])  # fmt: skip
+
+
+def _before_it_was_told(change: Change, told: Told | None, seq: int, now: int) -> bool:
+    """Say whether a device signed this commit before it was told of other grants, which count for it only then."""
+    return change.kind == GRANTS and now <= change.until and (told is None or seq <= told.head)
+
+
+def tell(tx: Tx, device: Device, head: int) -> None:
+    """Remember up to where a device, which works with other grants than it has here, had signed when it was told of them."""
+    for change in tx.changes(device.id):
+        tx.tell_of(change.n, device.id, Told(head, b""), again=True)
+
+
+# --- the branch -------------------------------------------------------------------------------------------------------
+
+
+def frames(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    """Yield where the devices stand whose commits the server above lacks, and who took these first."""
+    node, server = client.node, client.server.id
+    if client.protocol < SENDS_RECEIPTS:
+        return
+    with node.store.read() as tx:
+        lacked = [
+            (one, after.get(one.id, tx.acknowledged(server, one.id)))
+            for one in tx.devices()
+            if one.head and one.id not in (node.device, server)
+        ]
+        lacked = [(one, since) for one, since in lacked if one.head > since]
+        heads = [(one.id, one.head, one.chain or b"") for one, _ in lacked]
+        taken = [_signed(node, taking) for one, since in lacked for taking in tx.takings(one.id, since)]
+    for start in range(0, max(len(heads), len(taken)), _PART):
+        peer = Peer(heads=tuple(heads[start : start + _PART]), taken=tuple(taken[start : start + _PART]))
+        yield client.codec.pack(Kind.PEER, messages.encode(peer))
+
+
+def _signed(node: "Node", taken: Taken) -> Taking:
+    one = Taking(
+        taken.device, taken.first, taken.last, taken.link, taken.at, taken.number, taken.server, taken.signature
+    )
+    if taken.server != node.device:
+        return one
+    return msgspec.structs.replace(one, signature=node.key.sign(message(one)))
+
+
+# --- the side above ---------------------------------------------------------------------------------------------------
+
+
+class Brought:
+    """The receipts of one request of a branch, its own and those of branches below it: each waits for its commits.
+
+    What a branch says of commits that it does not bring is nothing: another's receipts of these are to count.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[bytes, dict[int, Taking]] = {}
+        self._room = _MOST
+
+    def add(self, tx: ReadTx, peer: Peer) -> None:
+        """Hear of receipts of commits that are not here yet."""
+        for one in peer.taken:
+            if one.last > tx.head(one.device) and one.first <= one.last and self._room:
+                self._room -= 1
+                self._of.setdefault(one.device, {})[one.last] = one
+
+    def keep(self, node: "Node", tx: Tx, branch: Device, device: bytes, before: int, last: int) -> None:
+        """Keep those of a device's commits that have come, behind `before` up to `last`; what was said before of these goes."""
+        now = node.clock()
+        tx.forget_takings(device, before, branch.id)
+        told = self._of.get(device, {})
+        for one in [one for one in told.values() if one.first <= last and one.last > before]:
+            del told[one.last]
+            if _sound(tx, branch, one):
+                tx.take_first([
+                    Taken(
+                        one.device, one.first, one.last, one.chain, min(one.at, now), now, 0, one.number, one.server, branch.id,
+                        one.signature,
+                    )
+                ])  # fmt: skip
+
+
+def _sound(tx: ReadTx, branch: Device, one: Taking) -> bool:
+    """Say whether a receipt is signed by the branch that it names, which is this one or one that it may have below it."""
+    server, device = tx.device(one.server), tx.device(one.device)
+    if server is None or server.key is None or device is None or server.state != "enrolled":
+        return False
+    if server.id != branch.id and not any(grant.role == "branch" for grant in server.grants):
+        return False
+    return verify(server.key, message(one), one.signature)

@@ -1,0 +1,259 @@
+"""A device that signed two histories, at two servers that had not met: where they meet, both must stand.
+
+Two commits of it bear one number then, and whoever has seen "number 7" has seen one of them. So the history that comes
+second is said again as the commits of an heir, whose key this server makes; and of the first, what stands in the same
+records is said again in this server's own name. The numbers in question stand nowhere any more, and so hide nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from fieldsync.core import codes, commit
+from fieldsync.core.commit import Commit, contexts, state_of
+from fieldsync.core.deletion import DELETED, has_seen, with_repeated
+from fieldsync.core.device_renewal import Kept, Renewal, kept
+from fieldsync.core.edit_context import repeat_context
+from fieldsync.core.register import Dot, Head, Register
+from fieldsync.core.state import Base, State, field_of, registers
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.replica.apply import apply
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device, Grant, Logged, covers
+from fieldsync.topology import device_families, device_letters, first_receipts, upstream
+
+_Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
+
+
+def take(node: Node, tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> list[Commit]:
+    """Say again what a branch brings of a device's other history. When it is judged, `cover` is to follow.
+
+    Only the device's own seal is proof that it is the device's. What does not go on from anything known is not taken.
+    """
+    found = _proved(tx, device, batch, seal)
+    if found is None:
+        return []
+    at, start, links = found
+    after, owner, same = batch[0].seq - 1, at, 0
+    for i, (_, link) in enumerate(links):
+        known = tx.links_at(device.id, batch[i].seq)
+        if link not in known:
+            break
+        after, owner, same, start = batch[i].seq, known[link], i + 1, link
+    tail, links = batch[same:], links[same:]
+    if not tail:
+        return []
+    others = tx.parted(device.id)
+    begun = {heir: common for heir, common, _, _ in others}
+    last = {heir: end for heir, _, end, _ in others}
+    say_ours_again(node, tx, device, after if owner is None else begun[owner], {one.record for one in tail})
+    if owner is None or last[owner] != after or node.key.heir(_first(tx, device, owner)).device != owner:
+        owner = _heir(node, tx, device, after, links[0][1])
+        tx.part(device.id, owner, [(after, start)])
+    tx.part(device.id, owner, [(one.seq, link) for one, (_, link) in zip(tail, links, strict=True)])
+    return _say_again(node, tx, device, owner, begun.get(owner, after), tail)
+
+
+def _proved(tx: Tx, device: Device, batch: Sequence[Commit], seal: bytes) -> tuple[bytes | None, bytes, _Links] | None:
+    """Return the history that a batch goes on from, the chain there, and the chain's links, if the seal is the device's."""
+    bodies = list(map(commit.encode, batch))
+    before = batch[0].seq - 1
+    starts = tx.links_at(device.id, before) if before else {chain.first(device.id): None}
+    for start, owner in starts.items():
+        links = chain.extend(start, bodies)
+        if device.key is not None and chain.check_seal(device.key, batch[-1].seq, links[-1][1], seal):
+            return owner, start, links
+    return None
+
+
+def _first(tx: Tx, device: Device, heir: bytes) -> bytes:
+    """Return the chain behind the first commit that is the heir's alone: its key is made from it."""
+    after = next(after for one, after, _, _ in tx.parted(device.id) if one == heir)
+    return next(link for link, one in tx.links_at(device.id, after + 1).items() if one == heir)
+
+
+def may_repeat(tx: ReadTx, device: Device, *, by_server: bool) -> set[bytes]:
+    """Return the devices whose commits one's may say again: a copy's family; for a server's own, who goes on for copied ones."""
+    if by_server:
+        return {one.id for one in tx.devices() if one.copy_of is not None} - {device.id}
+    return tx.family(device.id) - {device.id} if device.state == "forked" or device.copy_of is not None else set()
+
+
+def said_again(tx: ReadTx, others: Collection[bytes], commit: Commit, today: Callable[[Commit], Commit]) -> bool:
+    """Say whether one of these devices has said this already: two servers may say one work again."""
+    mine = _gist(today(commit))
+    return any(
+        mine <= _gist(today(said))
+        for one in tx.commits_of(commit.record)
+        if one.device in others and one.stamp == commit.stamp and (said := one.commit()) is not None
+    )
+
+
+def _gist(commit: Commit) -> Counter[tuple[str, str]]:
+    """Return what a commit says apart from what its heir says in other words: codes, parts of its own, dots."""
+    told = []
+    for name, value in commit.fields.items():
+        bound = name == "_code" or isinstance(value, dict) or ("/" in name and type(value) is int)
+        own = "/" in name and not isinstance(value, bool)
+        told.append((field_of(name) if own else name, "" if bound else repr(value)))
+    return Counter(told)
+
+
+def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
+    """Return what a device's commits up to one have written of a record."""
+    mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after]
+    return kept(said for c in sorted(mine, key=lambda c: c.seq) if (said := c.commit()) is not None)
+
+
+def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
+    """Enrol the heir of a history that begins with this chain hash; nobody goes on as it, and it may do what the device could."""
+    key = node.key.heir(link)
+    known = tx.device(key.device)
+    if known is None or known.key is None:
+        own = upstream.grants(tx) if tx.get(UPSTREAM) is not None else None
+        grants: Sequence[Grant] = [one for one in device.grants if own is None or covers(own, one.unit) is not None]
+        letters, _ = device_letters.take_next(tx)
+        tx.enrol(key.device, key.public, letters, device.person or "", grants, node.clock(), chain.first(key.device))
+        tx.succeed(device.id, key.device)
+        tx.set_copy(key.device, device.id, after)
+        device_families.inherit(tx, device.id, key.device)
+        for one in (device.id, key.device):
+            tx.set_device_state(one, "revoked" if device.state == "revoked" else "forked")
+    return key.device
+
+
+def say_ours_again(node: Node, tx: Tx, device: Device, after: int, records: Iterable[bytes] | None = None) -> None:
+    """Say again in this server's name what the device's commits behind `after` have left standing (in these records)."""
+    if records is None:
+        records = dict.fromkeys(one.record for one in tx.commits(device.id, after))
+
+    def standing(head: Head, base: Base | None) -> bool:
+        # of a record made behind it the other history knows nothing
+        return (
+            head.device == device.id
+            and head.seq > after
+            and (base is None or base.seq <= after or base.device != device.id)
+        )
+
+    _say(node, tx, records, standing, {})
+
+
+def over(tx: ReadTx) -> dict[bytes, int]:
+    """Return copied devices, and behind which of their commits a number may be two commits'."""
+    found: dict[bytes, int] = {}
+    for device in tx.devices():
+        if device.copy_of is not None and device.copied_after is not None:
+            found[device.copy_of] = min(device.copied_after, found.get(device.copy_of, device.copied_after))
+    return found
+
+
+def cover(node: Node, tx: Tx, old: bytes, records: Iterable[bytes]) -> None:
+    """Say again what heirs' commits that made records have left standing: these could not say that they cover the old ones.
+
+    So whoever holds a record as the copied device made it holds it once.
+    """
+    heirs = tx.family(old) - {old}
+    last = max([tx.head(old), *(last for _, _, last, _ in tx.parted(old))])
+    _say(
+        node,
+        tx,
+        records,
+        lambda head, base: base is not None and head.dot == base.dot and head.device in heirs,
+        {old: last},
+    )
+
+
+def _say(
+    node: Node, tx: Tx, records: Iterable[bytes], wanted: Callable[[Head, Base | None], bool], over: Mapping[bytes, int]
+) -> None:
+    """Say again, as their authors' and at their time, the values of wanted heads, which had seen what they had, and what is `over`.
+
+    So are deletions that had seen them: else they would not have seen the repetition, and ask.
+    """
+    me = tx.device(node.device)
+    assert me is not None
+    made: list[Commit] = []
+    for row in tx.rows(records).values():
+        standing: dict[Dot, dict[str, tuple[Head, Register]]] = {}
+        for name, register in sorted(registers(row.state).items()):
+            for head in register.heads:
+                if wanted(head, row.state.base):
+                    standing.setdefault(head.dot, {})[name] = head, register
+        present = node.rules.of(row.state.type).present
+        wanted_dots = set(standing)
+        for head, register in _deletions(row.state, standing, present):
+            standing.setdefault(head.dot, {})[DELETED] = head, register
+        repeated: dict[str, dict[Dot, Dot]] = {}
+        for seq, (dot, found) in enumerate(sorted(standing.items()), me.head + len(made) + 1):
+            for name in found:
+                repeated.setdefault(name, {})[dot] = me.id, seq
+        for dot, found in sorted(standing.items()):
+            said, _ = next(iter(found.values()))
+            more = over if dot in wanted_dots else {}
+            seen = {n: {**repeat_context(r, head), **more} for n, (head, r) in found.items()}
+            values = {
+                name: with_repeated(head.value, repeated, present) if name == DELETED else head.value
+                for name, (head, _) in found.items()
+            }
+            made.append(Commit(
+                commit.FORMAT, me.id, me.head + len(made) + 1, said.stamp, said.author, row.state.type,
+                node.schema.type(row.state.type).version, row.state.record, None,
+                values, contexts(seen),
+            ))  # fmt: skip
+    if made:
+        _log(tx, me, made)
+        apply(tx, node.rules, list(map(state_of, made)), index=node.is_laptop)
+
+
+def _deletions(
+    state: State, standing: Mapping[Dot, Mapping[str, tuple[Head, Register]]], present: Callable[[str], str]
+) -> list[tuple[Head, Register]]:
+    """Return the deletions of a record that had seen a value which is said again."""
+    register = state.fields.get(DELETED)
+    if register is None:
+        return []
+    again = [(name, dot) for dot, found in standing.items() for name in found if name != DELETED]
+    return [
+        (head, register)
+        for head in register.heads
+        if any(has_seen(head.value, name, dot, present) for name, dot in again)
+    ]
+
+
+def _say_again(node: Node, tx: Tx, device: Device, heir: bytes, after: int, tail: Sequence[Commit]) -> list[Commit]:
+    """Log the heir's commits in place of the device's behind `after`, under the heir's seal."""
+    me = tx.device(heir)
+    assert me is not None
+    assert me.letters is not None
+    end = tail[-1].seq
+    renewal = Renewal(device.id, after, heir, range(after + 1, end + 1))
+    shared = {record: said_before(tx, device.id, record, after) for record in {one.record for one in tail}}
+    made = []
+    for one in tail:
+        code, fresh = one.fields.get("_code"), None
+        parts = codes.split(code) if isinstance(code, str) else None
+        if parts is not None:  # the other history may have given out the same one
+            fresh = codes.make(str(one.fields.get("_unit") or parts[0]), me.letters, one.seq - after)
+        again = renewal.commit(one, shared[one.record], fresh)
+        # the numbers that it stands for are over: who holds one of them lets it go for this
+        over = {device.id: max(device.head, end)}
+        seen = {name: {**dict(pairs), **over} for names, pairs in again.context for name in names}
+        if "_code" not in again.fields:  # else it makes the record, and has seen nothing
+            seen = {name: over for name in again.fields if not renewal.is_own(name)} | seen
+        made.append(msgspec.structs.replace(again, context=contexts(seen)))
+    logged = _log(tx, me, made, node.key.heir(_first(tx, device, heir)))
+    first_receipts.note(node, tx, me, logged, behind=True)
+    return made
+
+
+def _log(tx: Tx, device: Device, made: Sequence[Commit], key: DeviceKey | None = None) -> list[Logged]:
+    assert device.chain is not None
+    bodies = list(map(commit.encode, made))
+    links = chain.extend(device.chain, bodies)
+    seal = None if key is None else chain.seal(key, made[-1].seq, links[-1][1])
+    logged = Logged.of(made, bodies, links)
+    tx.append(device.id, logged, seal)
+    return logged

@@ -1,0 +1,214 @@
+"""A laptop's former identities: their commits go up, too, wherever a server lacks them, as they were signed.
+
+A store that was a copy goes on as a device of its own (renew.py). Where the server is then put back to an older backup, only this
+laptop may still hold what its old devices wrote. So before it gives a key up it seals their chain, and has the old key sign who
+goes on; with both, any server that knows the first of them takes the commits of all, from whoever brings them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from fieldsync.core import codes
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey, device_id, verify
+from fieldsync.protocol import byte_budget
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device
+from fieldsync.topology import device_families, device_letters, upstream
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.messages import Former, Peer
+from fieldsync.wire.protocols import NAMES_FORMER
+
+if TYPE_CHECKING:
+    from fieldsync.protocol.client import Client
+
+_PART = 200  # judgements in one frame
+_SEALED_COMMITS, _SEALED_BYTES = 256, 32 * 1024  # what stands between two seals fits a frame
+_MOST_A_DAY = 8  # former identities of one family that a server first hears of
+
+
+# --- the laptop -------------------------------------------------------------------------------------------------------
+
+
+def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
+    """Prepare for the loss of a key: seal what its device has written, and sign which key goes on for it."""
+    seals, count, size = [], 0, 0
+    last = None
+    for one in tx.commits(key.device, 0):
+        here = len(one.body or b"")
+        if last is not None and (count == _SEALED_COMMITS or size + here > _SEALED_BYTES):
+            seals.append(last)
+            count = size = 0
+        count, size, last = count + 1, size + here, one
+    if last is not None:
+        seals.append(last)
+    tx.seal(key.device, [(one.seq, chain.seal(key, one.seq, one.chain)) for one in seals])
+    tx.put(_proof(device_id(heir)), key.sign(chain.heir_message(key.device, heir)))
+
+
+def frames(client: "Client", after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
+    """Yield what a server lacks of former identities' commits, as far as there is room."""
+    if client.node.is_laptop and client.protocol >= NAMES_FORMER:
+        for frame in _all(client, after):
+            room -= byte_budget.cost(frame)
+            if room < 0:
+                return
+            yield frame
+
+
+def _all(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    yield from asking(client, after)
+    yield from upstream.sealed_frames(client, after)
+
+
+def asking(client: "Client", after: Mapping[bytes, int] = MappingProxyType({})) -> Iterator[bytes]:
+    """Yield the frame that names former identities whose commits a server has not acknowledged, and so asks how far it has them.
+
+    In a bundle, which several servers can read, these are those that it carries: the commits behind `after`.
+    """
+    node, server = client.node, client.server.id
+    with node.store.read() as tx:
+        others = upstream.carried(tx, node, server)
+        lacked = [one for one in others if one.head > after.get(one.id, tx.acknowledged(server, one.id))]
+        heads = tuple((one.id, one.head, (one.chain or b"")[:8]) for one in lacked)
+        known = [tx.device(node.device), *(tx.device(one.copy_of) for one in tx.devices() if one.copy_of)]
+        named = tuple(
+            Former(one.key, one.copy_of or b"", one.letters or "", tx.get(_proof(one.id)) or b"")
+            for one in {one.id: one for one in [*others, *known] if one is not None}.values()
+            if one.key is not None
+        )
+    if heads:
+        client.carries = True
+        yield client.codec.pack(Kind.PEER, messages.encode(Peer(heads=heads, former=named)))
+
+
+def _proof(device: bytes) -> str:
+    return f"heir {device.hex()}"
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+class Link(NamedTuple):
+    """A former identity in the line that leads to a laptop's device: it went on for `original` (none: not said), `heir` for it."""
+
+    device: bytes
+    key: bytes
+    letters: str
+    original: bytes
+    heir: bytes
+
+
+def line_of(device: bytes, named: Sequence[Former]) -> dict[bytes, Link]:
+    """Return the devices that gave up their keys for this one, or for one that did, the last first: each signed who goes on for it."""
+    said = {device_id(one.key): one for one in named}
+    line: dict[bytes, Link] = {}
+    at = device
+    while (one := _proved(said, at)) is not None and one not in line and one != device:
+        before = said[one]
+        original = _proved(said, one)
+        line[one] = Link(one, before.key, before.letters, original or b"", at)
+        at = one
+    return line
+
+
+def _proved(said: Mapping[bytes, Former], device: bytes) -> bytes | None:
+    """Return the device that signed that this one goes on for it."""
+    one = said.get(device)
+    before = said.get(one.copy_of) if one is not None else None
+    if one is None or before is None:
+        return None
+    return one.copy_of if verify(before.key, chain.heir_message(one.copy_of, one.key), one.proof) else None
+
+
+def unknown(device_of: Callable[[bytes], Device | None], line: Mapping[bytes, Link], device: bytes) -> list[Link]:
+    """Return the unknown devices of a line from the first that is known up to this one; none where it may not be taken.
+
+    Of one that is locked out nobody goes on; and who is known to go on for one device does so for no other.
+    """
+    found: list[Link] = []
+    at = device
+    while (original := device_of(at)) is None or original.key is None:
+        link = line.get(at)
+        if link is None or not link.original:
+            return []
+        found.append(link)
+        at = link.original
+    if not found or original.state == "revoked":
+        return []
+    before, heir = device, device_of(line[device].heir)
+    while heir is None or heir.key is None:  # the sender is known
+        before = line[before].heir
+        heir = device_of(line[before].heir)
+    return found[::-1] if heir.copy_of in (None, before) else []
+
+
+def enrol(tx: Tx, line: Mapping[bytes, Link], device: bytes, now: int) -> None:
+    """Know a given up device that went on for a known one, now that its commits come: for these, and for nothing else.
+
+    Of one family there are a few new ones a day: what a frame names costs its sender nothing, and everybody hears of each.
+    """
+    links = unknown(tx.device, line, device)
+    if not links:
+        return
+    original = tx.device(links[0].original)
+    assert original is not None
+    count = device_families.count_today(tx, "former", original, now, len(links), most=_MOST_A_DAY)
+    with tx.copies_together():
+        for one in links[:count]:
+            _enrol(tx, one, now)
+
+
+def _enrol(tx: Tx, link: Link, now: int) -> None:
+    original, new = tx.device(link.original), link.device
+    assert original is not None
+    free = codes.are_letters(link.letters) and not tx.has_letters(link.letters)
+    letters = link.letters if free else device_letters.take_next(tx)[0]
+    tx.enrol(new, link.key, letters, original.person or "", original.grants, now, chain.first(new))
+    further = device_families.is_further(tx, original.id, new)
+    tx.succeed(original.id, new)
+    tx.set_pending(new, pending=further)
+    tx.set_device_state(new, "forked")
+    device_families.inherit(tx, original.id, new)
+
+
+def lacking(tx: ReadTx, line: Mapping[bytes, Link], asked: Iterable[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield (device, 0, chain) of the devices whose commits would be taken, and of which there are none yet."""
+    device_of = cache(tx.device)
+    for one in asked:
+        if one in line and unknown(device_of, line, one):
+            yield one, 0, chain.first(one)[:8]
+
+
+def parts_down(
+    tx: ReadTx, device: Device, asked: Mapping[bytes, int], judged: int, line: Mapping[bytes, Link]
+) -> Iterator[Peer]:
+    """Yield how far a server holds the devices that a laptop named, or whose commits it brought; and what became of refused ones.
+
+    A copy may not have heard which of its former commits were kept aside, or taken after all: from the number `judged` on.
+    """
+    devices = [one for one in map(tx.device, asked) if one is not None and one.key is not None]
+    heads = (*upstream.heads_of(tx, devices, asked), *lacking(tx, line, asked))
+    parted = upstream.parted_of(tx, devices)
+    family = {*asked, *ancestors(tx, device)}
+    refused = [row for row in tx.judged(judged) if row[1] in family] if family else []
+    for start in range(0, len(refused), _PART):
+        some = refused[start : start + _PART]
+        yield Peer(refused=tuple((one, seq, code, facts) for _, one, seq, code, facts in some), judged=some[-1][0])
+    if heads or parted:
+        yield Peer(heads=heads, parted=parted)
+
+
+def ancestors(tx: ReadTx, device: Device) -> Iterator[bytes]:
+    """Yield the devices that one went on for, one after the other."""
+    seen = {device.id}
+    while device.copy_of is not None and device.copy_of not in seen:
+        yield device.copy_of
+        seen.add(device.copy_of)
+        before = tx.device(device.copy_of)
+        if before is None:
+            return
+        device = before

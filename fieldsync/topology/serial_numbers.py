@@ -1,0 +1,67 @@
+"""Serial numbers that run unbroken through an office's year: `LAT-JBL-2026-17`. Servers give them, nobody types them.
+
+The lowest server whose units a record is in gives the number, in the transaction in which it learns that one is due, as a
+commit of its own that travels like any other. So no two servers count for one office, and no number is given and lost.
+A server restored from a backup may have given more than it knows: it begins a series of its own, `LAT-JBL-2026-QTX-1`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from fieldsync.core.state import register_of
+from fieldsync.replica import save
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.schema import validate
+from fieldsync.schema.model import Field
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row, home_unit, within
+from fieldsync.topology import store_epochs, upstream
+
+
+def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
+    """Give these records the numbers that are due to them, if that is this server's to do."""
+    numbered = node.rules.numbered
+    wanted = [row for row in rows if row.state.type in numbered]
+    if not wanted:
+        return
+    office = upstream.grants(tx)[0].unit if tx.get(UPSTREAM) is not None else None
+    lower = _lower(node, tx, office)
+    drafts = []
+    for row in wanted:
+        if row.channel is None or row.also or "_deleted" in row.doc or "_unit" in row.conflicts:
+            continue  # in two units as long as nobody has settled where it is
+        unit = home_unit(tx.channel(row.channel).unit)
+        if not (office is None or within(unit, office)) or any(within(unit, one) for one in lower):
+            continue
+        kind = node.schema.type(row.state.type)
+        place = office or node.grants[0].unit
+        fields: save.Fields = {
+            field.name: _next(node, tx, row, field, place) for field in numbered[kind.name] if _due(node, row, field)
+        }
+        if fields:
+            seen = {name: register_of(row.state, name).seen for name in fields}
+            drafts.append(save.Draft(row.state.record, kind.name, kind.version, fields, seen))
+    if drafts:
+        save.commit_drafts(node, tx, drafts)
+
+
+def _lower(node: Node, tx: Tx, office: str | None) -> Sequence[str]:
+    """Return the units of the branches below this server."""
+    branches = (one for one in tx.devices() if one.id != node.device and one.state == "enrolled")
+    units = (grant.unit for one in branches for grant in one.grants if grant.role == "branch")
+    return [unit for unit in units if office is None or (within(unit, office) and unit != office)]
+
+
+def _due(node: Node, row: Row, field: Field) -> bool:
+    return row.doc.get(field.name) is None and field.name in validate.relevant(
+        node.schema.type(row.state.type), row.doc, node.today()
+    )
+
+
+def _next(node: Node, tx: Tx, row: Row, field: Field, office: str) -> str:
+    """Take the next number of the office's year: that of the date which the field names, or this one."""
+    year = str(row.doc.get(field.year) or node.today())[:4]
+    series = "-".join(filter(None, (office.replace("/", "-"), year, tx.get(store_epochs.SERIES))))
+    key = f"serial {row.state.type}.{field.name} {series}"
+    number = int(tx.get(key) or 0) + 1
+    tx.put(key, number)
+    return f"{series}-{number}"

@@ -1,0 +1,396 @@
+"""Servers above and below each other: commits go up as they were signed, and who is enrolled, what arrived where goes both ways.
+
+A branch is a server that is enrolled at another one with the role `branch`; towards it, it is a client like any laptop.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import device_id
+from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Device, Grant, Logged, Server, covers
+from fieldsync.topology import device_letters, enrolments, first_receipts
+from fieldsync.topology.accepted_upstream import apply_taken
+from fieldsync.topology.store_epochs import EPOCH
+from fieldsync.wire import messages
+from fieldsync.wire.frames import MAX_COMPRESSED, Kind
+from fieldsync.wire.messages import Peer
+from fieldsync.wire.protocols import CARRIES_UNREAD
+
+if TYPE_CHECKING:
+    from fieldsync.protocol.client import Client
+
+GRANTS = "upstream_grants"  # what the server above lets this one do
+_PART = 200  # devices or receipts in one frame
+_FIRST, _MOST = 256, 2_000  # commits asked of the log at once
+_Above = tuple[tuple[bytes, str, str, bytes, str], ...]
+Mark = tuple[bytes, int, int]  # the epoch of a branch's store, how far it told of enrolments and of clocks
+_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
+
+
+class Told:
+    """How far one server has told this node of what it tells in an order of its own."""
+
+    def __init__(self, server: bytes) -> None:
+        self._server = server.hex()
+        self.servers = f"servers {self._server}"
+
+    def get(self, tx: ReadTx, what: str) -> int:
+        """Return how far."""
+        return int(tx.get(f"{what} {self._server}") or 0)
+
+    def put(self, tx: Tx, what: str, to: int) -> None:
+        """Remember how far."""
+        tx.put(f"{what} {self._server}", to)
+
+
+def grants(tx: ReadTx) -> tuple[Grant, ...]:
+    """Return what the server above lets this branch do."""
+    return _grants(tx.get(GRANTS))
+
+
+# --- servers further up -----------------------------------------------------------------------------------------------
+
+
+def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Grant], now: int) -> int:
+    """Enrol a device that brings an invite; for a branch return the number of the first letters that it may give."""
+    device = device_id(asked.key)
+    if device_letters.are_free(tx, asked.letters, device):
+        letters, first = asked.letters, 0
+    else:
+        letters, first = device_letters.take_next(tx, branch=any(grant.role == "branch" for grant in grants))
+    tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
+    if asked.age:
+        tx.set_age(device, asked.age)
+    if first:
+        tx.put(f"lettered {device.hex()}", first)
+    return first
+
+
+def above(tx: ReadTx) -> _Above:
+    """Return the servers above this one, as it tells them to its devices."""
+    if tx.get(UPSTREAM) is None:
+        return ()
+    servers = tx.servers()
+    ages = tx.ages(server.id for server in servers)
+    return tuple((one.id, one.name, one.address, one.pin, ages.get(one.id, "")) for one in servers)
+
+
+def told_above(tx: Tx, server: bytes) -> _Above:
+    """Return the servers above one, as it told of them."""
+    told = tx.get(Told(server).servers)
+    return () if told is None else msgspec.msgpack.decode(told, type=_Above)
+
+
+def servers_hash(told: bytes) -> bytes:
+    """Return four bytes that tell one list of servers from another; none for the empty list."""
+    return hashlib.sha256(told).digest()[:4] if len(told) > 1 else b""
+
+
+def learn(tx: Tx, told: Told, servers: _Above) -> None:
+    """Remember the servers above the one that told of them; one that is known stays as it was proved to be."""
+    known = {server.id for server in tx.servers()}
+    for id_, name, address, pin, recipient in servers:
+        if id_ not in known:
+            tx.add_server(Server(id_, name, address, pin, None, False, None, mixed=True))
+        if recipient and not tx.ages([id_]):
+            tx.set_age(id_, recipient)
+    tx.put(told.servers, messages.encode(servers))
+
+
+# --- the branch's side ------------------------------------------------------------------------------------------------
+
+
+def behind(tx: ReadTx, server: bytes) -> bool:
+    """Say whether a server above lacks commits that this branch holds."""
+    return any(d.head > tx.acknowledged(server, d.id) for d in tx.devices() if d.head)
+
+
+def is_behind(tx: ReadTx, node: Node, server: bytes) -> bool:
+    """Say whether a server lacks commits of other devices that this node has for it."""
+    return any(one.head > tx.acknowledged(server, one.id) for one in carried(tx, node, server))
+
+
+def unsent(client: "Client", tx: ReadTx) -> set[bytes]:
+    """Return the records with commits on this node that the client's server does not hold."""
+    node = client.node
+    devices = [node.device, *(one.id for one in carried(tx, node, client.server.id))]
+    return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged(client.server.id, one))}
+
+
+def to_tell(tx: ReadTx, server: bytes) -> bool:
+    """Say whether a server above lacks commits or enrolments that this branch holds."""
+    told = Told(server)
+    return behind(tx, server) or bool(
+        enrolments.news(tx, told.get(tx, "enrolled")) or tx.clock_notes(told.get(tx, "noted"))
+    )
+
+
+def carried(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
+    """Return the other devices whose commits this node has for a server: a branch its devices', a laptop its former identities'.
+
+    A laptop whose former key was given up before 0.2 cannot prove what that had written.
+    """
+    others = [device for device in tx.devices() if device.head and device.id not in (node.device, server)]
+    return [one for one in others if tx.is_sealed(one.id, one.head)] if node.is_laptop else others
+
+
+def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    """Yield what is news of devices, and the commits of copied ones, as they were sealed: others may name what only we have of them.
+
+    `after`: how far the server holds a device's commits, where that is not what it has acknowledged.
+    """
+    node, server = client.node, client.server.id
+    told = Told(server)
+    with node.store.read() as tx:
+        enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
+        news = enrolments.news(tx, enrolled)
+        epoch = tx.get(EPOCH)
+    for start in range(0, len(news), _PART):
+        part = news[start : start + _PART]
+        enrolled = part[-1][0]
+        peer = Peer(tuple(one for _, one in part), mark=(epoch, enrolled, noted))
+        yield client.codec.pack(Kind.PEER, messages.encode(peer))
+    yield from first_receipts.frames(client, after)  # of devices that the server knows by now
+    yield from sealed_frames(client, after, copied=True)
+
+
+def frames_last(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+    """Yield the commits of the other devices, and what is news of clocks."""
+    yield from sealed_frames(client, after, copied=False)
+    node = client.node
+    told = Told(client.server.id)
+    with node.store.read() as tx:
+        enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
+        notes = tx.clock_notes(noted)
+        epoch = tx.get(EPOCH)
+    for start in range(0, len(notes), _PART):  # last: by then the server knows what they are about
+        some = notes[start : start + _PART]
+        noted = some[-1][0]
+        clocks = tuple((device, first, last, ahead) for _, device, first, last, ahead in some)
+        yield client.codec.pack(Kind.PEER, messages.encode(Peer(clocks=clocks, mark=(epoch, enrolled, noted))))
+
+
+def sealed_frames(client: "Client", after: Mapping[bytes, int], *, copied: bool | None = None) -> Iterator[bytes]:
+    """Yield the commits of the other devices that a server lacks, as they were sealed: of copied ones, of all but these, or of all."""
+    node, server = client.node, client.server.id
+    with node.store.read() as tx:
+        devices = [
+            d.id
+            for d in carried(tx, node, server)
+            if copied is None or (d.state == "forked" and d.copy_of is None) is copied
+        ]
+        todo = [(device, after.get(device, tx.acknowledged(server, device))) for device in devices]
+    for device, since in todo:
+        yield from _sealed(client, device, since)
+
+
+def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
+    """Yield a device's commits behind a sequence number; each frame ends where the device once set a seal."""
+    limit = _FIRST
+    while True:
+        with client.node.store.read() as tx:
+            logged = list(tx.commits(device, after, limit))
+        whole = len(logged) < limit
+        if client.protocol < CARRIES_UNREAD:
+            readable = list(takewhile(lambda one: one.commit() is not None, logged))
+            whole = whole or len(readable) < len(logged)
+            logged = readable  # what comes behind one that cannot be read waits for that server's update
+        ends = [i + 1 for i, one in enumerate(logged) if one.seal is not None]
+        if not ends:
+            if whole:
+                return
+            limit *= 2
+            continue
+        frame, taken = _largest(client, logged, ends)
+        if len(frame) > MAX_COMPRESSED:
+            return  # no frame holds what was sealed as one: of this device no more goes up, of the others all
+        client.count_up(logged[:taken])
+        yield frame
+        after = logged[taken - 1].seq
+        limit = min(_MOST, max(_FIRST, taken * 2))
+
+
+def _largest(client: "Client", logged: Sequence[Logged], ends: list[int]) -> tuple[bytes, int]:
+    """Return the frame of as many commits as fit, up to a seal."""
+    while True:
+        frame = client.frame(list(logged[: ends[-1]]))
+        if len(frame) <= MAX_COMPRESSED or len(ends) == 1:
+            return frame, ends[-1]
+        ends = ends[: max(1, len(ends) // 2)]
+
+
+def take_down(client: "Client", peer: Peer) -> None:
+    """Take what the server above says of devices, and of how far commits have come."""
+    node, server = client.node, client.server.id
+    now = node.clock()
+    told = Told(server)
+    if not client.branch:
+        # a laptop's former identities
+        peer = Peer(heads=peer.heads, refused=peer.refused, judged=peer.judged, parted=peer.parted)
+    with node.store.write() as tx:
+        for said in peer.devices:
+            if said.device != node.device:
+                enrolments.take_from_above(tx, said)
+        if peer.told:
+            told.put(tx, "devices", peer.told)
+        for device, head, link in peer.heads:
+            held = [c.chain[:8] for c in tx.commits(device, head - 1, 1)] if head else [link]
+            if device != node.device and held == [link]:
+                tx.acknowledge(server, device, head, now)
+        for device, after, last, link in peer.parted:
+            if device != node.device and [c.chain[:8] for c in tx.commits(device, last - 1, 1)] == [link]:
+                tx.acknowledge(server, device, last, now)
+                for seq in range(after + 1, last + 1):
+                    tx.judge_as(device, seq, errors.SaidAgain.code, "{}")
+        taken: dict[bytes, list[int]] = {}
+        for device, seq, code, facts in peer.refused:
+            tx.judge_as(device, seq, code, facts)
+            if not code and client.branch:
+                taken.setdefault(device, []).append(seq)
+        if taken:
+            node.renew(tx)
+            apply_taken(node, tx, taken)
+        if peer.judged:
+            told.put(tx, "judged", peer.judged)
+        for number, device, further, seq, at in peer.receipts:
+            if further != node.device:
+                tx.acknowledge(further, device, seq, at)
+            told.put(tx, "passed", number)
+        if peer.mark is not None:  # of another life of this store, or of none: all is told again
+            ours = peer.mark[0] == tx.get(EPOCH)
+            told.put(tx, "enrolled", peer.mark[1] if ours else 0)
+            told.put(tx, "noted", peer.mark[2] if ours else 0)
+
+
+# --- the side above ---------------------------------------------------------------------------------------------------
+
+
+def take_up(tx: Tx, branch: Device, peer: Peer, now: int, *, own: bytes, whole: bool = True) -> bool:
+    """Take a branch's enrolments, as far as they are its to make; False where some wait for another day.
+
+    `whole` unless it goes on from what this store had and has lost, or some wait: these are to be told again. `own`: this server's device.
+    """
+    whole = enrolments.take_all_from_below(tx, branch, peer.devices, now, own) and whole
+    if peer.mark is not None and whole:
+        epoch, enrolled, noted = peer.mark
+        before = mark_of(tx, branch.id)
+        known = before if before[0] == epoch else (epoch, 0, 0)
+        tx.put(f"mark {branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
+    return whole
+
+
+def heads_of(tx: ReadTx, devices: Sequence[Device], proved: Mapping[bytes, int]) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield (device, seq, chain) of how far devices' commits are here, and of the last that the other side has as `proved`.
+
+    A laptop may have come here itself: then its branch has less of it, and knows only its own again.
+    """
+    for one in devices:
+        lower = [proved[one.id]] if 0 < proved.get(one.id, 0) < one.head else []
+        for seq, link in tx.heads_at(one.id, lower).items():
+            yield one.id, seq, link[:8]
+        yield one.id, one.head, (one.chain or b"")[:8]
+
+
+def parted_of(tx: ReadTx, devices: Sequence[Device]) -> tuple[tuple[bytes, int, int, bytes], ...]:
+    """Return (device, after, last, chain) of the histories of devices that are not in the log here: an heir's commits say them again."""
+    return tuple(
+        (one.id, after, last, link[:8])
+        for one in devices
+        if one.state != "enrolled"
+        for _, after, last, link in tx.parted(one.id)
+    )
+
+
+def proved(tx: ReadTx, peer: Peer) -> dict[bytes, int]:
+    """Return up to where a branch states that devices stand and proves, by the chain hash, that it holds what is held here."""
+    return {device: seq for device, seq, link in peer.heads if link and tx.heads_at(device, [seq]).get(seq) == link}
+
+
+def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
+    """Remember up to which of each device's commits a branch was found to have what is here."""
+    known = carried_by(tx, branch)
+    news = known | {device: seq for device, seq in proved.items() if seq > known.get(device, 0)}
+    if news != known:
+        tx.put(f"carried {branch.hex()}", messages.encode(news))
+
+
+def carried_by(tx: ReadTx, branch: bytes) -> dict[bytes, int]:
+    """Return up to which of each device's commits a branch, or a laptop of its former identities', was found to have them."""
+    known = tx.get(f"carried {branch.hex()}")
+    return {} if known is None else msgspec.msgpack.decode(known, type=dict[bytes, int])
+
+
+def mark_of(tx: ReadTx, branch: bytes) -> Mark:
+    """Return how far a branch's enrolments and clock notes were taken, and in which epoch of its store."""
+    known = tx.get(f"mark {branch.hex()}")
+    return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
+
+
+def concerned_by(tx: ReadTx, branch: Device) -> set[bytes]:
+    """Return the devices that are a branch's business: those that work in its units, and those whose commits it has brought."""
+    within = {one.id for one in tx.devices() if any(covers(branch.grants, grant.unit) for grant in one.grants)}
+    return within.union(*(carried_by(tx, one) for one in tx.family(branch.id)))
+
+
+def _earlier_refusals(
+    tx: ReadTx, branch: Device, hello: messages.Hello, fresh: Collection[bytes], mine: set[bytes], *, whole: bool
+) -> Iterator[Peer]:
+    """Yield what became long ago of commits of devices that a branch brings for the first time, or again (`fresh`).
+
+    It is told before their heads: where the answer is lost, the branch asks how far all is held (`whole`), and is told again.
+    """
+    again = set(fresh)
+    if whole:
+        home = {one for one in mine if (known := tx.device(one)) is not None and enrolments.is_within(branch, known)}
+        again |= {one for one in mine if one not in home or tx.former(one)}
+    found = [row for one in sorted(again & mine) for row in tx.judged(0, one) if row[0] <= hello.judged]
+    for start in range(0, len(found), _PART):
+        yield Peer(refused=tuple(row[1:] for row in found[start : start + _PART]))
+
+
+def parts_down(
+    tx: ReadTx,
+    node: Node,
+    branch: Device,
+    hello: messages.Hello,
+    carried: Collection[bytes],
+    fresh: Collection[bytes],
+    *,
+    by_stick: bool,
+) -> Iterator[Peer]:
+    """Yield what a branch is told: devices that are news, how far the commits that it carries have come, what was kept aside.
+
+    `fresh`: devices whose commits it has just brought for the first time, or again.
+    """
+    mark = mark_of(tx, branch.id)
+    news = enrolments.news(tx, hello.devices)
+    devices = tx.devices()
+    asked = [
+        d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
+    ]
+    heads = list(heads_of(tx, asked, carried_by(tx, branch.id)))
+    parted = parted_of(tx, asked)
+    refused, mine = tx.judged(hello.judged), concerned_by(tx, branch)
+    receipts = tx.receipts_since(hello.passed)
+    for start in range(0, len(news), _PART):
+        part = news[start : start + _PART]
+        yield Peer(tuple(one for _, one in part), part[-1][0])
+    yield from _earlier_refusals(tx, branch, hello, fresh, mine, whole=hello.where or by_stick)
+    for start in range(0, len(heads), _PART):
+        yield Peer(heads=tuple(heads[start : start + _PART]))
+    if parted:
+        yield Peer(parted=parted)
+    for start in range(0, len(refused), _PART):  # of others nothing: reasons name records
+        some = refused[start : start + _PART]
+        yield Peer(refused=tuple(row[1:] for row in some if row[1] in mine), judged=some[-1][0])
+    for start in range(0, len(receipts), _PART):
+        yield Peer(receipts=tuple(receipts[start : start + _PART]))
+    yield Peer(mark=mark)

@@ -1,0 +1,1 @@
+"""Forms on a terminal: a question a line, or a screen."""

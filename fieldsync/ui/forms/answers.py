@@ -1,0 +1,235 @@
+"""One filling-in of a form, whatever it looks like: what is asked, what was answered, and what that changes."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.replica import lookup, queries
+from fieldsync.replica.formula_lookups import Around
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.schema import label_placeholders, validate
+from fieldsync.schema.expressions.functions import NOW
+from fieldsync.schema.model import Choice, Field, Type
+from fieldsync.schema.set_members import parts
+from fieldsync.schema.values import is_id
+from fieldsync.store.contract import PARTNER, Row
+from fieldsync.ui.terminal import messages
+
+Json = dict[str, Any]
+
+
+class Filling:
+    """Answers so far; `before` is what the record shows when it is opened, None (and no `row`) for a new one."""
+
+    def __init__(
+        self, node: Node, kind: Type, lang: str, before: Mapping[str, Any] | None = None, row: Row | None = None
+    ) -> None:
+        self.node, self.kind, self.lang = node, kind, lang
+        self.around = Around(node, row)
+        self.row = row
+        self._record = row.state.record if row is not None else None
+        self.new = before is None
+        self.before = dict(before or {})
+        self.doc = dict(self.before)  # what the record would show with the answers so far
+        self.logs: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
+
+    @property
+    def _judged(self) -> dict[str, Any]:
+        """The document as rules are asked of it: with the time."""
+        return self.doc | {NOW: self.node.moment()}
+
+    # --- what is asked ---
+
+    def asked(self) -> list[str]:
+        """The fields to ask for now, in the form's order; of an existing record its state, too."""
+        found = validate.relevant(self.kind, self._judged, self.node.today())
+        if self.new:
+            return [name for name in found if self.kind.fields[name].kind != "tally"]
+        return [*found, "state"] if self.kind.lifecycle is not None and "state" in self.kind.fields else found
+
+    def missing(self) -> list[str]:
+        """The fields that are still needed, in the form's order."""
+        return validate.missing(self.kind, self._judged, self.node.today())
+
+    def needs(self, field: Field) -> bool:
+        """Say whether a field is one of those that a complete record has."""
+        return field.required == "always" or (field.required == "when" and field.name in self.missing())
+
+    def choices(self, field: Field) -> Sequence[Choice]:
+        """The answers to choose from; of states only those that may follow."""
+        if field.type in ("state", "approval"):
+            lifecycle = self.kind.lifecycle_of(field.name)
+            after = lifecycle.after(self.doc.get(field.name)) if lifecycle is not None else ()
+            return [choice for choice in field.offered if choice.code in after]
+        return validate.offered(self.kind, field, self._judged, self.node.today()) if field.type == "choice" else ()
+
+    def named(self, field: Field, text: str) -> str:
+        """The id of the record that a text names by its code, or the text where the field takes words. NoRecord, Ambiguous."""
+        with self.node.store.read() as tx:
+            return str(lookup.named(tx, self.node.schema, field, text))
+
+    def records(self, field: Field, text: str, limit: int) -> list[Json]:
+        """The records that a reference may mean by words."""
+        return [found for found in queries.find(self.node, text, limit=0) if found["type"] in field.to][:limit]
+
+    def words(self, text: str) -> str:
+        """A label in the words of the answers that it speaks of."""
+        return label_placeholders.filled(text, self._answer) if label_placeholders.speaks(text) else text
+
+    def label(self, field: Field) -> str:
+        """What a field is called, in the words of the answers that it speaks of."""
+        return self.words(field.label.get(self.lang) or field.name)
+
+    def _answer(self, name: str) -> str:
+        kind, doc = self.kind, self.doc | self.derived()
+        of, point, beyond = name.partition(".")
+        if point:
+            with self.node.store.read() as tx:
+                row = tx.rows([uuid.UUID(str(doc[of])).bytes]).popitem()[1] if is_id(str(doc.get(of))) else None
+            if row is None or row.state.type not in self.node.schema.types:
+                return ""
+            kind, doc, of = self.node.schema.types[row.state.type], row.doc, beyond
+        field, value = kind.fields.get(of), doc.get(of)
+        if field is None or value is None or field.type == "ref":
+            return ""
+        return ", ".join(field.words(one, self.lang) for one in (value if isinstance(value, list) else [value]))
+
+    # --- what is answered ---
+
+    def give(self, field: Field, value: object) -> None:
+        """Take one answer, None for none; IllegalValue and its kin, and then nothing changes."""
+        if field.kind == "log":
+            self.logs.pop(field.name, None)
+            if value is not None:
+                self.logs[field.name] = str(validate.check_new_member(field, value))
+        elif field.kind == "tally":
+            self.counts.pop(field.name, None)
+            if value is not None:
+                self.counts[field.name] = int(validate.check_new_member(field, value))
+        elif field.kind == "set":
+            members = value if isinstance(value, list | tuple) else parts(field, value)
+            known = self.before.get(field.name) or ()
+            given = sorted({one if one in known else str(validate.check_new_member(field, one)) for one in members})
+            validate.check(self.kind, {}, self._judged | {field.name: given}, self.node.today(), sets=[field.name])
+            self._put(field.name, given or None)
+        else:
+            self._put(
+                field.name,
+                validate.check(self.kind, {field.name: value}, self._others(field), self.node.today())[field.name],
+            )
+
+    def _others(self, field: Field) -> dict[str, Any]:
+        """The document to judge an answer by: a state follows the one that the record has, not one chosen a moment ago."""
+        return self._judged | {
+            name: self.before.get(name) for name in (field.name,) if field.type == "state" or field.merge == "once"
+        }
+
+    def _put(self, name: str, value: object) -> None:
+        if value is None:
+            self.doc.pop(name, None)
+        else:
+            self.doc[name] = value
+
+    def odd(self, field: Field) -> bool:
+        """Say whether an answer is legal and yet looks odd."""
+        return any(one["field"] == field.name for one in validate.warnings(self.kind, self._judged, self.node.today()))
+
+    # --- what it comes to ---
+
+    @cached_property
+    def follow(self) -> list[str]:
+        """The fields that follow from others, in the form's order; a partner is not shown all that these come from."""
+        if self.node.role == PARTNER:
+            return []
+        return [field.name for field in self.kind.fields.values() if field.kind == "derived" and not field.retired]
+
+    def derived(self) -> Json:
+        """What follows from the answers so far and from other records, as far as it is known."""
+        if not self.follow:
+            return {}
+        full = validate.whole(self.kind, self._judged, self.node.today(), self.around)
+        return {name: full[name] for name in self.follow if name in full}
+
+    def changes(self) -> Changes:
+        """What differs from what the form was opened on; answers that are no longer asked for do not count."""
+        asked = {*self.asked(), "state"}
+        plain: dict[str, object] = {}
+        put: dict[str, Sequence[object]] = {}
+        drop: dict[str, Sequence[object]] = {}
+        for name, field in self.kind.fields.items():
+            old, new = self.before.get(name), self.doc.get(name)
+            if old == new or name not in asked:
+                continue
+            if field.kind == "set":
+                put[name] = [one for one in new or () if one not in (old or ())]
+                drop[name] = [one for one in old or () if one not in (new or ())]
+            elif field.kind == "plain":
+                plain[name] = new
+        return Changes(set=plain, put=put, drop=drop, count=dict(self.counts), say=dict(self.logs))
+
+    def now(self) -> Mapping[str, Any]:
+        """What the record shows by now, whoever changed it since this was opened."""
+        if self._record is None:
+            return self.before
+        with self.node.store.read() as tx:
+            row = tx.rows([self._record]).get(self._record)
+        return self.before if row is None else row.doc
+
+    def held(self) -> tuple[Json, dict[str, str], dict[str, int]]:
+        """All answers as they are now, to compare with or to put back."""
+        return dict(self.doc), dict(self.logs), dict(self.counts)
+
+    def put_back(self, held: tuple[Json, dict[str, str], dict[str, int]]) -> None:
+        """Have the answers as they were."""
+        self.doc, self.logs, self.counts = (dict(part) for part in held)
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything was answered at all."""
+        return self.doc != self.before or bool(self.logs or self.counts)
+
+
+def meant(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str:
+    """Return what a typed value stands for: a record by its code, or by words that find one only. NoRecord, Ambiguous."""
+    field = kind.fields.get(name) if kind is not None else None
+    if kind is None or field is None or field.type != "ref":
+        return text.strip()
+    filling = Filling(node, kind, lang)
+    try:
+        return filling.named(field, text.strip())
+    except errors.NoRecord:
+        found = filling.records(field, text.strip(), 2)
+        if len(found) != 1:
+            raise
+        return str(found[0]["id"])
+
+
+def refused(fault: errors.FieldsyncError, kind: Type | None, lang: str, node: Node) -> str:
+    """Return why an answer was not taken: in words about the answer where they are, else the error's own."""
+    if isinstance(fault, errors.IllegalValue) and kind is not None:
+        return messages.because(messages.labelled({"type": kind.name, **fault.facts}, lang, node.schema), lang)
+    return messages.explain(fault, lang, node.schema)[0]
+
+
+def matching(choices: Sequence[Choice], text: str) -> list[Choice]:
+    """Return the choices that a text may mean: those that have its words in either language, spelling forgiven."""
+    wanted = _folded(text)
+    if not wanted:
+        return list(choices)
+    starts, holds = [], []
+    for choice in choices:
+        said = [_folded(one) for one in (*choice.label.values(), choice.code)]
+        if any(one.startswith(wanted) for one in said):
+            starts.append(choice)
+        elif any(wanted in one for one in said):
+            holds.append(choice)
+    return starts + holds
+
+
+def _folded(text: str) -> str:
+    return names.fold(text)

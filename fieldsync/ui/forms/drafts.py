@@ -1,0 +1,72 @@
+"""What a form that was left unfinished consists of, and how it is taken up again."""
+
+from typing import TYPE_CHECKING, Any
+
+from fieldsync import errors
+from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.forms.roster import new_member
+
+if TYPE_CHECKING:
+    from fieldsync.ui.forms.form_screen import FormScreen
+
+Json = dict[str, Any]
+
+
+def made(screen: "FormScreen") -> Json:
+    """Return the draft of a form as it is now: answers, what is typed and not legal yet, members; one that is being filled in, too."""
+    members = [*screen.members, *([screen.entering] if screen.entering is not None else [])]
+    return {
+        **_answers(screen.sheets[0].filling),
+        "typed": {one.field.name: one.text for one in screen.questions if one.wrong and one.text.strip()},
+        "members": [{"tie": _answers(one.tie), "being": _answers(one.being)} for one in members],
+    }
+
+
+def count(draft: Json) -> int:
+    """Return how many answers a draft has."""
+    return sum(len(draft.get(part, ())) for part in ("answers", "logs", "counts", "typed", "members"))
+
+
+def _answers(filling: Filling) -> Json:
+    names = [name for name in {**filling.before, **filling.doc} if filling.doc.get(name) != filling.before.get(name)]
+    return {
+        "answers": {name: filling.doc.get(name) for name in sorted(names)},
+        "was": {name: filling.before.get(name) for name in sorted(names)},
+        "logs": dict(filling.logs),
+        "counts": dict(filling.counts),
+    }
+
+
+def take_up(screen: "FormScreen", draft: Json) -> list[str]:
+    """Give a form its draft's answers; return the labels of fields that were not: they were changed since, or are no more legal."""
+    left = _take(screen.sheets[0].filling, draft)
+    if screen.roster is not None:
+        for one in draft.get("members", ()):
+            member = new_member(screen.node, screen.roster, screen.out.lang)
+            left += _take(member.tie, one["tie"]) + _take(member.being, one["being"])
+            screen.members.append(member)
+    typed = draft.get("typed", {})
+    for question in screen.questions:
+        question.show_answer()
+        if question.field.name in typed:
+            question.put(typed[question.field.name])
+            question.answer()
+    return left
+
+
+def _take(filling: Filling, draft: Json) -> list[str]:
+    left = []
+    values = {**draft.get("answers", {}), **draft.get("logs", {}), **draft.get("counts", {})}
+    for name, value in values.items():
+        field = filling.kind.fields.get(name)
+        if field is None:
+            continue
+        label = field.label.get(filling.lang) or name
+        if name in draft["was"] and draft["was"][name] != filling.before.get(name):
+            left.append(label)
+            continue
+        try:
+            filling.give(field, value)
+        except errors.FieldsyncError:
+            left.append(label)
+    return left

@@ -1,0 +1,314 @@
+"""One question of a form on the screen: its label, what was answered, what is wrong with it, what there is to choose from."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.geometry import Size
+from textual.message import Message
+from textual.widgets import Input, TextArea
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.schema.label_placeholders import speaks
+from fieldsync.schema.model import Field
+from fieldsync.schema.set_members import parts
+from fieldsync.ui.forms.answers import Filling, matching, refused
+from fieldsync.ui.views import open_fields
+from fieldsync.ui.widgets.inputs import TypedLine, TypedText
+from fieldsync.ui.widgets.line_writer import ACCENT, BAD, QUIET, WARN, Part, Pen
+from fieldsync.ui.widgets.text_panels import Paper, Write
+
+_RECORDS = 6  # shown while a reference is typed
+_BOOLS = ("yes", "no")
+
+
+class Option(NamedTuple):
+    """An answer to choose: what it says and what it stands for."""
+
+    words: str
+    value: Any
+
+
+class Question(Horizontal):
+    """A field's row. What is typed is judged at once, and counts as soon as it is legal."""
+
+    class Dropped(Message):
+        """A set has lost its last member."""
+
+    def __init__(self, pen: Pen, filling: Filling, field: Field) -> None:
+        super().__init__()
+        self.pen, self.filling, self.field = pen, filling, field
+        self.wrong = ""
+        self.members: list[str] = list(filling.doc.get(field.name) or []) if field.kind == "set" else []
+        self._chosen: tuple[str, Any] | None = None  # the words in the line, and what they stand for
+        self._needed = False
+        self._text = self._words_of(filling.doc.get(field.name))
+
+    def compose(self) -> ComposeResult:
+        """Label, what is in the set already, line; the label stands where the language begins."""
+        label = Paper(self._label, classes="label")
+        line: Input | TextArea
+        if self.field.type == "note" and self.field.kind in ("plain", "log"):
+            line = TypedText(self.pen, self._text, classes="line")
+        else:
+            line = TypedLine(self.pen, self._text, classes="line", erased=self.drop_member)
+        parts = [label, line] if self.field.kind != "set" else [label, _Members(self._members, self._in_words), line]
+        yield from reversed(parts) if self.pen.mirrored else parts
+
+    @property
+    def line(self) -> Input | TextArea:
+        """Where one types."""
+        return self.query_one(".line")  # type: ignore[return-value]  # the only one with this class
+
+    @property
+    def text(self) -> str:
+        """What stands in the line."""
+        line = self.line
+        return line.value if isinstance(line, Input) else line.text
+
+    def put(self, text: str) -> None:
+        """Write into the line; nobody typed that, so nothing is judged."""
+        line = self.line
+        with line.prevent(Input.Changed, TextArea.Changed):
+            if isinstance(line, Input):
+                line.value = text
+                line.cursor_position = len(text)
+            else:
+                line.text = text
+
+    # --- what it shows ---
+
+    def _label(self, width: int) -> list[Text]:
+        style = f"bold {BAD}" if self.wrong else ""
+        mark = Part(" ✗", BAD) if self.wrong else Part(" *", ACCENT) if self._needed else Part("  ")
+        label = self.filling.label(self.field)
+        return [self.pen.line([Part(label, style or QUIET), mark], width - 1)]
+
+    def _members(self, width: int) -> list[Text]:
+        words = self._in_words()
+        return self.pen.lines(words, width) if words else []
+
+    def _in_words(self) -> str:
+        return self.pen.out.plain_words(self.filling.kind, self.field.name, self.members) if self.members else ""
+
+    def need(self, needed: bool) -> None:
+        """Show whether it is needed."""
+        if needed is not self._needed or speaks(self.field.label.get(self.filling.lang, "")):
+            self._needed = needed
+            self.query_one(".label", Paper).renew()
+
+    def renew(self) -> None:
+        """Show anew what is wrong, and what is in the set."""
+        self.query_one(".label", Paper).renew()
+        for paper in self.query(".members").results(Paper):
+            if paper.display is not bool(self.members):
+                paper.display = bool(self.members)
+            paper.renew()
+
+    def said(self) -> Part:
+        """What the foot of the screen says about it: what is wrong, what is odd, or what is asked for."""
+        if self.wrong and self.text.strip():
+            return Part(f"✗ {self.wrong}", BAD)
+        out = self.pen.out
+        if (
+            self.field.kind == "plain"
+            and self.filling.doc.get(self.field.name) is not None
+            and self.filling.odd(self.field)
+        ):
+            return Part(out.phrase("odd", field=out.label(self.filling.kind, self.field.name)), WARN)
+        there = self.filling.before.get(self.field.name)
+        if self.field.kind in ("tally", "log") and there:
+            n = there if isinstance(there, int) else len(there)
+            return Part(out.phrase(f"form_{self.field.kind}", n=f"{n:,}"), QUIET)
+        if self.filling.row is not None:
+            standing = open_fields.in_words(out, self.filling.kind, self.filling.row, self.field.name)
+            if standing:
+                return Part(standing, WARN)
+        hint = self.field.hint.get(self.filling.lang)
+        kind = "form_pick" if self.filling.choices(self.field) else f"form_type_{self.field.type}"
+        several = "  " + out.phrase("form_set") if self.field.kind == "set" else ""
+        hint = self.filling.words(hint) if hint else out.phrase(kind if kind in _EXPLAINED else "form_type")
+        label = self.filling.label(self.field)
+        whole = f"{label} — " if len(label) > _LABEL else ""  # beside its line it is cut
+        return Part(whole + hint + several, QUIET)
+
+    # --- what there is to choose ---
+
+    def options(self) -> Sequence[Option]:
+        """The answers that fit what is typed; all of them when nothing is, or what is there was chosen."""
+        field, text = self.field, self.text.strip()
+        chosen = self._chosen is not None and self._chosen[0] == text
+        if field.type == "bool":
+            pairs = [Option(self.pen.out.phrase(one), one == "yes") for one in _BOOLS]
+            return [one for one in pairs if chosen or names.fold(text) in names.fold(one.words)]
+        if field.type == "ref":
+            return [] if chosen or len(text) < 2 else self._records(text)
+        choices = self.filling.choices(field)
+        return [
+            Option(self.filling.words(one.label.get(self.filling.lang, one.code)), one.code)
+            for one in matching(choices, "" if chosen else text)
+        ]
+
+    def _records(self, text: str) -> list[Option]:
+        found = self.filling.records(self.field, text, _RECORDS)
+        kinds = self.filling.node.schema.types
+        return [Option(self.pen.out.heading(kinds.get(one["type"]), one), one["id"]) for one in found]
+
+    def marked(self, options: Sequence[Option]) -> int:
+        """The answer that Enter takes: the one that was chosen, the first that fits what is typed, or none (-1)."""
+        text = self.text.strip()
+        if not text:
+            return -1
+        if self._chosen is not None and self._chosen[0] == text:
+            return next((at for at, one in enumerate(options) if one.value == self._chosen[1]), -1)
+        return 0 if options else -1
+
+    def choose(self, option: Option) -> bool:
+        """Take an answer that was chosen; say whether this question is done with it."""
+        if self.field.kind == "set":
+            self.members = [one for one in self.members if one != option.value] + [option.value] * (
+                option.value not in self.members
+            )
+            self.put("")
+            self.answer()
+            return False
+        self.put(self._words_of(option.value))
+        self.answer()
+        return True
+
+    def complete(self) -> None:
+        """Write out the answer of which a part was typed, or that is written otherwise."""
+        field, text = self.field, self.text.strip()
+        if field.kind != "plain" or not text or self.wrong or not (field.choices or field.type in _WRITTEN_OUT):
+            return
+        value = self.filling.doc.get(field.name)
+        if value is not None and (self._chosen is None or self._chosen[0] != text):
+            self.put(self._words_of(value))
+
+    def take_member(self) -> bool:
+        """Put what is typed among the members of a set, if it is legal; say whether there was anything."""
+        text = self.text.strip()
+        if self.field.kind != "set" or not text or self.wrong:
+            return False
+        self.members = list(self.filling.doc.get(self.field.name) or [])
+        self.put("")
+        self.renew()
+        return True
+
+    def drop_member(self) -> None:
+        """Take the last member out of a set."""
+        if self.field.kind == "set" and self.members:
+            self.members = self.members[:-1]
+            self.answer()
+            self.post_message(self.Dropped())
+
+    # --- what is answered ---
+
+    def answer(self) -> None:
+        """Judge what stands in the line; what is legal is the answer from now on."""
+        self.wrong = ""
+        try:
+            self.filling.give(self.field, self._value(self.text.strip()))
+        except _Open:
+            self.wrong = self.pen.out.phrase("form_choose")
+        except errors.FieldsyncError as fault:
+            self.wrong = refused(fault, self.filling.kind, self.filling.lang, self.filling.node)
+        self.renew()
+
+    def _value(self, text: str) -> object:
+        field = self.field
+        if field.kind == "set":
+            return [*self.members, *(self._one(part) for part in parts(self.field, text))]
+        if not text:
+            return None
+        return self._one(text) if field.kind == "plain" else text
+
+    def _one(self, text: str) -> object:
+        """What one answer stands for; _Open while it could be several."""
+        if self._chosen is not None and self._chosen[0] == text:
+            return self._chosen[1]
+        choices = self.filling.choices(self.field)
+        if text in (one.code for one in choices):
+            return text
+        if choices:
+            folded = names.fold(text)
+            found = matching(choices, text)
+            exact = [one for one in found if folded in {names.fold(said) for said in (one.code, *one.label.values())}]
+            if len(exact or found) != 1:
+                if found:
+                    raise _Open
+                return text  # the form says why not
+            return (exact or found)[0].code
+        if self.field.type == "ref":
+            try:
+                return self.filling.named(self.field, text)
+            except errors.NoRecord:
+                if self._records(text):
+                    raise _Open from None
+                raise
+        return text
+
+    def _words_of(self, value: Any) -> str:
+        """The line that stands for an answer that is there already."""
+        if value is None or self.field.kind != "plain":
+            return ""
+        words = self.pen.out.plain_words(self.filling.kind, self.field.name, value)
+        self._chosen = words.strip(), value
+        return words if self.field.type == "note" else words.strip()
+
+    def show_answer(self) -> None:
+        """Show what the filling holds: a draft that was taken up again."""
+        if self.field.kind == "set":
+            self.members = list(self.filling.doc.get(self.field.name) or [])
+        elif self.field.kind == "plain":
+            self.put(self._words_of(self.filling.doc.get(self.field.name)))
+        else:
+            held = self.filling.logs if self.field.kind == "log" else self.filling.counts
+            self.put(str(held.get(self.field.name, "")))
+        self.renew()
+
+
+class _Members(Paper):
+    """What is in a set, as wide as its words are and no wider than its place."""
+
+    def __init__(self, write: Write, words: Callable[[], str]) -> None:
+        super().__init__(write, classes="members")
+        self._words = words
+
+    def renew(self) -> None:
+        """Have it written again, in a place as wide as it needs now."""
+        super().renew()
+        self.refresh(layout=True)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:  # noqa: ARG002 - the library's
+        """As wide as what is in it."""
+        return cell_len(self._words())
+
+
+class _Open(Exception):
+    """What is typed could be several of the answers."""
+
+
+_LABEL = 24  # characters of a label that are surely seen beside its line
+_WRITTEN_OUT = ("bool", "ref", "date", "month", "phone")
+_EXPLAINED = {"form_pick"} | {
+    f"form_type_{one}"
+    for one in (
+        "date",
+        "month",
+        "phone",
+        "int",
+        "number",
+        "money",
+        "bool",
+        "choice",
+        "ref",
+        "geopoint",
+        "paper",
+        "note",
+    )
+}

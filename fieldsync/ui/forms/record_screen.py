@@ -1,0 +1,189 @@
+"""The form of `add` and `edit` on a full screen: it keeps a draft, warns of what may be there already, and saves."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from textual import work
+from textual.screen import Screen
+
+from fieldsync import errors
+from fieldsync.replica import form_drafts
+from fieldsync.replica.node import Node
+from fieldsync.review import duplicate_pairs
+from fieldsync.ui.forms import drafts
+from fieldsync.ui.forms.answers import Filling
+from fieldsync.ui.forms.form_screen import FormScreen
+from fieldsync.ui.forms.roster import Roster
+from fieldsync.ui.forms.rows import Sheet
+from fieldsync.ui.terminal import messages
+from fieldsync.ui.views import duplicate_view
+from fieldsync.ui.views.record_card import when_ms
+from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.dialogs import Agree, Choose
+from fieldsync.ui.widgets.full_screen_app import FullScreen
+from fieldsync.ui.widgets.line_writer import QUIET, Part
+
+_KEEP_EVERY = 1.0  # seconds between two looks whether a draft has changed
+
+
+class RecordScreen(FormScreen):
+    """The form of `add` and `edit`: keeps a draft, warns of duplicates, saves."""
+
+    def __init__(self, app: "FormApp") -> None:
+        filling = app.filling
+        super().__init__(app.node, app.out, app.title_words, [Sheet(filling)], roster=app.roster)
+        self._form = app
+        self._kept: Any = None
+
+    def on_mount(self) -> None:
+        """Begin, with a draft that was left if a person wants it."""
+        # the library calls the form's own on_mount besides
+        left = form_drafts.kept(self.node, self._form.draft)
+        self._kept = drafts.made(self)
+        self.set_interval(_KEEP_EVERY, self.keep)
+        if left is None:
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "Enter":
+                changed = drafts.take_up(self, left)
+                self._answered()
+                self.show_members()
+                if changed:
+                    self.say(self.out.phrase("draft_changed", fields=self.out.several(changed)))
+            elif answer == "n":
+                self._throw_away()
+
+        title = self.out.phrase("draft_found", at=when_ms(left["at"]), n=drafts.count(left))
+        answers = [("Enter", "enter", "draft_take"), ("n", "ى", "draft_drop")]
+        self.app.push_screen(Choose(self.pen, title, answers), answered)
+
+    def keep(self) -> bool:
+        """Keep the draft, if it is another than the one kept; where that cannot be, say so."""
+        now = drafts.made(self)
+        if now == self._kept:
+            return True
+        try:
+            form_drafts.keep(self.node, self._form.draft, now)
+        except errors.FieldsyncError as fault:
+            screen = self.app.screen  # a member's form may stand before this one
+            why = messages.explain(fault, self.out.lang, self.node.schema)[0]
+            (screen if isinstance(screen, FormScreen) else self).say(self.out.phrase("draft_not_kept", why=why))
+            return False
+        self._kept = now
+        return True
+
+    def _throw_away(self) -> None:
+        """Forget the draft; one that cannot be forgotten is offered again."""
+        with contextlib.suppress(errors.FieldsyncError):
+            form_drafts.throw_away(self.node, self._form.draft)
+
+    def finish(self) -> None:
+        """What follows when all is legal."""
+        self._finish()
+
+    @work
+    async def _finish(self) -> None:
+        """Look for duplicates, then save; what is refused is said, and the form stays."""
+        filling = self.sheets[0].filling
+        if filling.new and not (filling.touched or self.members):
+            self.say(self.out.phrase("form_empty"))
+            return
+        try:
+            if not await self._form.may_go_on(self):
+                return
+            record = self._form.save(self)
+        except errors.FieldsyncError as fault:
+            message, hint = messages.explain(fault, self.out.lang, self.node.schema)
+            self.say(f"✗ {message} {hint}")
+            return
+        self.app.exit(record)
+
+    def action_leave(self) -> None:
+        """Leave, with what was typed or without."""
+        self._leave()
+
+    @work
+    async def _leave(self) -> None:
+        """Leave: keep what was typed, or throw it away."""
+        if not (self.sheets[0].filling.touched or self.members):
+            self._throw_away()
+            self.app.exit(None)
+            return
+        answers = [("Enter", "enter", "draft_keep"), ("x", "ء", "draft_drop"), ("Esc", "escape", "draft_go_on")]
+        answer = await self.app.push_screen_wait(Choose(self.pen, self.out.phrase("draft_leave"), answers))
+        if answer == "x":
+            self._throw_away()
+        if answer == "x" or (answer == "Enter" and self.keep()):
+            self.app.exit(None)
+
+    def action_break_off(self) -> None:
+        """Leave at once; the draft stays."""
+        if self.keep():
+            self.app.exit(None)
+
+
+Save = Callable[[RecordScreen], bytes]
+
+
+class FormApp(FullScreen[bytes | None]):
+    """`add` or `edit` on a terminal; ends with the id of what was saved, None when it was left."""
+
+    def __init__(
+        self,
+        node: Node,
+        out: Tables,
+        title: str,
+        filling: Filling,
+        save: Save,
+        *,
+        draft: str,
+        roster: Roster | None = None,
+    ) -> None:
+        super().__init__()
+        self.node, self.out, self.title_words = node, out, title
+        self.filling, self.save, self.draft, self.roster = filling, save, draft, roster
+
+    def get_default_screen(self) -> Screen[bool]:
+        """The form."""
+        return RecordScreen(self)
+
+    async def _may_go_over(self, screen: RecordScreen) -> bool:
+        """Ask whether it is to be saved where the same fields were changed while the form was open."""
+        filling, out = self.filling, self.out
+        now = filling.now()
+        rows = []
+        for field in filling.changes().set:
+            theirs, yours = now.get(field), filling.doc.get(field)
+            if theirs not in (filling.before.get(field), yours):
+                rows.append([Part(out.label(filling.kind, field), "bold")])
+                for said, value in (("form_theirs", theirs), ("form_yours", yours)):
+                    words = out.shown(filling.kind, field, value)
+                    rows.append([Part("    "), Part(out.phrase(said) + ": ", QUIET), Part(words)])
+        if not rows:
+            return True
+        question = Agree(screen.pen, out.phrase("form_meanwhile"), rows, does="key_save_anyway")
+        return await self.push_screen_wait(question) is True
+
+    async def may_go_on(self, screen: RecordScreen) -> bool:
+        """Ask whether it is to be saved where it, or a member of it, may be registered already."""
+        if not self.filling.new and not await self._may_go_over(screen):
+            return False
+        wanted = [*([self.filling] if self.filling.new else []), *(member.being for member in screen.members)]
+        found = [
+            (filling, one)
+            for filling in wanted
+            for one in duplicate_pairs.likely(self.node, filling.kind.name, filling.changes())
+        ]
+        if not found:
+            return True
+        rows = []
+        for filling, one in found:
+            heading = self.out.heading(filling.kind, {**one, "unsent": False})
+            rows.append([Part(heading, "bold"), Part(f"  {duplicate_view.percent(one['score'])}", QUIET)])
+            reasons = (duplicate_view.reasons(self.out, filling.kind, [code]) for code in one["reasons"])
+            rows += [[Part("    "), Part(why, QUIET)] for why in reasons]  # a line each: cut ones would not say why
+        title = self.out.phrase("pairs_candidates", n=len(found))
+        question = Agree(screen.pen, title, rows, does="key_save_anyway")
+        return await self.push_screen_wait(question) is True

@@ -1,0 +1,144 @@
+"""Members of a household, asked for with it: found in the forms, not written into the program.
+
+A roster is a type that belongs to the one being added and names one record of a third that belongs to it, too: a membership with
+its person. Both are added in the same save.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes, New
+from fieldsync.schema.model import Field, Schema, Type
+from fieldsync.ui.forms.answers import Filling
+
+Json = dict[str, Any]
+
+
+class Roster(NamedTuple):
+    """What a member is: the type that ties it (a membership), the one that it is (a person), and the fields that name them."""
+
+    tie: Type
+    being: Type
+    to_owner: str  # the tie's field that names the household
+    to_being: str  # the tie's field that names the person
+
+
+def roster_of(schema: Schema, kind: Type) -> Roster | None:
+    """Return the roster of a type, if it has one."""
+    for tie in schema.types.values():
+        refs = [
+            field
+            for field in tie.fields.values()
+            if field.type == "ref" and field.required == "always" and field.merge == "once"
+        ]
+        if tie.retired or tie.belongs_to is None or len(refs) != 2:
+            continue
+        owner = tie.fields[tie.belongs_to]
+        (other,) = [field for field in refs if field.name != owner.name] or (None,)
+        if other is None or owner not in refs or owner.to != (kind.name,) or len(other.to) != 1:
+            continue
+        being = schema.types.get(other.to[0])
+        if being is not None and being.belongs_to is not None and kind.name in being.fields[being.belongs_to].to:
+            return Roster(tie, being, owner.name, other.name)
+    return None
+
+
+@dataclass
+class Member:
+    """One member as filled in: the tie and the being."""
+
+    tie: Filling
+    being: Filling
+
+    def words(self) -> str:
+        """What the list of members shows."""
+        return _words(self.being.kind, self.being.doc, self.tie.kind, self.tie.doc, self.being.lang)
+
+
+def _words(being: Type, doc: Mapping[str, Any], tie: Type, tied: Mapping[str, Any], lang: str) -> str:
+    name = " ".join(str(being.fields[one].words(doc[one], lang)) for one in being.title if doc.get(one))
+    told = [
+        field.words(tied[field.name], lang)
+        for field in tie.fields.values()
+        # what ties them, and the day on which it ended
+        if tied.get(field.name) and (field.type == "choice" or (field.type == "date" and field.required != "always"))
+    ]
+    return "  ·  ".join(filter(None, [name or "…", *told]))
+
+
+def those_there(roster: Roster, filling: Filling) -> list[str]:
+    """Return what the list shows of the members that a record has already, as its form was opened."""
+    lang, around = filling.lang, filling.around
+    ties = [tie for tie in around.there(roster.tie.name) if tie.get(roster.to_being)]
+    if not ties:
+        return [_words(roster.being, one, roster.tie, {}, lang) for one in around.there(roster.being.name)]
+    beings = [around.named(tie[roster.to_being]) or {} for tie in ties]
+    return [_words(roster.being, being, roster.tie, tie, lang) for being, tie in zip(beings, ties, strict=True)]
+
+
+def documents(roster: Roster | None, members: Sequence[Member]) -> dict[str, list[Json]]:
+    """Return the members' documents, by type, as far as they are known before they are saved."""
+    if roster is None:
+        return {}
+    ties = [{**member.tie.doc, roster.to_being: str(at)} for at, member in enumerate(members)]
+    return {roster.being.name: [member.being.doc for member in members], roster.tie.name: ties}
+
+
+def new_member(node: Node, roster: Roster, lang: str) -> Member:
+    """Return a member to be filled in; a day from which it holds is today's until somebody says otherwise."""
+    member = Member(Filling(node, roster.tie, lang), Filling(node, roster.being, lang))
+    for field in asked_of_tie(roster):
+        if field.type == "date":
+            member.tie.give(field, node.today())
+    return member
+
+
+def asked_of_tie(roster: Roster) -> list[Field]:
+    """The tie's fields that a person answers for each member: what is needed, but the two records."""
+    return [
+        field
+        for field in roster.tie.fields.values()
+        if field.required == "always" and field.type not in ("ref", "state") and not field.retired
+    ]
+
+
+def all_new(node: Node, kind: Type, changes: Changes, roster: Roster | None, members: Sequence[Member]) -> list[New]:
+    """Return the records of one save: the owner, its members, and what ties them; who is its head is written in it."""
+    if roster is None or not members:
+        return [New(kind.name, changes)]
+    owner = node.new_id()
+    found = new_beside(node, kind, changes, roster, members, owner)
+    return [New(kind.name, changes, owner), *found]
+
+
+def new_beside(
+    node: Node,
+    kind: Type,
+    changes: Changes,
+    roster: Roster,
+    members: Sequence[Member],
+    owner: bytes,
+    *,
+    headed: Collection[str] = (),
+) -> list[New]:
+    """Return the new members of an owner and what ties them; its `changes` name who is its head, but in fields `headed` already."""
+    named, found = dict(changes.set), []
+    for member in members:
+        being = node.new_id()
+        person, tie = member.being.changes(), member.tie.changes()
+        person.set = {**person.set, str(roster.being.belongs_to): _text(owner)}
+        tie.set = {**tie.set, roster.to_owner: _text(owner), roster.to_being: _text(being)}
+        found += [New(roster.being.name, person, being), New(roster.tie.name, tie)]
+        for field in kind.fields.values():  # the relation `head` is what the field `head` names
+            heads = field.type == "ref" and roster.being.name in field.to and field.name not in headed
+            if heads and field.name in member.tie.doc.values():
+                named.setdefault(field.name, _text(being))
+    changes.set = named
+    return found
+
+
+def _text(record: bytes) -> str:
+    return str(uuid.UUID(bytes=record))

@@ -1,0 +1,1 @@
+"""Review on a terminal."""

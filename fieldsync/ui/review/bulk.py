@@ -1,0 +1,72 @@
+"""Many conflicts decided alike: by which rule, and what that does to every record, looked at before it is done."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import App
+
+from fieldsync.replica.node import Node
+from fieldsync.review import decisions as reviews
+from fieldsync.review.queue import Waiting
+from fieldsync.store.contract import Progress
+from fieldsync.ui.review.questions import Matter, matter_of, rules
+from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets import dialogs
+from fieldsync.ui.widgets.line_writer import QUIET, Part, Pen
+
+_PART = 100  # conflicts read between two looks at the keyboard
+
+
+async def chosen(
+    app: App[Any], node: Node, out: Tables, pen: Pen, waiting: Sequence[Waiting], at: int, progress: Progress
+) -> list[tuple[Waiting, reviews.Decision]]:
+    """Ask by which rule the conflicts of one field are decided, show all that follows, and return it if that is agreed to."""
+    here = waiting[at]
+    several = [one for one in waiting if (one.type, one.field, one.kind) == (here.type, here.field, here.kind)]
+    matters = await _read(node, out, several, progress)
+    items = [matter.item for matter in matters if matter is not None]
+    named = rules(out, items)
+    field = next((matter.title for matter in matters if matter is not None), "")
+    title = out.phrase("review_alike", field=field, n=f"{len(items):,}")
+    picked = await app.push_screen_wait(dialogs.Pick(pen, title, [told for told, _ in named]))
+    if picked is None:
+        return []
+    said, rule = named[picked]
+    many, rows = [], []
+    for one, matter in zip(several, matters, strict=True):
+        head = rule(matter.item) if matter is not None else None
+        if matter is None or head is None:
+            continue
+        wanted = f"{head['device']}:{head['seq']}"
+        side = next(side for side in matter.sides if side.decision is not None and side.decision.head == wanted)
+        assert side.decision is not None
+        many.append((one, side.decision))
+        was = out.shown(matter.kind, matter.item["field"], matter.item["base"])
+        code = matter.item["code"] or matter.record[:8]
+        rows.append(
+            [
+                Part(f"{code}  ", "bold"),
+                Part(was, QUIET),
+                Part(" → ", QUIET),
+                *side.value,
+                Part("   "),
+                Part(matter.name, QUIET),
+            ]
+        )
+    if not rows:
+        return []
+    title = out.phrase("review_preview", rule=said, n=f"{len(rows):,}", out=f"{len(items) - len(rows):,}")
+    agreed = await app.push_screen_wait(dialogs.Agree(pen, title, rows, does="key_decide_all"))
+    return many if agreed else []
+
+
+async def _read(node: Node, out: Tables, entries: Sequence[Waiting], progress: Progress) -> list[Matter | None]:
+    """Read many questions without the keyboard waiting."""
+    found: list[Matter | None] = []
+    for start in range(0, len(entries), _PART):
+        found += [matter_of(node, out, one) for one in entries[start : start + _PART]]
+        if len(entries) > _PART:
+            progress(len(found), len(entries), "reading")
+        await asyncio.sleep(0)
+    return found

@@ -1,0 +1,168 @@
+"""Deciding in the terminal: one question at a time, its sides one under the other with who, where and when.
+
+Plain prompts, so that it works on any terminal of 80 columns, over any line and with a screen reader.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.replica import queries
+from fieldsync.replica.node import Node
+from fieldsync.review import decisions as reviews
+from fieldsync.review import queue
+from fieldsync.review.queue import Waiting
+from fieldsync.ui.forms.answers import meant, refused
+from fieldsync.ui.review.filters import Narrowed
+from fieldsync.ui.review.questions import Matter
+from fieldsync.ui.review.walkthrough import Walk
+from fieldsync.ui.terminal import messages
+from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.line_writer import Part
+
+TYPE, NOTE, SKIP, UNDO, QUIT = "t", "n", "s", "u", "q"
+
+
+class Review:
+    """A walk through the queue, line by line."""
+
+    def __init__(self, out: Tables, node: Node, narrowed: Narrowed, pairs: Sequence[Waiting] = ()) -> None:
+        self._out, self._node = out, node
+        self._walk = Walk(node, out, narrowed, pairs)
+        out.of(node)
+        self._note = ""
+
+    def run(self) -> None:
+        """Go through all of them; end with what came of it."""
+        at: int | None = 0
+        if not self._walk.waiting:
+            self._out.say("review_none_narrowed" if self._walk.narrowed.anything else "no_conflicts")
+            return
+        while at is not None and at < len(self._walk.waiting):
+            self._note = ""
+            if self._walk.changed:
+                here = self._walk.waiting[at]
+                self._walk.refresh()
+                place = self._walk.place(here)
+                self._walk.gone += place is None
+                at = at if place is None else place
+            at, matter = self._walk.open(at)
+            gone = self._walk.told_gone()
+            if gone:
+                self._out.line(gone)
+            if matter is not None:
+                self._show(at, matter)
+                at = self._choose(at, matter)
+        self._out.say("review_done", decided=self._walk.decided, left=self._walk.left())
+
+    # --- one question ---
+
+    def _show(self, at: int, matter: Matter) -> None:
+        out, walk = self._out, self._walk
+        out.line()
+        place = out.phrase("review_place", n=at + 1 + walk.decided, total=len(walk.waiting) + walk.decided)
+        out.line(f"── {place} ──")
+        out.line(out.safe(matter.heading))
+        out.line(out.safe(matter.title))
+        one = walk.waiting[at]
+        if one.kind == queue.CONFLICT and one.field != "_deleted":
+            self._values(matter)
+            return
+        out.line(out.safe(matter.why))
+        for number, side in enumerate(matter.sides):
+            out.line(f"{INDENT}{number}  {out.safe(side.name)}")
+            for line in (side.value, *side.source):
+                out.line(INDENT * 3 + self._told(line))
+
+    def _values(self, matter: Matter) -> None:
+        out, item = self._out, matter.item
+        out.line(f"     {out.phrase('was')}: {out.shown(matter.kind, item['field'], item['base'])}")
+        rows: list[list[object]] = [
+            [
+                number,
+                f"{head['device']}:{head['seq']}",
+                out.shown(matter.kind, item["field"], head["value"]),
+                when(head["at"]),
+                head["by"],
+            ]
+            for number, head in enumerate(item["heads"], 1)
+        ]
+        out.table(["", "", out.phrase("column_value"), out.phrase("column_when"), out.phrase("column_person")], rows)
+
+    def _told(self, parts: Sequence[Part]) -> Shown:
+        return Shown("".join(self._out.safe(part.text) for part in parts))
+
+    # --- what is done about it ---
+
+    def _choose(self, at: int, matter: Matter) -> int | None:
+        """Ask until something is done; return where to go on, or None to stop."""
+        out, one = self._out, self._walk.waiting[at]
+        asked = one.field if one.field == "_deleted" else one.kind
+        prompt = out.phrase(f"review_keys_{asked}", n=len(matter.sides) - 1) + " "
+        while True:
+            given = names.plain(out.ask(prompt)).casefold()
+            if given == QUIT:
+                return None
+            if given == SKIP:
+                return at + 1
+            if given == NOTE:
+                self._note = out.ask(out.phrase("review_note") + " ").strip()
+            elif given == UNDO:
+                back = self._undo()
+                if back is not None:
+                    return back
+            elif given == TYPE and matter.editable:
+                if self._typed(at, matter, out.ask(out.phrase("review_type") + " ").strip()):
+                    return at
+            elif given.isdecimal() and int(given) < len(matter.sides) and matter.sides[int(given)].takes:
+                side = matter.sides[int(given)]
+                told = self._told(side.value) if side.decision is not None else out.safe(side.name)
+                if self._do(at, partial(self._walk.take, at, matter, side, self._note), told, matter):
+                    return at
+
+    def _typed(self, at: int, matter: Matter, text: str) -> bool:
+        """Decide for another value: a reference may be typed as a code, or in words."""
+        if not text:
+            return False
+
+        def decide() -> bool:
+            value = meant(self._node, matter.kind, self._out.lang, matter.item["field"], text)
+            decision = reviews.Decision(matter.record, matter.item["field"], value=value, seen=matter.seen)
+            return self._walk.decide(at, decision, self._note)
+
+        return self._do(at, decide, None, matter)
+
+    def _do(self, at: int, decide: Callable[[], bool], told: Shown | None, matter: Matter) -> bool:
+        """Decide; what is not allowed is said, and the question stays; one that is another meanwhile is shown again."""
+        one = self._walk.waiting[at]
+        try:
+            done = decide()
+        except errors.FieldsyncError as fault:
+            if self._walk.matter(one) is None:
+                return True  # settled meanwhile: that is why, and is said next
+            self._out.line(f"  ✗ {refused(fault, matter.kind, self._out.lang, self._node)}")
+            return False
+        if done:
+            if told is None:
+                value = queries.show(self._node, matter.record)["fields"].get(matter.item["field"])
+                told = self._out.shown(matter.kind, matter.item["field"], value)
+            self._out.line(f"  ✓ {told}")
+        elif self._walk.matter(one) is not None:
+            self._out.say("review_changed")
+        return True
+
+    def _undo(self) -> int | None:
+        """Take the last decision back and return where it stands; None when there is none."""
+        if not self._walk.last:
+            self._out.say("review_no_undo")
+            return None
+        try:
+            back = self._walk.undo()
+        except errors.FieldsyncError as fault:
+            self._out.line(f"  ✗ {messages.explain(fault, self._out.lang, self._node.schema)[0]}")
+            return None
+        self._out.say("review_undone")
+        return back()

@@ -1,0 +1,46 @@
+"""Deciding for a value that is on no side: typed and judged by the form, or chosen."""
+
+from textual.app import App
+
+from fieldsync import errors
+from fieldsync.replica.node import Node
+from fieldsync.schema import validate
+from fieldsync.ui.forms.answers import meant, refused
+from fieldsync.ui.review.questions import Matter
+from fieldsync.ui.widgets.dialogs import Ask, Pick
+from fieldsync.ui.widgets.line_writer import ACCENT, QUIET, Part, Pen
+
+_CHOSEN = ("choice", "state", "approval")
+
+
+async def ask_value(app: App[None], node: Node, pen: Pen, matter: Matter) -> object:
+    """Return the value that a person gives for a matter; None for none."""
+    out, name = pen.out, matter.item["field"]
+    field = matter.kind.fields.get(name) if matter.kind is not None else None
+    title = [Part(matter.title, f"bold {ACCENT}"), Part("  "), Part(matter.heading, QUIET)]
+    if field is not None and field.type in _CHOSEN:
+        options = [choice.label.get(out.lang, choice.code) for choice in field.offered]
+        at = await app.push_screen_wait(Pick(pen, title, options))
+        return None if at is None else field.offered[at].code
+    if name == "_unit":
+        with node.store.read() as tx:
+            units = [one.unit for one in tx.channels() if one.unit]
+        at = await app.push_screen_wait(Pick(pen, title, units))
+        return None if at is None else units[at]
+    given = await app.push_screen_wait(Ask(pen, title, judge=lambda text: _wrong(node, pen, matter, text)))
+    return meant(node, matter.kind, pen.out.lang, name, given) if given else None
+
+
+def _wrong(node: Node, pen: Pen, matter: Matter, text: str) -> str:
+    """What is wrong with a value, nothing if it is legal."""
+    name, kind = matter.item["field"], matter.kind
+    if not text.strip():
+        return pen.out.phrase("because.needed")
+    if kind is None or name not in kind.fields:
+        return ""
+    try:
+        value = meant(node, kind, pen.out.lang, name, text)
+        validate.check(kind, {name: value}, matter.item["about"]["fields"], node.today(), deciding=True)
+    except errors.FieldsyncError as fault:
+        return refused(fault, kind, pen.out.lang, node)
+    return ""

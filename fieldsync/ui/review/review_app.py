@@ -1,0 +1,44 @@
+"""`review` on a terminal: the screen, and what is said when somebody leaves it."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from fieldsync.replica.node import Node
+from fieldsync.review import queue
+from fieldsync.review.queue import Waiting
+from fieldsync.ui.review.filters import Narrowed
+from fieldsync.ui.review.review_screen import Looks, ReviewScreen
+from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.full_screen_app import FullScreen
+
+
+class ReviewApp(FullScreen[None]):
+    """`review` on a terminal."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(
+        self,
+        node: Node,
+        out: Tables,
+        narrowed: Narrowed | None = None,
+        pairs: Sequence[Waiting] = (),
+        looks: Looks | None = None,
+    ) -> None:
+        super().__init__()
+        self.review = ReviewScreen(node, out, narrowed or Narrowed(), pairs, looks)
+
+    def get_default_screen(self) -> Screen[None]:
+        """Its only screen."""
+        return self.review
+
+
+def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:
+    """Show the screen until somebody leaves it; say what came of it."""
+    out.of(node)
+    app = ReviewApp(node, out, Narrowed(unit, type, field), looks=lambda progress: queue.pairs(node, progress=progress))
+    app.show()
+    out.say("review_done", decided=app.review.walk.decided, left=app.review.walk.left())

@@ -1,0 +1,360 @@
+"""Deciding on a full screen: the queue, one question with all its sides next to each other, and a key for whatever may be done."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.events import Key
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.replica.history import history
+from fieldsync.replica.node import Node
+from fieldsync.review import decisions as reviews
+from fieldsync.review import queue
+from fieldsync.review.queue import Waiting
+from fieldsync.store.contract import Progress
+from fieldsync.ui.forms.answers import refused
+from fieldsync.ui.review import bulk
+from fieldsync.ui.review.filters import Narrowed, facets
+from fieldsync.ui.review.layout import Drawn
+from fieldsync.ui.review.other_value import ask_value
+from fieldsync.ui.review.questions import told_history
+from fieldsync.ui.review.walkthrough import same
+from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets import dialogs
+from fieldsync.ui.widgets.line_writer import BAD, GOOD, WARN, Part
+from fieldsync.ui.widgets.text_panels import Paper, Rows
+
+T = TypeVar("T")
+_EVERY = 2.0  # seconds between two looks whether another process has written
+_MANY = 50  # decisions that are taken back while a bar shows how far it has got
+
+Looks = Callable[[Progress], Sequence[Waiting]]
+
+
+class ReviewScreen(Drawn):
+    """The one screen of `review`."""
+
+    AUTO_FOCUS = None
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide")]  # noqa: RUF012 - the library's own word
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(pressed, action, show=False)
+        for pressed, action in (
+            ("down,j,ت,s,س,space", "go(1)"),
+            ("up,k,ن", "go(-1)"),
+            ("ctrl+home,home", "go(-1000000)"),
+            ("ctrl+end,end", "go(1000000)"),
+            ("right,tab", "side(1)"),
+            ("left,shift+tab", "side(-1)"),
+            ("pagedown", "scroll(8)"),
+            ("pageup", "scroll(-8)"),
+            ("enter", "take"),
+            ("e,ث,t,ف", "edit"),
+            ("n,ى", "note"),
+            ("u,ع", "undo"),
+            ("h,ا", "history"),
+            ("f,ب", "filter"),
+            ("a,ش", "alike"),
+            ("question_mark,؟", "help"),
+            ("q,ض,escape,ctrl+c", "quit"),
+        )
+    ]
+
+    def __init__(
+        self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[Waiting] = (), looks: Looks | None = None
+    ) -> None:
+        """`looks` finds the pairs, after the first question is on the screen; without it they are those given."""
+        super().__init__(node, out, narrowed, pairs)
+        self._busy = False
+        self._looks = looks
+        self._leaving = False
+
+    # --- one question ---
+
+    def on_mount(self) -> None:
+        """Begin with the most urgent."""
+        self._open(0)
+        self.call_after_refresh(self._look_for_pairs)
+        self.set_interval(_EVERY, self._look)
+
+    def _open(self, at: int) -> None:
+        """Show the question at a place; one that others have settled meanwhile falls out of the queue, which is said."""
+        at, self._matter = self.walk.open(at)
+        self.query_one("#queue", Rows).show(len(self.walk.waiting), at)
+        gone = self.walk.told_gone()
+        if gone:
+            self._note = ""
+            self._said = [Part(gone, WARN), Part("   "), *self._said]
+        self._side = min(1, len(self._matter.sides) - 1) if self._matter is not None else 0
+        self.query_one("#matter", VerticalScroll).scroll_home(animate=False)
+        self._renew()
+
+    # --- one thing at a time ---
+
+    def _ask(self, flow: Callable[[], Awaitable[None]]) -> None:
+        """Go through questions; until their end no key counts here: what was typed ahead was meant for them."""
+
+        async def run() -> None:
+            try:
+                await flow()
+            finally:
+                self._busy = False
+
+        self._busy = True
+        self.run_worker(run())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - the library's
+        """Say whether a key counts here now."""
+        return not self._busy and self.is_current
+
+    # --- moving ---
+
+    def action_go(self, steps: int) -> None:
+        """The next question, or another."""
+        self._note = ""
+        if self.query_one("#queue", Rows).move(steps):
+            self._said = []
+            self._open(self._at)
+
+    def action_side(self, steps: int) -> None:
+        """Choose another side."""
+        if self._matter is not None:
+            steps = -steps if self.pen.mirrored else steps
+            self._side = (self._side + steps) % len(self._matter.sides)
+            self.query_one("#sides", Paper).renew()
+
+    def action_scroll(self, lines: int) -> None:
+        """Read on in the record."""
+        self.query_one("#matter", VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    # --- deciding ---
+
+    def on_key(self, event: Key) -> None:
+        """A digit, in either script, takes that side."""
+        digit = names.plain(event.character or "")
+        if len(digit) == 1 and digit.isdecimal() and self._matter is not None and self.check_action("take", ()):
+            event.stop()
+            if int(digit) < len(self._matter.sides):
+                self._take(int(digit))
+
+    def action_take(self) -> None:
+        """Take the side that is marked."""
+        self._take(self._side)
+
+    def _take(self, side: int) -> None:
+        matter = self._matter
+        if matter is None or side >= len(matter.sides):
+            return
+        taken = matter.sides[side]
+        if not taken.takes:
+            return
+        told = "".join(part.text for part in taken.value) if taken.decision is not None else taken.name
+        self._do(partial(self.walk.take, self._at, matter, taken, self._note), f"✓ {matter.title}: {told}")
+
+    def _do(self, decide: Callable[[], bool], told: str) -> None:
+        """Decide, and go on; a question that is not what it was is looked at again."""
+        before = self.walk.waiting[: self._at]
+        try:
+            done = decide()
+        except errors.FieldsyncError as fault:
+            self._refused(fault)
+            return
+        self._decided(before, told, done=done)
+
+    def _decided(self, before: Sequence[Waiting], told: str, *, done: bool) -> None:
+        """Go on with what stands after what stood `before`, as far as that is still open."""
+        open_ = set(self.walk.waiting)
+        at = sum(one in open_ for one in before)
+        self._said = [Part(told, GOOD)] if done else []
+        self._note = "" if done else self._note
+        self._open(at)
+        if not done and not self._said:  # it is still open
+            self._say(self.out.phrase("review_changed"), WARN)
+
+    def _refused(self, fault: errors.FieldsyncError) -> None:
+        here = self._here
+        if here is not None and self._matter is not None and self.walk.matter(here) is None:
+            self._said = []
+            self._open(self._at)  # settled meanwhile: that is why
+            return
+        kind = self._matter.kind if self._matter is not None else None
+        told = refused(fault, kind, self.out.lang, self.node)
+        self._say(f"✗ {told}", BAD)
+
+    def action_undo(self) -> None:
+        """Take back what was decided last, and go there."""
+        if not self.walk.last:
+            self._say(self.out.phrase("review_no_undo"), WARN)
+        elif self.walk.last > _MANY:
+            self._ask(self._undo_asked)
+        else:
+            try:
+                self._undone(self.walk.undo())
+            except errors.FieldsyncError as fault:
+                self._refused(fault)
+
+    async def _undo_asked(self) -> None:
+        try:
+            self._undone(await self._beside(self.walk.undo))
+        except errors.FieldsyncError as fault:
+            self._refused(fault)
+
+    def _undone(self, back: Callable[[], int]) -> None:
+        self._said = [Part(self.out.phrase("review_undone"), GOOD)]
+        self._open(back())
+
+    async def _beside(self, work: Callable[[Progress], T]) -> T:
+        """Do what takes its time beside the screen, which shows how far it has got."""
+        loop = asyncio.get_running_loop()
+
+        def progress(done: int, total: int | None, what: str) -> None:
+            loop.call_soon_threadsafe(self._progress, done, total, what)
+
+        return await asyncio.to_thread(work, progress)
+
+    def action_edit(self) -> None:
+        """Type another value, judged by the form while it is typed; choices are chosen."""
+        self._ask(self._edit_asked)
+
+    async def _edit_asked(self) -> None:
+        matter = self._matter
+        if matter is None or not matter.editable:
+            return
+        value = await ask_value(self.app, self.node, self.pen, matter)
+        if value is not None:
+            decision = reviews.Decision(matter.record, matter.item["field"], value=value, seen=matter.seen)
+            shown = self.out.shown(matter.kind, matter.item["field"], value)
+            self._do(partial(self.walk.decide, self._at, decision, self._note), f"✓ {matter.title}: {shown}")
+
+    def action_note(self) -> None:
+        """Write why, for whoever reads the history."""
+        self._ask(self._note_asked)
+
+    async def _note_asked(self) -> None:
+        if self._matter is not None:
+            title = self.out.phrase("review_note_title")
+            note = await self.app.push_screen_wait(dialogs.Ask(self.pen, title, value=self._note))
+            if note is not None:
+                self._note, self._said = note.strip(), []
+                self._renew()
+
+    # --- many at once ---
+
+    def action_alike(self) -> None:
+        """Decide all conflicts of this field by one rule, after looking at every record that this touches."""
+        self._ask(self._alike_asked)
+
+    async def _alike_asked(self) -> None:
+        if self._matter is None:
+            return
+        if self.walk.waiting[self._at].kind != queue.CONFLICT:
+            self._say(self.out.phrase("review_pairs_singly"), WARN)
+            return
+        many = await bulk.chosen(self.app, self.node, self.out, self.pen, self.walk.waiting, self._at, self._progress)
+        self._say("")
+        if not many:
+            return
+        decisions = [decision for _, decision in many]
+        deciding = partial(reviews.take_open, self.node, decisions, note=self._note or None)
+        try:
+            past = await self._beside(lambda progress: deciding(progress=progress))
+        except errors.FieldsyncError as fault:
+            self._refused(fault)
+            return
+        before = self.walk.waiting[: self._at]
+        done = self.walk.took(many, past)
+        self._decided(before, self.out.phrase("review_bulk", n=f"{done:,}"), done=True)
+
+    # --- the rest ---
+
+    def action_filter(self) -> None:
+        """Narrow the queue to a type, a field, or a unit; each with how many it leaves."""
+        self._ask(self._filter_asked)
+
+    async def _filter_asked(self) -> None:
+        found = facets(self.node, self.out, self.walk.narrowed, self.walk.pairs)
+        title = self.out.phrase("review_filter")
+        chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in found]))
+        if chosen is not None:
+            self.walk.narrow(found[chosen][1])
+            self._said = []
+            self._open(0)
+
+    def action_history(self) -> None:
+        """Show who changed what in this record, the newest first."""
+        matter = self._matter
+        if matter is None:
+            return
+        paragraphs = told_history(self.out, matter.kind, history(self.node, matter.record))
+        self.app.push_screen(dialogs.Told(self.pen, matter.heading, paragraphs))
+
+    def action_help(self) -> None:
+        """Say what every key does."""
+        lines = self.out.phrase("review_help").split("\n")
+        self.app.push_screen(dialogs.Told(self.pen, self.out.phrase("review_title"), [[Part(line)] for line in lines]))
+
+    def action_quit(self) -> None:
+        """Leave; what was decided is saved already."""
+        self._leaving = True
+        self.app.exit()
+
+    # --- what comes in meanwhile ---
+
+    def _look(self) -> None:
+        """Look whether another process has written: what it settled falls out, what it brought comes in."""
+        if self._busy or not self.is_current or self._looking is not None or not self.walk.changed:
+            return
+        here, at = self._here, self._at
+        self.walk.refresh()
+        self._show_again(here, at)
+        self._look_for_pairs()
+
+    def _show_again(self, here: Waiting | None, at: int) -> None:
+        """Stay with the question that is on the screen, wherever it stands now; it is shown anew only where it has changed."""
+        place = self.walk.place(here)
+        now = self.walk.matter(here) if here is not None and place is not None else None
+        if place is not None and now is not None and self._matter is not None and same(now, self._matter):
+            self.query_one("#queue", Rows).show(len(self.walk.waiting), place)
+            self._renew()
+            return
+        changed = now is not None
+        self._said = [Part(self.out.phrase("review_changed"), WARN)] if changed else []
+        self.walk.gone += here is not None and place is None
+        self._open(at if place is None else place)
+
+    def _look_for_pairs(self) -> None:
+        if self._looks is not None and self._looking is None:
+            self._looking = ""
+            self.query_one("#head", Paper).renew()
+            self.run_worker(self._pairs_looked_for(self._looks), group="pairs")
+
+    async def _pairs_looked_for(self, looks: Looks) -> None:
+        """Find the pairs beside the screen, and put them into the queue."""
+        loop = asyncio.get_running_loop()
+
+        def progress(done: int, total: int | None, _what: str) -> None:
+            if self._leaving:
+                raise errors.Stopped
+            loop.call_soon_threadsafe(self._looked, done, total)
+
+        try:
+            found = await asyncio.to_thread(looks, progress)
+        except errors.Stopped:
+            return
+        except errors.FieldsyncError as fault:
+            self._refused(fault)
+            return
+        finally:
+            self._looking = None
+        here, at = self._here, self._at
+        self.walk.found(found)
+        self._show_again(here, at)
+
+    def _looked(self, done: int, total: int | None) -> None:
+        if self._looking is not None:
+            self._looking = f" {100 * done // (total or 1)}%"
+            self.query_one("#head", Paper).renew()

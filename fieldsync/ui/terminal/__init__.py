@@ -1,0 +1,1 @@
+"""Output on terminals of every kind: direction, code pages, messages."""

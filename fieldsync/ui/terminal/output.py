@@ -1,0 +1,215 @@
+"""The terminal and its manners: colours and bars only where somebody sees them, Arabic in the direction that it wants.
+
+Nothing from a record reaches the screen but through `safe`.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Collection
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from fieldsync.core import safetext
+from fieldsync.ui.terminal import bidi, messages
+from fieldsync.ui.terminal.messages import Shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
+
+_PIPE_WIDTH = 1_000  # nobody's lines are wrapped in a pipe
+_PATIENCE = 1.0  # seconds before a bar appears
+
+
+def beside(text: str, lang: str, rtl: str = "") -> str:
+    """Return lines for standard error or a question on it, written as the terminal there wants Arabic."""
+    if not sys.stderr.isatty():
+        return text
+    form = bidi.form_for(os.environ, tty=True, asked=rtl)
+    width = shutil.get_terminal_size().columns
+    parts = (bidi.lines(part, form, width, rtl=lang == "ar") for part in text.split("\n"))
+    return "\n".join(line for part in parts for line in part)
+
+
+def aside(text: str, lang: str, rtl: str = "") -> None:
+    """Write lines to standard error, beside what a command gives."""
+    sys.stderr.write(beside(text, lang, rtl) + "\n")
+    sys.stderr.flush()
+
+
+class Terminal:
+    """What is said to people: on standard output, in their language."""
+
+    def __init__(self, lang: str, rtl: str = "") -> None:
+        self.lang = lang
+        self.tty = sys.stdout.isatty()
+        self.form = bidi.form_for(os.environ, tty=self.tty, asked=rtl)
+
+    def phrase(self, key: str, **facts: object) -> str:
+        """Return what is said under a key."""
+        return messages.phrase(key, self.lang, **facts)
+
+    def line(self, text: str = "") -> None:
+        """Write one line, which holds nothing of a record that `safe` has not seen; on a terminal in as many as it needs."""
+        if self.tty:
+            width, rtl = shutil.get_terminal_size().columns, self.lang == "ar"
+            text = "\n".join(line for part in text.split("\n") for line in bidi.lines(part, self.form, width, rtl=rtl))
+        self.as_it_is(text)
+
+    def as_it_is(self, text: str) -> None:
+        """Write one line whose Arabic is in its form already."""
+        sys.stdout.write(text + "\n")
+
+    def say(self, key: str, **facts: object) -> None:
+        """Write what is said under a key."""
+        self.line(self.phrase(key, **facts))
+
+    def ask(self, prompt: str) -> str:
+        """Ask a person, with the line editor where there is one; the end of input is the wish to leave.
+
+        A terminal would break a long prompt anywhere, and turned text in the wrong order: it is cut at words, and the editor gets its end.
+        """
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - makes input() one's line editable
+        rtl = self.lang == "ar"
+        *before, last = [bidi.written(prompt, self.form, rtl=rtl)]
+        if self.tty:
+            *before, last = bidi.lines(prompt, self.form, shutil.get_terminal_size().columns, rtl=rtl)
+            last += " " if prompt.endswith(" ") and not last.endswith(" ") else ""
+        for line in before:
+            self.as_it_is(line)
+        sys.stdout.flush()
+        try:
+            return input(last)
+        except (EOFError, KeyboardInterrupt):
+            sys.stdout.write("\n")  # what is said next begins a line
+            raise KeyboardInterrupt from None
+
+    def safe(self, value: object, *, lines: bool = False) -> Shown:
+        """Return a value's text made harmless, and kept to itself where the terminal turns lines round."""
+        if isinstance(value, Shown):
+            return value
+        return Shown(bidi.apart(safetext.show(str(value), lines=lines), self.form))
+
+    def cell(self, value: object, style: str = "") -> "Text | bidi.Cell":
+        """Return a value as a table's cell: text, never markup."""
+        text = self.safe(value)
+        if self.form == "visual" and not text.isascii():
+            return bidi.Cell(text, style)
+        from rich.text import Text
+
+        return Text(bidi.written(text, self.form, rtl=False), style=style, no_wrap=True)
+
+    @cached_property
+    def console(self) -> "Console":
+        """Return the screen library's console."""
+        from rich.console import Console
+
+        options: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": False}
+        if not self.tty:
+            options["width"] = _PIPE_WIDTH
+        return Console(**options)
+
+    def table(
+        self, columns: list[str], rows: list[list[object]], *, whole: Collection[int] = (), headed: bool = True
+    ) -> None:
+        """Write a table; in a pipe without lines and colours. Columns in `whole` are never cut: codes are to be typed."""
+        from rich import box
+        from rich.table import Table
+
+        frame = box.SIMPLE_HEAD if self.tty else None
+        made = Table(
+            box=frame if headed else None, show_header=headed, show_edge=False, pad_edge=False,
+            header_style="bold" if self.tty else "",
+        )  # fmt: skip
+        for at, name in enumerate(columns):
+            widest = max((len(str(row[at] or "")) for row in rows), default=0) if at in whole else None
+            # the library takes room from columns that may wrap first; the cells themselves never do
+            made.add_column(
+                self.cell(name), overflow="ellipsis" if self.tty else "fold", no_wrap=at in whole, min_width=widest
+            )
+        for row in rows:
+            made.add_row(*(self.cell("" if value is None else value) for value in row))
+        self.console.print(made)
+
+
+class Bar:
+    """A progress bar on standard error: only on a terminal, only after a second, gone when it is done."""
+
+    def __init__(self, lang: str, rtl: str = "", *, quiet: bool = False) -> None:
+        self._lang = lang
+        self._rtl = rtl
+        self._quiet = quiet
+        self._away = False
+        self._tty = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._progress: Progress | None = None
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        """Show how far it has got: `done` of `total` (None: nobody knows)."""
+        if not self._tty or time.monotonic() - self._started < _PATIENCE:
+            return
+        if self._progress is None:
+            self._progress = self._start()
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task("", total=total)
+        label = messages.phrase(f"bar_{what}", self._lang)
+        shown = label if total else f"{label} {done:,}"
+        shown = beside(shown, self._lang, self._rtl)
+        self._progress.update(self._tasks[what], completed=done, total=total, description=shown)
+
+    def waiting(self, now: Any) -> None:
+        """Say that a line was cut or a server busy (a sync's Waiting), and when it is tried again."""
+        key = "waiting_busy" if now.reason == "busy" else "waiting_cut"
+        seconds = f"{max(1, round(now.seconds))}"
+        self.note(key, seconds=seconds, next=now.next, of=now.of, unsent=now.unsent)
+
+    def away(self, fault: Any) -> None:
+        """Say, once, that there is no line."""
+        if not self._away:
+            self.note("watch_away", unsent=fault.facts.get("unsent", 0))
+        self._away = True
+
+    def clear(self) -> None:
+        """There is a line again."""
+        self._away = False
+
+    def note(self, key: str, **facts: object) -> None:
+        """Write a line to standard error; none where a program listens."""
+        if self._quiet:
+            return
+        text = messages.phrase(key, self._lang, **facts)
+        if self._progress is not None:
+            self._progress.console.print(beside(text, self._lang, self._rtl), markup=False, highlight=False)
+        else:
+            aside(text, self._lang, self._rtl)
+
+    def _start(self) -> "Progress":
+        from rich import progress as parts
+        from rich.console import Console
+
+        made = parts.Progress(
+            parts.TextColumn("{task.description}", markup=False),
+            parts.BarColumn(),
+            parts.TaskProgressColumn(),
+            parts.TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        made.start()
+        return made

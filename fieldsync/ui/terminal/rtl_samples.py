@@ -1,0 +1,32 @@
+"""A line in every form that Arabic can be written in: a person says which one reads right."""
+
+from fieldsync.ui.terminal import bidi
+from fieldsync.ui.terminal.output import Terminal
+
+_LINE = "الاسم: {name} — الرمز: JBL-B-1-S5 — 2026-11-02"  # fits 60 columns: a line that goes on below reads wrong everywhere
+_NAME = "فاطمة الحسن"
+
+
+def shown(form: str) -> str:
+    """Return the line in one form."""
+    return bidi.written(_LINE.format(name=bidi.apart(_NAME, form)), form, rtl=True)
+
+
+def choose(out: Terminal) -> str | None:
+    """Show the line in each form; return the form that was chosen, None if none reads right."""
+    forms = [form for form in bidi.FORMS if form != "visual" or bidi.can_turn()]
+    out.say("rtl_which")
+    for number, form in enumerate(forms, 1):
+        out.as_it_is(f"  {number}  {shown(form)}")
+    if not bidi.can_turn():
+        out.say("rtl_install")
+    while True:
+        given = out.ask(out.phrase("rtl_ask", last=len(forms)) + " ").strip()
+        number = int(given) if given.isdecimal() else -1  # Arabic-Indic digits too
+        if number == 0:
+            out.say("rtl_none")
+            return None
+        if 1 <= number <= len(forms):
+            out.form = forms[number - 1]
+            out.say("rtl_kept")
+            return out.form

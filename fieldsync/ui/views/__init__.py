@@ -1,0 +1,1 @@
+"""A result each, as people see it."""

@@ -1,0 +1,98 @@
+"""What the columns and words of a file are taken for: shown, and confirmed by a person before anything is imported."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from fieldsync import errors
+from fieldsync.core import names
+from fieldsync.schema.model import Field, Type
+from fieldsync.ui.views.tables import Tables
+
+_YES = {"", "y", "yes", "نعم", "ن"}
+_NO = {"n", "no", "لا", "ل"}
+_MOST = 40  # words that a person is asked about at once
+
+
+class Reading(NamedTuple):
+    """How words of a file are read: as what they are looked up, what choice they are like, and what a choice's name stands for."""
+
+    key: Callable[[str], str]
+    likely: Callable[[Field, str], str]
+    meant: Callable[[Field, str], str]
+
+
+def confirmed(out: Tables, kind: Type, found: Sequence[tuple[str, str, str]]) -> bool:
+    """Show each column, its field and why it is taken for it; ask whether that is right. Enter says yes."""
+    rows: list[list[object]] = [
+        [header, _field(out, kind, name), out.phrase(f"columns_by_{by or 'nothing'}")] for header, name, by in found
+    ]
+    out.table([out.phrase("columns_column"), out.phrase("columns_field"), out.phrase("columns_by")], rows)
+    while (said := out.ask(out.phrase("columns_right") + " ").strip().casefold()) not in _YES | _NO:
+        pass
+    return said in _YES
+
+
+def _field(out: Tables, kind: Type, name: str) -> str:
+    field, _, member = name.partition("/")
+    if not name:
+        return "—"
+    if field not in kind.fields:
+        return name
+    spec = kind.fields[field]
+    label = f"{spec.label.get(out.lang, field)} ({field})"
+    return f"{label}: {spec.words(member, out.lang)}" if member else label
+
+
+def values_asked(
+    out: Tables, kind: Type, unknown: Mapping[str, Mapping[str, None]], reading: Reading
+) -> dict[str, dict[str, str]]:
+    """Ask what words stand for that are none of their field's choices; return those that a person said. Enter takes what is proposed."""
+    said: dict[str, dict[str, str]] = {}
+    for name, words in unknown.items():
+        spec = kind.fields[name]
+        if not words or not spec.choices:
+            continue
+        choices = [f"{at} {out.safe(one.label.get(out.lang, one.code))}" for at, one in enumerate(spec.offered, 1)]
+        out.say("values_field", field=out.label(kind, name), choices=out.several(choices))
+        for word in list(words)[:_MOST]:
+            code = _value(out, kind, spec, word, reading)
+            if code is not None:
+                said.setdefault(name, {})[reading.key(word)] = code
+    return said
+
+
+def _value(out: Tables, kind: Type, spec: Field, word: str, reading: Reading) -> str | None:
+    """The code that a person says a word stands for; None to leave its rows as they are."""
+    near = reading.likely(spec, word)
+    key = "values_ask_near" if near else "values_ask"
+    while True:
+        given = out.ask(
+            out.phrase(key, word=out.safe(word), near=out.shown(kind, spec.name, near) if near else "") + " "
+        ).strip()
+        plain = names.plain(given)
+        if not given:
+            return near or None
+        if given == "?":
+            return None
+        if given == "-":
+            return ""
+        if plain.isdecimal() and plain not in spec.codes and 1 <= int(plain) <= len(spec.offered):
+            return spec.offered[int(plain) - 1].code
+        try:
+            return reading.meant(spec, given)
+        except errors.IllegalValue:
+            out.say("values_none", word=out.safe(given))
+
+
+def reasons(out: Tables, first: object) -> None:
+    """The first rows that were refused, each with its reason."""
+    for one in first if isinstance(first, list) else ():
+        out.say("rejected_line", row=one["row"], column=out.safe(one["column"] or "—"), because=one["because"])
+
+
+def imported(out: Tables, told: dict[str, Any], *, dry_run: bool) -> None:
+    """What came in, and what was left out with its reasons."""
+    out.imported(told, dry_run=dry_run)
+    if told["rejected"]:
+        reasons(out, told["first"])
+        out.say("import_skipped", n=told["rejected"], file=told["rejected_file"])

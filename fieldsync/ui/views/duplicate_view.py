@@ -1,0 +1,90 @@
+"""Pairs of records as people read them: the two names, and what speaks for their being one."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fieldsync.core import names
+from fieldsync.replica.node import Node
+from fieldsync.schema.model import Type
+from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.views.record_card import INDENT
+from fieldsync.ui.views.tables import Tables
+
+Json = dict[str, Any]
+_MOST = 5
+_HOW = ("_spelt", "_like", "_other")
+_PARTS = {"given", "father", "grandfather", "family", "mother"}
+
+
+def reasons(out: Tables, kind: Type | None, codes: Iterable[str]) -> Shown:
+    """Return what speaks for a pair, and what against it, in words."""
+    return out.several(_reason(out, kind, code) for code in codes)
+
+
+def _reason(out: Tables, kind: Type | None, code: str) -> Shown:
+    how = next((how for how in _HOW if code.endswith(how)), "")
+    part = code.removesuffix(how)
+    if part not in _PARTS:
+        return Shown(out.phrase(f"reason_{code}"))
+    field = "family_name" if kind is not None and kind.name == "household" and part == "family" else part
+    return Shown(out.phrase(f"reason_part{how or '_same'}", field=out.label(kind, field)))
+
+
+def percent(score: float) -> str:
+    """A score as people read it; without a space, for in an Arabic line the sign would leave its number."""
+    return f"{score:.0%}"
+
+
+def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:
+    """Each pair in two lines: who with whom and how likely, then why."""
+    out.of(node)
+    if not found:
+        out.say("pairs_none")
+        return
+    for pair in found:
+        out.line(f"{percent(pair['score'])}  {out.named(pair['a'])}  ~  {out.named(pair['b'])}")
+        out.line(INDENT + reasons(out, node.schema.types.get(pair["type"]), pair["reasons"]))
+    out.say("pairs_n", n=len(found))
+
+
+def shown(out: Tables, node: Node, found: Json) -> None:
+    """Two records side by side, field by field, and why they may be one."""
+    out.of(node)
+    a, b = found["a"], found["b"]
+    kind = node.schema.types.get(a["type"])
+    for one in (a, b):
+        out.line(out.heading(kind, one))
+    rows: list[list[object]] = []
+    for name in dict.fromkeys((*a["fields"], *b["fields"])):
+        mine, its = (out.shown(kind, name, one["fields"].get(name)) for one in (a, b))
+        rows.append([out.label(kind, name), mine, its, "" if mine == its else "≠"])
+    out.table(["", a["code"] or a["id"][:8], b["code"] or b["id"][:8], ""], rows)
+    out.line(f"{percent(found['score'])}  {reasons(out, kind, found['reasons'])}")
+    if found["same"]:
+        out.say("pairs_are_one")
+    if found["not_same"]:
+        out.say("pairs_are_two")
+
+
+def decided(out: Tables, node: Node, found: Json, said: str) -> None:
+    """What was decided, in a line."""
+    out.of(node)
+    out.say(said, a=out.named(found["a"]["id"]), b=out.named(found["b"]["id"]))
+
+
+def candidates(out: Tables, node: Node, found: Sequence[Json]) -> None:
+    """Whom a new record may be a duplicate of, and why."""
+    out.of(node)
+    out.say("pairs_candidates", n=len(found))
+    for one in found[:_MOST]:
+        kind = node.schema.types.get(one["type"])
+        out.line(f"{INDENT}{percent(one['score'])}  {out.heading(kind, {**one, 'unsent': False})}")
+        out.line(INDENT * 2 + reasons(out, kind, one["reasons"]))
+
+
+def go_on(out: Tables, node: Node, found: Sequence[Json]) -> bool:
+    """Show them, and ask whether to save all the same."""
+    candidates(out, node, found)
+    return names.plain(out.ask(out.phrase("pairs_go_on") + " ")).casefold() in (
+        "y", "yes", "ن", "نعم",
+    )  # fmt: skip

@@ -1,0 +1,34 @@
+"""Fields in conflict, shown to whoever edits them: the values that stand, and what an edit does beside them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fieldsync.replica.node import Node
+from fieldsync.review import decisions
+from fieldsync.schema.model import Type
+from fieldsync.store.contract import Row
+from fieldsync.ui.views.tables import Tables
+
+Json = dict[str, Any]
+
+
+def warn(out: Tables, node: Node, items: Sequence[Json]) -> None:
+    """Show these conflicts with their values, and say that an edit ends none of them; to a supervisor, what does."""
+    if not items:
+        return
+    out.conflicts(node, items)
+    out.say("open_edit_decider" if decisions.may_decide_somewhere(node) else "open_edit", record=items[0]["code"])
+
+
+def still_open(node: Node, record: str, fields: Sequence[str]) -> list[Json]:
+    """Return the conflicts of a record in these fields."""
+    return [item for item in decisions.items_of(node, record) if item["field"] in fields]
+
+
+def in_words(out: Tables, kind: Type, row: Row, field: str) -> str:
+    """Return a field's values in conflict, with who wrote each; "" where it is not in conflict."""
+    if field not in row.conflicts:
+        return ""
+    heads = sorted(decisions.chosen_from(row, field), key=lambda head: (head.stamp, head.device, head.seq))
+    told = (f"{out.shown(kind, field, head.value)} ({out.safe(head.author)})" for head in heads)
+    return out.phrase("open_field", values=out.several(told))

@@ -1,0 +1,47 @@
+"""What a household has twice, as people read it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fieldsync.replica.node import Node
+from fieldsync.schema.model import Type
+from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.tables import Tables
+
+Json = dict[str, Any]
+_WHO = "provider"
+
+
+def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:
+    """Each pair in three lines: which household and what, then the two."""
+    out.of(node)
+    if not found:
+        out.say("overlaps_none")
+        return
+    for one in found:
+        kind = node.schema.types[one["type"]]
+        agreed = out.several(out.shown(kind, name, value) for name, value in one["values"].items())
+        label = kind.doubles[one["rule"]].label.get(out.lang, one["rule"])
+        out.line("  ".join(part for part in (one["household_code"] or "", out.safe(label), agreed) if part))
+        for side in (one["a"], one["b"]):
+            out.line(INDENT + _side(out, kind, side))
+    out.say("overlaps_n", n=len(found))
+
+
+def warned(out: Tables, node: Node, type: str, found: Sequence[Json]) -> None:
+    """What a record is a double of, said as no more than this node knows."""
+    out.of(node)
+    kind = node.schema.types[type]
+    for one in found:
+        label = kind.doubles[one["rule"]].label.get(out.lang, one["rule"])
+        out.say("overlap_known", what=out.safe(label), side=_side(out, kind, one))
+
+
+def _side(out: Tables, kind: Type, side: Json) -> Shown:
+    named = [
+        name for name in (_WHO, "programme", "state", "amount", "quantity") if side["fields"].get(name) is not None
+    ]
+    values = [out.shown(kind, name, side["fields"][name]) for name in named]
+    by = out.phrase("overlap_by", by=out.safe(side["by"] or "—"), at=when(side["at"]))
+    return Shown("  ".join((side["code"] or side["record"], *values, by)))

@@ -1,0 +1,54 @@
+"""Where one stands, in a few lines, and the commands that come next."""
+
+from typing import Any
+
+from fieldsync.ui.views.record_card import INDENT, when
+from fieldsync.ui.views.tables import Tables
+
+_TYPED = {
+    "join": "fieldsync join INVITE",
+    "demo": "fieldsync demo",
+    "status": "fieldsync status",
+    "review": "fieldsync review",
+    "agenda": "fieldsync agenda",
+    "sync": "fieldsync sync",
+    "add": "fieldsync add household",
+    "devices": "fieldsync server devices",
+}
+
+
+def begin(out: Tables, folder: str) -> None:
+    """There is no store yet: how to begin."""
+    out.say("stands_empty", folder=folder)
+    _next(out, ["join", "demo"])
+
+
+def stands(out: Tables, found: dict[str, Any], *, laptop: bool) -> None:
+    """What waits, and for whom."""
+    role = out.phrase(f"role_{found['role']}") if found["role"] else ""
+    out.line("  ".join(filter(None, (out.safe(found["person"]), role, ", ".join(found["units"])))))
+    if laptop:
+        due = (
+            out.phrase("stands_due", n=found["due"], late=found["late"])
+            if found["due"]
+            else out.phrase("stands_no_due")
+        )
+        out.line(INDENT + due)
+        out.line(INDENT + (out.phrase("n_unsent", n=found["unsent"]) if found["unsent"] else out.phrase("all_sent")))
+    conflicts = out.phrase("n_conflicts", n=found["conflicts"]) if found["conflicts"] else out.phrase("no_conflicts")
+    out.line(INDENT + conflicts)
+    out.pairs_waiting(found)
+    if found["aside"]:
+        out.line(INDENT + out.phrase("stands_aside", n=found["aside"]))
+    if laptop:
+        at = when(found["last_sync"]) if found["last_sync"] else out.phrase("never")
+        out.line(INDENT + out.phrase("last_sync", at=at))
+    _next(out, found["next"])
+
+
+def _next(out: Tables, names: list[str]) -> None:
+    """What to type, a line each."""
+    out.say("stands_next")
+    for name in names:
+        out.line(f"{INDENT}{out.phrase(f'stands_next_{name}')}: {_TYPED[name]}")
+    out.line(f"{INDENT}{out.phrase('stands_help')}: fieldsync --help")

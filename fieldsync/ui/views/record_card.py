@@ -1,0 +1,232 @@
+"""One record as people read it: its card, its fields' words, its history."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import chain, zip_longest
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.casework import partner_sharing
+from fieldsync.replica import queries
+from fieldsync.replica.node import Node
+from fieldsync.schema import label_placeholders, validate
+from fieldsync.schema.model import Field, Type
+from fieldsync.store.contract import PARTNER
+from fieldsync.ui.terminal import bidi, messages
+from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.terminal.output import Terminal
+
+Json = dict[str, Any]
+_UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
+INDENT = "  "
+_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_SYSTEM = ("_code", "_deleted", "_unit", "_same_as", "_not_same", "_shared", "_shares")
+
+
+class Cards(Terminal):
+    """The terminal with what can be drawn of one record."""
+
+    _node: Node | None = None
+
+    def of(self, node: Node) -> None:
+        """Look up in this node's store what references name."""
+        self._node = node
+
+    def record(self, node: Node, found: Json) -> None:
+        """A card: who it is, then label and value, one field a line; what is in conflict is marked."""
+        self.of(node)
+        kind = node.schema.types.get(found["type"])
+        self.line(self.heading(kind, found))
+        fields = found["fields"]
+        rows = [(self.label(kind, name), self.shown(kind, name, value), name) for name, value in fields.items()]
+        for label, value, name in rows:
+            mark = "  ⚠ " + self.phrase("in_conflict") if name in found["conflicts"] else ""
+            self.line(f"{INDENT}{self.safe(label)}: {value}{mark}")
+        for name in found["conflicts"]:
+            if name not in fields:
+                self.line(f"{INDENT}{self.safe(self.label(kind, name))}: ⚠ " + self.phrase("in_conflict"))
+        if found["deleted"]:
+            self.line(INDENT + self.phrase("is_deleted"))
+        if "same_as" in found:
+            self.say("is_same_as", record=self.named(found["same_as"]))
+        if "merged" in found:
+            self.say("has_merged", n=len(found["merged"]))
+        if found.get("elsewhere"):
+            self.say("is_elsewhere")
+        if found["updated"] is not None:
+            by, at = found["updated"]["by"], when(found["updated"]["at"])
+            self.line(INDENT + self.phrase("last_changed", by=self.safe(by), at=at))
+        for name, heads in found.get("registers", {}).items():
+            for head in heads:
+                source = f"{head['device']}:{head['seq']}"
+                value = self.shown(kind, name, head["value"])
+                known = f"{self.safe(self.label(kind, name))} ({self.safe(name)})"
+                self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head['by'])}  {when(head['at'])}]")
+
+    def saved(self, node: Node, found: Json) -> None:
+        """The record as it is now, what is still missing, and what looks odd."""
+        self.record(node, found)
+        kind = node.schema.types.get(found["type"])
+        if kind is None:
+            return
+        if "duplicates" in found:
+            self.say("pairs_saved", n=len(found["duplicates"]))
+        unseen = partner_sharing.unseen(kind) if node.role == PARTNER else ()
+        missing = [name for name in validate.missing(kind, found["fields"], node.today()) if name not in unseen]
+        if missing:
+            self.say("still_missing", fields=self.several(self.label(kind, name) for name in missing))
+        for odd in validate.warnings(kind, found["fields"], node.today()):
+            hint = kind.fields[odd["field"]].hint.get(self.lang)
+            if odd["reason"] == "warn" and hint:
+                self.say("odd_hint", field=self.label(kind, odd["field"]), hint=hint)
+                continue
+            self.say(
+                f"odd_{odd['reason']}" if odd["reason"] in ("warn", "coarse") else "odd",
+                field=self.label(kind, odd["field"]),
+            )
+
+    def lacking(self, node: Node, found: Iterable[Json]) -> None:
+        """What some of several records still lack."""
+        lacks = {}
+        for one in found:
+            kind = node.schema.types.get(one["type"])
+            for name in validate.missing(kind, one["fields"], node.today()) if kind else ():
+                lacks[name] = self.label(kind, name)
+        if lacks:
+            self.say("still_missing", fields=self.several(lacks.values()))
+
+    def removed(self, node: Node, found: Json) -> None:
+        """One line: it is gone from the lists."""
+        self.say("removed", record=self.heading(node.schema.types.get(found["type"]), found))
+
+    def several(self, parts: Iterable[object]) -> Shown:
+        """Several words in one line, with the language's comma."""
+        return Shown(messages.comma(self.lang).join(map(self.safe, parts)))
+
+    def heading(self, kind: Type | None, found: Json) -> Shown:
+        """What names a record: its code, its title, type and unit, and whether it waits to be sent."""
+        title = self.title(kind, found)
+        name = kind.label.get(self.lang, kind.name) if kind else found["type"]
+        parts = [found["code"] or found["id"], title, self.safe(name), self.safe(found["unit"] or "")]
+        if found["unsent"]:
+            parts.append(self.phrase("unsent"))
+        return Shown("  ".join(part for part in parts if part))
+
+    def title(self, kind: Type | None, found: Json) -> Shown:
+        """What a record is called, without its code."""
+        return Shown(" ".join(self._titles(kind, found)))
+
+    def type_label(self, node: Node, name: str) -> str:
+        """What a record type is called in the person's language."""
+        kind = node.schema.types.get(name)
+        return kind.label.get(self.lang) or name if kind is not None else name
+
+    def label(self, kind: Type | None, name: str) -> str:
+        """What a field is called in the person's language."""
+        field = kind.fields.get(name.partition("/")[0]) if kind else None
+        if kind is not None and field is not None:
+            return label_placeholders.named(kind, field.label.get(self.lang) or field.name, self.lang)
+        system = name.partition("/")[0]
+        return self.phrase(f"field{system}") if system in _SYSTEM else name
+
+    def shown(self, kind: Type | None, name: str, value: object) -> Shown:
+        """A value as people read it: labels for choices, commas between a set's members, a log's entries one a line."""
+        field = kind.fields.get(name.partition("/")[0]) if kind else None
+        if value is None:
+            return Shown("—")
+        if name.startswith(("_same_as", "_not_same")) and isinstance(value, str):
+            return self.named(value)
+        if not isinstance(value, list):
+            return self._word(field, value)
+        if value and isinstance(value[0], dict):
+            entries = (f"{when(one['at'])} {self.safe(one['by'])}: {self.safe(one['text'])}" for one in value)
+            return Shown("".join(f"\n{INDENT * 2}{entry}" for entry in entries))
+        return self.several(self._word(field, member) for member in value)
+
+    def plain_words(self, kind: Type, name: str, value: object) -> str:
+        """A value as it is written into a line where one can change it: without anything that keeps it apart."""
+        return bidi.bare(self.shown(kind, name, value))
+
+    def _word(self, field: Field | None, value: object) -> Shown:
+        if isinstance(value, bool):
+            return Shown(self.phrase("yes" if value else "no"))
+        if isinstance(value, dict):
+            return self.safe(value.get("reason", "…"))
+        if field is None:
+            return self.safe(value)
+        if field.kind == "derived" and field.type == "text":  # it may be made of others' ids
+            ids, rest = _ID.findall(str(value)), map(self.safe, _ID.split(str(value)))
+            return Shown("".join(chain.from_iterable(zip_longest(rest, map(self.named, ids), fillvalue=""))))
+        return self.named(str(value)) if field.type == "ref" else self.safe(field.words(value, self.lang))
+
+    def named(self, record: str) -> Shown:
+        """What names a record that another one points to: its code and title, where it is here."""
+        try:
+            found = queries.show(self._node, record) if self._node is not None else None
+        except errors.NotFound:
+            found = None
+        if self._node is None or found is None:
+            return self.safe(record)
+        kind = self._node.schema.types.get(found["type"])
+        titles = self._titles(kind, found)  # a partner has names, and no codes
+        code = found["code"] or ("" if titles else record)
+        return Shown(" ".join(part for part in (code, *titles) if part))
+
+    def _titles(self, kind: Type | None, found: Json) -> list[Shown]:
+        fields = found["fields"]
+        return [self._word(kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)]
+
+    def history(self, node: Node, type: str, found: Iterable[Json]) -> None:
+        """One save after the other: when, who, where; then each field, old → new."""
+        self.of(node)
+        kind = node.schema.types.get(type)
+        for entry in found:
+            lost = "  ⚠ " + self.phrase("lost") if entry["lost"] else ""
+            lost += "  ⚠ " + self.phrase("kept_aside") if entry.get("refused") else ""
+            lost += "  " + self.phrase("on_word", server=self.safe(entry["on_word"])) if entry.get("on_word") else ""
+            self.line(f"{when(entry['at'])}  {self.safe(entry['by'])}  {entry['device']}:{entry['seq']}{lost}")
+            for name, change in entry["changes"].items():
+                old, new = self.change(kind, name, change)
+                self.line(f"{INDENT}{self.safe(self.label(kind, name))}: {new if old is None else f'{old} → {new}'}")
+            if entry["note"]:
+                self.line(f"{INDENT}“{self.safe(entry['note'], lines=True)}”")
+            self.receipt(entry["receipt"])
+
+    def change(self, kind: Type | None, name: str, told: Json) -> tuple[Shown | None, Shown]:
+        """What a field of a save was, where it was anything, and what it became; of a set, who came in or went."""
+        member = name.partition("/")[2]
+        if member and isinstance(told["new"], bool):
+            return None, Shown(("+ " if told["new"] else "− ") + self.shown(kind, name, member))
+        new = self.shown(kind, name, told["new"])
+        return (None if told["old"] is None else self.shown(kind, name, told["old"])), new
+
+    def receipt(self, told: Json) -> None:
+        """How far a save has come, where that is known."""
+        parts = []
+        if told["bundles"] and not told["received"]:
+            parts.append(self.phrase("bundled", numbers=", ".join(map(str, told["bundles"]))))
+        if told["received"]:
+            parts.append(self.phrase("received_by", servers=", ".join(map(self.safe, told["received"]))))
+        if told["review"]:
+            parts.append(self.phrase({"open": "review_open", "settled": "review_settled"}[told["review"]]))
+        if parts:
+            self.line(INDENT + "; ".join(parts))
+
+
+def when(at: str) -> str:
+    """A time of the contract's JSON as people read it here: local, to the minute, in ASCII digits."""
+    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def when_ms(at: int) -> str:
+    """A time in milliseconds since 1970 as people read it here."""
+    return datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it."""
+    if count < 10_000:
+        return f"{count:,} B"
+    unit, divisor = next((one for one in _UNITS if count < one[1] * 10_000), _UNITS[-1])
+    return f"{count / divisor:,.0f} {unit}"

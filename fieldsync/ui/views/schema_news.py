@@ -1,0 +1,83 @@
+"""Forms that change, and saves that a server keeps aside: what people are told of both."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fieldsync import errors
+from fieldsync.replica.node import Node
+from fieldsync.ui.terminal import messages
+from fieldsync.ui.views.record_card import Cards
+
+Json = dict[str, Any]
+
+
+def published(out: Cards, node: Node, told: Json, *, dry_run: bool) -> None:
+    """One line for each change, and what happens next."""
+    for one in told["changes"]:
+        kind = node.schema.types.get(one["type"])
+        label = kind.label.get(out.lang, kind.name) if kind else one["type"]
+        named = {"field": "", "was": "", **one, "type": f"{label} ({one['type']})" if kind else one["type"]}
+        named["choices"] = out.several(one.get("choices", ()))
+        out.line("  " + out.phrase(f"form_{one['what']}", **named))
+    if not told["changes"]:
+        out.say("forms_same")
+    else:
+        out.say("forms_would_publish" if dry_run else "forms_published", number=told["number"])
+
+
+def changed(out: Cards, types: Iterable[Json]) -> None:
+    """One line: which forms a sync brought."""
+    named = out.several(f"{one['label'].get(out.lang) or one['type']} {one['version']}" for one in types)
+    out.say("forms_changed", types=named)
+
+
+def aside(out: Cards, node: Node, one: Json) -> None:
+    """A save that a server keeps aside: of which record, why, and what to do."""
+    said = reason(out, node, one["code"], {k: v for k, v in one.items() if k not in ("seq", "code", "record")})
+    record = one["record"] or "—"
+    key = "commit_undecided" if one["code"] == errors.Undecided.code else "commit_refused"
+    out.line("  ⚠ " + out.phrase(key, seq=one["seq"], record=record, reason=said))
+    out.line("    " + out.phrase(f"{key}_next"))
+
+
+def reason(out: Cards, node: Node, code: str, facts: Json) -> messages.Shown:
+    """Why a server quarantined a save."""
+    told = messages.labelled(facts, out.lang, node.schema)
+    key = f"aside.{code}"
+    if code == "illegal_value":
+        told["because"] = messages.because(told, out.lang)
+    known = messages.catalogue(out.lang)
+    return messages.Shown(messages.phrase(key if key in known else "aside.other", out.lang, **{"code": code, **told}))
+
+
+def imported(out: Cards, told: Json) -> None:
+    """The types that were made, or their text, and what could not be carried."""
+    if told["out"] is None:
+        for name, text in told["files"].items():
+            out.line(f"# --- {out.safe(name)} ---")
+            out.line(out.safe(text, lines=True))
+    left(out, told["left"])
+    if told["out"] is not None:
+        out.say("form_written", types=told["types"], out=told["out"])
+
+
+def left(out: Cards, notes: Sequence[Json]) -> None:
+    """What could not be carried."""
+    if notes:
+        out.say("form_left")
+        for one in notes:  # whole lines: a row that is cut cannot be found, nor a reason understood
+            place = f"{one['sheet']} {one['row'] or ''}".strip()
+            said = {"place": place, "name": one["name"], "what": _what(out, one["what"]), "why": _why(out, one)}
+            out.say("form_left_line" if one["name"] else "form_left_nameless", **said)
+
+
+def _what(out: Cards, what: str) -> str:
+    """What of a question was left: the question itself, or a column of its sheet, by the column's name."""
+    key = f"form_what_{what}"
+    return out.phrase(key) if key in messages.catalogue("en") else what
+
+
+def _why(out: Cards, one: Json) -> str:
+    reason, _, what = one["why"].partition(" ") if one["what"] != "language" else ("language", "", one["why"])
+    key = f"form_why_{reason}"
+    return out.phrase(key, what=what) if key in messages.catalogue("en") else out.phrase("form_why_unfit", what=reason)

@@ -1,0 +1,311 @@
+"""Pictures of what commands found, for people: cards for one record, tables for many, a line where a line is enough."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from fieldsync.replica.node import Node
+from fieldsync.schema.model import Field, Type
+from fieldsync.ui.terminal.messages import Shown
+from fieldsync.ui.views.devices import DeviceTables
+from fieldsync.ui.views.record_card import INDENT, when
+
+Json = dict[str, Any]
+_Column = tuple[str, Callable[[Json], object]]
+
+
+class Tables(DeviceTables):
+    """The terminal with all that can be drawn on it."""
+
+    _called: Mapping[str, str] = MappingProxyType({})  # what the references of a list stand for
+
+    # --- many ---
+
+    def records(self, node: Node, found: Sequence[Json], *, limit: int) -> None:
+        """A table of records; columns in Latin letters stand between the Arabic ones."""
+        if not found:
+            self.say("none_found")
+            return
+        from fieldsync.casework import titles
+
+        self._called = titles.called(node, _references(node, found))
+        one_type = len({record["type"] for record in found}) == 1
+        kind = node.schema.types.get(found[0]["type"]) if one_type else None
+        more = self._of_type(node, kind, found) if kind else []
+        latin: list[_Column] = [] if more else [(self.phrase("column_changed"), _changed)]
+        if not more or len({record["unit"] for record in found}) > 1:
+            latin.append((self.phrase("column_unit"), lambda one: one["unit"]))
+        columns: list[_Column] = [(self.phrase("column_code"), lambda one: one["code"] or one["id"][:8])]
+        if not one_type:
+            columns.append((self.phrase("column_type"), lambda one: self.type_label(node, one["type"])))
+        for name in kind.title if kind else ("",):
+            label = self.label(kind, name) if name else self.phrase("column_name")
+            columns += [(label, partial(self._title, node, name)), *latin[:1]]
+            latin = latin[1:]
+        columns += [*more, *latin, ("", self._marks)]
+        self.table(
+            [name for name, _ in columns], [[value(record) for _, value in columns] for record in found], whole={0}
+        )
+        if limit and len(found) == limit:
+            self.say("more_exist", limit=limit)
+
+    def _of_type(self, node: Node, kind: Type, found: Sequence[Json]) -> list[_Column]:
+        """What tells records of one type apart beside their title: whom each is about, and how far it has come."""
+        from fieldsync.casework import titles
+
+        columns: list[_Column] = []
+        if kind.belongs_to:
+            whom = titles.about(node, [record["id"] for record in found])
+            columns.append((self.phrase("agenda_about"), lambda one: whom.get(one["id"])))
+        if kind.lifecycle is not None and "state" in kind.fields:
+            columns.append((self.label(kind, "state"), partial(self._title, node, "state")))
+        return columns
+
+    def _title(self, node: Node, name: str, record: Json) -> str:
+        kind = node.schema.types.get(record["type"])
+        names = [name] if name else list(kind.title if kind else ())
+        fields = record["fields"]
+        given = [(kind.fields[n], fields[n]) for n in names if kind and fields.get(n) is not None]
+        return " ".join(
+            self._called.get(str(value), str(value)) if field.type == "ref" else self._plain(field, value)
+            for field, value in given
+        )
+
+    def _plain(self, field: Field, value: object) -> str:
+        return self.phrase("yes" if value else "no") if isinstance(value, bool) else field.words(value, self.lang)
+
+    def _marks(self, record: Json) -> str:
+        marks = [self.phrase("in_conflict_n", n=len(record["conflicts"]))] if record["conflicts"] else []
+        return " ".join(marks + ([self.phrase("unsent")] if record["unsent"] else []))
+
+    # --- review ---
+
+    def review(self, node: Node, found: Sequence[Json]) -> None:
+        """A table of conflicts."""
+        self.of(node)
+        if not found:
+            self.say("no_conflicts")
+            return
+        rows: list[list[object]] = []
+        for item in found:
+            kind = node.schema.types.get(item["type"])
+            values = Shown(
+                " / ".join(self.shown(kind, item["field"], head["value"]) for head in in_time(item["heads"]))
+            )
+            rows.append(
+                [item["code"] or item["record"][:8], self.label(kind, item["field"]), when(item["since"]), values]
+            )
+        columns = ("column_code", "column_field", "column_since", "column_values")
+        self.table([self.phrase(column) for column in columns], rows, whole={0})
+
+    def conflicts(self, node: Node, found: Sequence[Json]) -> None:
+        """A record's conflicts: the value they started from, and each head with who, where, when."""
+        self.of(node)
+        if not found:
+            self.say("no_conflicts")
+        for item in found:
+            kind = node.schema.types.get(item["type"])
+            self.line(
+                f"{item['code'] or item['record']}  {self.safe(self.label(kind, item['field']))} [{item['field']}]"
+            )
+            self.line(f"{INDENT}{self.phrase('was')}: {self.shown(kind, item['field'], item['base'])}")
+            for head in in_time(item["heads"]):
+                value = self.shown(kind, item["field"], head["value"])
+                self.line(
+                    f"{INDENT}{head['device']}:{head['seq']}  {value}  {self.safe(head['by'])}  {when(head['at'])}"
+                )
+
+    def bulk(self, node: Node, items: Sequence[Json], chosen: Sequence[Json], *, dry_run: bool) -> None:
+        """What was, or would be, decided."""
+        self.of(node)
+        for item, head in zip(items, chosen, strict=True):
+            kind = node.schema.types.get(item["type"])
+            label = self.safe(self.label(kind, item["field"]))
+            value = self.shown(kind, item["field"], head["value"])
+            self.line(f"{item['code']}  {label}: {value}  {head['device']}:{head['seq']}")
+        self.say("would_decide" if dry_run else "decided", n=len(items))
+
+    # --- the office ---
+
+    def office_made(self, made: Json) -> None:
+        """What is to be kept: address, fingerprint, recovery key."""
+        self.say("office_made", org=made["org"], unit=made["unit"], address=made["address"])
+        self.say("fingerprint", fingerprint=made["fingerprint"])
+        self.say("recovery", recovery=made["recovery"])
+
+    def invited(self, name: str, made: Json) -> None:
+        """The invite, ready to be copied."""
+        self.say("invited", name=name, expires=when(made["expires"]), fingerprint=made["fingerprint"])
+        self.line(made["invite"])
+        if self.tty:  # a camera reads it; a pipe wants the one line
+            import segno
+
+            segno.make(made["invite"], error="l").terminal(compact=True)
+
+    def attached(self, told: Json) -> None:
+        """Whose branch this server is now."""
+        self.say("attached", **(told | {"units": ", ".join(told["units"])}))
+
+    def scheduled(self, told: Json) -> None:
+        """When it will run, and what was written for that."""
+        facts = {"at": told["at"], "minutes": told["delay_minutes"]}
+        if told["cron"] is None:
+            self.say("scheduled", **facts, files=", ".join(told["files"]))
+        else:
+            self.say("scheduled_cron", **facts)
+            self.line(told["cron"])
+        if told.get("user"):
+            self.say("scheduled_user")
+        if not told["active"]:
+            systemctl = "systemctl --user" if told.get("user") else "systemctl"
+            how = "crontab -e" if told["cron"] else f"{systemctl} enable --now fieldsync-upstream.timer"
+            self.say("not_active", how=how)
+
+    def imported(self, told: Json, *, dry_run: bool) -> None:
+        """One line."""
+        self.say("would_import" if dry_run else "imported", **{k: told[k] for k in ("added", "changed", "unchanged")})
+        if told["encoding"] is not None:
+            self.say("import_encoding", encoding=told["encoding"])
+        if told["other_sheets"]:
+            self.say("import_sheet", sheet=told["sheet"], sheets=told["other_sheets"])
+
+    def exported(self, node: Node, told: Json) -> None:
+        """One line, and a warning where what was written is open to anybody."""
+        self.say("exported", n=told["records"], file=told["file"])
+        if told["left_out"]:
+            self.say("export_left_out", fields=[self._left_out(node, told["types"], one) for one in told["left_out"]])
+        self.say("export_open")
+
+    def _left_out(self, node: Node, types: Sequence[str], name: str) -> str:
+        """The label of a field that was left out; of several types, with its type's."""
+        type, _, field = name.rpartition(".")
+        label = self.label(node.schema.types[type or types[0]], field)
+        return f"{self.type_label(node, type)}: {label}" if type else label
+
+    def costs(self, costs: Sequence[Json]) -> None:
+        """What each sync of the demo cost."""
+        rows: list[list[object]] = [
+            [
+                c["who"],
+                *(f"{n:,}" for n in (c["up"]["commits"], c["down"]["states"], c["up"]["bytes"], c["down"]["bytes"])),
+                c["requests"],
+                f"{c['seconds']:.2f}",
+            ]
+            for c in costs
+        ]
+        names = ("who", "sent", "fetched", "up", "down", "requests", "seconds")
+        self.table([self.phrase(f"column_{name}") for name in names], rows)
+
+    def office(self, told: Json) -> None:
+        """The example office: who is there, what waits, and how to go on."""
+        self.say("office_built", seconds=told["seconds"])
+        self.line(f"  {told['office']}")
+        self.say("office_people")
+        rows: list[list[object]] = [
+            [one["home"], one["person"], self.phrase(f"role_{one['role']}"), one["unit"]] for one in told["people"]
+        ]
+        self.table([self.phrase(f"column_{name}") for name in ("laptop", "person", "role", "unit")], rows)
+        self.say("office_waits", **{name: told[name] for name in ("conflicts", "duplicates", "overlaps")})
+        self.say("office_start")
+        for command in told["start"]:
+            self.line(f"  {command}")
+        first = told["people"][0]
+        self.say("office_next", person=first["person"])
+        self.line(f"  {told['start'][0]}")
+        self.line(f"  fieldsync --home {first['home']} agenda")
+
+    # --- forms ---
+
+    def types(self, found: Sequence[Json]) -> None:
+        """The record types: on a terminal as a tree of what belongs to what, in two columns; in a pipe as a table."""
+        if self.tty:
+            self._tree_of(found)
+            return
+        columns = ("column_type", "column_label", "column_version", "column_fields")
+        version = {True: self.phrase("form_is_retired"), False: ""}
+        rows: list[list[object]] = [
+            [t["type"], t["label"].get(self.lang), f"{t['version']} {version[t['retired']]}".strip(), t["fields"]]
+            for t in found
+        ]
+        self.table([self.phrase(name) for name in columns], rows)
+
+    def _tree_of(self, found: Sequence[Json]) -> None:
+        below: dict[str | None, list[Json]] = {}
+        for one in found:
+            below.setdefault(next(iter(one["owners"]), None), []).append(one)
+        lines: list[tuple[str, str]] = []
+
+        def branch(owner: str | None, depth: int) -> None:
+            for one in sorted(
+                below.get(owner, ()), key=lambda one: (owner is None and one["type"] not in below, one["type"])
+            ):
+                mark = (
+                    self.phrase("form_is_retired")
+                    if one["retired"]
+                    else f"v{one['version']}"
+                    if one["version"] > 1
+                    else ""
+                )
+                label = one["label"].get(self.lang) or ""
+                if label.casefold().replace("-", " ") == one["type"].replace("_", " "):
+                    label = ""  # it says what the name says, and others need the room
+                lines.append(("\u00a0\u00a0" * depth + one["type"], f"{label} {mark}".strip()))
+                branch(one["type"], depth + 1)
+
+        branch(None, 0)
+        half = (len(lines) + 1) // 2
+        beside = [*lines[half:], *[("", "")] * (2 * half - len(lines))]
+        rows: list[list[object]] = [[*left, *right] for left, right in zip(lines[:half], beside, strict=True)]
+        self.table(["", "", "", ""], rows, whole=(0, 2), headed=False)
+
+    def fields(self, kind: Type) -> None:
+        """A table of a type's fields, under its name and version."""
+        retired = self.phrase("form_is_retired")
+        self.say(
+            "form_version",
+            name=kind.label.get(self.lang),
+            version=kind.version,
+            retired=retired if kind.retired else "",
+        )
+        rows: list[list[object]] = [
+            [
+                field.name,
+                field.label.get(self.lang),
+                field.type,
+                field.merge,
+                retired if field.retired else field.required,
+                *(() if self.tty else (" ".join(field.codes),)),
+            ]
+            for field in kind.fields.values()
+        ]
+        names = ["column_field", "column_label", "column_type", "column_merge", "column_needed", "column_choices"]
+        self.table([self.phrase(name) for name in names[: 5 if self.tty else 6]], rows, whole=(0, 2, 3, 4))
+        if self.tty:  # they would not fit beside the rest
+            chosen: list[list[object]] = [
+                [field.name if choice is field.choices[0] else "", choice.code, choice.label.get(self.lang)]
+                for field in kind.fields.values()
+                for choice in field.choices
+            ]
+            self.table(["", *[self.phrase(name) for name in ("column_choices", "column_label")]], chosen, whole=(0, 1))
+
+    def folder_good(self, told: Json) -> None:
+        """One line."""
+        self.say("folder_good", types=", ".join(told["types"]), version=told["version"])
+
+
+def _changed(record: Json) -> str:
+    return when(record["updated"]["at"]) if record["updated"] else ""
+
+
+def in_time(heads: Iterable[Json]) -> list[Json]:
+    """Heads in the order in which they were written."""
+    return sorted(heads, key=lambda head: (head["at"], head["device"], head["seq"]))
+
+
+def _references(node: Node, found: Sequence[Json]) -> Iterator[str]:
+    for record in found:
+        kind = node.schema.types.get(record["type"])
+        for name in kind.title if kind else ():
+            if kind and kind.fields[name].type == "ref" and name in record["fields"]:
+                yield str(record["fields"][name])

@@ -1,0 +1,41 @@
+"""What people see of a move: who would gain and lose a record, and what has left this laptop."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fieldsync.replica.node import Node
+    from fieldsync.ui.views.record_card import Cards
+
+_NAMED = 5  # of many that have left, a few by name
+
+
+def plan(out: "Cards", node: "Node", told: Mapping[str, Any]) -> None:
+    """Draw what a move would do."""
+    counts = [f"{out.type_label(node, name)} {n}" for name, n in told["moves"].items()]
+    if not counts:
+        out.say("lives_there", record=told["code"] or told["record"], unit=told["to"])
+        return
+    words = {"record": told["code"] or told["record"], "old": told["from"], "new": told["to"]}
+    out.say("would_move", counts=out.several(counts), **words)
+    out.say("would_still_see" if told["still_seen"] else "would_not_see", **words)
+
+
+def moved(out: "Cards", node: "Node", record: dict[str, Any], *, still_seen: bool) -> None:
+    """Draw a record that was moved."""
+    out.record(node, record)
+    if not still_seen:
+        out.say("moved_away", record=record["code"] or record["id"])
+
+
+def left(out: "Cards", found: Sequence[Mapping[str, Any]]) -> None:
+    """Say in one line what has left this laptop."""
+    if not found:
+        return
+    shown = []
+    for one in found[:_NAMED]:
+        code, unit = one["code"] or one["record"], one["unit"]
+        to = out.phrase("left_above", unit=unit) if one.get("above") else unit
+        shown.append(f"{code} → {to}" if to else code)
+    more = ["…"] if len(found) > _NAMED else []
+    out.say("left", n=len(found), records=out.several([*shown, *more]))

@@ -1,0 +1,212 @@
+"""Small questions on top of a full screen: one line to type, one of many to choose, something to read, something to agree to."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from fieldsync.core import names
+from fieldsync.ui.widgets.inputs import TypedLine
+from fieldsync.ui.widgets.line_writer import ACCENT, BAD, QUIET, Part, Parts, Pen
+from fieldsync.ui.widgets.text_panels import Paper, Rows, keys
+
+T = TypeVar("T")
+_LONGEST = 12  # rows of a list
+
+
+class Dialog(ModalScreen[T]):
+    """A box in the middle; Esc closes it without an answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "dismiss(None)", show=False)]
+
+    def __init__(self, pen: Pen, title: Parts) -> None:
+        super().__init__()
+        self.pen, self._title = pen, title
+
+    def title_paper(self) -> Paper:
+        """Return what it is about, in a line or two."""
+        return Paper(lambda width: self.pen.lines(self._title, width, most=3, style="bold"), classes="title")
+
+    def keys_paper(self, *pairs: tuple[str, str]) -> Paper:
+        """Return which key does what; words by their key in the catalogue."""
+        told = [(key, self.pen.out.phrase(word)) for key, word in pairs]
+        return Paper(lambda width: keys(self.pen, told, width, ACCENT, QUIET), classes="keys")
+
+
+class Ask(Dialog[str]):
+    """One line to type, judged while it is typed: `judge` returns what is wrong with it, or nothing."""
+
+    def __init__(self, pen: Pen, title: Parts, *, value: str = "", judge: Callable[[str], str] = lambda _: "") -> None:
+        super().__init__(pen, title)
+        self._value, self._judge = value, judge
+        self._wrong = ""
+
+    def compose(self) -> ComposeResult:
+        """Title, line, what is wrong, keys."""
+        with Vertical(classes="box"):
+            yield self.title_paper()
+            yield TypedLine(self.pen, self._value)
+            yield Paper(lambda width: self.pen.lines(self._wrong, width, most=2, style=BAD), id="wrong")
+            yield self.keys_paper(("Enter", "key_ok"), ("Esc", "key_leave"))
+
+    @on(Input.Changed)
+    def judged(self, event: Input.Changed) -> None:
+        """Say at once what is wrong."""
+        self._wrong = f"✗ {found}" if event.value.strip() and (found := self._judge(event.value)) else ""
+        self.query_one("#wrong", Paper).renew()
+
+    @on(Input.Submitted)
+    def given(self, event: Input.Submitted) -> None:
+        """Take what is legal."""
+        if not self._judge(event.value):
+            self.dismiss(event.value)
+
+
+class Pick(Dialog[int]):
+    """One of many, found by typing a part of it in any spelling; the answer is its place in the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+    ]
+
+    def __init__(self, pen: Pen, title: Parts, options: Sequence[str], *, at: int = 0) -> None:
+        super().__init__(pen, title)
+        self._options = options
+        self._folded = [names.fold(option) for option in options]
+        self._found = list(range(len(options)))
+        self._at = at
+
+    def compose(self) -> ComposeResult:
+        """Title, line, list, keys."""
+        with Vertical(classes="box"):
+            yield self.title_paper()
+            yield TypedLine(self.pen)
+            rows = Rows(self._row)
+            rows.styles.height = min(max(1, len(self._options)), _LONGEST)
+            yield rows
+            yield self.keys_paper(("↑↓", "key_choose"), ("Enter", "key_ok"), ("Esc", "key_leave"))
+
+    def on_mount(self) -> None:
+        """Show all of them."""
+        self.query_one(Rows).show(len(self._found), self._at)
+
+    def _row(self, index: int, width: int, chosen: bool) -> Text:
+        text = self._options[self._found[index]]
+        return self.pen.line(f"▸ {text}" if chosen else f"  {text}", width, style=f"bold {ACCENT}" if chosen else "")
+
+    def action_move(self, steps: int) -> None:
+        """Choose another."""
+        self.query_one(Rows).move(steps)
+
+    @on(Input.Changed)
+    def narrowed(self, event: Input.Changed) -> None:
+        """Keep what has all the words typed."""
+        wanted = names.fold(event.value).split()
+        self._found = [i for i, text in enumerate(self._folded) if all(word in text for word in wanted)]
+        self.query_one(Rows).show(len(self._found))
+
+    @on(Input.Submitted)
+    def given(self) -> None:
+        """Take the chosen one."""
+        if self._found:
+            self.dismiss(self._found[self.query_one(Rows).at])
+
+
+class Told(Dialog[None]):
+    """Something to read."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,q,ض,h,ا", "dismiss(None)", show=False),
+        Binding("down,j,ت", "scroll(1)", show=False),
+        Binding("up,k,ن", "scroll(-1)", show=False),
+        Binding("pagedown,space", "scroll(10)", show=False),
+        Binding("pageup", "scroll(-10)", show=False),
+    ]
+
+    def __init__(self, pen: Pen, title: Parts, paragraphs: Sequence[Sequence[Part]]) -> None:
+        super().__init__(pen, title)
+        self._paragraphs = paragraphs
+
+    def compose(self) -> ComposeResult:
+        """Title, text, keys."""
+        with Vertical(classes="box"):
+            yield self.title_paper()
+            with VerticalScroll(can_focus=False):
+                yield Paper(lambda width: [line for one in self._paragraphs for line in self.pen.lines(one, width)])
+            yield self.keys_paper(("↑↓", "key_scroll"), ("Esc", "key_close"))
+
+    def action_scroll(self, lines: int) -> None:
+        """Go up or down."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+class Agree(Dialog[bool]):
+    """A list to look through before something is done to all of it; Enter does it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "dismiss(True)", show=False),
+        Binding("down,j,ت", "move(1)", show=False),
+        Binding("up,k,ن", "move(-1)", show=False),
+        Binding("pagedown,space", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+        Binding("end", "move(1000000)", show=False),
+        Binding("home", "move(-1000000)", show=False),
+    ]
+
+    def __init__(self, pen: Pen, title: Parts, rows: Sequence[Sequence[Part]], *, does: str) -> None:
+        super().__init__(pen, title)
+        self._rows, self._does = rows, does
+
+    def compose(self) -> ComposeResult:
+        """Title, list, keys."""
+        with Vertical(classes="box"):
+            yield self.title_paper()
+            rows = Rows(self._row)
+            rows.styles.height = min(len(self._rows), _LONGEST)
+            rows.styles.margin = (1, 0, 0, 0)
+            yield rows
+            yield self.keys_paper(("↑↓", "key_scroll"), ("Enter", self._does), ("Esc", "key_leave"))
+
+    def on_mount(self) -> None:
+        """Show all of them."""
+        self.query_one(Rows).show(len(self._rows))
+
+    def _row(self, index: int, width: int, chosen: bool) -> Text:
+        parts = [Part("▸ " if chosen else "  ", ACCENT), *self._rows[index]]
+        return self.pen.line(parts, width)
+
+    def action_move(self, steps: int) -> None:
+        """Look further."""
+        self.query_one(Rows).move(steps)
+
+
+class Choose(Dialog[str]):
+    """A question with two or three answers, each with its key: (key, also that key on an Arabic keyboard, what it says)."""
+
+    def __init__(self, pen: Pen, title: Parts, answers: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__(pen, title)
+        self._answers = answers
+
+    def compose(self) -> ComposeResult:
+        """Title, answers."""
+        with Vertical(classes="box"):
+            yield self.title_paper()
+            yield self.keys_paper(*((key, word) for key, _, word in self._answers))
+
+    def on_key(self, event: Key) -> None:
+        """Take the answer of that key, and let nobody below have it."""
+        event.stop()
+        for key, also, _ in self._answers:
+            if event.key in (key.lower(), also):
+                self.dismiss(key)
+                return

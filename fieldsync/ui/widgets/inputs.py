@@ -1,0 +1,89 @@
+"""Lines to type in that take keys in the order in which they come.
+
+Textual hands letters to a line at once, but what Backspace or Ctrl-U do it looks up only after the key has passed the line and all
+that is around it. On a slow line keys come in one piece: letters then overtake the Backspace before them, and are deleted by it.
+"""
+
+from collections.abc import Callable
+
+from textual.events import Key, Paste
+from textual.strip import Strip
+from textual.widgets import Input, TextArea
+
+from fieldsync.schema.text_cleaning import clean
+from fieldsync.ui.terminal import bidi
+from fieldsync.ui.widgets.input_cells import TURNED, placed
+from fieldsync.ui.widgets.line_writer import Pen
+
+
+async def _in_order(line: Input | TextArea, event: Key) -> None:
+    """Do what a key does in a line before the next one comes; one that does nothing there goes on to what is around it."""
+    for binding in line._bindings.key_to_bindings.get(event.key, ()):  # noqa: SLF001  there is no other way to them
+        if await line.app.run_action(binding.action, line):
+            event.stop()
+            event.prevent_default()
+            return
+
+
+class _Placed:
+    """What a line in which somebody types looks like: as the terminal and the language want it, and so do the arrows."""
+
+    pen: Pen
+    several = False  # lines
+
+    def _on_paste(self, event: Paste) -> None:
+        """Have what is pasted as it is stored: without signs that nobody sees, in one line where there is one."""
+        event.text = clean(event.text, lines=self.several)  # the widget takes it from here
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        strip = super().render_line(y)  # type: ignore[misc]  # the widget's
+        width = self.scrollable_content_region.width  # type: ignore[attr-defined]
+        full = strip.extend_cell_length(width, self.rich_style)  # type: ignore[attr-defined]  # an empty one is a cursor only
+        return placed(full, width, self.pen.out.form, mirrored=self.pen.mirrored)
+
+    def action_cursor_left(self, select: bool = False) -> None:
+        """Go to the left, as it is seen."""
+        self._go("left", select=select)
+
+    def action_cursor_right(self, select: bool = False) -> None:
+        """Go to the right, as it is seen."""
+        self._go("right", select=select)
+
+    def _go(self, way: str, *, select: bool) -> None:
+        text = getattr(self, "value", "") or getattr(self, "text", "")
+        arabic = bidi.begins_arabic(text) or (self.pen.mirrored and bidi.has_arabic(text))
+        if arabic and self.pen.out.form in TURNED:
+            way = "right" if way == "left" else "left"
+        getattr(super(), f"action_cursor_{way}")(select)
+
+
+class TypedLine(_Placed, Input):
+    """One line; `erased` is done when Backspace has nothing left to take away."""
+
+    def __init__(
+        self, pen: Pen, value: str = "", *, classes: str | None = None, erased: Callable[[], object] = bool
+    ) -> None:
+        super().__init__(value, select_on_focus=False, classes=classes)
+        self.cursor_blink = False  # each blink is written anew: over a slow line, for nothing
+        self.pen = pen
+        self._erased = erased
+
+    async def _on_key(self, event: Key) -> None:
+        if event.key == "backspace" and not self.value:
+            self._erased()
+        await _in_order(self, event)
+
+
+class TypedText(_Placed, TextArea):  # type: ignore[misc]  # both hear of what is pasted, one after the other
+    """Several lines."""
+
+    several = True
+
+    def __init__(self, pen: Pen, text: str, *, classes: str | None = None) -> None:
+        super().__init__(text, soft_wrap=True, tab_behavior="focus", show_line_numbers=False, classes=classes)
+        self.cursor_blink = False
+        self.pen = pen
+
+    async def _on_key(self, event: Key) -> None:
+        await _in_order(self, event)

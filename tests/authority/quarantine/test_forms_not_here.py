@@ -1,0 +1,87 @@
+"""A commit's form number switches no check off: what was made under a form that is not here waits until it is, and is judged then."""
+
+import pytest
+
+from fieldsync.core import codes
+from fieldsync.core.state import canonical
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.schema import load
+from fieldsync.server.publish_schema import publish
+from tests import directly
+from tests.cast import JBL, rows
+from tests.conftest import Cast
+from tests.formbook import write
+from tests.handmade import HandMade
+
+
+def a_family(people: Cast) -> bytes:
+    """Register a family on Amal's laptop, and send it."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    directly.sync(people.amal, people.hq)
+    return record
+
+
+@pytest.mark.parametrize("form", [2, 999, 1_000_000])
+@pytest.mark.parametrize(
+    "fields", [{"location": 7}, {"location": ["x"]}, {"state": "verified"}, {"location": "x"}, {"no_such": {"a": None}}]
+)
+def test_under_a_form_that_is_not_here_nothing_is_applied(
+    people: Cast, form: int, fields: dict[str, save.Value]
+) -> None:
+    """Amal's key writes under a form that nobody published, legal values and illegal ones: all wait, the record stays."""
+    record = a_family(people)
+    before = canonical(rows(people.hq)[record].state)
+    assert HandMade(people.amal, people.hq).write(fields, record=record, form=form) == "unknown_form"
+    assert canonical(rows(people.hq)[record].state) == before
+    with people.hq.store.read() as tx:
+        assert sum(map(len, tx.waiting().values())) == 1
+
+
+@pytest.mark.parametrize("form", [0, -1, -(1 << 63), 1_000_001, 1 << 62, (1 << 64) - 1])
+def test_an_absurd_form_number_is_refused(people: Cast, form: int) -> None:
+    """No such form was or will be published: refused for good, and what comes after it is taken."""
+    record = a_family(people)
+    hand = HandMade(people.amal, people.hq)
+    assert hand.write({"location": "x"}, record=record, form=form) == "illegal_value"
+    assert hand.write({"location": "after"}, record=record) == ""
+    assert rows(people.hq)[record].doc["location"] == "after"
+    with people.hq.store.read() as tx:
+        assert tx.waiting() == {}
+
+
+def test_it_is_judged_when_its_form_is_here(people: Cast) -> None:
+    """Three saves under the next form wait; once it is published, the legal one is applied, and the others are refused."""
+    record = a_family(people)
+    hand = HandMade(people.amal, people.hq)
+    for fields in ({"location": "by the well"}, {"location": 7}, {"state": "no such state"}):
+        assert hand.write(fields, record=record, form=2) == "unknown_form"  # type: ignore[arg-type]
+    made = people.amal.new_id()
+    code = codes.make(JBL, people.amal.letters, 900)
+    assert hand.write({"_code": code, "_unit": JBL, "family_name": "أحمد"}, record=made, form=2) == "unknown_form"
+    assert hand.write({"location": "in it"}, record=made) == "no_record"  # it waits for what waits
+    texts = load.shipped()
+    more = (
+        '\n[fields.colour]\ntype = "text"\nmerge = "latest"\nsensitivity = 1\nlabel = { en = "Colour", ar = "اللون" }\n'
+    )
+    texts["household.toml"] = texts["household.toml"].replace("version = 1", "version = 2", 1) + more
+    assert publish(people.hq, write(people.home / "forms", texts))["published"]
+    directly.sync(people.basim, people.hq)
+    with people.hq.store.read() as tx:
+        told = [(seq, code) for seq, code, _ in tx.refusals(people.amal.device)]
+        assert tx.waiting() == {}
+    assert told == [(3, "illegal_value"), (4, "illegal_value")]
+    assert rows(people.hq)[record].doc["location"] == "by the well"
+    assert rows(people.hq)[made].doc["location"] == "in it"
+    assert rows(people.basim)[made].code == code
+
+
+def test_a_laptop_that_is_ahead_of_its_server_loses_nothing(people: Cast) -> None:
+    """Amal's laptop has forms that this server will get: her save waits there, her laptop shows it, and says why it waits."""
+    record = a_family(people)
+    hand = HandMade(people.amal, people.hq)
+    assert hand.write({"location": "x"}, record=record, form=2) == "unknown_form"
+    with people.hq.store.read() as tx:
+        (reason,) = tx.judged(0, people.amal.device)
+    assert reason[3:] == ("unknown_form", '{"type":"household","form":2,"ours":1}')
+    assert queries.status(people.hq)["commits"]["refused"] == 1

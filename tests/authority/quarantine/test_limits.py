@@ -1,0 +1,172 @@
+"""Few bytes that stand for very many commits, and one device that never stops: bounded, and nobody else waits for it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.crypto import chain
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.protocol.commit_frames import MOST_BEFORE, MOST_COMMITS
+from fieldsync.protocol.server import Serving
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.server.app import App
+from fieldsync.server.rate_limit import Pace
+from fieldsync.wire import columns, messages, row_batches
+from fieldsync.wire.frames import Codec, Kind
+from tests import directly
+from tests.cast import JBL
+from tests.conftest import Cast
+from tests.handmade import HandMade
+from tests.offices import write
+
+
+def const(value: object) -> bytes:
+    """Return a column of any length that says one thing."""
+    return bytes((columns.CONST,)) + msgspec.msgpack.encode(value)
+
+
+def many(count: int, device: bytes) -> bytes:
+    """Return rows that stand for so many empty commits, in a few hundred bytes."""
+    steps = bytes((columns.INTEGERS,)) + msgspec.msgpack.encode((1, 1, 1, 0, b""))
+    body = (
+        1, count, ([const(0), steps, const(1), const(0)], (count, const(0), 0, [])), const(0), bytes(16 * count), const(None),
+        ([], [[]], const(0), []), const(0), (0, b"", 0, []), [],
+    )  # fmt: skip
+    return msgspec.msgpack.encode(([device], ["Amal"], [("household", 1)], body))
+
+
+@pytest.mark.parametrize(("count", "taken"), [(MOST_COMMITS, True), (MOST_COMMITS + 1, False), (60_000, False)])
+def test_few_bytes_that_stand_for_very_many_commits_are_refused(people: Cast, count: int, taken: bool) -> None:
+    """A frame of a few hundred bytes holds 2,000 commits at most: with more it is refused before they are made."""
+    device = people.amal.device
+    frame = Codec().pack(Kind.COMMITS, messages.encode(messages.Commits(device, bytes(64), many(count, device))))
+    assert len(frame) < 1_000
+    with people.hq.store.read() as tx:
+        known = tx.device(device)
+    assert known is not None
+    kind, payload = Codec().unpack(frame[0], frame[5:])
+    serving = Serving(people.hq, known, messages.Hello(2, b"", 0, 0, b""), Codec())
+    if taken:
+        assert len(serving.read(kind, payload).commits) == count
+        return
+    with pytest.raises(errors.TooLarge):
+        serving.read(kind, payload)
+
+
+def test_what_the_last_release_sealed_as_one_is_taken(people: Cast) -> None:
+    """Its frames held up to 4,000 commits: from a laptop of protocol 1 and by a branch they come; a bundle has no limit of this kind."""
+    device = people.amal.device
+    with people.hq.store.read() as tx:
+        known = tx.device(device)
+    assert known is not None
+    for hello, skew, most in (
+        (messages.Hello(1, b"", 0, 0, b""), None, MOST_BEFORE),
+        (messages.Hello(2, b"", 0, 0, b""), 0, 20_000),
+    ):
+        serving = Serving(people.hq, known, hello, Codec(), skew=skew)
+        payload = messages.encode(messages.Commits(device, bytes(64), many(most, device)))
+        assert len(serving.read(Kind.COMMITS, payload).commits) == most
+
+
+def test_a_long_import_goes_up_in_frames_within_the_limit(people: Cast) -> None:
+    """Amal's laptop has 4,500 saves to send: each of its frames holds 2,000 at most, on the line and on a stick."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    write(people.amal, record, *({"location": "x"} for _ in range(4_500)))
+    talk = directly.Direct(people.amal, people.hq)
+    sizes = []
+    for frame in talk.client.commit_frames():
+        _, payload = talk.client.codec.unpack(frame[0], frame[5:])
+        sizes.append(len(row_batches.unpack_commits(messages.decode(messages.Commits, payload).rows)))
+    assert (sum(sizes), max(sizes) <= MOST_COMMITS) == (4_501, True)
+    bundle_sync.pack(people.amal, people.home / "up")
+    assert bundle_sync.unpack(people.hq, people.home / "up")["up"]["commits"] == 4_501
+
+
+def test_the_commits_of_a_frame_have_a_size(people: Cast) -> None:
+    """2,000 commits of 45 KB each in one frame would be 90 MB of log."""
+    device, count = people.amal.device, 2_000
+    devices, authors, types, body = msgspec.msgpack.decode(many(count, device))
+    body[6] = (["address", "location", "origin"], [[0, 1, 2]], const(0), [const("x" * 15_000)] * 3)
+    body[7] = const(0)
+    payload = messages.encode(
+        messages.Commits(device, bytes(64), msgspec.msgpack.encode((devices, authors, types, body)))
+    )
+    with pytest.raises(errors.TooLarge):
+        HandMade(people.amal, people.hq).take(payload)
+
+
+# --- one device's pace ------------------------------------------------------------------------------------------------
+
+
+def test_a_pace_lets_a_minute_s_work_through_at_once_and_no_more() -> None:
+    """20,000 commits at once do not wait; what comes beyond waits as long as it should have taken; rest is credit again."""
+    now = [0.0]
+    pace = Pace(20_000, 60.0, lambda: now[0])
+    amal, basim = b"a" * 16, b"b" * 16
+    assert [pace.wait(amal, 2_000) for _ in range(10)] == [0.0] * 10
+    assert pace.wait(amal, 2_000) == pytest.approx(6.0)
+    assert pace.wait(amal, 2_000) == pytest.approx(12.0)
+    assert pace.wait(basim, 2_000) == 0.0
+    now[0] = 72.0
+    assert pace.wait(amal, 2_000) == pytest.approx(0.0)
+    now[0] = 10_000.0
+    assert [pace.wait(amal, 20_000), pace.wait(amal, 1)] == [0.0, pytest.approx(0.003)]
+
+
+def test_thousands_of_devices_at_rest_are_forgotten() -> None:
+    """The table of paces does not grow for ever."""
+    now = [0.0]
+    pace = Pace(20_000, 60.0, lambda: now[0])
+    for i in range(25_000):
+        now[0] += 0.1
+        pace.wait(i.to_bytes(16, "big"), 10)
+    assert len(pace._levels) <= 10_000
+
+
+async def _frames_of(node: Node, hand: HandMade, count: int, each: int) -> AsyncIterator[tuple[int, bytes, bytes]]:
+    codec = Codec()
+    batch = [hand.commit(after=i, fields={"location": "x"}) for i in range(count * each)]
+    bodies = list(map(msgspec.msgpack.encode, batch))
+    links = chain.extend(chain.first(node.device), bodies)
+    for i in range(count):
+        part = batch[i * each : (i + 1) * each]
+        seal = chain.seal(node.key, part[-1].seq, links[part[-1].seq - 1][1])
+        frame = codec.pack(
+            Kind.COMMITS, messages.encode(messages.Commits(node.device, seal, row_batches.pack_commits(part)))
+        )
+        yield frame[0], frame[5:], frame
+
+
+def test_a_device_that_never_stops_is_slowed_down_and_loses_nothing(people: Cast) -> None:
+    """Basim's program pushes 600 saves where 200 in half a second are allowed: all are taken, at that rate; Amal's go through meanwhile."""
+    save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+
+    async def scene() -> tuple[float, float]:
+        app = App(people.hq)
+        app.pace = Pace(200, 0.5)
+        started = time.monotonic()
+
+        async def push(node: Node, count: int, each: int) -> float:
+            with people.hq.store.read() as tx:
+                known: Any = tx.device(node.device)
+            serving = Serving(people.hq, known, messages.Hello(2, b"", node.clock(), 0, b""), Codec())
+            await app._take(serving, _frames_of(node, HandMade(node, people.hq), count, each))
+            return time.monotonic() - started
+
+        async with asyncio.timeout(60):
+            flood = asyncio.create_task(push(people.basim, 6, 100))
+            await asyncio.sleep(0)
+            return await push(people.amal, 1, 1), await flood
+
+    hers, his = asyncio.run(scene())
+    assert his >= 1.0  # 400 beyond the limit, at 400 a second
+    assert hers < his
+    with people.hq.store.read() as tx:
+        assert (tx.head(people.basim.device), tx.head(people.amal.device)) == (600, 1)

@@ -1,0 +1,245 @@
+"""A person looks at the quarantine, releases what was right and drops what was not: everybody hears of it, and all stay equal."""
+
+import json
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.authority import quarantine
+from fieldsync.authority.integrity import check
+from fieldsync.authority.quarantine import Chosen, Json
+from fieldsync.core.state import canonical
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions
+from fieldsync.store.contract import Grant
+from fieldsync.ui.terminal import messages
+from tests import directly
+from tests.cast import JBL, QRD, rows
+from tests.conftest import Cast
+from tests.handmade import HandMade
+from tests.offices import Office
+from tests.offices import write as write_commits
+from tests.server.test_permits import tamper
+from tests.tree import Tree
+
+
+def smuggled(people: Cast) -> tuple[bytes, str]:
+    """Amal moved on to Qardaha, and her laptop knows before the server: a family there, quarantined; return it and its save."""
+    tamper(people.amal, Grant(JBL, "caseworker"), Grant(QRD, "caseworker"))
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد", "location": "one"}), unit=QRD)
+    assert directly.sync(people.amal, people.hq).refused == 1
+    return record, f"{people.amal.letters}:1"
+
+
+def only(found: list[Json]) -> Json:
+    """Return the one that there is."""
+    (one,) = found
+    return one
+
+
+def test_what_is_quarantined_is_listed_with_its_reason_and_age(people: Cast) -> None:
+    """On the server all of it, by device, record and age; on Amal's laptop her own, with the server's reason."""
+    record, name = smuggled(people)
+    write_commits(people.basim, people.basim.new_id(), {"location": "x"})
+    directly.sync(people.basim, people.hq)
+    found = quarantine.listed(people.hq, Chosen())
+    assert [(one["save"], one["by"], one["code"], one["state"], one["waits_for"]) for one in found] == [
+        (name, "Amal", "unit_refused", "refused", []),
+        (f"{people.basim.letters}:1", "Basim", "no_record", "waits", ["record"]),
+    ]
+    assert only(quarantine.listed(people.hq, Chosen(device=people.amal.letters)))["facts"] == {"unit": QRD}
+    assert only(quarantine.listed(people.hq, Chosen(record=queries.uuid_text(record))))["save"] == name
+    assert only(quarantine.listed(people.amal, Chosen()))["code"] == "unit_refused"
+    assert quarantine.listed(people.samar, Chosen()) == []
+    assert quarantine.listed(people.hq, Chosen(), days=3) == []
+    people.clock.tick(3 * 24 * 60 * 60 * 1000)
+    assert [one["days"] for one in quarantine.listed(people.hq, Chosen(), days=3)] == [3, 3]
+
+
+def test_a_device_alone_is_no_save(people: Cast) -> None:
+    """Who gives a device's letters without a number is told how saves are named."""
+    smuggled(people)
+    with pytest.raises(errors.Usage) as refused:
+        quarantine.release(people.hq, Chosen((people.amal.letters,)), "Samar")
+    assert refused.value.facts["reason"] == "which_quarantined"
+    for given in ("ZZ", ":1"):
+        with pytest.raises(errors.NoDevice) as unknown:
+            quarantine.release(people.hq, Chosen((given,)), "Samar")
+        assert unknown.value.facts["device"] == given
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+@pytest.mark.parametrize("code", ["device_pending", "out_of_hands", "undecided", "consent_needed", "same_birth"])
+def test_a_reason_is_a_sentence(lang: str, code: str) -> None:
+    """Whatever a server judges has words in both languages; a code says nothing to a caseworker."""
+    assert f"aside.{code}" in messages.catalogue(lang)
+
+
+def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
+    """Samar releases Amal's family at headquarters: it is in its unit on all nodes, digests are equal, and Amal is told."""
+    record, name = smuggled(people)
+    done = quarantine.release(people.hq, Chosen((name,)), "Samar", "she works there since May")
+    assert (only(done["released"])["state"], done["left"]) == ("released", [])
+    act = only(only(done["released"])["acts"])
+    assert (act["act"], act["by"], act["note"]) == ("release", "Samar", "she works there since May")
+    for node in (people.basim, people.samar, people.amal):
+        assert directly.sync(node, people.hq).differing == []
+        assert directly.differing(node, people.hq) == []
+    assert rows(people.basim)[record].doc["location"] == "one"
+    assert queries.status(people.amal)["refused"] == quarantine.listed(people.amal, Chosen()) == []
+    assert only(quarantine.listed(people.amal, Chosen(), everything=True))["state"] == "released"
+    assert check(people.hq)["faults"] == []
+
+
+def test_what_is_dropped_stays_refused(people: Cast) -> None:
+    """Samar drops it: its author is told why, it stays in the log, and a waiting one is never applied when its record comes."""
+    _, name = smuggled(people)
+    record = save.add(people.samar, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+    write_commits(people.basim, record, {"location": "by the well"})
+    directly.sync(people.basim, people.hq)
+    names = (name, f"{people.basim.letters}:1")
+    done = quarantine.drop(people.hq, Chosen(names), "Samar", "written after the theft")
+    assert [(one["code"], one["facts"]["was"]) for one in done["dropped"]] == [
+        ("dropped", "unit_refused"), ("dropped", "no_record"),
+    ]  # fmt: skip
+    for node in (people.samar, people.basim, people.amal):
+        assert directly.sync(node, people.hq).differing == []
+    assert "location" not in rows(people.hq)[record].doc
+    told = only(queries.status(people.basim)["refused"])
+    assert (told["code"], told["note"]) == ("dropped", "written after the theft")
+    assert check(people.hq)["ok"]
+    assert len(quarantine.release(people.hq, Chosen((names[1],)), "Samar")["released"]) == 1  # and may think again
+    assert rows(people.hq)[record].doc["location"] == "by the well"
+
+
+def test_what_cannot_be_applied_is_not_released(people: Cast) -> None:
+    """Nobody's word makes an illegal value legal, or a record be there: it stays, and what waits is applied once that comes."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    directly.sync(people.amal, people.hq)
+    hand = HandMade(people.basim, people.hq)
+    later = people.samar.new_id()
+    assert hand.write({"location": 7}, record=record) == "illegal_value"
+    assert hand.write({"location": "x"}, record=later) == "no_record"
+    assert hand.write({"location": "y"}, record=record, form=2) == "unknown_form"
+    before = canonical(rows(people.hq)[record].state)
+    done = quarantine.release(people.hq, Chosen(device=people.basim.letters), "Samar")
+    assert [one["code"] for one in done["left"]] == ["illegal_value", "no_record", "unknown_form"]
+    assert done["released"] == []
+    assert canonical(rows(people.hq)[record].state) == before
+    with people.hq.store.write() as tx:  # locked out meanwhile: what was released counts all the same
+        tx.set_device_state(people.basim.device, "revoked")
+    people.samar.new_id = lambda: later  # type: ignore[method-assign]
+    save.add(people.samar, "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+    directly.sync(people.samar, people.hq)
+    assert rows(people.hq)[later].doc["location"] == "x"
+
+
+def test_what_is_released_to_a_removed_record_asks_a_person(people: Cast) -> None:
+    """The record was removed while Basim's edit was in quarantine: the edit is applied beside the removal, and review shows it."""
+    record = save.add(people.samar, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    directly.sync(people.samar, people.hq)
+    hand = HandMade(people.basim, people.hq)
+    with people.hq.store.write() as tx:
+        tx.set_device_state(people.basim.device, "revoked")
+    assert hand.write({"location": "by the well"}, record=record) == "revoked"
+    save.remove(people.samar, record.hex(), "moved abroad")
+    directly.sync(people.samar, people.hq)
+    assert rows(people.hq)[record].conflicts == {}
+    done = quarantine.release(people.hq, Chosen(record=record.hex()), "Samar")
+    assert len(done["released"]) == 1
+    directly.sync(people.samar, people.hq)
+    assert directly.differing(people.samar, people.hq) == []
+    assert [one["field"] for one in decisions.items_of(people.samar, record.hex())] == ["_deleted"]
+
+
+def test_a_branch_hears_what_headquarters_decides() -> None:
+    """Rima's family for another unit is refused at every hop; headquarters releases it, and drops another: all hops are equal."""
+    tree = Tree()
+    try:
+        hq, jbl, old, rima = (tree.nodes[name] for name in ("hq", "jbl", "old", "rima"))
+        tamper(rima, Grant("LAT/JBL/OLD", "caseworker"), Grant(JBL, "caseworker"))
+        records = [save.add(rima, "household", Changes(set={"family_name": "أحمد"}), unit=JBL) for _ in range(2)]
+        for name, above in (("rima", "old"), ("old", "jbl"), ("jbl", "hq")):
+            tree.sync(name, above)
+        names = [f"{rima.letters}:{seq}" for seq in (1, 2)]
+        assert [one["code"] for one in quarantine.listed(hq, Chosen(tuple(names)))] == ["unit_refused"] * 2
+        with pytest.raises(errors.Usage) as refused:
+            quarantine.release(jbl, Chosen((names[0],)), "Samar")
+        assert refused.value.facts["reason"] == "decided_above"
+        quarantine.release(hq, Chosen((names[0],)), "Samar")
+        quarantine.drop(hq, Chosen((names[1],)), "Samar", "not there")
+        for _ in range(2):
+            for name, above in (("jbl", "hq"), ("old", "jbl"), ("rima", "old")):
+                tree.sync(name, above)
+        for name, above in (("jbl", "hq"), ("old", "jbl"), ("rima", "old")):
+            assert directly.differing(tree.nodes[name], tree.nodes[above]) == []
+        assert records[0] in rows(hq)
+        assert records[0] in rows(jbl)
+        assert records[1] not in rows(hq)
+        for node in (jbl, old, rima):
+            assert [one["code"] for one in quarantine.listed(node, Chosen(device=rima.letters))] == ["dropped"]
+        for node in (hq, jbl, old):
+            assert check(node)["faults"] == []
+    finally:
+        tree.close()
+
+
+def test_names_that_are_none_change_nothing(people: Cast) -> None:
+    """A save that is not in quarantine, a device that nobody has, nothing at all, a laptop: each told in words of its own."""
+    _, name = smuggled(people)
+    for chosen, kind in (
+        (Chosen((f"{people.amal.letters}:7",)), errors.NotFound), (Chosen(("x",)), errors.NoDevice), (Chosen(("ZZ:1",)), errors.NoDevice),
+        (Chosen(device="ZZ"), errors.NoDevice), (Chosen(record="nosuchrecord"), errors.NoRecord), (Chosen(), errors.Usage),
+        (Chosen((name, f"{people.amal.letters}:1x")), errors.NotFound),
+    ):  # fmt: skip
+        for act in (quarantine.release, quarantine.drop):
+            with pytest.raises(kind):
+                act(people.hq, chosen, "Samar")
+            with pytest.raises(errors.Usage):
+                act(people.amal, chosen, "Samar")
+    assert only(quarantine.listed(people.hq, Chosen()))["acts"] == []
+
+
+def test_the_commands_speak(own_office: Office) -> None:
+    """`quarantine list`, `release` and `drop` beside a running server, in English and Arabic, as JSON and for people."""
+    office = own_office
+    amal = office["amal"]
+    tamper(amal, Grant(JBL, "caseworker"), Grant(QRD, "caseworker"))
+    for place in ("one", "two"):
+        save.add(amal, "household", Changes(set={"family_name": "أحمد", "location": place}), unit=QRD)
+    office.sync("amal")
+    found = office.json("hq", "quarantine", "list")
+    first, second = (one["save"] for one in found)
+    for lang in ("en", "ar"):
+        for who in ("hq", "amal"):
+            told = office.run(who, "quarantine", "list", "--lang", lang)
+            assert (told.returncode, told.stderr) == (0, "")
+            assert first in told.stdout
+            assert "{" not in told.stdout
+    done = office.json("hq", "quarantine", "release", first, "--by", "Samar", "--note", "she works there")
+    assert [one["save"] for one in done["released"]] == [first]
+    dropped = office.run("hq", "quarantine", "drop", second, "--by", "Samar")
+    assert "Samar" in dropped.stdout
+    assert dropped.returncode == 0
+    refused = office.run("hq", "quarantine", "drop", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "usage")
+    office.sync("basim", "amal")
+    office.equal("basim", "amal")
+    assert len(rows(office["basim"])) == 1
+    assert [one["code"] for one in office.json("amal", "quarantine", "list")] == ["dropped"]
+
+
+def test_a_decision_that_no_save_matches_says_so(own_office: Office) -> None:
+    """`release` and `drop` of a device without quarantined saves tell what to do next, not "0"; scripts get the same shapes as ever."""
+    office = own_office
+    shapes = {"release": {"released": [], "left": []}, "drop": {"dropped": []}}
+    for lang in ("en", "ar"):
+        for act in ("release", "drop", "list"):
+            told = office.run("hq", "quarantine", act, "--device", office["amal"].letters, "--lang", lang)
+            assert told.returncode == 0
+            assert told.stdout.strip() == messages.phrase("quarantine_no_match", lang)
+            assert "fieldsync quarantine list" in told.stdout
+    for act, shape in shapes.items():
+        assert office.json("hq", "quarantine", act, "--device", office["amal"].letters) == shape
+    assert office.run("hq", "quarantine", "list").stdout.strip() == messages.phrase("quarantine_empty", "en")

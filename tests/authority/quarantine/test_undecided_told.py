@@ -1,0 +1,44 @@
+"""A save that waits for a decision: what a caseworker is told of it is no fault, and nothing for her to mend."""
+
+import pytest
+
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions
+from fieldsync.ui.terminal import messages
+from tests.authority.test_conflict_rule import FIELD, edit, forge, head
+from tests.cast import JBL, rows
+from tests.offices import Office
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_a_save_that_waits_for_a_decision_reads_like_no_fault(own_office: Office, lang: str) -> None:
+    """Basim's save would end Amal's part in a conflict: he is told that a supervisor decides, and later that it was applied after all."""
+    office = own_office
+    samar, amal, basim = office["samar"], office["amal"], office["basim"]
+    family = save.add(samar, "household", Changes(set={"family_name": "محمد", FIELD: "m"}), unit=JBL)
+    office.sync("samar", "amal", "basim")
+    edit(amal, family, "x")
+    edit(basim, family, "y")
+    office.sync("amal", "basim")
+    forge(basim, family, "y", {**head(samar, family), **dict.fromkeys([amal.device], amal_seq(office, family))})
+    told = office.run("basim", "sync", "--lang", lang)
+    assert told.returncode == 0
+    assert messages.phrase("n_refused", lang, n=1) in told.stdout
+    assert messages.phrase("healed", lang) not in told.stdout
+    shown = office.run("basim", "status", "--lang", lang).stdout
+    assert messages.phrase("commit_undecided_next", lang) in shown
+    assert messages.phrase("commit_refused_next", lang) not in shown
+    office.sync("samar")
+    decisions.take(office["samar"], family.hex(), FIELD, value="x")
+    office.sync("samar")
+    after = office.run("basim", "sync", "--lang", lang)
+    assert messages.phrase("n_taken_after_all", lang, n=1) in after.stdout
+    assert messages.phrase("healed", lang) not in after.stdout
+    assert messages.phrase("commit_undecided_next", lang) not in office.run("basim", "status", "--lang", lang).stdout
+
+
+def amal_seq(office: Office, family: bytes) -> int:
+    """Return the number of Amal's save about the family."""
+    device = office["amal"].device
+    return max(one.seq for one in rows(office["hq"])[family].state.fields[FIELD].heads if one.device == device)

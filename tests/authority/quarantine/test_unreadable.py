@@ -1,0 +1,258 @@
+"""What the wire takes, every reader of the log can read; what an earlier release logged all the same is carried, named, and stops nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.authority.integrity import check
+from fieldsync.core import commit as commits
+from fieldsync.core.commit import Commit
+from fieldsync.core.state import canonical
+from fieldsync.crypto import chain
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.replica import history, queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.store.contract import Logged
+from fieldsync.wire import columns, messages, row_batches
+from tests import directly
+from tests.cast import JBL
+from tests.conftest import Cast
+from tests.handmade import HandMade
+from tests.scale import examples
+from tests.tree import Tree
+from tests.wire.frozen import ADD, EDIT
+
+pack = msgspec.msgpack.encode
+_leaf = (
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats() | st.text(max_size=3) | st.binary(max_size=17)
+)  # fmt: skip
+_tree = st.recursive(
+    _leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2) | _leaf, inner, max_size=2), max_leaves=6
+)  # fmt: skip
+
+
+def _column(values: list[Any]) -> st.SearchStrategy[bytes]:
+    """Columns of as many values, of any kind: whole or wrong."""
+    n = len(values)
+    same = _tree.map(lambda one: bytes((columns.CONST,)) + pack(one))
+    any_ = st.lists(_tree, min_size=n, max_size=n).map(lambda many: bytes((columns.RAW,)) + pack(many))
+    choice = st.lists(_tree, min_size=1, max_size=2).map(lambda two: bytes((columns.CHOICES,)) + pack((two, bytes(n))))
+    null = same.map(lambda inner: bytes((columns.NULLABLE,)) + pack((bytes([1] * n), inner)))
+    return same | any_ | choice | null | st.just(columns.encode(values))
+
+
+@st.composite
+def payloads(draw: st.DrawFn) -> bytes:
+    """A COMMITS frame's rows, as no program of ours packs them: anything may stand in any of its columns and lists."""
+    devices, authors, types, body = msgspec.msgpack.decode(row_batches.pack_commits([ADD, EDIT]))
+    columns_of = {3: [0, 0], 5: [None, "x"], 7: [0, 2]}  # kinds, notes, how many contexts
+    for _ in range(draw(st.integers(1, 3))):
+        what = draw(st.integers(0, 9))
+        if what == 0:
+            body[0] = draw(_tree)
+        elif what in (1, 2):
+            place = draw(st.sampled_from(sorted(columns_of)))
+            body[place] = draw(_column(columns_of[place]))
+        elif what in (3, 4):
+            fields = body[6]
+            which = draw(st.integers(0, len(fields[3]) - 1))
+            size = sum(1 for one in (ADD, EDIT) if fields[0][which] in one.fields)
+            fields[3][which] = draw(_column([None] * size))
+        elif what == 5:
+            types[0] = draw(st.tuples(_leaf, _leaf) | _tree)
+        elif what == 6:
+            authors[draw(st.integers(0, len(authors) - 1))] = draw(_tree)
+        elif what == 7:
+            which = draw(st.integers(0, 3))
+            body[2][0][which] = draw(_column([0, 0]))
+        elif what == 8:
+            body[9] = draw(st.lists(st.tuples(st.integers(0, 3), st.lists(_leaf, max_size=3)), max_size=3))
+        else:
+            body[8] = draw(st.just([2, columns.encode([0, 0]), 0, []]) | _tree)
+    return pack((devices, authors, types, body))
+
+
+@examples(200)
+@given(payloads())
+def test_what_the_wire_accepts_decode_accepts(payload: bytes) -> None:
+    """Anything at all in the columns: refused with an error of ours, or each commit is read back as it is, types and all."""
+    try:
+        found, bodies = row_batches.unpack_bodies(payload)
+    except errors.FieldsyncError:
+        return
+    for one, body in zip(found, bodies, strict=True):
+        again = commits.decode(body)
+        assert commits.read(body) == again == one
+        assert commits.encode(again) == commits.encode(one) == body
+        shape = (again.format, again.seq, again.stamp, again.form)
+        assert [type(part) for part in shape] == [int] * 4
+        assert [type(part) for part in (again.author, again.type)] == [str] * 2
+        assert again.note is None or type(again.note) is str
+
+
+POISON: dict[str, dict[str, Any]] = {
+    "a list in a list": {"fields": {"location": [["x"]]}}, "a map in a list": {"fields": {"location": [{"a": 1}]}},
+    "a number in a list": {"fields": {"location": [7]}}, "a form that is true": {"form": True}, "a version that is true": {"format": True},
+    "a note that is a number": {"note": 7}, "a type that is none": {"type": None}, "a form of words": {"form": "1"},
+    "a version of a half": {"format": 1.0}, "a name that is bytes": {"context": (((b"location",), ((b"x" * 16, 1),)),)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_a_poison_commit_is_not_logged(people: Cast, name: str) -> None:
+    """Amal's key signs what no reader of the log could read: 4xx, nothing is kept, and her next commit is taken."""
+    hand = HandMade(people.amal, people.hq)
+    with pytest.raises(errors.FieldsyncError) as refused:
+        hand.push(hand.commit(**{"fields": {"location": "x"}} | POISON[name]))
+    assert 400 <= refused.value.status < 500
+    with people.hq.store.read() as tx:
+        assert tx.head(people.amal.device) == 0
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    assert directly.sync(people.amal, people.hq).differing == []
+    assert history.history(people.hq, record.hex())
+
+
+def poisoned(node: Node, author: Node, one: Commit) -> int:
+    """Log a commit as release 0.1 did, which read it from a frame and never again; return its number."""
+    with node.store.write() as tx:
+        device = tx.device(author.device)
+        assert device is not None
+        assert device.chain is not None
+        body = commits.encode(one)
+        assert commits.read(body) is None
+        links = chain.extend(device.chain, [body])
+        seal = chain.seal(author.key, one.seq, links[0][1])
+        tx.append(author.device, Logged.of([one], [body], links), seal)
+        tx.refuse(author.device, one.seq, errors.IllegalValue(type=one.type, field="location", reason="not_text"))
+    return one.seq
+
+
+@pytest.mark.parametrize("by_stick", [False, True])
+def test_what_a_branch_logged_before_stops_nothing(tmp_path: Path, by_stick: bool) -> None:
+    """A branch of 0.1 logged Amal's poison: after the update its night, its bundle, `check` and `history` go on, and name it."""
+    tree = Tree()
+    try:
+        amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
+        record = save.add(amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+        tree.sync("amal", "jbl")
+        hand = HandMade(amal, jbl)
+        seq = poisoned(jbl, amal, hand.commit(record=record, fields={"location": [["x"]]}))
+        for text in ("by the well", "by the school"):
+            assert hand.write({"location": text}, record=record) == ""
+        save.add(tree.nodes["basim"], "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+        tree.sync("basim", "jbl")
+        if by_stick:
+            tree.carry("jbl", "hq", tmp_path / "up.fieldsync")
+        else:
+            tree.sync("jbl", "hq")
+        for node in (jbl, hq):
+            found = check(node)
+            assert found["faults"] == []
+            assert found["listed"] == [{"what": "unreadable", "device": amal.letters, "seq": seq}]
+            assert len(history.history(node, record.hex())) == 3
+            with node.store.read() as tx:
+                assert tx.head(amal.device) == seq + 2
+                (logged,) = tx.commits(amal.device, seq - 1, 1)
+                assert (logged.record, logged.author) == (record, "Amal")
+                assert canonical(tx.rows([record])[record].state)
+        with hq.store.read() as tx:
+            assert [code for _, code, _ in tx.refusals(amal.device)] == ["unreadable"]
+        assert directly.differing(jbl, hq) == []
+        assert tree.sync("jbl", "hq") == 0
+    finally:
+        tree.close()
+
+
+def test_an_older_server_gets_what_comes_before_it(people: Cast) -> None:
+    """Towards a headquarters of 0.1, which takes no opaque bytes, that device's commits wait behind it, and others' do not."""
+    tree = Tree()
+    try:
+        amal, jbl, hq = (tree.nodes[name] for name in ("amal", "jbl", "hq"))
+        save.add(amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+        tree.sync("amal", "jbl")
+        hand = HandMade(amal, jbl)
+        seq = poisoned(jbl, amal, hand.commit(fields={"location": [["x"]]}))
+        save.add(tree.nodes["basim"], "household", Changes(set={"family_name": "سمير"}), unit=JBL)
+        tree.sync("basim", "jbl")
+        talk = directly.Direct(jbl, hq)
+        talk.client.protocol = 1
+        frames = list(talk.client.commit_frames())
+        assert talk.client.sent[amal.device] == seq - 1
+        assert talk.client.sent[tree.nodes["basim"].device] == 1
+        assert len(frames) >= 2
+    finally:
+        tree.close()
+
+
+def test_opaque_bytes_that_can_be_read_are_refused(people: Cast) -> None:
+    """There is one way for a commit that can be read; huge ones, and two with one number, are refused, too."""
+    hand = HandMade(people.amal, people.hq)
+    one = hand.commit(fields={"location": "x"})
+    good = messages.decode(messages.Commits, hand.payload([one]))
+    junk = pack([1, "junk"])
+    for opaque in (
+        ((1, commits.encode(one)),),
+        ((1, junk),),
+        ((2, bytes(commits.MAX_BODY + 1)),),
+        ((0, junk),),
+        ((3, junk),),
+    ):
+        with pytest.raises(errors.FieldsyncError) as refused:
+            hand.take(messages.encode(messages.OpaqueCommits(good.device, good.seal, good.rows, opaque)))
+        assert 400 <= refused.value.status < 500
+    with people.hq.store.read() as tx:
+        assert tx.head(people.amal.device) == 0
+    alone = messages.OpaqueCommits(good.device, good.seal, b"", ((1, commits.encode(one)),))  # sealed as it should be
+    with pytest.raises(errors.BadFrame):
+        hand.take(messages.encode(alone))
+
+
+def test_junk_that_a_device_signs_is_kept_and_never_applied(people: Cast) -> None:
+    """Whoever has Amal's key signs bytes that are nothing: they stand in the log with their reason, and the next commit counts."""
+    me = people.amal
+    bodies = [
+        b"",
+        b"\xc1",
+        pack([1] * 11),
+        pack({"a": 1}),
+        b"\x91" * 3_000,
+        pack([1, me.device, 1, -5, 7, 0, 0, b"x", 0, 0, 0]),
+    ]
+    links = chain.extend(chain.first(me.device), bodies)
+    seal = chain.seal(me.key, len(bodies), links[-1][1])
+    hand = HandMade(me, people.hq)
+    hand.take(messages.encode(messages.OpaqueCommits(me.device, seal, b"", tuple(enumerate(bodies, 1)))))
+    assert hand.write({"family_name": "x"}) == "no_record"
+    with people.hq.store.read() as tx:
+        told = [code for _, code, _ in tx.refusals(me.device)]
+    assert told == ["unreadable"] * 6 + ["no_record"]
+    assert [one["what"] for one in check(people.hq)["listed"]] == ["unreadable"] * 6
+    assert check(people.hq)["ok"]
+    assert queries.status(people.hq)["commits"]["refused"] == 7
+    bundle_sync.reply(people.hq, people.home / "answer", _device(people.hq, me.device))
+
+
+def _device(node: Node, device: bytes) -> Any:
+    with node.store.read() as tx:
+        return tx.device(device)
+
+
+def test_check_lists_what_an_earlier_release_applied_unjudged(people: Cast) -> None:
+    """Under form 999 release 0.1 applied Amal's `verified` and a number for a place: listed by `check`, and left as it is."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    directly.sync(people.amal, people.hq)
+    assert check(people.hq)["listed"] == []
+    hand = HandMade(people.amal, people.hq)
+    assert hand.write({"location": 7}, record=record, form=999) == "unknown_form"
+    with people.hq.store.write() as tx:
+        tx.sql("DELETE FROM refusal")  # as if it had been applied
+        tx.sql("DELETE FROM awaited")
+    found = check(people.hq)
+    (one,) = found["listed"]
+    assert (one["what"], one["seq"], one["form"], one["fields"]) == ("unjudged", 2, 999, ["location"])

@@ -1,0 +1,160 @@
+"""A quarantined commit waits for something, is judged again when that comes, and costs nobody anything until then."""
+
+from typing import Any
+
+import pytest
+
+from fieldsync.authority.permissions import Permit
+from fieldsync.core.commit import Commit
+from fieldsync.crypto.keys import token
+from fieldsync.replica import queries, save, transfer
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import uuid_text
+from fieldsync.replica.save import Changes
+from fieldsync.store.contract import PERSON, commit_key, form_key, record_key
+from tests import directly
+from tests.cast import JBL, QRD, open_node, rows
+from tests.conftest import Cast
+from tests.offices import write
+
+
+def waiting(node: Node) -> int:
+    """Return how many commits wait on a server."""
+    with node.store.read() as tx:
+        return sum(map(len, tx.waiting().values()))
+
+
+def awaited(node: Node) -> list[tuple[str, bytes]]:
+    """Return what commits wait for on a server."""
+    with node.store.read() as tx:
+        return [(kind, what) for kind, what, *_ in tx.sql("SELECT * FROM awaited ORDER BY kind, what")]
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that grows by the number of each commit that a server judges."""
+    found: list[int] = []
+    objection = Permit.objection
+
+    def counting(permit: Permit, commit: Commit) -> Any:
+        found.append(commit.seq)
+        return objection(permit, commit)
+
+    monkeypatch.setattr(Permit, "objection", counting)
+    return found
+
+
+def test_what_waits_for_a_record_that_never_comes_is_not_judged_by_others(people: Cast, judged: list[int]) -> None:
+    """Basim's laptop edits 300 records that nobody has: kept, and when Amal syncs, only her own commits are judged."""
+    for _ in range(300):
+        write(people.basim, token(16), {"location": "x"})
+    assert directly.sync(people.basim, people.hq).refused == 300
+    judged.clear()
+    save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    assert directly.sync(people.amal, people.hq).refused == 0
+    assert len(judged) == 1
+    directly.sync(people.basim, people.hq)
+    assert len(judged) == 1
+    assert waiting(people.hq) == 300
+
+
+def test_an_edit_that_comes_before_its_record_is_applied_when_that_comes(people: Cast, judged: list[int]) -> None:
+    """Basim edits Amal's record, which reached him by another way: his edit waits for hers, alone, and is then applied."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    write(people.basim, record, {"location": "by the well"})
+    write(people.basim, token(16), {"location": "x"})
+    assert directly.sync(people.basim, people.hq).refused == 2
+    assert record_key(record) in awaited(people.hq)
+    judged.clear()
+    directly.sync(people.amal, people.hq)
+    assert len(judged) == 2  # hers, and the one of his that waited for it
+    assert rows(people.hq)[record].doc["location"] == "by the well"
+    assert waiting(people.hq) == 1
+    directly.sync(people.basim, people.hq)
+    assert [one["seq"] for one in queries.status(people.basim)["refused"]] == [2]
+
+
+def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: list[int]) -> None:
+    """Headquarters has not heard that Basim's family moved to Amal's unit: her saves are kept until it has, and judged once.
+
+    She is told what anybody is told of a record that nobody has, and edits of the family judge nothing of hers.
+    """
+    family = save.add(people.basim, "household", Changes(set={"family_name": "أحمد"}), unit=QRD)
+    child = save.add(people.basim, "person", Changes(set={"given": "علي", "household": uuid_text(family)}))
+    directly.sync(people.basim, people.hq)
+    directly.sync(people.samar, people.hq)
+    write(people.amal, family, {"location": "by the well"})
+    write(people.amal, child, {"family": "حسن"}, type="person")
+    write(
+        people.amal,
+        people.amal.new_id(),
+        {"_unit": JBL, "given": "سلمى", "household": uuid_text(family)},
+        type="person",
+    )
+    directly.sync(people.amal, people.hq)
+    assert [one["code"] for one in queries.status(people.amal)["refused"]] == ["no_record"] * 3
+    save.edit(people.basim, family.hex(), Changes(set={"address": "x"}))
+    judged.clear()
+    directly.sync(people.basim, people.hq)
+    assert len(judged) == 1
+    transfer.move(people.samar, family.hex(), JBL)
+    directly.sync(people.samar, people.hq)
+    assert len(judged) == 5
+    there = rows(people.hq)
+    assert (there[family].doc["location"], there[child].doc["family"]) == ("by the well", "حسن")
+    directly.sync(people.amal, people.hq)
+    assert queries.status(people.amal)["refused"] == []
+
+
+def test_what_is_due_is_judged_in_portions(people: Cast, judged: list[int]) -> None:
+    """Basim's 50 edits wait for Amal's record: her sync judges twenty of them, the next ones what is left."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    write(people.basim, record, *({"location": f"x {i}"} for i in range(50)))
+    directly.sync(people.basim, people.hq)
+    judged.clear()
+    directly.sync(people.amal, people.hq)
+    assert (len(judged), waiting(people.hq)) == (21, 30)
+    for _ in range(2):
+        save.edit(people.amal, record.hex(), Changes(set={"address": token(4).hex()}))
+        directly.sync(people.amal, people.hq)
+    assert waiting(people.hq) == 0
+
+
+def test_a_store_of_the_last_release_judges_once_what_waited_there(people: Cast) -> None:
+    """A server is updated while Basim's edit waits: it is in the new index, and is applied when Amal's record comes."""
+    record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
+    write(people.basim, record, {"location": "by the well"})
+    directly.sync(people.basim, people.hq)
+    with people.hq.store.write() as tx:  # as 0.1 had it
+        for statement in (
+            "DROP TABLE awaited", "DROP INDEX refusal_by_arrival", "DROP INDEX refusal_due", "DROP TABLE quarantine_act",
+            "ALTER TABLE refusal DROP COLUMN at", "DELETE FROM _sqlite_migrations WHERE name = '0002_quarantine'",
+            "PRAGMA user_version = 1",
+        ):  # fmt: skip
+            tx.sql(statement)
+    people.hq.close()
+    people.hq = open_node(people.home / "hq", people.clock)
+    assert awaited(people.hq) == [record_key(record)]
+    directly.sync(people.amal, people.hq)
+    assert rows(people.hq)[record].doc["location"] == "by the well"
+    assert (waiting(people.hq), awaited(people.hq)) == (0, [])
+
+
+def test_only_a_person_ends_what_waits_for_one(people: Cast) -> None:
+    """What waits for a person is due for no commit, record or form; what waits for a commit is due when that is judged anew."""
+    write(people.basim, token(16), {"location": "x"}, {"location": "y"}, {"location": "z"})
+    directly.sync(people.basim, people.hq)
+    me = people.basim.device
+    with people.hq.store.write() as tx:
+        reason = tx.refusals(me)[0]
+        assert reason[1] == "no_record"
+        for seq, key in ((1, PERSON), (2, commit_key(me, 1)), (3, form_key("household"))):
+            tx.sql("DELETE FROM awaited WHERE seq = ?", (seq,))
+            tx.sql("INSERT INTO awaited VALUES (?,?,?,?)", (*key, tx.device_number(me), seq))
+        tx.wake([record_key(token(16)), form_key("person")])
+        tx.wake_commits(token(16))
+        assert tx.due(9) == {}
+        tx.wake([form_key("household")])
+        assert tx.due(9) == {me: [3]}
+        tx.accept(me, 1)
+        assert tx.due(9) == {me: [2, 3]}

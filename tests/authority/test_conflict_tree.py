@@ -1,0 +1,83 @@
+"""A branch judges by the commits that it has, and follows headquarters: every node is equal after a refusal."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fieldsync.core.state import register_of
+from fieldsync.replica import history, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes, Draft
+from fieldsync.review import decisions
+from tests.cast import rows
+from tests.tree import Tree, seen
+
+FIELD = "location"
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """Headquarters, two branches and their laptops, who know one another."""
+    found = Tree()
+    save.add(found.nodes["amal"], "household", Changes(set={FIELD: "m", "family_name": "محمد"}))
+    found.settle()
+    yield found
+    found.close()
+
+
+def edit(node: Node, record: bytes, value: str) -> None:
+    """Edit the place as the command does."""
+    save.edit(node, record.hex(), Changes(set={FIELD: value}))
+
+
+def values(node: Node, record: bytes) -> list[object]:
+    """Return what is to be decided of the place."""
+    return sorted(str(head["value"]) for item in decisions.items_of(node, record.hex()) for head in item["heads"])
+
+
+def equal(tree: Tree, record: bytes) -> None:
+    """Assert that every node that has the record shows it as headquarters does, register by register."""
+    hq = rows(tree.nodes["hq"])[record]
+    for name in ("jbl", "amal", "basim", "dima"):
+        row = seen(tree.nodes[name])[record]
+        assert register_of(row.state, FIELD) == register_of(hq.state, FIELD), name
+        assert (row.doc, row.conflicts.keys()) == (hq.doc, hq.conflicts.keys()), name
+
+
+def test_everybody_is_equal_after_a_branch_took_what_headquarters_does_not(tree: Tree) -> None:
+    """The branch had not heard of Dima's value, which Amal names: it keeps hers back as headquarters does; then Dima decides."""
+    (record,) = rows(tree.nodes["hq"])
+    edit(tree.nodes["dima"], record, "dima")
+    edit(tree.nodes["basim"], record, "basim")
+    tree.settle()
+    amal = tree.nodes["amal"]
+    context = dict(register_of(rows(amal)[record].state, FIELD).seen)
+    with amal.store.write() as tx:  # a tampered laptop takes both away
+        save.commit_drafts(amal, tx, [Draft(record, "household", 1, {FIELD: "amal"}, {FIELD: context})])
+    tree.sync("amal", "jbl")
+    assert values(tree.nodes["jbl"], record) == ["basim", "dima"]
+    tree.settle()
+    for name in ("hq", "jbl", "amal", "basim", "dima"):
+        assert values(tree.nodes[name], record) == ["basim", "dima"], name
+    equal(tree, record)
+    assert any(one.get("refused") for one in history.history(amal, record.hex()))
+    decisions.take(tree.nodes["dima"], record.hex(), FIELD, value="decided")
+    tree.settle()
+    for name in ("hq", "jbl", "amal", "basim", "dima"):
+        assert values(tree.nodes[name], record) == ["amal", "decided"], name
+    equal(tree, record)
+    assert not any(one.get("refused") for one in history.history(amal, record.hex()))
+
+
+def test_an_edit_ahead_of_its_branch_is_judged_when_that_has_come(tree: Tree) -> None:
+    """Amal edits over what only the branch has, and syncs with headquarters first: taken in the night, and nothing is in conflict."""
+    (record,) = rows(tree.nodes["hq"])
+    edit(tree.nodes["basim"], record, "basim")
+    tree.sync("basim", "jbl")
+    tree.sync("amal", "jbl")
+    edit(tree.nodes["amal"], record, "amal")
+    tree.sync("amal", "hq")
+    tree.settle()
+    assert rows(tree.nodes["hq"])[record].doc[FIELD] == "amal"
+    assert values(tree.nodes["hq"], record) == []
+    equal(tree, record)

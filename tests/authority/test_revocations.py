@@ -1,0 +1,366 @@
+"""Revocations and other grants: what a branch had taken before it heard counts, up to where it said that the device stood."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.authority import quarantine
+from fieldsync.replica import history, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions
+from fieldsync.server import administration, device_locks
+from fieldsync.topology import first_receipts
+from fieldsync.wire import messages
+from tests import directly
+from tests.cast import JBL, QRD, rows
+from tests.conftest import Cast
+from tests.tree import Tree
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """Return a headquarters with branches and laptops, all of whom have synced."""
+    found = Tree()
+    found.clock.tick(400 * DAY_MS)  # later than all were enrolled
+    found.settle()
+    yield found
+    found.close()
+
+
+def household(node: Node, name: str, unit: str = JBL) -> bytes:
+    """Register a family."""
+    return save.add(node, "household", Changes(set={"family_name": name}), unit=unit)
+
+
+def reasons(server: Node, author: Node) -> dict[int, str]:
+    """Return why a server quarantined which of somebody's commits."""
+    with server.store.read() as tx:
+        return {seq: code for seq, code, _ in tx.refusals(author.device)}
+
+
+# --- an honest branch -------------------------------------------------------------------------------------------------
+
+
+def test_what_a_branch_had_acknowledged_stays_when_its_author_is_revoked(tree: Tree) -> None:
+    """Amal delivers her day at the branch, then her laptop is stolen and revoked: the night brings all of it up, marked as the branch's word."""
+    hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
+    old = household(amal, "old")
+    tree.settle()
+    tree.clock.tick(DAY_MS)
+    new = household(amal, "new")
+    save.edit(amal, old.hex(), Changes(set={"location": "جبلة"}))
+    tree.sync("amal", "jbl")
+    tree.clock.tick(1_000)
+    device_locks.revoke(hq, amal.letters)
+    tree.sync("jbl", "hq")
+    for node in (hq, jbl):
+        assert rows(node)[old].doc["location"] == "جبلة"
+        assert new in rows(node)
+    assert reasons(hq, amal) == {}
+    assert [entry.get("on_word") for entry in history.history(hq, old.hex())] == [None, "LAT/JBL"]
+    assert directly.differing(jbl, hq) == []
+    tree.sync("dima", "hq")
+    assert rows(tree.nodes["dima"])[new].doc["family_name"] == "new"
+
+
+def test_what_comes_after_the_branch_has_heard_is_refused_there_and_above(tree: Tree) -> None:
+    """The branch heard by night; a request that was admitted before brings a family: refused on both, and readable where it is."""
+    hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
+    device_locks.revoke(hq, amal.letters)
+    tree.sync("jbl", "hq")
+    late = household(amal, "late")
+    tree.sync("amal", "jbl")
+    tree.sync("jbl", "hq")
+    for node in (hq, jbl):
+        assert late not in rows(node)
+        assert reasons(node, amal) == {1: "revoked"}
+        assert history.history(node, late.hex())[0]["refused"] is True
+    assert directly.differing(jbl, hq) == []
+
+
+def test_a_branch_that_is_cut_off_after_the_news_keeps_its_word(tree: Tree) -> None:
+    """The line breaks right behind the news: what the branch had stated counts in the next night, and what it takes meanwhile does not."""
+    hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
+    before = household(amal, "before")
+    tree.sync("amal", "jbl")
+    device_locks.revoke(hq, amal.letters)
+    with pytest.raises(errors.CutOff):
+        talk(jbl, hq)._ask_where()  # headquarters has answered
+    meanwhile = household(amal, "meanwhile")
+    tree.sync("amal", "jbl")
+    assert meanwhile in rows(jbl)  # it has not heard
+    for _ in range(2):
+        tree.sync("jbl", "hq")
+    assert before in rows(hq)
+    assert meanwhile not in rows(hq).keys() | rows(jbl).keys()
+    assert reasons(hq, amal) == reasons(jbl, amal) == {2: "revoked"}
+    assert history.history(jbl, meanwhile.hex())[0]["refused"] is True
+    assert directly.differing(jbl, hq) == []
+
+
+# --- a branch that lies -----------------------------------------------------------------------------------------------
+
+
+def talk(branch: Node, above: Node, cut: int | None = 3) -> directly.Direct:
+    """Return a branch's talk with the server above, which is cut after some frames."""
+    return directly.Direct(branch, above, cut)
+
+
+class Liar:
+    """A branch that never gives its revoked laptop up: it forgets the news, and signs receipts that suit it."""
+
+    def __init__(self, tree: Tree, at: int = 0) -> None:
+        self.tree, self.at = tree, at
+        self.jbl, self.amal = tree.nodes["jbl"], tree.nodes["amal"]
+
+    def take(self, name: str) -> bytes:
+        """Take a family from Amal's revoked laptop as if nothing had been heard."""
+        with self.jbl.store.write() as tx:
+            tx.sql("UPDATE device SET state = 'enrolled' WHERE id = ?", (self.amal.device,))
+            tx.sql("DELETE FROM device_change")
+        made = household(self.amal, name)
+        self.tree.sync("amal", "jbl")
+        with self.jbl.store.write() as tx:
+            tx.sql("UPDATE first_taken SET number = 0, at = CASE WHEN ?1 THEN ?1 ELSE at END", (self.at,))
+        return made
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_branch_that_declares_late_or_backdates_is_not_believed(tree: Tree, at: int) -> None:
+    """It was told of the revocation with Amal's first family stated; later ones are refused, whatever their receipts say."""
+    hq, amal = tree.nodes["hq"], tree.nodes["amal"]
+    liar = Liar(tree, at)
+    stated = liar.take("stated")
+    device_locks.revoke(hq, amal.letters)
+    tree.sync("jbl", "hq")
+    later = liar.take("later")
+    tree.sync("jbl", "hq")
+    assert stated in rows(hq)
+    assert later not in rows(hq)
+    assert reasons(hq, amal) == {2: "revoked"}
+
+
+def test_a_branch_that_states_more_than_it_has_is_not_believed(tree: Tree) -> None:
+    """Before it is told it states a thousand commits that Amal's laptop has not signed: what then comes waits, and is never applied."""
+    hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
+    device_locks.revoke(hq, amal.letters)
+    claim = talk(jbl, hq, None).client.codec.pack(
+        directly.Kind.PEER, messages.encode(messages.Peer(heads=((amal.device, 1_000, b"x" * 32),)))
+    )
+    talk(jbl, hq, None)._exchange(lambda: [claim], where=True)
+    later = Liar(tree).take("later")
+    tree.sync("jbl", "hq")
+    assert later not in rows(hq)
+    assert reasons(hq, amal) == {1: "revoked"}
+
+
+@pytest.mark.parametrize("forged", ["signature", "server", "device"])
+def test_a_receipt_that_is_not_signed_by_the_branch_it_names_counts_for_nothing(tree: Tree, forged: str) -> None:
+    """Altered on its way, in the name of another branch, or for no device that there is: the commits are judged as of today."""
+    hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
+    made = household(amal, "made")
+    tree.sync("amal", "jbl")
+    device_locks.revoke(hq, amal.letters)
+    client = talk(jbl, hq, None).client
+    (frame,) = first_receipts.frames(client, {})
+    _, payload = client.codec.unpack(frame[0], frame[5:])
+    (taking,) = messages.decode(messages.Peer, payload).taken
+    forgery = {
+        "signature": {"number": 0, "at": taking.at - 1}, "server": {"server": tree.nodes["qrd"].device}, "device": {"device": bytes(16)}
+    }[forged]  # fmt: skip
+    bad = msgspec.structs.replace(taking, **forgery)
+    with hq.store.write() as tx:
+        branch = tx.device(jbl.device)
+        assert branch is not None
+        for told, believed in ((bad, False), (taking, True)):
+            brought = first_receipts.Brought()
+            brought.add(tx, messages.Peer(taken=(told,)))
+            brought.keep(hq, tx, branch, amal.device, 0, 1)
+            assert (tx.taken_first(amal.device, 1) is not None) is believed
+    assert made not in rows(hq)
+
+
+# --- other grants -----------------------------------------------------------------------------------------------------
+
+
+def test_a_role_taken_away_does_not_undo_what_was_decided_before(tree: Tree) -> None:
+    """Dima decides at a branch, and is a supervisor no more when the night brings it up: it stands; what she decides once told does not."""
+    hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
+    family = household(amal, "before")
+    administration.grant(hq, amal.letters, "supervisor", [JBL])
+    for _ in range(2):
+        tree.settle()
+    assert amal.role == "supervisor"
+    save.edit(amal, family.hex(), Changes(set={"family_name": "حداد"}))
+    save.edit(basim, family.hex(), Changes(set={"family_name": "خوري"}))
+    for _ in range(2):
+        tree.sync("amal", "jbl")
+        tree.sync("basim", "jbl")
+    tree.sync("amal", "jbl")
+    decisions.take(amal, family.hex(), "family_name", value="حداد خوري")
+    tree.sync("amal", "jbl")
+    tree.clock.tick(1_000)
+    administration.grant(hq, amal.letters, "caseworker", [JBL])
+    tree.sync("jbl", "hq")
+    assert rows(hq)[family].doc["family_name"] == "حداد خوري"
+    assert reasons(hq, amal) == {}
+    assert history.history(hq, family.hex())[-1]["on_word"] == "LAT/JBL"
+    assert directly.differing(jbl, hq) == []
+
+
+def test_a_caseworker_who_moves_units_loses_nothing_that_she_had_not_sent(people: Cast) -> None:
+    """Amal is granted Qardaha while two families of Jableh are unsent: both are applied, and only then let go; what she signs once told is not."""
+    hq, amal = people.hq, people.amal
+    old = household(amal, "old")
+    directly.sync(amal, hq)
+    save.edit(amal, old.hex(), Changes(set={"location": "جبلة"}))
+    new = household(amal, "new")
+    administration.grant(hq, amal.letters, "caseworker", [QRD])
+    directly.sync(amal, hq)
+    assert reasons(hq, amal) == {}
+    assert rows(hq)[old].doc["location"] == "جبلة"
+    assert rows(hq)[new].doc["family_name"] == "new"
+    assert rows(amal) == {}
+    assert (amal.units, directly.differing(amal, hq)) == ([QRD], [])
+
+
+def pretend(node: Node, unit: str) -> None:
+    """Have a laptop believe that it is granted a unit."""
+    with node.store.write() as tx:
+        tx.put("grants", f'[["{unit}","caseworker"]]')
+    node.reload()
+
+
+def test_it_is_so_through_a_branch_too(tree: Tree) -> None:
+    """The branch has heard of Amal's new unit before she comes: what she had signed by then is taken there and above, on its word."""
+    hq, jbl, amal = (tree.nodes[name] for name in ("hq", "jbl", "amal"))
+    made = household(amal, "made")
+    administration.grant(hq, amal.letters, "caseworker", ["LAT/JBL/OLD"])
+    tree.clock.tick(1_000)
+    tree.sync("jbl", "hq")
+    tree.sync("amal", "jbl")
+    for node in (hq, jbl):
+        tree.sync("jbl", "hq")
+        assert made in rows(node)
+        assert reasons(node, amal) == {}
+    assert amal.units == ["LAT/JBL/OLD"]
+    assert rows(amal) == {}
+    pretend(amal, JBL)  # a program that writes where it has been told that it may not
+    late = household(amal, "late")
+    pretend(amal, "LAT/JBL/OLD")
+    tree.sync("amal", "jbl")
+    tree.sync("jbl", "hq")
+    assert late not in rows(jbl).keys() | rows(hq).keys()
+    assert reasons(hq, amal) == reasons(jbl, amal) == {2: "unit_refused"}
+
+
+def test_what_she_signs_before_the_news_has_reached_her_counts(people: Cast) -> None:
+    """The answer that told Amal of her new unit is lost on its way; she goes on in the old one, and all of it is applied."""
+    hq, amal = people.hq, people.amal
+    first = household(amal, "first")
+    administration.grant(hq, amal.letters, "caseworker", [QRD])
+    with pytest.raises(errors.CutOff):
+        directly.sync(amal, hq, cut=2)
+    second = household(amal, "second")
+    assert amal.units == [JBL]
+    directly.sync(amal, hq)
+    assert {first, second} <= rows(hq).keys()
+    assert reasons(hq, amal) == {}
+    assert (amal.units, rows(amal)) == ([QRD], {})
+
+
+@pytest.mark.parametrize("days", [59, 61])
+def test_what_was_signed_before_counts_for_sixty_days(people: Cast, days: int) -> None:
+    """A laptop was away for long: up to sixty days its old units take what it signed before it was told."""
+    hq, amal = people.hq, people.amal
+    made = household(amal, "made")
+    administration.grant(hq, amal.letters, "caseworker", [QRD])
+    people.clock.tick(days * DAY_MS)
+    directly.sync(amal, hq)
+    assert (made in rows(hq)) is (days < 60)
+
+
+def test_a_laptop_that_pretends_not_to_have_been_told_is_believed_for_sixty_days(people: Cast) -> None:
+    """A tampered laptop says in each hello that it works with its old grants: its old unit takes that for sixty days, and no longer."""
+    hq, amal = people.hq, people.amal
+    administration.grant(hq, amal.letters, "caseworker", [QRD])
+    directly.sync(amal, hq)
+    made = []
+    for days in (59, 2):
+        people.clock.tick(days * DAY_MS)
+        pretend(amal, JBL)
+        made.append(household(amal, "made"))
+        directly.sync(amal, hq)
+    assert [one in rows(hq) for one in made] == [True, False]
+    assert reasons(hq, amal) == {2: "unit_refused"}
+
+
+def test_grants_taken_away_at_once_count_at_once(people: Cast) -> None:
+    """`server grant --at-once`: what comes afterwards is refused; it stays on the laptop, and is seen there."""
+    hq, amal = people.hq, people.amal
+    directly.sync(amal, hq)
+    made = household(amal, "made")
+    administration.grant(hq, amal.letters, "caseworker", [QRD], at_once=True)
+    for _ in range(2):
+        directly.sync(amal, hq)
+    assert made not in rows(hq)
+    assert reasons(hq, amal) == reasons(amal, amal) == {1: "unit_refused"}
+    assert rows(amal).keys() == {made}  # it is nobody else's: not applied, so not let go
+    assert history.history(amal, made.hex())[0]["refused"] is True
+    assert directly.differing(amal, hq) == []
+
+
+# --- since when it was out of her hands -------------------------------------------------------------------------------
+
+
+def test_what_was_taken_after_the_theft_waits_for_a_person_everywhere(tree: Tree) -> None:
+    """Revoked with --since: yesterday's family stays, today's leaves all nodes and waits; dropped or released it is by a supervisor."""
+    hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
+    honest = household(amal, "honest")
+    tree.settle()
+    theft = tree.clock.now
+    tree.clock.tick(DAY_MS)
+    save.edit(amal, honest.hex(), Changes(set={"family_name": "thief"}))
+    planted = household(amal, "planted")
+    tree.settle()
+    tree.clock.tick(1_000)
+    late = household(amal, "late")
+    tree.sync("amal", "jbl")
+    told = device_locks.revoke(hq, amal.letters, since=theft)
+    assert told["state"] == "revoked"
+    assert rows(hq)[honest].doc["family_name"] == "honest"
+    for _ in range(2):
+        tree.settle()
+    for node in (hq, jbl, basim):
+        assert rows(node)[honest].doc["family_name"] == "honest"
+        assert not {planted, late} & rows(node).keys()
+    assert reasons(hq, amal) == reasons(jbl, amal) == dict.fromkeys((2, 3, 4), "out_of_hands")
+    assert directly.differing(jbl, hq) == directly.differing(basim, jbl) == []
+    quarantine.release(hq, quarantine.Chosen((f"{amal.letters}:4",)), by="Dima", note="hers")
+    for _ in range(2):
+        tree.settle()
+    for node in (hq, jbl, basim):
+        assert rows(node)[late].doc["family_name"] == "late"
+        assert planted not in rows(node)
+    assert directly.differing(jbl, hq) == directly.differing(basim, jbl) == []
+
+
+def test_by_stick_the_same_holds(tree: Tree, tmp_path: Path) -> None:
+    """The branch has no line: its bundle states how far Amal's laptop was; the answer brings the news, and what comes later is refused."""
+    hq, amal = tree.nodes["hq"], tree.nodes["amal"]
+    before = household(amal, "before")
+    tree.sync("amal", "jbl")
+    device_locks.revoke(hq, amal.letters)
+    tree.carry("jbl", "hq", tmp_path / "first.age")
+    assert before in rows(hq)
+    assert reasons(hq, amal) == {}
+    later = Liar(tree).take("later")
+    tree.carry("jbl", "hq", tmp_path / "second.age")
+    assert later not in rows(hq)
+    assert reasons(hq, amal) == {2: "revoked"}

@@ -1,0 +1,400 @@
+"""Forms that change between edits and syncs: everybody ends with the same registers, and no old form is refused."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.authority import schema_rollout
+from fieldsync.authority.integrity import check
+from fieldsync.core import codes
+from fieldsync.core.state import canonical
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions, queue
+from fieldsync.server.publish_schema import publish
+from tests import directly
+from tests.cast import JBL, QRD, Clock, copy_cast, found_cast, open_node, rows
+from tests.conftest import Cast
+from tests.formbook import Book, Question, write
+from tests.offices import write as write_commits
+from tests.replica.test_convergence import check_store
+from tests.replica.test_transfer import move
+
+LAPTOPS = ("amal", "basim")
+_small = st.integers(0, 7)
+_who = st.sampled_from(LAPTOPS)
+_steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add_field"), st.sampled_from(["text", "choice", "set"])),
+        st.tuples(st.sampled_from(["rename", "rename", "widen", "narrow", "retire"]), _small),
+        st.tuples(st.just("new"), _who),
+        st.tuples(st.just("edit"), _who, _small, _small, _small),
+        st.tuples(st.just("edit"), _who, _small, _small, _small),
+        st.tuples(st.just("sync"), _who),
+        st.tuples(st.just("cut"), _who, st.integers(0, 4)),
+    ),
+    min_size=4, max_size=16,
+)  # fmt: skip
+
+
+def _changes(one: Question, value: int) -> Changes:
+    if one.kind == "text":
+        return Changes(set={one.name: f"text {value}"})
+    if one.kind == "log":
+        return Changes(say={one.name: f"entry {value}"})
+    code = one.choices[value % len(one.choices)]
+    return Changes(set={one.name: code}) if one.kind == "choice" else Changes(put={one.name: [code]})
+
+
+class _Story:
+    """A server and two laptops, the book of forms at headquarters, and what people were told is saved."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        clock = Clock()
+        self.nodes = {name: open_node(home / name, clock) for name in ("hq", *LAPTOPS)}
+        self.clock = clock
+        self.book = Book()
+        self.saved: list[tuple[str, bytes, int, Any]] = []  # who, record, question, value
+        self._folder = home / "forms"
+        self.publish()
+
+    def publish(self) -> None:
+        """Put the book's forms in force."""
+        publish(self.nodes["hq"], self.book.write(self._folder))
+
+    def known(self, name: str) -> list[Question]:
+        """The questions that a laptop has, by the names in its own form."""
+        visit = self.nodes[name].schema.types.get("visit")
+        if visit is None:
+            return []
+        found = []
+        for key, one in enumerate(self.book.questions):
+            names = [old for old in visit.fields if self._now(old) == one.name]
+            if names and not visit.fields[names[0]].retired:
+                codes = [choice.code for choice in visit.fields[names[0]].offered]
+                if codes or not one.choices:
+                    found.append(Question(key, names[0], one.kind, codes))
+        return found
+
+    def _now(self, name: str) -> str:
+        while name in self.book.renamed:
+            name = self.book.renamed[name]
+        return name
+
+    def play(self, step: tuple[Any, ...]) -> None:
+        """Do one thing."""
+        self.clock.tick()
+        match step:
+            case ("add_field", kind):
+                self.book.add(kind)
+                self.publish()
+            case (("rename" | "widen" | "narrow" | "retire") as what, which):
+                getattr(self.book, what)(which)
+                self.publish()
+            case ("new", who) if self.known(who):
+                record = save.add(self.nodes[who], "visit", Changes(), unit=JBL)
+                self.edit(who, record, 0, 1)
+            case ("edit", who, which, question, value):
+                visits = sorted(r for r, row in rows(self.nodes[who]).items() if row.state.type == "visit")
+                if visits and self.known(who):
+                    self.edit(who, visits[which % len(visits)], question, value)
+            case ("sync", who):
+                directly.sync(self.nodes[who], self.nodes["hq"])
+            case ("cut", who, frames):
+                try:
+                    directly.sync(self.nodes[who], self.nodes["hq"], cut=frames)
+                except errors.CutOff:
+                    pass
+
+    def edit(self, who: str, record: bytes, question: int, value: int) -> None:
+        """Somebody fills in a field of their own form."""
+        asked = self.known(who)
+        one = asked[question % len(asked)]
+        changes = _changes(one, value)
+        save.edit(self.nodes[who], record.hex(), changes)
+        for given_ in (changes.set, changes.put, changes.say):
+            for said in given_.values():
+                self.saved.append((who, record, one.key, said[0] if isinstance(said, list) else said))
+
+    def end(self) -> None:
+        """Everybody syncs, and all is as it must be."""
+        for _ in range(2):
+            for name in LAPTOPS:
+                tally = directly.sync(self.nodes[name], self.nodes["hq"])
+                assert (tally.refused, tally.differing) == (0, [])
+        hq = self.nodes["hq"]
+        for name in LAPTOPS:
+            node = self.nodes[name]
+            assert (node.forms, node.schema.version) == (hq.forms, hq.schema.version)
+            assert directly.differing(node, hq) == []
+            assert {r: canonical(row.state) for r, row in rows(node).items()} == {
+                r: canonical(row.state) for r, row in rows(hq).items()
+            }
+            assert {r: (row.doc, set(row.conflicts)) for r, row in rows(node).items()} == {
+                r: (row.doc, set(row.conflicts)) for r, row in rows(hq).items()
+            }
+        for node in self.nodes.values():
+            assert check(node)["faults"] == []
+        with hq.store.read() as tx:
+            assert all(tx.refusals(device.id) == [] for device in tx.devices())
+        self._readable(hq)
+
+    def _readable(self, hq: Node) -> None:
+        """Each field shows the last value that was saved of it, if all its values are one laptop's; sets and logs show all."""
+        found = rows(hq)
+        for who, record, key, value in self.saved:
+            one = self.book.questions[key]
+            shown = found[record].doc.get(one.name)
+            if one.kind == "set":
+                assert value in shown
+            elif one.kind == "log":
+                assert value in [entry["text"] for entry in shown]
+            else:
+                of_it = [(by, said) for by, rec, k, said in self.saved if (rec, k) == (record, key)]
+                assert shown in [said for _, said in of_it]
+                if {by for by, _ in of_it} == {who}:
+                    assert shown == of_it[-1][1]
+        for row in found.values():
+            assert not self.book.renamed.keys() & {name.partition("/")[0] for name in row.doc}
+
+    def close(self) -> None:
+        """Close all stores."""
+        for node in self.nodes.values():
+            node.close()
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cast to copy."""
+    home = tmp_path_factory.mktemp("founded")
+    found_cast(home)
+    return home
+
+
+@settings(max_examples=12)
+@given(steps=_steps)
+def test_forms_change_between_edits_and_syncs(founded: Path, steps: list[tuple[Any, ...]]) -> None:
+    """Fields come, get other names, more choices or leave, at any moment: all nodes end equal, and every value is there."""
+    home = Path(tempfile.mkdtemp(prefix="fieldsync-"))
+    copy_cast(founded, home)
+    story = _Story(home)
+    try:
+        for step in [("sync", "amal"), ("new", "amal"), ("sync", "amal"), ("sync", "basim"), *steps]:
+            story.play(step)
+        story.end()
+    finally:
+        story.close()
+        shutil.rmtree(home)
+
+
+# --- one thing at a time ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def book(people: Cast, tmp_path: Path) -> Book:
+    """Return forms with a type of visits, in force and known to Amal and Basim; one visit is everybody's."""
+    made = Book()
+    publish(people.hq, made.write(tmp_path / "forms"))
+    directly.sync(people.amal, people.hq)
+    save.add(people.amal, "visit", Changes(set={"q0": "Jableh", "q1": "a"}), unit=JBL)
+    for node in (people.amal, people.basim):
+        directly.sync(node, people.hq)
+    return made
+
+
+def _visit(node: Node) -> bytes:
+    return next(record for record, row in rows(node).items() if row.state.type == "visit")
+
+
+def test_both_names_of_a_field_are_one_conflict(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Amal writes under the old name while Basim writes under the new one: two values of one field, decided as any."""
+    record = _visit(people.amal).hex()
+    save.edit(people.amal, record, Changes(set={"q0": "old form"}))
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    directly.sync(people.basim, people.hq)
+    save.edit(people.basim, record, Changes(set={book.questions[0].name: "new form"}))
+    for node in (people.basim, people.amal, people.basim, people.samar):
+        directly.sync(node, people.hq)
+    (item,) = decisions.items(people.samar)
+    assert item["field"] == book.questions[0].name
+    assert {head["value"] for head in item["heads"]} == {"old form", "new form"}
+    decisions.take(people.samar, record, item["field"], value="decided")
+    for node in (people.samar, people.amal, people.basim):
+        assert directly.sync(node, people.hq).refused == 0
+        assert rows(node)[bytes.fromhex(record)].doc[book.questions[0].name] == "decided"
+        assert directly.differing(node, people.hq) == []
+
+
+def test_an_old_form_decides_nothing_by_its_names(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A caseworker's commit that covers both heads under the old name is a decision under the new one, and kept aside."""
+    record = _visit(people.amal)
+    directly.sync(people.samar, people.hq)
+    for node, value in ((people.samar, "one"), (people.basim, "two")):
+        save.edit(node, record.hex(), Changes(set={"q0": value}))
+    for node in (people.samar, people.basim, people.amal):
+        directly.sync(node, people.hq)
+    with people.amal.store.write() as tx:
+        row = tx.rows([record])[record]
+        kind = people.amal.schema.type("visit")
+        save.commit_drafts(people.amal, tx, [save.draft_edit(people.amal, row, kind, {"q0": "mine"}, decides=True)])
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    assert directly.sync(people.amal, people.hq).refused == 1
+    assert set(rows(people.hq)[record].conflicts) == {book.questions[0].name}
+
+
+def test_what_was_legal_under_its_own_form_is_taken(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A limit was drawn tighter and a choice retired while Amal was away: her saves count; new ones are told."""
+    record = _visit(people.amal).hex()
+    save.edit(people.amal, record, Changes(set={"q0": "a long answer"}))
+    made = save.add(people.amal, "visit", Changes(set={"q1": "a"}), unit=JBL)
+    book.narrow(0)
+    texts = book.texts()
+    texts["visit.toml"] = texts["visit.toml"].replace('type = "text"', 'type = "text"\nmax = 5')
+    publish(people.hq, write(tmp_path / "forms", texts))
+    assert directly.sync(people.amal, people.hq).refused == 0
+    shown = rows(people.hq)[bytes.fromhex(record)].doc | rows(people.hq)[made].doc
+    assert (shown["q0"], shown["q1"]) == ("a long answer", "a")
+    with pytest.raises(errors.IllegalValue):
+        save.edit(people.amal, record, Changes(set={"q0": "another long answer"}))
+    with pytest.raises(errors.IllegalValue) as refused:
+        save.add(people.amal, "visit", Changes(set={"q1": "a"}))
+    assert refused.value.facts["reason"] == "retired_choice"
+
+
+def test_a_retired_type_is_read_and_not_added(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Visits are made no more: those there are stay, one that was made meanwhile arrives."""
+    made = save.add(people.basim, "visit", Changes(set={"q0": "late"}), unit=JBL)
+    book.version, book.retired = book.version + 1, True
+    told = publish(people.hq, book.write(tmp_path / "forms"))
+    assert told["changes"] == [{"type": "visit", "what": "type_retired"}]
+    assert directly.sync(people.basim, people.hq).refused == 0
+    assert rows(people.hq)[made].doc["q0"] == "late"
+    with pytest.raises(errors.RetiredType):
+        save.add(people.basim, "visit", Changes(set={"q0": "later"}))
+    assert len(queries.list_records(people.basim, "visit")) == 2
+
+
+def test_search_follows_a_form(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A field that becomes one to be found by is found by on the laptop."""
+    assert queries.find(people.amal, "Jableh") == []
+    book.rename(0)
+    texts = book.texts()
+    texts["visit.toml"] = f'search = ["{book.questions[0].name}"]\n' + texts["visit.toml"]
+    publish(people.hq, write(tmp_path / "forms", texts))
+    directly.sync(people.amal, people.hq)
+    assert len(queries.find(people.amal, "Jableh")) == 1
+
+
+def test_what_a_removal_had_seen_is_not_shown_as_news_after_a_rename(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Amal removes what she had changed under an older name, while Basim writes a note: the decider is shown his alone."""
+    book.add("text")
+    publish(people.hq, book.write(tmp_path / "forms"))
+    for node in (people.amal, people.basim):
+        directly.sync(node, people.hq)
+    first, second = (one.name for one in book.questions[:1] + book.questions[-1:])
+    record = _visit(people.amal)
+    save.edit(people.amal, record.hex(), Changes(set={first: "seen"}))
+    directly.sync(people.amal, people.hq)
+    save.remove(people.amal, record.hex(), "twice")
+    save.edit(people.basim, record.hex(), Changes(set={second: "unseen"}))
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    for node in (people.basim, people.amal, people.samar):
+        directly.sync(node, people.hq)
+    (one,) = queue.waiting(people.samar, field="_deleted")
+    detail = queue.detail(people.samar, one)
+    assert detail is not None
+    assert [(head["field"], head["value"]) for head in detail["meanwhile"]] == [(second, "unseen")]
+
+
+def test_the_views_have_the_present_names(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A rename is a rename of the column, on the server and on the laptop; the dry run changes nothing."""
+    book.rename(0)
+    folder = book.write(tmp_path / "forms")
+    name = book.questions[0].name
+    told = publish(people.hq, folder, dry_run=True)
+    assert (told["published"], told["changes"]) == (
+        False,
+        [{"type": "visit", "what": "field_renamed", "field": name, "was": "q0"}],
+    )
+    assert "q0" in people.hq.schema.type("visit").fields
+    publish(people.hq, folder)
+    directly.sync(people.amal, people.hq)
+    for node in (people.hq, people.amal):
+        with node.store.read() as tx:
+            assert tx.sql(f"SELECT [{name}] FROM visit").fetchone()[0] == "Jableh"
+    assert publish(people.hq, folder) == {"number": told["number"], "published": False, "changes": []}
+
+
+def test_a_commit_of_unknown_words_waits_and_blocks_nothing(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A save with a type or field that no form here knows is kept aside, told of, and taken once a form has it."""
+    record, other = _visit(people.amal), people.amal.new_id()
+    write_commits(people.amal, record, {"q9": "x"}, type="visit")
+    write_commits(people.amal, other, {"_code": codes.make(JBL, "B", 900), "_unit": JBL, "colour": "red"}, type="tent")
+    save.edit(people.amal, record.hex(), Changes(set={"q0": "after them"}))
+    assert directly.sync(people.amal, people.hq).refused == 2
+    assert rows(people.hq)[record].doc["q0"] == "after them"
+    status = queries.status(people.amal)
+    assert [one["code"] for one in status["refused"]] == ["unknown_field", "unknown_type"]
+    assert status["refused"][0]["record"] == rows(people.amal)[record].code
+    texts = book.texts()
+    tent = '[fields.colour]\ntype = "text"\nmerge = "latest"\nsensitivity = 1\nlabel = { en = "x", ar = "س" }\n'
+    texts["tent.toml"] = texts["visit.toml"].partition("[fields")[0] + tent
+    publish(people.hq, write(tmp_path / "forms", texts))
+    directly.sync(people.amal, people.hq)
+    assert [one["code"] for one in queries.status(people.amal)["refused"]] == ["unknown_field"]
+    with people.hq.store.read() as tx:
+        assert tx.refusals(people.amal.device) != []
+
+
+def test_a_rename_reaches_a_record_that_is_in_two_places(people: Cast, book: Book, tmp_path: Path) -> None:
+    """Two moved it to two units, and it is in the digests of both: the new names change these alike on every node."""
+    record = _visit(people.basim)
+    save.edit(people.basim, record.hex(), Changes(set={"q0": "by a commit of its own"}))
+    for node in (people.basim, people.samar):
+        directly.sync(node, people.hq)
+    move(people.basim, record, QRD)
+    move(people.samar, record, "LAT")
+    for node in (people.basim, people.samar, people.basim):
+        directly.sync(node, people.hq)
+    assert len(rows(people.hq)[record].channels) == 2
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    tallies = [directly.sync(node, people.hq) for node in (people.basim, people.samar)]
+    assert [(tally.healed, tally.differing) for tally in tallies] == [(0, [])] * 2
+    for node in (people.hq, people.basim, people.samar):
+        check_store(node)
+
+
+def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_path: Path) -> None:
+    """A laptop that has the newest forms meets a server that has not: its values are kept, and found once the server has them."""
+    record = _visit(people.amal)
+    book.rename(0)
+    book.add("text")
+    with people.amal.store.write() as tx:
+        schema_rollout.take_over(people.amal, tx, book.texts() | {"published.toml": "number = 9\n"})
+    save.edit(
+        people.amal, record.hex(), Changes(set={book.questions[0].name: "newer", book.questions[-1].name: "more"})
+    )
+    tally = directly.sync(people.amal, people.hq)
+    assert (tally.refused, tally.differing) == (1, [])
+    assert [one["code"] for one in queries.status(people.amal)["refused"]] == ["unknown_form"]  # it waits there
+    assert people.amal.forms[:4] == (9).to_bytes(4, "big")
+    with people.hq.store.write() as tx:
+        schema_rollout.take_over(people.hq, tx, book.texts() | {"published.toml": "number = 9\n"})
+    directly.sync(people.amal, people.hq)
+    assert directly.differing(people.amal, people.hq) == []
+    assert rows(people.hq)[record].doc == rows(people.amal)[record].doc
+    assert rows(people.hq)[record].doc[book.questions[0].name] == "newer"
+    assert queries.status(people.amal)["refused"] == []
+    assert check(people.hq)["faults"] == []

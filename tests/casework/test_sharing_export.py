@@ -1,0 +1,77 @@
+"""A partner's files hold what was shared with it, and nothing that follows from more."""
+
+import csv
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.exchange.tables import export_records, import_records
+from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import uuid_text
+from tests.casework import sharing_cast as stage
+from tests.casework import test_sharing as sharing
+from tests.cast import Clock
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the cast and two partners, never opened again."""
+    home = tmp_path_factory.mktemp("partners")
+    sharing.found(home)
+    return home
+
+
+@pytest.fixture
+def nodes(template: Path, tmp_path: Path, clock: Clock) -> Iterator[dict[str, Node]]:
+    """Return the cast and two partners, open."""
+    opened = stage.open_all(tmp_path / "nodes", template, clock)
+    yield opened
+    for node in opened.values():
+        node.close()
+
+
+def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path: Path) -> None:
+    """One referral: its person's shared fields, no code, no derived value, nobody else; the other charity's file is empty."""
+    who, _, _ = sharing.referred(nodes, "sex", "household.family_name")
+    stage.family(nodes["amal"], "LAT/JBL")
+    sharing.sync(nodes, "amal", "huda", "noor")
+    huda = nodes["huda"]
+    for ending in (".csv", ".xlsx", ".jsonl", ".hxl.csv"):
+        for type, labels in (("person", False), ("household", True), ("referral", True)):
+            path = tmp_path / f"{type}{ending}"
+            assert export_records.export(huda, type, path, Wish(labels=labels))["records"] == 1
+            data = path.read_bytes()
+            assert not [secret for secret in stage.SECRETS if secret.encode() in data and secret != "Salloum"]
+    with (tmp_path / "person.csv").open(encoding="utf-8-sig", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert {name for name, value in row.items() if value} <= {"id", "unit", "household", "given", "sex", "updated"}
+    assert row["id"] == uuid_text(who)
+    with (tmp_path / "household.csv").open(encoding="utf-8-sig", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert {value for name, value in row.items() if value and name not in ("Id", "Unit", "Updated")} == {"Salloum"}
+    told = export_records.export(huda, "all", tmp_path / "all.sqlite")
+    assert set(told["types"]) == {"household", "organisation", "person", "referral"}
+    db = sqlite3.connect(tmp_path / "all.sqlite")
+    assert db.execute("SELECT count(*) FROM person").fetchone() == (1,)
+    db.close()
+    assert export_records.export(nodes["noor"], "person", tmp_path / "none.csv")["records"] == 0
+    with pytest.raises(errors.RoleRefused):
+        export_records.export(huda, "person", tmp_path / "out.csv", Wish(sensitive=True))
+
+
+def test_a_partner_s_file_changes_nothing_of_others(nodes: dict[str, Node], tmp_path: Path) -> None:
+    """Its own export, changed and read in again, is refused as at the keyboard: what was shared is not its to write."""
+    sharing.referred(nodes, "sex")
+    huda = nodes["huda"]
+    path = tmp_path / "person.csv"
+    export_records.export(huda, "person", path)
+    path.write_text(path.read_text(encoding="utf-8-sig").replace("ليلى", "سلمى"), encoding="utf-8")
+    with pytest.raises((errors.BadRows, errors.Refused)):
+        import_records.import_file(huda, path, "person")
+    (tmp_path / "new.csv").write_text("given,sex\nسمير,m\n", encoding="utf-8")
+    with pytest.raises((errors.BadRows, errors.Refused)):
+        import_records.import_file(huda, tmp_path / "new.csv", "person")

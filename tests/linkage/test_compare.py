@@ -1,0 +1,159 @@
+"""Who may be one: names in two scripts, siblings and namesakes kept apart, dates with their precision."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import people
+from fieldsync.linkage import comparison
+from fieldsync.linkage.similarity import likeness, parts
+
+AHMAD = {
+    "given": "أحمد", "father": "محمد", "grandfather": "سليم", "family": "الحسن", "mother": "فاطمة", "sex": "m",
+    "birth_date": "1990-05-12", "birth_precision": "day", "phones": ["+963944123456"],
+}  # fmt: skip
+
+
+def score(one: dict[str, Any], other: dict[str, Any], type: str = "person") -> float:
+    """Return how likely two documents are one."""
+    return comparison.compare(comparison.features(type, one), comparison.features(type, other)).score
+
+
+def meet(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Say whether two documents share a block."""
+    return bool(
+        comparison.keys(comparison.features("person", one)) & comparison.keys(comparison.features("person", other))
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"given": "احمد", "family": "حسن", "mother": "فاطمه"},
+        {"given": "Ahmad", "father": "Mohamed", "grandfather": "Salim", "family": "Al-Hassan", "mother": "Fatima"},
+        {"given": "الحاج أحمد", "grandfather": None, "mother": None},
+        {"father": None, "grandfather": None, "phones": []},
+        {"given": "محمد", "father": "أحمد"},
+        {"given": "احمدد"},
+        {"birth_date": "1990-12-05", "mother": None},
+        {"birth_date": "1990-01-01", "phones": ["+963933999888"]},
+        {"birth_date": "1991-01-01", "birth_precision": "year"},
+        {"birth_date": None, "birth_precision": "none", "phones": []},
+        {"birth_date": "1980-05-12"},
+        {"phones": [], "grandfather": None, "family": "الحسين"},
+    ],
+    ids=str,
+)
+def test_one_person_registered_twice_is_seen(other: dict[str, Any]) -> None:
+    """Spelling, script, titles, swapped and missing parts, dates half remembered, another phone."""
+    again = {**AHMAD, **other}
+    assert score(AHMAD, again) >= comparison.LIKELY
+    assert meet(AHMAD, again)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"given": "محمود", "birth_date": "1992-03-02"},
+        {"given": "سامر", "birth_date": "1990-05-12"},  # his twin
+        {"given": "أحمدية", "sex": "f", "birth_date": "1995-05-12"},
+        {
+            "given": "سليم",
+            "father": "أحمد",
+            "grandfather": "محمد",
+            "birth_date": "2015-01-01",
+            "birth_precision": "year",
+        },
+        {"father": "محمود", "mother": "هدى", "birth_date": "1994-02-20"},  # a cousin of the same name
+        {"birth_date": "2012-08-09", "father": "سليم", "grandfather": "محمد"},
+        {"father": "خالد", "grandfather": "عمر", "family": "الخطيب", "mother": None, "phones": []},
+    ],
+    ids=str,
+)
+def test_relatives_and_namesakes_are_kept_apart(other: dict[str, Any]) -> None:
+    """Siblings share all but their own name; cousins and grandsons share that, too."""
+    assert score(AHMAD, {**AHMAD, **other}) < comparison.LIKELY
+
+
+def test_a_grandson_is_not_his_grandfather() -> None:
+    """The same four names from the same house: the years tell."""
+    old = {**AHMAD, "father": "محمد", "birth_date": "1940-01-01", "birth_precision": "year"}
+    assert score(old, {**old, "birth_date": "2008-04-03", "birth_precision": "day"}) < comparison.WORTH
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "alike"),
+    [
+        ("محمد", "Muhammad", True), ("عبد الرحمن", "Abdurrahman", True), ("نور الدين", "Noureddine", True), ("هدى", "Huda", True),
+        ("حسين", "Hussein", True), ("حسن", "Hassan", True), ("Mohamed", "Muhammad", True), ("عاصم", "Assim", True),
+        ("حسين", "Hassan", False), ("حسن", "Hussein", False), ("محمود", "Mohamed", False), ("Hussein", "Hassan", False),
+        ("جميل", "Jamal", False), ("سامر", "سمير", False), ("علي", "عمر", False),
+    ],
+)  # fmt: skip
+def test_vowels_that_are_written_count(a: str, b: str, alike: bool) -> None:
+    """Hassan and Hussein have the same consonants and are two names, in either script and across."""
+    assert (likeness(parts(a), parts(b)) >= 0.9) is alike
+
+
+def test_households() -> None:
+    """A family is known by its booklet, its phone or its head; name and village alone are shared by neighbours."""
+    home = {"family_name": "الحسن", "family_book_no": "12-345", "location": "جبلة", "phones": ["+963944123456"]}
+    assert score(home, {**home, "family_name": "Al Hasan", "phones": []}, "household") >= comparison.LIKELY
+    assert score(home, {**home, "family_book_no": None}, "household") >= comparison.LIKELY
+    assert score(home, {"family_name": "الحسن", "location": "جبلة"}, "household") < comparison.LIKELY
+    assert score(home, {**home, "family_book_no": "99-000", "phones": []}, "household") < comparison.WORTH
+
+
+def test_reasons_say_why() -> None:
+    """A pair comes with what speaks for it, and what against."""
+    match = comparison.compare(
+        comparison.features("person", AHMAD),
+        comparison.features("person", {**AHMAD, "given": "Ahmad", "mother": "زينب", "birth_date": "1990-12-05"}),
+    )
+    assert {"given_spelt", "father", "phone", "mother_other", "birth_swapped"} <= set(match.reasons)
+
+
+TEXT = (
+    st.none() | st.text("محمدأحسينعلي abdlhmn-'1٣\u202e", max_size=12) | st.integers() | st.lists(st.text(max_size=3))
+)
+DOCS = st.fixed_dictionaries(
+    {},
+    optional={
+        name: TEXT | st.sampled_from(["1990-01-01", "1990-02-31", "x", "محمد"])
+        for name in sorted(comparison.FIELDS["person"] | comparison.FIELDS["household"])
+    },
+)
+
+
+@given(st.sampled_from(sorted(comparison.FIELDS)), DOCS, DOCS)
+def test_comparing_is_even_handed_whatever_is_written(type_: str, a: dict[str, Any], b: dict[str, Any]) -> None:
+    """Any document can be compared; order does not matter, scores are between 0 and 1, keys are those of the document."""
+    one, other = comparison.features(type_, a), comparison.features(type_, b)
+    forth, back = comparison.compare(one, other), comparison.compare(other, one)
+    assert forth.score == back.score
+    assert 0 <= forth.score <= 1
+    assert comparison.keys(one) == comparison.keys(comparison.features(type_, a))
+
+
+def documents(found: list[people.Person]) -> list[comparison.Features]:
+    """Return what is compared of registrations."""
+    return [comparison.features("person", *people.document(one)) for one in found]
+
+
+def test_two_thousand_noisy_persons() -> None:
+    """Names and noise that the weights were not tuned on: nearly all are found, and nearly all that is found is right."""
+    found = people.registrations(2_000, part="B", seed=20, noise=people.HELD)
+    features = documents(found)
+    blocks: dict[int, list[int]] = {}
+    for place, one in enumerate(features):
+        for key in comparison.keys(one):
+            blocks.setdefault(key, []).append(place)
+    meets = {(a, b) for block in blocks.values() for b in block for a in block if a < b}
+    pairs = {
+        pair for pair in meets if comparison.compare(features[pair[0]], features[pair[1]]).score >= comparison.LIKELY
+    }
+    right = len(pairs & people.truth(found))
+    assert right / len(pairs) > 0.97
+    assert right / len(people.truth(found)) > 0.92

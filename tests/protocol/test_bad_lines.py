@@ -1,0 +1,298 @@
+"""Bad lines: cut at any byte again and again, thin, slow, still, with requests that come twice. Work only goes forward."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.protocol import client, retry, sync_once
+from fieldsync.protocol import http_client as lines
+from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.retry import Waiting
+from fieldsync.protocol.server import Serving
+from fieldsync.replica.node import Node
+from fieldsync.wire import messages
+from fieldsync.wire.frames import HEAD, Codec
+from tests.cast import free_port
+from tests.lines import Answering, Relay, Thin, closing
+from tests.offices import Office
+from tests.scale import LONG
+from tests.server.test_admission import certificate_of
+
+HEADS_UP, HEADS_DOWN = 2_600, 4_200
+"""What a try may cost besides frames: TLS's greeting, and the heads of the question where the server stands, asked twice at most
+(its nonce may be lost), and of the sync itself."""
+
+SEEDS = range(12 if LONG else 2)
+
+
+def largest_up(node: Node) -> int:
+    """The largest frame of commits that a laptop has to send."""
+    with node.store.read() as tx:
+        server = tx.servers()[0]
+    return max(map(len, Client(node, server, Tally()).commit_frames()))
+
+
+def largest_down(node: Node, hq: Node) -> int:
+    """The largest frame that the headquarters has for a laptop."""
+    with node.store.read() as tx, hq.store.read() as other:
+        server, device = tx.servers()[0], other.device(node.device)
+    assert device is not None
+    hello = Client(node, server, Tally()).hello()
+    codec = Codec(hq.schema.dictionary())
+    _, plain = codec.unpack(hello[0], hello[HEAD:])
+    return max(map(len, Serving(hq, device, messages.decode(messages.Hello, plain), codec).answer()))
+
+
+class Cuts:
+    """Ends each connection somewhere new; what persist calls while it waits."""
+
+    def __init__(self, line: Relay, side: str, positions: Iterator[int]) -> None:
+        self.line, self.side, self.positions = line, side, positions
+        self.count = 0
+        setattr(line, side, next(positions))
+
+    def __call__(self, _seconds: float) -> None:
+        self.count += 1
+        setattr(self.line, self.side, next(self.positions, None))
+
+
+def through(office: Office, name: str, side: str, positions: Iterator[int]) -> tuple[int, int, int]:
+    """Sync over a line that is cut at each of these places in turn; return (bytes up, bytes down, cuts)."""
+    with closing(Relay(office.port)) as line:
+        office.meets(name, line.port)
+        cuts = Cuts(line, side, positions)
+        told = retry.sync(office[name], tries=1_000, pause=cuts)
+        assert told["digest"] == "equal"
+        assert told["tries"] == cuts.count + 1
+        return line.up, line.down, cuts.count
+
+
+@pytest.fixture
+def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames of about 2 kB, so that there are many."""
+    monkeypatch.setattr(client, "_ROOM", 2_000)
+    monkeypatch.setattr(client, "_FIRST_ROWS", 16)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_cut_costs_less_than_a_frame_up(own_office: Office, small_frames: None, seed: int) -> None:
+    """Cut after any number of bytes, often before anything useful came: in all less than a frame more for each cut."""
+    chance = random.Random(seed)
+    for name in ("amal", "basim"):
+        own_office.register(name, 900)
+    largest = max(largest_up(own_office[name]) for name in ("amal", "basim"))
+    ideal, *_ = through(own_office, "amal", "cut_up", iter([10**9]))
+    up, _, cuts = through(own_office, "basim", "cut_up", (chance.randrange(1, 6_000) for _ in range(15)))
+    own_office.equal("basim")
+    with own_office["hq"].store.read() as tx:
+        assert len(list(tx.commits(own_office["basim"].device, 0))) == 900
+    assert cuts > 4
+    assert ideal > 5 * largest, "the work is much more than a frame"
+    assert up - ideal < cuts * (largest + HEADS_UP)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_cut_costs_less_than_a_frame_down(own_office: Office, seed: int) -> None:
+    """The same for what is fetched."""
+    chance = random.Random(seed)
+    own_office.register("amal", 2_500)
+    own_office.sync("amal")
+    largest = largest_down(own_office["basim"], own_office["hq"])
+    _, ideal, _ = through(own_office, "basim", "cut_down", iter([10**9]))
+    positions = (chance.randrange(1, largest) for _ in range(12))
+    _, down, cuts = through(own_office, "samar", "cut_down", positions)
+    own_office.equal("samar")
+    assert cuts > 2
+    assert ideal > 2 * largest, "the work is much more than a frame"
+    assert down - ideal < cuts * (largest + HEADS_DOWN)
+
+
+def test_what_a_try_brought_is_there_at_the_next(own_office: Office, small_frames: None) -> None:
+    """Cut ever later: what the server has acknowledged never falls, and at the end all is there."""
+    own_office.register("amal", 900)
+    amal, held = own_office["amal"], []
+    with closing(Relay(own_office.port)) as line:
+        own_office.meets("amal", line.port)
+        for limit in range(600, 20_000, 97 if LONG else 977):
+            line.cut_up = limit
+            try:
+                sync_once.sync(amal)
+            except errors.CutOff as fault:
+                held.append(900 - int(str(fault.facts["unsent"])))
+            else:
+                break
+        line.whole()
+        sync_once.sync(amal)
+    assert held == sorted(held)
+    assert len(set(held)) > 2
+    own_office.equal("amal")
+
+
+def test_requests_that_come_twice(own_office: Office) -> None:
+    """All that goes up is also sent on a second connection: nothing of it is done twice, and nobody is disturbed."""
+    own_office.register("amal", 50)
+    with closing(Thin(own_office.port)) as line:
+        line.twice = True
+        own_office.meets("amal", line.port)
+        assert retry.sync(own_office["amal"])["up"]["commits"] == 50
+    with own_office["hq"].store.read() as tx:
+        assert [c.seq for c in tx.commits(own_office["amal"].device, 0)] == list(range(1, 51))
+    own_office.equal("amal")
+
+
+def test_a_line_that_stands_still_is_hung_up_and_tried_again(
+    own_office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing moves any more and nobody hangs up: after a while it is a cut line like any other."""
+    monkeypatch.setattr(lines, "READ_SECONDS", 0.3)
+    own_office.register("amal", 50)
+    told: list[Waiting] = []
+    with closing(Thin(own_office.port)) as line:
+        own_office.meets("amal", line.port)
+        line.still_after = 1_500
+
+        def move_again(waiting: Waiting) -> None:
+            told.append(waiting)
+            line.still_after = None
+            monkeypatch.setattr(lines, "READ_SECONDS", 30)
+
+        synced = retry.sync(own_office["amal"], waiting=move_again, pause=lambda _: None)
+    assert (told[0].reason, told[0].unsent) == ("cut_off", 50)
+    assert (synced["tries"], synced["up"]["commits"], synced["digest"]) == (2, 50, "equal")
+
+
+def test_a_thin_line(own_office: Office) -> None:
+    """So many bytes a second and a while each way, cut twice: it arrives."""
+    own_office.register("amal", 600)
+    chance = random.Random(1)
+    cuts = (chance.randrange(3_000, 6_000) for _ in range(2))
+    with closing(Thin(own_office.port, rate=100_000, delay=0.02, cuts=cuts)) as line:
+        own_office.meets("amal", line.port)
+        synced = retry.sync(own_office["amal"], pause=lambda _: None)
+        assert line.connections == 3
+    assert (synced["tries"], synced["digest"]) == (3, "equal")
+
+
+@pytest.mark.long
+def test_twenty_kilobits_and_six_hundred_milliseconds(own_office: Office) -> None:
+    """The line of the promise, as it is: more than the send buffer holds goes up, larger than a frame, and cuts in between."""
+    own_office.register("amal", 2_500)
+    chance = random.Random(1)
+    cuts = (chance.randrange(4_000, 9_000) for _ in range(3))
+    with closing(Thin(own_office.port, rate=2_500, delay=0.3, cuts=cuts)) as line:
+        own_office.meets("amal", line.port)
+        told: list[Waiting] = []
+        synced = retry.sync(own_office["amal"], waiting=told.append)
+        assert synced["up"]["commits"] == 2_500
+        assert len(told) == 3
+    own_office.equal("amal")
+
+
+# --- when to try again ------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_was_never_met_is_not_asked_again(own_office: Office) -> None:
+    """Said at once, with what remains; with --tries it is asked that often, each pause within its bounds."""
+    own_office.register("amal", 3)
+    own_office.meets("amal", free_port())
+    pauses: list[float] = []
+    with pytest.raises(errors.Unreachable) as once:
+        retry.sync(own_office["amal"], pause=pauses.append)
+    assert (once.value.facts["unsent"], once.value.facts["tries"], pauses) == (3, 1, [])
+    with pytest.raises(errors.Unreachable) as often:
+        retry.sync(own_office["amal"], tries=9, pause=pauses.append, chance=lambda: 1.0)
+    assert often.value.facts["tries"] == 9
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_line_that_brings_nothing_is_given_up(own_office: Office) -> None:
+    """Six tries in a row that brought nothing; jitter may make a pause as short as it likes."""
+    own_office.register("amal", 3)
+    pauses: list[float] = []
+    told: list[Waiting] = []
+    with closing(Relay(own_office.port)) as line:
+        line.cut_up = 300
+        own_office.meets("amal", line.port)
+        with pytest.raises(errors.CutOff) as given_up:
+            retry.sync(own_office["amal"], pause=pauses.append, waiting=told.append, chance=lambda: 0.0)
+        assert line.connections == 6
+    assert given_up.value.facts["tries"] == 6
+    assert given_up.value.facts["unsent"] == 3
+    assert pauses == [0] * 5
+    assert [(one.next, one.of, one.unsent) for one in told] == [(n, 6, 3) for n in range(2, 7)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "least"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 7),
+        (b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 4\r\n\r\nslow", 30),
+        (b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", lines.BUSY_SECONDS),
+        (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", 0),
+    ],
+)
+def test_a_busy_server_is_asked_when_it_said(own_office: Office, answer: bytes, least: int) -> None:
+    """Retry-After is waited for, and some more, so that not all come back at once."""
+    own_office.register("amal", 2)
+    pauses: list[float] = []
+    with closing(Answering(certificate_of(own_office), [answer])) as busy:
+        own_office.meets("amal", busy.port)
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            own_office.meets("amal", own_office.port)
+
+        synced = retry.sync(own_office["amal"], pause=pause, chance=lambda: 0.5)
+    assert (synced["tries"], synced["up"]["commits"], synced["digest"]) == (2, 2, "equal")
+    assert pauses == [least + 1]
+
+
+def test_a_server_that_asks_for_hours_is_believed(own_office: Office) -> None:
+    """It is not waited for: the person is told."""
+    hours = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7200\r\nContent-Length: 0\r\n\r\n"
+    with closing(Answering(certificate_of(own_office), [hours])) as busy:
+        own_office.meets("amal", busy.port)
+        with pytest.raises(errors.Busy) as told:
+            retry.sync(own_office["amal"], tries=5)
+        assert busy.asked == 1
+    assert told.value.facts["wait"] == 7_200
+
+
+DEEP = b"[" * 60_000
+HEALTH = [DEEP, b'{"protocol":' + b"1" * 6_000 + b',"now":1}', b'{"protocol":99,"now":-1}', b'"x"', b"", b"\0\xff"]
+ODD = [
+    b"HTTP/1.1 409 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    for body in (DEEP, b'{"error":{"code":"gap","facts":{"need":' + DEEP, b'{"error":{"code":"bad_version","facts":{"what":[1],"theirs":{}}}}')
+] + [
+    b"HTTP/1.1 200 X\r\nfieldsync-nonce: A\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 X\r\nfieldsync-nonce: \xe9\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 503 X\r\nRetry-After: " + b"9" * 6_000 + b"\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 100 X\r\n\r\n" * 9, b"\0" * 999,
+    *(b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body) for body in HEALTH),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_whatever_a_server_answers_is_an_error_with_a_name(own_office: Office, knows: bool) -> None:
+    """Nested without end, numbers of 6,000 digits, nonces that are none: the laptop says what is the matter, and syncs with the next."""
+    own_office.register("amal", 1)
+    node = own_office["amal"]
+    for answer in ODD:
+        if not knows:  # it asks first what the server speaks
+            with node.store.write() as tx:
+                tx.sql("DELETE FROM meta WHERE key LIKE 'protocol %'")
+        with closing(Answering(certificate_of(own_office), [answer] * 4)) as odd:
+            own_office.meets("amal", odd.port)
+            with pytest.raises(errors.FieldsyncError):
+                sync_once.sync(node)
+    own_office.meets("amal", own_office.port)
+    assert own_office.sync("amal")[0]["digest"] == "equal"
+
+
+def test_a_refusal_is_final(own_office: Office) -> None:
+    """Only a bad line is worth another try."""
+    own_office.meets("amal", own_office.port)
+    with own_office["amal"].store.write() as tx:
+        tx.sql("UPDATE server SET pin = ?", (bytes(32),))
+    with pytest.raises(errors.WrongServer):
+        retry.sync(own_office["amal"], tries=5, pause=lambda _: pytest.fail("it waited"))

@@ -1,0 +1,126 @@
+"""Delivered twice, out of order, in pieces, or with the answer lost: what was signed arrives once, in order, and stays."""
+
+import contextlib
+import json
+import random
+import uuid
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.authority import integrity
+from fieldsync.core.state import canonical
+from fieldsync.exchange.tables import import_records
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from tests import directly
+from tests.cast import rows
+from tests.conftest import Cast
+from tests.offices import Hand, Office
+
+
+def seqs(office: Office, name: str) -> list[int]:
+    """Return the numbers of somebody's commits that the headquarters holds."""
+    with office["hq"].store.read() as tx:
+        return [one.seq for one in tx.commits(office[name].device, 0)]
+
+
+def test_the_same_commits_a_hundred_times(office: Office) -> None:
+    """One frame a hundred times in a request, and in a hundred requests: one entry each in the log, and nothing changes any more."""
+    office.register("amal", 5)
+    hand = Hand(office["amal"], office.port)
+    frame = hand.commits()
+    assert hand.post("/v2/sync", hand.hello(), frame).status == 200
+    once = office.snapshot()
+    assert hand.post("/v2/sync", hand.hello(), frame * 100).status == 200
+    for _ in range(99):
+        assert hand.post("/v2/sync", hand.hello(), frame).message(Kind.ACK, messages.Ack).head == 5
+    assert office.snapshot() == once
+    assert seqs(office, "amal") == [1, 2, 3, 4, 5]
+
+
+def test_what_comes_too_early_is_refused_with_what_is_needed(office: Office) -> None:
+    """Commits 4 and 5 before 1 to 3: `gap` and what is needed, nothing kept; in order, and overlapping, all is well."""
+    office.register("amal", 5)
+    hand = Hand(office["amal"], office.port)
+    empty = office.snapshot()
+    early = hand.post("/v2/sync", hand.hello(), hand.commits(3))
+    assert (early.status, early.code, early.error["facts"]["need"]) == (409, "gap", 1)
+    assert office.snapshot() == empty
+    for after, upto in ((0, 2), (1, 3), (3, 5), (0, 5)):
+        assert hand.post("/v2/sync", hand.hello(), hand.commits(after, upto=upto)).message(
+            Kind.ACK, messages.Ack
+        ).head == max(upto, 0)
+    assert seqs(office, "amal") == [1, 2, 3, 4, 5]
+
+
+def test_frames_before_a_bad_one_stay(office: Office) -> None:
+    """Each frame is taken on its own: those before a gap are kept, and the laptop goes on from there."""
+    office.register("amal", 9)
+    hand = Hand(office["amal"], office.port)
+    answer = hand.post("/v2/sync", hand.hello(), hand.commits(0, upto=4) + hand.commits(6))
+    assert (answer.code, answer.error["facts"]["need"]) == ("gap", 5)
+    assert seqs(office, "amal") == [1, 2, 3, 4]
+    (synced,) = office.sync("amal")
+    assert synced["digest"] == "equal"
+    assert seqs(office, "amal") == list(range(1, 10))
+
+
+def test_a_frame_taken_out_of_its_chain_is_refused(office: Office) -> None:
+    """Commits with the seal of others are nobody's chain, and are not kept."""
+    office.register("amal", 4)
+    hand = Hand(office["amal"], office.port)
+    first, second = hand.commits(0, upto=2), hand.commits(2)
+    spliced = messages.decode(messages.Commits, hand.codec.unpack(second[0], second[5:])[1])
+    other = messages.decode(messages.Commits, hand.codec.unpack(first[0], first[5:])[1])
+    for seal, content, held in ((spliced.seal, other.rows, []), (other.seal, spliced.rows, [1, 2])):
+        frame = hand.pack(Kind.COMMITS, messages.encode(messages.Commits(hand.node.device, seal, content)))
+        assert hand.post("/v2/sync", hand.hello(), frame).code == "chain_broken"
+        assert seqs(office, "amal") == held
+        assert hand.post("/v2/sync", hand.hello(), first).status == 200
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_answer_lost_anywhere_only_delays(people: Cast, seed: int) -> None:
+    """The server has taken all, and its answer ends after any frame: trying again ends in the same, with nothing twice."""
+    chance = random.Random(seed)
+    families = [
+        save.add(people.amal, "household", Changes(set={"family_name": "محمد", "location": f"{i}"})).hex()
+        for i in range(12)
+    ]
+    for cut in range(1, 6):
+        save.edit(people.amal, chance.choice(families), Changes(set={"location": f"cut {cut}"}))
+        with contextlib.suppress(errors.CutOff):
+            directly.sync(people.amal, people.hq, cut=cut)
+    directly.sync(people.amal, people.hq)
+    directly.sync(people.basim, people.hq)
+    assert directly.differing(people.amal, people.hq) == directly.differing(people.basim, people.hq) == []
+    with people.hq.store.read() as tx:
+        assert [one.seq for one in tx.commits(people.amal.device, 0)] == list(range(1, 18))
+    assert {r: canonical(row.state) for r, row in rows(people.amal).items()} == {
+        r: canonical(row.state) for r, row in rows(people.basim).items()
+    }
+
+
+def test_the_same_file_read_in_on_two_laptops(office: Office) -> None:
+    """Both bring the same families with the same ids: one record each, equal everywhere, and no conflict about equal values."""
+    ids = [str(uuid.UUID(int=(0x01A20000 << 96) | (0x7 << 76) | (0x2 << 62) | i)) for i in range(1, 61)]
+    for name, place in (("amal", "جبلة"), ("basim", "جبلة "), ("samar", "اللاذقية")):
+        file = office.home / f"{name}.csv"
+        file.write_text(
+            "\n".join(["id,family_name,location", *(f"{one},محمد,{place}" for one in ids)]) + "\n", encoding="utf-8"
+        )
+        told = import_records.import_file(office[name], file, "household", unit="LAT/JBL")
+        assert told["added"] == 60
+    office.sync("amal", "basim", "amal")
+    office.equal("amal", "basim")
+    assert len(rows(office["hq"])) == 60
+    assert not any(row.conflicts.keys() - {"_code"} for row in rows(office["hq"]).values())
+    office.sync("samar", "amal", "basim")
+    office.equal("amal", "basim", "samar")
+    held = rows(office["hq"])
+    assert len(held) == 60
+    assert all("location" in row.conflicts for row in held.values())  # two say one place, one another: both are kept
+    assert json.dumps(integrity.check(office["hq"])["faults"]) == "[]"

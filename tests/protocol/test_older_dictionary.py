@@ -1,0 +1,53 @@
+"""A server with older forms than a laptop's cannot read what was packed with their dictionary: all of it is packed anew."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fieldsync.authority import schema_rollout
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.protocol import sync_once
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.schema import load
+from fieldsync.topology import device_renewal
+from tests.cast import JBL
+from tests.offices import Office
+
+FAMILY = {"family_name": "الخطيب", "housing": "rented", "location": "قرب الجامع"}
+NOTE = '\n[fields.note_of_today]\ntype = "text"\nmerge = "review"\nsensitivity = 1\nlabel = { en = "x", ar = "س" }\n'
+
+
+@pytest.fixture
+def amal(office: Office) -> Iterator[Node]:
+    """Return the laptop of Amal, who took newer forms elsewhere: those of her server, and a question more."""
+    node = office["amal"]
+    texts = load.shipped() | {load.PUBLISHED: "number = 1\n"}
+    texts["household.toml"] = texts["household.toml"].replace("version = 1", "version = 2", 1) + NOTE
+    with node.store.write() as tx:
+        schema_rollout.take_over(node, tx, texts)
+    return node
+
+
+@pytest.mark.parametrize("budget", [0, 50_000, 5_000])
+def test_a_sync_packs_its_commits_anew(office: Office, amal: Node, budget: int) -> None:
+    """Within a budget, too, of which the refused request has cost a part."""
+    for i in range(3):
+        save.add(amal, "household", Changes(set=FAMILY | {"address": f"{i}"}), unit=JBL)
+    told = sync_once.sync(amal, budget=budget)
+    assert (told["up"]["commits"], told["requests"]) == (3, 2)
+    if budget:
+        assert told["up"]["bytes"] + told["down"]["bytes"] <= budget
+    with office["hq"].store.read() as tx:
+        assert tx.head(amal.device) == 3
+
+
+def test_a_renewal_that_was_cut_off_goes_on(office: Office, amal: Node) -> None:
+    """Also where it is the first that the laptop asks of that server."""
+    save.add(amal, "household", Changes(set=FAMILY), unit=JBL)
+    with amal.store.write() as tx:
+        tx.put(device_renewal._RENEWING, DeviceKey.generate().to_bytes())
+    before = amal.device
+    assert sync_once.sync(amal)["renewed"]["carried"] == 1
+    assert amal.device != before

@@ -1,0 +1,127 @@
+"""Values that rest on other records, as they show on laptops that have them."""
+
+import uuid
+
+from fieldsync.replica import queries, save
+from fieldsync.replica.formula_lookups import Around
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from tests.conftest import Cast
+
+
+def add(node: Node, type: str, /, put: dict[str, list[str]] | None = None, **fields: object) -> str:
+    """Add a record; return its id as references have it."""
+    return str(uuid.UUID(bytes=save.add(node, type, Changes(set=fields, put=put or {}))))  # type: ignore[arg-type]
+
+
+def shown(node: Node, record: str) -> dict[str, object]:
+    """Return what a record shows; a list of its type says the same."""
+    one = queries.show(node, record)
+    listed = {found["id"]: found["fields"] for found in queries.list_records(node, one["type"], limit=0)}
+    assert listed.get(record, one["fields"]) == one["fields"]
+    fields: dict[str, object] = one["fields"]
+    return fields
+
+
+def test_a_family_is_as_large_as_its_open_memberships(people: Cast) -> None:
+    """One who left is not counted, nor is one who was removed; nothing is said of a family nobody was counted in."""
+    amal = people.amal
+    family = add(amal, "household", family_name="الحسن")
+    assert "size" not in shown(amal, family)
+    members = []
+    for given in ("علي", "سلمى", "ليث"):
+        person = add(amal, "person", given=given, family="الحسن", sex="m", household=family)
+        members.append(
+            add(amal, "membership", household=family, person=person, relation="son_daughter", from_date="2020-01-01")
+        )
+    assert shown(amal, family)["size"] == 3
+    save.edit(amal, members[0], Changes(set={"to_date": "2026-01-01", "end_reason": "moved"}))
+    assert shown(amal, family)["size"] == 2
+    save.remove(amal, members[1], "entered twice")
+    assert shown(amal, family)["size"] == 1
+
+
+def test_a_family_without_memberships_is_as_large_as_its_living_persons(people: Cast) -> None:
+    """Two of one name are two; who died is not counted."""
+    amal = people.amal
+    family = add(amal, "household", family_name="الحسن")
+    persons = [add(amal, "person", given="علي", family="الحسن", sex="m", household=family) for _ in range(3)]
+    assert shown(amal, family)["size"] == 3
+    save.edit(amal, persons[0], Changes(set={"alive": "dead"}))
+    assert shown(amal, family)["size"] == 2
+
+
+def test_a_merged_familys_members_are_one_familys(people: Cast) -> None:
+    """The one that stays has the members of both, and a person who was entered twice once."""
+    amal = people.amal
+    one, two = (add(amal, "household", family_name="الحسن") for _ in range(2))
+    persons = [add(amal, "person", given="علي", family="الحسن", sex="m", household=family) for family in (one, two)]
+    for family, person in zip((one, two), persons, strict=True):
+        add(amal, "membership", household=family, person=person, relation="head", from_date="2020-01-01")
+    with amal.store.write() as tx:
+        tx.set_same({two: one})
+    assert shown(amal, one)["size"] == 2
+    with amal.store.write() as tx:
+        tx.set_same({persons[1]: persons[0]})
+    assert shown(amal, one)["size"] == 1
+
+
+def test_aid_for_a_person_is_aid_for_the_family(people: Cast) -> None:
+    """The key of two benefits of a kind in a month is the same, whichever of the family they name."""
+    amal = people.amal
+    family = add(amal, "household", family_name="الحسن")
+    person = add(amal, "person", given="علي", family="الحسن", sex="m", household=family)
+    keys = {
+        shown(amal, add(amal, "benefit", recipient=whose, kind="food", period="2026-10"))["dup_key"]
+        for whose in (family, person)
+    }
+    assert keys == {f"{family} food 2026-10"}
+
+
+def test_a_home_shows_its_posts_and_a_loan_what_came_back(people: Cast) -> None:
+    """Sums are of what is known; a payment taken back lessens them."""
+    samar = people.samar
+    home = add(samar, "institution", name_ar="دار الرحمة")
+    assert shown(samar, home)["residents"] == 0
+    assert "posts_needed" not in shown(samar, home)
+    add(samar, "institution_post", institution=home, post="مشرفة", needed=4, filled=3)
+    add(samar, "institution_post", institution=home, post="طاهية", needed=2, filled=1)
+    assert (shown(samar, home)["posts_needed"], shown(samar, home)["posts_filled"]) == (6, 4)
+    family = add(samar, "household", family_name="الحسن")
+    owner = add(samar, "person", given="علي", family="الحسن", sex="m", household=family)
+    loan = add(samar, "microproject", person=owner, sector="craft", finance="soft_loan")
+    for amount in (500, 250.5, -250.5):
+        add(samar, "repayment", project=loan, amount=amount, paid_on="2026-10-01")
+    assert shown(samar, loan)["repaid"] == 500
+
+
+def test_an_inspection_grades_by_its_scores(people: Cast) -> None:
+    """A grade takes a team of two; an institution shows the grade of what was reviewed, not of what was only done."""
+    samar = people.samar
+    home = add(samar, "institution", name_ar="دار الرحمة")
+    visit = add(samar, "inspection", {"team": ["رنا", "هدى"]}, institution=home, done_on="2026-10-01")
+    for standard, score in (("النظافة", 4), ("الغذاء", 3), ("السكن", 2)):
+        add(samar, "inspection_score", inspection=visit, standard=standard, score=score)
+    assert {name: shown(samar, visit)[name] for name in ("total", "share", "grade")} == {
+        "total": 9,
+        "share": 0.75,
+        "grade": "b",
+    }
+    assert "grade" not in shown(samar, home)
+    save.edit(samar, visit, Changes(set={"state": "done"}))
+    assert "grade" not in shown(samar, home)
+    save.edit(samar, visit, Changes(set={"state": "reviewed"}))
+    assert shown(samar, home)["grade"] == "b"
+
+
+def test_while_a_form_is_filled_in_others_are_read_once(people: Cast) -> None:
+    """What a formula asks of a record that is there, of none, and of a set of them; a record saved meanwhile is not seen."""
+    amal = people.amal
+    family = add(amal, "household", family_name="الحسن")
+    around = Around(amal, None)
+    assert (around.named(family) or {})["family_name"] == "الحسن"
+    assert around.named([family]) is None
+    assert around.named(None) is None
+    assert list(around.children("person")) == []
+    save.edit(amal, family, Changes(set={"family_name": "ديب"}))
+    assert (around.named(family) or {})["family_name"] == "الحسن"

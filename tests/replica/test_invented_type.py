@@ -1,0 +1,82 @@
+"""A new record type takes one TOML file and no code."""
+
+import json
+from pathlib import Path
+
+from fieldsync.exchange.tables.export_records import export
+from fieldsync.replica import queries, save
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions
+from fieldsync.schema import load
+from fieldsync.server.publish_schema import publish
+from tests.cast import JBL, rows
+from tests.offices import Office
+
+WELL = """
+version = 1
+label = { en = "Well", ar = "بئر" }
+plural = { en = "Wells", ar = "آبار" }
+title = ["name"]
+search = ["name"]
+
+[states]
+found = { en = "Found", ar = "مكتشفة", next = ["tested"] }
+tested = { en = "Tested", ar = "مفحوصة", next = [], by = ["supervisor"] }
+
+[fields.state]
+type = "state"
+merge = "furthest"
+sensitivity = 1
+label = { en = "State", ar = "الحالة" }
+
+[fields.name]
+type = "text"
+merge = "review"
+required = "always"
+sensitivity = 1
+label = { en = "Name", ar = "الاسم" }
+
+[fields.depth]
+type = "int"
+merge = "greatest"
+sensitivity = 1
+min = 1
+label = { en = "Depth", ar = "العمق" }
+
+[fields.deep]
+type = "bool"
+merge = "derived"
+formula = "depth > 50"
+sensitivity = 1
+label = { en = "Deep", ar = "عميقة" }
+"""
+
+
+def test_an_invented_type_is_used_like_any_other(office: Office, tmp_path: Path) -> None:
+    """Published once, it is added, edited, listed, found, synced, in conflict, decided and exported."""
+    forms = tmp_path / "forms"
+    forms.mkdir()
+    for name, text in {**load.shipped(), "well.toml": WELL}.items():
+        (forms / name).write_text(text, encoding="utf-8")
+    publish(office["hq"], forms)
+    office.sync("amal", "basim", "samar")
+    amal, basim, samar = office["amal"], office["basim"], office["samar"]
+    well = save.add(amal, "well", Changes(set={"name": "بئر الوادي", "depth": 40}), unit=JBL)
+    office.sync("amal", "basim", "samar")
+    save.edit(amal, well.hex(), Changes(set={"name": "بئر الجبل", "depth": 60}))
+    save.edit(basim, well.hex(), Changes(set={"name": "بئر السهل", "depth": 55}))
+    office.sync("amal", "basim", "samar")
+    assert queries.list_records(samar, "well")[0]["fields"]["depth"] == 60
+    assert queries.show(samar, well.hex())["fields"]["deep"] is True
+    (item,) = decisions.items(samar, type="well")
+    assert (item["field"], len(item["heads"])) == ("name", 2)
+    decisions.take(samar, well.hex(), "name", value="بئر الجبل")
+    save.edit(samar, well.hex(), Changes(set={"state": "tested"}))
+    office.sync("samar", "amal", "basim")
+    office.equal("amal", "basim", "samar")
+    assert rows(amal)[well].doc["state"] == "tested"
+    assert [one["type"] for one in queries.find(amal, "الجبل")] == ["well"]
+    told = export(samar, "well", tmp_path / "wells.jsonl")
+    (line,) = (tmp_path / "wells.jsonl").read_text(encoding="utf-8").splitlines()
+    assert told["records"] == 1
+    assert "بئر الجبل" in json.dumps(json.loads(line), ensure_ascii=False)

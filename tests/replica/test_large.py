@@ -1,0 +1,96 @@
+"""Records and saves that are larger than a frame: they pass in parts, or are refused at the keyboard; none blocks a line."""
+
+import hashlib
+import random
+from pathlib import Path
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.authority import integrity
+from fieldsync.core import codes
+from fieldsync.core.state import canonical
+from fieldsync.crypto import chain
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
+from tests import directly
+from tests.cast import rows
+from tests.conftest import Cast
+
+_LETTERS = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي "
+
+
+def story(seed: int, length: int) -> str:
+    """Return a text that no compression makes small."""
+    return "".join(random.Random(seed).choices(_LETTERS, k=length)).strip()
+
+
+def test_a_case_with_years_of_notes_reaches_a_new_laptop(people: Cast) -> None:
+    """A record whose state fits no frame comes in parts."""
+    case = save.add(people.amal, "case", Changes()).hex()
+    for i in range(40):
+        save.edit(people.amal, case, Changes(say={"notes": story(i, 5_000)}))
+    save.add(people.amal, "household", Changes(set={"family_name": "محمد"}))
+    for _ in range(2):
+        for node in people.laptops:
+            assert directly.sync(node, people.hq).differing == []
+    assert [{r: canonical(row.state) for r, row in rows(node).items()} for node in people.laptops] == [
+        {r: canonical(row.state) for r, row in rows(people.hq).items()}
+    ] * 3
+
+
+def test_a_save_that_fits_no_frame_is_refused_at_the_keyboard(people: Cast) -> None:
+    """It would stand in the way of all that comes after it: TooLarge, and nothing is saved."""
+    case = save.add(people.amal, "case", Changes()).hex()
+    directly.sync(people.amal, people.hq)
+    concerns = {f"note {i}": story(i, 19_000) for i in range(9)}
+    row = rows(people.amal)[bytes.fromhex(case)]
+    draft = save.draft_edit(people.amal, row, people.amal.schema.type("case"), concerns)
+    with people.amal.store.write() as tx, pytest.raises(errors.TooLarge):
+        save.commit_drafts(people.amal, tx, [draft])
+    assert rows(people.amal)[bytes.fromhex(case)].doc == row.doc
+    save.edit(people.amal, case, Changes(say={"notes": story(1, 19_000)}))
+    assert directly.sync(people.amal, people.hq).commits == 1
+
+
+def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Path) -> None:
+    """Three thousand devices to be named, three thousand saves kept aside: by line and by stick, in one sync, and told once."""
+    with people.hq.store.write() as tx:
+        for i in range(3_000):
+            key = DeviceKey.from_bytes(hashlib.sha256(b"%d" % i).digest())
+            tx.enrol(key.device, key.public, codes.letters(5_000 + i), f"P {i}", [], 1, chain.first(key.device))
+    home = save.add(people.amal, "household", Changes(set={"location": "x"}))
+    drafts = [save.Draft(home, "household", 1, {f"_role{story(i, 40)}": "admin"}, {}) for i in range(3_000)]
+    with people.amal.store.write() as tx:
+        save.commit_drafts(people.amal, tx, drafts)
+    assert directly.sync(people.amal, people.hq).refused == 3_000
+    assert directly.sync(people.amal, people.hq).refused == 0
+    with people.amal.store.read() as tx:
+        assert len(tx.refusals(people.amal.device)) == 3_000
+    bundle_sync.pack(people.basim, tmp_path / "up.age")
+    bundle_sync.unpack(people.hq, tmp_path / "up.age")
+    with people.hq.store.read() as tx:
+        device = tx.device(people.basim.device)
+    assert device is not None
+    bundle_sync.reply(people.hq, tmp_path / "down.age", device)
+    bundle_sync.unpack(people.basim, tmp_path / "down.age")
+    for node in (people.amal, people.basim):
+        with node.store.read() as tx:
+            assert sum(one.person is not None and one.person.startswith("P ") for one in tx.devices()) == 3_000
+    assert integrity.check(people.hq)["faults"] == []
+
+
+def test_one_more_note_among_three_thousand_comes_down(people: Cast) -> None:
+    """A log of thousands takes further entries and comes down whole; what one of them costs benchmarks/logs.py measures."""
+    from benchmarks import logs
+
+    record = logs.long_log(people.amal, 3_000)
+    logs.costs(people.amal, record, 6)
+    directly.sync(people.amal, people.hq)
+    directly.sync(people.samar, people.hq)
+    notes = rows(people.samar)[record].doc["notes"]
+    assert len(notes) == 3_006
+    assert notes[-1]["text"] == "ملاحظة أخرى 5"
+    assert canonical(rows(people.samar)[record].state) == canonical(rows(people.hq)[record].state)

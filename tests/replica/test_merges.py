@@ -1,0 +1,301 @@
+"""Merges that cross: rings, disagreement, removal elsewhere. Somebody always stands, on every node and in every list, and a person is asked."""
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldsync.casework import eligibility
+from fieldsync.core.merges import standing
+from fieldsync.exchange.tables.export_records import export
+from fieldsync.replica import formula_lookups, queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions, duplicate_pairs, queue
+from fieldsync.store.sqlite import encryption
+from fieldsync.store.sqlite.migrations import m0004_merges
+from fieldsync.store.sqlite.report_reader import View
+from fieldsync.ui.review import questions
+from fieldsync.ui.views.node_status import Here
+from tests import cast
+from tests.cast import JBL
+from tests.conftest import Cast
+from tests.directly import sync
+from tests.review.test_duplicates import AHMAD, meet, person
+
+HOME = {"family_name": "الحسن", "location": "جبلة"}
+
+
+class Story:
+    """Two supervisors, four records of what may be one person in one family, and all nodes that hold them."""
+
+    def __init__(self, people: Cast) -> None:
+        self.people = people
+        cast.join_directly(people.hq, people.home / "zaid", "Zaid", "supervisor", ["LAT"])
+        self.samar, self.zaid = people.samar, people.open("zaid")
+        self.nodes = (people.hq, people.amal, self.samar, self.zaid)
+        self.home = queries.uuid_text(save.add(people.amal, "household", Changes(set=HOME), unit=JBL))
+        self.persons = sorted(person(people.amal, JBL, AHMAD, household=self.home) for _ in range(4))
+        self.meet()
+
+    def meet(self) -> None:
+        meet(self.people, self.people.amal, self.samar, self.zaid, self.people.amal)
+
+    def stand(self, *wanted: str) -> None:
+        """Assert that these persons, and no others, stand on every node, in whatever shows or counts persons."""
+        for node in self.nodes:
+            for place, found in _places(node, self.home, self.people.home).items():
+                assert sorted(found) == sorted(wanted), (node.person, place)
+            pairs = duplicate_pairs.items(node, weak=True)
+            assert {one[side] for one in pairs for side in ("a", "b")} <= set(wanted), node.person
+
+    def asked(self, *wanted: str) -> None:
+        """Assert that supervisors are asked about these persons' merges, and nobody about others."""
+        for node in self.nodes:
+            found = [one["record"] for one in decisions.items(node) if one["field"] == "_same_as"]
+            assert sorted(found) == sorted(wanted), node.person
+
+
+def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
+    """Return the persons in each place of one node that shows or counts them."""
+    file = folder / "export.jsonl"
+    file.unlink(missing_ok=True)
+    export(node, "person", file)
+    exported = [json.loads(line)["id"] for line in file.read_text(encoding="utf-8").splitlines()]
+    view = View("person", ["household"], frozenset({"household"}), frozenset(), frozenset(), below=False)
+    figures = node.store.figures([view], None, sheets=False)
+    try:
+        _, counted = figures.ask("SELECT DISTINCT id FROM person", {}, name="x", sealed=True)
+    finally:
+        figures.close()
+    likely = duplicate_pairs.likely(node, "person", Changes(set=AHMAD))
+    family = uuid.UUID(home).bytes
+    with node.store.read() as tx:
+        shown = [row[0] for row in tx.sql("SELECT id FROM person WHERE same_as IS NULL AND deleted IS NULL")]
+        by_code = {row.code: queries.uuid_text(row.state.record) for row in tx.select(type="person")}
+        children = formula_lookups.Finder(node, tx, tx.rows([family])[family]).children("person")
+        members = [by_code[str(one["_code"])] for one in children]
+        eligible = [queries.uuid_text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]
+    return {
+        "list": [one["id"] for one in queries.list_records(node, "person")],
+        "find": [one["id"] for one in queries.find(node, "الحسن") if one["type"] == "person" and "same_as" not in one],
+        "export": exported, "figures": [queries.uuid_text(row[0]) for row in counted], "view": shown,
+        "add": [one["id"] for one in likely], "members": members, "eligible": eligible,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def story(people: Cast) -> Story:
+    """Everybody knows all of them, and nobody has decided anything."""
+    return Story(people)
+
+
+# --- rings ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pair_merged_in_opposite_directions_leaves_the_older(story: Story) -> None:
+    """Samar merges B into A while Zaid merges A into B: the smaller id stands, in every list and count, and nobody is asked."""
+    a, b, *others = story.persons
+    duplicate_pairs.merge(story.samar, b, a)
+    duplicate_pairs.merge(story.zaid, a, b)
+    story.meet()
+    story.stand(a, *others)
+    story.asked()
+    duplicate_pairs.split(story.samar, a, b)
+    story.meet()
+    story.stand(a, b, *others)
+    duplicate_pairs.merge(story.zaid, b, a)
+    story.meet()
+    story.stand(b, *others)
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_a_ring_leaves_the_oldest_and_can_be_taken_apart(story: Story, size: int) -> None:
+    """Each gave way to the next, by two supervisors who had not met: one stands; one of them taken out, the rest stay one."""
+    ring, others = story.persons[:size], story.persons[size:]
+    for at, (gives, stays) in enumerate(zip(ring, [*ring[1:], ring[0]], strict=True)):
+        node = (story.samar, story.zaid)[at % 2]
+        with node.store.write() as tx:  # as each of them saw the two: without the others' merges
+            row = save.find_row(tx, gives)
+            kind = node.schema.type("person")
+            save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, {"_same_as": stays}, decides=True)])
+    story.meet()
+    story.stand(ring[0], *others)
+    story.asked()
+    leaves = ring[2]
+    duplicate_pairs.split(story.zaid, ring[0], leaves)
+    story.meet()
+    with story.samar.store.read() as tx:
+        groups = {tx.roots.get(one, one) for one in ring}
+    assert len(groups) == 2
+    assert leaves in groups
+    story.stand(*groups, *others)
+    for other in ring[1:]:
+        with story.samar.store.read() as tx:
+            apart = tx.roots.get(other, other) != tx.roots.get(ring[0], ring[0])
+        if apart:
+            duplicate_pairs.merge(story.samar, other, ring[0])
+    story.meet()
+    with story.samar.store.read() as tx:
+        (last,) = {tx.roots.get(one, one) for one in ring}
+    story.stand(last, *others)
+
+
+# --- disagreement -----------------------------------------------------------------------------------------------------
+
+
+def test_two_who_merge_one_into_different_records_leave_it_standing(story: Story) -> None:
+    """A into B, says Samar, into C, says Zaid: A stands beside both, and a supervisor is asked; the decision is followed everywhere."""
+    a, b, c, d = story.persons
+    duplicate_pairs.merge(story.samar, b, a)
+    duplicate_pairs.merge(story.zaid, c, a)
+    story.meet()
+    story.stand(a, b, c, d)
+    story.asked(a)
+    decisions.take(story.samar, a, "_same_as", value=c)
+    story.meet()
+    story.stand(b, c, d)
+    story.asked()
+    decisions.undo(story.zaid, a, "_same_as")
+    story.meet()
+    story.stand(a, b, c, d)
+    story.asked(a)
+
+
+def test_a_split_beside_a_merge_leaves_it_standing(story: Story) -> None:
+    """Samar takes a merge back while Zaid merges the same one into another: it stands until that is decided."""
+    a, b, c, d = story.persons
+    duplicate_pairs.merge(story.samar, b, a)
+    story.meet()
+    duplicate_pairs.split(story.samar, a, b)
+    with story.zaid.store.write() as tx:
+        row, kind = save.find_row(tx, a), story.zaid.schema.type("person")
+        save.commit_drafts(story.zaid, tx, [save.draft_edit(story.zaid, row, kind, {"_same_as": c}, decides=True)])
+    story.meet()
+    story.stand(a, b, c, d)
+    story.asked(a)
+    decisions.take(story.zaid, a, "_same_as", value="")
+    story.meet()
+    story.stand(a, b, c, d)
+    story.asked()
+
+
+def test_both_of_two_who_agree_are_no_conflict(story: Story) -> None:
+    """Samar and Zaid merge the same pair the same way: it is done."""
+    a, b, c, d = story.persons
+    for node in (story.samar, story.zaid):
+        duplicate_pairs.merge(node, b, a)
+    story.meet()
+    story.stand(b, c, d)
+    story.asked()
+
+
+# --- removed elsewhere ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["merge", "removal"])
+def test_a_merge_into_a_removed_record_asks(story: Story, first: str) -> None:
+    """Samar merges B into A while Amal removes A, whichever comes first: B is listed, and a supervisor decides."""
+    a, b, c, d = story.persons
+    duplicate_pairs.merge(story.samar, a, b)
+    save.remove(story.people.amal, a, "entered by mistake")
+    order = (story.samar, story.people.amal)
+    for node in order if first == "merge" else order[::-1]:
+        sync(node, story.people.hq)
+    story.meet()
+    story.stand(b, c, d)
+    story.asked(b)
+    waiting = next(one for one in queue.waiting(story.zaid) if one.field == "_same_as")
+    matter = questions.matter_of(story.zaid, Here("en", rtl=False), waiting)
+    assert matter is not None
+    assert matter.sides[-1].decision is not None
+    assert matter.sides[-1].decision.value is None  # that it stands by itself may be chosen
+    decisions.take(story.zaid, b, "_same_as", value="")
+    story.meet()
+    story.stand(b, c, d)
+    story.asked()
+
+
+def test_it_goes_with_the_removed_one_if_a_person_says_so(story: Story) -> None:
+    """The supervisor says that they are one, and so removed; the removal taken back, the one that stays stands for both."""
+    a, b, c, d = story.persons
+    duplicate_pairs.merge(story.samar, a, b)
+    save.remove(story.people.amal, a, "entered by mistake")
+    story.meet()
+    (item,) = decisions.items_of(story.zaid, b)
+    story.people.clock.tick(60_000)
+    decisions.take(story.zaid, b, "_same_as", head=f"{item['heads'][0]['device']}:{item['heads'][0]['seq']}")
+    story.meet()
+    story.stand(c, d)
+    story.asked()
+    with story.samar.store.write() as tx:
+        row, kind = save.find_row(tx, a), story.samar.schema.type("person")
+        save.commit_drafts(story.samar, tx, [save.draft_edit(story.samar, row, kind, {"_deleted": None}, decides=True)])
+    story.meet()
+    story.stand(a, c, d)
+    story.asked()
+
+
+def test_a_removal_that_knew_of_the_merge_asks_nobody(story: Story) -> None:
+    """Amal sees that A stands for B as well, and removes it: both are gone, as she meant."""
+    a, b, c, d = story.persons
+    duplicate_pairs.merge(story.samar, a, b)
+    story.meet()
+    save.remove(story.people.amal, a, "moved abroad")
+    story.meet()
+    story.stand(c, d)
+    story.asked()
+
+
+def test_the_end_of_a_line_removed_asks_of_the_one_before_it(story: Story) -> None:
+    """B gave way to A and C to B; A is removed elsewhere: B stands for itself and C, and is asked about."""
+    a, b, c, d = story.persons
+    duplicate_pairs.merge(story.samar, a, b)
+    with story.zaid.store.write() as tx:
+        row, kind = save.find_row(tx, c), story.zaid.schema.type("person")
+        save.commit_drafts(story.zaid, tx, [save.draft_edit(story.zaid, row, kind, {"_same_as": b}, decides=True)])
+    save.remove(story.people.amal, a, "entered by mistake")
+    story.meet()
+    story.stand(b, d)
+    story.asked(b)
+
+
+def test_a_store_of_0_1_finds_out_anew(story: Story) -> None:
+    """The table as release 0.1 had it is brought up to date: rings, disagreement, removed ones."""
+    a, b, c, d = story.persons
+    duplicate_pairs.merge(story.samar, b, a)
+    duplicate_pairs.merge(story.zaid, a, b)
+    duplicate_pairs.merge(story.samar, d, c)
+    save.remove(story.people.amal, d, "entered by mistake")
+    story.meet()
+    node = story.samar
+    with node.store.write() as tx:
+        conflicts = dict(tx.sql("SELECT id, conflicts FROM record"))
+        tx.sql("UPDATE record SET conflicts = NULL")
+        tx.sql("DROP INDEX same_other")
+        tx.sql("ALTER TABLE same DROP COLUMN open")
+        tx.sql("UPDATE same SET root = other")
+        m0004_merges.apply(encryption.tables(tx.connection))
+    with node.store.read() as tx:
+        assert dict(tx.sql("SELECT id, conflicts FROM record")) == conflicts
+    story.stand(a, c)
+    story.asked(c)
+
+
+# --- the function itself ----------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(gave_way=st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([*"abcdefgh", None])))
+def test_somebody_always_stands(gave_way: dict[str, str | None]) -> None:
+    """Whoever stands stands for itself, whatever the merges say; one that gave way to none, or is disagreed on, does."""
+    roots = standing(gave_way)
+    assert roots.keys() == gave_way.keys()
+    for record, root in roots.items():
+        assert roots.get(root, root) == root
+        assert gave_way[record] is not None or root == record
+        following = gave_way[record]
+        assert following is None or roots.get(following, following) == root

@@ -1,0 +1,90 @@
+"""References to removed records: refused with the record's code, wherever they are given; what was named before stays."""
+
+from pathlib import Path
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.casework import cases
+from fieldsync.exchange.tables import import_records
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.queries import uuid_text
+from fieldsync.replica.save import Changes
+from tests.conftest import Cast
+from tests.directly import sync
+
+
+def _removed(node: Node, type: str, **values: object) -> tuple[str, str]:
+    """Make a record and remove it; return its id and code."""
+    record = save.add(node, type, Changes(set=values))
+    code = str(queries.show(node, record.hex())["code"])
+    save.remove(node, record.hex(), "entered twice")
+    return uuid_text(record), code
+
+
+def test_nothing_new_is_said_of_a_removed_record(people: Cast) -> None:
+    """A service for a removed person, a family's head, a case: refused, and the error names the record by its code."""
+    amal = people.amal
+    gone, code = _removed(amal, "person", given="هدى", sex="f")
+    family = save.add(amal, "household", Changes(set={"family_name": "علي"})).hex()
+    for attempt in (
+        lambda: save.add(amal, "service", Changes(set={"person": gone, "given_on": "2026-01-05"})),
+        lambda: save.edit(amal, family, Changes(set={"head": gone})),
+        lambda: cases.open_case(amal, gone, Changes()),
+    ):
+        with pytest.raises(errors.IllegalValue) as refused:
+            attempt()
+        assert (refused.value.facts["reason"], refused.value.facts["record"]) == ("was_removed", code)
+    sync(amal, people.hq)
+    sync(people.basim, people.hq)
+    with pytest.raises(errors.IllegalValue, match="was_removed"):
+        save.add(people.basim, "service", Changes(set={"person": gone, "given_on": "2026-01-05"}))
+
+
+def test_what_was_named_before_stays(people: Cast) -> None:
+    """A family whose head was removed later is edited as before, also by a form that gives all its answers again."""
+    amal = people.amal
+    head = save.add(amal, "person", Changes(set={"given": "هدى", "sex": "f"}))
+    family = save.add(amal, "household", Changes(set={"family_name": "علي", "head": uuid_text(head)})).hex()
+    save.remove(amal, head.hex(), "died")
+    save.edit(amal, family, Changes(set={"head": uuid_text(head), "family_name": "العلي"}))
+    assert queries.show(amal, family)["fields"]["family_name"] == "العلي"
+
+
+def test_a_file_that_names_removed_records(people: Cast, tmp_path: Path) -> None:
+    """By code or id, in new rows and in changes: the row is refused, and the rest of the file judged."""
+    amal = people.amal
+    gone, code = _removed(amal, "person", given="هدى", sex="f")
+    here = save.add(amal, "person", Changes(set={"given": "سمر", "sex": "f"}))
+    family = queries.show(amal, save.add(amal, "household", Changes(set={"family_name": "حسن"})).hex())["code"]
+    path = tmp_path / "services.csv"
+    path.write_text(
+        f"person,given_on\n{code},2026-01-05\n{uuid_text(here)},2026-01-06\n{gone},2026-01-07\n", encoding="utf-8"
+    )
+    with pytest.raises(errors.BadRows) as refused:
+        import_records.import_file(amal, path, "service")
+    assert [(one["row"], one["reason"]) for one in refused.value.facts["rows"]] == [
+        (2, "was_removed"),
+        (4, "was_removed"),
+    ]  # type: ignore[attr-defined]
+    path.write_text(f"code,head\n{family},{code}\n", encoding="utf-8")
+    with pytest.raises(errors.BadRows) as refused:
+        import_records.import_file(amal, path, "household")
+    assert [one["reason"] for one in refused.value.facts["rows"]] == ["was_removed"]  # type: ignore[attr-defined]
+
+
+def test_a_removed_place_gives_its_name_free(people: Cast) -> None:
+    """Of two places called the same, one of them removed, the name means the other."""
+    save.add(people.samar, "location", Changes(set={"name_ar": "جبلة", "level": 3}))
+    _removed(people.samar, "location", name_ar="جبلة", level=3)
+    family = save.add(people.samar, "household", Changes(set={"family_name": "علي"})).hex()
+    found = [
+        one for one in queries.list_records(people.samar, "location", limit=0) if one["fields"]["name_ar"] == "جبلة"
+    ]
+    from fieldsync.replica import lookup
+
+    with people.samar.store.read() as tx:
+        schema = people.samar.schema
+        assert lookup.named(tx, schema, schema.type("household").field("location"), "جبلة") == found[0]["id"]
+    assert family

@@ -1,0 +1,94 @@
+"""What one server quarantined and another has applied: the laptop of its author hears the last word, whoever says it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from fieldsync.replica import queries, save, transfer
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.store.contract import Server
+from fieldsync.topology import server_verdicts, upstream
+from fieldsync.wire import messages
+from tests.cast import rows
+from tests.tree import Tree
+
+JBL, QRD = "LAT/JBL", "LAT/QRD"
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """A headquarters, two branches and five laptops."""
+    tree = Tree()
+    yield tree
+    tree.close()
+
+
+def codes(node: Node) -> list[str]:
+    """Return why servers quarantined saves of a laptop, as it knows it."""
+    return [one["code"] for one in queries.status(node)["refused"]]
+
+
+def early(tree: Tree) -> bytes:
+    """Have Amal write over what her branch has not heard of yet, and return the record."""
+    amal, dima = tree.nodes["amal"], tree.nodes["dima"]
+    record = save.add(amal, "household", Changes(set={"family_name": "أحمد", "location": "a"}), unit=JBL)
+    tree.settle()
+    save.edit(dima, record.hex(), Changes(set={"location": "b"}))
+    tree.sync("dima", "hq")
+    tree.sync("amal", "hq")
+    save.edit(amal, record.hex(), Changes(set={"location": "c"}))
+    return record
+
+
+def test_a_save_that_waits_at_the_branch_is_applied_by_headquarters(tree: Tree) -> None:
+    """Amal's save waits at her branch; she goes on with headquarters, which applies it, and the family that moved away leaves her."""
+    record = early(tree)
+    transfer.move(tree.nodes["dima"], record.hex(), QRD)
+    tree.sync("amal", "jbl")
+    assert codes(tree.nodes["amal"]) == ["gap"]
+    tree.sync("amal", "hq")
+    assert codes(tree.nodes["amal"]) == []
+    assert rows(tree.nodes["hq"])[record].doc["location"] == "c"
+    tree.sync("dima", "hq")
+    tree.sync("amal", "hq")
+    assert record not in rows(tree.nodes["amal"])
+
+
+def test_what_headquarters_has_applied_no_longer_waits_at_the_branch(tree: Tree) -> None:
+    """Headquarters has applied Amal's save before her branch gets it, where it waits: to her that is no news."""
+    early(tree)
+    tree.sync("amal", "hq")
+    tree.sync("amal", "jbl")
+    with tree.nodes["jbl"].store.read() as tx:
+        assert [code for _, code, _ in tx.refusals(tree.nodes["amal"].device)] == ["gap"]
+    assert codes(tree.nodes["amal"]) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code", "left"),
+    [
+        ("jbl", "hq", "unit_refused", []),
+        ("hq", "jbl", "unit_refused", ["unit_refused"]),
+        ("hq", "jbl", "gap", ["gap"]),
+        ("jbl", "qrd", "gap", []),
+        ("jbl", "qrd", "unit_refused", ["unit_refused"]),
+        ("", "hq", "gap", ["gap"]),
+    ],
+)
+def test_whose_word_is_the_last(tree: Tree, first: str, second: str, code: str, left: list[str]) -> None:
+    """A server above has the last word; of two branches, one that applied a save ends that it waits at the other."""
+    amal, known = tree.nodes["amal"], {name: tree.nodes[name].serving_key.device for name in ("hq", "jbl", "qrd")}
+    save.add(amal, "household", Changes(), unit=JBL)
+    with amal.store.write() as tx:
+        for name in ("hq", "qrd"):
+            tx.add_server(Server(known[name], name, "", b"", None, False, None))
+        for name in ("jbl", "qrd"):
+            above = ((known["hq"], "hq", "", b"", ""),)
+            tx.put(upstream.Told(known[name]).servers, messages.encode(above))
+        server_verdicts.take(amal, tx, known.get(first, b""), 1, code, "{}")
+        server_verdicts.take_back(amal, tx, known[second], 0)
+    assert codes(amal) == [code], "it is not there yet"
+    with amal.store.write() as tx:
+        server_verdicts.take_back(amal, tx, known[second], 1)
+    assert codes(amal) == left

@@ -1,0 +1,181 @@
+"""Aid without duplication: found where both are known, whoever entered them and in whatever order they came."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import assistance_overlaps, duplicate_pairs
+from tests import cast, directly
+from tests.cast import Clock
+from tests.conftest import Cast
+
+FOOD = {"kind": "food", "period": "2026-10", "quantity": 1}
+
+
+def text(record: bytes) -> str:
+    """Return an id as references have it."""
+    return str(uuid.UUID(bytes=record))
+
+
+def family(node: Node, name: str = "الحسن") -> tuple[bytes, bytes]:
+    """Register a family and one person of it."""
+    home = save.add(node, "household", Changes(set={"family_name": name}))
+    return home, save.add(node, "person", Changes(set={"given": "علي", "family": name, "household": text(home)}))
+
+
+def aid(node: Node, recipient: bytes, provider: str, **other: object) -> bytes:
+    """Enter what a household or a person was given."""
+    return save.add(node, "benefit", Changes(set={**FOOD, "recipient": text(recipient), "provider": provider, **other}))
+
+
+def everybody(people: Cast) -> None:
+    """Have all laptops sync until all know all."""
+    for node in people.laptops * 2:
+        assert directly.sync(node, people.hq).differing == []
+
+
+def pairs(node: Node) -> set[tuple[str, frozenset[str]]]:
+    """Return the open pairs of a node, by rule."""
+    return {
+        (one["rule"], frozenset((one["a"]["record"], one["b"]["record"]))) for one in assistance_overlaps.items(node)
+    }
+
+
+def test_two_providers_for_one_household_are_flagged_on_entry_and_settled(people: Cast) -> None:
+    """One gave to the household, the other to a person of it: told at once where both are known; a supervisor cancels one."""
+    amal, basim, samar, hq = people.amal, people.basim, people.samar, people.hq
+    home, person = family(amal)
+    everybody(people)
+    first = aid(amal, home, "جمعية البر")
+    second = aid(basim, person, "الهلال الأحمر")
+    assert assistance_overlaps.of(amal, first.hex()) == []  # as far as her laptop knows
+    everybody(people)
+    (told,) = assistance_overlaps.of(amal, first.hex())
+    assert (told["record"], told["by"], told["fields"]["provider"]) == (text(second), "Basim", "الهلال الأحمر")
+    for node in (amal, basim, samar, hq):
+        assert pairs(node) == {("aid", frozenset((text(first), text(second))))}
+    with pytest.raises(errors.RoleRefused):
+        assistance_overlaps.drop(basim, second.hex(), "مكررة")
+    assistance_overlaps.drop(samar, second.hex(), "مكررة")
+    assert queries.show(samar, second.hex())["fields"]["state"] == "cancelled"
+    everybody(people)
+    assert [pairs(node) for node in (amal, basim, samar, hq)] == [set()] * 4
+
+
+def test_both_may_be_right_and_nobody_is_asked_again(people: Cast) -> None:
+    """Half a basket each: said once, known everywhere; a third one is a new question."""
+    home, _ = family(people.amal)
+    first, second = aid(people.amal, home, "جمعية البر"), aid(people.amal, home, "الهلال الأحمر")
+    everybody(people)
+    with pytest.raises(errors.RoleRefused):
+        assistance_overlaps.both_right(people.amal, first.hex(), second.hex())
+    assistance_overlaps.both_right(people.samar, first.hex(), second.hex(), note="نصف سلة لكل")
+    everybody(people)
+    assert pairs(people.hq) == pairs(people.amal) == set()
+    third = aid(people.amal, home, "جمعية البر")
+    everybody(people)
+    assert pairs(people.hq) == {("aid", frozenset((text(one), text(third)))) for one in (first, second)}
+
+
+def test_what_is_no_double(people: Cast) -> None:
+    """Another kind, another month, another household, what was cancelled or removed."""
+    home, _ = family(people.amal)
+    other, _ = family(people.amal, "العلي")
+    aid(people.amal, home, "جمعية البر")
+    aid(people.amal, home, "جمعية البر", kind="hygiene")
+    aid(people.amal, home, "جمعية البر", period="2026-09")
+    aid(people.amal, other, "جمعية البر")
+    gone = aid(people.amal, home, "جمعية البر")
+    assert len(pairs(people.amal)) == 1
+    save.remove(people.amal, gone.hex(), "خطأ")
+    assert pairs(people.amal) == set()
+
+
+def test_two_records_of_one_household_are_one_household(people: Cast) -> None:
+    """Merged by a supervisor, what each was given is what one was given; split, it is not."""
+    home, _ = family(people.amal)
+    again, _ = family(people.amal)
+    aid(people.amal, home, "جمعية البر")
+    second = aid(people.amal, again, "الهلال الأحمر")
+    everybody(people)
+    assert pairs(people.samar) == set()
+    duplicate_pairs.merge(people.samar, home.hex(), again.hex())
+    assert len(pairs(people.samar)) == 1
+    assert len(assistance_overlaps.of(people.samar, second.hex())) == 1
+    duplicate_pairs.split(people.samar, home.hex(), again.hex())
+    assert pairs(people.samar) == set()
+
+
+def test_programmes_that_exclude_each_other(people: Cast) -> None:
+    """It is enough that one of them says so; the same programme twice is a double too, an ended enrolment is none."""
+    samar = people.samar
+
+    def programme(name: str, *without: bytes) -> bytes:
+        changes = {"programme_code": name, "name_ar": name, "kind": "safety_net"}
+        return save.add(
+            samar, "programme", Changes(set=changes, put={"exclusive_with": [text(one) for one in without]})
+        )
+
+    cash = programme("معونة نقدية")
+    pension = programme("معاش", cash)
+    free = programme("تدريب")
+    home, person = family(samar)
+
+    def enrol(holder: bytes, what: bytes) -> bytes:
+        return save.add(samar, "enrolment", Changes(set={"programme": text(what), "holder": text(holder)}))
+
+    one = enrol(home, cash)
+    enrol(person, free)
+    assert pairs(samar) == set()
+    two = enrol(person, pension)
+    assert pairs(samar) == {("exclusive", frozenset((text(one), text(two))))}
+    three = enrol(home, cash)
+    assert ("programme", frozenset((text(one), text(three)))) in pairs(samar)
+
+
+@pytest.fixture(scope="module")
+def offices(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
+    """A cast whose laptops the property test goes on using."""
+    home = tmp_path_factory.mktemp("doubles")
+    cast.copy_cast(cast_template, home)
+    found = Cast(home, Clock())
+    yield found
+    found.close()
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    entries=st.lists(
+        st.tuples(st.sampled_from(["amal", "basim", "samar"]), st.integers(0, 1), st.sampled_from(["food", "cash"])),
+        min_size=2, max_size=6,
+    ),
+    order=st.permutations(["amal", "basim", "samar"]),
+)  # fmt: skip
+def test_who_holds_the_same_records_finds_the_same_pairs(
+    offices: Cast, entries: list[tuple[str, int, str]], order: list[str]
+) -> None:
+    """Whoever enters what and syncs in whatever order: the server and everybody agree, and no pair is missing or invented."""
+    home, person = family(offices.amal)
+    everybody(offices)
+    before = pairs(offices.hq)
+    made: list[tuple[bytes, str]] = []
+    for who, whom, kind in entries:
+        node = getattr(offices, who)
+        more = {"amount": 5, "amount_currency": "SYP", "quantity": None} if kind == "cash" else {}
+        made.append((aid(node, (home, person)[whom], f"provider {who}", kind=kind, **more), kind))
+    for who in order * 2:
+        directly.sync(getattr(offices, who), offices.hq)
+    expected = {
+        ("aid", frozenset((text(a), text(b)))) for i, (a, x) in enumerate(made) for b, y in made[i + 1 :] if x == y
+    }
+    everybody(offices)
+    assert pairs(offices.hq) - before == expected
+    assert pairs(offices.amal) == pairs(offices.basim) == pairs(offices.hq)

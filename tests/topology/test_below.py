@@ -1,0 +1,90 @@
+"""What a unit keeps for everybody below it: organisations, programmes, places that are named without contact."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.authority import integrity
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.store.contract import BELOW, Grant, covers, home_unit, sees
+from tests.cast import JBL, rows
+from tests.offices import Office
+
+_units = st.lists(st.sampled_from("AB"), min_size=1, max_size=4).map("/".join)
+
+
+@given(mine=_units, theirs=_units)
+def test_what_is_kept_for_all_below_goes_up_and_down_and_nowhere_aside(mine: str, theirs: str) -> None:
+    """Someone sees a unit's own records from above it, and what it keeps for all also from below; a sister's neither."""
+    grants = (Grant(mine, "caseworker"),)
+    above = theirs == mine or theirs.startswith(mine + "/")
+    below = mine.startswith(theirs + "/")
+    assert sees(grants, theirs) == above
+    assert sees(grants, theirs + BELOW) == (above or below)
+    assert (covers(grants, home_unit(theirs + BELOW)) is not None) == above  # and writes from above only
+
+
+def add(node: Node, type: str, unit: str, **fields: object) -> bytes:
+    """Save a record."""
+    return save.add(node, type, Changes(set=fields), unit=unit)
+
+
+def charity(node: Node, name: str, unit: str = "LAT") -> bytes:
+    """Enter a charity."""
+    return add(node, "organisation", unit, name_ar=name, kind="charity")
+
+
+def test_a_case_worker_has_the_charities_of_the_unit_above(office: Office) -> None:
+    """They come with a sync, are named by their name, and are hers to use but not to change."""
+    samar, amal = office["samar"], office["amal"]
+    with pytest.raises(errors.UnitRefused):
+        charity(amal, "جمعية لا أحد")
+    known = charity(samar, "جمعية البر")
+    family = add(samar, "household", "LAT", family_name="سري")
+    office.sync("samar", "amal", "basim")
+    assert known in rows(amal)
+    assert known in rows(office["basim"])
+    assert family not in rows(amal)
+    assert queries.show(amal, known.hex())["unit"] == "LAT"
+    with pytest.raises(errors.UnitRefused) as caught:
+        save.edit(amal, known.hex(), Changes(set={"kind": "fund"}))
+    assert caught.value.facts == {"unit": "LAT"}
+    save.edit(samar, known.hex(), Changes(set={"licence_no": "12"}))
+    own = charity(amal, "جمعية الحي", JBL)
+    office.sync("samar", "amal", "samar", "basim")
+    assert rows(amal)[known].doc["licence_no"] == "12"
+    assert own in rows(samar)  # hers are seen from above, and not by a sister unit's people
+    office.equal("amal", "basim", "samar")
+    assert integrity.check(amal)["ok"]
+
+
+def test_a_tampered_laptop_changes_nothing_above_it(office: Office) -> None:
+    """The server keeps the edit aside, and the laptop comes to hold what the server holds."""
+    samar, amal = office["samar"], office["amal"]
+    known = charity(samar, "جمعية")
+    office.sync("samar", "amal")
+    row = rows(amal)[known]
+    with amal.store.write() as tx:
+        draft = save.draft_edit(amal, row, amal.schema.type("organisation"), {"name_ar": "جمعيتي"})
+        save.commit_drafts(amal, tx, [draft])
+    assert office.sync("amal")[0]["refused"] == 1
+    assert rows(office["hq"])[known].doc["name_ar"] == "جمعية"
+
+
+def test_what_moves_down_is_for_those_there(office: Office) -> None:
+    """A charity that LAT gives to Jableh leaves everybody else, and comes back with the next move."""
+    samar = office["samar"]
+    known = charity(samar, "جمعية")
+    office.sync("samar", "amal", "basim")
+    for unit, seen in ((JBL, True), ("LAT/QRD", False), ("LAT", True)):
+        with samar.store.write() as tx:
+            row = save.find_row(tx, known.hex())
+            draft = save.draft_edit(samar, row, samar.schema.type("organisation"), {"_unit": unit})
+            save.commit_drafts(samar, tx, [draft])
+        office.sync("samar", "amal", "amal")
+        assert (known in rows(office["amal"])) is seen
+    office.sync("basim")
+    office.equal("amal", "basim", "samar")

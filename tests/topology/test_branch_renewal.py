@@ -1,0 +1,88 @@
+"""A branch whose key was used elsewhere, by the server that it was restored from say: it goes on as a device of its own, for all its laptops."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fieldsync import errors
+from fieldsync.authority import integrity
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
+from fieldsync.topology import backups
+from tests import directly
+from tests.cast import join_directly, open_node, rows, unlock
+from tests.topology.test_serial_numbers import issue, serials, statement
+from tests.tree import Tree, check
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """Headquarters, branches, laptops."""
+    made = Tree()
+    yield made
+    made.close()
+
+
+def restored(tree: Tree, name: str) -> None:
+    """Put a server back from its backup."""
+    tree.nodes[name].close()
+    backups.restore(tree.home / f"{name}.backup", tree.home / f"{name} again", unlock)
+    (tree.home / name).rename(tree.home / f"{name} before {len(list(tree.home.iterdir()))}")
+    (tree.home / f"{name} again").rename(tree.home / name)
+    tree.nodes[name] = open_node(tree.home / name, tree.clock)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_restored_branch_syncs_up_again(tree: Tree, times: int, tmp_path: Path) -> None:
+    """The branch gave a number, brought it to headquarters and was put back; what it writes then has numbers that are taken.
+
+    It renews as a laptop does: nothing is lost, every number stands on every node, and its laptops and the branch below it,
+    on the line and by stick, know it as they did.
+    """
+    home = save.add(tree.nodes["amal"], "household", Changes(set={"location": "x"}))
+    papers = [statement(tree, "amal", home)]
+    issue(tree, "amal", papers[0])
+    tree.settle()
+    backups.backup(tree.nodes["jbl"], tree.home / "jbl.backup")
+    before = tree.nodes["jbl"].device
+    for n in range(times):
+        papers.append(statement(tree, "amal", home))
+        issue(tree, "amal", papers[-1])
+        tree.sync("amal", "jbl")
+        tree.sync("jbl", "hq")
+        restored(tree, "jbl")
+        papers.append(statement(tree, "basim", home))
+        issue(tree, "basim", papers[-1])
+        tree.sync("basim", "jbl")
+        printed = serials(tree, "jbl")[papers[-1]]
+        assert printed is not None
+        if n:  # a second successor of one device waits until somebody at headquarters has asked for its words
+            with pytest.raises(errors.DevicePending):
+                tree.sync("jbl", "hq")
+            directly.approve(tree.nodes["jbl"], hq=tree.nodes["hq"])
+        tree.sync("jbl", "hq")
+        assert serials(tree)[papers[-1]] == printed, f"time {n}"
+    assert tree.nodes["jbl"].device != before
+    assert tree.nodes["jbl"].serving_key.device == before
+    for _ in range(2):
+        tree.settle()
+    assert not any(tree.settle())
+    check(tree)
+    held = serials(tree)
+    assert set(held) == set(papers)
+    assert None not in held.values()
+    assert len(set(held.values())) == len(papers)
+    for name in ("hq", "jbl"):
+        assert integrity.check(tree.nodes[name])["faults"] == []
+    # a laptop that joins now, and one that goes by stick
+    join_directly(tree.nodes["jbl"], tree.home / "nour", "Nour", "caseworker", ["LAT/JBL"])
+    tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)
+    tree.sync("nour", "jbl")
+    assert rows(tree.nodes["nour"]).keys() == rows(tree.nodes["amal"]).keys()
+    for name in ("nour", "amal"):
+        record = save.add(tree.nodes[name], "household", Changes(set={"location": name}))
+        tree.carry(name, "jbl", tmp_path / f"{name}.bundle")
+        assert record in rows(tree.nodes["jbl"])
+    tree.carry("jbl", "hq", tmp_path / "up.bundle")
+    assert rows(tree.nodes["jbl"]).keys() <= rows(tree.nodes["hq"]).keys()

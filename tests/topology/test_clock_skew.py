@@ -1,0 +1,191 @@
+"""Wrong clocks: a laptop years behind or ahead syncs; its ties go to review on every node, and nobody's clock is dragged along."""
+
+from pathlib import Path
+
+import pytest
+
+from fieldsync.core import stamp
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.review import decisions
+from fieldsync.topology import upstream
+from tests import directly
+from tests.cast import Clock, rows
+from tests.conftest import Cast
+from tests.topology.test_backup import equal, family
+
+YEAR = 31_557_600_000
+LATEST = "address"
+
+
+@pytest.fixture(params=[-3 * YEAR, 10 * YEAR, 20 * 60_000])
+def off(request: pytest.FixtureRequest) -> int:
+    """How far Basim's clock is ahead."""
+    return int(request.param)
+
+
+def last(node: object) -> int:
+    """Return the milliseconds of a node's last stamp."""
+    with node.store.read() as tx:  # type: ignore[attr-defined]
+        return stamp.milliseconds(tx.get("last"))
+
+
+@pytest.mark.parametrize("first", ["amal", "basim"])
+def test_a_tie_with_a_wrong_clock_goes_to_review_everywhere(people: Cast, off: int, first: str) -> None:
+    """Amal and Basim change a `latest` field at once, Basim's clock is off: whoever syncs first, a person looks, on every node."""
+    hq, amal, basim, samar = people.hq, *people.laptops
+    home = family(amal, "محمد")
+    for node in people.laptops:
+        directly.sync(node, hq)
+    basim.clock = Clock(people.clock.now + off)
+    save.edit(amal, home, Changes(set={LATEST: "host"}))
+    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    order = [amal, basim] if first == "amal" else [basim, amal]
+    for node in (*order, samar, *order, samar):
+        directly.sync(node, hq)
+    for node in (hq, *people.laptops):
+        assert queries.show(node, home)["conflicts"] == [LATEST]
+    equal(hq, *people.laptops)
+
+
+def test_right_clocks_settle_the_same_tie_alone(people: Cast) -> None:
+    """The same without a wrong clock: the newest stands, nobody is asked."""
+    hq, amal, basim, _ = people.hq, *people.laptops
+    home = family(amal, "محمد")
+    for node in people.laptops:
+        directly.sync(node, hq)
+    save.edit(amal, home, Changes(set={LATEST: "host"}))
+    people.clock.tick(60_000)
+    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    for node in (amal, basim, amal):
+        directly.sync(node, hq)
+    for node in (hq, amal, basim):
+        shown = queries.show(node, home)
+        assert (shown["conflicts"], shown["fields"][LATEST]) == ([], "tent")
+
+
+def test_nobody_is_dragged_along(people: Cast, off: int) -> None:
+    """What a wrong clock stamped moves nobody's stamps; the wrong one stays behind nothing it has heard, and heals when it is set."""
+    hq, amal, basim, _ = people.hq, *people.laptops
+    right = people.clock
+    basim.clock = Clock(right.now + off)
+    family(basim, "محمد")
+    family(amal, "حسن")
+    for node in (basim, amal, basim, amal):
+        directly.sync(node, hq)
+    home = family(amal, "أحمد")
+    assert last(amal) == right.now
+    family(basim, "أحمد")
+    assert last(basim) >= right.now  # it is at least where what it has heard stands
+    directly.sync(amal, hq)
+    basim.clock = right
+    right.tick(60_000)
+    directly.sync(basim, hq)
+    save.edit(basim, home, Changes(set={"location": "after"}))
+    assert last(basim) == right.now
+    tally = directly.sync(basim, hq)
+    assert tally.clock_off == 0
+    with hq.store.read() as tx:
+        noted = [(first, last_) for _, device, first, last_, _ in tx.clock_notes(0) if device == basim.device]
+        mine = tx.device(basim.device)
+    assert mine is not None
+    assert noted == [(1, mine.head - 1 if off > 0 else 1)]  # a clock that was behind went on from what it had heard
+    assert len(rows(hq)) == 4
+
+
+# --- by stick ---------------------------------------------------------------------------------------------------------
+
+WEEKS = 3 * 7 * 24 * 60 * 60_000
+
+
+def tie_by_stick(people: Cast, folder: Path, *, packing: int = 0, travel: int = 0) -> None:
+    """Basim's edit goes to the headquarters by stick and Amal's, which is concurrent, by line.
+
+    `packing`: how far Basim's clock is ahead when he saves and packs; `travel`: how long the stick is on its way.
+    """
+    hq, amal, basim = people.hq, people.amal, people.basim
+    home = family(amal, "محمد")
+    for node in (amal, basim):
+        directly.sync(node, hq)
+    people.clock.tick(60_000)
+    save.edit(amal, home, Changes(set={LATEST: "host"}))
+    people.clock.tick(60_000)
+    basim.clock = Clock(people.clock.now + packing)
+    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    bundle_sync.pack(basim, folder / "up")
+    people.clock.tick(travel)
+    directly.sync(amal, hq)
+    bundle_sync.unpack(hq, folder / "up")
+    directly.sync(amal, hq)
+
+
+def shown(node: Node) -> list[tuple[list[str], str]]:
+    """Return of each record what is in conflict, and the address shown."""
+    found = (queries.show(node, record.hex()) for record in rows(node))
+    return [(one["conflicts"], one["fields"][LATEST]) for one in found]
+
+
+@pytest.mark.parametrize("travel", [0, 11 * 60_000, WEEKS])
+def test_a_stick_may_travel_for_weeks(people: Cast, tmp_path: Path, travel: int) -> None:
+    """Basim's clock is right and his stick takes its time: the tie settles by itself, as it would on the line."""
+    tie_by_stick(people, tmp_path, travel=travel)
+    for node in (people.hq, people.amal):
+        assert shown(node) == [([], "tent")]
+        with node.store.read() as tx:
+            assert tx.clock_notes(0) == []
+
+
+def test_a_clock_a_few_minutes_slow_is_no_wrong_clock(people: Cast, tmp_path: Path) -> None:
+    """Basim packs right after a sync, nine minutes behind the server: within what is allowed on the line, too."""
+    tie_by_stick(people, tmp_path, packing=-9 * 60_000)
+    assert shown(people.hq)[0][0] == []
+
+
+@pytest.mark.parametrize(
+    ("packing", "travel"), [(YEAR, 0), (20 * 60_000, 9 * 60_000), (-3 * YEAR, WEEKS), (-20 * 60_000, 0)]
+)
+def test_a_stick_with_a_wrong_clock_goes_to_review(people: Cast, tmp_path: Path, packing: int, travel: int) -> None:
+    """Stamped after the headquarters' own time, or before the time that Basim had heard at his last sync: a person looks."""
+    tie_by_stick(people, tmp_path, packing=packing, travel=travel)
+    for node in (people.hq, people.amal):
+        assert [conflicts for conflicts, _ in shown(node)] == [[LATEST]]
+
+
+def test_a_servers_wrong_time_accuses_nobody(people: Cast, tmp_path: Path) -> None:
+    """The headquarters' clock was a year ahead when Basim last synced and has been set since: his stick is believed."""
+    people.hq.clock = Clock(people.clock.now + YEAR)
+    directly.sync(people.basim, people.hq)
+    people.hq.clock = people.clock
+    family(people.basim, "محمد")
+    bundle_sync.pack(people.basim, tmp_path / "up")
+    bundle_sync.unpack(people.hq, tmp_path / "up")
+    with people.hq.store.read() as tx:
+        assert tx.clock_notes(0) == []
+
+
+def test_a_decision_that_was_undone_is_asked_again_where_the_clock_is_heard_of_late(people: Cast, off: int) -> None:
+    """Samar decides a tie with a wrong clock, and takes that back; Amal's laptop hears only then that the clock was off: it asks, too."""
+    hq, amal, basim, samar = people.hq, *people.laptops
+    home = family(amal, "محمد")
+    for node in people.laptops:
+        directly.sync(node, hq)
+    told = upstream.Told(hq.device)
+    with amal.store.write() as tx:
+        told.put(tx, "clocks", 1_000)  # what is noted until then passes it by
+    basim.clock = Clock(people.clock.now + off)
+    save.edit(samar, home, Changes(set={LATEST: "host"}))
+    save.edit(basim, home, Changes(set={LATEST: "tent"}))
+    for node in (basim, samar):
+        directly.sync(node, hq)
+    decisions.take(samar, home, LATEST, value="rented")
+    decisions.undo(samar, home, LATEST)
+    for node in (samar, amal):
+        directly.sync(node, hq)
+    assert queries.show(amal, home)["conflicts"] == []
+    with amal.store.write() as tx:
+        told.put(tx, "clocks", 0)
+    directly.sync(amal, hq)
+    for node in (hq, samar, amal):
+        assert queries.show(node, home)["conflicts"] == [LATEST]

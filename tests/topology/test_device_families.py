@@ -1,0 +1,705 @@
+"""Copies of a device: one goes on, further ones wait for approval; revoking shows and locks them all; a state only rises."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.authority import quarantine
+from fieldsync.core.state import canonical
+from fieldsync.crypto import chain
+from fieldsync.crypto.key_words import key_words
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.protocol import invites
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.server import administration, device_locks
+from fieldsync.server.app import App
+from fieldsync.store.contract import DEVICE_STATES, Device
+from fieldsync.topology import backups, device_renewal, enrolments, former_identities, upstream
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.messages import Enrolment, RenewRequest
+from fieldsync.wire.protocols import PROTOCOL
+from tests import directly
+from tests.cast import JBL, join_request, open_node, rows, unlock
+from tests.conftest import Cast
+from tests.tree import Tree
+
+ALL = quarantine.Chosen()
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """Return a headquarters with branches and laptops."""
+    found = Tree()
+    yield found
+    found.close()
+
+
+def known(node: Node, device: bytes) -> Device:
+    """Return a device as a node knows it."""
+    with node.store.read() as tx:
+        found = tx.device(device)
+    assert found is not None
+    return found
+
+
+def successor(old: DeviceKey, new: DeviceKey) -> RenewRequest:
+    """Return the request by which a copied store goes on with a new key."""
+    signed = device_renewal.message(old.device, new.public, None)
+    return RenewRequest(new.public, old.sign(signed), new.sign(signed))
+
+
+def mint(server: Node, old: DeviceKey) -> DeviceKey:
+    """Have a server enrol a successor of a device, as a thief does who has its key."""
+    new = DeviceKey.generate()
+    device_renewal.enrol(server, known(server, old.device), successor(old, new), 1)
+    return new
+
+
+def cloned(people: Cast, name: str) -> Node:
+    """Copy a laptop's disk, and open the copy."""
+    getattr(people, name).close()
+    shutil.copytree(people.home / name, people.home / f"copy of {name}")
+    setattr(people, name, people.open(name))
+    return open_node(people.home / f"copy of {name}", people.clock)
+
+
+def household(node: Node, name: str = "محمد") -> str:
+    """Register a family in Jableh, and return its id."""
+    return save.add(node, "household", Changes(set={"family_name": name}), unit=JBL).hex()
+
+
+# --- a state only rises -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("held", DEVICE_STATES[1:])
+@pytest.mark.parametrize("told", [*DEVICE_STATES, "immortal"])
+def test_a_state_only_rises_whoever_tells_it(tree: Tree, held: str, told: str) -> None:
+    """From above, from below, with other grants or the same, by a renewal or an enrolment: the higher of two states stands."""
+    hq, key = tree.nodes["hq"], tree.nodes["basim"].key
+    tree.settle()
+    branch = known(hq, tree.nodes["jbl"].device)
+    higher = max((held, told), key=lambda state: DEVICE_STATES.index(state) if state in DEVICE_STATES else -1)
+    now = known(hq, key.device)
+    later = Enrolment(key.device, key.public, "X", "Basim", (("LAT/JBL", "auditor"),), told, 1, now.changed + 1)
+    same = msgspec.structs.replace(
+        later, grants=tuple((one.unit, one.role) for one in now.grants), changed=now.changed, person="Basim"
+    )
+    for said in (later, same):
+        for take in (
+            enrolments.take_from_above,
+            lambda tx, one: enrolments.take_from_below(tx, branch, one, hq.clock()),
+        ):
+            with pytest.raises(ZeroDivisionError), hq.store.write() as tx:
+                tx.set_device_state(key.device, held)
+                take(tx, said)
+                found = tx.device(key.device)
+                assert found is not None
+                assert found.state == higher
+                tx.set_enrolment(key.device, "Basim", (), "enrolled", now.changed + 2)
+                tx.succeed(key.device, bytes(16))
+                tx.enrol(key.device, key.public, "X", "Basim", (), 1, chain.first(key.device))
+                assert tx.device(key.device).state == max(higher, "forked", key=DEVICE_STATES.index)  # type: ignore[union-attr]
+                raise ZeroDivisionError  # nothing of it stays
+
+
+def test_a_branch_that_tells_enrolled_does_not_bring_a_revoked_device_back(tree: Tree) -> None:
+    """The branch's word is newer than the revocation, and says that Amal's laptop is enrolled, spared and approved: she stays locked out."""
+    hq, amal = tree.nodes["hq"], tree.nodes["amal"]
+    tree.settle()
+    device_locks.revoke(hq, amal.letters)
+    branch = known(hq, tree.nodes["jbl"].device)
+    claim = Enrolment(
+        amal.device, amal.key.public, amal.letters, "Amal", (("LAT/JBL", "supervisor"),), "enrolled", 1, 1 << 50,
+        approved=1 << 40, spared=1 << 40,
+    )  # fmt: skip
+    with hq.store.write() as tx:
+        upstream.take_up(tx, branch, messages.Peer((claim,)), hq.clock(), own=hq.device)
+    found = known(hq, amal.device)
+    assert (found.state, found.approved, found.spared) == ("revoked", 0, 0)
+    with pytest.raises(errors.Revoked):
+        administration.grant(hq, amal.letters, "caseworker", [JBL])
+
+
+# --- one successor, and those that wait -------------------------------------------------------------------------------
+
+
+def test_a_second_clone_pushes_into_quarantine_and_pulls_nothing_until_it_is_approved(people: Cast) -> None:
+    """Amal's clone goes on; her own laptop comes second: its work is kept and waits, it gets nothing, and then all is as if it had not."""
+    hq, amal = people.hq, people.amal
+    household(amal)
+    directly.sync(amal, hq)
+    clone = cloned(people, "amal")
+    amal = people.amal
+    try:
+        household(amal, "sent")
+        directly.sync(amal, hq)
+        household(clone, "clone")
+        directly.sync(clone, hq)
+        mine = household(amal, "mine")
+        directly.sync(amal, hq)
+        assert amal.device != clone.device
+        household(people.basim, "news")
+        directly.sync(people.basim, hq)
+        assert directly.sync(amal, hq).states == 0
+        assert directly.sync(clone, hq).states > 0
+        assert bytes.fromhex(mine) not in rows(hq)
+        (waiting,) = device_locks.pending(hq)
+        assert (waiting["device"], waiting["person"], waiting["enrolled_by"]) == (amal.letters, "Amal", "Office")
+        assert waiting["words"] == key_words(amal.key.public)
+        with pytest.raises(errors.WrongWords):
+            device_locks.approve(hq, amal.letters, key_words(clone.key.public))
+        with pytest.raises(errors.Usage):
+            device_locks.approve(hq, clone.letters)
+        device_locks.approve(hq, amal.letters, waiting["words"].upper().replace(" ", "-"))
+        assert device_locks.pending(hq) == []
+        assert bytes.fromhex(mine) in rows(hq)
+        assert directly.sync(amal, hq).states > 0
+        directly.sync(clone, hq)
+        theirs = rows(hq)
+        for node in (amal, clone):
+            assert directly.differing(node, hq) == []
+            assert {r: canonical(row.state) for r, row in rows(node).items()} == {
+                r: canonical(theirs[r].state) for r in rows(node)
+            }
+        with amal.store.read() as tx:
+            assert tx.refusals(amal.device) == []
+    finally:
+        clone.close()
+
+
+def test_what_waits_gets_nothing_by_any_way(people: Cast, tmp_path: Path) -> None:
+    """A pending laptop is told of no record, no colleague and no possible duplicate; by stick it gets an acknowledgement only."""
+    hq, amal = people.hq, people.amal
+    household(people.basim)
+    directly.sync(people.basim, hq)
+    mint(hq, amal.key)
+    new = mint(hq, amal.key)
+    waiting = known(hq, new.device)
+    assert waiting.pending
+    with hq.store.write() as tx:
+        (recipient,) = tx.ages([amal.device]).values()
+        tx.set_age(new.device, recipient)
+    told = bundle_sync.reply(hq, tmp_path / "answer.age", waiting)
+    assert told["states"] == 0
+    hello = messages.Hello(PROTOCOL, b"", 0, 0, b"", receipts=0)
+    frames = [Codec().unpack(frame[0], frame[5:]) for frame in directly.Serving(hq, waiting, hello, Codec()).answer()]
+    assert [kind for kind, _ in frames] == [Kind.ACK, Kind.END]
+    ack, end = messages.decode(messages.Ack, frames[0][1]), messages.decode(messages.End, frames[1][1])
+    assert ack.pending
+    assert (ack.devices, ack.elsewhere, end.channels) == ((), (), ())
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (1, 0, 2, 3), (3, 2, 1, 0)])
+@pytest.mark.parametrize("chosen", [2, 3])
+def test_a_successor_of_a_pending_device_waits_too_whatever_comes_first(
+    tree: Tree, order: tuple[int, ...], chosen: int
+) -> None:
+    """A chain of devices minted at a branch reaches headquarters in any order: none of it pulls; approving one frees the heirs before it."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    mint(hq, amal.key)  # the live one
+    second, other = (mint(jbl, amal.key) for _ in range(2))
+    third, fourth = mint(jbl, second), mint(jbl, second)
+    branch = known(hq, jbl.device)
+    minted = (second, other, third, fourth)
+    with jbl.store.read() as tx:
+        news = {said.device: said for _, said in enrolments.news(tx, 0)}
+    with hq.store.write() as tx:
+        upstream.take_up(
+            tx, branch, messages.Peer(tuple(news[minted[n].device] for n in order)), hq.clock(), own=hq.device
+        )
+    assert [known(hq, key.device).pending for key in minted] == [True] * 4
+    device_locks.approve(hq, minted[chosen].device.hex())
+    after = [n not in (0, chosen) for n in range(4)]
+    assert [known(hq, key.device).pending for key in minted] == after
+    tree.sync("jbl", "hq")
+    assert [known(jbl, key.device).pending for key in minted] == after
+
+
+def test_a_successor_that_was_told_of_as_of_a_fresh_device_is_locked_with_its_original(tree: Tree) -> None:
+    """An evil branch first says that a minted device is nobody's copy: once it is told of as one, it is one for good."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    minted = mint(jbl, amal.key)
+    with jbl.store.read() as tx:
+        (truth,) = [said for _, said in enrolments.news(tx, 0) if said.device == minted.device]
+    branch = known(hq, jbl.device)
+    for said in (msgspec.structs.replace(truth, copy_of=b""), truth, msgspec.structs.replace(truth, copy_of=b"")):
+        with hq.store.write() as tx:
+            upstream.take_up(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
+    assert known(hq, minted.device).copy_of == amal.device
+    device_locks.revoke(hq, amal.letters, also=[one["id"] for one in device_locks.family(hq, amal.letters)])
+    assert known(hq, minted.device).state == "revoked"
+    assert known(hq, amal.device).state == "revoked"
+
+
+def test_two_successors_in_one_transaction_are_one_and_a_pending_one(tree: Tree) -> None:
+    """An evil branch tells two live successors of one device at once: headquarters takes the first, and tells the branch so."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    branch, keys = known(hq, jbl.device), [DeviceKey.generate() for _ in range(2)]
+    claims = tuple(
+        Enrolment(
+            key.device, key.public, f"Z{n}", "Amal", (("LAT/JBL", "caseworker"),), "enrolled", 1, 1, copy_of=amal.device
+        )
+        for n, key in enumerate(keys)
+    )
+    with hq.store.write() as tx:
+        upstream.take_up(tx, branch, messages.Peer(claims), hq.clock(), own=hq.device)
+    assert [known(hq, key.device).pending for key in keys] == [False, True]
+    assert known(hq, amal.device).state == "forked"
+    tree.sync("jbl", "hq")
+    assert [known(jbl, key.device).pending for key in keys] == [False, True]
+
+
+def test_a_branch_marks_no_other_branch_s_device_as_copied(tree: Tree) -> None:
+    """An evil branch tells a successor of Samar's laptop, which is none of its devices: it is not taken, and she works on."""
+    hq, samar, key = tree.nodes["hq"], tree.nodes["samar"], DeviceKey.generate()
+    tree.settle()
+    claim = Enrolment(
+        key.device, key.public, "Z", "x", (("LAT/JBL", "caseworker"),), "enrolled", 1, 1, copy_of=samar.device
+    )
+    branch = known(hq, tree.nodes["jbl"].device)
+    with hq.store.write() as tx:
+        upstream.take_up(tx, branch, messages.Peer((claim,)), hq.clock(), own=hq.device)
+        assert tx.device(key.device) is None
+    assert known(hq, samar.device).state == "enrolled"
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree, heard: bool) -> None:
+    """Amal was granted another unit when she and her clone renew at the branch, which has heard of it or not: both wait for approval.
+
+    What they had written in the old unit before they were told is applied once they are approved.
+    """
+    hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
+    tree.settle()
+    old = tree.nodes["amal"].device
+    tree.nodes["amal"].close()
+    shutil.copytree(tree.home / "amal", tree.home / "copy")
+    amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
+    copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
+    household(amal, "first")
+    tree.sync("amal", "jbl")
+    administration.grant(hq, old.hex(), "caseworker", ["LAT/QRD"])
+    if heard:
+        tree.sync("jbl", "hq")
+    made = bytes.fromhex(household(copy, "second"))
+    tree.sync("copy", "jbl")
+    tree.sync("jbl", "hq")
+    late = bytes.fromhex(household(amal, "third"))
+    for _ in range(2):
+        tree.sync("amal", "jbl")
+        tree.sync("jbl", "hq")
+    waiting = {one["id"] for one in device_locks.pending(jbl)}
+    assert {amal.device.hex(), copy.device.hex()} <= waiting
+    assert {one["id"] for one in device_locks.pending(hq)} == waiting
+    assert known(hq, old).state == "enrolled", "her old branch does not lock her out of her new place"
+    for one in waiting:
+        device_locks.approve(hq, one)
+    for _ in range(2):
+        tree.sync("jbl", "hq")
+        tree.sync("copy", "jbl")
+        tree.sync("amal", "jbl")
+    for device in (amal.device, copy.device):
+        assert [grant.unit for grant in known(jbl, device).grants] == ["LAT/QRD"]
+        assert not known(jbl, device).pending
+    if not heard:
+        assert {made, late} <= rows(hq).keys()
+    assert device_locks.pending(jbl) == device_locks.pending(hq) == []
+
+
+def test_a_pending_device_brings_no_former_identities_past_the_quarantine(people: Cast) -> None:
+    """A thief who joined says that he went on for a copy of Amal's, whose commits he brings: that one waits, too."""
+    hq, amal = people.hq, people.amal
+    mint(hq, amal.key)
+    between, thief = DeviceKey.generate(), people.basim.key
+    named = (
+        messages.Former(
+            between.public, amal.device, "ZZ", amal.key.sign(chain.heir_message(amal.device, between.public))
+        ),
+        messages.Former(
+            thief.public, between.device, "ZX", between.sign(chain.heir_message(between.device, thief.public))
+        ),
+    )
+    with hq.store.write() as tx:
+        line = former_identities.line_of(thief.device, (*named, messages.Former(amal.key.public, b"", "B", b"")))
+        assert list(line) == [between.device, amal.device]
+        former_identities.enrol(tx, line, between.device, 1)
+    assert known(hq, between.device).pending
+
+
+def test_devices_are_approved_at_headquarters_only(tree: Tree) -> None:
+    """At a branch the command says where; what a branch claims to have approved waits all the same."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    mint(jbl, amal.key)
+    second = mint(jbl, amal.key)
+    with pytest.raises(errors.Usage):
+        device_locks.approve(jbl, second.device.hex())
+    with jbl.store.write() as tx:
+        tx.set_marks(second.device, approved=1)
+        tx.set_pending(second.device, pending=False)
+    tree.sync("jbl", "hq")
+    assert known(hq, second.device).pending
+    assert known(jbl, second.device).pending
+
+
+def test_a_branch_applies_what_waited_once_headquarters_has_approved(tree: Tree) -> None:
+    """A clone that came second at the branch: its family is quarantined there and above, and is on all three after the approval's night."""
+    jbl = tree.nodes["jbl"]
+    tree.settle()
+    tree.nodes["amal"].close()
+    shutil.copytree(tree.home / "amal", tree.home / "copy")
+    amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
+    copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
+    household(amal, "first")
+    tree.sync("amal", "jbl")
+    made = bytes.fromhex(household(copy, "second"))
+    for _ in range(2):
+        tree.sync("copy", "jbl")
+        tree.sync("amal", "jbl")
+    assert made in rows(jbl)  # the first to go on is the copy
+    late = bytes.fromhex(household(amal, "late"))
+    tree.sync("amal", "jbl")
+    tree.sync("jbl", "hq")
+    assert late not in rows(jbl).keys() | rows(tree.nodes["hq"]).keys()
+    for node in (jbl, tree.nodes["hq"]):
+        assert [(one["code"], one["state"]) for one in quarantine.listed(node, ALL)] == [("device_pending", "waits")]
+    directly.approve(amal, hq=tree.nodes["hq"])
+    tree.sync("jbl", "hq")
+    tree.sync("amal", "jbl")
+    for name in ("hq", "jbl", "amal"):
+        assert late in rows(tree.nodes[name])
+    assert directly.differing(amal, jbl) == directly.differing(jbl, tree.nodes["hq"]) == []
+
+
+# --- revoking a family ------------------------------------------------------------------------------------------------
+
+
+def test_revoking_shows_the_family_and_locks_what_is_confirmed(people: Cast) -> None:
+    """Amal's laptop is stolen, her new one was restored from its backup: both are shown, and the new one is spared; `--all` locks both."""
+    hq, amal = people.hq, people.amal
+    backups.backup(amal, people.home / "backup")
+    backups.restore(people.home / "backup", people.home / "new laptop", unlock)
+    new = open_node(people.home / "new laptop", people.clock)
+    try:
+        old = amal.letters
+        directly.sync(new, hq)
+        members = device_locks.family(hq, new.letters)
+        assert [(one["device"], one["copy_of"]) for one in members] == [(new.letters, old), (old, None)]
+        assert members[0]["enrolled_by"] == "Office"
+        assert members[0]["enrolled"] is not None
+        assert [one["device"] for one in device_locks.family(hq, old)] == [old, new.letters]
+        told = device_locks.revoke(hq, old)
+        assert (told["device"], told["state"]) == (old, "revoked")
+        assert [(one["device"], one["state"]) for one in told["family"]] == [
+            (old, "revoked"),
+            (new.letters, "enrolled"),
+        ]
+        household(new)
+        directly.sync(new, hq)
+        assert len(rows(hq)) == 1
+        everything = [one["id"] for one in device_locks.family(hq, old)]
+        assert [one["state"] for one in device_locks.revoke(hq, old, also=everything)["family"]] == ["revoked"] * 2
+        with pytest.raises(errors.Revoked):
+            device_renewal.enrol(hq, known(hq, new.device), successor(new.key, DeviceKey.generate()), 1)
+    finally:
+        new.close()
+
+
+def test_an_approved_device_is_a_family_of_its_own(people: Cast) -> None:
+    """One disk image in two offices: the approved one is not in the other's family, and is not locked with it."""
+    hq, amal = people.hq, people.amal
+    first, second = mint(hq, amal.key), mint(hq, amal.key)
+    device_locks.approve(hq, second.device.hex())
+    assert [one["id"] for one in device_locks.family(hq, second.device.hex())] == [second.device.hex()]
+    members = [one["id"] for one in device_locks.family(hq, amal.letters)]
+    assert members == [amal.device.hex(), first.device.hex()]
+    device_locks.revoke(hq, amal.letters, also=members)
+    assert [known(hq, key.device).state for key in (first, second)] == ["revoked", "enrolled"]
+
+
+def test_a_pending_device_is_locked_with_its_original(people: Cast) -> None:
+    """Whoever waits has no claim to go on: the script locks one device, the pending copy with it, and the one at work is spared."""
+    hq, amal = people.hq, people.amal
+    live, waiting = mint(hq, amal.key), mint(hq, amal.key)
+    device_locks.revoke(hq, amal.letters)
+    assert [known(hq, key.device).state for key in (live, waiting)] == ["enrolled", "revoked"]
+    assert device_locks.pending(hq) == []
+    with pytest.raises(errors.Revoked):
+        device_locks.approve(hq, waiting.device.hex())
+
+
+def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
+    """A thief has Amal's key go on as many devices, one after the other too: eight wait; a further one when some were approved or locked."""
+    hq, amal = people.hq, people.amal
+    mint(hq, amal.key)
+    waiting = [mint(hq, amal.key) for _ in range(4)]
+    for _ in range(4):  # each successor of a pending device waits as well
+        waiting.append(mint(hq, waiting[-1]))
+    asked = successor(amal.key, DeviceKey.generate())
+    with hq.store.read() as tx:
+        before = len(tx.devices()), tx.get("lettered")
+    for key in (amal.key, waiting[-1]):
+        with pytest.raises(errors.ManyPending):
+            mint(hq, key)
+    with pytest.raises(errors.ManyPending):
+        device_renewal.enrol(hq, known(hq, amal.device), asked, 1)
+    with hq.store.read() as tx:
+        assert (len(tx.devices()), tx.get("lettered")) == before
+    first = successor(amal.key, waiting[0])
+    assert (
+        device_renewal.enrol(hq, known(hq, amal.device), first, 1)[0] == known(hq, waiting[0].device).letters
+    )  # asked again
+    device_locks.approve(hq, waiting[1].device.hex())
+    device_renewal.enrol(hq, known(hq, amal.device), asked, 1)
+    with pytest.raises(errors.ManyPending):
+        mint(hq, amal.key)
+    with hq.store.write() as tx:
+        tx.set_device_state(waiting[2].device, "revoked")
+    mint(hq, amal.key)
+
+
+def test_a_few_devices_go_on_for_one_another_a_day(people: Cast) -> None:
+    """A thief has Amal's key go on as one device after the other: sixteen a day of her family, and nobody else's are counted with them."""
+    hq, amal, basim = people.hq, people.amal, people.basim
+    line = [amal.key]
+    for _ in range(16):
+        line.append(mint(hq, line[-1]))
+    last = DeviceKey.generate()
+    asked = successor(line[-1], last)
+    with hq.store.read() as tx:
+        before = len(tx.devices()), tx.get("lettered")
+    for key in (line[-1], amal.key):
+        with pytest.raises(errors.ManySuccessors):
+            mint(hq, key)
+    with pytest.raises(errors.ManySuccessors):
+        device_renewal.enrol(hq, known(hq, line[-1].device), asked, 1)
+    with hq.store.read() as tx:
+        assert (len(tx.devices()), tx.get("lettered")) == before
+    assert known(hq, line[-1].device).state == "enrolled"
+    again = successor(line[-2], line[-1])
+    assert device_renewal.enrol(hq, known(hq, line[-2].device), again, 1)[0] == known(hq, line[-1].device).letters
+    mint(hq, basim.key)
+    people.clock.tick(DAY_MS)
+    device_renewal.enrol(hq, known(hq, line[-1].device), asked, 1)
+    waiting = mint(hq, amal.key)
+    for _ in range(14):
+        last = mint(hq, last)
+    with pytest.raises(errors.ManySuccessors):
+        mint(hq, last)
+    device_locks.approve(hq, waiting.device.hex())
+    mint(hq, waiting)  # a family of its own
+
+
+def test_a_laptop_whose_renewal_is_one_too_many_keeps_its_work_until_the_next_day(people: Cast) -> None:
+    """Amal's laptop turns out to be a copy when its family had sixteen devices today: it says so, and goes on tomorrow."""
+    hq = people.hq
+    household(people.amal)
+    directly.sync(people.amal, hq)
+    clone, key = cloned(people, "amal"), people.amal.key
+    try:
+        for _ in range(16):
+            key = mint(hq, key)
+        made = bytes.fromhex(household(clone, "mine"))
+        for _ in range(2):
+            with pytest.raises(errors.ManySuccessors):
+                directly.sync(clone, hq)
+        people.clock.tick(DAY_MS)
+        directly.sync(clone, hq)
+        directly.approve(clone, hq=hq)
+        assert made in rows(hq)
+    finally:
+        clone.close()
+
+
+def test_a_laptop_whose_copy_is_refused_keeps_its_work_until_some_are_approved(people: Cast) -> None:
+    """Amal's laptop is the copy too many: her save stays on it, unsent; when headquarters has approved one, it goes up."""
+    hq = people.hq
+    household(people.amal)
+    directly.sync(people.amal, hq)
+    clone, old = cloned(people, "amal"), people.amal.key
+    try:
+        household(people.amal, "sent")
+        directly.sync(people.amal, hq)
+        waiting = [mint(hq, old) for _ in range(9)][1:]
+        for _ in range(2):
+            with pytest.raises(errors.ManyPending):
+                directly.sync(clone, hq)
+        for one in waiting[:4]:
+            device_locks.approve(hq, one.device.hex())
+        directly.sync(clone, hq)
+        assert known(hq, clone.device).pending
+        assert clone.device not in {one.device for one in waiting}
+    finally:
+        clone.close()
+
+
+# --- no device whose original is revoked ------------------------------------------------------------------------------
+
+
+def test_a_thief_mints_devices_at_a_branch_that_has_not_heard_yet(tree: Tree, tmp_path: Path) -> None:
+    """Amal's laptop is revoked at headquarters; at her branch its key mints two more: after one night nobody serves any of them."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    device_locks.revoke(hq, amal.letters)
+    minted = [mint(jbl, amal.key), mint(jbl, amal.key)]
+    minted.append(mint(jbl, minted[0]))
+    tree.sync("jbl", "hq")
+    for server in (hq, jbl):
+        assert [known(server, key.device).state for key in (amal.key, *minted)] == ["revoked"] * 4
+        for key in (amal.key, *minted):
+            with pytest.raises(errors.Revoked):
+                mint(server, key)
+    with pytest.raises(errors.Revoked):
+        bundle_sync.reply(hq, tmp_path / "answer.age", known(hq, minted[0].device))
+
+
+def test_a_thief_s_successor_arrives_by_bundle(tree: Tree, tmp_path: Path) -> None:
+    """The branch's stick brings the successor of a revoked device, with a commit: it is known, locked, and nothing of it is applied."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    backups.backup(amal, tmp_path / "backup")
+    backups.restore(tmp_path / "backup", tree.home / "thief", unlock)
+    thief = tree.nodes["thief"] = open_node(tree.home / "thief", tree.clock)
+    device_locks.revoke(hq, amal.letters)
+    tree.sync("thief", "jbl")
+    made = bytes.fromhex(household(thief, "planted"))
+    tree.sync("thief", "jbl")
+    assert made in rows(jbl)
+    tree.carry("jbl", "hq", tmp_path / "up.age")
+    assert made not in rows(hq)
+    assert [known(node, thief.device).state for node in (hq, jbl)] == ["revoked"] * 2
+    with hq.store.read() as tx:
+        assert [code for _, code, _ in tx.refusals(thief.device)] == [errors.Revoked.code]
+
+
+def test_a_branch_s_revocation_spares_above_whom_it_spares_there(tree: Tree) -> None:
+    """The branch itself locks Amal's stolen laptop and spares the restored one: so does headquarters, at once and later."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    new = mint(jbl, amal.key)
+    device_locks.revoke(jbl, amal.letters)
+    for _ in range(2):
+        tree.sync("jbl", "hq")
+        for server in (hq, jbl):
+            assert [known(server, key.device).state for key in (amal.key, new)] == ["revoked", "enrolled"]
+
+
+def test_a_branch_spares_nobody_of_whom_headquarters_has_not_heard(tree: Tree) -> None:
+    """A minted device is told of as nobody's copy and as spared, before the branch tells whose it is: it is locked all the same."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    device_locks.revoke(hq, amal.letters)
+    minted = mint(jbl, amal.key)
+    with jbl.store.read() as tx:
+        (truth,) = [said for _, said in enrolments.news(tx, 0) if said.device == minted.device]
+    branch = known(hq, jbl.device)
+    for said in (msgspec.structs.replace(truth, copy_of=b"", spared=1 << 40, approved=1 << 40), truth):
+        with hq.store.write() as tx:
+            upstream.take_up(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
+    assert known(hq, minted.device).state == "revoked"
+
+
+def test_the_spared_replacement_goes_on_at_its_branch(tree: Tree) -> None:
+    """Headquarters revokes the stolen laptop and spares the one that was restored from it: her branch, which hears both, serves her on."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    new = mint(jbl, amal.key)
+    tree.sync("jbl", "hq")
+    device_locks.revoke(hq, amal.letters)
+    tree.sync("jbl", "hq")
+    for server in (hq, jbl):
+        assert [known(server, key.device).state for key in (amal.key, new)] == ["revoked", "enrolled"]
+
+
+def test_a_restored_headquarters_takes_no_successor_of_a_device_that_its_branch_knows_to_be_revoked(tree: Tree) -> None:
+    """Headquarters is put back to before the revocation; the branch tells it again, after it had told of a minted device: both are locked."""
+    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
+    tree.settle()
+    backups.backup(hq, tree.home / "hq.backup")
+    minted = mint(jbl, amal.key)
+    device_locks.revoke(hq, amal.letters)
+    tree.sync("jbl", "hq")
+    hq.close()
+    backups.restore(tree.home / "hq.backup", tree.home / "hq again", unlock)
+    hq = tree.nodes["hq"] = open_node(tree.home / "hq again", tree.clock)
+    assert known(hq, amal.device).state == "enrolled"
+    for _ in range(2):
+        tree.sync("jbl", "hq")
+    assert [known(hq, key.device).state for key in (amal.key, minted)] == ["revoked"] * 2
+
+
+# --- each guard by itself ---------------------------------------------------------------------------------------------
+
+
+def test_a_renewal_needs_the_signature_of_the_old_key(people: Cast) -> None:
+    """Somebody without the old device's key asks to go on in its place: refused, and so is a mere question about its commits."""
+    hq, amal, other, new = people.hq, people.amal, DeviceKey.generate(), DeviceKey.generate()
+    signed = device_renewal.message(amal.device, new.public, None)
+    with pytest.raises(errors.BadSignature):
+        device_renewal.enrol(
+            hq, known(hq, amal.device), RenewRequest(new.public, other.sign(signed), new.sign(signed)), 1
+        )
+    nothing = device_renewal.message(amal.device, b"", None)
+    with pytest.raises(errors.BadSignature):
+        device_renewal.enrol(hq, known(hq, amal.device), RenewRequest(b"", other.sign(nothing), b""), 1)
+    assert known(hq, amal.device).state == "enrolled"
+
+
+def test_a_renewal_needs_the_signature_of_the_new_key(people: Cast) -> None:
+    """Amal's key asks for a device whose key it does not have, such as one that somebody else is about to join with: refused."""
+    hq, amal, new = people.hq, people.amal, DeviceKey.generate()
+    signed = device_renewal.message(amal.device, new.public, None)
+    with pytest.raises(errors.BadSignature):
+        device_renewal.enrol(
+            hq, known(hq, amal.device), RenewRequest(new.public, amal.key.sign(signed), amal.key.sign(signed)), 1
+        )
+    assert known(hq, amal.device).state == "enrolled"
+
+
+@pytest.mark.parametrize("state", ["revoked", "known"])
+def test_a_renewal_needs_a_device_that_is_enrolled(people: Cast, state: str) -> None:
+    """A request that was admitted before the device was locked out, or of a device that is known by name only, mints nothing."""
+    hq, amal = people.hq, people.amal
+    before = known(hq, amal.device)
+    with hq.store.write() as tx:
+        if state == "revoked":
+            tx.set_device_state(amal.device, state)
+        else:
+            tx.sql("UPDATE device SET state = 'known' WHERE id = ?", (amal.device,))
+    with pytest.raises(errors.Revoked):
+        device_renewal.enrol(hq, before, successor(amal.key, DeviceKey.generate()), 1)
+    with pytest.raises(errors.Revoked):
+        device_renewal.enrol(
+            people.hq, known(hq, people.basim.device), successor(people.basim.key, people.basim.key), 1
+        )
+
+
+def test_a_renewal_takes_nobody_else_s_device(people: Cast) -> None:
+    """Amal's key, and Basim's, agree that Basim's laptop goes on for Amal's: it stays Basim's, with his grants."""
+    hq, amal, basim = people.hq, people.amal, people.basim
+    with pytest.raises(errors.Revoked):
+        device_renewal.enrol(hq, known(hq, amal.device), successor(amal.key, basim.key), 1)
+    assert known(hq, amal.device).state == "enrolled"
+    assert known(hq, basim.device).copy_of is None
+
+
+def test_joining_needs_the_signature_of_the_key_that_joins(people: Cast) -> None:
+    """Whoever sees an invite on its way cannot have another's public key enrolled with it, and the invite stays good."""
+    hq, own, other = people.hq, DeviceKey.generate(), DeviceKey.generate()
+    invite = invites.parse(administration.invite(hq, "Huda", "caseworker", [JBL])["invite"])
+    with pytest.raises(errors.BadSignature):
+        App(hq)._join(join_request(invite, own, by=other))
+    App(hq)._join(join_request(invite, own))
+    assert known(hq, own.device).person == "Huda"

@@ -1,0 +1,238 @@
+"""A copied laptop whose two copies sync with two servers before these meet: both copies' work stands, once, everywhere."""
+
+import shutil
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.authority import integrity
+from fieldsync.core.state import canonical
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from tests import directly
+from tests.cast import open_node, rows
+from tests.scale import SCALE
+from tests.tree import Tree
+
+
+def cloned(tree: Tree, name: str = "amal") -> Node:
+    """Copy a laptop's disk."""
+    tree.nodes[name].close()
+    shutil.copytree(tree.home / name, tree.home / "copy")
+    tree.nodes[name] = open_node(tree.home / name, tree.clock)
+    copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
+    return copy
+
+
+def night(tree: Tree, name: str = "amal") -> int:
+    """Let the servers meet, and everybody after them; return how much was healed."""
+    healed = 0
+    for _ in range(3):
+        for one, above in (("old", "jbl"), ("jbl", "hq"), ("qrd", "hq")):
+            healed += tree.sync(one, above)
+        for one, server in ((name, _SERVERS[name][0]), ("copy", "hq"), ("basim", "jbl"), ("dima", "hq")):
+            healed += tree.sync(one, server)
+        directly.approve(tree.nodes[name], tree.nodes["copy"], hq=tree.nodes["hq"])
+    return healed
+
+
+def alike(tree: Tree, name: str = "amal") -> None:
+    """All hold the same, what the log says, and nothing waits."""
+    hq = tree.nodes["hq"]
+    held = rows(hq)
+    with hq.store.read() as tx:
+        assert tx.waiting() == {}
+    for one in ("hq", "jbl", "old"):
+        assert integrity.check(tree.nodes[one])["faults"] == []
+    for one in ("jbl", "old", name, "copy", "basim", "dima"):
+        node = tree.nodes[one]
+        assert directly.differing(node, hq) == []
+        for record, row in rows(node).items():
+            assert canonical(row.state) == canonical(held[record].state)
+
+
+def test_both_copies_values_stand_and_are_for_review() -> None:
+    """One field, two values of one number: nobody's is swallowed, and a decision made over them holds."""
+    tree = Tree()
+    try:
+        amal, basim = tree.nodes["amal"], tree.nodes["basim"]
+        record = save.add(amal, "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        copy = cloned(tree)
+        amal, old = tree.nodes["amal"], copy.device
+        save.edit(amal, record.hex(), Changes(set={"family_name": "حداد", "address": "هنا"}))
+        made = save.add(amal, "household", Changes(set={"location": "بانياس"}))
+        save.edit(copy, record.hex(), Changes(set={"family_name": "خوري", "origin": "حمص"}))
+        made_too = save.add(copy, "household", Changes(set={"location": "القدموس"}))
+        tree.sync("amal", "jbl")
+        tree.sync("basim", "jbl")
+        save.edit(basim, record.hex(), Changes(set={"address": "هناك"}))  # over what only the branch has
+        tree.sync("basim", "jbl")
+        tree.sync("copy", "hq")
+        night(tree)
+        hq = rows(tree.nodes["hq"])
+        assert {h.value for h in hq[record].state.fields["family_name"].heads} == {"حداد", "خوري"}
+        assert "family_name" in hq[record].conflicts
+        assert hq[record].doc["origin"] == "حمص"
+        assert "هناك" in {h.value for h in hq[record].state.fields["address"].heads}
+        assert {r.doc["location"] for r in hq.values()} == {"جبلة", "بانياس", "القدموس"}
+        assert hq.keys() == {record, made, made_too}
+        assert len({row.code for row in hq.values()}) == 3
+        alike(tree)
+        with tree.nodes["hq"].store.read() as tx:
+            known = tx.device(old)
+            assert known is not None
+            assert known.state == "forked"
+        with tree.nodes["jbl"].store.read() as tx:  # what was signed there is kept, and known to be told otherwise now
+            assert [c.seq for c in tx.commits(old, 0)] == [1, 2, 3]
+            assert [code for _, code, _ in tx.refusals(old)] == [errors.SaidAgain.code] * 2
+    finally:
+        tree.close()
+
+
+def test_by_stick_too_and_with_what_a_copy_said_again_itself() -> None:
+    """The branch never heard that it has all of Amal's; she goes on at headquarters; then the branch's stick comes with the same."""
+    tree = Tree()
+    try:
+        amal = tree.nodes["amal"]
+        record = save.add(amal, "household", Changes(set={"family_name": "x"}))
+        tree.settle()
+        copy = cloned(tree)
+        amal = tree.nodes["amal"]
+        save.edit(amal, record.hex(), Changes(set={"family_name": "حداد"}))
+        save.add(amal, "household", Changes(set={"location": "بانياس"}))
+        save.edit(copy, record.hex(), Changes(set={"family_name": "خوري"}))
+        tree.sync("amal", "jbl", cut=3)  # all of it arrives, and the answer does not
+        tree.sync("copy", "hq")
+        with tree.nodes["jbl"].store.read() as tx:
+            assert tx.head(copy.device) == 3 if copy.device == amal.device else tx.head(amal.device) == 3
+        tree.sync("amal", "hq")
+        save.add(amal, "household", Changes(set={"location": "القدموس"}))
+        for n in range(3):
+            tree.carry("jbl", "hq", tree.home / f"{n}.fsb")
+        assert len(rows(tree.nodes["hq"])) == 2
+        night(tree)
+        hq = rows(tree.nodes["hq"])
+        assert {h.value for h in hq[record].state.fields["family_name"].heads} == {"حداد", "خوري"}
+        assert sorted(row.doc.get("location", "") for row in hq.values()) == ["", "القدموس", "بانياس"]
+        alike(tree)
+    finally:
+        tree.close()
+
+
+def test_a_removal_of_what_one_copy_made_does_not_ask_once_it_is_said_again() -> None:
+    """Amal registers a family, corrects it and removes it as twice; headquarters, where her clone was first, says it again: nobody is asked."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"family_name": "x"}))
+        tree.settle()
+        copy = cloned(tree)
+        amal = tree.nodes["amal"]
+        made = save.add(amal, "household", Changes(set={"location": "بانياس"}))
+        save.edit(amal, made.hex(), Changes(set={"origin": "حمص"}))
+        save.remove(amal, made.hex(), "twice")
+        save.edit(copy, record.hex(), Changes(set={"family_name": "خوري"}))
+        tree.sync("amal", "jbl")
+        tree.sync("copy", "hq")
+        night(tree)
+        removed = rows(tree.nodes["hq"])[made]
+        assert (removed.doc["_deleted"], removed.conflicts) == ("twice", {})
+        alike(tree)
+    finally:
+        tree.close()
+
+
+def test_a_removal_does_not_ask_once_the_server_has_said_what_it_removed_again() -> None:
+    """The clone corrects and removes a family at headquarters; Amal, who was at the branch, comes there herself: nobody is asked."""
+    tree = Tree()
+    try:
+        amal = tree.nodes["amal"]
+        record = save.add(amal, "household", Changes(set={"family_name": "x"}))
+        other = save.add(amal, "household", Changes(set={"family_name": "y"}))
+        tree.settle()
+        copy = cloned(tree)
+        amal = tree.nodes["amal"]
+        save.edit(copy, record.hex(), Changes(set={"origin": "حمص"}))
+        save.remove(copy, record.hex(), "twice")
+        save.edit(amal, other.hex(), Changes(set={"family_name": "خوري"}))
+        tree.sync("copy", "hq")
+        tree.sync("amal", "jbl")
+        tree.sync("amal", "hq")
+        night(tree)
+        removed = rows(tree.nodes["hq"])[record]
+        assert (removed.doc["_deleted"], removed.conflicts) == ("twice", {})
+        alike(tree)
+    finally:
+        tree.close()
+
+
+_SERVERS = {
+    "amal": ("jbl", "hq"),
+    "rima": ("old", "jbl", "hq"),
+    "dima": ("hq", "jbl"),
+}  # where each may sync, its own first
+_who = st.sampled_from(("one", "copy", "basim"))
+_cut = st.none() | st.integers(0, 8)
+_step = st.one_of(
+    st.tuples(st.just("say"), _who),
+    st.tuples(st.just("count"), _who, st.integers(1, 9)),
+    st.tuples(st.just("add"), st.sampled_from(("one", "copy"))),
+    st.tuples(st.just("sync"), st.sampled_from(("one", "copy")), st.sampled_from(("jbl", "hq", "old")), _cut),
+    st.tuples(st.just("sync"), st.just("basim"), st.just("jbl"), st.none()),
+    st.tuples(st.just("sync"), st.just("jbl"), st.just("hq"), _cut),
+    st.tuples(st.just("sync"), st.just("old"), st.just("jbl"), _cut),
+)
+
+
+@settings(max_examples=12 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(tuple(_SERVERS)), st.lists(_step, max_size=25))
+def test_whatever_the_order_nothing_is_lost_or_doubled(one: str, steps: list[Any]) -> None:
+    """Notes, counts and records of both copies are there once, and both values of a field that both wrote."""
+    tree = Tree()
+    try:
+        unit = "LAT/JBL/OLD" if one == "rima" else "LAT/JBL"
+        first = tree.nodes[one]
+        home = save.add(first, "household", Changes(set={"family_name": "x"}), unit=unit)
+        person = save.add(first, "person", Changes(set={"household": home.hex()}))
+        case = save.add(
+            first,
+            "case",
+            Changes(set={"person": person.hex(), "case_type": "child", "opened_on": "2026-01-01", "found_by": "self"}),
+        )
+        event = save.add(
+            first, "event", Changes(set={"title_ar": "لقاء", "kind": "meeting", "held_on": "2026-01-01"}), unit=unit
+        )
+        tree.settle()
+        cloned(tree, one)
+        said: list[str] = []
+        total, added = 0, 4
+        for name in (one, "copy"):
+            save.edit(tree.nodes[name], home.hex(), Changes(set={"family_name": name}))
+        for what, who, *more in steps:
+            tree.clock.tick(1000)
+            name = one if who == "one" else who
+            node = tree.nodes[name]
+            if what == "say":
+                said.append(f"note {len(said)} of {name}")
+                save.edit(node, case.hex(), Changes(say={"notes": said[-1]}))
+            elif what == "count":
+                save.edit(node, event.hex(), Changes(count={"attended_f_0_5": more[0]}))
+                total += more[0]
+            elif what == "add":
+                save.add(node, "household", Changes(set={"location": "جبلة"}), unit=unit)
+                added += 1
+            else:
+                tree.sync(name, *more)
+        night(tree, one)
+        hq = rows(tree.nodes["hq"])
+        assert sorted(note["text"] for note in hq[case].doc.get("notes", [])) == sorted(said)
+        assert hq[event].doc.get("attended_f_0_5", 0) == total
+        assert len(hq) == added
+        assert len({row.code for row in hq.values()}) == added
+        assert {h.value for h in hq[home].state.fields["family_name"].heads} == {one, "copy"}
+        alike(tree, one)
+    finally:
+        tree.close()

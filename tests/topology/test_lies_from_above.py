@@ -1,0 +1,80 @@
+"""A server that was taken over answers its laptops with numbers that no server says: refused whole, and nothing of it stays."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from fieldsync import errors
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
+from fieldsync.wire import messages, row_batches
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.messages import Ack, Summary
+from tests import directly
+from tests.conftest import Cast
+
+FAMILY = Changes(set={"family_name": "محمد أحمد", "location": "جبلة"})
+BEYOND = 1 << 64
+NUMBERS = (-5, BEYOND - 1)
+
+
+class Lying(directly.Direct):
+    """A talk whose acknowledgements say something else, or are followed by something."""
+
+    facts: dict[str, Any]
+    then: tuple[Kind, bytes] | None = None
+
+    def request(
+        self, name: str, hello: Any, more: Any = None, read: Callable[[Kind, bytes], Any] = lambda *frame: frame
+    ) -> Iterator[Any]:
+        """Yield the honest answer with the lie in it."""
+        for kind, payload in super().request(name, hello, more):
+            told = payload
+            if kind is Kind.ACK:
+                ack = msgspec.structs.replace(messages.decode(Ack, payload), **self.facts)
+                told = messages.encode(ack)
+            yield read(kind, told)
+            if kind is Kind.ACK and self.then is not None:
+                yield read(*self.then)
+
+
+def _lies(number: int) -> list[tuple[dict[str, Any], tuple[Kind, bytes] | None]]:
+    states = messages.States("LAT/JBL", number, row_batches.pack_states([]))
+    end = messages.End((Summary("LAT/JBL", number, 0, 0),))
+    return [
+        ({"now": number}, None),
+        ({"head": number}, None),
+        ({"refused": ((number, "gap", "{}"),)}, None),
+        ({"devices": ((number, b"d" * 16, "ZZ", "Dima", ()),)}, None),
+        ({}, (Kind.STATES, messages.encode(states))),
+        ({}, (Kind.END, messages.encode(end))),
+    ]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("which", range(6))
+def test_a_number_that_no_server_says_is_refused_and_the_next_sync_is_as_ever(
+    people: Cast, number: int, which: int
+) -> None:
+    """Amal's server lies once; her laptop stores nothing of it, and then syncs with the honest one."""
+    save.add(people.amal, "household", FAMILY)
+    talk = Lying(people.amal, people.hq)
+    talk.facts, talk.then = _lies(number)[which]
+    with pytest.raises(errors.BadFrame):
+        talk.run()
+    directly.sync(people.amal, people.hq)
+    assert directly.differing(people.amal, people.hq) == []
+
+
+def test_a_receipt_for_what_was_never_saved_is_not_believed(people: Cast) -> None:
+    """A server says that another one has more of Amal's saves than there are: her laptop goes on, and sends what is not there."""
+    save.add(people.amal, "household", FAMILY)
+    talk = Lying(people.amal, people.hq)
+    talk.facts = {"receipts": ((1, b"s" * 16, (1 << 63) - 1, 1),)}
+    talk.run()
+    with people.amal.store.read() as tx:
+        assert tx.acknowledged(b"s" * 16, people.amal.device) == 0
+    directly.sync(people.amal, people.hq)
+    assert directly.differing(people.amal, people.hq) == []

@@ -1,0 +1,120 @@
+"""Receipts of first taking that are another branch's to give: a branch speaks for what it brings, and in its own units."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from fieldsync.core.commit import encode
+from fieldsync.crypto import chain
+from fieldsync.protocol.server import Serving
+from fieldsync.replica import save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.server import device_locks
+from fieldsync.topology import first_receipts
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.messages import Peer, Taking
+from fieldsync.wire.protocols import PROTOCOL
+from tests.cast import JBL, rows
+from tests.handmade import HandMade
+from tests.tree import Tree
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+@pytest.fixture
+def tree() -> Iterator[Tree]:
+    """Return a headquarters with branches and laptops, all of whom have synced."""
+    found = Tree()
+    found.clock.tick(400 * DAY_MS)
+    save.add(found.nodes["amal"], "household", Changes(set={"family_name": "محمد"}), unit=JBL)
+    found.settle()
+    yield found
+    found.close()
+
+
+def receipt(branch: Node, device: bytes, first: int, last: int, at: int, link: bytes = b"y" * 32) -> Taking:
+    """Return a receipt that a branch's key signs, whatever it says."""
+    one = Taking(device, first, last, link, at, 1 << 40, branch.device, b"")
+    return msgspec.structs.replace(one, signature=branch.key.sign(first_receipts.message(one)))
+
+
+def said(hq: Node, branch: Node) -> Serving:
+    """Return headquarters' side of a request of a branch."""
+    with hq.store.read() as tx:
+        device = tx.device(branch.device)
+    assert device is not None
+    return Serving(hq, device, messages.Hello(PROTOCOL, b"", branch.clock(), 0, b""), Codec())
+
+
+def tell(serving: Serving, peer: Peer) -> None:
+    """Say something in a request."""
+    serving.take([serving.read(Kind.PEER, messages.encode(peer))])
+
+
+def only(node: Node) -> bytes:
+    """Return a node's only record."""
+    (record,) = rows(node)
+    return record
+
+
+@pytest.mark.parametrize("last", [2, 9, 1 << 62])
+def test_a_receipt_of_what_another_branch_will_bring_is_nothing(tree: Tree, last: int) -> None:
+    """QRD's key says that it took Amal's next commits; what JBL then took before her revocation stays all the same."""
+    hq, jbl, qrd, amal = (tree.nodes[name] for name in ("hq", "jbl", "qrd", "amal"))
+    tell(said(hq, qrd), Peer(taken=(receipt(qrd, amal.device, 2, last, tree.clock()),)))
+    tree.clock.tick(1_000)
+    save.edit(amal, only(amal).hex(), Changes(set={"location": "جبلة"}))
+    tree.sync("amal", "jbl")
+    tree.clock.tick(1_000)
+    device_locks.revoke(hq, amal.device.hex())
+    tree.sync("jbl", "hq")
+    assert rows(hq)[only(hq)].doc["location"] == "جبلة"
+    with hq.store.read() as tx:
+        taken = tx.taken_first(amal.device, 2)
+    assert taken is not None
+    assert taken.server == jbl.device
+
+
+def test_a_receipt_of_what_comes_to_headquarters_itself_is_nothing(tree: Tree) -> None:
+    """Planted years back for Dima's next commits, that a theft might not be found later: headquarters' own word counts."""
+    hq, qrd, dima = (tree.nodes[name] for name in ("hq", "qrd", "dima"))
+    save.add(dima, "household", Changes(set={"family_name": "ديمة"}), unit=JBL)
+    with hq.store.read() as tx:
+        head = tx.head(dima.device)
+    tell(said(hq, qrd), Peer(taken=tuple(receipt(qrd, dima.device, n, n, 1) for n in range(head + 1, head + 5))))
+    tree.clock.tick(1_000)
+    since = tree.clock()
+    tree.clock.tick(1_000)
+    tree.sync("dima", "hq")
+    device_locks.revoke(hq, dima.device.hex(), since=since)
+    with hq.store.read() as tx:
+        taken = tx.taken_first(dima.device, head + 1)
+        assert [code for _, code, _ in tx.refusals(dima.device)] == ["out_of_hands"]
+    assert taken is not None
+    assert taken.server == hq.device
+
+
+def test_a_branch_speaks_for_no_record_of_other_units(tree: Tree) -> None:
+    """A revoked laptop's key and QRD's key: what they make up three days later about a family of JBL is refused."""
+    hq, qrd, amal = (tree.nodes[name] for name in ("hq", "qrd", "amal"))
+    record = only(hq)
+    device_locks.revoke(hq, amal.device.hex())
+    tree.sync("jbl", "hq")
+    tree.clock.tick(3 * DAY_MS)
+    hand = HandMade(amal, hq)
+    made = hand.commit(record=record, fields={"location": "لص"}, context=((("location",), ((amal.device, 1),)),))
+    with hq.store.read() as tx:
+        device = tx.device(amal.device)
+    assert device is not None
+    assert device.chain is not None
+    link = chain.extend(device.chain, [encode(made)])[-1][1]
+    serving = said(hq, qrd)
+    invented = receipt(qrd, amal.device, made.seq, made.seq, tree.clock() - 4 * DAY_MS, link)
+    tell(serving, Peer(heads=((amal.device, made.seq, link),), taken=(invented,)))
+    serving.take([serving.read(Kind.COMMITS, hand.payload([made]))])
+    assert "location" not in rows(hq)[record].doc
+    with hq.store.read() as tx:
+        assert [code for _, code, _ in tx.refusals(amal.device)] == ["revoked"]

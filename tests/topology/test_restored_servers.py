@@ -1,0 +1,369 @@
+"""A server that was put back to last night: it asks for what it lost, and nothing that a laptop holds is lost or skipped."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fieldsync.authority import schema_recovery, schema_rollout
+from fieldsync.protocol.bundles import bundle_sync
+from fieldsync.replica import queries, save
+from fieldsync.replica.node import Node
+from fieldsync.replica.save import Changes
+from fieldsync.schema import load
+from fieldsync.server.publish_schema import publish
+from fieldsync.store import ReadTx
+from fieldsync.topology import backups, store_epochs
+from tests import directly
+from tests.cast import open_node, rows, unlock
+from tests.conftest import Cast
+from tests.formbook import Book
+from tests.topology.test_backup import equal, family
+from tests.tree import Tree
+
+Again = Callable[[], Node]
+
+
+@pytest.fixture(params=["restore", "files"])
+def put_back(people: Cast, request: pytest.FixtureRequest) -> Callable[[], Again]:
+    """Keep the headquarters as it is now, by `backup` or by copying its files; what is returned puts it back."""
+
+    def keep() -> Again:
+        file, folder = people.home / "hq.backup", people.home / "hq as it was"
+        if request.param == "restore":
+            backups.backup(people.hq, file)
+        else:
+            people.hq.close()
+            shutil.copytree(people.home / "hq", folder)
+            people.hq = people.open("hq")
+
+        def back() -> Node:
+            people.hq.close()
+            home: Path = people.home / "hq again"
+            if request.param == "restore":
+                backups.restore(file, home, unlock)
+            else:
+                shutil.copytree(folder, home)
+            people.hq = open_node(home, people.clock)
+            return people.hq
+
+        return back
+
+    return keep
+
+
+def test_a_restored_server_gets_back_what_the_laptops_hold(people: Cast, put_back: Callable[[], Again]) -> None:
+    """Amal's and Basim's work of a day was lost with the server: both sync, and it is all there; nothing new is skipped."""
+    amal, basim, samar = people.laptops
+    home = family(amal, "محمد", location="first")
+    for node in people.laptops:
+        directly.sync(node, people.hq)
+    back = put_back()
+    day = [family(node, "محمد", location=f"{who} {i}") for i in range(5) for who, node in (("a", amal), ("b", basim))]
+    save.edit(amal, home, Changes(set={"location": "second"}))
+    for node in (*people.laptops, *people.laptops):
+        directly.sync(node, people.hq)
+    hq = back()
+    # so much is new before Samar comes that the server's arrivals have passed those which she has taken
+    new = [family(amal, "حسن") for _ in range(30)]
+    for node in (amal, samar, basim, samar, amal, basim):
+        directly.sync(node, hq)
+    equal(hq, *people.laptops)
+    assert {row.state.record.hex() for row in rows(hq).values()} == {home, *day, *new}
+    assert queries.show(hq, home)["fields"]["location"] == "second"
+    for node in people.laptops:
+        assert len(rows(node)) == 1 + len(day) + len(new)
+        tally = directly.sync(node, hq)
+        assert (tally.commits, tally.states, tally.requests) == (0, 0, 1)
+
+
+def test_what_only_a_lost_laptop_had_written_stays_where_it_is_known(
+    people: Cast, put_back: Callable[[], Again]
+) -> None:
+    """The server lost a family whose author's laptop is gone: the laptops that know it keep it."""
+    back = put_back()
+    lost = family(people.amal, "محمد", location="only here")
+    directly.sync(people.amal, people.hq)
+    directly.sync(people.samar, people.hq)
+    hq = back()
+    directly.sync(people.samar, hq)
+    family(people.basim, "حسن")
+    directly.sync(people.basim, hq)
+    for _ in range(3):
+        directly.sync(people.samar, hq)
+        assert queries.show(people.samar, lost)["fields"]["location"] == "only here"
+    assert len(rows(people.samar)) == 2
+    directly.sync(people.amal, hq)  # it was found again
+    directly.sync(people.samar, hq)
+    equal(hq, people.samar, people.amal)
+
+
+def test_a_laptop_notices_a_restore_that_new_arrivals_make_up_for(people: Cast) -> None:
+    """Basim's new family takes the arrival of the lost one before Samar comes, and Amal's laptop is gone: Samar keeps what she knows."""
+    folder = people.home / "hq as it was"
+    people.hq.close()
+    shutil.copytree(people.home / "hq", folder)
+    people.hq = people.open("hq")
+    lost = family(people.amal, "محمد", location="only here")
+    directly.sync(people.amal, people.hq)
+    directly.sync(people.samar, people.hq)
+    people.hq.close()
+    people.hq = hq = open_node(folder, people.clock)
+    new = family(people.basim, "حسن")
+    directly.sync(people.basim, hq)
+    for _ in range(3):
+        directly.sync(people.samar, hq)
+        assert {row.state.record.hex() for row in rows(people.samar).values()} == {lost, new}
+
+
+@pytest.mark.parametrize("way", ["line", "bundle", "line after bundles that nobody asked for"])
+def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_path: Path) -> None:
+    """Headquarters lost Amal's edit, and Dima's came into the branch's units meanwhile: the branch brings Amal's again."""
+    tree = Tree()
+    try:
+
+        def night(name: str = "jbl") -> None:
+            if way.startswith("line"):
+                tree.sync(name, "hq")
+            else:
+                (tmp_path / "night.age").unlink(missing_ok=True)
+                tree.carry(name, "hq", tmp_path / "night.age")
+
+        amal, dima, jbl = tree.nodes["amal"], tree.nodes["dima"], tree.nodes["jbl"]
+        home = family(amal, "محمد", location="first")
+        other = family(dima, "حسن", location="first")
+        tree.sync("amal", "jbl")
+        tree.sync("dima", "hq")
+        night()
+        tree.nodes["hq"].close()
+        shutil.copytree(tree.home / "hq", tree.home / "hq as it was")
+        tree.nodes["hq"] = open_node(tree.home / "hq", tree.clock)
+        save.edit(amal, home, Changes(set={"location": "second"}))
+        tree.sync("amal", "jbl")
+        night()
+        tree.nodes["hq"].close()
+        tree.nodes["hq"] = hq = open_node(tree.home / "hq as it was", tree.clock)
+        save.edit(dima, other, Changes(set={"location": "second"}))
+        tree.sync("dima", "hq")
+        for n in range(3 if way.endswith("asked for") else 0):
+            with hq.store.read() as tx:
+                device = tx.device(jbl.device)
+            assert device is not None
+            bundle_sync.reply(hq, tmp_path / f"{n}.age", device)
+        for _ in range(3):
+            night()
+            for node in (amal, jbl):
+                assert queries.show(node, home)["fields"]["location"] == "second"
+            tree.sync("amal", "jbl")
+        for node in (hq, jbl, amal, dima):
+            tree.sync("dima", "hq")
+            assert queries.show(node, home)["fields"]["location"] == "second"
+            assert queries.show(node, other)["fields"]["location"] == "second"
+    finally:
+        tree.close()
+
+
+def test_a_restored_server_begins_one_epoch_however_many_notice(people: Cast, put_back: Callable[[], Again]) -> None:
+    """Everybody had more answers than the server remembers: one of them tells, the others hear of it and count anew."""
+    back = put_back()
+    for _ in range(3):
+        for node in people.laptops:
+            directly.sync(node, people.hq)
+    hq = back()
+    epochs_seen = set()
+    for _ in range(3):
+        for node in people.laptops:
+            directly.sync(node, hq)
+            with hq.store.read() as tx:
+                epochs_seen.add(store_epochs.current(tx))
+    assert len(epochs_seen) == 1
+
+
+def test_an_edit_that_comes_before_what_it_had_seen_is_taken_in_the_end(
+    people: Cast, put_back: Callable[[], Again]
+) -> None:
+    """Basim edits what Amal wrote and the server lost, and syncs first: kept aside, and taken when Amal has synced."""
+    back = put_back()
+    home = family(people.amal, "محمد", location="Amal's")
+    for node in people.laptops:
+        directly.sync(node, people.hq)
+    hq = back()
+    save.edit(people.basim, home, Changes(set={"location": "Basim's"}))
+    for node in (people.basim, people.amal, people.basim, people.samar, people.amal):
+        directly.sync(node, hq)
+    assert queries.show(hq, home)["fields"]["location"] == "Basim's"
+    equal(hq, *people.laptops)
+    assert queries.status(people.basim)["refused"] == []
+
+
+def test_a_backup_is_whole_or_nothing(people: Cast, tmp_path: Path) -> None:
+    """A copy that was cut, or is no copy, restores nothing; a good one holds all, under the same key and no other."""
+    from fieldsync import errors
+    from fieldsync.crypto.slots import Slots
+
+    for _ in range(20):
+        family(people.amal, "محمد")
+    file = tmp_path / "amal.backup"
+    backups.backup(people.amal, file)
+    whole = file.read_bytes()
+    assert "محمد".encode() not in whole
+    assert sorted(p.name for p in tmp_path.glob("amal.backup*")) == ["amal.backup"]
+    with pytest.raises(errors.BadFile):
+        backups.backup(people.amal, file)
+    for broken in (b"", b"x" * 10_000, whole[: len(whole) // 2], whole[:3_000], whole[:-1_500] + b"x" * 1_500):
+        file.write_bytes(broken)
+        home = tmp_path / "broken"
+        home.mkdir(exist_ok=True)
+        try:
+            backups.restore(file, home, unlock)
+        except errors.FieldsyncError as fault:
+            assert fault.exit in (3, 8)
+            assert list(home.iterdir()) == []
+        else:
+            assert broken[:-10_240] == whole[:-10_240]  # only the tar's own padding
+            shutil.rmtree(home)
+    file.write_bytes(whole)
+    home = tmp_path / "good"
+    home.mkdir()
+
+    def wrong(slots: Slots) -> bytes:
+        return slots.open_keyfile(b"another key file's bytes, 32....")
+
+    with pytest.raises(errors.WrongPassphrase):
+        backups.restore(file, home, wrong)
+    backups.restore(file, home, unlock)
+    node = open_node(home)
+    assert len(rows(node)) == 20
+    node.close()
+
+
+def test_a_restored_server_gets_its_last_forms_back(
+    people: Cast, put_back: Callable[[], Again], tmp_path: Path
+) -> None:
+    """Headquarters renamed a question of the visits and lost that with its disk: Amal's laptop, which has it, brings the forms back."""
+    book = Book()
+    publish(people.hq, book.write(tmp_path / "forms"))
+    directly.sync(people.amal, people.hq)
+    visit = save.add(people.amal, "visit", Changes(set={book.questions[0].name: "x"}), unit="LAT/JBL")
+    directly.sync(people.amal, people.hq)
+    back = put_back()
+    book.rename(0)
+    publish(people.hq, book.write(tmp_path / "forms"))
+    directly.sync(people.amal, people.hq)
+    hq = back()
+    assert hq.forms[:4] < people.amal.forms[:4]
+    for node in (people.amal, people.amal, people.samar):
+        directly.sync(node, hq)
+    assert hq.forms == people.amal.forms == people.samar.forms
+    assert {rows(node)[visit].doc[book.questions[0].name] for node in (hq, people.amal, people.samar)} == {"x"}
+    equal(hq, people.amal, people.samar)
+    assert directly.sync(people.amal, hq).requests == 1
+
+
+def test_nobody_else_puts_forms_in_force(people: Cast, tmp_path: Path) -> None:
+    """Basim's laptop has been tampered with: it brings forms that it signed itself, or with headquarters' name on them."""
+    book = Book()
+    publish(people.hq, book.write(tmp_path / "forms"))
+    before = people.hq.forms
+    good = schema_recovery.signed(book.texts(), 9, people.hq.key)
+    changed = good | {"visit.toml": good["visit.toml"] + "# and more\n"}
+    for texts in (schema_recovery.signed(book.texts(), 9, people.basim.key), changed):
+        with people.basim.store.write() as tx:
+            schema_rollout.take_over(people.basim, tx, texts)
+        for _ in range(3):
+            directly.sync(people.basim, people.hq)
+        assert people.hq.forms == before
+        with people.hq.store.write() as tx:
+            schema_recovery.take(people.hq, tx, texts)
+        assert people.hq.forms == before
+
+
+def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path: Path) -> None:
+    """Since it was put back headquarters has published other forms than it lost: its next ones get a higher number than those."""
+    book = Book()
+    publish(people.hq, book.write(tmp_path / "forms"))
+    lost = schema_recovery.signed(book.texts(), 7, people.hq.key)
+    book.add("text")
+    number = publish(people.hq, book.write(tmp_path / "forms"))["number"]
+    with people.hq.store.write() as tx:
+        schema_recovery.take(people.hq, tx, lost)
+    assert people.hq.forms[:4] == int(number).to_bytes(4)
+    book.add("text")
+    assert publish(people.hq, book.write(tmp_path / "forms"))["number"] == 8
+
+
+def test_forms_under_the_number_of_lost_ones_end_everywhere(
+    people: Cast, put_back: Callable[[], Again], tmp_path: Path
+) -> None:
+    """Headquarters lost the forms that Amal has and published others: whoever has which, all end with headquarters', and so it stays."""
+    hq, amal, samar = people.hq, people.amal, people.samar
+    book = Book()
+    publish(hq, book.write(tmp_path / "forms"))
+    directly.sync(amal, hq)
+    back = put_back()
+    lost = Book()
+    lost.add("text")
+    number = publish(people.hq, lost.write(tmp_path / "lost"))["number"]
+    directly.sync(amal, people.hq)
+    epoch = _epoch(people.hq)
+    hq = back()
+    book.add("choice")
+    again = publish(hq, book.write(tmp_path / "forms"))["number"]
+    assert (again > number) is (_epoch(hq) != epoch), "a restore that is known of leaves numbers out"
+    for node in (amal, samar, amal, samar, amal):
+        directly.sync(node, hq)
+    assert hq.forms == amal.forms == samar.forms
+    assert hq.forms[:4] > int(number).to_bytes(4)
+    (new,) = hq.schema.types["visit"].fields.keys() - {"q0", "q1", "q2", "q3"}
+    assert hq.schema.types["visit"].fields[new].type == "choice"
+    assert directly.sync(amal, hq).requests == 1
+    before = hq.forms
+    with hq.store.write() as tx:
+        schema_recovery.take(hq, tx, schema_recovery.signed(lost.texts(), number, hq.serving_key))
+    assert hq.forms == before
+
+
+def test_a_branch_with_lost_forms_hands_them_to_nobody(tmp_path: Path) -> None:
+    """Jableh has the lost forms, headquarters others of the same number: it hears so from Basim, and Amal keeps what she has from there."""
+    tree = Tree()
+    try:
+        hq, jbl, amal, basim = (tree.nodes[name] for name in ("hq", "jbl", "amal", "basim"))
+        tree.settle()
+        hq.close()
+        shutil.copytree(tree.home / "hq", tmp_path / "hq")
+        hq = open_node(tree.home / "hq", tree.clock)
+        lost, book = Book(), Book()
+        lost.add("text")
+        book.add("choice")
+        publish(hq, lost.write(tmp_path / "lost"))
+        directly.sync(jbl, hq)
+        directly.sync(basim, hq)
+        hq.close()
+        hq = tree.nodes["hq"] = open_node(tmp_path / "hq", tree.clock)
+        publish(hq, book.write(tmp_path / "forms"))
+        assert (hq.forms[:4], hq.forms == jbl.forms) == (jbl.forms[:4], False)
+        for node in (basim, basim, amal):
+            directly.sync(node, hq)
+        tree.sync("amal", "jbl")
+        assert amal.forms == hq.forms
+        for _ in range(2):
+            for name in ("amal", "basim"):
+                tree.sync(name, "jbl")
+            tree.sync("jbl", "hq")
+        assert hq.forms == jbl.forms == amal.forms == basim.forms
+        with basim.store.read() as tx:
+            assert schema_recovery.signer(book.texts() | _published(tx)) == hq.serving_key.device
+    finally:
+        tree.close()
+
+
+def _epoch(node: Node) -> bytes:
+    with node.store.read() as tx:
+        return store_epochs.current(tx)
+
+
+def _published(tx: ReadTx) -> dict[str, str]:
+    texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+    return {load.PUBLISHED: texts[load.PUBLISHED]}

@@ -1,0 +1,309 @@
+"""A headquarters, two branches, one below one of them, five laptops: any order of edits, syncs with either server, cuts; at the end all are equal."""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fieldsync import errors
+from fieldsync.authority import integrity
+from fieldsync.crypto.keys import DeviceKey
+from fieldsync.protocol import sync_once
+from fieldsync.replica import save
+from fieldsync.replica.save import Changes
+from fieldsync.server import device_locks
+from fieldsync.topology import backups
+from fieldsync.wire import messages
+from tests import directly
+from tests.cast import join_directly, open_node, rows, unlock
+from tests.scale import SCALE
+from tests.tree import ABOVE, BRANCHES, HOME, SERVERS, Tree, check, seen
+
+_fields = st.fixed_dictionaries(
+    {}, optional={"location": st.sampled_from(["جبلة", "طرطوس", "x"]), "size_stated": st.integers(1, 9), "address": st.just("شارع")}
+).filter(bool)  # fmt: skip
+_step = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(tuple(HOME)), _fields),
+    st.tuples(st.just("edit"), st.sampled_from(tuple(HOME)), st.integers(0, 5), _fields),
+    st.tuples(st.just("move"), st.sampled_from(tuple(HOME)), st.integers(0, 5), st.sampled_from(tuple(BRANCHES.values()))),
+    st.tuples(st.just("sync"), st.sampled_from((*HOME, *ABOVE)), st.sampled_from(SERVERS), st.none() | st.integers(0, 6)),
+    st.tuples(st.just("sync"), st.sampled_from((*HOME, *ABOVE)), st.sampled_from(SERVERS), st.none()),
+)  # fmt: skip
+
+
+def play(tree: Tree, steps: Sequence[Any]) -> None:
+    """Do what the steps say."""
+    for what, name, *more in steps:
+        tree.clock.tick(1000)
+        if what == "add":
+            save.add(tree.nodes[name], "household", Changes(set=more[0]), unit="LAT/JBL" if name == "dima" else None)
+        elif what == "edit":
+            tree.edit(name, *more)
+        elif what == "move":
+            tree.move(name, *more)
+        elif name != more[0]:
+            tree.sync(name, *more)
+
+
+@settings(max_examples=25 * SCALE, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(_step, max_size=30))
+def test_a_tree_comes_to_the_same_state(steps: list[Any]) -> None:
+    """Same commits, same registers, whatever the path; nothing is healed that nobody broke."""
+    tree = Tree()
+    try:
+        play(tree, steps)
+        assert not any(tree.settle())
+        check(tree)
+    finally:
+        tree.close()
+
+
+def test_what_a_laptop_carries_ahead_of_its_branch_waits_for_it() -> None:
+    """Amal's edit of a record that only the branch has yet comes to the headquarters first: it waits, and is applied at night."""
+    tree = Tree()
+    try:
+        save.add(tree.nodes["basim"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()  # the laptops know the headquarters, and it knows them
+        (record,) = rows(tree.nodes["amal"])
+        save.edit(tree.nodes["basim"], record.hex(), Changes(set={"location": "طرطوس"}))
+        save.add(tree.nodes["basim"], "household", Changes(set={"location": "بانياس"}))
+        tree.sync("basim", "jbl")
+        tree.sync("amal", "jbl")
+        for other in rows(tree.nodes["amal"]):
+            save.edit(tree.nodes["amal"], other.hex(), Changes(set={"location": "اللاذقية", "address": "شارع"}))
+        tree.sync("amal", "hq")
+        amal = tree.nodes["amal"].device
+        with tree.nodes["hq"].store.read() as tx:
+            assert len(tx.waiting()[amal]) == 2
+        assert all(row.doc["location"] == "اللاذقية" for row in rows(tree.nodes["amal"]).values())
+        tree.sync("jbl", "hq")
+        with tree.nodes["hq"].store.read() as tx:
+            assert tx.waiting() == {}
+        assert not any(tree.settle())
+        check(tree)
+        assert {row.doc["location"] for row in rows(tree.nodes["hq"]).values()} == {"اللاذقية"}
+    finally:
+        tree.close()
+
+
+def test_a_revoked_device_is_locked_out_at_the_branch_from_its_next_night_on() -> None:
+    """Headquarters revokes, the branch hears of it at its next sync; what the device had sent before stays."""
+    tree = Tree()
+    try:
+        save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        device_locks.revoke(tree.nodes["hq"], tree.nodes["amal"].letters)
+        tree.sync("jbl", "hq")
+        with tree.nodes["jbl"].store.read() as tx:
+            known = tx.device(tree.nodes["amal"].device)
+            assert known is not None
+            assert known.state == "revoked"
+        assert len(rows(tree.nodes["jbl"])) == 1
+    finally:
+        tree.close()
+
+
+@pytest.mark.parametrize("who", ["dima", "amal"])
+def test_what_moved_away_goes_from_a_branch_when_all_its_laptops_have_heard(who: str) -> None:
+    """Moved by headquarters or by Amal: Basim, who was away, is told, his edit made meanwhile follows it, and then the branch lets go."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        child = save.add(tree.nodes["amal"], "person", Changes(set={"household": record.hex()}))
+        tree.settle()
+        jbl, basim = tree.nodes["jbl"], tree.nodes["basim"]
+        tree.move(who, sorted(rows(tree.nodes[who])).index(record), "LAT/QRD")
+        save.edit(basim, record.hex(), Changes(set={"address": "شارع"}))
+        for _ in range(3):
+            tree.sync("dima", "hq")
+            assert tree.sync("amal", "jbl") == 0
+            assert tree.sync("jbl", "hq") == 0
+        assert set(rows(jbl)) == {record, child}  # Basim has not heard
+        assert seen(jbl) == rows(tree.nodes["amal"]) == {}
+        assert tree.sync("basim", "jbl") == 0
+        assert rows(basim) == {}
+        tree.sync("jbl", "hq")
+        assert set(rows(jbl)) == {record, child}  # he was told, and did not say yet that he has it
+        tree.sync("basim", "jbl")
+        assert tree.sync("jbl", "hq") == 0
+        assert rows(jbl) == {}
+        assert integrity.check(jbl)["faults"] == []
+        assert not any(tree.settle())
+        check(tree)
+        assert rows(tree.nodes["samar"])[record].doc["address"] == "شارع"
+        tree.move("samar", sorted(rows(tree.nodes["samar"])).index(record), "LAT/JBL")  # and back
+        assert not any(tree.settle())
+        check(tree)
+        assert set(rows(basim)) == {record, child}
+    finally:
+        tree.close()
+
+
+def test_a_laptop_that_was_locked_out_keeps_nothing_at_the_branch() -> None:
+    """Basim never comes again: once he is locked out, nobody waits for him."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        tree.move("dima", 0, "LAT/QRD")
+        for _ in range(3):
+            tree.sync("dima", "hq")
+            tree.sync("amal", "jbl")
+            tree.sync("jbl", "hq")
+        assert set(rows(tree.nodes["jbl"])) == {record}
+        device_locks.revoke(tree.nodes["hq"], tree.nodes["basim"].letters)
+        tree.sync("jbl", "hq")
+        assert rows(tree.nodes["jbl"]) == {}
+    finally:
+        tree.close()
+
+
+def test_one_laptop_s_two_histories_do_not_stop_its_branch() -> None:
+    """Amal's disk was copied; one copy saves and syncs at the branch, the other at headquarters: the branch's night goes on."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        tree.nodes["amal"].close()
+        shutil.copytree(tree.home / "amal", tree.home / "copy")
+        amal = tree.nodes["amal"] = open_node(tree.home / "amal", tree.clock)
+        copy = tree.nodes["copy"] = open_node(tree.home / "copy", tree.clock)
+        old = amal.device
+        save.edit(amal, record.hex(), Changes(set={"address": "هنا"}))
+        save.edit(copy, record.hex(), Changes(set={"address": "هناك"}))
+        save.add(tree.nodes["basim"], "household", Changes(set={"location": "بانياس"}))
+        tree.sync("amal", "jbl")
+        tree.sync("copy", "hq")
+        tree.sync("basim", "jbl")
+        tree.sync("jbl", "hq")
+        assert len(rows(tree.nodes["hq"])) == 2  # Basim's came
+        with tree.nodes["hq"].store.read() as tx:
+            known = tx.device(old)
+            assert known is not None
+            assert known.state == "forked"
+        for _ in range(3):
+            save.edit(amal, record.hex(), Changes(set={"size_stated": 3}))
+            save.edit(copy, record.hex(), Changes(set={"origin": "x"}))
+            for one, server in (("amal", "jbl"), ("copy", "hq"), ("jbl", "hq"), ("amal", "hq"), ("copy", "jbl")):
+                tree.sync(one, server)
+            directly.approve(amal, copy, hq=tree.nodes["hq"])
+        assert len({node.device for node in (amal, copy)} | {old}) == 3
+        assert rows(tree.nodes["hq"])[record].doc["size_stated"] == 3
+        assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
+        with tree.nodes["jbl"].store.read() as tx:  # nothing of what was said there is gone
+            assert [c.seq for c in tx.commits(old, 0)] == [1, 2]
+    finally:
+        tree.close()
+
+
+def test_a_branch_syncs_with_the_server_right_above_it_only() -> None:
+    """It knows those further up, for its laptops; over the head of the one between it would bring what that one has not judged."""
+    tree = Tree()
+    try:
+        tree.settle()
+        with pytest.raises(errors.Usage) as refused:
+            sync_once.sync(tree.nodes["old"], "Office")
+        assert refused.value.facts["reason"] == "not_above"
+    finally:
+        tree.close()
+
+
+def test_a_branch_enrols_nobody_beyond_its_units() -> None:
+    """A branch that tells of a device with grants outside of its own units is not believed."""
+    tree = Tree()
+    try:
+        jbl, hq = tree.nodes["jbl"], tree.nodes["hq"]
+        stranger = DeviceKey.from_bytes(hashlib.sha256(b"stranger").digest())
+        said = messages.Enrolment(stranger.device, stranger.public, "ZZ", "x", (("LAT", "admin"),), "enrolled", 1, 1)
+        peer = messages.Peer((said,), 1)
+        from fieldsync.topology import upstream
+
+        with hq.store.write() as tx:
+            branch = tx.device(jbl.device)
+            assert branch is not None
+            upstream.take_up(tx, branch, peer, hq.clock(), own=hq.device)
+            assert tx.device(stranger.device) is None
+    finally:
+        tree.close()
+
+
+def test_a_restored_headquarters_learns_from_its_branches_who_has_joined_since() -> None:
+    """Rana joined at the branch after the backup of headquarters: at the next nights she and her saves are known there again."""
+    tree = Tree()
+    try:
+        tree.sync("jbl", "hq")
+        backups.backup(tree.nodes["hq"], tree.home / "hq.backup")
+        join_directly(tree.nodes["jbl"], tree.home / "rana", "Rana", "caseworker", ["LAT/JBL"])
+        rana = tree.nodes["rana"] = open_node(tree.home / "rana", tree.clock)
+        for _ in range(2):
+            save.add(rana, "household", Changes(set={"location": "جبلة"}))
+            tree.sync("rana", "jbl")
+            tree.sync("jbl", "hq")
+        tree.nodes["hq"].close()
+        backups.restore(tree.home / "hq.backup", tree.home / "again", unlock)
+        tree.nodes["hq"] = open_node(tree.home / "again", tree.clock)
+        for _ in range(2):
+            tree.sync("jbl", "hq")
+        with tree.nodes["hq"].store.read() as tx:
+            known = tx.device(rana.device)
+            assert known is not None
+            assert (known.person, known.letters, known.head) == ("Rana", rana.letters, 2)
+        assert directly.differing(tree.nodes["jbl"], tree.nodes["hq"]) == []
+        tree.settle()
+        check(tree)
+    finally:
+        tree.close()
+
+
+def test_a_removal_that_comes_up_before_an_edit_that_it_had_seen_asks_nobody_in_the_end() -> None:
+    """Basim edits over Dima's edit, Amal sees it and removes the family; at night the branch brings hers first."""
+    tree = Tree()
+    try:
+        amal, basim, dima = (tree.nodes[name] for name in ("amal", "basim", "dima"))
+        home = save.add(amal, "household", Changes(set={"location": "first"}), unit="LAT/JBL").hex()
+        for name, server in (("amal", "jbl"), ("jbl", "hq"), ("dima", "hq")):
+            tree.sync(name, server)
+        save.edit(dima, home, Changes(set={"location": "Dima's"}))
+        for name, server in (("dima", "hq"), ("jbl", "hq"), ("basim", "jbl")):
+            tree.sync(name, server)
+        save.edit(basim, home, Changes(set={"location": "Basim's"}))
+        for name in ("basim", "amal"):
+            tree.sync(name, "jbl")
+        save.remove(amal, home, "twice")
+        for name, server in (("amal", "jbl"), ("jbl", "hq"), ("dima", "hq")):
+            tree.sync(name, server)
+        for name in ("amal", "jbl", "hq", "dima"):
+            row = rows(tree.nodes[name])[bytes.fromhex(home)]
+            assert (row.doc["_deleted"], row.conflicts) == ("twice", {})
+    finally:
+        tree.close()
+
+
+def test_a_wrong_clock_that_only_the_branch_saw_is_known_above() -> None:
+    """Amal's clock is off when she syncs with her branch: her tie with Dima goes to review at headquarters, and everywhere."""
+    tree = Tree()
+    try:
+        record = save.add(tree.nodes["amal"], "household", Changes(set={"location": "جبلة"}))
+        tree.settle()
+        right = tree.nodes["amal"].clock
+        tree.nodes["amal"].clock = lambda: right() + 3 * 86_400_000
+        save.edit(tree.nodes["amal"], record.hex(), Changes(set={"address": "بعيد"}))
+        save.edit(tree.nodes["dima"], record.hex(), Changes(set={"address": "قريب"}))
+        tree.sync("amal", "jbl")
+        tree.clock.tick(4 * 86_400_000)  # her stamp is in the past by now: nothing but the branch's note tells of it
+        tree.nodes["amal"].clock = right
+        tree.sync("dima", "hq")
+        tree.sync("jbl", "hq")
+        with tree.nodes["hq"].store.read() as tx:
+            assert [note[1:4] for note in tx.clock_notes(0)] == [(tree.nodes["amal"].device, 2, 2)]
+        tree.settle()
+        check(tree)
+        for name in ("hq", "jbl", "amal", "dima"):
+            (row,) = rows(tree.nodes[name]).values()
+            assert list(row.conflicts) == ["address"]
+    finally:
+        tree.close()
