@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from fieldsync.core import stamp
 from fieldsync.core.commit import FORMAT, Commit, encode, read
+from fieldsync.core.grants import grants_hash
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol import sync_once
-from fieldsync.protocol.channel_delta import grants_hash
 from fieldsync.replica import node as nodes
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Logged

@@ -8,8 +8,9 @@ from fieldsync.authority.value_permissions import ValueChecks
 from fieldsync.casework.household_events import EVENT, KEPT
 from fieldsync.core import codes
 from fieldsync.core.commit import Commit
+from fieldsync.core.grants import covers
 from fieldsync.core.state import register_of
-from fieldsync.store.contract import covers, sibling_key
+from fieldsync.store.contract import sibling_key
 from fieldsync.topology import device_letters
 
 

@@ -10,25 +10,23 @@ from fieldsync.authority.code_permissions import CodeChecks
 from fieldsync.authority.commit_limits import check_bounds
 from fieldsync.authority.conflict_judge import ConflictJudge, RecordCommits
 from fieldsync.authority.revocations import Then
-from fieldsync.authority.value_permissions import is_id, is_unit
+from fieldsync.authority.value_permissions import is_id
 from fieldsync.casework import partner_sharing
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import DELETED, named
+from fieldsync.core.grants import DECIDERS, PARTNER, WRITERS, covers
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked_all
 from fieldsync.core.state import State, field_of, register_of
+from fieldsync.core.units import ABOVE, BELOW, is_unit
 from fieldsync.replica.merge_rules import Rules
-from fieldsync.replica.node import DECIDERS, UPSTREAM, WRITERS
+from fieldsync.replica.node import UPSTREAM
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
-    ABOVE,
-    BELOW,
-    PARTNER,
     PERSON,
     Device,
     Row,
     commit_key,
-    covers,
     device_key,
     form_key,
     place_key,

@@ -1,9 +1,8 @@
 """What a server checks of a commit's values: each by the form that it was written under, and the steps that they take."""
 
-import re
 import uuid
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 
 from fieldsync import errors
 from fieldsync.authority.conflict_judge import ConflictJudge
@@ -12,22 +11,20 @@ from fieldsync.casework.partner_permissions import ShareChecks
 from fieldsync.core import codes, stamp
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import is_deletion
+from fieldsync.core.grants import DECIDERS
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked, unpacked_all
 from fieldsync.core.state import field_of, register_of
+from fieldsync.core.units import is_unit
 from fieldsync.crypto.keys import DEVICE_SIZE
 from fieldsync.replica import schema_history
 from fieldsync.replica.merge_rules import Rules, TypeRules
-from fieldsync.replica.node import DECIDERS
 from fieldsync.schema import validate, write_roles
 from fieldsync.schema.model import Field
 from fieldsync.schema.values import INT_LIMIT, Normaliser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, commit_key, form_key, record_key
-
-UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
-
 
 MOST_REGISTERS = 20_000
 """Fields, members, entries and counts that one record may have, all devices' together."""
@@ -250,12 +247,6 @@ def _check_system(commit: Commit, name: str, value: object) -> None:
     whole = isinstance(value, list) and "_code" not in commit.fields  # a set as a list is a first commit's only
     if check is None or whole or not check(value):
         raise errors.IllegalValue(type=commit.type, field=name, reason="system")
-
-
-@lru_cache(maxsize=4_096)
-def is_unit(value: object) -> bool:
-    """Say whether a value is the path of a unit."""
-    return isinstance(value, str) and UNIT.fullmatch(value) is not None
 
 
 def is_id(value: object) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fieldsync.core import names
+from fieldsync.core.grants import covers
+from fieldsync.core.units import home_unit
 from fieldsync.replica.formula_lookups import Finder
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
@@ -14,7 +16,7 @@ from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import Due, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Row, covers, home_unit
+from fieldsync.store.contract import Row
 
 Json = dict[str, Any]
 WEEK = 7  # days

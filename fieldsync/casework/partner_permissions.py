@@ -7,23 +7,14 @@ from fieldsync import errors
 from fieldsync.casework import partner_sharing
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, state_of
+from fieldsync.core.grants import PARTNER, covers, sees
 from fieldsync.core.state import field_of, merge
+from fieldsync.core.units import SHARED, home_unit, shared_with
 from fieldsync.replica.apply import settle_row
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.placement import owner_of
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import (
-    PARTNER,
-    SHARED,
-    Awaited,
-    Device,
-    Row,
-    covers,
-    home_unit,
-    record_key,
-    sees,
-    shared_with,
-)
+from fieldsync.store.contract import Awaited, Device, Row, record_key
 
 
 class ShareChecks:

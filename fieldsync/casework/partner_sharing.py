@@ -11,10 +11,11 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core.state import field_of, registers
+from fieldsync.core.units import shared_with
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Document, Row, shared_with
+from fieldsync.store.contract import Document, Row
 from fieldsync.store.sqlite.shared_projections import Part
 
 REFERRAL, SERVICE, CONSENT, ORGANISATION = "referral", "service", "consent", "organisation"

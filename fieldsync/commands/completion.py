@@ -39,7 +39,7 @@ def types(incomplete: str) -> list[str]:
 
 def roles(incomplete: str) -> list[str]:
     """Return the roles that begin so."""
-    from fieldsync.replica.node import ROLES
+    from fieldsync.core.grants import ROLES
 
     return [role for role in ROLES if role.startswith(incomplete)]
 

@@ -39,7 +39,7 @@ def standing(
 
 def _next(found: dict[str, Any], *, laptop: bool) -> list[str]:
     """Return what to do, the most urgent first."""
-    from fieldsync.replica.node import DECIDERS
+    from fieldsync.core.grants import DECIDERS
 
     wanted = {
         "status": found["aside"],

@@ -58,7 +58,7 @@ def status(node: "Node", lang: str) -> dict[str, Any]:
 
     For those who decide, the pairs that wait for them, too: `duplicates` and `overlaps`; `uncompared` may bring more.
     """
-    from fieldsync.replica.node import DECIDERS
+    from fieldsync.core.grants import DECIDERS
 
     found = queries.status(node) | {"duplicates": 0, "overlaps": 0, "uncompared": 0}
     if any(grant.role in DECIDERS for grant in node.grants):

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fieldsync import errors
+from fieldsync.core.grants import DECIDERS, covers
 from fieldsync.core.state import State
 from fieldsync.protocol.channel_delta import lacking, states_payload
-from fieldsync.replica.node import DECIDERS
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Channel, covers
+from fieldsync.store.contract import Channel
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 

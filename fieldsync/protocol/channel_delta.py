@@ -1,14 +1,13 @@
 """Who sees what: the channels of a device, and what of a record a late device still lacks."""
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import msgspec
-
+from fieldsync.core.grants import Grant, sees
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State
+from fieldsync.core.units import BELOW
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import BELOW, Channel, Grant, Row, sees
+from fieldsync.store.contract import Channel, Row
 from fieldsync.wire import messages, row_batches
 
 
@@ -55,8 +54,3 @@ def states_payload(
     return messages.encode(
         messages.States(unit, arrival, row_batches.pack_states(states, contexts=contexts), gone, asked)
     )
-
-
-def grants_hash(grants: Sequence[Grant]) -> bytes:
-    """Return four bytes that tell two sets of grants apart."""
-    return hashlib.sha256(msgspec.msgpack.encode(list(grants))).digest()[:4]

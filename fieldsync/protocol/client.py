@@ -15,16 +15,17 @@ from fieldsync import errors
 from fieldsync.authority import quarantine, schema_recovery, schema_rollout
 from fieldsync.authority.permissions import AHEAD
 from fieldsync.core import stamp
+from fieldsync.core.grants import Grant, grants_hash, sees
 from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
 from fieldsync.protocol import byte_budget
-from fieldsync.protocol.channel_delta import grants_hash, visible
+from fieldsync.protocol.channel_delta import visible
 from fieldsync.protocol.commit_frames import MOST_COMMITS
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import DEVICE_PENDING, UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Grant, Logged, Server, sees
+from fieldsync.store.contract import Logged, Server
 from fieldsync.topology import (
     blocked_checks,
     clock_skew,

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from fieldsync import errors
+from fieldsync.core.grants import covers
 from fieldsync.protocol import ack_frames
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Device, covers
+from fieldsync.store.contract import Device
 from fieldsync.topology import upstream
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind

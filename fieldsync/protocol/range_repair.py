@@ -11,6 +11,7 @@ from itertools import pairwise
 from fieldsync import errors
 from fieldsync.core.commit import state_of
 from fieldsync.core.state import State, canonical, halves, merge, merge_all, without
+from fieldsync.core.units import SHARED
 from fieldsync.protocol.channel_delta import states_payload
 from fieldsync.replica import known_contexts, merge_arrivals
 from fieldsync.replica.apply import apply
@@ -18,7 +19,6 @@ from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import SHARED
 from fieldsync.topology import forked_devices
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import Codec, Kind

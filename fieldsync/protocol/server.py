@@ -12,18 +12,19 @@ from fieldsync.authority import quarantine, revocations, schema_recovery
 from fieldsync.authority.conflict_judge import RecordCommits
 from fieldsync.authority.permissions import Permit
 from fieldsync.core import commit as commits
+from fieldsync.core.grants import PARTNER, grants_hash, sees
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.protocol import ack_frames, byte_budget, push_only
-from fieldsync.protocol.channel_delta import grants_hash, lacking, states_payload, visible
+from fieldsync.protocol.channel_delta import lacking, states_payload, visible
 from fieldsync.protocol.client import Sizer
 from fieldsync.protocol.commit_frames import Batch, Read, read_batch
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import FORMS, UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import PARTNER, Channel, Device, Logged, Row, sees
+from fieldsync.store.contract import Channel, Device, Logged, Row
 from fieldsync.topology import (
     clock_skew,
     duplicate_hints,

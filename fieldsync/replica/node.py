@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
+from fieldsync.core.grants import DECIDERS, WRITERS, Grant, covers
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.crypto.slots import Slots
@@ -20,7 +21,6 @@ from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import load, model
 from fieldsync.schema.model import Schema
 from fieldsync.store import ReadTx, Store, Tx, Waiting, open_store
-from fieldsync.store.contract import Grant, covers
 
 SLOTS = "slots.json"
 FIRST_KEY = "first_private"  # of a server that was renewed: see Node.first_key
@@ -28,9 +28,6 @@ FORMS = "forms"
 UPSTREAM = "upstream"  # the server above this one
 DEVICE_PENDING = "device_pending"  # set while the server waits for somebody to approve this device
 JOINING = "joining"  # the kind of a store whose device no server has answered yet
-WRITERS = ("caseworker", "supervisor", "admin", "partner")
-DECIDERS = ("supervisor", "admin")
-ROLES = ("caseworker", "supervisor", "admin", "auditor", "partner", "branch")
 
 Unlock = Callable[[Slots], bytes]
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from fieldsync.core.settle import candidates
 from fieldsync.core.state import register_of
+from fieldsync.core.units import ABOVE, BELOW, LEFT, SHARED, home_unit, top_of
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.store import Tx
-from fieldsync.store.contract import ABOVE, BELOW, LEFT, NOWHERE_ELSE, SHARED, Row, home_unit, top_of
+from fieldsync.store.contract import NOWHERE_ELSE, Row
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
 NOWHERE = "_"  # the unit of a record that came without one

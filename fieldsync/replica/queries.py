@@ -9,9 +9,11 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core import names, stamp
+from fieldsync.core.grants import PARTNER
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import State, field_of, latest, registers
+from fieldsync.core.units import named
 from fieldsync.crypto.key_words import key_words
 from fieldsync.replica.formula_lookups import Finder, standing
 from fieldsync.replica.lookup import find_row
@@ -21,7 +23,7 @@ from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import received
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import PARTNER, Progress, Row, Server, named
+from fieldsync.store.contract import Progress, Row, Server
 
 Json = dict[str, Any]
 _PART = 5_000

@@ -11,15 +11,17 @@ from fieldsync.casework import partner_sharing
 from fieldsync.core import codes, commit, stamp
 from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.deletion import deletion
+from fieldsync.core.grants import DECIDERS, PARTNER, covers
 from fieldsync.core.register import EMPTY, Context, Head, Value
 from fieldsync.core.settle import present, settle
 from fieldsync.core.state import State, register_of, registers
+from fieldsync.core.units import ABOVE, SHARED, home_unit, shared_with
 from fieldsync.crypto import chain
 from fieldsync.replica import composite_fields, form_drafts, merge_arrivals, protocol_versions
 from fieldsync.replica.apply import Applied, apply
 from fieldsync.replica.edit_coverage import Contexts, Covering, covering
 from fieldsync.replica.lookup import find_row
-from fieldsync.replica.node import DECIDERS, Node
+from fieldsync.replica.node import Node
 from fieldsync.replica.placement import NOWHERE
 from fieldsync.replica.references import References
 from fieldsync.schema import validate, write_roles
@@ -30,7 +32,7 @@ from fieldsync.schema.model import Type
 from fieldsync.schema.validate import STATE
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import ABOVE, PARTNER, SHARED, Logged, Row, covers, home_unit, shared_with
+from fieldsync.store.contract import Logged, Row
 
 Fields = dict[str, Value]
 _SMALL = 60 * 1024  # bytes that fit a frame however they are packed

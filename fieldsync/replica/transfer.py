@@ -4,15 +4,16 @@ import uuid
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.authority.value_permissions import UNIT
+from fieldsync.core.grants import covers
 from fieldsync.core.settle import candidates
+from fieldsync.core.units import ABOVE, UNIT, home_unit
 from fieldsync.replica.edit_coverage import Contexts, covering
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
 from fieldsync.replica.save import commit_drafts, draft_edit, unit_of, units_of
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import ABOVE, Row, covers, home_unit
+from fieldsync.store.contract import Row
 
 _DEEPEST = 8
 

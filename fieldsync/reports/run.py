@@ -7,14 +7,16 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import stamp
+from fieldsync.core.grants import DECIDERS, PARTNER
+from fieldsync.core.units import home_unit, within
 from fieldsync.linkage import comparison
-from fieldsync.replica.node import DECIDERS, Node
+from fieldsync.replica.node import Node
 from fieldsync.reports import definitions, period, table_refresh
 from fieldsync.reports.definitions import Report
 from fieldsync.reports.period import Period
 from fieldsync.review import decisions
 from fieldsync.schema.model import Schema, Type
-from fieldsync.store.contract import PARTNER, Progress, home_unit, within
+from fieldsync.store.contract import Progress
 from fieldsync.store.sqlite.issued_reports import Issue
 from fieldsync.store.sqlite.report_reader import SECONDS, View
 

@@ -11,8 +11,10 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from fieldsync.core import stamp
+from fieldsync.core.grants import Grant, covers
 from fieldsync.core.register import Value
 from fieldsync.core.state import latest
+from fieldsync.core.units import home_unit
 from fieldsync.linkage.similarity import parts
 from fieldsync.replica import save
 from fieldsync.replica.lookup import find_row
@@ -24,7 +26,7 @@ from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import Double, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Grant, Row, covers, home_unit
+from fieldsync.store.contract import Row
 
 CANCELLED = "cancelled"
 _FEW = 200  # households that are read one by one; of more, all are read

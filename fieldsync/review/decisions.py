@@ -7,10 +7,12 @@ from typing import Any, NamedTuple, TypeVar
 from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.deletion import deletion
+from fieldsync.core.grants import Grant, covers
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
 from fieldsync.core.state import register_of
+from fieldsync.core.units import home_unit
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
@@ -19,7 +21,7 @@ from fieldsync.replica.save import Draft, commit_drafts, draft_edit, units_of
 from fieldsync.schema import validate
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
+from fieldsync.store.contract import Progress, Row
 
 T = TypeVar("T")
 Missing = object()

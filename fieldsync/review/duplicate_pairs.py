@@ -13,6 +13,7 @@ from fieldsync import errors
 from fieldsync.core.register import Value
 from fieldsync.core.settle import present
 from fieldsync.core.state import register_of
+from fieldsync.core.units import within
 from fieldsync.linkage import comparison
 from fieldsync.replica import duplicate_index, save
 from fieldsync.replica.lookup import find_row
@@ -20,7 +21,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, Shower, uuid_text
 from fieldsync.replica.save import Changes, commit_drafts, draft_edit, unit_of, units_of
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Progress, Row, within
+from fieldsync.store.contract import Progress, Row
 
 SAME, NOT_SAME = "_same_as", "_not_same"
 

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fieldsync.core.deletion import unseen
+from fieldsync.core.grants import DECIDERS, Grant, covers
 from fieldsync.core.register import Head
 from fieldsync.core.state import field_of
+from fieldsync.core.units import home_unit
 from fieldsync.linkage import comparison
-from fieldsync.replica.node import DECIDERS, Node
+from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, Shower, heads_of
 from fieldsync.review import assistance_overlaps
 from fieldsync.review import duplicate_pairs as likely
 from fieldsync.review.decisions import chosen_from, item_of
 from fieldsync.schema.model import SYSTEM, Schema
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Grant, Progress, Row, covers, home_unit
+from fieldsync.store.contract import Progress, Row
 
 CONFLICT, DUPLICATE, OVERLAP = "conflict", "duplicate", "overlap"
 _PROTECTED = 4  # the highest sensitivity

@@ -7,17 +7,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fieldsync import errors
-from fieldsync.authority.value_permissions import UNIT
 from fieldsync.core import codes, stamp
+from fieldsync.core.grants import ROLES, Grant, covers
+from fieldsync.core.units import UNIT
 from fieldsync.crypto import keys
 from fieldsync.crypto.slots import Slots
 from fieldsync.protocol import invites
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import node as nodes
-from fieldsync.replica.node import ROLES, Node
+from fieldsync.replica.node import Node
 from fieldsync.schema.text_cleaning import clean
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Grant, covers
+from fieldsync.store.contract import Device
 from fieldsync.topology import store_epochs
 from fieldsync.topology.enrolments import MOST_PERSON
 

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from fieldsync import errors
 from fieldsync.authority import quarantine
+from fieldsync.core.grants import sees
 from fieldsync.crypto import age, chain, keys
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.protocol import push_only, range_repair
@@ -36,7 +37,7 @@ from fieldsync.server.nonces import Nonces
 from fieldsync.server.rate_limit import Pace
 from fieldsync.server.write_queue import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
-from fieldsync.store.contract import Device, sees
+from fieldsync.store.contract import Device
 from fieldsync.topology import device_renewal, duplicate_hints, upstream
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Codec, Kind, Reader

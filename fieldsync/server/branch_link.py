@@ -12,6 +12,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
+from fieldsync.core.grants import Grant, covers
 from fieldsync.crypto import age
 from fieldsync.protocol import join_server
 from fieldsync.protocol.client import granted
@@ -19,7 +20,7 @@ from fieldsync.protocol.invites import Invite
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.schema.text_cleaning import plain_digits
-from fieldsync.store.contract import Grant, Server, covers
+from fieldsync.store.contract import Server
 from fieldsync.topology import upstream
 from fieldsync.wire import messages
 

@@ -9,6 +9,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit, Opaque, read
+from fieldsync.core.grants import Grant
 from fieldsync.core.register import Value
 from fieldsync.core.state import Base, State
 from fieldsync.crypto.chain import body_hash
@@ -16,8 +17,6 @@ from fieldsync.crypto.chain import body_hash
 Document = dict[str, Any]
 Progress = Callable[[int, int | None, str], None]
 """Told how much of something is done, out of how much where that is known, and what it is (the key of a bar's words)."""
-PARTNER = "partner"
-SHARED = "/~"  # at the end of a channel's name; no unit ends so
 NOWHERE_ELSE: Mapping[int, int] = MappingProxyType({})
 
 
@@ -82,18 +81,8 @@ class Entry(NamedTuple):
     row: Row | None
 
 
-class Grant(msgspec.Struct, frozen=True, array_like=True):
-    """What a device may do, and where: a role in a unit and all below it."""
-
-    unit: str
-    role: str
-
-
 DEVICE_STATES = ("known", "enrolled", "forked", "revoked")
 """What a device's state may be; it only rises in this order. Known: heard of, enrolled elsewhere."""
-
-LEFT = "_left"
-"""The unit, nobody's, of what has left a branch's units and stays there until all its laptops have heard."""
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -253,72 +242,8 @@ class Server(NamedTuple):
     mixed: bool = False
 
 
-BELOW = "/*"  # ends the name of the channel with what a unit keeps for everybody below it
-ABOVE = "/^"  # and of that with what is about a unit, and only for those above it
-_TOPMOST = frozenset({"supervisor", "admin", "branch"})
-"""Who has what is about the topmost unit, as nobody is above it."""
-
-
-def home_unit(channel: str) -> str:
-    """Return the unit whose records a channel carries: `LAT` for its own, for those it keeps for all below, and for those above."""
-    return channel.removesuffix(BELOW).removesuffix(ABOVE)
-
-
-def top_of(unit: str) -> str:
-    """Return the topmost unit that a unit is in."""
-    return unit.partition("/")[0]
-
-
-def within(unit: str, whole: str) -> bool:
-    """Say whether a unit is another one, or below it."""
-    return unit == whole or unit.startswith(whole + "/")
-
-
-def sees(grants: tuple[Grant, ...], channel: str) -> bool:
-    """Say whether grants open a channel: a unit's at or above which they are, and what units above them keep for all below."""
-    if channel.endswith(ABOVE):
-        return _from_above(grants, channel.removesuffix(ABOVE))
-    if covers(grants, channel) is not None:
-        return True
-    above = channel.removesuffix("*")
-    return channel.endswith(BELOW) and any(
-        f"{grant.unit}/".startswith(above) and grant.role != PARTNER for grant in grants
-    )
-
-
-def _from_above(grants: tuple[Grant, ...], unit: str) -> bool:
-    """Who has any role in the unit or below it has none of this, whatever else they may see."""
-    if "/" not in unit:
-        return any(grant.unit == unit and grant.role in _TOPMOST for grant in grants)
-    inside = any(within(grant.unit, unit) for grant in grants)
-    return not inside and any(unit.startswith(f"{grant.unit}/") and grant.role != PARTNER for grant in grants)
-
-
-def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
-    """Return the first grant whose unit is this one or above it; a partner's opens what was shared with its unit, and nothing else."""
-    shared = unit.endswith(SHARED)
-    for grant in grants:
-        if (unit == grant.unit or unit.startswith(grant.unit + "/")) and (grant.role == PARTNER) is shared:
-            return grant
-    return None
-
-
-def named(channel: str) -> str:
-    """Return the unit that people know a channel by, whatever of that unit it carries."""
-    return home_unit(channel).removesuffix(SHARED)
-
-
-def shared_with(unit: str) -> str:
-    """Return the channel of what was shared with a unit."""
-    return unit + SHARED
-
-
 __all__ = [
-    "ABOVE",
-    "BELOW",
-    "PARTNER",
     "PERSON",
-    "SHARED",
     "Act",
     "Awaited",
     "Base",
@@ -326,7 +251,6 @@ __all__ = [
     "Device",
     "Document",
     "Entry",
-    "Grant",
     "Logged",
     "Quarantined",
     "Row",
@@ -335,16 +259,10 @@ __all__ = [
     "Value",
     "Wanted",
     "commit_key",
-    "covers",
     "device_key",
     "form_key",
-    "home_unit",
-    "named",
     "place_key",
     "record_key",
-    "sees",
-    "shared_with",
     "sibling_key",
     "state_key",
-    "top_of",
 ]

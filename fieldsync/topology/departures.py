@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fieldsync import errors
+from fieldsync.core.grants import sees
+from fieldsync.core.units import LEFT
 from fieldsync.replica import merge_arrivals
 from fieldsync.store import Tx
-from fieldsync.store.contract import LEFT, Row, sees
+from fieldsync.store.contract import Row
 from fieldsync.topology import upstream
 from fieldsync.topology.accepted_upstream import apply_taken
 from fieldsync.wire import messages

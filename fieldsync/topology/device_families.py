@@ -5,8 +5,9 @@ headquarters approves them. A device whose original is revoked is locked with it
 """
 
 from fieldsync import errors
+from fieldsync.core.grants import Grant, covers
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Grant, covers
+from fieldsync.store.contract import Device
 from fieldsync.store.sqlite.grant_history import GRANTS, Told
 
 MOST_PENDING = 8

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fieldsync import errors
 from fieldsync.core import codes, commit
 from fieldsync.core.device_renewal import Renewal
+from fieldsync.core.grants import grants_hash
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
-from fieldsync.protocol.channel_delta import grants_hash
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import FIRST_KEY, Node
 from fieldsync.store import ReadTx, Tx

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fieldsync.authority.value_permissions import is_unit
 from fieldsync.core import stamp
+from fieldsync.core.grants import ROLES, Grant, covers
+from fieldsync.core.units import is_unit
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DEVICE_SIZE, device_id
-from fieldsync.replica.node import ROLES
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Grant, covers
+from fieldsync.store.contract import Device
 from fieldsync.store.sqlite.grant_history import REVOKED
 from fieldsync.topology import device_families, device_letters
 from fieldsync.wire.messages import Enrolment

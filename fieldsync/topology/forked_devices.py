@@ -15,6 +15,7 @@ from fieldsync.core.commit import Commit, contexts, state_of
 from fieldsync.core.deletion import DELETED, has_seen, with_repeated
 from fieldsync.core.device_renewal import Kept, Renewal, kept
 from fieldsync.core.edit_context import repeat_context
+from fieldsync.core.grants import Grant, covers
 from fieldsync.core.register import Dot, Head, Register
 from fieldsync.core.state import Base, State, field_of, registers
 from fieldsync.crypto import chain
@@ -22,7 +23,7 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Grant, Logged, covers
+from fieldsync.store.contract import Device, Logged
 from fieldsync.topology import device_families, device_letters, first_receipts, upstream
 
 _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it

@@ -3,9 +3,10 @@
 from collections.abc import Container, Iterable, Mapping
 
 from fieldsync.core.state import State
+from fieldsync.core.units import ABOVE
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.store import Tx
-from fieldsync.store.contract import ABOVE, Row
+from fieldsync.store.contract import Row
 
 
 def tell(

@@ -8,12 +8,13 @@ A server restored from a backup may have given more than it knows: it begins a s
 from collections.abc import Iterable, Sequence
 
 from fieldsync.core.state import register_of
+from fieldsync.core.units import home_unit, within
 from fieldsync.replica import save
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row, home_unit, within
+from fieldsync.store.contract import Row
 from fieldsync.topology import store_epochs, upstream
 
 

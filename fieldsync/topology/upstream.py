@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fieldsync import errors
+from fieldsync.core.grants import Grant, covers
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Grant, Logged, Server, covers
+from fieldsync.store.contract import Device, Logged, Server
 from fieldsync.topology import device_letters, enrolments, first_receipts
 from fieldsync.topology.accepted_upstream import apply_taken
 from fieldsync.topology.store_epochs import EPOCH

@@ -15,6 +15,7 @@ from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.casework import partner_sharing, referrals
 from fieldsync.core.state import field_of, project, registers
+from fieldsync.core.units import SHARED
 from fieldsync.protocol import range_repair
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import queries, save
@@ -22,7 +23,6 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
 from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
-from fieldsync.store.contract import SHARED
 from fieldsync.wire.frames import Kind
 from tests import cast, directly
 from tests.casework import sharing_cast as stage

@@ -7,10 +7,10 @@ import pytest
 from fieldsync.authority import integrity
 from fieldsync.casework import referrals
 from fieldsync.core.state import registers
+from fieldsync.core.units import SHARED
 from fieldsync.replica import queries
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.store.contract import SHARED
 from tests import directly
 from tests.casework import sharing_cast as stage
 from tests.cast import join_directly, open_node

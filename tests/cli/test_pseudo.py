@@ -12,7 +12,7 @@ import pytest
 from docs import generate
 from fieldsync.cli import TREE
 from fieldsync.commands import Settings, lazy_tree
-from fieldsync.replica.node import ROLES
+from fieldsync.core.grants import ROLES
 from fieldsync.schema import load
 from fieldsync.schema.model import KINDS
 from tests import pseudo

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+from fieldsync.core.grants import covers
 from fieldsync.core.state import registers
+from fieldsync.core.units import within
 from fieldsync.protocol.channel_delta import visible
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Row, covers, within
+from fieldsync.store.contract import Row
 from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.model import cast

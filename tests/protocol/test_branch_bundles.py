@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.authority import integrity
+from fieldsync.core.grants import Grant
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.node import Node
 from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.server import administration, device_locks, publish_schema
-from fieldsync.store.contract import Grant
 from tests import directly, kills, warm
 from tests.cast import SECRET, join_directly, open_node, rows
 from tests.offices import ROOT

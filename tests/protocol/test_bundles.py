@@ -14,6 +14,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.core import commit as commits
+from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import SIGNATURE_SIZE, DeviceKey
@@ -24,7 +25,6 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.server import device_locks
-from fieldsync.store.contract import Grant
 from fieldsync.wire import bundle_format, messages
 from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.bundle_format import MAGIC, Manifest

@@ -10,6 +10,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.commands import sync_status
+from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical
 from fieldsync.protocol import byte_budget, sync_once
 from fieldsync.protocol.bundles import bundle_sync
@@ -18,7 +19,6 @@ from fieldsync.replica.node import write_schema
 from fieldsync.replica.save import Changes
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish
-from fieldsync.store.contract import Grant
 from fieldsync.topology import blocked_checks, upstream
 from tests import directly
 from tests.cast import join_directly, open_node, rows

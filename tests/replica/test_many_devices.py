@@ -11,6 +11,7 @@ from fieldsync.authority import integrity
 from fieldsync.core import commit as commits
 from fieldsync.core import stamp
 from fieldsync.core.commit import Commit, state_of
+from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical, merge_all
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
@@ -19,7 +20,7 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
-from fieldsync.store.contract import Grant, Logged
+from fieldsync.store.contract import Logged
 from fieldsync.wire.frames import MAX_COMPRESSED, MAX_LARGE, PART, Codec, Kind, Reader
 from tests import directly
 from tests.cast import JBL, rows

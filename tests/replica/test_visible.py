@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fieldsync.core.grants import Grant, sees
 from fieldsync.protocol.channel_delta import visible
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Grant, sees
 from tests.cast import found_office, open_node
 
 _part = st.sampled_from(["A", "B", "A0", "AB", "A-1", "_"])

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from fieldsync.authority import integrity
+from fieldsync.core.grants import Grant
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical
+from fieldsync.core.units import LEFT
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.node import Node
 from fieldsync.replica.save import Changes, Draft
 from fieldsync.review import decisions
-from fieldsync.store.contract import LEFT, Grant
 from tests.cast import JBL, QRD, rows
 from tests.offices import Office, write
 

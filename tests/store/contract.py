@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync.core.commit import Commit, encode, state_of
+from fieldsync.core.grants import Grant
 from fieldsync.core.register import Head, Register
 from fieldsync.core.state import State, canonical, merge, term
 from fieldsync.crypto import chain
@@ -16,7 +17,7 @@ from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema import load
 from fieldsync.schema.model import Schema
 from fieldsync.store import Store
-from fieldsync.store.contract import Grant, Logged, Server
+from fieldsync.store.contract import Logged, Server
 from tests.histories import DEVICES, RECORD, WORLDS, World
 from tests.scale import examples
 from tests.wire.test_columns import SCALARS, exact

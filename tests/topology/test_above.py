@@ -14,6 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.casework import referrals
+from fieldsync.core.grants import Grant, covers, sees
+from fieldsync.core.units import ABOVE, home_unit
 from fieldsync.exchange.tables import export_records
 from fieldsync.protocol import range_repair
 from fieldsync.protocol.bundles import bundle_sync
@@ -23,7 +25,6 @@ from fieldsync.replica.queries import uuid_text
 from fieldsync.replica.save import Changes
 from fieldsync.reports import run
 from fieldsync.review import decisions
-from fieldsync.store.contract import ABOVE, Grant, covers, home_unit, sees
 from tests import cast, directly
 from tests.casework import sharing_cast as stage
 from tests.casework.sharing_cast import ALBIR

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fieldsync.core.units import ABOVE as FOR_ABOVE
 from fieldsync.replica import save, transfer
 from fieldsync.replica.queries import uuid_text
 from fieldsync.replica.save import Changes
-from fieldsync.store.contract import ABOVE as FOR_ABOVE
 from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.scale import SCALE

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.authority import integrity
+from fieldsync.core.grants import Grant, covers, sees
+from fieldsync.core.units import BELOW, home_unit
 from fieldsync.replica import queries, save
 from fieldsync.replica.node import Node
 from fieldsync.replica.save import Changes
-from fieldsync.store.contract import BELOW, Grant, covers, home_unit, sees
 from tests.cast import JBL, rows
 from tests.offices import Office
 

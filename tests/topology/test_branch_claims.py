@@ -8,6 +8,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core import codes
+from fieldsync.core.grants import Grant
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol.commit_frames import Batch
 from fieldsync.protocol.server import Serving
@@ -15,7 +16,7 @@ from fieldsync.replica import protocol_versions, save
 from fieldsync.replica.node import Node
 from fieldsync.replica.save import Changes
 from fieldsync.server import administration, device_locks
-from fieldsync.store.contract import Device, Grant, Server
+from fieldsync.store.contract import Device, Server
 from fieldsync.topology import device_letters, enrolments, reserved_entries, upstream
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Codec

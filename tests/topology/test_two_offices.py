@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from fieldsync import errors
+from fieldsync.core.grants import covers
 from fieldsync.replica import save, transfer
 from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.server import administration
-from fieldsync.store.contract import covers
 from tests import directly
 from tests.cast import JBL, QRD, open_node, rows
 from tests.replica.test_convergence import LAPTOPS, Field, _tidy

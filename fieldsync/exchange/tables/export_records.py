@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.core.grants import DECIDERS
 from fieldsync.exchange.tables import writers
 from fieldsync.exchange.tables.plain_values import plain
 from fieldsync.exchange.tables.writers import Plan, Table
 from fieldsync.replica import queries
-from fieldsync.replica.node import DECIDERS, Node
+from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from fieldsync.store.contract import Grant, Logged, Server
+from fieldsync.core.grants import Grant
+from fieldsync.store.contract import Logged, Server
 from fieldsync.store.sqlite.commit_log_queries import SERVER, LedgerReads
 from fieldsync.store.sqlite.device_families import NEXT, DeviceFamilies
 from fieldsync.store.sqlite.grant_history import GRANTS

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from fieldsync.store.contract import Device, Grant, Logged, Server
+from fieldsync.core.grants import Grant
+from fieldsync.store.contract import Device, Logged, Server
 from fieldsync.store.sqlite.device_families import DeviceFamilyReads
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from fieldsync.store.contract import Grant
+from fieldsync.core.grants import Grant
 from fieldsync.store.sqlite.quarantine import Quarantine, QuarantineReads
 
 GRANTS, REVOKED = "grants", "revoked"

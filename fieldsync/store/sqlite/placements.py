@@ -7,7 +7,8 @@ the others are in `channel_also`, each with the record's arrival there. It is a 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
+from fieldsync.core.units import LEFT
+from fieldsync.store.contract import NOWHERE_ELSE, Row
 from fieldsync.store.sqlite.interning import Numbered, NumberReads
 
 

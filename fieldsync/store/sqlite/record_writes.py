@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fieldsync.core.state import term
-from fieldsync.store.contract import LEFT, NOWHERE_ELSE, Row
+from fieldsync.core.units import LEFT
+from fieldsync.store.contract import NOWHERE_ELSE, Row
 from fieldsync.store.sqlite.channel_log import Places, signed
 from fieldsync.store.sqlite.duplicate_index import BlockReads, Blocks
 from fieldsync.store.sqlite.full_text import Search, SearchReads

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
-from fieldsync.store.contract import ABOVE, BELOW, home_unit, within
+from fieldsync.core.units import ABOVE, BELOW, home_unit, within
 from fieldsync.store.sqlite import encryption
 from fieldsync.store.sqlite.encryption import guarded
 from fieldsync.store.sqlite.interning import Numbers

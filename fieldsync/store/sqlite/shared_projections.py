@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fieldsync.core.state import State, project, term
-from fieldsync.store.contract import SHARED, Entry, Row
+from fieldsync.core.units import SHARED
+from fieldsync.store.contract import Entry, Row
 from fieldsync.store.sqlite.channel_log import ChannelReads, Channels, signed
 from fieldsync.store.sqlite.record_queries import READ
 from fieldsync.store.sqlite.row_codec import dump_json

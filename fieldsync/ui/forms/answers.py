@@ -7,6 +7,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import names
+from fieldsync.core.grants import PARTNER
 from fieldsync.replica import lookup, queries
 from fieldsync.replica.formula_lookups import Around
 from fieldsync.replica.node import Node
@@ -16,7 +17,7 @@ from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.set_members import parts
 from fieldsync.schema.values import is_id
-from fieldsync.store.contract import PARTNER, Row
+from fieldsync.store.contract import Row
 from fieldsync.ui.terminal import messages
 
 Json = dict[str, Any]

@@ -1,9 +1,10 @@
 """The full-screen forms of `add` and `edit`: what they begin with, and what saving them means."""
 
+from fieldsync.core.grants import PARTNER
 from fieldsync.replica import form_drafts, save
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Type
-from fieldsync.store.contract import PARTNER, Row
+from fieldsync.store.contract import Row
 from fieldsync.ui.forms.answers import Filling
 from fieldsync.ui.forms.record_screen import FormApp, RecordScreen
 from fieldsync.ui.forms.roster import all_new, new_beside, roster_of

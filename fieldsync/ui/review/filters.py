@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from fieldsync.core.units import within
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
-from fieldsync.store.contract import within
 from fieldsync.ui.views.tables import Tables
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
+from fieldsync.core.grants import PARTNER
 from fieldsync.replica import queries
 from fieldsync.replica.node import Node
 from fieldsync.schema import label_placeholders, validate
 from fieldsync.schema.model import Field, Type
-from fieldsync.store.contract import PARTNER
 from fieldsync.ui.terminal import bidi, messages
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.terminal.output import Terminal

@@ -3,8 +3,8 @@
 from typing import Any
 
 from fieldsync.casework import titles
+from fieldsync.core.grants import PARTNER
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import PARTNER
 from fieldsync.ui.views.tables import Tables
 
 Json = dict[str, Any]

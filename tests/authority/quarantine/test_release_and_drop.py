@@ -8,11 +8,11 @@ from fieldsync import errors
 from fieldsync.authority import quarantine
 from fieldsync.authority.integrity import check
 from fieldsync.authority.quarantine import Chosen, Json
+from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical
 from fieldsync.replica import queries, save
 from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
-from fieldsync.store.contract import Grant
 from fieldsync.ui.terminal import messages
 from tests import directly
 from tests.cast import JBL, QRD, rows

@@ -1,0 +1,62 @@
+"""Grants: a role in a unit and all below it, and what each role may see and do. Pure."""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from fieldsync.core.units import ABOVE, BELOW, SHARED, within
+
+PARTNER = "partner"
+
+
+class Grant(msgspec.Struct, frozen=True, array_like=True):
+    """What a device may do, and where: a role in a unit and all below it."""
+
+    unit: str
+    role: str
+
+
+_TOPMOST = frozenset({"supervisor", "admin", "branch"})
+"""Who has what is about the topmost unit, as nobody is above it."""
+
+
+def sees(grants: tuple[Grant, ...], channel: str) -> bool:
+    """Say whether grants open a channel: a unit's at or above which they are, and what units above them keep for all below."""
+    if channel.endswith(ABOVE):
+        return _from_above(grants, channel.removesuffix(ABOVE))
+    if covers(grants, channel) is not None:
+        return True
+    above = channel.removesuffix("*")
+    return channel.endswith(BELOW) and any(
+        f"{grant.unit}/".startswith(above) and grant.role != PARTNER for grant in grants
+    )
+
+
+def _from_above(grants: tuple[Grant, ...], unit: str) -> bool:
+    """Who has any role in the unit or below it has none of this, whatever else they may see."""
+    if "/" not in unit:
+        return any(grant.unit == unit and grant.role in _TOPMOST for grant in grants)
+    inside = any(within(grant.unit, unit) for grant in grants)
+    return not inside and any(unit.startswith(f"{grant.unit}/") and grant.role != PARTNER for grant in grants)
+
+
+def covers(grants: tuple[Grant, ...], unit: str) -> Grant | None:
+    """Return the first grant whose unit is this one or above it; a partner's opens what was shared with its unit, and nothing else."""
+    shared = unit.endswith(SHARED)
+    for grant in grants:
+        if (unit == grant.unit or unit.startswith(grant.unit + "/")) and (grant.role == PARTNER) is shared:
+            return grant
+    return None
+
+
+def grants_hash(grants: Sequence[Grant]) -> bytes:
+    """Return four bytes that tell two sets of grants apart."""
+    return hashlib.sha256(msgspec.msgpack.encode(list(grants))).digest()[:4]
+
+
+WRITERS = ("caseworker", "supervisor", "admin", "partner")
+
+DECIDERS = ("supervisor", "admin")
+
+ROLES = ("caseworker", "supervisor", "admin", "auditor", "partner", "branch")
