@@ -8,8 +8,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.authority.permissions import Permit
 from fieldsync.core import stamp
@@ -18,6 +16,7 @@ from fieldsync.replica import queries
 from fieldsync.replica.apply import apply
 from fieldsync.replica.lookup import find_id
 from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.refusal_errors import facts_of
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Act, Quarantined, Row
@@ -154,14 +153,6 @@ def _one(one: Quarantined, device: str, row: Row | None, acts: Sequence[Act], no
         "days": max(0, now - since) // _DAY,
         "acts": [{"act": act.act, "by": act.by, "at": stamp.text(act.at << stamp.COUNTER_BITS), "note": act.note} for act in acts],
     }  # fmt: skip
-
-
-def facts_of(text: str) -> Json:
-    """Return a reason's facts as another node told them; none where they are not what they should be."""
-    try:
-        return msgspec.json.decode(text, type=Json)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return {}
 
 
 def release(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:

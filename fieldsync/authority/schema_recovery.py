@@ -6,7 +6,6 @@ them, and nobody else can put forms in force.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,13 +16,11 @@ from fieldsync.replica import schema_history
 from fieldsync.replica.node import FORMS, UPSTREAM, Node, mark
 from fieldsync.schema import compatibility, load
 from fieldsync.store import ReadTx, Tx
+from fieldsync.topology.sender import Sender
 from fieldsync.topology.store_epochs import FORMS_LOST
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.protocols import RETURNS_FORMS
-
-if TYPE_CHECKING:
-    from fieldsync.protocol.client import Client
 
 _WANTED, _IN_VAIN = 1, 2
 _TWICE = "forms_twice"  # our texts that gave way to others of the same number
@@ -78,15 +75,15 @@ def _lacked(tx: ReadTx, server: bytes) -> bool:
     return bool(tx.get(_key(server)) == _WANTED)
 
 
-def frames(client: "Client") -> Iterator[bytes]:
+def frames(sender: Sender) -> Iterator[bytes]:
     """Yield the frames with forms of ours that a server lacks, or that it may have given another's number."""
-    with client.node.store.read() as tx:
-        kept = [tx.get("schema_texts")] if _lacked(tx, client.server.id) else []
+    with sender.node.store.read() as tx:
+        kept = [tx.get("schema_texts")] if _lacked(tx, sender.server.id) else []
         kept += [twice] if (twice := tx.get(_TWICE)) else []
-    for text in kept if client.protocol >= RETURNS_FORMS else ():
+    for text in kept if sender.protocol >= RETURNS_FORMS else ():
         texts = msgspec.json.decode(text, type=dict[str, str])
         if signer(texts) is not None:
-            yield client.codec.pack(Kind.PEER, messages.encode(messages.Peer(forms=texts)))
+            yield sender.codec.pack(Kind.PEER, messages.encode(messages.Peer(forms=texts)))
 
 
 def replaced(tx: Tx, texts: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from fieldsync.protocol.channel_delta import lacking, states_payload
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Channel
 from fieldsync.wire import messages
-from fieldsync.wire.frames import MAX_COMPRESSED, Kind
+from fieldsync.wire.frames import MAX_COMPRESSED, Kind, http_size
 
 if TYPE_CHECKING:
     from fieldsync.protocol.server import Serving
@@ -33,11 +33,6 @@ _FIRST_ROWS, _MOST_ROWS = 32, 512
 
 _Ahead = tuple[tuple[str, int, int], ...]
 _stretches = msgspec.json.Decoder(_Ahead).decode
-
-
-def cost(frame: bytes) -> int:
-    """Return what a frame costs on the line: HTTP sends it in pieces of 4 KiB, each with its length."""
-    return len(frame) + 8 * (1 + len(frame) // 4_096)
 
 
 # --- the device -------------------------------------------------------------------------------------------------------
@@ -81,14 +76,14 @@ def answer(serving: "Serving", channels: Sequence[Channel], room: int) -> Iterat
         if grant is not None and grant.role in DECIDERS:
             frame = back.urgent(room, told)
             if frame is not None:
-                room -= cost(frame)
+                room -= http_size(frame)
                 yield frame
     turns = deque(backs)
     while turns:
         back = turns.popleft()
         frame = back.newest(room, told)
         if frame is not None:
-            room -= cost(frame)
+            room -= http_size(frame)
             yield frame
             turns.append(back)
     stretches = tuple(back.stretch for back in backs if back.stretch[2])
@@ -98,7 +93,7 @@ def answer(serving: "Serving", channels: Sequence[Channel], room: int) -> Iterat
 
 def _fits(frames: Iterator[bytes], room: int) -> bool:
     for frame in frames:
-        room -= cost(frame)
+        room -= http_size(frame)
         if room < 0:
             return False
     return True
@@ -178,7 +173,7 @@ class _Back:
                 frame = self.serving.codec.pack(Kind.STATES, payload)
             except errors.TooLarge:
                 frame = b"\0" * (MAX_COMPRESSED + 1)
-            if len(frame) <= MAX_COMPRESSED and cost(frame) <= room:
+            if len(frame) <= MAX_COMPRESSED and http_size(frame) <= room:
                 return frame, len(states)
             states = states[: len(states) // 2]
         return None, 0

@@ -39,7 +39,7 @@ from fieldsync.topology import (
     upstream,
 )
 from fieldsync.wire import messages, row_batches
-from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind
+from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind, http_size
 from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
 
 _ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too large is cut in two
@@ -158,7 +158,7 @@ class Client:
         self.tally.commits = 0  # of a request that was refused, nothing was taken
         self.sent.clear()
         for frame in schema_recovery.frames(self):
-            room -= byte_budget.cost(frame)
+            room -= http_size(frame)
             if room < 0:
                 break
             self._sent_forms = True
@@ -168,7 +168,7 @@ class Client:
         if self.branch:
             yield from upstream.frames_first(self, since)
         for frame in former_identities.frames(self, since, room):
-            room -= byte_budget.cost(frame)
+            room -= http_size(frame)
             yield frame
         while True:
             with node.store.read() as tx:
@@ -183,7 +183,7 @@ class Client:
                     return
                 logged = logged[: len(logged) // 2]
                 frame = self.frame(logged)
-            room -= byte_budget.cost(frame)
+            room -= http_size(frame)
             sizer.took(len(logged), len(frame))
             after = logged[-1].seq
             self.count_up(logged)

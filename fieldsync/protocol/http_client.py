@@ -16,7 +16,7 @@ from urllib3.util import SKIP_HEADER
 
 from fieldsync import errors
 from fieldsync.protocol.client import Tally
-from fieldsync.topology.server_verdicts import refusal
+from fieldsync.replica.refusal_errors import refusal
 from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, unb64
 

@@ -29,7 +29,7 @@ from fieldsync.topology import (
     upstream,
 )
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Codec, Kind
+from fieldsync.wire.frames import Codec, Kind, http_size
 from fieldsync.wire.messages import b64
 from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PROTOCOL, SENDS_RECEIPTS
 
@@ -199,7 +199,7 @@ class _Talk:
         client, tally = self.client, self.client.tally
         room = byte_budget.left(self.budget, tally.bytes_up + tally.bytes_down) - len(client.hello(budget=self.budget))
         frames = list(client.commit_frames(room)) if behind else []
-        return ((lambda: frames) if frames else None), max(1, room - sum(map(byte_budget.cost, frames)))
+        return ((lambda: frames) if frames else None), max(1, room - sum(map(http_size, frames)))
 
     def _exchange(self, more: Frames | None, *, where: bool = False, budget: int = 0) -> None:
         client = self.client

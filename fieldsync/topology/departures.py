@@ -4,7 +4,6 @@ Until then a late edit finds its record, and a laptop that comes is told to drop
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from fieldsync import errors
 from fieldsync.core.grants import sees
@@ -14,19 +13,17 @@ from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 from fieldsync.topology import upstream
 from fieldsync.topology.accepted_upstream import apply_taken
+from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
-
-if TYPE_CHECKING:
-    from fieldsync.protocol.client import Client
 
 _JUDGED_HERE = {errors.Undecided.code, errors.DevicePending.code}
 """What is judged here, too, until somebody has decided or approved the device, wherever the record is."""
 
 
-def let_go(client: "Client", tx: Tx) -> None:
+def let_go(sender: Sender, tx: Tx) -> None:
     """Purge what nobody here needs any more; what waited here for records that are elsewhere is the server above's to judge."""
     channels = tx.channels()
-    hidden = {one.n for one in channels if not sees(client.grants, one.unit)}
+    hidden = {one.n for one in channels if not sees(sender.grants, one.unit)}
     unsent: set[bytes] | None = None
     lowest: dict[str, int] | None = None
     units = {one.n: one.unit for one in channels}
@@ -34,7 +31,7 @@ def let_go(client: "Client", tx: Tx) -> None:
         if channel.n not in hidden or not channel.records:
             continue
         if unsent is None or lowest is None:
-            unsent, lowest = upstream.unsent(client, tx), _heard(client, tx, list(units.values()))
+            unsent, lowest = upstream.unsent(sender, tx), _heard(sender, tx, list(units.values()))
         rows = [
             row
             for row in tx.select(channel=channel.n)
@@ -44,12 +41,12 @@ def let_go(client: "Client", tx: Tx) -> None:
         ]
         _purge(tx, rows)
     for device, seqs in tx.waiting().items():
-        held = tx.acknowledged(client.server.id, device)
+        held = tx.acknowledged(sender.server.id, device)
         judged_here = {seq for seq, code, _ in tx.refusals(device) if code in _JUDGED_HERE}
         elsewhere = _elsewhere(tx, device, [seq for seq in seqs if seq <= held and seq not in judged_here])
         for seq in elsewhere:
             tx.accept(device, seq)
-        apply_taken(client.node, tx, {device: elsewhere})
+        apply_taken(sender.node, tx, {device: elsewhere})
 
 
 def _elsewhere(tx: Tx, device: bytes, seqs: Sequence[int]) -> list[int]:
@@ -85,7 +82,7 @@ def come_back(tx: Tx, rows: Iterable[Row]) -> None:
             tx.tell_gone(tx.channel_number(LEFT), row.n)
 
 
-def _heard(client: "Client", tx: Tx, units: list[str]) -> dict[str, int]:
+def _heard(sender: Sender, tx: Tx, units: list[str]) -> dict[str, int]:
     """Return up to which arrival of each unit all devices have taken what is there: as they said at their last contact.
 
     One that never came here has nothing from here; one that was locked out is told nothing any more.
@@ -93,7 +90,7 @@ def _heard(client: "Client", tx: Tx, units: list[str]) -> dict[str, int]:
     lowest: dict[str, int] = {}
     for device in tx.devices():
         told = tx.told_hello(device.id)
-        if told is None or device.state != "enrolled" or device.id in (client.node.device, client.server.id):
+        if told is None or device.state != "enrolled" or device.id in (sender.node.device, sender.server.id):
             continue
         taken = {unit: arrival for unit, arrival, _ in messages.decode(messages.Hello, told).cursors}
         for unit in units:

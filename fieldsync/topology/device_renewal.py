@@ -25,6 +25,7 @@ from fieldsync.topology import (
     server_verdicts,
     upstream,
 )
+from fieldsync.topology.sender import Sender
 from fieldsync.topology.upstream import Told
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Kind
@@ -34,7 +35,6 @@ from fieldsync.wire.protocols import NAMES_SERVER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from fieldsync.protocol.client import Client
     from fieldsync.store.contract import Server
 
 RESTORED = "restored"  # this store was restored from a backup: its device may have gone on since
@@ -48,8 +48,11 @@ class Talk(Protocol):
 
     node: Node
     server: "Server"
-    client: "Client"
     nonce: bytes
+
+    @property
+    def client(self) -> Sender:
+        """This side of it."""
 
     def request(
         self, name: str, hello: "Callable[[], bytes]", more: "Callable[[], Iterable[bytes]] | None" = None

@@ -14,13 +14,13 @@ from fieldsync.crypto.keys import verify
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
 from fieldsync.store.sqlite.grant_history import GRANTS, Change, Taken, Told
+from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import Peer, Taking
 from fieldsync.wire.protocols import SENDS_RECEIPTS
 
 if TYPE_CHECKING:
-    from fieldsync.protocol.client import Client
     from fieldsync.replica.node import Node
 
 _PART = 200  # of each list in one frame
@@ -73,10 +73,10 @@ def tell(tx: Tx, device: Device, head: int) -> None:
 # --- the branch -------------------------------------------------------------------------------------------------------
 
 
-def frames(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+def frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
     """Yield where the devices stand whose commits the server above lacks, and who took these first."""
-    node, server = client.node, client.server.id
-    if client.protocol < SENDS_RECEIPTS:
+    node, server = sender.node, sender.server.id
+    if sender.protocol < SENDS_RECEIPTS:
         return
     with node.store.read() as tx:
         lacked = [
@@ -89,7 +89,7 @@ def frames(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
         taken = [_signed(node, taking) for one, since in lacked for taking in tx.takings(one.id, since)]
     for start in range(0, max(len(heads), len(taken)), _PART):
         peer = Peer(heads=tuple(heads[start : start + _PART]), taken=tuple(taken[start : start + _PART]))
-        yield client.codec.pack(Kind.PEER, messages.encode(peer))
+        yield sender.codec.pack(Kind.PEER, messages.encode(peer))
 
 
 def _signed(node: "Node", taken: Taken) -> Taking:

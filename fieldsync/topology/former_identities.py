@@ -8,22 +8,19 @@ goes on; with both, any server that knows the first of them takes the commits of
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from fieldsync.core import codes
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
-from fieldsync.protocol import byte_budget
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
 from fieldsync.topology import device_families, device_letters, upstream
+from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
-from fieldsync.wire.frames import Kind
+from fieldsync.wire.frames import Kind, http_size
 from fieldsync.wire.messages import Former, Peer
 from fieldsync.wire.protocols import NAMES_FORMER
-
-if TYPE_CHECKING:
-    from fieldsync.protocol.client import Client
 
 _PART = 200  # judgements in one frame
 _SEALED_COMMITS, _SEALED_BYTES = 256, 32 * 1024  # what stands between two seals fits a frame
@@ -49,27 +46,27 @@ def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
     tx.put(_proof(device_id(heir)), key.sign(chain.heir_message(key.device, heir)))
 
 
-def frames(client: "Client", after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
+def frames(sender: Sender, after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
     """Yield what a server lacks of former identities' commits, as far as there is room."""
-    if client.node.is_laptop and client.protocol >= NAMES_FORMER:
-        for frame in _all(client, after):
-            room -= byte_budget.cost(frame)
+    if sender.node.is_laptop and sender.protocol >= NAMES_FORMER:
+        for frame in _all(sender, after):
+            room -= http_size(frame)
             if room < 0:
                 return
             yield frame
 
 
-def _all(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
-    yield from asking(client, after)
-    yield from upstream.sealed_frames(client, after)
+def _all(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
+    yield from asking(sender, after)
+    yield from upstream.sealed_frames(sender, after)
 
 
-def asking(client: "Client", after: Mapping[bytes, int] = MappingProxyType({})) -> Iterator[bytes]:
+def asking(sender: Sender, after: Mapping[bytes, int] = MappingProxyType({})) -> Iterator[bytes]:
     """Yield the frame that names former identities whose commits a server has not acknowledged, and so asks how far it has them.
 
     In a bundle, which several servers can read, these are those that it carries: the commits behind `after`.
     """
-    node, server = client.node, client.server.id
+    node, server = sender.node, sender.server.id
     with node.store.read() as tx:
         others = upstream.carried(tx, node, server)
         lacked = [one for one in others if one.head > after.get(one.id, tx.acknowledged(server, one.id))]
@@ -81,8 +78,8 @@ def asking(client: "Client", after: Mapping[bytes, int] = MappingProxyType({})) 
             if one.key is not None
         )
     if heads:
-        client.carries = True
-        yield client.codec.pack(Kind.PEER, messages.encode(Peer(heads=heads, former=named)))
+        sender.carries = True
+        yield sender.codec.pack(Kind.PEER, messages.encode(Peer(heads=heads, former=named)))
 
 
 def _proof(device: bytes) -> str:

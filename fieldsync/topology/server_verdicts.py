@@ -4,14 +4,10 @@ A server tells its own verdicts only. Where a laptop goes on with another server
 the former one would have the last word for ever.
 """
 
-from collections.abc import Iterator
-
-import msgspec
-
-from fieldsync import errors
-from fieldsync.authority import quarantine
+from fieldsync.replica import refusal_errors
 from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.node import Node
+from fieldsync.replica.refusal_errors import refusal
 from fieldsync.store import Tx
 from fieldsync.topology import upstream
 
@@ -23,7 +19,7 @@ def take(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: str) -> 
     if code:
         tx.refuse(node.device, seq, refusal(code, facts))
     else:
-        tx.accept(node.device, seq, quarantine.facts_of(facts))
+        tx.accept(node.device, seq, refusal_errors.facts_of(facts))
     if node.is_laptop:
         tx.note_verdict(node.device, seq, server, code)
 
@@ -60,23 +56,3 @@ def take_back(node: Node, tx: Tx, server: bytes, upto: int) -> None:
         if any(all(ends(one, other, code) for other, code in said.items()) for one in applied):
             tx.accept(node.device, seq)
             tx.forget_verdicts(node.device, seq)
-
-
-def refusal(code: str, facts: str) -> errors.FieldsyncError:
-    """Return the error that a server's words stand for."""
-    kind = next((k for k in _all(errors.FieldsyncError) if k.code == code), errors.Refused)
-    try:
-        return kind(**msgspec.json.decode(facts, type=dict[str, object]))
-    except (
-        msgspec.MsgspecError,
-        UnicodeError,
-        RecursionError,
-        TypeError,
-    ):  # TypeError: a fact that is called `self`, say
-        return kind()
-
-
-def _all(kind: type[errors.FieldsyncError]) -> Iterator[type[errors.FieldsyncError]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _all(below)

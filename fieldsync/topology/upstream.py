@@ -6,7 +6,6 @@ A branch is a server that is enrolled at another one with the role `branch`; tow
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,14 +18,12 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged, Server
 from fieldsync.topology import device_letters, enrolments, first_receipts
 from fieldsync.topology.accepted_upstream import apply_taken
+from fieldsync.topology.sender import Sender
 from fieldsync.topology.store_epochs import EPOCH
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 from fieldsync.wire.messages import Peer
 from fieldsync.wire.protocols import CARRIES_UNREAD
-
-if TYPE_CHECKING:
-    from fieldsync.protocol.client import Client
 
 GRANTS = "upstream_grants"  # what the server above lets this one do
 _PART = 200  # devices or receipts in one frame
@@ -119,11 +116,11 @@ def is_behind(tx: ReadTx, node: Node, server: bytes) -> bool:
     return any(one.head > tx.acknowledged(server, one.id) for one in carried(tx, node, server))
 
 
-def unsent(client: "Client", tx: ReadTx) -> set[bytes]:
-    """Return the records with commits on this node that the client's server does not hold."""
-    node = client.node
-    devices = [node.device, *(one.id for one in carried(tx, node, client.server.id))]
-    return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged(client.server.id, one))}
+def unsent(sender: Sender, tx: ReadTx) -> set[bytes]:
+    """Return the records with commits on this node that the sender's server does not hold."""
+    node = sender.node
+    devices = [node.device, *(one.id for one in carried(tx, node, sender.server.id))]
+    return {record for one in devices for record in tx.unsent_records(one, tx.acknowledged(sender.server.id, one))}
 
 
 def to_tell(tx: ReadTx, server: bytes) -> bool:
@@ -143,12 +140,12 @@ def carried(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
     return [one for one in others if tx.is_sealed(one.id, one.head)] if node.is_laptop else others
 
 
-def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
     """Yield what is news of devices, and the commits of copied ones, as they were sealed: others may name what only we have of them.
 
     `after`: how far the server holds a device's commits, where that is not what it has acknowledged.
     """
-    node, server = client.node, client.server.id
+    node, server = sender.node, sender.server.id
     told = Told(server)
     with node.store.read() as tx:
         enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
@@ -158,16 +155,16 @@ def frames_first(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes
         part = news[start : start + _PART]
         enrolled = part[-1][0]
         peer = Peer(tuple(one for _, one in part), mark=(epoch, enrolled, noted))
-        yield client.codec.pack(Kind.PEER, messages.encode(peer))
-    yield from first_receipts.frames(client, after)  # of devices that the server knows by now
-    yield from sealed_frames(client, after, copied=True)
+        yield sender.codec.pack(Kind.PEER, messages.encode(peer))
+    yield from first_receipts.frames(sender, after)  # of devices that the server knows by now
+    yield from sealed_frames(sender, after, copied=True)
 
 
-def frames_last(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]:
+def frames_last(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
     """Yield the commits of the other devices, and what is news of clocks."""
-    yield from sealed_frames(client, after, copied=False)
-    node = client.node
-    told = Told(client.server.id)
+    yield from sealed_frames(sender, after, copied=False)
+    node = sender.node
+    told = Told(sender.server.id)
     with node.store.read() as tx:
         enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
         notes = tx.clock_notes(noted)
@@ -176,12 +173,12 @@ def frames_last(client: "Client", after: Mapping[bytes, int]) -> Iterator[bytes]
         some = notes[start : start + _PART]
         noted = some[-1][0]
         clocks = tuple((device, first, last, ahead) for _, device, first, last, ahead in some)
-        yield client.codec.pack(Kind.PEER, messages.encode(Peer(clocks=clocks, mark=(epoch, enrolled, noted))))
+        yield sender.codec.pack(Kind.PEER, messages.encode(Peer(clocks=clocks, mark=(epoch, enrolled, noted))))
 
 
-def sealed_frames(client: "Client", after: Mapping[bytes, int], *, copied: bool | None = None) -> Iterator[bytes]:
+def sealed_frames(sender: Sender, after: Mapping[bytes, int], *, copied: bool | None = None) -> Iterator[bytes]:
     """Yield the commits of the other devices that a server lacks, as they were sealed: of copied ones, of all but these, or of all."""
-    node, server = client.node, client.server.id
+    node, server = sender.node, sender.server.id
     with node.store.read() as tx:
         devices = [
             d.id
@@ -190,17 +187,17 @@ def sealed_frames(client: "Client", after: Mapping[bytes, int], *, copied: bool 
         ]
         todo = [(device, after.get(device, tx.acknowledged(server, device))) for device in devices]
     for device, since in todo:
-        yield from _sealed(client, device, since)
+        yield from _sealed(sender, device, since)
 
 
-def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
+def _sealed(sender: Sender, device: bytes, after: int) -> Iterator[bytes]:
     """Yield a device's commits behind a sequence number; each frame ends where the device once set a seal."""
     limit = _FIRST
     while True:
-        with client.node.store.read() as tx:
+        with sender.node.store.read() as tx:
             logged = list(tx.commits(device, after, limit))
         whole = len(logged) < limit
-        if client.protocol < CARRIES_UNREAD:
+        if sender.protocol < CARRIES_UNREAD:
             readable = list(takewhile(lambda one: one.commit() is not None, logged))
             whole = whole or len(readable) < len(logged)
             logged = readable  # what comes behind one that cannot be read waits for that server's update
@@ -210,30 +207,30 @@ def _sealed(client: "Client", device: bytes, after: int) -> Iterator[bytes]:
                 return
             limit *= 2
             continue
-        frame, taken = _largest(client, logged, ends)
+        frame, taken = _largest(sender, logged, ends)
         if len(frame) > MAX_COMPRESSED:
             return  # no frame holds what was sealed as one: of this device no more goes up, of the others all
-        client.count_up(logged[:taken])
+        sender.count_up(logged[:taken])
         yield frame
         after = logged[taken - 1].seq
         limit = min(_MOST, max(_FIRST, taken * 2))
 
 
-def _largest(client: "Client", logged: Sequence[Logged], ends: list[int]) -> tuple[bytes, int]:
+def _largest(sender: Sender, logged: Sequence[Logged], ends: list[int]) -> tuple[bytes, int]:
     """Return the frame of as many commits as fit, up to a seal."""
     while True:
-        frame = client.frame(list(logged[: ends[-1]]))
+        frame = sender.frame(list(logged[: ends[-1]]))
         if len(frame) <= MAX_COMPRESSED or len(ends) == 1:
             return frame, ends[-1]
         ends = ends[: max(1, len(ends) // 2)]
 
 
-def take_down(client: "Client", peer: Peer) -> None:
+def take_down(sender: Sender, peer: Peer) -> None:
     """Take what the server above says of devices, and of how far commits have come."""
-    node, server = client.node, client.server.id
+    node, server = sender.node, sender.server.id
     now = node.clock()
     told = Told(server)
-    if not client.branch:
+    if not sender.branch:
         # a laptop's former identities
         peer = Peer(heads=peer.heads, refused=peer.refused, judged=peer.judged, parted=peer.parted)
     with node.store.write() as tx:
@@ -254,7 +251,7 @@ def take_down(client: "Client", peer: Peer) -> None:
         taken: dict[bytes, list[int]] = {}
         for device, seq, code, facts in peer.refused:
             tx.judge_as(device, seq, code, facts)
-            if not code and client.branch:
+            if not code and sender.branch:
                 taken.setdefault(device, []).append(seq)
         if taken:
             node.renew(tx)

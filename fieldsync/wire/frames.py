@@ -54,6 +54,11 @@ class _Contexts(threading.local):
         self.decompressor = zstandard.ZstdDecompressor(dict_data=content, max_window_size=1 << 23)
 
 
+def http_size(frame: bytes) -> int:
+    """Return the bytes that a frame takes on a connection: HTTP sends it in pieces of 4 KiB, each with its length."""
+    return len(frame) + 8 * (1 + len(frame) // 4_096)
+
+
 class Codec:
     """Packs and unpacks frames with one zstd dictionary (the schema's; empty: none); each thread has a context of its own."""
 

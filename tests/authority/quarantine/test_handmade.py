@@ -15,10 +15,10 @@ from fieldsync.core import codes, stamp
 from fieldsync.core.state import canonical
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.node import Node
+from fieldsync.replica.refusal_errors import refusal
 from fieldsync.replica.save import Changes
 from fieldsync.schema import validate
 from fieldsync.topology import device_renewal
-from fieldsync.topology.server_verdicts import refusal
 from fieldsync.wire import messages
 from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.frames import Kind

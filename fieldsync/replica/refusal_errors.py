@@ -1,0 +1,36 @@
+"""A node's reasons for a refusal, as another node told them: read back as errors."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from fieldsync import errors
+
+
+def refusal(code: str, facts: str) -> errors.FieldsyncError:
+    """Return the error that a server's words stand for."""
+    kind = next((k for k in _all(errors.FieldsyncError) if k.code == code), errors.Refused)
+    try:
+        return kind(**msgspec.json.decode(facts, type=dict[str, object]))
+    except (
+        msgspec.MsgspecError,
+        UnicodeError,
+        RecursionError,
+        TypeError,
+    ):  # TypeError: a fact that is called `self`, say
+        return kind()
+
+
+def _all(kind: type[errors.FieldsyncError]) -> Iterator[type[errors.FieldsyncError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _all(below)
+
+
+def facts_of(text: str) -> dict[str, Any]:
+    """Return a reason's facts as another node told them; none where they are not what they should be."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return {}

@@ -1,0 +1,40 @@
+"""The side of a sync that has commits to send, as far as topology needs it; protocol/client.py is one."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from fieldsync.core.grants import Grant
+from fieldsync.replica.node import Node
+from fieldsync.store.contract import Logged, Server
+from fieldsync.wire.frames import Codec
+
+
+class Counts(Protocol):
+    """What a sync has counted so far."""
+
+    commits: int
+
+
+class Sender(Protocol):
+    """One exchange with one server: `protocol` is what both speak, `carries` whether it has other devices' commits."""
+
+    node: Node
+    server: Server
+    protocol: int
+    codec: Codec
+    branch: bool
+    carries: bool
+    grants: tuple[Grant, ...]
+
+    @property
+    def tally(self) -> Counts:
+        """The sync's counts."""
+
+    def hello(self, *, where: bool = False, budget: int = 0) -> bytes:
+        """Return the request's first frame."""
+
+    def frame(self, logged: list[Logged]) -> bytes:
+        """Return commits as a frame under their device's seal; one that is too long for a frame comes back too long."""
+
+    def count_up(self, logged: Sequence[Logged]) -> None:
+        """Count what goes up."""
