@@ -5,8 +5,8 @@ import sys
 import uuid
 from pathlib import Path
 
+from fieldsync.replica import commit_writer, save
 from fieldsync.replica import node as nodes
-from fieldsync.replica import save
 
 TYPE = "survey_household"
 _PART = 500
@@ -24,7 +24,7 @@ def main(home: str, key_file: str, edits: str, replica: str) -> None:
         for i in range(0, len(mine), _PART):
             part = [(uuid.UUID(one["id"]).bytes, one["set"]) for one in mine[i : i + _PART]]
             rows = tx.rows([record for record, _ in part])
-            save.commit_drafts(node, tx, [save.draft_edit(node, rows[record], kind, s) for record, s in part])
+            commit_writer.commit_drafts(node, tx, [save.draft_edit(node, rows[record], kind, s) for record, s in part])
     node.close()
 
 

@@ -26,7 +26,7 @@ from benchmarks.laptops import Evening, Laptop, fresh, sync
 from benchmarks.run import machine
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol.client import Client, Tally
-from fieldsync.replica import save
+from fieldsync.replica import commit_writer, save
 from fieldsync.replica.node import Node, wall_clock
 from fieldsync.server.http_server import open_many
 from fieldsync.wire.frames import Reader
@@ -77,7 +77,7 @@ def _work(node: Node, i: int) -> None:
             save.draft_edit(node, row, kind, {"location": f"اللاذقية {i} {n}"}) for n, row in enumerate(rows.values())
         ]
         assert len(drafts) == EDITS
-        save.commit_drafts(node, tx, drafts, known=rows)
+        commit_writer.commit_drafts(node, tx, drafts, known=rows)
 
 
 def _pack(node: Node, i: int) -> Laptop:

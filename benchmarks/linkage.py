@@ -19,8 +19,8 @@ from typing import Any
 from benchmarks import people
 from fieldsync.exchange.tables import import_records
 from fieldsync.replica import duplicate_index
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import duplicate_pairs
 from tests import cast
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from fieldsync import cli
-from fieldsync.replica import save
+from fieldsync.replica import changes, commit_writer, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from tests.cast import JBL, found_office, join_directly, open_node
 
 TYPE, FIELD = "case", "notes"
@@ -24,8 +24,8 @@ def long_log(node: Node, entries: int) -> bytes:
         name = f"{FIELD}/{node.device.hex()[:8]}-"
         form = node.schema.type(TYPE).version
         said = range(device.head + 1, device.head + entries)
-        drafts = [save.Draft(record, TYPE, form, {f"{name}{seq}": f"ملاحظة {seq}"}, {}) for seq in said]
-        save.commit_drafts(node, tx, drafts)
+        drafts = [changes.Draft(record, TYPE, form, {f"{name}{seq}": f"ملاحظة {seq}"}, {}) for seq in said]
+        commit_writer.commit_drafts(node, tx, drafts)
     return record
 
 

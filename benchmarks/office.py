@@ -19,9 +19,9 @@ from pathlib import Path
 from benchmarks import reports
 from fieldsync.casework import agenda
 from fieldsync.replica import duplicate_index, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from fieldsync.review import assistance_overlaps, duplicate_pairs
 from tests import cast
 

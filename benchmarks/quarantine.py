@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.run import machine
 from fieldsync.crypto.keys import token
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests import cast, directly
 from tests.offices import write
 

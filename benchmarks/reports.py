@@ -23,8 +23,8 @@ from fieldsync.crypto.slots import Slots
 from fieldsync.replica import node as nodes
 from fieldsync.replica import save
 from fieldsync.replica.apply import apply
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.reports import definitions, run, table_refresh
 from fieldsync.schema import load
 from fieldsync.server import administration

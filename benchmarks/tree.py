@@ -29,8 +29,8 @@ from fieldsync.protocol import sync_once
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.protocol.client import Tally
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.schema import load
 from fieldsync.server import administration
 from tests import cast, directly

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fieldsync.review import queue
 from fieldsync.replica import queries, save
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.views.tables import Tables
 from tests.cast import Clock, found_office, join_directly, open_node

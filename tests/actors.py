@@ -11,7 +11,7 @@ from fieldsync import cli, errors
 from fieldsync.exchange.tables import export_records
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.server import http_server
 from tests.cast import JBL, open_node, rows
 

@@ -21,7 +21,7 @@ from fieldsync.protocol import invites
 from fieldsync.protocol.client import granted
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import node as nodes
-from fieldsync.replica import protocol_versions
+from fieldsync.replica import node_setup, protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
 from fieldsync.server import administration
@@ -98,7 +98,7 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
     told = App(hq)._join(join_request(invite, key, age.recipient(identity)))
 
     def write(tx: Any) -> None:
-        nodes.write_identity(
+        node_setup.write_identity(
             tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
             texts=told.schema, now=nodes.wall_clock(), identity=identity,
         )  # fmt: skip
@@ -108,7 +108,7 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
         tx.set_age(told.server, told.age)
         protocol_versions.remember(tx, told.server, PROTOCOL)
 
-    nodes.create_store(home, fill, write)
+    node_setup.create_store(home, fill, write)
 
 
 def found_cast(home: Path) -> None:

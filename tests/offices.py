@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from fieldsync.core import stamp
 from fieldsync.core.commit import FORMAT, Commit, encode, read
 from fieldsync.core.grants import grants_hash
@@ -279,3 +281,10 @@ class Hand:
         return self.pack(
             Kind.COMMITS, messages.encode(messages.Commits(self.node.device, seal, wire_rows.pack_commits(batch)))
         )
+
+
+@pytest.fixture
+def fresh_office(cast_template: Path, tmp_path: Path) -> Iterator[Office]:
+    """Return an office whose headquarters serves, of this test alone."""
+    with office_in(cast_template, tmp_path) as found:
+        yield found

@@ -15,9 +15,9 @@ from fieldsync.crypto import age
 from fieldsync.protocol import invites
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.protocol.channel_delta import visible
-from fieldsync.replica import protocol_versions, save
+from fieldsync.replica import commit_writer, protocol_versions, record_units, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.server import administration, branch_link
 from fieldsync.server.app import App
 from fieldsync.store.contract import Row
@@ -130,9 +130,9 @@ class Tree:
             record = held[which % len(held)]
             with node.store.write() as tx:
                 row = tx.rows([record])[record]
-                if save.unit_of(tx, row) != unit:
+                if record_units.unit_of(tx, row) != unit:
                     kind = node.schema.type(row.state.type)
-                    save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, {"_unit": unit})])
+                    commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, {"_unit": unit})])
 
     def settle(self) -> list[int]:
         """Let everybody sync until nothing can be new to anyone; return what was healed in the end."""

@@ -14,13 +14,14 @@ from fieldsync.core import stamp
 from fieldsync.core.commit import state_of
 from fieldsync.replica import queries
 from fieldsync.replica.apply import apply
+from fieldsync.replica.extensions import registered
 from fieldsync.replica.lookup import find_id
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.replica.refusal_errors import facts_of
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Act, Quarantined, Row
-from fieldsync.topology import made_elsewhere, serial_numbers
+from fieldsync.topology import made_elsewhere
 
 Json = dict[str, Any]
 _DAY = 24 * 60 * 60 * 1000
@@ -67,7 +68,7 @@ def _judge(node: Node, tx: Tx, author: bytes, seqs: list[int]) -> None:
     held = set(known)
     applied = apply(tx, node.rules, accepted, index=node.is_laptop, known=known)
     made_elsewhere.tell(tx, node.rules, accepted, applied.rows, held)
-    serial_numbers.give(node, tx, applied.rows.values())
+    registered().write_due(node, tx, applied.rows.values())
 
 
 # --- what people see and do -------------------------------------------------------------------------------------------

@@ -10,13 +10,21 @@ import msgspec
 
 from fieldsync.errors import OutOfHands
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import PERSON, Awaited, Device, commit_key
-from fieldsync.store.sqlite.grant_history import GRANTS, Change, Taken, Told
+from fieldsync.store.contract import (
+    GRANTS,
+    PERSON,
+    AuthorityChange,
+    Awaited,
+    Device,
+    FirstTaking,
+    ToldChange,
+    commit_key,
+)
 from fieldsync.topology import enrolments
 from fieldsync.wire.messages import Peer
 
 REVOKED = "revoked"
-Stated = dict[bytes, Told]
+Stated = dict[bytes, ToldChange]
 
 
 class Then:
@@ -55,7 +63,7 @@ class Then:
             then = msgspec.structs.replace(self._device, state=state, grants=grants)
             yield then, taken.server if taken.via else None
 
-    def _came_later(self, change: Change, taken: Taken, seq: int) -> bool:
+    def _came_later(self, change: AuthorityChange, taken: FirstTaking, seq: int) -> bool:
         """Say whether a commit was first taken before a change: by this server, or on a branch's word as far as that goes."""
         if not taken.via:
             return change.n > taken.basis
@@ -66,7 +74,7 @@ class Then:
         told = self._tx.told_of(change.n, taken.via)
         return told is None or (seq <= told.head and self._proved(told))
 
-    def _proved(self, told: Told) -> bool:
+    def _proved(self, told: ToldChange) -> bool:
         """Say whether the chain is what a branch had stated; it is not known before all of it is here."""
         device = self._device.id
         if told.head > self._tx.head(device):
@@ -78,10 +86,10 @@ class Then:
 
 def stated(peer: Peer) -> Stated:
     """Return where a branch says that its devices stand."""
-    return {device: Told(head, link) for device, head, link in peer.heads}
+    return {device: ToldChange(head, link) for device, head, link in peer.heads}
 
 
-def untold(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, Change]]:
+def untold(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, AuthorityChange]]:
     """Return the changes of devices that a branch is about to be told of for the first time."""
     changed = tx.last_changes()
     return [
@@ -93,12 +101,12 @@ def untold(tx: ReadTx, branch: bytes, after: int) -> list[tuple[bytes, Change]]:
     ]
 
 
-def tell(tx: Tx, branch: bytes, found: Iterable[tuple[bytes, Change]], stated: Stated) -> None:
+def tell(tx: Tx, branch: bytes, found: Iterable[tuple[bytes, AuthorityChange]], stated: Stated) -> None:
     """Remember where the devices stood that a branch is now told of: as it stated in this request, or as they are here."""
     for device, change in found:
         known = tx.device(device)
         assert known is not None
-        here = Told(known.head, known.chain or b"")
+        here = ToldChange(known.head, known.chain or b"")
         said = stated.get(device, here)
         tx.tell_of(change.n, branch, said if said.head > here.head else here)
 

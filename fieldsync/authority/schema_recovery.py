@@ -13,7 +13,8 @@ from fieldsync import errors
 from fieldsync.authority import schema_rollout
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.replica import schema_history
-from fieldsync.replica.node import FORMS, UPSTREAM, Node, mark
+from fieldsync.replica.node import FORMS, UPSTREAM, Node
+from fieldsync.replica.node_setup import mark
 from fieldsync.schema import compatibility, load
 from fieldsync.store import ReadTx, Tx
 from fieldsync.topology.sender import Sender

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 
 from fieldsync.authority import quarantine
 from fieldsync.authority.permissions import AHEAD
-from fieldsync.casework import partner_sharing
 from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import DeviceFacts, device_facts, settle_row
+from fieldsync.replica.extensions import registered
 from fieldsync.replica.merge_rules import FieldRule, Rules, TypeRules
-from fieldsync.replica.node import Node, write_schema
+from fieldsync.replica.node import Node
+from fieldsync.replica.node_setup import write_schema
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row, form_key
@@ -38,7 +39,8 @@ def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
     node.renew(tx)
     tx.put(AHEAD, 0)
     if not node.is_laptop:
-        partner_sharing.again(tx, rules)
+        for projection in registered().projections:
+            projection.rebuild(tx, rules)
         tx.wake(map(form_key, changed))
         quarantine.judge_due(node, tx, sys.maxsize)
     return changed

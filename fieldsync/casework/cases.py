@@ -10,11 +10,11 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.casework.agenda import People, due
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.replica import save
+from fieldsync.replica import commit_writer, record_units, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from fieldsync.replica.transfer import check_unit
 from fieldsync.schema import validate
 from fieldsync.store import Tx
@@ -172,11 +172,11 @@ def transfer(
             return row.state.record
         check_unit(unit)
         root = _root(tx, row)
-        node.may_write(*save.units_of(tx, root))
+        node.may_write(*record_units.units_of(tx, root))
         _change(node, tx, row, found | {"state": "transferred"}, note=note)
         if root.doc.get("_unit") != unit:
             kind = node.schema.type(root.state.type)
-            save.commit_drafts(node, tx, [save.draft_edit(node, root, kind, {"_unit": unit}, note=note)])
+            commit_writer.commit_drafts(node, tx, [save.draft_edit(node, root, kind, {"_unit": unit}, note=note)])
     return row.state.record
 
 
@@ -219,7 +219,7 @@ def _case(node: Node, tx: Tx, ref: str) -> Row:
     row = find_row(tx, ref)
     if row.state.type != CASE:
         raise errors.IllegalValue(type=row.state.type, field="case", reason="wrong_type", to=[CASE])
-    node.may_write(*save.units_of(tx, row))
+    node.may_write(*record_units.units_of(tx, row))
     return row
 
 
@@ -234,8 +234,8 @@ def _with(changes: Changes, wanted: Mapping[str, object]) -> Changes:
 
 
 def _add(node: Node, tx: Tx, type: str, changes: Changes, owner: Row, note: str | None) -> bytes:
-    draft = save.draft_add(node, tx, type, changes, unit=save.home_of(node, tx, owner.state.record), note=note)
-    save.commit_drafts(node, tx, [draft])
+    draft = save.draft_add(node, tx, type, changes, unit=record_units.home_of(node, tx, owner.state.record), note=note)
+    commit_writer.commit_drafts(node, tx, [draft])
     return draft.record
 
 
@@ -251,7 +251,7 @@ def _change(
 ) -> None:
     draft = save.draft_change(node, tx, row, Changes(set=fields, say=say or {}, count=count or {}), note=note)
     if draft is not None:
-        save.commit_drafts(node, tx, [draft])
+        commit_writer.commit_drafts(node, tx, [draft])
 
 
 def _asked(row: Row, what: str | None) -> str:

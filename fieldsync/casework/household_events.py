@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.core.register import Value
-from fieldsync.replica import save
+from fieldsync.replica import changes, commit_writer, record_units, save
 from fieldsync.replica.lookup import find_id, find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
@@ -40,23 +40,23 @@ def report(
     type_ = node.schema.type(EVENT)
     with node.store.write() as tx:
         home = _typed(find_row(tx, household), "household")
-        grant = node.may_write(*save.units_of(tx, home))
+        grant = node.may_write(*record_units.units_of(tx, home))
         given = {"household": _text(home), "kind": kind, "event_date": node.today(), **fields}
         put = {"members": [uuid_text(find_id(tx, one)) for one in members]} if members else {}
-        new = save.new_fields(node, tx, type_, save.Changes(set=given, put=put))
+        new = save.new_fields(node, tx, type_, changes.Changes(set=given, put=put))
         write_roles.check(type_, new, {}, grant.role)
-        unit = save.unit_of(tx, home)
-        new |= {"_unit": unit, "_code": save.next_code(node, tx, unit)[0]}
-        draft = save.Draft(node.new_id(), EVENT, type_.version, new, {}, note)
-        save.commit_drafts(node, tx, completed(node, tx, draft))
+        unit = record_units.unit_of(tx, home)
+        new |= {"_unit": unit, "_code": commit_writer.next_code(node, tx, unit)[0]}
+        draft = changes.Draft(node.new_id(), EVENT, type_.version, new, {}, note)
+        commit_writer.commit_drafts(node, tx, completed(node, tx, draft))
     return draft.record
 
 
-def completed(node: Node, tx: Tx, event: save.Draft) -> list[save.Draft]:
+def completed(node: Node, tx: Tx, event: changes.Draft) -> list[changes.Draft]:
     """Return an event with the codes that are kept for what follows from it, and what its family is told at once."""
     kind, home = str(event.fields.get("kind")), _id(event.fields.get("household"))
     if kind in _KEPT:
-        event.fields["new_code"] = save.next_code(node, tx, str(event.fields["_unit"]), count=_KEPT[kind])[0]
+        event.fields["new_code"] = commit_writer.next_code(node, tx, str(event.fields["_unit"]), count=_KEPT[kind])[0]
     drafts = [event._replace(fields=dict(sorted(event.fields.items())))]
     row = tx.rows([home]).get(home) if home is not None and kind == "birth" else None
     if row is not None:  # two who report one birth write it both, and so it is noticed
@@ -74,7 +74,7 @@ def verify(node: Node, ref: str, *, anyway: bool = False, note: str | None = Non
         work = _Verification(node, tx, row)
         if not anyway and row.doc.get("kind") == "birth":
             _refuse_same_birth(work)
-        save.commit_drafts(node, tx, list(work.drafts(note)))
+        commit_writer.commit_drafts(node, tx, list(work.drafts(note)))
     return row.state.record
 
 
@@ -116,7 +116,7 @@ class _Verification:
         self._changed: Changed = {}
         self._made: list[tuple[bytes, str, dict[str, Value]]] = []
 
-    def drafts(self, note: str | None) -> Iterator[save.Draft]:
+    def drafts(self, note: str | None) -> Iterator[changes.Draft]:
         """Yield the drafts of all that is written."""
         self._set(self.event.state.record, state="verified")
         {
@@ -124,17 +124,17 @@ class _Verification:
             "divorce": self._divorce, "join": self._join, "leave": self._leave, "split": self._split, "merge": self._merge,
             "head_change": self._head,
         }[str(self.doc.get("kind"))]()  # fmt: skip
-        unit = save.unit_of(self.tx, self.event)
+        unit = record_units.unit_of(self.tx, self.event)
         for number, (record, type_, fields) in enumerate(self._made):
             kind = self.node.schema.type(type_)
-            whole = save.new_fields(self.node, self.tx, kind, save.Changes(set=fields))
+            whole = save.new_fields(self.node, self.tx, kind, changes.Changes(set=fields))
             whole |= {"_unit": unit, "_code": self._code(number, unit)}
-            yield save.Draft(record, type_, kind.version, dict(sorted(whole.items())), {}, note)
+            yield changes.Draft(record, type_, kind.version, dict(sorted(whole.items())), {}, note)
         for record, fields in self._changed.items():
             row = self._rows[record]
             kind = self.node.schema.type(row.state.type)
             checked = validate.check(kind, fields, row.doc, self.node.today())
-            grant = self.node.may_write(*save.units_of(self.tx, row))
+            grant = self.node.may_write(*record_units.units_of(self.tx, row))
             write_roles.check(kind, checked, row.doc, grant.role)
             news = {name: save.as_json(value) for name, value in checked.items() if value != row.doc.get(name)}
             if news:
@@ -143,7 +143,7 @@ class _Verification:
     def _code(self, number: int, unit: str) -> str:
         kept = codes.split(str(self.doc.get("new_code")))
         if kept is None or number >= _KEPT.get(str(self.doc.get("kind")), 0):
-            return save.next_code(self.node, self.tx, unit)[0]
+            return commit_writer.next_code(self.node, self.tx, unit)[0]
         return codes.whole(kept[0], kept[1] + number)
 
     # --- what is there, and what is made ---

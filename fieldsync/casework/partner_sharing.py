@@ -15,8 +15,7 @@ from fieldsync.core.units import shared_with
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Document, Row
-from fieldsync.store.sqlite.shared_projections import Part
+from fieldsync.store.contract import Document, Row, SharedPart
 
 REFERRAL, SERVICE, CONSENT, ORGANISATION = "referral", "service", "consent", "organisation"
 RowOf = Callable[[bytes | None], Row | None]
@@ -102,12 +101,12 @@ def _may_share(row: Row) -> bool:
     return bool(_named(row)) if row.state.type == REFERRAL else bool(row.doc.get("referral"))
 
 
-def _parts(tx: Tx, rules: Rules, row: Row) -> dict[Part, set[str]]:
+def _parts(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
     return _of_referral(tx, rules, row) if row.state.type == REFERRAL else _of_service(tx, row)
 
 
-def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[Part, set[str]]:
-    parts: dict[Part, set[str]] = {}
+def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
+    parts: dict[SharedPart, set[str]] = {}
     units = [unit for unit in row.doc.get(WITH, ()) if isinstance(unit, str)]
     if not units:
         return parts
@@ -151,12 +150,12 @@ def _behind_consent(tx: Tx, doc: Document) -> Iterator[bytes]:
         yield from (record for record in named if record is not None)
 
 
-def _of_service(tx: Tx, row: Row) -> dict[Part, set[str]]:
+def _of_service(tx: Tx, row: Row) -> dict[SharedPart, set[str]]:
     """A service goes back to the partner that delivered it, as long as its referral is there."""
     referral = ref(row.doc, "referral")
     if referral is None:
         return {}
-    parts: dict[Part, set[str]] = {(referral, _ONLY_DEPENDS): set()}
+    parts: dict[SharedPart, set[str]] = {(referral, _ONLY_DEPENDS): set()}
     found = tx.rows([referral]).get(referral)
     unit = row.doc.get("_unit")
     if found is not None and unit in found.doc.get(WITH, ()) and stands(tx, found.doc) and "_deleted" not in row.doc:

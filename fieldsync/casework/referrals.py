@@ -12,10 +12,13 @@ from fieldsync.casework.partner_sharing import CONSENT, FIELDS, ORGANISATION, RE
 from fieldsync.core import stamp
 from fieldsync.core.register import Value
 from fieldsync.core.state import field_of, registers
+from fieldsync.replica.changes import Changes, Draft
+from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, Shower, uuid_text
-from fieldsync.replica.save import Changes, Draft, commit_drafts, draft_add, draft_change, edit, home_of
+from fieldsync.replica.record_units import home_of
+from fieldsync.replica.save import draft_add, draft_change, edit
 from fieldsync.replica.transfer import check_unit
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx

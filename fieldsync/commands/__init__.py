@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import typer
 
-from fieldsync import errors
+from fieldsync import errors, office
 
 if TYPE_CHECKING:
     from fieldsync.commands.secrets import Secrets
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fieldsync.schema.model import Schema
     from fieldsync.ui.terminal.output import Bar
     from fieldsync.ui.views.tables import Tables
+
+office.register()
 
 _ROOM = 64 * 1024  # bytes without which nothing can be saved
 LANGUAGES = ("en", "ar")

@@ -9,10 +9,10 @@ import typer
 
 from fieldsync import errors
 from fieldsync.commands import at_terminal, bar, settings_of, tables, tell
-from fieldsync.replica import queries, save
+from fieldsync.replica import commit_writer, queries, save
+from fieldsync.replica.changes import Changes, New
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes, New
 from fieldsync.review import assistance_overlaps, duplicate_pairs
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def edit(node: Node, refs: Sequence[str], changes: Callable[[Json], Changes], *,
                 draft = save.draft_change(node, tx, find_row(tx, record), wanted, note=note)
             if draft is not None:
                 drafts.append(draft)
-        save.commit_drafts(node, tx, drafts)
+        commit_writer.commit_drafts(node, tx, drafts)
     return list(found)
 
 

@@ -12,8 +12,8 @@ from fieldsync.commands.records import Note
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fieldsync.replica.changes import Changes
     from fieldsync.replica.node import Node
-    from fieldsync.replica.save import Changes
 
 Case = Annotated[str, Argument(metavar="CASE", help="The case: its id, its code, or a beginning of either.")]
 More = Annotated[

@@ -11,8 +11,8 @@ import msgspec
 from fieldsync import errors
 from fieldsync.commands import text_files
 from fieldsync.replica import lookup
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.set_members import parts
 from fieldsync.schema.text_cleaning import plain_digits

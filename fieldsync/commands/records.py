@@ -215,11 +215,11 @@ def _ask_new(
 
 def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None, *, plain: bool) -> None:
     """Ask in the form, which remembers what it was opened on: what it did not change, it does not write."""
-    from fieldsync.replica import lookup, save
+    from fieldsync.replica import lookup, record_units, save
 
     with node.store.read() as tx:
         row = lookup.find_row(tx, ref)
-        node.may_write(*save.units_of(tx, row))
+        node.may_write(*record_units.units_of(tx, row))
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
     if plain or not draws():

@@ -8,7 +8,8 @@ from pathlib import Path
 from fieldsync import errors
 from fieldsync.commands import Settings, at_terminal, text_files
 from fieldsync.crypto.slots import KEY_SIZE, Slots
-from fieldsync.replica.node import SLOTS, write_file
+from fieldsync.replica.node import SLOTS
+from fieldsync.replica.node_setup import write_file
 
 PASSPHRASE = "FIELDSYNC_PASSPHRASE"  # noqa: S105 - the variable's name
 PASSPHRASE_FD = "FIELDSYNC_PASSPHRASE_FD"  # noqa: S105 - where a process that was started anew reads it, see process.py

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fieldsync.demo.example_work import Work
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes, New
+from fieldsync.replica.changes import Changes, New
 
 
 def run(work: Work) -> None:

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from fieldsync.casework import cases, household_events
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes, New
 from fieldsync.replica.node import Node, wall_clock
-from fieldsync.replica.save import Changes, New
 from fieldsync.store.contract import Progress
 
 HOUSEHOLDS, QUARTERS = 400, 4

@@ -23,6 +23,7 @@ from fieldsync.protocol.channel_delta import visible
 from fieldsync.protocol.commit_frames import MOST_COMMITS
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import apply
+from fieldsync.replica.extensions import registered
 from fieldsync.replica.node import DEVICE_PENDING, UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Logged, Server
@@ -33,7 +34,6 @@ from fieldsync.topology import (
     duplicate_hints,
     former_identities,
     reserved_entries,
-    serial_numbers,
     server_verdicts,
     store_epochs,
     upstream,
@@ -355,7 +355,7 @@ class Client:
                 tx.mixed(self.server.id, others=True)
             if not node.is_laptop:
                 quarantine.judge_due(node, tx, sys.maxsize)
-                serial_numbers.give(node, tx, applied.rows.values())
+                registered().write_due(node, tx, applied.rows.values())
         self.tally.states += len(states)
         self.tally.new_conflicts += applied.new_conflicts + asked
         self._progress("down", self.tally.states)

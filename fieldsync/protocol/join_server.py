@@ -16,10 +16,9 @@ from fieldsync.protocol.client import Tally, granted
 from fieldsync.protocol.http_client import Line
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import node as nodes
-from fieldsync.replica import protocol_versions
-from fieldsync.store import Store, Tx, open_store
+from fieldsync.replica import node_setup, protocol_versions
+from fieldsync.store import FILE, Store, Tx, open_store
 from fieldsync.store.contract import Server
-from fieldsync.store.sqlite.store import FILE
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Codec, Kind
 
@@ -74,7 +73,7 @@ def _begin(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
         tx.put("private", DeviceKey.generate().to_bytes())
         tx.put("age", age.new_identity())
 
-    nodes.create_store(home, keep, write)
+    node_setup.create_store(home, keep, write)
     return kept
 
 
@@ -92,7 +91,7 @@ def _first(store: Store, _home: Path, invite: Invite) -> None:
         key, identity = DeviceKey.from_bytes(tx.get("private")), tx.get("age")
     told, protocol = enrol(invite, key, age.recipient(identity))
     with store.write() as tx:
-        nodes.write_identity(
+        node_setup.write_identity(
             tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
             texts=told.schema, now=nodes.wall_clock(), identity=identity,
         )  # fmt: skip

@@ -22,6 +22,7 @@ from fieldsync.protocol.client import Sizer
 from fieldsync.protocol.commit_frames import Batch, Read, read_batch
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.apply import apply
+from fieldsync.replica.extensions import registered
 from fieldsync.replica.node import FORMS, UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Channel, Device, Logged, Row
@@ -33,7 +34,6 @@ from fieldsync.topology import (
     former_identities,
     made_elsewhere,
     reserved_entries,
-    serial_numbers,
     store_epochs,
     upstream,
 )
@@ -302,7 +302,7 @@ class Serving:
             written = applied.rows.get(record)
             if written is not None and written.channel is not None and SAME_AS not in written.conflicts:
                 self._echoes[written.channel].add(max(written.arrivals.values()))
-        serial_numbers.give(self.node, tx, applied.rows.values())
+        registered().write_due(self.node, tx, applied.rows.values())
 
     def begin(self, tx: Tx, size: int, *, compare: bool = True) -> tuple[bytes, Iterator[bytes] | None]:
         """Return the answer's beginning, of about this size, made in a transaction, and the rest if there is one."""

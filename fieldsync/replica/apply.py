@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from fieldsync.casework import partner_sharing
 from fieldsync.core import stamp
 from fieldsync.core.deletion import DELETED, unseen
 from fieldsync.core.register import Head, Value
@@ -25,6 +24,7 @@ from fieldsync.core.settle import (
 from fieldsync.core.state import State, field_of, merge, register_of
 from fieldsync.replica import known_contexts, merge_arrivals, placement
 from fieldsync.replica.device_owners import person_of
+from fieldsync.replica.extensions import registered
 from fieldsync.replica.merge_rules import Rules, TypeRules
 from fieldsync.replica.placement import Touched
 from fieldsync.store import ReadTx, Tx
@@ -117,7 +117,7 @@ def apply(
     tx.save(touched)
     rows = {record: row for record, (row, _) in touched.items()}
     if not index:
-        partner_sharing.update(tx, rules, rows)
+        registered().project(tx, rules, rows)
         tx.wake(map(record_key, rows))
         tx.wake(map(sibling_key, rows))
         tx.wake(map(place_key, entered))

@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from fieldsync import errors
 from fieldsync.core.register import Value
 from fieldsync.core.settle import counted
 from fieldsync.core.state import State, register_of
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
-
-if TYPE_CHECKING:
-    from fieldsync.replica.save import Changes
 
 
 def checked(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
@@ -32,7 +29,7 @@ def checked(kind: Type, name: str, members: Sequence[object], *, new: bool = Tru
         raise
 
 
-def dropped_whole(tx: Tx, kind: Type, row: Row, changes: "Changes") -> "Changes":
+def dropped_whole(tx: Tx, kind: Type, row: Row, changes: Changes) -> Changes:
     """A set shows one of several records that are one: who drops it drops them all."""
     if not tx.roots or not any(kind.field(name).to for name in changes.drop):
         return changes
@@ -43,7 +40,7 @@ def dropped_whole(tx: Tx, kind: Type, row: Row, changes: "Changes") -> "Changes"
     return replace(changes, drop=drop)
 
 
-def after(kind: Type, name: str, row: Row, changes: "Changes") -> list[str]:
+def after(kind: Type, name: str, row: Row, changes: Changes) -> list[str]:
     """What a set holds after a save."""
     put, drop = (
         {str(m) for m in checked(kind, name, some.get(name, ()), new=False)} for some in (changes.put, changes.drop)
@@ -51,7 +48,7 @@ def after(kind: Type, name: str, row: Row, changes: "Changes") -> list[str]:
     return sorted({*(row.doc.get(name) or ()), *put} - drop)
 
 
-def counts(node: Node, kind: Type, changes: "Changes", fields: dict[str, Value], state: State | None) -> None:
+def counts(node: Node, kind: Type, changes: Changes, fields: dict[str, Value], state: State | None) -> None:
     """Add to tallies: each device counts in a register of its own."""
     for name, step in changes.count.items():
         spec = kind.field(name)
@@ -62,7 +59,7 @@ def counts(node: Node, kind: Type, changes: "Changes", fields: dict[str, Value],
             fields[mine] = int(step) + (counted(register_of(state, mine)) if state is not None else 0)
 
 
-def logs(node: Node, tx: Tx, kind: Type, changes: "Changes", fields: dict[str, Value], *, after: int = 0) -> None:
+def logs(node: Node, tx: Tx, kind: Type, changes: Changes, fields: dict[str, Value], *, after: int = 0) -> None:
     """Add log entries, each a register of its own named after the commit that it comes with, `after` others of the same save."""
     for name, text in changes.say.items():
         spec = kind.field(name)

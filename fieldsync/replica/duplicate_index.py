@@ -13,8 +13,7 @@ from fieldsync.linkage import comparison
 from fieldsync.linkage.comparison import Features, Match
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Document, Progress
-from fieldsync.store.sqlite.duplicate_index import Linked, members
+from fieldsync.store.contract import Document, Linked, Progress, members
 
 Opens = Callable[[], AbstractContextManager[Tx]]
 MOST = 60  # records in one block; a larger one says nothing

@@ -1,24 +1,20 @@
 """A node: an open store with its identity, schema and clock. A laptop, a branch server, a headquarters: all are one of these."""
 
 import datetime
-import hashlib
-import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from fieldsync import errors
 from fieldsync.core.grants import DECIDERS, WRITERS, Grant, covers
-from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.crypto.slots import Slots
 from fieldsync.replica.merge_rules import Rules
-from fieldsync.schema import load, model
+from fieldsync.schema import model
 from fieldsync.schema.model import Schema
 from fieldsync.store import ReadTx, Store, Tx, Waiting, open_store
 
@@ -182,97 +178,3 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False, waiting: Wait
 def _first_key(tx: ReadTx) -> DeviceKey | None:
     private = tx.get(FIRST_KEY)
     return None if private is None else DeviceKey.from_bytes(private)
-
-
-def create_store(home: Path, fill: Callable[[Slots, bytes], None], write: Callable[[Tx], None]) -> None:
-    """Make a node's folder: slots filled by `fill(slots, key)`, and the first facts told by `write(tx)`. All or nothing."""
-    if (home / SLOTS).exists():
-        raise errors.StoreExists(home=str(home))
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = token(32)
-    slots = Slots.new(token(16))
-    fill(slots, key)
-    made = home / "store.db"
-    for leftover in home.glob("store.db*"):  # of a set-up that was cut off before its slots were written
-        leftover.unlink()
-    store = open_store(home, key, create=True)
-    try:
-        with store.write() as tx:
-            write(tx)
-    except BaseException:
-        store.close()
-        made.unlink(missing_ok=True)
-        raise
-    store.close()
-    write_file(home / SLOTS, slots.to_bytes())
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a small file whole or not at all, readable by its owner only, and have it on the disk."""
-    draft = path.with_name(path.name + ".new")
-    try:
-        with open(  # noqa: PTH123 - a path's own open takes no permissions
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-
-
-def write_identity(
-    tx: Tx,
-    key: DeviceKey,
-    *,
-    kind: str,
-    org: str,
-    letters: str,
-    person: str,
-    grants: Sequence[Grant],
-    texts: dict[str, str],
-    now: int,
-    identity: str | None = None,
-) -> None:
-    """Tell a new store who it is and what forms it works with; `identity` is its age identity (default: a new one)."""
-    from fieldsync.crypto import age
-
-    facts: dict[str, Any] = {
-        "private": key.to_bytes(), "kind": kind, "org": org, "letters": letters, "person": person,
-        "grants": msgspec.json.encode(list(grants)).decode(), "number": 0, "last": 0,
-        "age": identity or age.new_identity(),
-    }  # fmt: skip
-    for name, value in facts.items():
-        tx.put(name, value)
-    write_schema(tx, texts)
-    tx.enrol(key.device, key.public, letters, person, grants, now, chain.first(key.device))
-
-
-def mark(texts: dict[str, str]) -> bytes:
-    """Return what tells forms apart: how often they had been published, and the beginning of their texts' hash, 4 bytes each."""
-    number = min(max(load.number(texts), 0), (1 << 32) - 1)
-    return number.to_bytes(4, "big") + hashlib.sha256(msgspec.json.encode(texts, order="sorted")).digest()[:4]
-
-
-def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
-    """Keep a schema's texts, and itself compiled, with a view per record type."""
-    from fieldsync.store.sqlite import type_views
-
-    schema = load.load_texts(texts, published=True)
-    compiled = model.encode(schema)
-    forms = mark(texts)
-    tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
-    tx.put("schema", compiled)
-    tx.put(FORMS, forms)
-    tx.keep_schema(forms[-4:], compiled)
-    type_views.make(
-        tx.connection,
-        {
-            name: {f.name: bool(f.to) for f in t.fields.values() if f.kind != "derived"}
-            for name, t in schema.types.items()
-        },
-    )
-    return schema

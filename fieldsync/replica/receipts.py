@@ -7,8 +7,7 @@ from fieldsync.core.settle import DECIDED, candidates, unpacked_all
 from fieldsync.core.state import register_of
 from fieldsync.replica.node import Node, own_name
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Row
-from fieldsync.store.sqlite.bundle_register import Part
+from fieldsync.store.contract import PackedPart, Row
 
 
 class Receipts:
@@ -24,7 +23,7 @@ class Receipts:
         self._refused: dict[bytes, dict[int, str]] = {}
         self._open = {h.dot for field in row.conflicts for h in candidates(register_of(row.state, field))}
         self._settled = _settled(row)
-        self._packed: dict[bytes, list[Part]] = {}
+        self._packed: dict[bytes, list[PackedPart]] = {}
 
     def of(self, dot: Dot) -> dict[str, Any]:
         """Return the receipt of one commit."""

@@ -2,27 +2,25 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import cast
 
 from fieldsync import errors
-from fieldsync.casework import partner_sharing
-from fieldsync.core import codes, commit, stamp
-from fieldsync.core.commit import Commit, state_of
 from fieldsync.core.deletion import deletion
-from fieldsync.core.grants import DECIDERS, PARTNER, covers
-from fieldsync.core.register import EMPTY, Context, Head, Value
+from fieldsync.core.grants import DECIDERS, PARTNER
+from fieldsync.core.register import EMPTY, Head, Value
 from fieldsync.core.settle import present, settle
 from fieldsync.core.state import State, register_of, registers
-from fieldsync.core.units import ABOVE, SHARED, home_unit, shared_with
-from fieldsync.crypto import chain
-from fieldsync.replica import composite_fields, form_drafts, merge_arrivals, protocol_versions
-from fieldsync.replica.apply import Applied, apply
-from fieldsync.replica.edit_coverage import Contexts, Covering, covering
+from fieldsync.core.units import shared_with
+from fieldsync.replica import composite_fields, form_drafts, merge_arrivals
+from fieldsync.replica.changes import Changes, Draft, Fields, New
+from fieldsync.replica.commit_writer import commit_drafts, next_code
+from fieldsync.replica.edit_coverage import covering
+from fieldsync.replica.extensions import registered
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.placement import NOWHERE
+from fieldsync.replica.record_units import home_of, units_of
 from fieldsync.replica.references import References
 from fieldsync.schema import validate, write_roles
 from fieldsync.schema.equality import same
@@ -32,134 +30,9 @@ from fieldsync.schema.model import Type
 from fieldsync.schema.validate import STATE
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Logged, Row
-
-Fields = dict[str, Value]
-_SMALL = 60 * 1024  # bytes that fit a frame however they are packed
-_SEALED = bytes(1_024)  # room for what stands beside a commit in its frame
-
-
-@dataclass
-class Changes:
-    """What a person changed: plain fields, emptied fields, members of sets, counts and log entries."""
-
-    set: Mapping[str, object] = field(default_factory=dict)
-    unset: Sequence[str] = ()
-    put: Mapping[str, Sequence[object]] = field(default_factory=dict)
-    drop: Mapping[str, Sequence[object]] = field(default_factory=dict)
-    count: Mapping[str, int] = field(default_factory=dict)
-    say: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def empty(self) -> bool:
-        """Whether a new record of it would say nothing."""
-        told = [*self.set.values(), *self.put.values(), *self.count.values(), *self.say.values()]
-        return all(value is None or value in ("", [], ()) for value in told)
-
-
-class Draft(NamedTuple):
-    """A commit that lacks only its number and time: fields by name in order, and what each is written over, or had seen."""
-
-    record: bytes
-    type: str
-    form: int
-    fields: Fields
-    seen: Mapping[str, Covering | Context]
-    note: str | None = None
-
-
-def _check_size(tx: Tx, one: Commit, body: bytes) -> None:
-    """Refuse (TooLarge) a save that no server would take, or no frame hold: it would keep back all that comes after it."""
-    from fieldsync.wire import frames, row_batches
-
-    if len(body) > commit.MAX_BODY:
-        raise errors.TooLarge(what="commit", limit=commit.MAX_BODY)
-    older = any(protocol_versions.spoken(tx, server.id) == 1 for server in tx.servers())
-    frames.Codec().pack(frames.Kind.COMMITS, row_batches.pack_commits([one]) + _SEALED, large=not older)
-
-
-def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None) -> Applied:
-    """Number, stamp, chain and apply drafts: the only way in which this node writes anything of its own.
-
-    Of an edit that leaves a conflict open, nothing is written of a field that this device says already.
-    `known` are the stored rows of these records where the caller has looked them up (a record that is not there is new).
-    """
-    node.renew(tx)
-    me = node.device
-    device = tx.device(me)
-    assert device is not None
-    assert device.chain is not None
-    if tx.get("letters") != node.letters:  # a sync in another process found that this store is a copy
-        node.reload_from(tx)
-        raise errors.Forked(device=me.hex(), seq=device.head)
-    now, at, seq = node.clock(), tx.get("last"), device.head
-    commits: list[Commit] = []
-    contexts = Contexts(node, tx)
-    for draft in drafts:
-        fields, seen = _resolved(contexts, draft)
-        if not fields and draft.fields:
-            continue
-        seq += 1
-        at = stamp.tick(at, now)
-        whose = draft.type, draft.form, draft.record, draft.note, fields
-        commits.append(Commit(commit.FORMAT, me, seq, at, node.person, *whose, seen))
-    if not commits:
-        return Applied({}, 0)
-    bodies = [commit.encode(c) for c in commits]
-    for one, body in zip(commits, bodies, strict=True):
-        if not commit.is_sound(one):
-            raise errors.Unexpected(where="commit")  # no server would take it, nor anything after it
-        if len(body) > _SMALL:
-            _check_size(tx, one, body)
-    links = chain.extend(device.chain, bodies)
-    tx.append(me, Logged.of(commits, bodies, links))
-    tx.put("last", at)
-    applied = apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
-    if not node.is_laptop:
-        from fieldsync.topology import serial_numbers
-
-        serial_numbers.give(node, tx, applied.rows.values())
-    return applied
-
-
-def _resolved(contexts: Contexts, draft: Draft) -> tuple[Fields, tuple[commit.Context, ...]]:
-    """Return what a draft writes, and the contexts of these fields."""
-    if not draft.seen:
-        return draft.fields, ()
-    fields = dict(draft.fields)
-    seen: dict[str, Context] = {}
-    for name, over in draft.seen.items():
-        if not isinstance(over, Covering):
-            seen[name] = over
-            continue
-        covers = contexts.covers(draft.record, draft.type, name, over)
-        if (
-            covers.heads
-            and not covers.everything
-            and all(over.policy.equal(h.value, fields[name]) for h in covers.heads)
-        ):
-            del fields[name]  # in a conflict, what is said already
-        else:
-            seen[name] = covers.context
-    return fields, commit.contexts(seen)
-
-
-def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
-    """Return the next record codes of this device, unique without asking anybody."""
-    last = int(tx.get("number"))
-    tx.put("number", last + count)
-    return [codes.make(unit, node.letters, last + i) for i in range(1, count + 1)]
-
+from fieldsync.store.contract import Row
 
 # --- add --------------------------------------------------------------------------------------------------------------
-
-
-class New(NamedTuple):
-    """A record to be added; with an id of its own where others of the same save name it."""
-
-    type: str
-    changes: Changes
-    record: bytes | None = None
 
 
 def add(node: Node, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None) -> bytes:
@@ -195,17 +68,8 @@ def _drafts_new(node: Node, tx: Tx, wanted: Sequence[New], unit: str | None, not
         place = unit or (units.get(uuid.UUID(named).bytes) if isinstance(named, str) and is_id(named) else None)
         draft = draft_add(node, tx, *one[:2], unit=place, note=note, record=one.record, after=len(made))
         units[draft.record] = str(draft.fields["_unit"])
-        made += completed(node, tx, draft)
+        made += registered().with_companions(node, tx, draft)
     return made
-
-
-def completed(node: Node, tx: Tx, draft: Draft) -> list[Draft]:
-    """Return a new record with what is to be written beside it."""
-    if draft.type != "household_event":
-        return [draft]
-    from fieldsync.casework import household_events  # it saves by what is here
-
-    return household_events.completed(node, tx, draft)
 
 
 def draft_add(
@@ -230,8 +94,7 @@ def draft_add(
     write_roles.check(kind, fields, {}, grant.role)
     fields["_unit"] = unit
     fields["_code"] = next_code(node, tx, unit)[0]
-    if grant.role == PARTNER:
-        partner_sharing.check_partner(type, fields, new=True)
+    registered().check_write(grant.role, type, fields, new=True)
     composite_fields.counts(node, kind, changes, fields, None)
     composite_fields.logs(node, tx, kind, changes, fields, after=after)
     return Draft(record or node.new_id(), type, kind.version, dict(sorted(fields.items())), {}, _note(note))
@@ -266,15 +129,6 @@ def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
         if found is not None:
             return found
     return node.grants[0].unit if node.grants else NOWHERE
-
-
-def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
-    """Return the unit for what is added to a record: where that lives, or as its unit is in conflict, one of this node's."""
-    row = tx.rows([owner]).get(owner)
-    if row is None:
-        return None
-    units = [unit.removesuffix(SHARED) for unit in units_of(tx, row)]
-    return next((unit for unit in units if covers(node.grants, unit)), units[0])
 
 
 # --- edit -------------------------------------------------------------------------------------------------------------
@@ -328,8 +182,7 @@ def draft_change(
     write_roles.check(kind, fields, row.doc, grant.role)
     composite_fields.logs(node, tx, kind, changes, fields)
     fields |= system
-    if grant.role == PARTNER:
-        partner_sharing.check_partner(kind.name, fields, new=False)
+    registered().check_write(grant.role, kind.name, fields, new=False)
     return draft_edit(node, row, kind, fields, note=note, based_on=based_on) if fields else None
 
 
@@ -359,7 +212,7 @@ def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on
     changes = composite_fields.dropped_whole(tx, kind, row, changes)
     wanted = {**changes.set, **dict.fromkeys(changes.unset)}
     sets = {name: composite_fields.after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
-    unseen = partner_sharing.unseen(kind) if node.role == PARTNER else ()
+    unseen = registered().unseen(node.role, kind)
     before = _shown_before(node, row)
     known = {**row.doc, STATE: before.get(STATE), **_said(changes), **sets, NOW: node.moment()}
     checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
@@ -402,22 +255,6 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
         fields: Fields = {"_deleted": deletion(reason.strip(), row.state, merged)}
         commit_drafts(node, tx, [draft_edit(node, row, kind, fields)])
     return row.state.record
-
-
-def unit_of(tx: ReadTx, row: Row) -> str:
-    """Return the unit that a record lives in."""
-    assert row.channel is not None
-    return home_unit(tx.channel(row.channel).unit)
-
-
-def units_of(tx: ReadTx, row: Row) -> list[str]:
-    """Return the units from which a record may be changed: those that it is in, and those that it left: an edit follows it.
-
-    What is for those above may still be changed here by who made it, until it has been sent.
-    """
-    names = [tx.channel(n).unit for n in dict.fromkeys([*row.channels, *tx.channels_left(row.n)])]
-    made = row.doc.get("_unit") if any(name.endswith(ABOVE) for name in names) else None
-    return [home_unit(name) for name in names] + ([made] if isinstance(made, str) else [])
 
 
 def shown_head(node: Node, state: State, name: str) -> Head | None:

@@ -7,11 +7,13 @@ from fieldsync import errors
 from fieldsync.core.grants import covers
 from fieldsync.core.settle import candidates
 from fieldsync.core.units import ABOVE, UNIT, home_unit
+from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.edit_coverage import Contexts, covering
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import commit_drafts, draft_edit, unit_of, units_of
+from fieldsync.replica.record_units import unit_of, units_of
+from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 

@@ -16,9 +16,7 @@ from fieldsync.reports.definitions import Report
 from fieldsync.reports.period import Period
 from fieldsync.review import decisions
 from fieldsync.schema.model import Schema, Type
-from fieldsync.store.contract import Progress
-from fieldsync.store.sqlite.issued_reports import Issue
-from fieldsync.store.sqlite.report_reader import SECONDS, View
+from fieldsync.store.contract import SECONDS, Issue, Progress, View
 
 Json = dict[str, Any]
 OPEN = "in_review"  # the column that says how many of a row's records have an open review

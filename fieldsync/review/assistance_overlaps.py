@@ -16,11 +16,12 @@ from fieldsync.core.register import Value
 from fieldsync.core.state import latest
 from fieldsync.core.units import home_unit
 from fieldsync.linkage.similarity import parts
-from fieldsync.replica import save
+from fieldsync.replica import commit_writer, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, uuid_text
-from fieldsync.replica.save import Changes, unit_of
+from fieldsync.replica.record_units import unit_of
 from fieldsync.review import duplicate_pairs
 from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import Double, Type
@@ -231,4 +232,4 @@ def take_back(node: Node, ref: str, before: str | None, *, note: str | None = No
         node.may_decide(unit_of(tx, row))
         fields: dict[str, Value] = {"_deleted": None} if "_deleted" in row.doc else {"state": before}
         kind = node.schema.type(row.state.type)
-        save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, note=note, decides=True)])
+        commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, note=note, decides=True)])

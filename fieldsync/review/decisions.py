@@ -14,10 +14,13 @@ from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
 from fieldsync.core.state import register_of
 from fieldsync.core.units import home_unit
 from fieldsync.replica import merge_arrivals
+from fieldsync.replica.changes import Draft
+from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, heads_of, uuid_text
-from fieldsync.replica.save import Draft, commit_drafts, draft_edit, units_of
+from fieldsync.replica.record_units import units_of
+from fieldsync.replica.save import draft_edit
 from fieldsync.schema import validate
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx

@@ -16,10 +16,13 @@ from fieldsync.core.state import register_of
 from fieldsync.core.units import within
 from fieldsync.linkage import comparison
 from fieldsync.replica import duplicate_index, save
+from fieldsync.replica.changes import Changes
+from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, Shower, uuid_text
-from fieldsync.replica.save import Changes, commit_drafts, draft_edit, unit_of, units_of
+from fieldsync.replica.record_units import unit_of, units_of
+from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Progress, Row
 

@@ -15,6 +15,7 @@ from fieldsync.crypto.slots import Slots
 from fieldsync.protocol import invites
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import node as nodes
+from fieldsync.replica import node_setup
 from fieldsync.replica.node import Node
 from fieldsync.schema.text_cleaning import clean
 from fieldsync.store import ReadTx, Tx
@@ -52,7 +53,7 @@ def init(
     key = keys.DeviceKey.generate()
 
     def write(tx: Tx) -> None:
-        nodes.write_identity(
+        node_setup.write_identity(
             tx, key, kind="server", org=org, letters=codes.letters(0), person=person, grants=[Grant(unit, "admin")],
             texts=dict(texts), now=nodes.wall_clock(),
         )  # fmt: skip
@@ -65,7 +66,7 @@ def init(
         for name, value in facts.items():
             tx.put(name, value)
 
-    nodes.create_store(home, fill, write)
+    node_setup.create_store(home, fill, write)
     pin = keys.fingerprint(certificate)
     return {
         "org": org,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fieldsync.store.sqlite.encryption import Waiting
-from fieldsync.store.sqlite.store import ReadTx, Tx
+from fieldsync.store.sqlite.store import FILE, ReadTx, Tx
 from fieldsync.store.sqlite.store import SqliteStore as Store
 
 
@@ -14,4 +14,4 @@ def open_store(
     return Store(home, key, create=create, shared=shared, waiting=waiting)
 
 
-__all__ = ["ReadTx", "Store", "Tx", "Waiting", "open_store"]
+__all__ = ["FILE", "ReadTx", "Store", "Tx", "Waiting", "open_store"]

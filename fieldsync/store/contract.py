@@ -1,7 +1,7 @@
 """What a store holds, as the rest of the program sees it: rows, entries, devices. No SQL and no file here."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ Document = dict[str, Any]
 Progress = Callable[[int, int | None, str], None]
 """Told how much of something is done, out of how much where that is known, and what it is (the key of a bar's words)."""
 NOWHERE_ELSE: Mapping[int, int] = MappingProxyType({})
+
+Rows = list[dict[str, Any]]
 
 
 class Row:
@@ -266,3 +268,103 @@ __all__ = [
     "sibling_key",
     "state_key",
 ]
+
+
+GRANTS, REVOKED = "grants", "revoked"
+
+
+class AuthorityChange(NamedTuple):
+    """A device's revocation, or other grants, with the grants and state before it (times in milliseconds)."""
+
+    n: int  # in this store's order
+    number: int  # headquarters'; 0 where it is not known yet
+    kind: str
+    at: int
+    until: int  # up to when commits that were signed before the device was told count
+    since: int | None  # when the device was out of its person's hands
+    grants: tuple[Grant, ...]
+    state: str
+
+
+class FirstTaking(NamedTuple):
+    """A device's commits from `first` to `last` as a server took them first; `link` is the chain hash at the last."""
+
+    device: bytes
+    first: int
+    last: int
+    link: bytes
+    at: int
+    came: int  # when that was told here
+    basis: (
+        int  # the device's last change, in this store's order, that counted for them; only where this server took them
+    )
+    number: int  # the same by headquarters' numbers
+    server: bytes
+    via: bytes  # the branch that told it here, none where this server itself took them
+    signature: bytes = b""
+
+
+class ToldChange(NamedTuple):
+    """Where a device's commits stood, as somebody had said who was then told of a change."""
+
+    head: int
+    link: bytes  # the chain hash there, or its beginning; none where nothing is to prove
+
+
+SharedPart = tuple[bytes, int]
+"""A record and a channel that (some fields of) it is shared with; 0 for a record that the sharing only depends on."""
+
+
+SERVERS = b""
+"""The peer of bundles that go up: any of the organisation's servers can read them."""
+
+
+class PackedPart(NamedTuple):
+    """One device's commits in a bundle that this node packed: those behind `after`, up to `last`; `at` milliseconds."""
+
+    number: int
+    device: bytes
+    after: int
+    last: int
+    at: int
+
+
+SECONDS = 60.0
+
+
+class View(NamedTuple):
+    """A record type as reports see it: its plain fields, those that refer to records, those nobody needs to count by."""
+
+    name: str
+    fields: Sequence[str]
+    refs: frozenset[str]
+    lists: frozenset[str]  # those that refer to several
+    sealed: frozenset[str]  # fields of the highest sensitivity
+    below: bool  # whether its records stand for all units below theirs, too
+
+
+class Issue(NamedTuple):
+    """One report of one period and unit ("": all), as issued."""
+
+    report: str
+    period: str
+    unit: str
+    at: int  # milliseconds since 1970
+    by: str
+    rows: Rows
+    as_of: Rows
+
+
+def members(keys: Iterable[int], n: int) -> list[int]:
+    """Return the numbers under which a record stands in these blocks."""
+    return [key << 31 | n for key in keys]
+
+
+class Linked(NamedTuple):
+    """What of a record is compared: its number, id, type and document, and its owner's id."""
+
+    n: int
+    record: bytes
+    type: str
+    owner: bytes | None
+    doc: Document

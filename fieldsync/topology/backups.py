@@ -15,9 +15,9 @@ from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.crypto.slots import Slots
 from fieldsync.replica import node as nodes
+from fieldsync.replica import node_setup
 from fieldsync.replica.node import SLOTS, Node, Unlock
-from fieldsync.store import open_store
-from fieldsync.store.sqlite.store import FILE
+from fieldsync.store import FILE, open_store
 from fieldsync.topology import device_renewal, store_epochs
 
 FORMAT = b"fieldsync backup 1\n"
@@ -84,7 +84,7 @@ def restore(file: Path, home: Path, unlock: Unlock) -> dict[str, Any]:
                 told = {"device": tx.get("letters"), "kind": kind, "person": tx.get("person"), "records": tx.count()}
         finally:
             store.close()
-        nodes.write_file(home / SLOTS, slots)
+        node_setup.write_file(home / SLOTS, slots)
     except OSError as fault:
         _remove(parts)
         raise errors.unwritten(fault, home.name) from fault

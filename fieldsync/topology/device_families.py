@@ -7,8 +7,7 @@ headquarters approves them. A device whose original is revoked is locked with it
 from fieldsync import errors
 from fieldsync.core.grants import Grant, covers
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device
-from fieldsync.store.sqlite.grant_history import GRANTS, Told
+from fieldsync.store.contract import GRANTS, Device, ToldChange
 
 MOST_PENDING = 8
 """How many devices of one family may wait for approval at a time."""
@@ -79,7 +78,7 @@ def inherit(
             continue  # one that is locked with its original stays locked, whatever that might do before
         n = tx.inherit_change(new, change._replace(grants=tuple(filter(may, change.grants))))
         if after is not None and (stood := tx.told_of(change.n, original)) is not None:
-            tx.tell_of(n, new, Told(max(0, stood.head - after), b""))
+            tx.tell_of(n, new, ToldChange(max(0, stood.head - after), b""))
 
 
 def spare_copies(tx: Tx, device: Device, now: int) -> None:

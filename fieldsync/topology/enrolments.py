@@ -15,8 +15,7 @@ from fieldsync.core.units import is_unit
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DEVICE_SIZE, device_id
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device
-from fieldsync.store.sqlite.grant_history import REVOKED
+from fieldsync.store.contract import REVOKED, Device
 from fieldsync.topology import device_families, device_letters
 from fieldsync.wire.messages import Enrolment
 

@@ -12,8 +12,7 @@ import msgspec
 
 from fieldsync.crypto.keys import verify
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device, Logged
-from fieldsync.store.sqlite.grant_history import GRANTS, Change, Taken, Told
+from fieldsync.store.contract import GRANTS, AuthorityChange, Device, FirstTaking, Logged, ToldChange
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
@@ -44,22 +43,24 @@ def note(node: "Node", tx: Tx, device: Device, logged: Sequence[Logged], *, behi
     tx.forget_takings(device.id, logged[0].seq - 1, b"")
     changes = [(one, None if behind else tx.told_of(one.n, device.id)) for one in tx.changes(device.id)]
 
-    def basis(one: Logged) -> Change | None:
+    def basis(one: Logged) -> AuthorityChange | None:
         return next((change for change, told in changes if not _before_it_was_told(change, told, one.seq, now)), None)
 
-    groups: Iterable[tuple[Change | None, Iterable[Logged]]] = groupby(logged, basis) if changes else [(None, logged)]
+    groups: Iterable[tuple[AuthorityChange | None, Iterable[Logged]]] = (
+        groupby(logged, basis) if changes else [(None, logged)]
+    )
     for change, some in groups:
         part = list(some)
         number = next((c.number for c, _ in changes if c.number and change is not None and c.n <= change.n), 0)
         tx.take_first([
-            Taken(
+            FirstTaking(
                 device.id, part[0].seq, part[-1].seq, part[-1].chain, now, now, 0 if change is None else change.n, number,
                 node.device, b"",
             )
         ])  # fmt: skip
 
 
-def _before_it_was_told(change: Change, told: Told | None, seq: int, now: int) -> bool:
+def _before_it_was_told(change: AuthorityChange, told: ToldChange | None, seq: int, now: int) -> bool:
     """Say whether a device signed this commit before it was told of other grants, which count for it only then."""
     return change.kind == GRANTS and now <= change.until and (told is None or seq <= told.head)
 
@@ -67,7 +68,7 @@ def _before_it_was_told(change: Change, told: Told | None, seq: int, now: int) -
 def tell(tx: Tx, device: Device, head: int) -> None:
     """Remember up to where a device, which works with other grants than it has here, had signed when it was told of them."""
     for change in tx.changes(device.id):
-        tx.tell_of(change.n, device.id, Told(head, b""), again=True)
+        tx.tell_of(change.n, device.id, ToldChange(head, b""), again=True)
 
 
 # --- the branch -------------------------------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ def frames(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
         yield sender.codec.pack(Kind.PEER, messages.encode(peer))
 
 
-def _signed(node: "Node", taken: Taken) -> Taking:
+def _signed(node: "Node", taken: FirstTaking) -> Taking:
     one = Taking(
         taken.device, taken.first, taken.last, taken.link, taken.at, taken.number, taken.server, taken.signature
     )
@@ -130,7 +131,7 @@ class Brought:
             del told[one.last]
             if _sound(tx, branch, one):
                 tx.take_first([
-                    Taken(
+                    FirstTaking(
                         one.device, one.first, one.last, one.chain, min(one.at, now), now, 0, one.number, one.server, branch.id,
                         one.signature,
                     )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from fieldsync.core.state import register_of
 from fieldsync.core.units import home_unit, within
-from fieldsync.replica import save
+from fieldsync.replica import changes, commit_writer
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
@@ -35,14 +35,14 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
             continue
         kind = node.schema.type(row.state.type)
         place = office or node.grants[0].unit
-        fields: save.Fields = {
+        fields: changes.Fields = {
             field.name: _next(node, tx, row, field, place) for field in numbered[kind.name] if _due(node, row, field)
         }
         if fields:
             seen = {name: register_of(row.state, name).seen for name in fields}
-            drafts.append(save.Draft(row.state.record, kind.name, kind.version, fields, seen))
+            drafts.append(changes.Draft(row.state.record, kind.name, kind.version, fields, seen))
     if drafts:
-        save.commit_drafts(node, tx, drafts)
+        commit_writer.commit_drafts(node, tx, drafts)
 
 
 def _lower(node: Node, tx: Tx, office: str | None) -> Sequence[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.replica import history, queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests.cast import open_node
 from tests.conftest import Cast
 from tests.scale import SCALE

@@ -13,7 +13,7 @@ from fieldsync.authority import integrity
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests.cast import open_node, rows
 from tests.offices import Office
 

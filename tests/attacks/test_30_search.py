@@ -6,7 +6,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests.conftest import Cast
 
 QUESTIONS = [

@@ -13,7 +13,7 @@ from fieldsync.core.settle import candidates, packed
 from fieldsync.core.state import Base, State
 from fieldsync.protocol.client import Client, Tally
 from fieldsync.replica import history, queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
 from fieldsync.wire import messages
 from fieldsync.wire import row_batches as wire_rows

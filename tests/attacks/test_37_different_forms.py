@@ -10,8 +10,8 @@ from fieldsync import errors
 from fieldsync.authority import schema_rollout
 from fieldsync.commands import sync_status
 from fieldsync.replica import node as nodes
-from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica import node_setup, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish
 from tests import directly
@@ -128,7 +128,7 @@ def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path
     texts = load.shipped() | {"published.toml": "number = 1\n", HOUSEHOLD: "colour = 1\n" + load.shipped()[HOUSEHOLD]}
     with people.hq.store.write() as tx:
         tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
-        tx.put(nodes.FORMS, nodes.mark(texts))
+        tx.put(nodes.FORMS, node_setup.mark(texts))
     before = people.amal.forms
     tally = directly.sync(people.amal, people.hq)
     assert (tally.refused, tally.differing, tally.forms) == (0, [], ())

@@ -3,7 +3,7 @@
 import subprocess
 
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests.cast import SECRET
 from tests.offices import Hand, Office, write
 

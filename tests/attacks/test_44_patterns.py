@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
 from tests.formbook import write as write_forms
 from tests.lines import get

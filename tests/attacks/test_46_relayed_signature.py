@@ -7,7 +7,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import token
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import b64

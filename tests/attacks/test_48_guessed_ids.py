@@ -7,9 +7,9 @@ import pytest
 from fieldsync.core.units import SHARED
 from fieldsync.protocol import range_repair
 from fieldsync.replica import queries, save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from fieldsync.store.sqlite.interning import NumberReads
 from tests import directly
 from tests.cast import JBL, QRD, rows

@@ -4,7 +4,7 @@ from fieldsync.authority.integrity import check
 from fieldsync.authority.value_permissions import MOST_REGISTERS
 from fieldsync.core import codes
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.schema.model import Field, Type
 from tests import directly
 from tests.cast import JBL, rows

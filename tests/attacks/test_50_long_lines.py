@@ -9,7 +9,7 @@ from fieldsync.authority.integrity import check
 from fieldsync.core import codes
 from fieldsync.core.merges import standing
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests import directly
 from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast

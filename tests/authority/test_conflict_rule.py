@@ -10,9 +10,9 @@ from fieldsync.core.register import Value
 from fieldsync.core.state import canonical, register_of
 from fieldsync.protocol.client import Client, Tally
 from fieldsync.protocol.server import Serving
-from fieldsync.replica import history, queries, save
+from fieldsync.replica import commit_writer, history, queries, save
+from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes, Draft
 from fieldsync.review import decisions
 from fieldsync.store.sqlite.commit_log_queries import LedgerReads
 from fieldsync.wire.messages import Ack
@@ -53,7 +53,7 @@ def edit(node: Node, record: bytes, value: str, field: str = FIELD) -> None:
 def forge(node: Node, record: bytes, value: Value, seen: dict[bytes, int], field: str = FIELD) -> None:
     """Save with a context that no command would make."""
     with node.store.write() as tx:
-        save.commit_drafts(node, tx, [Draft(record, "household", 1, {field: value}, {field: seen})])
+        commit_writer.commit_drafts(node, tx, [Draft(record, "household", 1, {field: value}, {field: seen})])
 
 
 def head(node: Node, record: bytes, field: str = FIELD) -> dict[bytes, int]:
@@ -354,7 +354,7 @@ def test_a_record_s_commits_are_read_once_for_all_slices_of_a_frame(
         for n in range(700)
     ]
     with people.amal.store.write() as tx:
-        save.commit_drafts(people.amal, tx, drafts)
+        commit_writer.commit_drafts(people.amal, tx, drafts)
     counted = {"read": 0, "frames": 0, "slices": 0}
 
     def counting(owner: type, name: str, what: str) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from fieldsync.core.state import register_of
-from fieldsync.replica import history, save
+from fieldsync.replica import commit_writer, history, save
+from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes, Draft
 from fieldsync.review import decisions
 from tests.cast import rows
 from tests.tree import Tree, seen
@@ -53,7 +53,7 @@ def test_everybody_is_equal_after_a_branch_took_what_headquarters_does_not(tree:
     amal = tree.nodes["amal"]
     context = dict(register_of(rows(amal)[record].state, FIELD).seen)
     with amal.store.write() as tx:  # a tampered laptop takes both away
-        save.commit_drafts(amal, tx, [Draft(record, "household", 1, {FIELD: "amal"}, {FIELD: context})])
+        commit_writer.commit_drafts(amal, tx, [Draft(record, "household", 1, {FIELD: "amal"}, {FIELD: context})])
     tree.sync("amal", "jbl")
     assert values(tree.nodes["jbl"], record) == ["basim", "dima"]
     tree.settle()

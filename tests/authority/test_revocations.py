@@ -9,8 +9,8 @@ import pytest
 from fieldsync import errors
 from fieldsync.authority import quarantine
 from fieldsync.replica import history, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.server import administration, device_locks
 from fieldsync.topology import first_receipts

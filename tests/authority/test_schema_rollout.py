@@ -14,9 +14,9 @@ from fieldsync.authority import schema_rollout
 from fieldsync.authority.integrity import check
 from fieldsync.core import codes
 from fieldsync.core.state import canonical
-from fieldsync.replica import queries, save
+from fieldsync.replica import commit_writer, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions, queue
 from fieldsync.server.publish_schema import publish
 from tests import directly
@@ -245,7 +245,9 @@ def test_an_old_form_decides_nothing_by_its_names(people: Cast, book: Book, tmp_
     with people.amal.store.write() as tx:
         row = tx.rows([record])[record]
         kind = people.amal.schema.type("visit")
-        save.commit_drafts(people.amal, tx, [save.draft_edit(people.amal, row, kind, {"q0": "mine"}, decides=True)])
+        commit_writer.commit_drafts(
+            people.amal, tx, [save.draft_edit(people.amal, row, kind, {"q0": "mine"}, decides=True)]
+        )
     book.rename(0)
     publish(people.hq, book.write(tmp_path / "forms"))
     assert directly.sync(people.amal, people.hq).refused == 1

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from fieldsync.casework import referrals
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from tests.cast import Clock, copy_cast, join_directly, open_node
 
 ALBIR, NOOR = "LAT/ALBIR", "LAT/NOOR"

@@ -7,8 +7,8 @@ import pytest
 from fieldsync import errors
 from fieldsync.casework import agenda, cases
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from tests import directly
 from tests.cast import QRD, Clock

@@ -6,8 +6,8 @@ from fieldsync import errors
 from fieldsync.casework import household_events
 from fieldsync.core.state import canonical
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.store.contract import Row
 from tests.cast import JBL, rows

@@ -18,10 +18,10 @@ from fieldsync.core.state import field_of, project, registers
 from fieldsync.core.units import SHARED
 from fieldsync.protocol import range_repair
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.replica import queries, save
+from fieldsync.replica import changes, commit_writer, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.wire.frames import Kind
 from tests import cast, directly
@@ -312,14 +312,16 @@ def test_withdrawn_beats_given(nodes: dict[str, Node], clock: Clock, first: str)
 def save_code(node: Node) -> str:
     """Return the next code of a laptop."""
     with node.store.write() as tx:
-        return save.next_code(node, tx, JBL)[0]
+        return commit_writer.next_code(node, tx, JBL)[0]
 
 
 def write_raw(node: Node, type: str, record: bytes, fields: dict[str, Any], seen: Any = ()) -> None:
     """Write what no command would, as a tampered laptop may."""
     with node.store.write() as tx:
         form = node.schema.type(type).version
-        save.commit_drafts(node, tx, [save.Draft(record, type, form, dict(sorted(fields.items())), dict(seen))])
+        commit_writer.commit_drafts(
+            node, tx, [changes.Draft(record, type, form, dict(sorted(fields.items())), dict(seen))]
+        )
 
 
 def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:

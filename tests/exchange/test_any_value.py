@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from fieldsync.exchange.tables import export_records, rejects, workbook, writers
 from fieldsync.exchange.tables.plain_values import plain
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
 from tests.cast import rows
 from tests.conftest import Cast

@@ -14,8 +14,8 @@ from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.exchange.xlsform import convert, expressions, toml_writer, write_folder
 from fieldsync.exchange.xlsform.expressions import Names
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.schema import compatibility as forms_changes
 from fieldsync.schema import load, set_members, validate
 from fieldsync.schema.expressions import parser

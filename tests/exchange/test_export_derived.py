@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fieldsync.exchange.tables import export_records
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests.conftest import Cast
 
 

@@ -11,8 +11,8 @@ import pytest
 from fieldsync.exchange.tables import export_records, hxl, import_records, workbook
 from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from tests.conftest import Cast
 
 

@@ -17,8 +17,8 @@ from fieldsync.exchange.tables import export_records, import_records, readers
 from fieldsync.exchange.tables.cells import unquoted
 from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.schema.text_cleaning import clean
 from fieldsync.ui.terminal import messages
 from tests.conftest import Cast

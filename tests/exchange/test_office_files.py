@@ -11,8 +11,8 @@ import pytest
 from fieldsync import errors
 from fieldsync.exchange.tables import header_detection, import_records, number_formats
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import duplicate_pairs
 from tests.conftest import Cast
 from tests.directly import sync

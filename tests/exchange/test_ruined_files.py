@@ -9,7 +9,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.exchange.tables import import_records
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.schema.text_cleaning import ZWNJ
 from tests.conftest import Cast
 from tests.exchange.test_tables import _book, _csv, _records

@@ -15,8 +15,8 @@ from fieldsync import errors
 from fieldsync.exchange.tables import dates, export_records, header_detection, import_records, workbook
 from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from tests.conftest import Cast
 from tests.directly import sync
 

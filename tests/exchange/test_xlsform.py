@@ -15,7 +15,7 @@ from fieldsync import errors
 from fieldsync.exchange.xlsform import convert, expressions, write_folder
 from fieldsync.exchange.xlsform.expressions import Names, Untranslated
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
 from fieldsync.schema.expressions import parser
 from fieldsync.server.publish_schema import publish

@@ -10,8 +10,8 @@ import pytest
 from fieldsync import errors
 from fieldsync.exchange.xlsform import convert, write_folder
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from fieldsync.schema import load
 from fieldsync.schema.expressions import parser
 from fieldsync.server.publish_schema import publish

@@ -16,7 +16,7 @@ from fieldsync.crypto import keys
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica import node as nodes
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes, New
+from fieldsync.replica.changes import Changes, New
 from fieldsync.server import administration
 from tests.cast import fill, join_directly, open_node
 from tests.model import line

@@ -7,8 +7,8 @@ from fieldsync.casework import referrals
 from fieldsync.core.commit import contexts
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import register_of
-from fieldsync.replica import save, transfer
-from fieldsync.replica.save import Changes, New
+from fieldsync.replica import changes, commit_writer, save, transfer
+from fieldsync.replica.changes import Changes, New
 from fieldsync.review import decisions, duplicate_pairs
 from tests.model import cast
 from tests.model.operations import Arguments, operation
@@ -338,6 +338,8 @@ def tamper(world: World, who: str, record: str, field: str, value: Any, over: in
             for device, seq in {**commit.seen.get(field, {}), head.device: head.seq}.items():
                 seen[device] = max(seq, seen.get(device, 0))
     with world.saving(who, "tampered", record) as node, node.store.write() as tx:
-        draft = save.Draft(row.state.record, SHELTER, node.schema.type(SHELTER).version, {field: value}, {field: seen})
+        draft = changes.Draft(
+            row.state.record, SHELTER, node.schema.type(SHELTER).version, {field: value}, {field: seen}
+        )
         assert contexts(draft.seen) is not None
-        save.commit_drafts(node, tx, [draft])
+        commit_writer.commit_drafts(node, tx, [draft])

@@ -21,8 +21,8 @@ from fieldsync.crypto.keys import SIGNATURE_SIZE, DeviceKey
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.server import device_locks
 from fieldsync.wire import bundle_format, messages

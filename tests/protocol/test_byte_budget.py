@@ -7,7 +7,7 @@ import pytest
 from fieldsync.core.state import canonical
 from fieldsync.protocol import byte_budget
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
 from tests import directly
 from tests.cast import JBL, rows

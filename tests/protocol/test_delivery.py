@@ -12,7 +12,7 @@ from fieldsync.authority import integrity
 from fieldsync.core.state import canonical
 from fieldsync.exchange.tables import import_records
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from tests import directly

@@ -8,8 +8,8 @@ from fieldsync.authority import schema_rollout
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.schema import load
 from fieldsync.topology import device_renewal
 from tests.cast import JBL

@@ -13,8 +13,8 @@ from fieldsync.core.register import Head, Register
 from fieldsync.core.state import canonical, term
 from fieldsync.exchange.tables import import_records
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from tests import directly
 from tests.cast import JBL, rows
 from tests.conftest import Cast

@@ -14,9 +14,9 @@ from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical
 from fieldsync.protocol import byte_budget, sync_once
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.replica import save
-from fieldsync.replica.node import write_schema
-from fieldsync.replica.save import Changes
+from fieldsync.replica import commit_writer, save
+from fieldsync.replica.changes import Changes
+from fieldsync.replica.node_setup import write_schema
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish
 from fieldsync.topology import blocked_checks, upstream
@@ -207,7 +207,7 @@ def test_a_budget_that_never_suffices_is_told(tree: Tree) -> None:
     families(tree, "samar", 400)
     with tree.nodes["samar"].store.write() as tx:
         for row in list(tx.select()):
-            save.commit_drafts(
+            commit_writer.commit_drafts(
                 tree.nodes["samar"], tx,
                 [save.draft_edit(tree.nodes["samar"], row, tree.nodes["samar"].schema.type("household"), {"_unit": "LAT/JBL"})],
             )  # fmt: skip
@@ -232,7 +232,7 @@ def test_what_left_before_the_branch_held_it_leaves_the_laptop(tree: Tree) -> No
     assert rows(amal).keys() == {stays, moves}
     with tree.nodes["dima"].store.write() as tx:
         row, kind = tx.rows([moves])[moves], tree.nodes["dima"].schema.type("household")
-        save.commit_drafts(
+        commit_writer.commit_drafts(
             tree.nodes["dima"], tx, [save.draft_edit(tree.nodes["dima"], row, kind, {"_unit": "LAT/QRD"})]
         )
     tree.sync("dima", "hq")

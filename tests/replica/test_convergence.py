@@ -17,10 +17,10 @@ from fieldsync import errors
 from fieldsync.core.commit import decode, state_of
 from fieldsync.core.state import State, canonical, merge, term
 from fieldsync.protocol.channel_delta import visible
-from fieldsync.replica import save, transfer
+from fieldsync.replica import commit_writer, save, transfer
 from fieldsync.replica.apply import device_facts, settle_row
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.store.contract import Row
 from tests import directly
@@ -279,7 +279,7 @@ class Office(Field):
         if row is not None and "location" in row.conflicts:
             with node.store.write() as tx:
                 kind = node.schema.type("household")
-                save.commit_drafts(
+                commit_writer.commit_drafts(
                     node, tx, [save.draft_edit(node, row, kind, {"location": place.strip()}, decides=True)]
                 )
             self.overstepped = True

@@ -16,7 +16,7 @@ from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests import cast, directly, warm
 from tests.cast import JBL, ServerProcess, open_node, rows
 from tests.scale import LONG

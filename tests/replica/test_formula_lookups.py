@@ -3,9 +3,9 @@
 import uuid
 
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.formula_lookups import Around
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from tests.conftest import Cast
 
 

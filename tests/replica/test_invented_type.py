@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fieldsync.exchange.tables.export_records import export
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish

@@ -13,8 +13,8 @@ from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica import changes, commit_writer, save
+from fieldsync.replica.changes import Changes
 from tests import directly
 from tests.cast import rows
 from tests.conftest import Cast
@@ -49,7 +49,7 @@ def test_a_save_that_fits_no_frame_is_refused_at_the_keyboard(people: Cast) -> N
     row = rows(people.amal)[bytes.fromhex(case)]
     draft = save.draft_edit(people.amal, row, people.amal.schema.type("case"), concerns)
     with people.amal.store.write() as tx, pytest.raises(errors.TooLarge):
-        save.commit_drafts(people.amal, tx, [draft])
+        commit_writer.commit_drafts(people.amal, tx, [draft])
     assert rows(people.amal)[bytes.fromhex(case)].doc == row.doc
     save.edit(people.amal, case, Changes(say={"notes": story(1, 19_000)}))
     assert directly.sync(people.amal, people.hq).commits == 1
@@ -62,9 +62,9 @@ def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Pa
             key = DeviceKey.from_bytes(hashlib.sha256(b"%d" % i).digest())
             tx.enrol(key.device, key.public, codes.letters(5_000 + i), f"P {i}", [], 1, chain.first(key.device))
     home = save.add(people.amal, "household", Changes(set={"location": "x"}))
-    drafts = [save.Draft(home, "household", 1, {f"_role{story(i, 40)}": "admin"}, {}) for i in range(3_000)]
+    drafts = [changes.Draft(home, "household", 1, {f"_role{story(i, 40)}": "admin"}, {}) for i in range(3_000)]
     with people.amal.store.write() as tx:
-        save.commit_drafts(people.amal, tx, drafts)
+        commit_writer.commit_drafts(people.amal, tx, drafts)
     assert directly.sync(people.amal, people.hq).refused == 3_000
     assert directly.sync(people.amal, people.hq).refused == 0
     with people.amal.store.read() as tx:

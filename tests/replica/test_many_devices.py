@@ -16,7 +16,7 @@ from fieldsync.core.state import canonical, merge_all
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.replica import queries, save
+from fieldsync.replica import changes, queries, save
 from fieldsync.replica.apply import apply
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
@@ -101,7 +101,7 @@ def test_it_is_sent_decided_and_healed(crowd: tuple[Cast, str], tmp_path: Path) 
     for node in (hq, amal):
         shown = queries.show(node, home)
         assert (shown["fields"][FIELD], shown["conflicts"]) == ("decided", [])
-    save.edit(amal, home, save.Changes(set={FIELD: "moved"}))
+    save.edit(amal, home, changes.Changes(set={FIELD: "moved"}))
     bundle_sync.pack(amal, tmp_path / "amal.age")
     bundle_sync.unpack(hq, tmp_path / "amal.age")
     with hq.store.read() as tx:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from fieldsync.casework import eligibility
 from fieldsync.core.merges import standing
 from fieldsync.exchange.tables.export_records import export
-from fieldsync.replica import formula_lookups, queries, save
+from fieldsync.replica import commit_writer, formula_lookups, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions, duplicate_pairs, queue
+from fieldsync.store.contract import View
 from fieldsync.store.sqlite import encryption
 from fieldsync.store.sqlite.migrations import m0004_merges
-from fieldsync.store.sqlite.report_reader import View
 from fieldsync.ui.review import questions
 from fieldsync.ui.views.node_status import Here
 from tests import cast
@@ -121,7 +121,7 @@ def test_a_ring_leaves_the_oldest_and_can_be_taken_apart(story: Story, size: int
         with node.store.write() as tx:  # as each of them saw the two: without the others' merges
             row = save.find_row(tx, gives)
             kind = node.schema.type("person")
-            save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, {"_same_as": stays}, decides=True)])
+            commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, {"_same_as": stays}, decides=True)])
     story.meet()
     story.stand(ring[0], *others)
     story.asked()
@@ -173,7 +173,9 @@ def test_a_split_beside_a_merge_leaves_it_standing(story: Story) -> None:
     duplicate_pairs.split(story.samar, a, b)
     with story.zaid.store.write() as tx:
         row, kind = save.find_row(tx, a), story.zaid.schema.type("person")
-        save.commit_drafts(story.zaid, tx, [save.draft_edit(story.zaid, row, kind, {"_same_as": c}, decides=True)])
+        commit_writer.commit_drafts(
+            story.zaid, tx, [save.draft_edit(story.zaid, row, kind, {"_same_as": c}, decides=True)]
+        )
     story.meet()
     story.stand(a, b, c, d)
     story.asked(a)
@@ -233,7 +235,9 @@ def test_it_goes_with_the_removed_one_if_a_person_says_so(story: Story) -> None:
     story.asked()
     with story.samar.store.write() as tx:
         row, kind = save.find_row(tx, a), story.samar.schema.type("person")
-        save.commit_drafts(story.samar, tx, [save.draft_edit(story.samar, row, kind, {"_deleted": None}, decides=True)])
+        commit_writer.commit_drafts(
+            story.samar, tx, [save.draft_edit(story.samar, row, kind, {"_deleted": None}, decides=True)]
+        )
     story.meet()
     story.stand(a, c, d)
     story.asked()
@@ -256,7 +260,9 @@ def test_the_end_of_a_line_removed_asks_of_the_one_before_it(story: Story) -> No
     duplicate_pairs.merge(story.samar, a, b)
     with story.zaid.store.write() as tx:
         row, kind = save.find_row(tx, c), story.zaid.schema.type("person")
-        save.commit_drafts(story.zaid, tx, [save.draft_edit(story.zaid, row, kind, {"_same_as": b}, decides=True)])
+        commit_writer.commit_drafts(
+            story.zaid, tx, [save.draft_edit(story.zaid, row, kind, {"_same_as": b}, decides=True)]
+        )
     save.remove(story.people.amal, a, "entered by mistake")
     story.meet()
     story.stand(b, d)

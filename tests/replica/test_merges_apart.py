@@ -8,9 +8,9 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core.state import register_of
-from fieldsync.replica import queries, save, transfer
+from fieldsync.replica import commit_writer, queries, save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions, duplicate_pairs, queue
 from fieldsync.store.contract import Row
 from fieldsync.ui.review import questions
@@ -98,7 +98,7 @@ def test_a_removal_where_the_merge_is_not_known_asks_everywhere(apart: Apart, fi
     dima = apart.nodes["dima"]
     with dima.store.write() as tx:
         row, kind = save.find_row(tx, apart.stays), dima.schema.type("household")
-        save.commit_drafts(dima, tx, [save.draft_edit(dima, row, kind, {"_deleted": None}, decides=True)])
+        commit_writer.commit_drafts(dima, tx, [save.draft_edit(dima, row, kind, {"_deleted": None}, decides=True)])
     apart.meet()
     assert apart.ask() == set()
 
@@ -174,7 +174,7 @@ def test_nobody_names_a_record_of_another_unit_by_deciding(apart: Apart) -> None
         row, kind = save.find_row(tx, apart.gives), nadia.schema.type("household")
         over = [[head.device.hex(), *head[1:]] for head in register_of(row.state, SAME).heads]
         said = {SAME: hidden, f"_decided/{SAME}": {"heads": over, "base": None, "note": None}}
-        save.commit_drafts(nadia, tx, [save.draft_edit(nadia, row, kind, said, decides=True)])
+        commit_writer.commit_drafts(nadia, tx, [save.draft_edit(nadia, row, kind, said, decides=True)])
     for name, server in (("nadia", "jbl"), ("jbl", "hq"), ("nadia", "jbl")):
         apart.sync(name, server)
     with apart.nodes["hq"].store.read() as tx:

@@ -10,7 +10,7 @@ import pytest
 
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import duplicate_index, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.review import duplicate_pairs
 from fieldsync.store import Tx
 from fieldsync.store.sqlite.store import FILE

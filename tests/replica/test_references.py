@@ -8,9 +8,9 @@ from fieldsync import errors
 from fieldsync.casework import cases
 from fieldsync.exchange.tables import import_records
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from tests.conftest import Cast
 from tests.directly import sync
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from fieldsync.replica import queries, save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.store.contract import Server
 from fieldsync.topology import server_verdicts, upstream
 from fieldsync.wire import messages

@@ -8,9 +8,9 @@ import pytest
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.core.state import canonical
-from fieldsync.replica import queries, save, transfer
+from fieldsync.replica import commit_writer, queries, save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.server import administration
 from fieldsync.wire import messages
@@ -23,7 +23,7 @@ def move(node: Node, record: bytes, unit: str) -> None:
     """Move a family to another unit."""
     with node.store.write() as tx:
         kind = node.schema.type("household")
-        save.commit_drafts(node, tx, [save.draft_edit(node, tx.rows([record])[record], kind, {"_unit": unit})])
+        commit_writer.commit_drafts(node, tx, [save.draft_edit(node, tx.rows([record])[record], kind, {"_unit": unit})])
 
 
 def everybody(people: Cast, *order: Node) -> None:

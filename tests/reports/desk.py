@@ -4,10 +4,10 @@ from collections import deque
 from uuid import UUID
 
 from fieldsync.core.lifecycle import Lifecycle
-from fieldsync.replica import save
+from fieldsync.replica import commit_writer, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.reports import run
 from fieldsync.review import decisions
 from fieldsync.schema.model import Field, Schema
@@ -80,7 +80,7 @@ class Desk:
         with self.node.store.write() as tx:
             row = find_row(tx, record)
             draft = save.draft_edit(self.node, row, self.schema.types[row.state.type], {"_same_as": into}, note=None)
-            save.commit_drafts(self.node, tx, [draft])
+            commit_writer.commit_drafts(self.node, tx, [draft])
 
     def report(self, name: str, *, month: str | None = OCTOBER, **given: object) -> dict:
         """Return a report's document."""

@@ -3,7 +3,7 @@
 import pytest
 
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests import directly
 from tests.cast import JBL, QRD
 from tests.conftest import Cast

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes, New
+from fieldsync.replica.changes import Changes, New
 from fieldsync.review import duplicate_pairs
 from fieldsync.server import administration, branch_link
 from tests.cast import JBL, QRD, SECRET, ServerProcess, fill, found_office, free_port, join_directly, open_node

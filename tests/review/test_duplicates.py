@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.core.state import canonical
 from fieldsync.linkage import comparison
-from fieldsync.replica import duplicate_index, queries, save, transfer
+from fieldsync.replica import commit_writer, duplicate_index, queries, save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions, duplicate_pairs
 from fieldsync.store.sqlite import type_views
 from tests import cast
@@ -240,7 +240,7 @@ def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
         row = save.find_row(tx, b)
         forged = [{"_same_as": a}, {f"_not_same/{a}": True}]
         kind = amal.schema.type("person")
-        save.commit_drafts(amal, tx, [save.draft_edit(amal, row, kind, dict(one)) for one in forged])
+        commit_writer.commit_drafts(amal, tx, [save.draft_edit(amal, row, kind, dict(one)) for one in forged])
     sync(amal, hq)
     assert {one["code"] for one in queries.status(amal)["refused"]} == {"role_refused"}
     assert "same_as" not in queries.show(hq, b)
@@ -251,7 +251,9 @@ def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
     sync(huda, hq)
     with huda.store.write() as tx:
         row = save.find_row(tx, b)
-        save.commit_drafts(huda, tx, [save.draft_edit(huda, row, huda.schema.type("person"), {"_same_as": elsewhere})])
+        commit_writer.commit_drafts(
+            huda, tx, [save.draft_edit(huda, row, huda.schema.type("person"), {"_same_as": elsewhere})]
+        )
     sync(huda, hq)
     assert {one["code"] for one in queries.status(huda)["refused"]} == {"no_record"}
     huda.close()

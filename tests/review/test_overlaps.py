@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import assistance_overlaps, duplicate_pairs
 from tests import cast, directly
 from tests.cast import Clock

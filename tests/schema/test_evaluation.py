@@ -7,7 +7,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.schema import load, validate
 from fieldsync.schema.expressions import step_limit
 from fieldsync.schema.model import Schema

@@ -14,7 +14,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica import node as nodes
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.server import device_locks
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import Kind

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from tests import directly
 from tests.cast import JBL, QRD, rows
 from tests.lines import Relay

@@ -15,8 +15,8 @@ import zstandard
 
 from fieldsync.crypto.keys import token
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from tests import lines

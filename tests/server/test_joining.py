@@ -8,7 +8,7 @@ from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.protocol import invites, join_server, sync_once
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.server import administration
 from fieldsync.topology import backups
 from tests import cast

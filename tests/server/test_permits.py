@@ -10,9 +10,9 @@ from fieldsync.core.grants import Grant
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical
 from fieldsync.core.units import LEFT
-from fieldsync.replica import history, queries, save
+from fieldsync.replica import commit_writer, history, queries, save
+from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes, Draft
 from fieldsync.review import decisions
 from tests.cast import JBL, QRD, rows
 from tests.offices import Office, write
@@ -94,7 +94,7 @@ def test_a_decision_above_the_role_is_kept_aside(office: Office, amal: Node) -> 
     row = rows(amal)[record]
     with amal.store.write() as tx:
         draft = save.draft_edit(amal, row, amal.schema.type("household"), {"location": "mine"}, decides=True)
-        save.commit_drafts(amal, tx, [draft])
+        commit_writer.commit_drafts(amal, tx, [draft])
     after = household(amal, location="after")
     assert office.sync("amal")[0]["refused"] == 1
     assert (refused(amal)[-1]["code"], refused(amal)[-1]["field"]) == ("undecided", "location")
@@ -131,7 +131,7 @@ def test_a_decision_in_parts_is_kept_aside(office: Office, amal: Node, at_once: 
             seen = dict(row.state.fields["location"].seen)
             if left is heads[1]:
                 seen[left.device] = left.seq - 1
-            save.commit_drafts(amal, tx, [draft._replace(seen={"location": seen})])
+            commit_writer.commit_drafts(amal, tx, [draft._replace(seen={"location": seen})])
         assert len(rows(amal)[record].state.fields["location"].heads) == (2 if left is heads[1] else 1)
         if not at_once:
             office.sync("amal")
@@ -191,7 +191,7 @@ def test_nobody_swallows_what_another_has_yet_to_write(office: Office, amal: Nod
         assert me is not None
     with amal.store.write() as tx:
         claim = {"location": {basim.device: seq + (me.head if seq == 2 else 0)}}
-        save.commit_drafts(amal, tx, [Draft(record, "household", 1, {"location": "mine"}, claim)])
+        commit_writer.commit_drafts(amal, tx, [Draft(record, "household", 1, {"location": "mine"}, claim)])
     assert office.sync("amal")[0]["refused"] == 1
     assert (refused(amal)[-1]["code"], refused(amal)[-1]["device"]) == ("gap", basim.device.hex())
     save.edit(basim, record.hex(), Changes(set={"location": "later"}))
@@ -217,7 +217,7 @@ def test_a_record_keeps_its_type(office: Office, amal: Node) -> None:
     office.sync("amal")
     write(amal, record, {"notes/" + amal.device.hex()[:8] + "-9": "text"}, type="case")
     with amal.store.write() as tx:
-        code = save.next_code(amal, tx, JBL)[0]
+        code = commit_writer.next_code(amal, tx, JBL)[0]
     write(amal, fresh, {"_code": code, "_unit": JBL, "family_name": "محمد"})
     write(amal, fresh, {"reopen_count/" + amal.device.hex(): 1}, type="case")
     assert office.sync("amal")[0]["refused"] == 2
@@ -229,7 +229,7 @@ def test_what_builds_on_a_refused_record_is_refused_with_it(office: Office, amal
     """A family that was not let in is not let in by halves, when an edit of it comes in the same frame or in the next sync."""
     fresh = bytes(15) + b"\3"
     with amal.store.write() as tx:
-        code = save.next_code(amal, tx, JBL)[0]
+        code = commit_writer.next_code(amal, tx, JBL)[0]
     write(amal, fresh, {"_code": code, "_unit": JBL, "family_name": 5})
     write(amal, fresh, {"location": "here"})
     assert office.sync("amal")[0]["refused"] == 2
@@ -290,7 +290,7 @@ def test_no_value_whatever_stops_a_server(office: Office, amal: Node) -> None:
             for part in ("", "x")
         ]
         with amal.store.write() as tx:
-            codes = save.next_code(amal, tx, JBL, count=2)
+            codes = commit_writer.next_code(amal, tx, JBL, count=2)
         for code, form in zip(codes, (1, 999), strict=True):
             record = amal.new_id()
             write(amal, record, {"_code": code, "_unit": JBL}, type=type_.name)

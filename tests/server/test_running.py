@@ -10,7 +10,7 @@ import pytest
 
 from fieldsync.core.state import canonical
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.server.app import HELLO_SECONDS
 from fieldsync.server.http_server import STOP_SECONDS
 from fieldsync.wire import messages

@@ -20,9 +20,9 @@ from fieldsync.crypto.keys import DeviceKey, make_certificate
 from fieldsync.protocol import invites, join_server, sync_once
 from fieldsync.protocol.client import Client, Tally
 from fieldsync.protocol.http_client import Line
-from fieldsync.replica import queries, save
+from fieldsync.replica import changes, commit_writer, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.server import administration, device_locks
 from fieldsync.wire import messages
@@ -332,9 +332,9 @@ def test_a_case_worker_cannot_write_into_another_unit(served: Served) -> None:
     node = served.amal
     kind = node.schema.type("household")
     with node.store.write() as tx:
-        fields = {"_code": save.next_code(node, tx, QRD)[0], "_unit": QRD, "family_name": "محمد"}
-        save.commit_drafts(
-            node, tx, [save.Draft(node.new_id(), "household", kind.version, dict(sorted(fields.items())), {})]
+        fields = {"_code": commit_writer.next_code(node, tx, QRD)[0], "_unit": QRD, "family_name": "محمد"}
+        commit_writer.commit_drafts(
+            node, tx, [changes.Draft(node.new_id(), "household", kind.version, dict(sorted(fields.items())), {})]
         )
     good = save.add(node, "household", FAMILY)
     told = sync_once.sync(node)
@@ -360,7 +360,7 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     kind = node.schema.type("household")
     for fields in ({"location": "حلب"}, {"_decided/location": {"heads": []}, "location": "حمص"}):
         with node.store.write() as tx:
-            save.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
+            commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
     assert sync_once.sync(node)["refused"] == 2
     assert {one["code"] for one in queries.status(node)["refused"]} == {"undecided", "role_refused"}
     (item,) = decisions.items(served.hq)
@@ -381,8 +381,10 @@ def test_what_no_form_allows_is_kept_aside(served: Served) -> None:
     ]  # fmt: skip
     for type_, fields in odd:
         with node.store.write() as tx:
-            whole = {"_code": save.next_code(node, tx, JBL)[0], "_unit": JBL, **fields}
-            save.commit_drafts(node, tx, [save.Draft(node.new_id(), type_, 1, dict(sorted(whole.items())), {})])
+            whole = {"_code": commit_writer.next_code(node, tx, JBL)[0], "_unit": JBL, **fields}
+            commit_writer.commit_drafts(
+                node, tx, [changes.Draft(node.new_id(), type_, 1, dict(sorted(whole.items())), {})]
+            )
     good = save.add(node, "household", FAMILY)
     assert sync_once.sync(node)["refused"] == len(odd)
     held = rows(node)
@@ -570,8 +572,8 @@ def test_nothing_personal_is_in_the_servers_output(served: Served) -> None:
     save.add(served.amal, "household", Changes(set={"family_name": planted}))
     with served.amal.store.write() as tx:
         fields = {"_code": "x", "_unit": JBL, "family_name": planted}
-        save.commit_drafts(
-            served.amal, tx, [save.Draft(served.amal.new_id(), planted, 1, dict(sorted(fields.items())), {})]
+        commit_writer.commit_drafts(
+            served.amal, tx, [changes.Draft(served.amal.new_id(), planted, 1, dict(sorted(fields.items())), {})]
         )
     sync_once.sync(served.amal)
     served.server.stop()

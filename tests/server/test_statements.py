@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from fieldsync.replica import save
+from fieldsync.replica import commit_writer
 from fieldsync.store.sqlite.interning import NumberReads
 from tests.cast import JBL
 from tests.conftest import Cast
@@ -15,7 +15,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, people: Cast, made: int, edited: int)
     """Return the statements that a frame costs: so many new families, and edits of some of them."""
     by = HandMade(people.amal, people.hq)
     with people.amal.store.write() as tx:
-        codes = save.next_code(people.amal, tx, JBL, count=made)
+        codes = commit_writer.next_code(people.amal, tx, JBL, count=made)
     batch = [by.commit(i, fields={"_unit": JBL, "_code": code, "family_name": "محمد"}) for i, code in enumerate(codes)]
     for i, first in enumerate(batch[:edited]):
         context = ((("family_name",), ((first.device, first.seq),)),)

@@ -4,9 +4,9 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.core.register import Value
-from fieldsync.replica import queries, save
+from fieldsync.replica import commit_writer, queries, save
+from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes, Draft
 from tests.cast import JBL, rows
 from tests.offices import Office
 
@@ -49,7 +49,7 @@ def force(node: Node, record: bytes, fields: dict[str, Value]) -> None:
     row = rows(node)[record]
     with node.store.write() as tx:
         draft = save.draft_edit(node, row, node.schema.type(row.state.type), fields)
-        save.commit_drafts(node, tx, [draft])
+        commit_writer.commit_drafts(node, tx, [draft])
 
 
 def test_an_approval_takes_a_supervisor(office: Office, amal: Node) -> None:
@@ -102,7 +102,7 @@ def test_nor_one_within_a_batch_or_blindly(office: Office, amal: Node) -> None:
     save.edit(office["samar"], case.hex(), Changes(set={"plan_approved": "approved"}))
     office.sync("samar", "amal")
     with amal.store.write() as tx:
-        save.commit_drafts(amal, tx, [Draft(case, "case", 1, {"plan_approved": None}, {})])
+        commit_writer.commit_drafts(amal, tx, [Draft(case, "case", 1, {"plan_approved": None}, {})])
     assert office.sync("amal")[0]["refused"] == 1
     assert rows(office["hq"])[case].doc["plan_approved"] == "approved"
 

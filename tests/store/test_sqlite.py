@@ -9,7 +9,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.store import Store, open_store
 from fieldsync.store.sqlite import type_views
 from tests.cast import open_node, rows

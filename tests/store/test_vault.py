@@ -10,8 +10,8 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.store import open_store
 from fieldsync.store.sqlite.store import FILE
 from tests.cast import JBL, open_node, rows, unlock

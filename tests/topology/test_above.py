@@ -19,10 +19,10 @@ from fieldsync.core.units import ABOVE, home_unit
 from fieldsync.exchange.tables import export_records
 from fieldsync.protocol import range_repair
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.replica import history, queries, save, transfer
+from fieldsync.replica import commit_writer, history, queries, save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from fieldsync.reports import run
 from fieldsync.review import decisions
 from tests import cast, directly
@@ -303,7 +303,7 @@ def test_a_referral_cannot_carry_it_to_a_partner(nodes: dict[str, Node]) -> None
     with samar.store.write() as tx:
         draft = save.draft_add(samar, tx, "referral", forged, unit=JBL)
         draft.fields.update(system, person=uuid_text(told), state="sent", sent_on=samar.today())
-        save.commit_drafts(samar, tx, [draft._replace(fields=dict(sorted(draft.fields.items())))])
+        commit_writer.commit_drafts(samar, tx, [draft._replace(fields=dict(sorted(draft.fields.items())))])
     sync(nodes, "samar", "huda", "huda")
     nobody_there_knows(nodes)
     assert told not in cast.rows(huda)

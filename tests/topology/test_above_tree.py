@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from fieldsync.core.units import ABOVE as FOR_ABOVE
 from fieldsync.replica import save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.scale import SCALE

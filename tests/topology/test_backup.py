@@ -11,8 +11,8 @@ from fieldsync.authority import integrity
 from fieldsync.core.state import canonical
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import history, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.server import administration
 from tests import directly

@@ -8,9 +8,9 @@ from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.core.grants import Grant, covers, sees
 from fieldsync.core.units import BELOW, home_unit
-from fieldsync.replica import queries, save
+from fieldsync.replica import commit_writer, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from tests.cast import JBL, rows
 from tests.offices import Office
 
@@ -70,7 +70,7 @@ def test_a_tampered_laptop_changes_nothing_above_it(office: Office) -> None:
     row = rows(amal)[known]
     with amal.store.write() as tx:
         draft = save.draft_edit(amal, row, amal.schema.type("organisation"), {"name_ar": "جمعيتي"})
-        save.commit_drafts(amal, tx, [draft])
+        commit_writer.commit_drafts(amal, tx, [draft])
     assert office.sync("amal")[0]["refused"] == 1
     assert rows(office["hq"])[known].doc["name_ar"] == "جمعية"
 
@@ -84,7 +84,7 @@ def test_what_moves_down_is_for_those_there(office: Office) -> None:
         with samar.store.write() as tx:
             row = save.find_row(tx, known.hex())
             draft = save.draft_edit(samar, row, samar.schema.type("organisation"), {"_unit": unit})
-            save.commit_drafts(samar, tx, [draft])
+            commit_writer.commit_drafts(samar, tx, [draft])
         office.sync("samar", "amal", "amal")
         assert (known in rows(office["amal"])) is seen
     office.sync("basim")

@@ -13,8 +13,8 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol.commit_frames import Batch
 from fieldsync.protocol.server import Serving
 from fieldsync.replica import protocol_versions, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.server import administration, device_locks
 from fieldsync.store.contract import Device, Server
 from fieldsync.topology import device_letters, enrolments, reserved_entries, upstream

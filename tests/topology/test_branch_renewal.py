@@ -8,7 +8,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.topology import backups
 from tests import directly
 from tests.cast import join_directly, open_node, rows, unlock

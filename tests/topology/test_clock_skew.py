@@ -7,8 +7,8 @@ import pytest
 from fieldsync.core import stamp
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions
 from fieldsync.topology import upstream
 from tests import directly

@@ -16,8 +16,8 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol import invites
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.server import administration, device_locks
 from fieldsync.server.app import App
 from fieldsync.store.contract import DEVICE_STATES, Device

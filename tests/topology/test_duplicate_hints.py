@@ -9,8 +9,8 @@ import pytest
 
 from fieldsync.exchange.tables.export_records import export
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import duplicate_pairs
 from tests.cast import rows
 from tests.review.test_duplicates import AGAIN, AHMAD, person

@@ -10,8 +10,8 @@ from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.core.state import canonical
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from tests import directly
 from tests.cast import open_node, rows
 from tests.scale import SCALE

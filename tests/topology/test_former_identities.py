@@ -16,9 +16,9 @@ from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol import invites
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.protocol.client import granted
-from fieldsync.replica import protocol_versions, queries, save
+from fieldsync.replica import commit_writer, protocol_versions, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.server import administration
 from fieldsync.server.app import App
 from fieldsync.store.sqlite.device_families import DeviceFamilies
@@ -188,7 +188,7 @@ def test_a_long_log_is_sealed_so_that_it_fits_its_frames(people: Cast) -> None:
     with people.amal.store.write() as tx:
         for i in range(600):
             place = f"{i} " + "جبلة " * (150 if i % 5 == 0 else 1)
-            save.commit_drafts(
+            commit_writer.commit_drafts(
                 people.amal, tx, [save.draft_add(people.amal, tx, "household", Changes(set={"location": place}))]
             )
     directly.sync(people.amal, people.hq)
@@ -212,7 +212,7 @@ def test_what_was_refused_of_a_former_identity_is_not_missing(people: Cast) -> N
     directly.sync(people.amal, hq)
     with people.amal.store.write() as tx:
         row, kind = save.find_row(tx, home), people.amal.schema.type("household")
-        save.commit_drafts(people.amal, tx, [save.draft_edit(people.amal, row, kind, {"_same_as": other})])
+        commit_writer.commit_drafts(people.amal, tx, [save.draft_edit(people.amal, row, kind, {"_same_as": other})])
     copy = image(people, "amal")
     family(people.amal, "أحمد")
     directly.sync(people.amal, hq)

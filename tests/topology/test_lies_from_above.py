@@ -8,7 +8,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import Ack, Summary

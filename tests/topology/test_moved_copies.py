@@ -9,8 +9,8 @@ import pytest
 from fieldsync import errors
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.server import administration, device_locks
 from fieldsync.store.contract import Device
 from fieldsync.topology import backups, upstream

@@ -9,8 +9,8 @@ from fieldsync.core.commit import encode
 from fieldsync.crypto import chain
 from fieldsync.protocol.server import Serving
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.server import device_locks
 from fieldsync.topology import first_receipts
 from fieldsync.wire import messages

@@ -5,7 +5,7 @@ import shutil
 
 from fieldsync.authority import integrity
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.topology import device_renewal
 from tests import directly, kills, warm
 from tests.cast import JBL, rows

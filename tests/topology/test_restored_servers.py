@@ -10,8 +10,8 @@ import pytest
 from fieldsync.authority import schema_recovery, schema_rollout
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish
 from fieldsync.store import ReadTx

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fieldsync import errors
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.topology import backups
 from tests.cast import open_node, rows, unlock
 from tests.scale import SCALE

@@ -7,8 +7,8 @@ import pytest
 from fieldsync.authority import quarantine
 from fieldsync.core.grants import Grant
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from tests.server.test_permits import tamper
 from tests.topology.test_branch_claims import meets
 from tests.tree import Tree

@@ -14,7 +14,7 @@ from fieldsync.authority import integrity
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.server import device_locks
 from fieldsync.topology import backups
 from fieldsync.wire import messages

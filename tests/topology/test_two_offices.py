@@ -12,7 +12,7 @@ from hypothesis.stateful import initialize, rule
 from fieldsync import errors
 from fieldsync.core.grants import covers
 from fieldsync.replica import save, transfer
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
 from fieldsync.server import administration
 from tests import directly

@@ -6,8 +6,8 @@ import pytest
 from textual.pilot import Pilot
 
 from fieldsync.replica import queries, save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import duplicate_pairs, queue
 from fieldsync.ui.review.review_screen import ReviewScreen
 from tests import cast

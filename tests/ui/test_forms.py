@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 
 from fieldsync.core.commit import decode
 from fieldsync.replica import form_drafts, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.ui.forms import form_app
 from fieldsync.ui.forms.form_screen import FormScreen
 from fieldsync.ui.forms.question import Question

@@ -5,8 +5,8 @@ from textual.events import Paste
 
 from fieldsync import errors
 from fieldsync.replica import form_drafts, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.ui.forms.form_screen import FormScreen
 from tests.conftest import Cast
 from tests.ui.test_forms import Person, edit, fields_of, fill, new

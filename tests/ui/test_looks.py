@@ -7,7 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.review import queue
 from fieldsync.ui.forms import form_app
 from fieldsync.ui.review.review_screen import ReviewScreen

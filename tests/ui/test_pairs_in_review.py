@@ -8,9 +8,9 @@ import pytest
 from textual.pilot import Pilot
 
 from fieldsync.replica import queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
 from fieldsync.ui.review.filters import Narrowed
 from fieldsync.ui.review.line_review import Review

@@ -9,8 +9,8 @@ from textual.app import App
 
 from docs.recorded import office
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
-from fieldsync.replica.save import Changes
 from fieldsync.review import queue
 from fieldsync.ui.forms import form_app
 from fieldsync.ui.forms.question import Question

@@ -10,10 +10,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from fieldsync.replica import queries, save
+from fieldsync.replica import changes, commit_writer, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
 from fieldsync.ui.review.review_app import ReviewApp
@@ -336,17 +336,17 @@ def test_thousands_of_questions_open_at_once(people: Cast, costs: Any) -> None:
         records = [amal.new_id() for _ in range(800)]
         fields = {"_unit": "LAT/JBL", "family_name": "علي", "location": "جبلة", "state": "draft"}
         drafts = [
-            save.Draft(record, "household", kind.version, dict(sorted((fields | {"_code": code}).items())), {})
-            for record, code in zip(records, save.next_code(amal, tx, "LAT/JBL", count=800), strict=True)
+            changes.Draft(record, "household", kind.version, dict(sorted((fields | {"_code": code}).items())), {})
+            for record, code in zip(records, commit_writer.next_code(amal, tx, "LAT/JBL", count=800), strict=True)
         ]
-        save.commit_drafts(amal, tx, drafts)
+        commit_writer.commit_drafts(amal, tx, drafts)
     for node in (amal, basim):
         sync(node, people.hq)
     for node, value in ((amal, "حمص"), (basim, "حماة")):
         people.clock.tick(MINUTE)
         with node.store.write() as tx:
             rows = tx.rows(records)
-            save.commit_drafts(
+            commit_writer.commit_drafts(
                 node, tx, [save.draft_edit(node, rows[one], kind, {"location": value}) for one in records]
             )
     for node in (amal, basim, people.samar):

@@ -8,9 +8,9 @@ import pytest
 from textual.pilot import Pilot
 
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.review import assistance_overlaps, duplicate_pairs, queue
 from fieldsync.review import decisions as reviews
 from fieldsync.ui.review import review_screen

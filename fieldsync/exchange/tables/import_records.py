@@ -23,10 +23,10 @@ from fieldsync.exchange.tables.record_matching import Finder, check_stands
 from fieldsync.exchange.tables.reimport import Known
 from fieldsync.exchange.tables.rejects import MAX_FAULTS, Batch, Outcome, Words, headers_beside, rejected
 from fieldsync.exchange.tables.repeat_sheets import Parents
-from fieldsync.replica import save
+from fieldsync.replica import commit_writer, record_units, save
+from fieldsync.replica.changes import Draft
 from fieldsync.replica.node import Node
 from fieldsync.replica.references import References
-from fieldsync.replica.save import Draft
 from fieldsync.schema import validate, write_roles
 from fieldsync.schema.equality import same
 from fieldsync.schema.expressions import stored_expressions
@@ -249,7 +249,7 @@ class _Importer:
         drafts = self._drafts(batch, fields, values, records)
         self._parents.note(cells, records)
         if drafts and not dry and (self._wish.skip_bad or not self._outcome.faults):
-            save.commit_drafts(self._node, self._tx, drafts, known=self._stored)
+            commit_writer.commit_drafts(self._node, self._tx, drafts, known=self._stored)
 
     def _values(self, batch: Batch, cells: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
         """Return the fields that the file has and their stored values, by field; columns of one set's members make one."""
@@ -391,8 +391,8 @@ class _Importer:
 
     def _codes(self, units: list[str]) -> list[str]:
         if len(set(units)) == 1:
-            return save.next_code(self._node, self._tx, units[0], count=len(units))
-        return [save.next_code(self._node, self._tx, unit)[0] for unit in units]
+            return commit_writer.next_code(self._node, self._tx, units[0], count=len(units))
+        return [commit_writer.next_code(self._node, self._tx, unit)[0] for unit in units]
 
     def _home(self, batch: Batch, i: int, fields: list[str], values: list[list[Any]]) -> str:
         """The unit of a new row: as given, else its owner's, else the person's own."""
@@ -402,7 +402,9 @@ class _Importer:
         owner = self._kind.belongs_to
         if owner in fields:
             value = values[fields.index(owner)][i]
-            unit = save.home_of(self._node, self._tx, uuid.UUID(value).bytes) if value and is_id(value) else None
+            unit = (
+                record_units.home_of(self._node, self._tx, uuid.UUID(value).bytes) if value and is_id(value) else None
+            )
             if unit is not None:
                 if not self._finder.allowed(unit):
                     batch.fault(i, owner, {"reason": "unit"})
@@ -430,7 +432,7 @@ class _Importer:
         """Return the draft of what a row changes in a record that is here; None when that is nothing."""
         if row.state.type != self._kind.name:
             raise errors.IllegalValue(field=ID, reason="other_type")
-        here = save.units_of(self._tx, row)
+        here = record_units.units_of(self._tx, row)
         if (unit and unit not in here) or not any(map(self._finder.allowed, here)):
             raise errors.IllegalValue(field=UNIT, reason="unit")
         plain, sets = self._parted(

@@ -4,8 +4,8 @@ from fieldsync.core import names
 from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.settle import settle
 from fieldsync.core.state import field_of, register_of
+from fieldsync.replica.changes import Fields
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Fields
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 

@@ -23,8 +23,7 @@ from fieldsync.protocol.server import Serving
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Device, Progress, Server
-from fieldsync.store.sqlite.bundle_register import SERVERS, Part
+from fieldsync.store.contract import SERVERS, Device, PackedPart, Progress, Server
 from fieldsync.topology import clock_skew, reserved_entries, upstream
 from fieldsync.wire import bundle_format, messages, row_batches
 from fieldsync.wire.bundle_format import Carried, Earlier, Manifest, Opener
@@ -97,7 +96,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
     size = _write(node.home, file, frames(), manifest, list(ages.values()), node.key)
     now = node.clock()
     with node.store.write() as tx:
-        parts = [Part(number, one, since[one], last, now) for one, last in client.sent.items()]
+        parts = [PackedPart(number, one, since[one], last, now) for one, last in client.sent.items()]
         tx.add_packed(SERVERS, id_, number, now, parts)
     return {
         "file": str(file), "for": ", ".join(one.name for one in servers if one.id in ages), "from": node.letters,
@@ -115,7 +114,7 @@ def _above(node: Node, tx: ReadTx) -> tuple[Server, list[Server]]:
     return servers[0], servers
 
 
-def _packed(device: Device, after: int, before: Sequence[Part]) -> int:
+def _packed(device: Device, after: int, before: Sequence[PackedPart]) -> int:
     """Return up to where bundles carry a device's commits, from `after` on and without a hole."""
     for one in sorted((one for one in before if one.device == device.id), key=lambda one: one.after):
         if one.after <= after and one.last <= device.head:

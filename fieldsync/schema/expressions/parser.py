@@ -10,7 +10,7 @@
 
 Nothing is known of an empty field: arithmetic with it is empty, an order comparison is false, and
 it equals only another empty one (or ''). Dates are text and compare as text; one less another is days,
-and days may be added to one. More functions are in schema/expressions/functions.py, those over other records in schema/expressions/lookups.py.
+and days may be added to one. More functions are in schema/expressions/functions.py, those over other records in lookups.py.
 """
 
 import re

@@ -1,22 +1,9 @@
 """What bundles need to know: who can read them, how far others said they are, which were packed and taken."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from fieldsync.store.contract import SERVERS, PackedPart
 from fieldsync.store.sqlite.interning import Numbered, NumberReads
-
-SERVERS = b""
-"""The peer of bundles that go up: any of the organisation's servers can read them."""
-
-
-class Part(NamedTuple):
-    """One device's commits in a bundle that this node packed: those behind `after`, up to `last`; `at` milliseconds."""
-
-    number: int
-    device: bytes
-    after: int
-    last: int
-    at: int
 
 
 class BundleReads(NumberReads):
@@ -37,14 +24,14 @@ class BundleReads(NumberReads):
         query = "SELECT coalesce(max(number), 0) FROM bundle WHERE peer = ? AND packed = 1"
         return int(self.sql(query, (peer,)).fetchone()[0])
 
-    def parts_packed(self, device: bytes | None = None) -> list[Part]:
+    def parts_packed(self, device: bytes | None = None) -> list[PackedPart]:
         """Return what is in the bundles packed for servers (of one device's commits), by number."""
         found = self.sql(
             "SELECT number, device, after, last, at FROM bundle_part JOIN bundle USING (number) "
             "WHERE peer = ?1 AND packed = 1 AND (?2 IS NULL OR device = ?2) ORDER BY number, device",
             (SERVERS, None if device is None else self.known_device(device)),
         )
-        return [Part(number, self.device_id(n), *more) for number, n, *more in found]
+        return [PackedPart(number, self.device_id(n), *more) for number, n, *more in found]
 
     def taken(self, peer: bytes) -> dict[bytes, int]:
         """Return id → number of a peer's bundles of which everything is applied."""
@@ -68,7 +55,7 @@ class Bundles(BundleReads, Numbered):
             "INSERT INTO peer (id, hello) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET hello = ?2", (peer, hello)
         )
 
-    def add_packed(self, peer: bytes, id: bytes, number: int, at: int, parts: Iterable[Part] = ()) -> None:
+    def add_packed(self, peer: bytes, id: bytes, number: int, at: int, parts: Iterable[PackedPart] = ()) -> None:
         """Remember a bundle that was packed."""
         self.sql("INSERT INTO bundle VALUES (?, 1, ?, ?, ?)", (peer, number, id, at))
         rows = [(self.device_number(one.device), number, one.after, one.last) for one in parts]

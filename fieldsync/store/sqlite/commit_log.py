@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fieldsync.core.grants import Grant
-from fieldsync.store.contract import Logged, Server
+from fieldsync.store.contract import GRANTS, Logged, Server
 from fieldsync.store.sqlite.commit_log_queries import SERVER, LedgerReads
 from fieldsync.store.sqlite.device_families import NEXT, DeviceFamilies
-from fieldsync.store.sqlite.grant_history import GRANTS
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 _MOST_NEW = 32_768

@@ -8,8 +8,8 @@ the order in which enrolments come does not matter. They are never told to other
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fieldsync.store.contract import DEVICE_STATES, device_key
-from fieldsync.store.sqlite.grant_history import REVOKED, Authority, AuthorityReads
+from fieldsync.store.contract import DEVICE_STATES, REVOKED, device_key
+from fieldsync.store.sqlite.grant_history import Authority, AuthorityReads
 
 NEXT = "(SELECT max(arrival) + 1 FROM device)"
 _RANK = {state: n for n, state in enumerate(DEVICE_STATES)}

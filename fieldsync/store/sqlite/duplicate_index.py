@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fieldsync.core.merges import standing
 from fieldsync.linkage import comparison
-from fieldsync.store.contract import Document
+from fieldsync.store.contract import Document, Linked, members
 from fieldsync.store.sqlite.interning import Numbered, NumberReads
 from fieldsync.store.sqlite.row_codec import dump_json, load_json
 
@@ -30,21 +30,6 @@ DEPUTIES = (
 )
 _AT_ONCE = 20_000
 _RECORD = 0x7FFFFFFF  # a member of a block: 32 bits of the block's key, 31 of the record's number
-
-
-def members(keys: Iterable[int], n: int) -> list[int]:
-    """Return the numbers under which a record stands in these blocks."""
-    return [key << 31 | n for key in keys]
-
-
-class Linked(NamedTuple):
-    """What of a record is compared: its number, id, type and document, and its owner's id."""
-
-    n: int
-    record: bytes
-    type: str
-    owner: bytes | None
-    doc: Document
 
 
 class Pair(NamedTuple):

@@ -1,14 +1,13 @@
 """What a device might do, and when, in SQL: changes of its grants and state, and who took its commits first."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from fieldsync.core.grants import Grant
+from fieldsync.store.contract import REVOKED, AuthorityChange, FirstTaking, ToldChange
 from fieldsync.store.sqlite.quarantine import Quarantine, QuarantineReads
 
-GRANTS, REVOKED = "grants", "revoked"
 GRACE_MS = 60 * 24 * 60 * 60 * 1000
 """How long what was signed before a device was told of other grants counts, unless these were set at once."""
 
@@ -18,53 +17,15 @@ _CHANGE = "n, number, kind, at, until, since, grants, state"
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 
 
-class Change(NamedTuple):
-    """A device's revocation, or other grants, with the grants and state before it (times in milliseconds)."""
-
-    n: int  # in this store's order
-    number: int  # headquarters'; 0 where it is not known yet
-    kind: str
-    at: int
-    until: int  # up to when commits that were signed before the device was told count
-    since: int | None  # when the device was out of its person's hands
-    grants: tuple[Grant, ...]
-    state: str
-
-
-class Taken(NamedTuple):
-    """A device's commits from `first` to `last` as a server took them first; `link` is the chain hash at the last."""
-
-    device: bytes
-    first: int
-    last: int
-    link: bytes
-    at: int
-    came: int  # when that was told here
-    basis: (
-        int  # the device's last change, in this store's order, that counted for them; only where this server took them
-    )
-    number: int  # the same by headquarters' numbers
-    server: bytes
-    via: bytes  # the branch that told it here, none where this server itself took them
-    signature: bytes = b""
-
-
-class Told(NamedTuple):
-    """Where a device's commits stood, as somebody had said who was then told of a change."""
-
-    head: int
-    link: bytes  # the chain hash there, or its beginning; none where nothing is to prove
-
-
 class AuthorityReads(QuarantineReads):
     """A transaction's devices' changes, and who took commits first, to be read."""
 
-    def changes(self, device: bytes) -> list[Change]:
+    def changes(self, device: bytes) -> list[AuthorityChange]:
         """Return a device's changes, the newest first."""
         query = f"SELECT {_CHANGE} FROM device_change WHERE device = ? ORDER BY n DESC"
         return [_change(row) for row in self.sql(query, (self.known_device(device),))]
 
-    def last_changes(self) -> dict[bytes, Change]:
+    def last_changes(self) -> dict[bytes, AuthorityChange]:
         """Return each device's last change."""
         query = (
             f"SELECT device, {_CHANGE} FROM device_change WHERE n IN (SELECT max(n) FROM device_change GROUP BY device)"
@@ -77,28 +38,28 @@ class AuthorityReads(QuarantineReads):
         found = self.sql(query, (self.known_device(device),)).fetchone()[0]
         return None if found is None else int(found)
 
-    def told_of(self, change: int, other: bytes) -> Told | None:
+    def told_of(self, change: int, other: bytes) -> ToldChange | None:
         """Return where a device's commits stood when somebody was told of its change."""
         query = "SELECT head, link FROM news_told WHERE change = ? AND other = ?"
         row = self.sql(query, (change, other)).fetchone()
-        return None if row is None else Told(*row)
+        return None if row is None else ToldChange(*row)
 
-    def taken_first(self, device: bytes, seq: int) -> Taken | None:
+    def taken_first(self, device: bytes, seq: int) -> FirstTaking | None:
         """Return who took a commit first, where that is known."""
         query = (
             "SELECT first, last, link, at, came, basis, number, server, via, signature FROM first_taken "
             "WHERE device = ? AND last >= ? ORDER BY last LIMIT 1"
         )
         row = self.sql(query, (self.known_device(device), seq)).fetchone()
-        return Taken(device, *row) if row is not None and row[0] <= seq else None
+        return FirstTaking(device, *row) if row is not None and row[0] <= seq else None
 
-    def takings(self, device: bytes, after: int) -> list[Taken]:
+    def takings(self, device: bytes, after: int) -> list[FirstTaking]:
         """Return who took a device's commits behind `after` first."""
         query = (
             "SELECT first, last, link, at, came, basis, number, server, via, signature FROM first_taken "
             "WHERE device = ? AND last > ? ORDER BY last"
         )
-        return [Taken(device, *row) for row in self.sql(query, (self.known_device(device), after))]
+        return [FirstTaking(device, *row) for row in self.sql(query, (self.known_device(device), after))]
 
     def on_word(self, device: bytes, seq: int) -> bytes | None:
         """Return the server on whose word a commit is applied, if it is."""
@@ -119,7 +80,7 @@ class Authority(AuthorityReads, Quarantine):
             (device, self._next_number() if top else 0, kind, at, at + GRACE_MS if until is None else until),
         )
 
-    def inherit_change(self, device: bytes, change: Change) -> int:
+    def inherit_change(self, device: bytes, change: AuthorityChange) -> int:
         """Note a change of the device that this one goes on for; return its number in this store's order."""
         cursor = self.sql(
             "INSERT INTO device_change (device, number, kind, at, until, since, grants, state) VALUES (?,?,?,?,?,?,?,?)",
@@ -155,13 +116,13 @@ class Authority(AuthorityReads, Quarantine):
         self.sql(query, (since, self.known_device(device), REVOKED))
         self.sql("UPDATE device SET arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (device,))
 
-    def tell_of(self, change: int, other: bytes, told: Told, *, again: bool = False) -> None:
+    def tell_of(self, change: int, other: bytes, told: ToldChange, *, again: bool = False) -> None:
         """Remember where a device's commits stood when somebody was first told of its change; or when last, where told `again`."""
         self.sql(
             f"INSERT OR {'REPLACE' if again else 'IGNORE'} INTO news_told VALUES (?,?,?,?)", (change, other, *told)
         )
 
-    def take_first(self, takings: Iterable[Taken]) -> None:
+    def take_first(self, takings: Iterable[FirstTaking]) -> None:
         """Remember who took commits first; what is known already stays."""
         self.many(
             "INSERT OR IGNORE INTO first_taken (device, first, last, link, at, came, basis, number, server, via, signature) "
@@ -179,6 +140,6 @@ class Authority(AuthorityReads, Quarantine):
         self.sql("INSERT OR REPLACE INTO on_word VALUES (?,?,?)", (self.device_number(device), seq, server))
 
 
-def _change(row: Sequence[object]) -> Change:
+def _change(row: Sequence[object]) -> AuthorityChange:
     n, number, kind, at, until, since, grants, state = row
-    return Change(n, number, kind, at, until, since, _grants(grants), state)  # type: ignore[arg-type]  # as stored
+    return AuthorityChange(n, number, kind, at, until, since, _grants(grants), state)  # type: ignore[arg-type]  # as stored

@@ -1,25 +1,13 @@
 """Months that were issued: a report's rows as they stood when its figures were given out."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from fieldsync.store.contract import Issue
 from fieldsync.store.sqlite.interning import Numbered, NumberReads
 
-Rows = list[dict[str, Any]]
 _rows = msgspec.json.Decoder(list[dict[str, Any]]).decode
-
-
-class Issue(NamedTuple):
-    """One report of one period and unit ("": all), as issued."""
-
-    report: str
-    period: str
-    unit: str
-    at: int  # milliseconds since 1970
-    by: str
-    rows: Rows
-    as_of: Rows
 
 
 class IssueReads(NumberReads):

@@ -8,19 +8,19 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from fieldsync import errors
 from fieldsync.core.units import ABOVE, BELOW, home_unit, within
+from fieldsync.store.contract import SECONDS, View
 from fieldsync.store.sqlite import encryption
 from fieldsync.store.sqlite.encryption import guarded
 from fieldsync.store.sqlite.interning import Numbers
 from fieldsync.store.sqlite.report_tables import SheetReads
 
 MOST_ROWS = 100_000
-SECONDS = 60.0
 _CACHE_KIB = 96 * 1024
 _STEPS = 20_000  # of SQLite's machine, between two looks at the clock
 _LIVING = {"record": {"id", "code", "type", "channel", "conflicts", "doc"}, "channel": {"n", "unit"}}
@@ -43,17 +43,6 @@ _EACH = (
     + _ONE.format(value="unhex(j.value, '-')")
     + ")))) FROM json_each({value}) AS j)"
 )
-
-
-class View(NamedTuple):
-    """A record type as reports see it: its plain fields, those that refer to records, those nobody needs to count by."""
-
-    name: str
-    fields: Sequence[str]
-    refs: frozenset[str]
-    lists: frozenset[str]  # those that refer to several
-    sealed: frozenset[str]  # fields of the highest sensitivity
-    below: bool  # whether its records stand for all units below theirs, too
 
 
 class Figures:

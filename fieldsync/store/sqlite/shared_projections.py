@@ -13,13 +13,10 @@ import msgspec
 
 from fieldsync.core.state import State, project, term
 from fieldsync.core.units import SHARED
-from fieldsync.store.contract import Entry, Row
+from fieldsync.store.contract import Entry, Row, SharedPart
 from fieldsync.store.sqlite.channel_log import ChannelReads, Channels, signed
 from fieldsync.store.sqlite.record_queries import READ
 from fieldsync.store.sqlite.row_codec import dump_json
-
-Part = tuple[bytes, int]
-"""A record and a channel that (some fields of) it is shared with; 0 for a record that the sharing only depends on."""
 
 _fields = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -108,7 +105,7 @@ class ShareReads(ChannelReads):
 class Shares(ShareReads, Channels):
     """A transaction's shared records."""
 
-    def set_parts(self, source: bytes, parts: Mapping[Part, Iterable[str]]) -> set[bytes]:
+    def set_parts(self, source: bytes, parts: Mapping[SharedPart, Iterable[str]]) -> set[bytes]:
         """Keep what a record shares, in place of what it shared; return the records for which that changes something."""
         before = {
             (row[0], row[1]): row[2]

@@ -1,7 +1,7 @@
 """The store on SQLite: one encrypted file, short transactions. The SQL itself is in the mixins of `Tx`."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ from fieldsync.store.sqlite.record_writes import RecordReads, Records
 from fieldsync.store.sqlite.report_tables import SheetReads, Sheets
 
 if TYPE_CHECKING:
-    from fieldsync.store.sqlite.report_reader import Figures, View
+    from fieldsync.store.contract import View
+    from fieldsync.store.sqlite.report_reader import Figures
 
 FILE = "store.db"
 _MANY_NEW = 8_192  # commits
@@ -32,6 +33,12 @@ class ReadTx(RecordReads, HeirReads, LedgerReads, BundleReads, IssueReads, Sheet
 
 class Tx(Records, Heirs, Ledger, Bundles, Issues, Sheets, ReadTx):
     """What can be asked and told within one that writes."""
+
+    def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
+        """Give each record type its SQL view (type → field → whether it is a reference)."""
+        from fieldsync.store.sqlite import type_views  # sqlite-utils takes a while to load
+
+        type_views.make(self.connection, types)
 
 
 class SqliteStore:

@@ -9,9 +9,9 @@ from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.core.grants import PARTNER
 from fieldsync.replica import lookup, queries
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.formula_lookups import Around
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.schema import label_placeholders, validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Choice, Field, Type

@@ -9,8 +9,8 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.core import names
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.set_members import parts
 from fieldsync.ui.forms.answers import Filling, refused

@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fieldsync.replica.changes import Changes, New
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes, New
 from fieldsync.schema.model import Field, Schema, Type
 from fieldsync.ui.forms.answers import Filling
 

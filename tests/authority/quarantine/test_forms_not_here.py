@@ -5,7 +5,7 @@ import pytest
 from fieldsync.core import codes
 from fieldsync.core.state import canonical
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish
 from tests import directly

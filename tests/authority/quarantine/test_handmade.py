@@ -14,9 +14,9 @@ from fieldsync.casework import household_events
 from fieldsync.core import codes, stamp
 from fieldsync.core.state import canonical
 from fieldsync.replica import history, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.refusal_errors import refusal
-from fieldsync.replica.save import Changes
 from fieldsync.schema import validate
 from fieldsync.topology import device_renewal
 from fieldsync.wire import messages

@@ -14,8 +14,8 @@ from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.protocol.commit_frames import MOST_BEFORE, MOST_COMMITS
 from fieldsync.protocol.server import Serving
 from fieldsync.replica import save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.server.app import App
 from fieldsync.server.rate_limit import Pace
 from fieldsync.wire import columns, messages, row_batches

@@ -11,7 +11,7 @@ from fieldsync.authority.quarantine import Chosen, Json
 from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical
 from fieldsync.replica import queries, save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
 from fieldsync.ui.terminal import messages
 from tests import directly

@@ -3,7 +3,7 @@
 import pytest
 
 from fieldsync.replica import save
-from fieldsync.replica.save import Changes
+from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
 from fieldsync.ui.terminal import messages
 from tests.authority.test_conflict_rule import FIELD, edit, forge, head

@@ -16,8 +16,8 @@ from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import history, queries, save
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.save import Changes
 from fieldsync.store.contract import Logged
 from fieldsync.wire import columns, messages, row_batches
 from tests import directly

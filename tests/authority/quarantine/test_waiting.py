@@ -8,9 +8,9 @@ from fieldsync.authority.permissions import Permit
 from fieldsync.core.commit import Commit
 from fieldsync.crypto.keys import token
 from fieldsync.replica import queries, save, transfer
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.save import Changes
 from fieldsync.store.contract import PERSON, commit_key, form_key, record_key
 from tests import directly
 from tests.cast import JBL, QRD, open_node, rows

@@ -1,0 +1,83 @@
+"""The composition root: what knows record types is registered here with the kernel, which knows none."""
+
+from collections.abc import Iterable, Mapping
+
+from fieldsync.core.grants import PARTNER
+from fieldsync.core.register import Value
+from fieldsync.replica import extensions
+from fieldsync.replica.changes import Draft
+from fieldsync.replica.merge_rules import Rules
+from fieldsync.replica.node import Node
+from fieldsync.schema.model import Type
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row
+
+# late imports: a command loads what it needs of casework, and no more
+
+
+class PartnerSharing:
+    """A server's shared channels, and what a partner may write and see."""
+
+    def after_apply(self, tx: Tx, rules: Rules, rows: Mapping[bytes, Row]) -> None:
+        """Bring the shared channels up to date."""
+        from fieldsync.casework import partner_sharing
+
+        partner_sharing.update(tx, rules, rows)
+
+    def rebuild(self, tx: Tx, rules: Rules) -> None:
+        """Work all shared channels out anew."""
+        from fieldsync.casework import partner_sharing
+
+        partner_sharing.again(tx, rules)
+
+    def check(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
+        """A partner answers referrals and says what it delivered; RoleRefused, IllegalValue."""
+        if role == PARTNER:
+            from fieldsync.casework import partner_sharing
+
+            partner_sharing.check_partner(type, fields, new=new)
+
+    def unseen(self, role: str, kind: Type) -> frozenset[str]:
+        """Return the fields that a partner is not shown."""
+        if role != PARTNER:
+            return frozenset()
+        from fieldsync.casework import partner_sharing
+
+        return partner_sharing.unseen(kind)
+
+
+class HouseholdEvents:
+    """What goes with a household event that is reported."""
+
+    def beside(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:
+        """Return an event with the codes kept for it, and what its family is told at once."""
+        if draft.type != "household_event":
+            return None
+        from fieldsync.casework import household_events
+
+        return household_events.completed(node, tx, draft)
+
+    def after_apply(self, node: Node, tx: Tx, rows: Iterable[Row]) -> None:
+        """Nothing is due to events."""
+
+
+class SerialNumbers:
+    """A server's serial numbers."""
+
+    def beside(self, node: Node, tx: Tx, draft: Draft) -> list[Draft] | None:  # noqa: ARG002 - the hook's signature
+        """Nothing goes with a new record."""
+        return None
+
+    def after_apply(self, node: Node, tx: Tx, rows: Iterable[Row]) -> None:
+        """Give the numbers that are due."""
+        from fieldsync.topology import serial_numbers
+
+        serial_numbers.give(node, tx, rows)
+
+
+def register() -> None:
+    """Register the social-affairs pack with the kernel."""
+    sharing = PartnerSharing()
+    extensions.register(
+        extensions.Extensions(projections=[sharing], guards=[sharing], expanders=[HouseholdEvents(), SerialNumbers()])
+    )

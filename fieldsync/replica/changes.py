@@ -1,0 +1,47 @@
+"""A save before it is a commit: what a person changed, and drafts that lack only their number and time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fieldsync.core.register import Context, Value
+from fieldsync.replica.edit_coverage import Covering
+
+Fields = dict[str, Value]
+
+
+@dataclass
+class Changes:
+    """What a person changed: plain fields, emptied fields, members of sets, counts and log entries."""
+
+    set: Mapping[str, object] = field(default_factory=dict)
+    unset: Sequence[str] = ()
+    put: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    drop: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    count: Mapping[str, int] = field(default_factory=dict)
+    say: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether a new record of it would say nothing."""
+        told = [*self.set.values(), *self.put.values(), *self.count.values(), *self.say.values()]
+        return all(value is None or value in ("", [], ()) for value in told)
+
+
+class Draft(NamedTuple):
+    """A commit that lacks only its number and time: fields by name in order, and what each is written over, or had seen."""
+
+    record: bytes
+    type: str
+    form: int
+    fields: Fields
+    seen: Mapping[str, Covering | Context]
+    note: str | None = None
+
+
+class New(NamedTuple):
+    """A record to be added; with an id of its own where others of the same save name it."""
+
+    type: str
+    changes: Changes
+    record: bytes | None = None

@@ -1,0 +1,102 @@
+"""The only way in which a node writes anything of its own: drafts become commits, logged, chained and applied."""
+
+from collections.abc import Sequence
+
+from fieldsync import errors
+from fieldsync.core import codes, commit, stamp
+from fieldsync.core.commit import Commit, state_of
+from fieldsync.core.register import Context
+from fieldsync.crypto import chain
+from fieldsync.replica import protocol_versions
+from fieldsync.replica.apply import Applied, apply
+from fieldsync.replica.changes import Draft, Fields
+from fieldsync.replica.edit_coverage import Contexts, Covering
+from fieldsync.replica.extensions import registered
+from fieldsync.replica.node import Node
+from fieldsync.store import Tx
+from fieldsync.store.contract import Logged, Row
+
+_SMALL = 60 * 1024  # bytes that fit a frame however they are packed
+
+_SEALED = bytes(1_024)  # room for what stands beside a commit in its frame
+
+
+def _check_size(tx: Tx, one: Commit, body: bytes) -> None:
+    """Refuse (TooLarge) a save that no server would take, or no frame hold: it would keep back all that comes after it."""
+    from fieldsync.wire import frames, row_batches
+
+    if len(body) > commit.MAX_BODY:
+        raise errors.TooLarge(what="commit", limit=commit.MAX_BODY)
+    older = any(protocol_versions.spoken(tx, server.id) == 1 for server in tx.servers())
+    frames.Codec().pack(frames.Kind.COMMITS, row_batches.pack_commits([one]) + _SEALED, large=not older)
+
+
+def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[bytes, Row] | None = None) -> Applied:
+    """Number, stamp, chain and apply drafts: the only way in which this node writes anything of its own.
+
+    Of an edit that leaves a conflict open, nothing is written of a field that this device says already.
+    `known` are the stored rows of these records where the caller has looked them up (a record that is not there is new).
+    """
+    node.renew(tx)
+    me = node.device
+    device = tx.device(me)
+    assert device is not None
+    assert device.chain is not None
+    if tx.get("letters") != node.letters:  # a sync in another process found that this store is a copy
+        node.reload_from(tx)
+        raise errors.Forked(device=me.hex(), seq=device.head)
+    now, at, seq = node.clock(), tx.get("last"), device.head
+    commits: list[Commit] = []
+    contexts = Contexts(node, tx)
+    for draft in drafts:
+        fields, seen = _resolved(contexts, draft)
+        if not fields and draft.fields:
+            continue
+        seq += 1
+        at = stamp.tick(at, now)
+        whose = draft.type, draft.form, draft.record, draft.note, fields
+        commits.append(Commit(commit.FORMAT, me, seq, at, node.person, *whose, seen))
+    if not commits:
+        return Applied({}, 0)
+    bodies = [commit.encode(c) for c in commits]
+    for one, body in zip(commits, bodies, strict=True):
+        if not commit.is_sound(one):
+            raise errors.Unexpected(where="commit")  # no server would take it, nor anything after it
+        if len(body) > _SMALL:
+            _check_size(tx, one, body)
+    links = chain.extend(device.chain, bodies)
+    tx.append(me, Logged.of(commits, bodies, links))
+    tx.put("last", at)
+    applied = apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
+    if not node.is_laptop:
+        registered().write_due(node, tx, applied.rows.values())
+    return applied
+
+
+def _resolved(contexts: Contexts, draft: Draft) -> tuple[Fields, tuple[commit.Context, ...]]:
+    """Return what a draft writes, and the contexts of these fields."""
+    if not draft.seen:
+        return draft.fields, ()
+    fields = dict(draft.fields)
+    seen: dict[str, Context] = {}
+    for name, over in draft.seen.items():
+        if not isinstance(over, Covering):
+            seen[name] = over
+            continue
+        covers = contexts.covers(draft.record, draft.type, name, over)
+        if (
+            covers.heads
+            and not covers.everything
+            and all(over.policy.equal(h.value, fields[name]) for h in covers.heads)
+        ):
+            del fields[name]  # in a conflict, what is said already
+        else:
+            seen[name] = covers.context
+    return fields, commit.contexts(seen)
+
+
+def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
+    """Return the next record codes of this device, unique without asking anybody."""
+    last = int(tx.get("number"))
+    tx.put("number", last + count)
+    return [codes.make(unit, node.letters, last + i) for i in range(1, count + 1)]
