@@ -25,7 +25,8 @@ from typing import NamedTuple
 from benchmarks.laptops import Evening, Laptop, fresh, sync
 from benchmarks.run import machine
 from fieldsync.exchange.tables import import_records
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import commit_writer, save
 from fieldsync.replica.node import Node, wall_clock
 from fieldsync.server.http_server import open_many

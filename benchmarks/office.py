@@ -81,7 +81,7 @@ def _process(home: Path, words: tuple[str, ...], runs: int) -> list[float]:
     took = []
     for _ in range(runs + 1):
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "cli", *words], check=True, capture_output=True, env=environment)
+        subprocess.run([sys.executable, "-m", "fieldsync", *words], check=True, capture_output=True, env=environment)
         took.append((time.perf_counter() - started) * 1_000)
     return took[1:]
 

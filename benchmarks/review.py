@@ -92,7 +92,7 @@ class Terminal:
         )
         self._since = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "review"], env=environment, cwd=checkout, stdin=theirs, stdout=theirs, stderr=theirs,
+            [sys.executable, "-m", "fieldsync", "review"], env=environment, cwd=checkout, stdin=theirs, stdout=theirs, stderr=theirs,
             start_new_session=True,
         )  # fmt: skip
         os.close(theirs)

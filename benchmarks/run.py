@@ -95,7 +95,7 @@ class Bench:
 
     def command(self, home: str, *words: str) -> list[str]:
         """Return a fieldsync command line."""
-        return [sys.executable, "-m", "cli", "--home", str(self.folder / home), *words]
+        return [sys.executable, "-m", "fieldsync", "--home", str(self.folder / home), *words]
 
     def cli(self, home: str, *words: str) -> Any:
         """Run a fieldsync command to its end and return its JSON, with what the process took as `took`."""

@@ -27,7 +27,7 @@ from benchmarks.run import machine
 from fieldsync import errors
 from fieldsync.protocol import sync_once
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.protocol.client import Tally
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node

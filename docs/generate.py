@@ -86,7 +86,7 @@ A record is named by its id, its code, or any unique beginning of either (four c
 def paths() -> list[tuple[str, ...]]:
     """Return every command and group of the tree in cli.py, by the words that call it."""
     from fieldsync.cli import TREE
-    from fieldsync.commands.lazy_tree import Branch
+    from fieldsync.commands.support.lazy_tree import Branch
 
     def walk(branch: Branch, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         for name, node in branch.commands.items():
@@ -100,8 +100,8 @@ def paths() -> list[tuple[str, ...]]:
 def help_of(words: tuple[str, ...], lang: str = "en") -> str:
     """Return what `fieldsync WORDS --help` prints, whatever terminal and language this runs in."""
     from fieldsync.cli import TREE
-    from fieldsync.commands import Settings
-    from fieldsync.commands.lazy_tree import grow
+    from fieldsync.commands.support.settings import Settings
+    from fieldsync.commands.support.lazy_tree import grow
 
     said = io.StringIO()
     before = dict(os.environ)

@@ -45,8 +45,8 @@ def sentences() -> list[Key]:
 def helps() -> Iterator[str]:
     """Yield the sentences of all commands' help."""
     from fieldsync.cli import TREE
-    from fieldsync.commands import Settings
-    from fieldsync.commands.lazy_tree import Branch, command
+    from fieldsync.commands.support.settings import Settings
+    from fieldsync.commands.support.lazy_tree import Branch, command
 
     def walk(name: str, node: object) -> Iterator[str]:
         made = command(name, node, Settings(lang="en"))

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from fieldsync import commands, errors
-from fieldsync.commands import process
-from fieldsync.commands.lazy_tree import Branch, Leaf, grow
+from fieldsync.commands.support import process
+from fieldsync.commands.support.lazy_tree import Branch, Leaf, grow
+from fieldsync.commands.support.settings import Settings, take_settings
 
 # a sync makes a million small objects and no cycles: look for garbage seldom
 GARBAGE = 1_000_000, 20, 100
@@ -16,7 +17,7 @@ TREE = Branch(
     "Offline-first records for people who work where there is no signal.",
     "overview:standing",
     {
-        "status": Leaf("records:status"),
+        "status": Leaf("sync:status"),
         "join": Leaf("join:join"),
         "add": Leaf("records:add"),
         "edit": Leaf("records:edit"),
@@ -38,13 +39,13 @@ TREE = Branch(
                 "verify": Leaf("households:verify"),
             },
         ),
-        "sync": Leaf("records:sync"),
+        "sync": Leaf("sync:sync"),
         "pack": Leaf("bundles:pack"),
         "unpack": Leaf("bundles:unpack"),
         "check": Leaf("backup:check"),
         "backup": Leaf("backup:backup"),
         "restore": Leaf("backup:restore"),
-        "passphrase": Leaf("records:passphrase"),
+        "passphrase": Leaf("passphrase:passphrase"),
         "quarantine": Branch(
             "Saves that a server verified and did not apply: which and why; released or dropped by a person.",
             "quarantine:list_saves",
@@ -163,8 +164,8 @@ TREE = Branch(
                 "restore": Leaf("backup:restore"),
             },
         ),
-        "demo": Leaf("demo:demo"),
-        "completion": Leaf("completion:completion"),
+        "demo": Leaf("fieldsync.demo.story:demo"),
+        "completion": Leaf("support.completion:completion"),
     },
 )
 
@@ -182,7 +183,7 @@ def run(words: list[str]) -> int:
         from fieldsync.ui.terminal import code_pages
 
         loss = code_pages.prepare()
-        settings = commands.Settings(json="--json" in words)
+        settings = Settings(json="--json" in words)
         code = _run(words, settings, shows_arabic=code_pages.holds_arabic(sys.stdout))
         if loss.letters and not settings.json:
             from fieldsync.ui.terminal import output
@@ -195,10 +196,10 @@ def run(words: list[str]) -> int:
     return code
 
 
-def _run(words: list[str], settings: commands.Settings, *, shows_arabic: bool) -> int:
+def _run(words: list[str], settings: Settings, *, shows_arabic: bool) -> int:
     try:
         try:
-            rest = commands.take_settings(words, settings)
+            rest = take_settings(words, settings)
             settings.check()
             if settings.language == "ar" and not settings.json and not shows_arabic:
                 settings.lang = "en"  # a language that is seen, before one that is signs
@@ -223,7 +224,7 @@ def _run(words: list[str], settings: commands.Settings, *, shows_arabic: bool) -
     return code
 
 
-def _unforeseen(fault: Exception, settings: commands.Settings) -> int:
+def _unforeseen(fault: Exception, settings: Settings) -> int:
     """Say that it is our fault; whoever looks for it gets the traceback."""
     if os.environ.get("FIELDSYNC_DEBUG") == "1":
         raise fault
@@ -238,7 +239,7 @@ def _where(fault: BaseException) -> str:
     return "" if at is None else f" in {Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}"
 
 
-def _say(error: errors.FieldsyncError, settings: commands.Settings) -> int:
+def _say(error: errors.FieldsyncError, settings: Settings) -> int:
     from fieldsync.ui.terminal import messages, output
 
     message, hint = messages.explain(error, settings.language, settings.schema)
@@ -248,7 +249,3 @@ def _say(error: errors.FieldsyncError, settings: commands.Settings) -> int:
     else:
         output.aside("\n".join(line for line in (message, hint) if line), settings.language, settings.rtl)
     return error.exit
-
-
-if __name__ == "__main__":
-    main()

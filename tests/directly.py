@@ -7,9 +7,10 @@ from fieldsync import errors
 from fieldsync.crypto.key_words import key_words
 from fieldsync.protocol import range_repair
 from fieldsync.protocol.channel_delta import visible
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
 from fieldsync.protocol.server import Serving
 from fieldsync.protocol.sync_once import _Talk
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import Node
 from fieldsync.server import device_locks

@@ -111,7 +111,7 @@ class Office:
 
     def command(self, name: str, *words: str) -> list[str]:
         """Return the words that run a command on somebody's computer."""
-        return [sys.executable, "-m", "cli", "--home", str(self.home / name), *words]
+        return [sys.executable, "-m", "fieldsync", "--home", str(self.home / name), *words]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -48,7 +48,7 @@ def restore(
     """
     from pathlib import Path
 
-    from fieldsync.commands.secrets import Secrets
+    from fieldsync.commands.support.secrets import Secrets
     from fieldsync.topology import backups
 
     with new_folder(ctx) as folder:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, settings_of, tables, tell
+from fieldsync.commands import bar, settings_of, tables, tell
+from fieldsync.commands.support.settings import at_terminal
 from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes, New
 from fieldsync.replica.lookup import find_row

@@ -254,7 +254,7 @@ def _changes(
     more: "Sequence[str] | None",
     put: dict[str, list[str]] | None = None,
 ) -> "Changes":
-    from fieldsync.commands.change_arguments import Wanted, pairs
+    from fieldsync.commands.support.change_arguments import Wanted, pairs
 
     wanted = Wanted(node, node.schema.type(type), {})
     for name, value in given.items():
@@ -269,7 +269,7 @@ def _changes(
 
 def _step(node: "Node", text: str) -> dict[str, object]:
     from fieldsync.casework.cases import ITEM
-    from fieldsync.commands.change_arguments import resolve
+    from fieldsync.commands.support.change_arguments import resolve
 
     parts = [part.strip() for part in text.replace("؛", ";").split(";")]
     if len(parts) not in {3, 4} or not all(parts):

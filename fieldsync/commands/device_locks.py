@@ -6,7 +6,8 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, opened, settings_of, tables, tell
+from fieldsync.commands import opened, settings_of, tables, tell
+from fieldsync.commands.support.settings import at_terminal
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import typer
 
 from fieldsync import __version__, errors
-from fieldsync.commands import Settings, at_terminal, opened, settings_of, tables, tell
+from fieldsync.commands import opened, settings_of, tables, tell
+from fieldsync.commands.support.settings import Settings, at_terminal
 
 if TYPE_CHECKING:
     from fieldsync.store.contract import Server
@@ -156,8 +157,8 @@ def _is_number(host: str) -> bool:
 
 def _server(server: "Server") -> Iterator[Finding]:
     from fieldsync.core import stamp
-    from fieldsync.protocol.client import Tally
     from fieldsync.protocol.http_client import Line
+    from fieldsync.protocol.tally import Tally
     from fieldsync.replica.node import wall_clock
 
     line = Line(server.address, server.pin, Tally())

@@ -9,8 +9,10 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, completion, opened, settings_of, tables, tell
+from fieldsync.commands import bar, opened, settings_of, tables, tell
 from fieldsync.commands.records import Kind
+from fieldsync.commands.support import completion
+from fieldsync.commands.support.settings import at_terminal
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def import_file(
 
     Example: fieldsync import households.xlsx --type household --map "Family=family_name" --map-value housing:rented=rent --dry-run
     """
-    from fieldsync.commands import change_arguments
+    from fieldsync.commands.support import change_arguments
     from fieldsync.exchange.tables import header_detection, import_records, value_maps
     from fieldsync.ui.terminal import messages
     from fieldsync.ui.views import column_mapping
@@ -122,7 +124,7 @@ def export(
 
     Example: fieldsync export household --out households.xlsx --where unit=LAT/JBL
     """
-    from fieldsync.commands.change_arguments import pairs
+    from fieldsync.commands.support.change_arguments import pairs
     from fieldsync.exchange.tables import export_records as exporting
 
     wish = exporting.Wish(

@@ -29,7 +29,7 @@ def _report(
     members: Sequence[str] = (),
 ) -> None:
     from fieldsync.casework import household_events
-    from fieldsync.commands.change_arguments import resolve
+    from fieldsync.commands.support.change_arguments import resolve
     from fieldsync.replica import queries
 
     with opened(ctx) as node:

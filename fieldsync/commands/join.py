@@ -7,7 +7,8 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import bar, new_folder, opened, settings_of, tell, text_files
+from fieldsync.commands import bar, new_folder, opened, settings_of, tell
+from fieldsync.commands.support import text_files
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
@@ -27,7 +28,7 @@ def join(
 
     Example: fieldsync join fieldsync:1:lKdodHRwczov...
     """
-    from fieldsync.commands.secrets import Secrets
+    from fieldsync.commands.support.secrets import Secrets
     from fieldsync.protocol import invites, join_server, sync_once
     from fieldsync.replica import queries
 

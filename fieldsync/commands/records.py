@@ -7,7 +7,9 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, completion, draws, opened, settings_of, tables, tell
+from fieldsync.commands import bar, opened, settings_of, tables, tell
+from fieldsync.commands.support import completion
+from fieldsync.commands.support.settings import at_terminal, draws
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
@@ -51,7 +53,7 @@ def add(
 
     Example: fieldsync add household --set family_name=أحمد --set location=جبلة
     """
-    from fieldsync.commands.change_arguments import some
+    from fieldsync.commands.support.change_arguments import some
     from fieldsync.replica import save
 
     asking = not (row or set_ or from_) and at_terminal()
@@ -121,7 +123,7 @@ def edit(
 
 
 def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None, from_: str) -> Any:
-    from fieldsync.commands.change_arguments import Wanted, pairs, read_object
+    from fieldsync.commands.support.change_arguments import Wanted, pairs, read_object
 
     wanted = Wanted(node, node.schema.type(type), doc)
     for name, value in (read_object(from_) if from_ else {}).items():
@@ -188,7 +190,7 @@ def _ask_new(
     ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool, plain: bool
 ) -> None:
     """Ask for a new record in the form, again and again with `stay_open`."""
-    from fieldsync.commands.change_arguments import some
+    from fieldsync.commands.support.change_arguments import some
     from fieldsync.replica import save
 
     kind = node.schema.type(type)
@@ -266,7 +268,7 @@ def list_records(
 
     Example: fieldsync list household --where location=جبلة --limit 0
     """
-    from fieldsync.commands.change_arguments import pairs, resolve
+    from fieldsync.commands.support.change_arguments import pairs, resolve
     from fieldsync.replica import queries
 
     wanted = {name: values[-1] for name, values in pairs(where or ()).items()}
@@ -328,102 +330,3 @@ def remove(
         removed = save.remove(node, record, reason)
         found = queries.show(node, removed.hex())
         tell(ctx, found, lambda out: out.removed(node, found))
-
-
-def sync(
-    ctx: typer.Context,
-    server: Annotated[str | None, Option(metavar="NAME", help="Which server, where there are several.")] = None,
-    *,
-    dry_run: Annotated[bool, Option("--dry-run", help="Say what it would send, and send nothing.")] = False,
-    tries: Annotated[
-        int | None, Option(min=1, help="How many tries in a row may bring nothing (default: 6 once the line was cut).")
-    ] = None,
-    budget: Annotated[
-        str, Option(metavar="SIZE", help="At most so many bytes both ways, such as 200KB: what matters most first.")
-    ] = "",
-    watch: Annotated[bool, Option("--watch", help="Go on: sync whenever there is a line. Ctrl-C ends it.")] = False,
-    every: Annotated[
-        str, Option(metavar="TIME", help="With --watch: how often to ask when there is nothing to send.")
-    ] = "60s",
-) -> None:
-    """Send what is new here and fetch what is new there; where the line is cut, try again and go on where it stopped.
-
-    Example: fieldsync sync --budget 200KB
-    """
-    from fieldsync.commands import quantities, sync_status
-    from fieldsync.protocol import byte_budget
-
-    bytes_ = quantities.size(budget, byte_budget.LEAST) if budget else 0
-    seconds = quantities.seconds(every)
-    if watch and dry_run:
-        raise errors.Usage(reason="watch_dry_run")
-    with opened(ctx, lasting=not dry_run) as node:
-        if dry_run:
-            plan = sync_status.plan(node, server)
-            tell(ctx, plan, lambda out: out.sync_plan(plan))
-            return
-        if watch:
-            _watch(ctx, node, server, tries=tries, budget=bytes_, every=seconds)
-            return
-        try:
-            with bar(ctx) as progress:
-                synced = sync_status.sync(node, server, progress, tries=tries, budget=bytes_, waiting=progress.waiting)
-        except KeyboardInterrupt:
-            raise errors.Stopped(unsent=sync_status.plan(node, server)["up"]["commits"]) from None
-        tell(ctx, synced, lambda out: out.synced(synced))
-
-
-def _watch(
-    ctx: typer.Context, node: "Node", server: str | None, *, tries: int | None, budget: int, every: float
-) -> None:
-    """Sync until somebody ends it, and say what came of it."""
-    from fieldsync.commands import sync_status
-    from fieldsync.commands.sync_watch import Watch, until_told
-
-    note = bar(ctx)
-    known = sync_status.plan(node, server)["server"]  # NotFound before anything else
-
-    def once() -> dict[str, Any]:
-        return sync_status.sync(node, server, lambda *_: None, tries=tries, budget=budget, waiting=note.waiting)
-
-    def told(synced: dict[str, Any]) -> None:
-        tell(ctx, synced, lambda out: out.synced(synced))
-        note.clear()
-
-    watch = Watch(node, server, every=every, sync=once, told=told, away=note.away)
-    note.note("watching", server=known)
-    with until_told():
-        watch.run()
-    if not settings_of(ctx).json:
-        tables(ctx).say("watched", n=watch.syncs, up=watch.sent, down=watch.fetched)
-
-
-def status(ctx: typer.Context) -> None:
-    """Show who this laptop is, what is unsent, what is in conflict, when it last synced.
-
-    Supervisors also see pairs awaiting review: "duplicates" and "overlaps" with --json; "uncompared" records may bring more.
-    "blocked" lists whatever has kept this store and a server from being compared.
-
-    Example: fieldsync status
-    """
-    from fieldsync.commands import sync_status
-
-    with opened(ctx) as node:
-        found = sync_status.status(node, settings_of(ctx).language)
-        tell(ctx, found, lambda out: out.status(node, found))
-
-
-def passphrase(
-    ctx: typer.Context,
-    new_file: Annotated[
-        str, Option("--new-passphrase-file", metavar="FILE", help="Read the new one from a file's first line.")
-    ] = "",
-) -> None:
-    """Change the passphrase: a prompt asks for the new one twice. The store itself is not written anew.
-
-    Example: fieldsync passphrase
-    """
-    from fieldsync.commands import secrets
-
-    changed = secrets.change(settings_of(ctx), new_file)
-    tell(ctx, changed, lambda out: out.passphrase_changed())

@@ -8,7 +8,8 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import bar, completion, opened, settings_of, tables, tell, write_json
+from fieldsync.commands import bar, opened, settings_of, tables, tell, write_json
+from fieldsync.commands.support import completion
 from fieldsync.schema.text_cleaning import plain_digits
 
 if TYPE_CHECKING:

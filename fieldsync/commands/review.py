@@ -6,8 +6,10 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import at_terminal, bar, completion, draws, opened, settings_of, tables, tell
+from fieldsync.commands import bar, opened, settings_of, tables, tell
 from fieldsync.commands.records import Note, Record
+from fieldsync.commands.support import completion
+from fieldsync.commands.support.settings import at_terminal, draws
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
@@ -95,7 +97,7 @@ def take(
 
     Example: fieldsync review take JBL-AK-42 location --head AK:17 --note "visited"
     """
-    from fieldsync.commands.change_arguments import resolve
+    from fieldsync.commands.support.change_arguments import resolve
     from fieldsync.replica import queries
     from fieldsync.review import decisions as reviews
 
@@ -181,7 +183,7 @@ def _name(head: Item) -> str:
 
 def _matching(node: "Node", items: list[Item], where: list[str]) -> list[Item]:
     """Keep the items of records that have all these values."""
-    from fieldsync.commands.change_arguments import pairs
+    from fieldsync.commands.support.change_arguments import pairs
     from fieldsync.replica import queries
 
     conditions = {name: values[-1] for name, values in pairs(where).items()}

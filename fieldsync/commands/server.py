@@ -6,7 +6,8 @@ import typer
 from typer import Argument, Option
 
 from fieldsync import errors
-from fieldsync.commands import completion, new_folder, opened, settings_of, tell
+from fieldsync.commands import new_folder, opened, settings_of, tell
+from fieldsync.commands.support import completion
 
 Role = Annotated[
     str,
@@ -33,7 +34,7 @@ def init(
     """
     from pathlib import Path
 
-    from fieldsync.commands.secrets import Secrets
+    from fieldsync.commands.support.secrets import Secrets
     from fieldsync.schema import load
     from fieldsync.server import administration
 

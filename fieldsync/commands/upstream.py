@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from fieldsync import errors
 from fieldsync.commands import bar, opened, tell
-from fieldsync.commands.secrets import KEY_FILE
+from fieldsync.commands.support.secrets import KEY_FILE
 
 
 def attach(
@@ -41,7 +41,7 @@ def sync(
     Example: fieldsync server upstream sync
     """
     from fieldsync.commands import sync_status
-    from fieldsync.commands.process import hide_passphrase
+    from fieldsync.commands.support.process import hide_passphrase
     from fieldsync.server import branch_link
 
     hide_passphrase()

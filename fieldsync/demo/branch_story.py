@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from fieldsync.demo.story import Story, expect, households, together
+from fieldsync.demo.story_runner import Story, expect, households, together
 
 JBL, QRD, ROOT = "LAT/JBL", "LAT/QRD", "LAT"
 _CUTS = (30_000, 45_000)  # bytes after which the line to Jableh breaks

@@ -16,7 +16,7 @@ from fieldsync.commands import bar, settings_of, tell
 from fieldsync.crypto.slots import Slots
 from fieldsync.demo import example_programmes
 from fieldsync.demo.example_work import QUARTERS, Work
-from fieldsync.demo.story import Story, together
+from fieldsync.demo.story_runner import Story, together
 from fieldsync.replica.node import Node
 
 ROOT = "LAT"

@@ -3,17 +3,9 @@
 Each step is this very program, run as a person would run it; what it must come to is checked, not only shown.
 """
 
-import contextlib
-import json
-import os
-import secrets
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -22,7 +14,7 @@ from typer import Option
 
 from fieldsync import errors
 from fieldsync.commands import settings_of, tables, write_json
-from fieldsync.commands.secrets import KEY_FILE, PASSPHRASE
+from fieldsync.demo.story_runner import Story, _NotAsToldError, expect, households, together
 
 UNIT, ROOT = "LAT/JBL", "LAT"
 ROWS = 2_000
@@ -31,95 +23,7 @@ PEOPLE = (
     ("basim", "باسم", "caseworker", UNIT),
     ("samar", "سمر", "supervisor", ROOT),
 )
-_START_SECONDS = 20
 _OFFLINE = 6
-
-
-class _NotAsToldError(Exception):
-    """The story did not come out as it is told."""
-
-
-class Story:
-    """A folder with a server and laptops, and what each step cost."""
-
-    def __init__(self, folder: Path, lang: str) -> None:
-        self.folder = folder
-        self.costs: list[dict[str, Any]] = []
-        key = folder / "key"
-        key.write_bytes(secrets.token_bytes(32))
-        known = {name: value for name, value in os.environ.items() if name not in (PASSPHRASE, "FIELDSYNC_HOME")}
-        self.environment = known | {KEY_FILE: str(key), "FIELDSYNC_LANG": lang, "PYTHONUTF8": "1"}
-        self.listen = f"127.0.0.1:{self.port()}"
-
-    def port(self, wanted: int = 0) -> int:
-        """Return a port that nobody listens on: the one wanted, if it is free."""
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                return self.port()
-            return int(probe.getsockname()[1])
-
-    def run(self, who: str, *words: str, code: int = 0) -> Any:
-        """Run one command on somebody's computer and return its JSON; any other exit code is not as told."""
-        command = [*_program(), "--home", str(self.folder / who), "--json", *words]
-        done = subprocess.run(  # noqa: S603 - this program itself
-            command, env=self.environment, capture_output=True, text=True, encoding="utf-8", check=False
-        )
-        if done.returncode != code:
-            raise _NotAsToldError(
-                f"{' '.join(words[:2])}: {done.returncode} {done.stdout.strip()[:300]} {done.stderr.strip()[-300:]}"
-            )
-        return json.loads(done.stdout)
-
-    def sync(self, who: str) -> dict[str, Any]:
-        """Sync somebody's laptop and note what it cost."""
-        told: dict[str, Any] = self.run(who, "sync")
-        self.costs.append({"who": who, **told})
-        return told
-
-    def night(self, branch: str) -> dict[str, Any]:
-        """Sync a branch with the server above it, and note what it cost."""
-        told: dict[str, Any] = self.run(branch, "server", "upstream", "sync")
-        self.costs.append({"who": branch, **told})
-        return told
-
-    @contextlib.contextmanager
-    def server(self, name: str = "hq", listen: str = "") -> Iterator[None]:
-        """A server as a process of its own, until it is told to stop; headquarters', unless another is named."""
-        command = [*_program(), "--home", str(self.folder / name), "server", "run", "--listen", listen or self.listen]
-        process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True, encoding="utf-8")  # noqa: S603 - this program itself
-        assert process.stderr is not None
-        try:
-            line = process.stderr.readline()
-            if "listening on" not in line:
-                raise _NotAsToldError(line.strip())
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(_START_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stderr.close()
-
-
-def _program() -> list[str]:
-    """How this program was called, to be called again."""
-    called = Path(sys.argv[0])
-    if called.suffix == ".py" and called.is_file():
-        return [sys.executable, str(called.resolve())]
-    return [sys.executable, "-m", "cli"]
-
-
-def households() -> Path:
-    """The invented households that come along: in the package first, in the checkout second."""
-    here = Path(__file__).resolve()
-    for folder in (here.parents[1], here.parents[2]):
-        if (folder / "examples" / "households.csv").is_file():
-            return folder / "examples" / "households.csv"
-    raise errors.BadFile(file="examples/households.csv", reason="missing")
 
 
 def demo(
@@ -277,15 +181,3 @@ def _compare(story: Story, tell: Any, code: str) -> dict[str, str]:
     expect(len(set(digests.values())) == 1, "equal digests")
     tell("demo_step_equal", unit=UNIT, digest=digests["hq"])
     return digests
-
-
-def together(step: Callable[[str], Any], *people: str) -> list[Any]:
-    """Do a step on several computers at once, as in life."""
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(step, people))
-
-
-def expect(so: bool, what: str) -> None:
-    """Stop the story where it does not come out as it is told."""
-    if not so:
-        raise _NotAsToldError(what)

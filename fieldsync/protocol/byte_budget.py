@@ -7,21 +7,18 @@ took ahead, so that the next sync need not send them again and a small budget, s
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from fieldsync import errors
 from fieldsync.core.grants import DECIDERS, covers
 from fieldsync.core.state import State
+from fieldsync.protocol.answering import Answering
 from fieldsync.protocol.channel_delta import lacking, states_payload
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Channel
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind, http_size
-
-if TYPE_CHECKING:
-    from fieldsync.protocol.server import Serving
 
 LEAST = 4_000
 """Bytes that a budget must have: a request with nothing in it takes a few hundred."""
@@ -59,7 +56,7 @@ def remember(tx: Tx, server: bytes, end: messages.End) -> None:
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def answer(serving: "Serving", channels: Sequence[Channel], room: int) -> Iterator[bytes]:
+def answer(serving: Answering, channels: Sequence[Channel], room: int) -> Iterator[bytes]:
     """Yield the answer behind its acknowledgement: whole if there is room for it, else what matters most of it."""
     node, hello = serving.node, serving.hello
     with node.store.read() as tx:
@@ -102,7 +99,7 @@ def _fits(frames: Iterator[bytes], room: int) -> bool:
 class _Back:
     """One channel for one device, from its newest entries back."""
 
-    def __init__(self, serving: "Serving", channel: Channel) -> None:
+    def __init__(self, serving: Answering, channel: Channel) -> None:
         self.serving = serving
         self.channel = channel
         hello = serving.hello

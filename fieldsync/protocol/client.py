@@ -5,7 +5,6 @@ The laptop's side is Client, here; the server's is Serving (serving.py). Frames 
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,6 +20,8 @@ from fieldsync.crypto import chain
 from fieldsync.protocol import byte_budget
 from fieldsync.protocol.channel_delta import visible
 from fieldsync.protocol.commit_frames import MOST_COMMITS
+from fieldsync.protocol.frame_sizing import Sizer
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered
@@ -42,45 +43,7 @@ from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind, http_size
 from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
 
-_ROOM = MAX_COMPRESSED * 7 // 8  # what a frame aims at; one that turns out too large is cut in two
-_FIRST_ROWS = 128
-_MOST_ROWS = 4_000
 UNREADABLE = "forms_unread"  # set while the server has forms that this program cannot read
-
-
-@dataclass
-class Tally:
-    """What a sync has done so far, for the person who waits."""
-
-    commits: int = 0
-    acked: int = 0  # how far the server has acknowledged, and had before
-    sent_before: int = 0
-    states: int = 0
-    bytes_up: int = 0
-    bytes_down: int = 0
-    requests: int = 0
-    new_conflicts: int = 0
-    refused: int = 0
-    taken_after_all: int = 0  # saves that the server had quarantined, and has applied since
-    healed: int = 0
-    elsewhere: int = 0  # records that may be registered elsewhere, too, as a server says
-    differing: list[str] = field(default_factory=list)
-    pending: bool = False  # whether the server waits for somebody to approve this device
-    clock_off: int = 0  # milliseconds that our clock is ahead of the server's
-    forms: Sequence[dict[str, object]] = ()  # the types whose forms changed
-
-
-class Sizer:
-    """Chooses how many rows, at most so many, go into a frame from what the last ones took."""
-
-    def __init__(self, most: int = _MOST_ROWS) -> None:
-        self.rows = _FIRST_ROWS
-        self._most = most
-
-    def took(self, count: int, size: int) -> None:
-        """Learn from a frame."""
-        if count:
-            self.rows = max(1, min(self._most, 2 * self.rows, _ROOM * count // max(size, 1)))
 
 
 class Told(NamedTuple):

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import SKIP_HEADER
 
 from fieldsync import errors
-from fieldsync.protocol.client import Tally
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica.refusal_errors import refusal
 from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, unb64

@@ -12,9 +12,10 @@ from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
-from fieldsync.protocol.client import Tally, granted
+from fieldsync.protocol.client import granted
 from fieldsync.protocol.http_client import Line
 from fieldsync.protocol.invites import Invite
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup, protocol_versions
 from fieldsync.store import FILE, Store, Tx, open_store

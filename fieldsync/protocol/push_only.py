@@ -5,20 +5,17 @@ this way: docs/decisions/0044-older-versions.md.
 """
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
 
 from fieldsync import errors
 from fieldsync.core.grants import covers
 from fieldsync.protocol import ack_frames
+from fieldsync.protocol.answering import Answering
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device
 from fieldsync.topology import upstream
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.protocols import PROTOCOL
-
-if TYPE_CHECKING:
-    from fieldsync.protocol.server import Serving
 
 _PART = 200
 _UNREADABLE = {"update.toml": "update = 2"}  # forms that make a program of 0.1 say in its status: update, then sync
@@ -30,7 +27,7 @@ def refusal(protocol: int) -> errors.PeerOutdated:
     return errors.PeerOutdated(what="protocol", theirs=protocol, ours=PROTOCOL)
 
 
-def idle(tx: ReadTx, serving: "Serving") -> bool:
+def idle(tx: ReadTx, serving: Answering) -> bool:
     """Say whether a laptop has nothing to hear from its own commits: then all there is to say is that it must update."""
     hello = serving.hello
     if serving.relays or hello.where or serving.kept:
@@ -38,7 +35,7 @@ def idle(tx: ReadTx, serving: "Serving") -> bool:
     return hello.receipt == tx.head(serving.device.id) and not tx.judged(hello.refused, serving.device.id)
 
 
-def answer(serving: "Serving", carried: Collection[bytes], epoch: bytes, *, by_stick: bool) -> Iterator[bytes]:
+def answer(serving: Answering, carried: Collection[bytes], epoch: bytes, *, by_stick: bool) -> Iterator[bytes]:
     """Yield how far the commits are held, what was quarantined, and for a branch the same of its devices and their lock-outs."""
     hello, codec = serving.hello, serving.codec
     with serving.reading() as tx:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.protocol import byte_budget, sync_once
-from fieldsync.protocol.client import Tally
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Progress
 

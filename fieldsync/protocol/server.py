@@ -18,8 +18,8 @@ from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
 from fieldsync.protocol import ack_frames, byte_budget, push_only
 from fieldsync.protocol.channel_delta import lacking, states_payload, visible
-from fieldsync.protocol.client import Sizer
 from fieldsync.protocol.commit_frames import Batch, Read, read_batch
+from fieldsync.protocol.frame_sizing import Sizer
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered

@@ -13,9 +13,10 @@ from fieldsync.authority import schema_recovery
 from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.protocol import byte_budget, range_repair
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
 from fieldsync.protocol.http_client import Line, nonce_of
 from fieldsync.protocol.prefetch import ahead
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions, queries, transfer
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.store.contract import Progress, Server

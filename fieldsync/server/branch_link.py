@@ -104,7 +104,7 @@ def schedule(node: Node, at: str, key_file: str) -> dict[str, Any]:
 def _program() -> list[str]:
     """How this program is started from anywhere."""
     beside = Path(sys.executable).with_name("fieldsync")
-    return [str(beside)] if beside.is_file() else [sys.executable, "-m", "cli"]
+    return [str(beside)] if beside.is_file() else [sys.executable, "-m", "fieldsync"]
 
 
 def service_text(command: list[str], key: str) -> str:

@@ -11,7 +11,8 @@ import pytest
 from fieldsync import errors
 from fieldsync.crypto import age
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
+from fieldsync.protocol.tally import Tally
 from fieldsync.topology import first_receipts
 from fieldsync.wire import bundle_format, messages
 from fieldsync.wire.frames import Codec, Kind

@@ -11,7 +11,8 @@ from fieldsync.core.deletion import deletion
 from fieldsync.core.register import Head, Register, Value
 from fieldsync.core.settle import candidates, packed
 from fieldsync.core.state import Base, State
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions

@@ -83,7 +83,7 @@ def test_commands_make_files_for_their_user_only(tmp_path: Path, cast_template: 
         assert readable(tmp_path / "out") == ["out"]
         (tmp_path / "new").mkdir(mode=0o777)
         done = subprocess.run(
-            [sys.executable, "-m", "cli", "--home", str(tmp_path / "new"), "server", "init", "--org", "x", "--unit", "LAT",
+            [sys.executable, "-m", "fieldsync", "--home", str(tmp_path / "new"), "server", "init", "--org", "x", "--unit", "LAT",
              "--address", "https://127.0.0.1:9"],
             env=there.environment, cwd=tmp_path, check=False, capture_output=True, timeout=60,
         )  # fmt: skip
@@ -108,7 +108,7 @@ def test_a_server_s_passphrase_is_not_in_its_environment(tmp_path: Path) -> None
     command = [
         sys.executable,
         "-m",
-        "cli",
+        "fieldsync",
         "--home",
         str(tmp_path / "hq"),
         "server",
@@ -157,7 +157,7 @@ def test_a_watching_laptop_s_passphrase_is_not_in_its_environment(tmp_path: Path
 def test_no_core_is_dumped(tmp_path: Path) -> None:
     """A process that hardened itself, and crashes, leaves no dump, whatever its shell allows."""
     code = (
-        "import ctypes, os, signal; from fieldsync.commands import process; process.harden(); "
+        "import ctypes, os, signal; from fieldsync.commands.support import process; process.harden(); "
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True); os.kill(os.getpid(), signal.SIGABRT)"
     )
 

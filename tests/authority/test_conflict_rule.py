@@ -8,8 +8,9 @@ from fieldsync import errors
 from fieldsync.core import deletion
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical, register_of
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
 from fieldsync.protocol.server import Serving
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import commit_writer, history, queries, save
 from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.node import Node

@@ -67,7 +67,7 @@ class World:
 
     def command(self, who: str, *words: str) -> list[str]:
         """The words that run a command on somebody's computer."""
-        return [sys.executable, "-m", "cli", "--home", str(self.folder / who), *words]
+        return [sys.executable, "-m", "fieldsync", "--home", str(self.folder / who), *words]
 
     def run(self, who: str, *words: str, stdin: str = "", **environment: str) -> Said:
         """Run a command on somebody's computer, in the folder of the test."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fieldsync.commands import text_files
+from fieldsync.commands.support import text_files
 from fieldsync.ui.terminal import code_pages
 from tests.cli.conftest import World
 

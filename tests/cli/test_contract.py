@@ -70,7 +70,7 @@ def test_options_stand_before_and_after(world: World) -> None:
         ["list", "nothing", "--json", "--lang=ar", f"--home={home}"],
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "cli", *words],
+            [sys.executable, "-m", "fieldsync", *words],
             env=world.environment,
             capture_output=True,
             text=True,

@@ -11,7 +11,8 @@ import pytest
 
 from docs import generate
 from fieldsync.cli import TREE
-from fieldsync.commands import Settings, lazy_tree
+from fieldsync.commands.support import lazy_tree
+from fieldsync.commands.support.settings import Settings
 from fieldsync.core.grants import ROLES
 from fieldsync.schema import load
 from fieldsync.schema.model import KINDS

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fieldsync.cli import TREE
-from fieldsync.commands.lazy_tree import EVERYWHERE, Branch
+from fieldsync.commands.support.lazy_tree import EVERYWHERE, Branch
 from tests.cli.conftest import World
 
 ASKED = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.commands import quantities
+from fieldsync.commands.support import quantities
 from tests.lines import Thin, closing
 from tests.offices import Office
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.commands.change_arguments import Wanted, columns
+from fieldsync.commands.support.change_arguments import Wanted, columns
 from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.exchange.xlsform import convert, expressions, toml_writer, write_folder

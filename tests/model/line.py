@@ -5,7 +5,7 @@ from typing import Any
 from unittest import mock
 
 from fieldsync import errors
-from fieldsync.protocol.client import Tally
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica.node import Node
 from fieldsync.wire import routes
 from tests import directly

@@ -8,9 +8,10 @@ import pytest
 from fieldsync import errors
 from fieldsync.protocol import client, retry, sync_once
 from fieldsync.protocol import http_client as lines
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
 from fieldsync.protocol.retry import Waiting
 from fieldsync.protocol.server import Serving
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica.node import Node
 from fieldsync.wire import messages
 from fieldsync.wire.frames import HEAD, Codec

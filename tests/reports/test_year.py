@@ -85,7 +85,18 @@ def test_the_year_comes_to_the_figures_that_were_printed(worked: tuple[Year, dic
 def _printed(year: Year, *words: str) -> str:
     """Return what `report 1` prints on headquarters."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "FIELDSYNC_KEY_FILE": str(year.home / "key"), "COLUMNS": "80"}
-    command = [sys.executable, "-m", "cli", "--home", str(year.home / "hq"), "--lang", "en", "report", "1", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "fieldsync",
+        "--home",
+        str(year.home / "hq"),
+        "--lang",
+        "en",
+        "report",
+        "1",
+        *words,
+    ]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False, timeout=60
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fieldsync.cli import TREE
-from fieldsync.commands.lazy_tree import Branch
+from fieldsync.commands.support.lazy_tree import Branch
 from fieldsync.schema import load
 
 ROWS: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "sources.toml").read_text(encoding="utf-8"))

@@ -18,8 +18,9 @@ from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, make_certificate
 from fieldsync.protocol import invites, join_server, sync_once
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
 from fieldsync.protocol.http_client import Line
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import changes, commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node

@@ -18,7 +18,8 @@ from fieldsync.exchange.tables.cells import Memory, Normal, even, says, ticked, 
 from fieldsync.exchange.tables.column_mapping import ID, UNIT, Column
 from fieldsync.exchange.tables.header_detection import without_heads
 from fieldsync.exchange.tables.normalisers import normaliser, with_state
-from fieldsync.exchange.tables.readers import UNCOMPUTED, Row, open_sheet
+from fieldsync.exchange.tables.plain_values import UNCOMPUTED
+from fieldsync.exchange.tables.readers import Row, open_sheet
 from fieldsync.exchange.tables.record_matching import Finder, check_stands
 from fieldsync.exchange.tables.reimport import Known
 from fieldsync.exchange.tables.rejects import MAX_FAULTS, Batch, Outcome, Words, headers_beside, rejected

@@ -26,3 +26,6 @@ def plain(value: object) -> object:
 
 def _digits(value: int) -> str:
     return str(value) if value.bit_length() < 4_000 else hex(value)  # Python writes no number of so many digits
+
+
+UNCOMPUTED = "=?"  # stands in a cell whose formula was never computed

@@ -24,7 +24,6 @@ _ARABIC_WINDOWS = "cp1256"
 _MOST = 0.9  # of a text's letters beyond ASCII are Arabic if it is read rightly
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 
-UNCOMPUTED = "=?"  # stands in a cell whose formula was never computed
 
 Row = Sequence[Any]
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from fieldsync import errors
-from fieldsync.exchange.tables.readers import UNCOMPUTED
+from fieldsync.exchange.tables.plain_values import UNCOMPUTED
 from fieldsync.schema.damaged_text import FAULTS
 
 BATCH = 2_000

@@ -18,8 +18,9 @@ from fieldsync import errors
 from fieldsync.crypto import age
 from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.protocol.bundles.endpoints import Down, Up, chain_at
-from fieldsync.protocol.client import Client, Tally
+from fieldsync.protocol.client import Client
 from fieldsync.protocol.server import Serving
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import UPSTREAM, Node
 from fieldsync.store import ReadTx

@@ -11,8 +11,9 @@ import msgspec
 from fieldsync import errors
 from fieldsync.authority import quarantine
 from fieldsync.crypto import chain
-from fieldsync.protocol.client import Client, Tally, Told
+from fieldsync.protocol.client import Client, Told
 from fieldsync.protocol.server import Serving
+from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx

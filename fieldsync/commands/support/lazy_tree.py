@@ -13,7 +13,8 @@ import typer
 from typer._completion_classes import completion_init
 
 from fieldsync import errors
-from fieldsync.commands import Settings, completion, help_text
+from fieldsync.commands.support import completion, help_text
+from fieldsync.commands.support.settings import Settings
 
 EVERYWHERE = (
     "Everywhere, before or after the command's name: --json, --home DIR, --lang ar|en, --rtl auto|logical|visual|plain, "
@@ -23,7 +24,7 @@ EVERYWHERE = (
 
 @dataclass(frozen=True)
 class Leaf:
-    """One command: `module:function` within this package."""
+    """One command: `module:function`, the module of this package unless its whole name is given."""
 
     function: str
 
@@ -118,7 +119,8 @@ def _nothing() -> None:
 
 def _function(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(f"fieldsync.commands.{module}"), function)
+    path = module if module.startswith("fieldsync.") else f"fieldsync.commands.{module}"
+    found: Callable[..., Any] = getattr(importlib.import_module(path), function)
     return found
 
 

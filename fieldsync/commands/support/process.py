@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import suppress
 
-from fieldsync.commands.secrets import PASSPHRASE, PASSPHRASE_FD
+from fieldsync.commands.support.secrets import PASSPHRASE, PASSPHRASE_FD
 
 _PR_SET_DUMPABLE = 4
 _LONGEST = 32 * 1024  # a pipe holds it without a reader

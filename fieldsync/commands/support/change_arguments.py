@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.commands import text_files
+from fieldsync.commands.support import text_files
 from fieldsync.replica import lookup
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from fieldsync import errors
-from fieldsync.commands import Settings, at_terminal, text_files
+from fieldsync.commands.support import text_files
+from fieldsync.commands.support.settings import Settings, at_terminal
 from fieldsync.crypto.slots import KEY_SIZE, Slots
 from fieldsync.replica.node import SLOTS
 from fieldsync.replica.node_setup import write_file

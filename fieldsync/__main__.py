@@ -1,0 +1,5 @@
+"""`python -m fieldsync`: the command line."""
+
+from fieldsync.cli import main
+
+main()

@@ -1,0 +1,23 @@
+"""The passphrase, changed."""
+
+from typing import Annotated
+
+import typer
+from typer import Option
+
+from fieldsync.commands import settings_of, tell
+from fieldsync.commands.support import secrets
+
+
+def passphrase(
+    ctx: typer.Context,
+    new_file: Annotated[
+        str, Option("--new-passphrase-file", metavar="FILE", help="Read the new one from a file's first line.")
+    ] = "",
+) -> None:
+    """Change the passphrase: a prompt asks for the new one twice. The store itself is not written anew.
+
+    Example: fieldsync passphrase
+    """
+    changed = secrets.change(settings_of(ctx), new_file)
+    tell(ctx, changed, lambda out: out.passphrase_changed())

@@ -1,0 +1,89 @@
+"""The settings of every command: where the store is, who is told and how."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fieldsync import errors
+
+if TYPE_CHECKING:
+    from fieldsync.schema.model import Schema
+
+
+LANGUAGES = ("en", "ar")
+
+_VALUED = {"--home": "home", "--lang": "lang", "--rtl": "rtl", "--passphrase-file": "passphrase_file"}
+
+DIRECTIONS = ("auto", "logical", "visual", "plain")
+
+
+@dataclass
+class Settings:
+    """What may be said with every command, before or after its name."""
+
+    home: str = ""
+    lang: str = ""
+    rtl: str = ""
+    passphrase_file: str = ""
+    json: bool = False
+    schema: "Schema | None" = None  # the node's, once it was opened: errors name fields by their labels
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this node's store."""
+        return Path(self.home or os.environ.get("FIELDSYNC_HOME") or _data_folder())
+
+    def check(self) -> None:
+        """Refuse a language that nobody speaks here, and a direction that nobody writes in; Usage."""
+        if self.lang and self.lang not in LANGUAGES:
+            raise errors.Usage(reason="lang", known=list(LANGUAGES))
+        if self.rtl and self.rtl not in DIRECTIONS:
+            raise errors.Usage(reason="rtl", known=list(DIRECTIONS))
+
+    @property
+    def language(self) -> str:
+        """The language to speak: as asked for, else the locale's; English when that is another."""
+        asked = self.lang
+        for name in ("FIELDSYNC_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+            asked = asked or os.environ.get(name, "")
+        return "ar" if asked.startswith("ar") else "en"
+
+
+def _data_folder() -> Path:
+    """Where this system keeps a person's data."""
+    import platformdirs
+
+    return platformdirs.user_data_path("fieldsync", appauthor=False)
+
+
+def take_settings(words: list[str], settings: Settings) -> list[str]:
+    """Fill in the settings among a command line's words, wherever they stand; return the other words. Usage."""
+    rest: list[str] = []
+    ahead = iter(words)
+    for word in ahead:
+        name, equals, value = word.partition("=")
+        if word == "--":
+            rest += [word, *ahead]
+        elif word == "--json":
+            settings.json = True
+        elif name in _VALUED:
+            given = value if equals else next(ahead, "")
+            if not given:
+                raise errors.Usage(reason="no_value", option=name)
+            setattr(settings, _VALUED[name], given)
+        else:
+            rest.append(word)
+    return rest
+
+
+def at_terminal() -> bool:
+    """Say whether there is a person to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def draws() -> bool:
+    """Say whether that person's terminal can be drawn on; an editor's shell is asked line by line."""
+    utf = (sys.stdout.encoding or "").lower().startswith("utf")
+    return utf and os.environ.get("TERM") not in {"dumb", "unknown"}
