@@ -11,7 +11,7 @@ from fieldsync.casework.partner_permissions import ShareChecks
 from fieldsync.core import codes, stamp
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import is_deletion
-from fieldsync.core.grants import DECIDERS
+from fieldsync.core.grants import BRANCH, DECIDERS, is_branch
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked, unpacked_all
@@ -41,7 +41,7 @@ class ValueChecks(ShareChecks):
         self._written: dict[
             tuple[bytes, str], Value
         ] = {}  # values that this batch wrote and the records do not show yet
-        self._by_server = any(grant.role == "branch" for grant in device.grants)
+        self._by_server = is_branch(device.grants)
 
     def _check_fields(self, commit: Commit, role: str) -> bool:
         """Check the values against the commit's form, and return whether a decision is among them.
@@ -130,7 +130,7 @@ class ValueChecks(ShareChecks):
             if isinstance(new, dict):
                 continue  # a decision's undoing: that is for deciders anyway
             if field.merge == "server":
-                raise errors.RoleRefused(role=role, needs=["branch"])
+                raise errors.RoleRefused(role=role, needs=[BRANCH])
             row = self._known.get(commit.record)
             register = EMPTY if row is None else register_of(row.state, name)
             if not stored and register.seen.get(commit.device, 0) >= commit.seq:

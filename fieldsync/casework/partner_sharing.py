@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.core.grants import CASEWORKER, PARTNER, SUPERVISOR
 from fieldsync.core.state import field_of, registers
 from fieldsync.core.units import shared_with
 from fieldsync.replica.merge_rules import Rules
@@ -288,9 +289,9 @@ def check_partner(type: str, fields: Mapping[str, object], *, new: bool) -> None
     """A partner answers referrals and says what it delivered; RoleRefused, IllegalValue."""
     if type == REFERRAL and not new and fields.keys() <= ANSWERS:
         if fields.get("state", "accepted") not in ANSWER_STATES:
-            raise errors.RoleRefused(role="partner", needs=["caseworker", "supervisor"])
+            raise errors.RoleRefused(role=PARTNER, needs=[CASEWORKER, SUPERVISOR])
         return
     allowed = OF_SERVICE if new else DELIVERED - {"person", "referral"}
     if type == SERVICE and fields.keys() <= allowed:
         return
-    raise errors.RoleRefused(role="partner", needs=["caseworker", "supervisor"])
+    raise errors.RoleRefused(role=PARTNER, needs=[CASEWORKER, SUPERVISOR])

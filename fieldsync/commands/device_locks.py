@@ -51,7 +51,7 @@ def revoke(
         person = at_terminal() and not settings_of(ctx).json
         asking = len(members) > 1 and not everything and person
         also = _confirmed(ctx, members) if asking else [one["id"] for one in members if everything]
-        if since is None and person and not device_locks.is_branch(node):
+        if since is None and person and not device_locks.has_upstream(node):
             moment = _asked_since(ctx)
         found = device_locks.revoke(node, device, also=also, declined=asking, since=moment)
         tell(ctx, found, lambda out: out.revoked(found))

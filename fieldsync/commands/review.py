@@ -10,6 +10,7 @@ from fieldsync.commands import bar, opened, settings_of, tables, tell
 from fieldsync.commands.records import Note, Record
 from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal, draws
+from fieldsync.core.grants import DECIDERS
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
@@ -42,7 +43,7 @@ def review(
         return
     with opened(ctx, shared=True, lasting=True) as node:  # pairs are looked for while the screen reads on
         if not reviews.may_decide_somewhere(node):
-            raise errors.RoleRefused(role=node.role, needs=["supervisor", "admin"])
+            raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
         _check_names(node, type_, field)
         if draws() and not plain:
             from fieldsync.ui.review import review_app

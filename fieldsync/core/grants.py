@@ -1,13 +1,15 @@
 """Grants: a role in a unit and all below it, and what each role may see and do. Pure."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from fieldsync.core.units import ABOVE, BELOW, SHARED, within
 
-PARTNER = "partner"
+CASEWORKER, SUPERVISOR, ADMIN, AUDITOR = "caseworker", "supervisor", "admin", "auditor"
+PARTNER = "partner"  # sees what was shared with its unit, and nothing else
+BRANCH = "branch"  # a server's, at the one above it
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True):
@@ -17,7 +19,7 @@ class Grant(msgspec.Struct, frozen=True, array_like=True):
     role: str
 
 
-_TOPMOST = frozenset({"supervisor", "admin", "branch"})
+_TOPMOST = frozenset({SUPERVISOR, ADMIN, BRANCH})
 """Who has what is about the topmost unit, as nobody is above it."""
 
 
@@ -55,8 +57,13 @@ def grants_hash(grants: Sequence[Grant]) -> bytes:
     return hashlib.sha256(msgspec.msgpack.encode(list(grants))).digest()[:4]
 
 
-WRITERS = ("caseworker", "supervisor", "admin", "partner")
+WRITERS = (CASEWORKER, SUPERVISOR, ADMIN, PARTNER)
 
-DECIDERS = ("supervisor", "admin")
+DECIDERS = (SUPERVISOR, ADMIN)
 
-ROLES = ("caseworker", "supervisor", "admin", "auditor", "partner", "branch")
+ROLES = (CASEWORKER, SUPERVISOR, ADMIN, AUDITOR, PARTNER, BRANCH)
+
+
+def is_branch(grants: Iterable[Grant]) -> bool:
+    """Say whether these are a branch server's grants."""
+    return any(grant.role == BRANCH for grant in grants)

@@ -12,7 +12,7 @@ from fieldsync.authority import quarantine, revocations, schema_recovery
 from fieldsync.authority.conflict_judge import RecordCommits
 from fieldsync.authority.permissions import Permit
 from fieldsync.core import commit as commits
-from fieldsync.core.grants import PARTNER, grants_hash, sees
+from fieldsync.core.grants import PARTNER, grants_hash, is_branch, sees
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.state import State, halves
 from fieldsync.crypto import chain
@@ -62,7 +62,7 @@ class Serving:
         self.device = device
         self.hello = hello
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
-        self.relays = any(grant.role == "branch" for grant in device.grants)
+        self.relays = is_branch(device.grants)
         if self.relays and device.pending:
             raise errors.DevicePending
         self._unjudged: dict[

@@ -4,12 +4,12 @@ The index is derived, and caught up in two steps like full text: a record is put
 meets there. A laptop does the first before an `add` and the second before `duplicates`; a server does both as records arrive.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fieldsync.linkage import comparison
+from fieldsync.linkage.companions import companion
 from fieldsync.linkage.comparison import Features, Match
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
@@ -115,20 +115,11 @@ class Comparing:
 
 def _others(tx: ReadTx, records: Iterable[Linked]) -> Mapping[bytes, Document]:
     """Read the households of persons, and the heads of households."""
-    return tx.homes({other for one in records if (other := _other(one.type, one.doc, one.owner)) is not None})
-
-
-def _other(type: str, doc: Mapping[str, Any], owner: bytes | None) -> bytes | None:
-    if type == "person":
-        return owner
-    try:
-        return uuid.UUID(str(doc.get("head"))).bytes
-    except ValueError:
-        return None
+    return tx.homes({other for one in records if (other := companion(one.type, one.doc, one.owner)) is not None})
 
 
 def _features(one: Linked, others: Mapping[bytes, Document]) -> Features:
-    other = _other(one.type, one.doc, one.owner)
+    other = companion(one.type, one.doc, one.owner)
     return comparison.features(one.type, one.doc, others.get(other) if other is not None else None)
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from fieldsync import errors
 from fieldsync.core.deletion import deletion
-from fieldsync.core.grants import DECIDERS, PARTNER
+from fieldsync.core.grants import CASEWORKER, DECIDERS, PARTNER, SUPERVISOR
 from fieldsync.core.register import EMPTY, Head, Value
 from fieldsync.core.settle import present, settle
 from fieldsync.core.state import State, register_of, registers
@@ -245,7 +245,7 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
     with node.store.write() as tx:
         row = find_row(tx, ref)
         if node.may_write(*units_of(tx, row)).role == PARTNER:
-            raise errors.RoleRefused(role=PARTNER, needs=["caseworker", "supervisor"])
+            raise errors.RoleRefused(role=PARTNER, needs=[CASEWORKER, SUPERVISOR])
         if not reason.strip():
             raise errors.IllegalValue(type=row.state.type, field="reason", reason="empty")
         if "_deleted" in row.conflicts:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 from fieldsync import errors
 from fieldsync.core import stamp
 from fieldsync.core.deletion import deletion
-from fieldsync.core.grants import Grant, covers
+from fieldsync.core.grants import DECIDERS, Grant, covers
 from fieldsync.core.merges import SAME_AS
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REOPENED, candidates, packed, present
@@ -228,7 +228,7 @@ def chosen_from(row: Row, field: str) -> tuple[Head, ...]:
 
 def may_decide_somewhere(node: Node) -> bool:
     """Say whether this person may decide reviews in any unit."""
-    return any(covers((grant,), grant.unit) and grant.role in ("supervisor", "admin") for grant in node.grants)
+    return any(covers((grant,), grant.unit) and grant.role in DECIDERS for grant in node.grants)
 
 
 def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:

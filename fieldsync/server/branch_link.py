@@ -12,7 +12,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
-from fieldsync.core.grants import Grant, covers
+from fieldsync.core.grants import BRANCH, Grant, covers
 from fieldsync.crypto import age
 from fieldsync.protocol import join_server
 from fieldsync.protocol.client import granted
@@ -33,8 +33,8 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
 
     It keeps its own key; its forms become those from above, and its devices get letters that no other server gives.
     """
-    if not invite.grants or any(role != "branch" for _, role in invite.grants):
-        raise errors.RoleRefused(role=", ".join(role for _, role in invite.grants), needs=["branch"])
+    if not invite.grants or any(role != BRANCH for _, role in invite.grants):
+        raise errors.RoleRefused(role=", ".join(role for _, role in invite.grants), needs=[BRANCH])
     offered = tuple(Grant(unit, role) for unit, role in invite.grants)
     for unit in node.units:
         if covers(offered, unit) is None:

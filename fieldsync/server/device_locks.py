@@ -6,6 +6,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.authority import quarantine, revocations
 from fieldsync.core import stamp
+from fieldsync.core.grants import ADMIN
 from fieldsync.crypto.key_words import key_words, same_words
 from fieldsync.protocol import range_repair
 from fieldsync.replica.node import UPSTREAM, Node
@@ -91,15 +92,15 @@ def approve(node: Node, name: str, words: str | None = None) -> Json:
         return _member(node, tx, find_device(tx, device.id.hex())) | {"words": key_words(device.key or b"")}
 
 
-def is_branch(node: Node) -> bool:
+def has_upstream(node: Node) -> bool:
     """Say whether there is a server above this one."""
     with node.store.read() as tx:
         return tx.get(UPSTREAM) is not None
 
 
 def _admin(node: Node) -> None:
-    if node.role != "admin":
-        raise errors.RoleRefused(role=node.role, needs=["admin"])
+    if node.role != ADMIN:
+        raise errors.RoleRefused(role=node.role, needs=[ADMIN])
 
 
 def _family(node: Node, tx: ReadTx, device: Device) -> list[Device]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.authority import schema_recovery, schema_rollout
+from fieldsync.core.grants import ADMIN
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import FORMS, Node
 from fieldsync.schema import compatibility, load
@@ -23,8 +24,8 @@ def publish(node: Node, folder: Path, *, dry_run: bool = False) -> dict[str, Any
     """
     if node.is_laptop:
         raise errors.Usage(reason="not_a_server")
-    if node.role != "admin":
-        raise errors.RoleRefused(role=node.role, needs=["admin"])
+    if node.role != ADMIN:
+        raise errors.RoleRefused(role=node.role, needs=[ADMIN])
     if not folder.is_dir():
         raise errors.BadFile(file=str(folder), reason="missing")
     texts = load.read_folder(folder)

@@ -8,6 +8,7 @@ A branch hears it from the server above like a laptop, and hands it on.
 from collections.abc import Sequence
 from contextlib import nullcontext
 
+from fieldsync.core.grants import ADMIN, BRANCH, CASEWORKER, SUPERVISOR
 from fieldsync.linkage import comparison
 from fieldsync.replica import duplicate_index
 from fieldsync.replica.node import Node
@@ -16,7 +17,7 @@ from fieldsync.store.contract import Channel, Device
 
 AT_ONCE = 256  # arriving records that are compared in one transaction
 _MOST = 500  # hints in one answer
-_TOLD = frozenset(("caseworker", "supervisor", "admin", "branch"))
+_TOLD = frozenset((CASEWORKER, SUPERVISOR, ADMIN, BRANCH))
 
 
 def compare_arrivals(node: Node, tx: Tx) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fieldsync.core.grants import is_branch
 from fieldsync.crypto.keys import verify
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import GRANTS, AuthorityChange, Device, FirstTaking, Logged, ToldChange
@@ -143,6 +144,6 @@ def _sound(tx: ReadTx, branch: Device, one: Taking) -> bool:
     server, device = tx.device(one.server), tx.device(one.device)
     if server is None or server.key is None or device is None or server.state != "enrolled":
         return False
-    if server.id != branch.id and not any(grant.role == "branch" for grant in server.grants):
+    if server.id != branch.id and not is_branch(server.grants):
         return False
     return verify(server.key, message(one), one.signature)

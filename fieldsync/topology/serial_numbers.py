@@ -7,6 +7,7 @@ A server restored from a backup may have given more than it knows: it begins a s
 
 from collections.abc import Iterable, Sequence
 
+from fieldsync.core.grants import BRANCH
 from fieldsync.core.state import register_of
 from fieldsync.core.units import home_unit, within
 from fieldsync.replica import changes, commit_writer
@@ -48,7 +49,7 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
 def _lower(node: Node, tx: Tx, office: str | None) -> Sequence[str]:
     """Return the units of the branches below this server."""
     branches = (one for one in tx.devices() if one.id != node.device and one.state == "enrolled")
-    units = (grant.unit for one in branches for grant in one.grants if grant.role == "branch")
+    units = (grant.unit for one in branches for grant in one.grants if grant.role == BRANCH)
     return [unit for unit in units if office is None or (within(unit, office) and unit != office)]
 
 

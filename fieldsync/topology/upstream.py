@@ -10,7 +10,7 @@ from itertools import takewhile
 import msgspec
 
 from fieldsync import errors
-from fieldsync.core.grants import Grant, covers
+from fieldsync.core.grants import Grant, covers, is_branch
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
 from fieldsync.replica.node import UPSTREAM, Node
@@ -63,7 +63,7 @@ def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Gra
     if device_letters.are_free(tx, asked.letters, device):
         letters, first = asked.letters, 0
     else:
-        letters, first = device_letters.take_next(tx, branch=any(grant.role == "branch" for grant in grants))
+        letters, first = device_letters.take_next(tx, branch=is_branch(grants))
     tx.enrol(device, asked.key, letters, person, grants, now, chain.first(device))
     if asked.age:
         tx.set_age(device, asked.age)

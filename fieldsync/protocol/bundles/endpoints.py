@@ -10,6 +10,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.authority import quarantine
+from fieldsync.core.grants import is_branch
 from fieldsync.crypto import chain
 from fieldsync.protocol.client import Client, Told
 from fieldsync.protocol.server import Serving
@@ -75,7 +76,7 @@ class Up:
 
     @property
     def _relays(self) -> bool:
-        return any(grant.role == "branch" for grant in self._device.grants)
+        return is_branch(self._device.grants)
 
     def _open(self, payload: bytes) -> None:
         hello = messages.decode(messages.Hello, payload)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from fieldsync.core.grants import Grant
+from fieldsync.core.grants import BRANCH, Grant
 from fieldsync.store.contract import Device, Logged, Server
 from fieldsync.store.sqlite.device_families import DeviceFamilyReads
 
@@ -51,7 +51,7 @@ class LedgerReads(DeviceFamilyReads):
     def branches(self) -> set[bytes]:
         """Return the devices that are branches."""
         found = self.sql("SELECT id, grants FROM device WHERE grants LIKE '%branch%'")
-        return {device for device, grants in found if any(grant.role == "branch" for grant in _grants(grants))}
+        return {device for device, grants in found if any(grant.role == BRANCH for grant in _grants(grants))}
 
     def named_devices(self, after: int) -> list[tuple[int, bytes, str, str, tuple[str, ...]]]:
         """Return (arrival, id, letters, person, units) of the devices that have a name and changed since an arrival."""
