@@ -1,6 +1,6 @@
 """One sync as two generators without sockets: frames up, acknowledgements, frames down. HTTP, bundles and tests drive it.
 
-The laptop's side is Client, here; the server's is Serving (serving.py). Frames are applied one by one, each in a transaction of its own.
+The laptop's side is Client, here; the server's is Serving (server.py). Frames are applied one by one, each in a transaction of its own.
 """
 
 import sys
@@ -358,7 +358,7 @@ class Client:
                 departures.let_go_here(tx, rows_, channel.unit)
 
     def obstacle(self, tx: ReadTx) -> str | None:
-        """Return what keeps the digests from being compared after an answer, None where nothing does (checks.py)."""
+        """Return what keeps the digests from being compared after an answer, None where nothing does (blocked_checks.py)."""
         if self.tally.pending:
             return blocked_checks.PENDING
         if self.ended is None or self.ended.partial:

@@ -341,7 +341,7 @@ class Serving:
             yield from push_only.answer(self, self._carried, self._epoch, by_stick=by_stick)
             return
         if branch and not (self.hello.where or self.hello.budget or by_stick):
-            with self.writing() as tx:  # it lets go of what has left when all have heard: letting_go.py
+            with self.writing() as tx:  # it lets go of what has left when all have heard: departures.py
                 self._remember_hello(tx)
         with self.reading() as tx:
             device = tx.device(self.device.id)

@@ -1,6 +1,6 @@
 """A laptop's former identities: their commits go up, too, wherever a server lacks them, as they were signed.
 
-A store that was a copy goes on as a device of its own (renew.py). Where the server is then put back to an older backup, only this
+A store that was a copy goes on as a device of its own (device_renewal.py). Where the server is then put back to an older backup, only this
 laptop may still hold what its old devices wrote. So before it gives a key up it seals their chain, and has the old key sign who
 goes on; with both, any server that knows the first of them takes the commits of all, from whoever brings them.
 """

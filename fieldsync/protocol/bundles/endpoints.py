@@ -113,7 +113,7 @@ class Up:
         held = self._held.get(device)
         if held is None:
             return
-        own = device == self._device.id  # one device's two histories must not stop its branch: parted.py
+        own = device == self._device.id  # one device's two histories must not stop its branch
         if own and at < held.head <= last and links[held.head - first][1] != held.chain:
             raise errors.Forked(device=device.hex(), seq=held.head)
         if held.key is None or not chain.check_seal(held.key, last, links[-1][1], batch.seal):

@@ -1,0 +1,31 @@
+"""The house rules that import-linter does not check: no import cycle anywhere, no folder too full, modules that say what they hold."""
+
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+
+import grimp
+import pytest
+
+MOST_MODULES = 28  # in one folder
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    """Return who imports whom, late imports and those for type checkers included."""
+    return grimp.build_graph("fieldsync", cache_dir=None)
+
+
+def test_there_is_no_import_cycle(graph: grimp.ImportGraph) -> None:
+    """Not inside a package either, and not through a late import."""
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as found:
+        pytest.fail(" -> ".join(found.args[1]))
+
+
+def test_no_folder_is_too_full(graph: grimp.ImportGraph) -> None:
+    """Whoever opens a folder sees it at one glance."""
+    modules = (one for one in graph.modules if not graph.find_children(one))
+    count = Counter(one.rpartition(".")[0] for one in modules)
+    assert {folder: n for folder, n in count.items() if n > MOST_MODULES} == {}
