@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import people
+from fieldsync.core import record_ids
 from fieldsync.exchange.tables import import_records
 from fieldsync.replica import duplicate_index
 from fieldsync.replica.changes import Changes
@@ -119,10 +120,8 @@ def brought(node: Node, path: Path, type: str) -> None:
 
 def ids_of(node: Node, type: str) -> list[str]:
     """Return the ids of a type in the order of their making."""
-    from fieldsync.replica.queries import uuid_text
-
     with node.store.read() as tx:
-        return [uuid_text(record) for record in tx.ids(type)]
+        return [record_ids.text(record) for record in tx.ids(type)]
 
 
 def arriving(node: Node, others: list[people.Person], households: list[str]) -> tuple[float, float]:

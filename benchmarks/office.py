@@ -18,10 +18,10 @@ from pathlib import Path
 
 from benchmarks import reports
 from fieldsync.casework import agenda
+from fieldsync.core import record_ids
 from fieldsync.replica import duplicate_index, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.review import assistance_overlaps, duplicate_pairs
 from tests import cast
 
@@ -89,9 +89,9 @@ def _process(home: Path, words: tuple[str, ...], runs: int) -> list[float]:
 def _wanted(node: Node) -> dict[str, Callable[[int], Changes]]:
     """Return, for each type to be added, what is typed the n-th time: on families that are spread over the register."""
     with node.store.read() as tx:
-        homes = [uuid_text(one) for one in tx.ids("household")]
-        charities = [uuid_text(one) for one in tx.ids("organisation")]
-        cases = [uuid_text(one) for one in tx.ids("case")]
+        homes = [record_ids.text(one) for one in tx.ids("household")]
+        charities = [record_ids.text(one) for one in tx.ids("organisation")]
+        cases = [record_ids.text(one) for one in tx.ids("case")]
 
     def of(ids: list[str], n: int) -> str:
         return ids[n * 7_919 % len(ids)]
@@ -131,7 +131,7 @@ def _saves(node: Node, type_: str, change: Callable[[int], Changes], count: int)
 def _add(node: Node, type_: str, changes: Changes) -> None:
     """Do what the command `add` does, but for printing."""
     duplicate_pairs.likely(node, type_, changes)
-    record = uuid_text(save.add(node, type_, changes))
+    record = record_ids.text(save.add(node, type_, changes))
     queries.show(node, record)
     assistance_overlaps.of(node, record)
 

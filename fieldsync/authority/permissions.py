@@ -1,6 +1,5 @@
 """Who may write what, checked by a server for each commit: unit, role, form. What may not is kept aside, and said why."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
@@ -10,8 +9,8 @@ from fieldsync.authority.code_permissions import CodeChecks
 from fieldsync.authority.commit_limits import check_bounds
 from fieldsync.authority.conflict_judge import ConflictJudge, RecordCommits
 from fieldsync.authority.revocations import Then
-from fieldsync.authority.value_permissions import is_id
 from fieldsync.casework import partner_sharing
+from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import DELETED, named
 from fieldsync.core.grants import DECIDERS, PARTNER, WRITERS, covers
@@ -21,6 +20,7 @@ from fieldsync.core.state import State, field_of, register_of
 from fieldsync.core.units import ABOVE, BELOW, is_unit
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import UPSTREAM
+from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
     PERSON,
@@ -363,7 +363,7 @@ def _seen_of(state: State) -> dict[bytes, int]:
 
 
 def _id(commit: Commit, owner: str) -> bytes:
-    try:
-        return uuid.UUID(owner).bytes
-    except ValueError as fault:
-        raise errors.IllegalValue(type=commit.type, field="_owner", reason="not_ref") from fault
+    found = record_ids.parse(owner)
+    if found is None:
+        raise errors.IllegalValue(type=commit.type, field="_owner", reason="not_ref")
+    return found

@@ -4,13 +4,12 @@ What nothing else ends a person does: a supervisor, or whoever runs the server, 
 """
 
 import sys
-import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.authority.permissions import Permit
-from fieldsync.core import stamp
+from fieldsync.core import record_ids, stamp
 from fieldsync.core.commit import state_of
 from fieldsync.replica import queries
 from fieldsync.replica.apply import apply
@@ -122,10 +121,7 @@ def _device(tx: ReadTx, name: str) -> bytes:
 
 def _record(tx: ReadTx, name: str) -> bytes:
     """Return a record's id, also of one that is not here: what waits for it is."""
-    try:
-        return uuid.UUID(name).bytes
-    except ValueError:
-        return find_id(tx, name)
+    return record_ids.parse(name) or find_id(tx, name)
 
 
 def _number(text: str) -> int:
@@ -148,7 +144,7 @@ def _one(one: Quarantined, device: str, row: Row | None, acts: Sequence[Act], no
     if not one.reason:
         state = "released" if "released" in facts else "taken"
     return {
-        "save": f"{device}:{one.seq}", "device": device, "seq": one.seq, "by": one.author, "record": queries.uuid_text(one.record),
+        "save": f"{device}:{one.seq}", "device": device, "seq": one.seq, "by": one.author, "record": record_ids.text(one.record),
         "named": row.code if row is not None else None, "type": row.state.type if row is not None else None, "state": state,
         "code": one.reason or None, "facts": facts, "waits_for": list(one.waits_for), "since": stamp.text(since << stamp.COUNTER_BITS),
         "days": max(0, now - since) // _DAY,

@@ -1,6 +1,5 @@
 """What a server checks of a commit's values: each by the form that it was written under, and the steps that they take."""
 
-import uuid
 from collections.abc import Callable
 from functools import partial
 
@@ -22,7 +21,7 @@ from fieldsync.replica import schema_history
 from fieldsync.replica.merge_rules import Rules, TypeRules
 from fieldsync.schema import validate, write_roles
 from fieldsync.schema.model import Field
-from fieldsync.schema.values import INT_LIMIT, Normaliser
+from fieldsync.schema.values import INT_LIMIT, Normaliser, is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, commit_key, form_key, record_key
 
@@ -249,14 +248,6 @@ def _check_system(commit: Commit, name: str, value: object) -> None:
         raise errors.IllegalValue(type=commit.type, field=name, reason="system")
 
 
-def is_id(value: object) -> bool:
-    """Say whether a value is a record's id as references have it."""
-    try:
-        return isinstance(value, str) and str(uuid.UUID(value)) == value
-    except ValueError:
-        return False
-
-
 def _are_heads(value: object) -> bool:
     try:
         return isinstance(value, list) and {len(unpacked(one).device) for one in value} == {DEVICE_SIZE}
@@ -270,7 +261,7 @@ _SYSTEM: dict[str, Callable[[object], bool]] = {
     "_unit": lambda value: isinstance(value, str) and is_unit(value),
     "_code": lambda value: isinstance(value, str) and codes.split(value) is not None,
     "_deleted": lambda value: value is None or is_deletion(value),
-    "_same_as": lambda value: value is None or is_id(value),
+    "_same_as": lambda value: value is None or (isinstance(value, str) and is_id(value)),
     "_not_same/": lambda value: isinstance(value, bool),
     "_shared/": lambda value: isinstance(value, bool),
     "_shared": lambda value: isinstance(value, list) and all(map(is_unit, value)),

@@ -5,12 +5,11 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from fieldsync.core import names
+from fieldsync.core import names, record_ids
 from fieldsync.core.grants import covers
 from fieldsync.core.units import home_unit
 from fieldsync.replica.formula_lookups import Finder
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.schema import validate
 from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import Due, Type
@@ -123,7 +122,7 @@ def due(
             days = (datetime.date.fromisoformat(today) - datetime.date.fromisoformat(line.on)).days
             found.append(
                 {
-                    "record": uuid_text(line.row.state.record),
+                    "record": record_ids.text(line.row.state.record),
                     "code": line.row.code,
                     "type": line.row.state.type,
                     "what": line.name,

@@ -9,13 +9,13 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.casework.agenda import People, due
+from fieldsync.core import record_ids
 from fieldsync.core.lifecycle import Lifecycle
+from fieldsync.core.units import check_unit
 from fieldsync.replica import commit_writer, record_units, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
-from fieldsync.replica.transfer import check_unit
 from fieldsync.schema import validate
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
@@ -35,7 +35,7 @@ def open_case(node: Node, person: str, changes: Changes, *, note: str | None = N
             "opened_on": node.today(),
             "worker": node.person,
             **changes.set,
-            "person": uuid_text(owner.state.record),
+            "person": record_ids.text(owner.state.record),
         }
         record = _add(node, tx, CASE, _with(changes, wanted), owner, note)
         row = tx.rows([record])[record]
@@ -50,7 +50,7 @@ def assess(node: Node, case: str, changes: Changes, *, note: str | None = None) 
         row = _case(node, tx, case)
         person = row.doc.get("person")
         wanted = {"kind": "initial", "done_on": node.today(), "done_by": node.person, **changes.set}
-        wanted |= {"subject": person, "case": uuid_text(row.state.record)}
+        wanted |= {"subject": person, "case": record_ids.text(row.state.record)}
         owner = tx.rows([uuid.UUID(str(person)).bytes]).get(uuid.UUID(str(person)).bytes) if person else None
         record = _add(node, tx, ASSESSMENT, _with(changes, wanted), owner or row, note)
         made = tx.rows([record])[record]
@@ -69,7 +69,7 @@ def plan(
     """Save a plan for a case with its steps, all at once, and ask for its approval; return its id."""
     with node.store.write() as tx:
         row = _case(node, tx, case)
-        wanted = {"starts_on": node.today(), **changes.set, "case": uuid_text(row.state.record)}
+        wanted = {"starts_on": node.today(), **changes.set, "case": record_ids.text(row.state.record)}
         agreed = (
             {**changes.put}
             if changes.put.get("agreed_with")
@@ -79,7 +79,7 @@ def plan(
         record = _add(node, tx, PLAN, whole, row, note)
         made = tx.rows([record])[record]
         for item in items:
-            step = {"status": "open", "responsible": node.person, **item, "plan": uuid_text(record)}
+            step = {"status": "open", "responsible": node.person, **item, "plan": record_ids.text(record)}
             _add(node, tx, ITEM, Changes(set=step), made, None)
         if not validate.missing(node.schema.type(PLAN), made.doc, node.today()):
             _change(node, tx, made, {"state": "submitted"})
@@ -267,7 +267,7 @@ def _submitted(tx: Tx, case: Row, type: str) -> list[Row]:
     """Return a case's submitted plans, or the submitted assessments of its person that name it."""
     owner = case.state.record if type == PLAN else case.owner
     rows = tx.rows(tx.owned_by([owner])).values() if owner is not None else ()
-    named = uuid_text(case.state.record)
+    named = record_ids.text(case.state.record)
     return [
         r for r in rows if r.state.type == type and r.doc.get("state") == "submitted" and r.doc.get("case") == named
     ]
@@ -276,7 +276,7 @@ def _submitted(tx: Tx, case: Row, type: str) -> list[Row]:
 def _root(tx: Tx, row: Row) -> Row:
     """Return the record at the end of a chain of owners: it is the one that has a unit of its own."""
     while row.owner is not None:
-        found = tx.rows([row.owner]).get(row.owner)
+        found = tx.row(row.owner)
         if found is None:
             break
         row = found

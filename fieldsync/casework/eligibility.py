@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.replica.formula_lookups import Finder
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Shower, uuid_text
+from fieldsync.replica.queries import Json, Shower
 from fieldsync.schema.expressions import lookups, parser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
@@ -73,7 +74,7 @@ def _known(node: Node, tx: ReadTx, row: Row, around: Json, own: Json) -> Json:
 
 
 def _owner(tx: ReadTx, row: Row) -> Row | None:
-    return None if row.owner is None else tx.rows([row.owner]).get(row.owner)
+    return tx.row(row.owner)
 
 
 def _members(tx: ReadTx, home: Row) -> Iterator[Row]:
@@ -96,7 +97,7 @@ def _excluded(shown: Json, programmes: list[Row], held: Mapping[str, str]) -> st
     """Return the code of a programme that they are in and that does not go with this one, whichever of the two says so."""
     mine = set(shown["fields"].get("exclusive_with", ()))
     for one in programmes:
-        other = uuid_text(one.state.record)
+        other = record_ids.text(one.state.record)
         named = other in mine or shown["id"] in one.doc.get("exclusive_with", ())
         if named and other in held:
             return str(one.doc.get("programme_code") or one.code)
@@ -126,7 +127,7 @@ def _answer(node: Node, fields: Json, family: _Subject | None, people: list[_Sub
         else:
             lacks |= {name for name in names if one.doc.get(name) in (None, "", [])}
     who = (
-        [one.row.code or uuid_text(one.row.state.record) for one in fit]
+        [one.row.code or record_ids.text(one.row.state.record) for one in fit]
         if family is not None and subjects is people
         else []
     )

@@ -5,16 +5,14 @@ same event, each without contact, make the same records.
 """
 
 import hashlib
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 
 from fieldsync import errors
-from fieldsync.core import codes
+from fieldsync.core import codes, record_ids
 from fieldsync.core.register import Value
 from fieldsync.replica import changes, commit_writer, record_units, save
 from fieldsync.replica.lookup import find_id, find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.schema import validate, write_roles
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
@@ -42,7 +40,7 @@ def report(
         home = _typed(find_row(tx, household), "household")
         grant = node.may_write(*record_units.units_of(tx, home))
         given = {"household": _text(home), "kind": kind, "event_date": node.today(), **fields}
-        put = {"members": [uuid_text(find_id(tx, one)) for one in members]} if members else {}
+        put = {"members": [record_ids.text(find_id(tx, one)) for one in members]} if members else {}
         new = save.new_fields(node, tx, type_, changes.Changes(set=given, put=put))
         write_roles.check(type_, new, {}, grant.role)
         unit = record_units.unit_of(tx, home)
@@ -54,13 +52,13 @@ def report(
 
 def completed(node: Node, tx: Tx, event: changes.Draft) -> list[changes.Draft]:
     """Return an event with the codes that are kept for what follows from it, and what its family is told at once."""
-    kind, home = str(event.fields.get("kind")), _id(event.fields.get("household"))
+    kind, home = str(event.fields.get("kind")), record_ids.parse(event.fields.get("household"))
     if kind in _KEPT:
         event.fields["new_code"] = commit_writer.next_code(node, tx, str(event.fields["_unit"]), count=_KEPT[kind])[0]
     drafts = [event._replace(fields=dict(sorted(event.fields.items())))]
-    row = tx.rows([home]).get(home) if home is not None and kind == "birth" else None
+    row = tx.row(home) if home is not None and kind == "birth" else None
     if row is not None:  # two who report one birth write it both, and so it is noticed
-        told: dict[str, Value] = {"last_birth": uuid_text(event.record)}
+        told: dict[str, Value] = {"last_birth": record_ids.text(event.record)}
         drafts.append(save.draft_edit(node, row, node.schema.type("household"), told, note=event.note))
     return drafts
 
@@ -80,7 +78,7 @@ def verify(node: Node, ref: str, *, anyway: bool = False, note: str | None = Non
 
 def births_near(tx: Tx, row: Row) -> list[Row]:
     """Return the other births of the same family that were reported or verified for days nearby: one child, or twins."""
-    home, day = _id(row.doc.get("household")), _day(row)
+    home, day = record_ids.parse(row.doc.get("household")), _day(row)
     found = tx.rows(tx.owned_by([home])).values() if home is not None else ()
     return [
         one
@@ -165,7 +163,7 @@ class _Verification:
         return record
 
     def _ref(self, field: str) -> bytes | None:
-        return _id(self.doc.get(field))
+        return record_ids.parse(self.doc.get(field))
 
     @property
     def _on(self) -> str:
@@ -186,7 +184,7 @@ class _Verification:
         """End a person's time in a household, and return what it was."""
         ended = None
         for row in self._open(home):
-            if _id(row.doc.get("person")) == person:
+            if record_ids.parse(row.doc.get("person")) == person:
                 self._set(row.state.record, to_date=self._on, end_reason=reason)
                 ended = row
         return ended
@@ -195,16 +193,16 @@ class _Verification:
         """Begin a person's time in a household: it is where he or she lives now."""
         if person is None or home is None:
             return
-        if not any(_id(row.doc.get("person")) == person for row in self._open(home)):
+        if not any(record_ids.parse(row.doc.get("person")) == person for row in self._open(home)):
             self._make(
                 f"membership {person.hex()}",
                 "membership",
-                household=uuid_text(home),
-                person=uuid_text(person),
+                household=record_ids.text(home),
+                person=record_ids.text(person),
                 relation=relation,
                 from_date=self._on,
             )
-        self._set(person, household=uuid_text(home))
+        self._set(person, household=record_ids.text(home))
 
     # --- what follows from each kind ---
 
@@ -216,11 +214,11 @@ class _Verification:
                 "child", "person", household=self.doc.get("household"), given=self.doc.get("child_name"), family=family,
                 sex=self.doc.get("child_sex"), birth_date=self._on, birth_precision="day", alive="alive",
             )  # fmt: skip
-            self._set(self.event.state.record, person=uuid_text(child))
+            self._set(self.event.state.record, person=record_ids.text(child))
         self._begin(child, home, str(self.doc.get("relation") or "son_daughter"))
 
     def _text_of(self, record: bytes | None, field: str) -> Value:
-        row = self.tx.rows([record]).get(record) if record is not None else None
+        row = self.tx.row(record)
         return row.doc.get(field) if row is not None else None
 
     def _death(self) -> None:
@@ -254,23 +252,23 @@ class _Verification:
 
     def _join(self) -> None:
         person, home = self._ref("person"), self._ref("household")
-        before = _id(self._text_of(person, "household")) or self._ref("other_household")
+        before = record_ids.parse(self._text_of(person, "household")) or self._ref("other_household")
         if before != home:
             self._end(person, before, "moved")
         self._begin(person, home, str(self.doc.get("relation") or "other_relative"))
 
     def _split(self) -> None:
-        members = [found for one in self.doc.get("members") or () if (found := _id(one)) is not None]
+        members = [found for one in self.doc.get("members") or () if (found := record_ids.parse(one)) is not None]
         first, home = self._ref("person") or (members[0] if members else None), self._ref("household")
         into = self._ref("other_household")
         if into is None:
-            old = self.tx.rows([home]).get(home) if home is not None else None
+            old = self.tx.row(home)
             kept = ("family_name", "location", "origin", "displacement", "address")
             into = self._make(
-                "household", "household", registered_on=self._on, head=uuid_text(first) if first is not None else None,
+                "household", "household", registered_on=self._on, head=record_ids.text(first) if first is not None else None,
                 **{name: old.doc.get(name) for name in kept if old is not None},
             )  # fmt: skip
-            self._set(self.event.state.record, other_household=uuid_text(into))
+            self._set(self.event.state.record, other_household=record_ids.text(into))
         for person in dict.fromkeys(one for one in (first, *members) if one is not None):
             was = self._end(person, home, "split")
             relation = (
@@ -283,8 +281,10 @@ class _Verification:
         for row in self._open(home):
             self._set(row.state.record, to_date=self._on, end_reason="moved")
             relation = row.doc.get("relation")
-            self._begin(_id(row.doc.get("person")), into, "other_relative" if relation == "head" else str(relation))
-        here = self.tx.rows([home]).get(home) if home is not None else None
+            self._begin(
+                record_ids.parse(row.doc.get("person")), into, "other_relative" if relation == "head" else str(relation)
+            )
+        here = self.tx.row(home)
         lifecycle = self.node.schema.type("household").lifecycle
         if here is not None and lifecycle is not None and lifecycle.allows(here.doc.get("state"), "merged"):
             self._set(home, state="merged")
@@ -292,7 +292,7 @@ class _Verification:
     def _head(self) -> None:
         person, home = self._ref("person"), self._ref("household")
         for row in self._open(home):
-            if _id(row.doc.get("person")) == person:
+            if record_ids.parse(row.doc.get("person")) == person:
                 self._set(row.state.record, relation="head")
             elif row.doc.get("relation") == "head":
                 self._set(row.state.record, relation="other_relative")
@@ -306,8 +306,4 @@ def _typed(row: Row, type_: str) -> Row:
 
 
 def _text(row: Row) -> str:
-    return uuid_text(row.state.record)
-
-
-def _id(value: object) -> bytes | None:
-    return uuid.UUID(value).bytes if isinstance(value, str) and value else None
+    return record_ids.text(row.state.record)

@@ -61,7 +61,7 @@ class ShareChecks:
         if record is None:
             return None
         said = self._said.get(record)
-        row = self._known.get(record) or self._tx.rows([record]).get(record)
+        row = self._known.get(record) or self._tx.row(record)
         if row is not None and not self._visible(row):
             row = None  # another unit's consent says as much as none
         if row is None and said is None:

@@ -4,12 +4,11 @@ All of it follows from records alone, so that every server that holds the same r
 """
 
 import datetime
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.core.grants import CASEWORKER, PARTNER, SUPERVISOR
 from fieldsync.core.state import field_of, registers
 from fieldsync.core.units import shared_with
@@ -81,7 +80,7 @@ def _note_lost(tx: Tx, rules: Rules, row: Row) -> None:
         referral, units = row, _named(row)
         lost = [row.state.record, *(record for record, _ in _about(tx, rules, row))]
     else:
-        found = _row(tx, ref(row.doc, "referral"))
+        found = tx.row(ref(row.doc, "referral"))
         if found is None:
             return
         referral, lost = found, [row.state.record]
@@ -135,8 +134,8 @@ def stands(tx: ReadTx, doc: Document) -> bool:
     """
     if doc.get("state") not in SHOWN or "_deleted" in doc:
         return False
-    about = _row(tx, ref(doc, "person"))
-    return (about is None or "_deleted" not in about.doc) and why_not(partial(_row, tx), doc, None) is None
+    about = tx.row(ref(doc, "person"))
+    return (about is None or "_deleted" not in about.doc) and why_not(tx.row, doc, None) is None
 
 
 def _behind_consent(tx: Tx, doc: Document) -> Iterator[bytes]:
@@ -145,7 +144,7 @@ def _behind_consent(tx: Tx, doc: Document) -> Iterator[bytes]:
     if consent is None:
         return
     yield consent
-    found = _row(tx, consent)
+    found = tx.row(consent)
     if found is not None:
         named = [ref(found.doc, "subject"), *(ref({"": one}, "") for one in found.doc.get("share_with", ()))]
         yield from (record for record in named if record is not None)
@@ -157,7 +156,7 @@ def _of_service(tx: Tx, row: Row) -> dict[SharedPart, set[str]]:
     if referral is None:
         return {}
     parts: dict[SharedPart, set[str]] = {(referral, _ONLY_DEPENDS): set()}
-    found = tx.rows([referral]).get(referral)
+    found = tx.row(referral)
     unit = row.doc.get("_unit")
     if found is not None and unit in found.doc.get(WITH, ()) and stands(tx, found.doc) and "_deleted" not in row.doc:
         parts[row.state.record, tx.channel_number(shared_with(str(unit)))] = set(OF_SERVICE)
@@ -172,7 +171,7 @@ def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
         for _ in range(_DEEPEST):
             if record is None:
                 break
-            found = tx.rows([record]).get(record)
+            found = tx.row(record)
             if found is not None and allowed and found.state.type not in allowed:
                 break  # whatever a referral says that it is about: of nothing else is anything shared
             allowed = ()
@@ -183,11 +182,7 @@ def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
 
 def ref(doc: Mapping[str, Any], field: str) -> bytes | None:
     """Return the id that a field names; None where it names none."""
-    value = doc.get(field)
-    try:
-        return uuid.UUID(value).bytes if isinstance(value, str) else None
-    except ValueError:
-        return None
+    return record_ids.parse(doc.get(field))
 
 
 # --- may it be shared? ------------------------------------------------------------------------------------------------
@@ -228,10 +223,6 @@ def why_not(row_of: RowOf, doc: Document, today: str | None) -> str | None:
 
 def _past(day: object, today: str | None) -> bool:
     return isinstance(day, str) and today is not None and day < today
-
-
-def _row(tx: ReadTx, record: bytes | None) -> Row | None:
-    return None if record is None else tx.rows([record]).get(record)
 
 
 def _of_whom(row_of: RowOf, consent: Document, referral: Document) -> bool:

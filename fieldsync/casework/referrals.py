@@ -2,24 +2,23 @@
 
 import datetime
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
 from fieldsync.casework.agenda import People
 from fieldsync.casework.partner_sharing import CONSENT, FIELDS, ORGANISATION, REFERRAL, WITH, ref
-from fieldsync.core import stamp
+from fieldsync.core import record_ids, stamp
 from fieldsync.core.register import Value
 from fieldsync.core.state import field_of, registers
+from fieldsync.core.units import check_unit
 from fieldsync.replica.changes import Changes, Draft
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Shower, uuid_text
+from fieldsync.replica.queries import Json, Shower
 from fieldsync.replica.record_units import home_of
 from fieldsync.replica.save import draft_add, draft_change, edit
-from fieldsync.replica.transfer import check_unit
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
@@ -56,11 +55,11 @@ def refer(
         row, case = _about(node, tx, ref_)
         organisation = next(tx.select(type=ORGANISATION, equal={"partner_unit": unit}, deleted=False, limit=1), None)
         fields = {
-            "person": uuid_text(row.state.record),
+            "person": record_ids.text(row.state.record),
             "case": case,
             "kind": kind,
             "from_org": node.org,
-            "to_org": unit if organisation is None else uuid_text(organisation.state.record),
+            "to_org": unit if organisation is None else record_ids.text(organisation.state.record),
             "urgency": urgency,
             "reason": reason,
             "override_reason": override,
@@ -78,7 +77,7 @@ def refer(
         record = new.record
         made = tx.rows([record])[record]
         system: dict[str, Value] = {f"{WITH}/{unit}": True, **{f"{FIELDS}/{one}": True for one in shares}}
-        why = partner_sharing.why_not(partial(_row, tx), made.doc | {WITH: [unit], FIELDS: shares}, node.today())
+        why = partner_sharing.why_not(tx.row, made.doc | {WITH: [unit], FIELDS: shares}, node.today())
         if why is not None:
             raise errors.ConsentNeeded(reason=why, unit=unit)
         sent = Changes(set={"state": "sent", "sent_on": node.today()})
@@ -89,8 +88,8 @@ def refer(
 def _about(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
     row, case = find_row(tx, ref_), None
     if row.state.type == "case":
-        case, person = uuid_text(row.state.record), ref(row.doc, "person")
-        row = _row(tx, person) or row
+        case, person = record_ids.text(row.state.record), ref(row.doc, "person")
+        row = tx.row(person) or row
     allowed = node.schema.type(REFERRAL).field("person").to
     if row.state.type not in allowed:
         raise errors.IllegalValue(type=REFERRAL, field="person", reason="wrong_type", to=list(allowed))
@@ -102,14 +101,10 @@ def _save(node: Node, tx: Tx, draft: Draft | None) -> None:
         commit_drafts(node, tx, [draft])
 
 
-def _row(tx: ReadTx, record: bytes | None) -> Row | None:
-    return None if record is None else tx.rows([record]).get(record)
-
-
 def _shares(node: Node, tx: Tx, row: Row, asked: Sequence[str]) -> Iterator[str]:
     """Yield `type.field` of what is asked to go along; without any, what a person or family is called."""
     about = [node.schema.type(row.state.type)]
-    owner = _row(tx, row.owner)
+    owner = tx.row(row.owner)
     if owner is not None:
         about.append(node.schema.type(owner.state.type))
     if not asked:
@@ -137,8 +132,8 @@ def _consent(node: Node, tx: Tx, doc: dict[str, Any], row: Row, asked: str | Non
         candidates.sort(key=lambda one: str(one.doc.get("given_on")), reverse=True)
     reasons = []
     for one in candidates:
-        named = uuid_text(one.state.record)
-        why = partner_sharing.why_not(partial(_row, tx), doc | {"consent": named}, node.today())
+        named = record_ids.text(one.state.record)
+        why = partner_sharing.why_not(tx.row, doc | {"consent": named}, node.today())
         if why is None:
             return named
         reasons.append(why)
@@ -174,7 +169,7 @@ def deliver(
             "service_type": service,
             "provider": row.doc.get("to_org"),
             "given_on": on or node.today(),
-            "referral": uuid_text(row.state.record),
+            "referral": record_ids.text(row.state.record),
             "outcome": outcome,
         }
         draft = draft_add(node, tx, partner_sharing.SERVICE, Changes(set=given), note=note)
@@ -198,7 +193,7 @@ def withdraw_consent(node: Node, ref_: str, *, note: str | None = None) -> bytes
         row = find_row(tx, ref_)
         if row.state.type != CONSENT:
             raise errors.IllegalValue(type=row.state.type, field=CONSENT, reason="wrong_type", to=[CONSENT])
-    return edit(node, uuid_text(row.state.record), Changes(set={"state": "withdrawn"}), note=note)
+    return edit(node, record_ids.text(row.state.record), Changes(set={"state": "withdrawn"}), note=note)
 
 
 def _referral(tx: Tx, ref_: str) -> Row:
@@ -257,7 +252,7 @@ def shared_of(node: Node, ref_: str) -> list[Json]:
 
 def _shared_by(tx: ReadTx, row: Row) -> Iterator[Json]:
     everything = registers(row.state)
-    consent = _row(tx, ref(row.doc, "consent"))
+    consent = tx.row(ref(row.doc, "consent"))
     stands = partner_sharing.stands(tx, row.doc)
     for name, register in everything.items():
         if field_of(name) != WITH or not register.heads:
@@ -266,14 +261,14 @@ def _shared_by(tx: ReadTx, row: Row) -> Iterator[Json]:
         head = max(register.heads, key=lambda one: one.stamp)
         ended = unit not in row.doc.get(WITH, ())
         yield {
-            "referral": uuid_text(row.state.record),
+            "referral": record_ids.text(row.state.record),
             "code": row.code,
             "unit": unit,
             "fields": sorted(map(str, row.doc.get(FIELDS, ()))),
             "since": row.doc.get("sent_on") or "",
             "until": stamp.text(head.stamp) if ended else None,
             "by": row.state.base.author if row.state.base is not None else head.author,
-            "consent": None if consent is None else uuid_text(consent.state.record),
+            "consent": None if consent is None else record_ids.text(consent.state.record),
             "consent_state": None if consent is None else consent.doc.get("state"),
             "override": row.doc.get("override_reason"),
             "state": row.doc.get("state"),

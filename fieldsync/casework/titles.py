@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from fieldsync.casework.agenda import People
+from fieldsync.core import record_ids
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.schema.values import is_id
 
 
@@ -17,7 +17,9 @@ def about(node: Node, records: Sequence[str]) -> dict[str, str]:
         people.fetch(row.owner for row in rows.values() if row.owner is not None)
         found = {record: people.about(row) for record, row in rows.items()}
         return {
-            uuid_text(record): people.title(row) or row.code or "" for record, row in found.items() if row is not None
+            record_ids.text(record): people.title(row) or row.code or ""
+            for record, row in found.items()
+            if row is not None
         }
 
 

@@ -3,6 +3,8 @@
 import re
 from functools import lru_cache
 
+from fieldsync import errors
+
 SHARED = "/~"  # at the end of a channel's name; no unit ends so
 
 LEFT = "_left"
@@ -45,3 +47,10 @@ UNIT = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}(/[A-Z0-9][A-Z0-9_-]{0,31}){0,7}")
 def is_unit(value: object) -> bool:
     """Say whether a value is the path of a unit."""
     return isinstance(value, str) and UNIT.fullmatch(value) is not None
+
+
+def check_unit(unit: str) -> str:
+    """Return a unit's path if it is one (A-Z, 0-9, - and _, parts joined by /); IllegalValue."""
+    if not UNIT.fullmatch(unit):
+        raise errors.IllegalValue(type="unit", field="unit", reason="pattern", pattern="LAT/JBL")
+    return unit

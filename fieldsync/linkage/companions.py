@@ -1,15 +1,13 @@
 """Which other record is compared beside one: a person's household, the head of a household."""
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
+
+from fieldsync.core import record_ids
 
 
 def companion(type: str, doc: Mapping[str, Any], owner: bytes | None) -> bytes | None:
     """Return the id of the record that is compared beside one of this type, document and owner; None where there is none."""
     if type == "person":
         return owner
-    try:
-        return uuid.UUID(str(doc.get("head"))).bytes
-    except ValueError:
-        return None
+    return record_ids.parse(doc.get("head"))

@@ -280,7 +280,7 @@ def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
         folded = _folded(tx, rules, record)
     except _Unreadable:
         return None
-    row = tx.rows([record]).get(record)
+    row = tx.row(record)
     branch = tx.get(UPSTREAM) is not None
     if folded is None or row is None:
         return None if branch else folded  # a branch may have let it go; the server above has it

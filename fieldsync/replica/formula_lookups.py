@@ -61,7 +61,7 @@ class Finder:
             record = uuid.UUID(self._tx.roots.get(str(ref), str(ref))).bytes
         except ValueError:
             return None  # words where no record is known
-        row = self._tx.rows([record]).get(record)
+        row = self._tx.row(record)
         return None if row is None or "_deleted" in row.doc else self._whole(row)
 
     def _whole(self, row: Row) -> dict[str, object]:

@@ -77,7 +77,7 @@ def _asks(tx: Tx, row: Row, touched: Touched) -> bool:
         target = uuid.UUID(str(row.doc.get(SAME_AS))).bytes
     except ValueError:
         return False
-    other = touched[target][0] if target in touched else tx.rows([target]).get(target)
+    other = touched[target][0] if target in touched else tx.row(target)
     if other is None or "_deleted" not in other.doc:
         return False
     deletions = candidates(register_of(other.state, "_deleted"))

@@ -1,10 +1,10 @@
 """Where records live: in the unit that they name, or in that of the record which they belong to, wherever this moves."""
 
-import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from fieldsync.core import record_ids
 from fieldsync.core.settle import candidates
 from fieldsync.core.state import register_of
 from fieldsync.core.units import ABOVE, BELOW, LEFT, SHARED, home_unit, top_of
@@ -165,8 +165,4 @@ def _above(
 def owner_of(row: Row, rules: Rules) -> bytes | None:
     """Return the id of the record that a record belongs to, as its document names it."""
     field = rules.of(row.state.type).belongs_to
-    value = row.doc.get(field) if field is not None else None
-    try:
-        return uuid.UUID(value).bytes if isinstance(value, str) else None
-    except ValueError:
-        return None
+    return record_ids.parse(row.doc.get(field)) if field is not None else None

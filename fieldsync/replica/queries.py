@@ -1,6 +1,5 @@
 """Reading: records, lists, history and status in the shapes that docs/cli.md promises. Nothing here writes."""
 
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, cast
@@ -8,7 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from fieldsync import errors
-from fieldsync.core import names, stamp
+from fieldsync.core import names, record_ids, stamp
 from fieldsync.core.grants import PARTNER
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED
@@ -27,11 +26,6 @@ from fieldsync.store.contract import Progress, Row, Server
 
 Json = dict[str, Any]
 _PART = 5_000
-
-
-def uuid_text(record: bytes) -> str:
-    """Return a record id as people and scripts see it."""
-    return str(uuid.UUID(bytes=record))
 
 
 class Shower:
@@ -66,7 +60,7 @@ class Shower:
                 )
         last = latest(state)
         made = state.base or last
-        record = uuid_text(state.record)
+        record = record_ids.text(state.record)
         found = {
             "id": record,
             "code": row.code,
@@ -247,8 +241,8 @@ def _scan(node: Node, tx: ReadTx, text: str, limit: int) -> Iterator[Row]:
 def _written(tx: ReadTx, device: bytes, seq: int) -> str | None:
     """Return the code (or id) of the record that a commit is about."""
     for logged in tx.commits(device, seq - 1, 1):
-        row = tx.rows([logged.record]).get(logged.record)
-        return row.code if row is not None and row.code else uuid_text(logged.record)
+        row = tx.row(logged.record)
+        return row.code if row is not None and row.code else record_ids.text(logged.record)
     return None
 
 

@@ -9,7 +9,7 @@ from fieldsync.store.contract import Row
 
 def home_of(node: Node, tx: Tx, owner: bytes) -> str | None:
     """Return the unit for what is added to a record: where that lives, or as its unit is in conflict, one of this node's."""
-    row = tx.rows([owner]).get(owner)
+    row = tx.row(owner)
     if row is None:
         return None
     units = [unit.removesuffix(SHARED) for unit in units_of(tx, row)]

@@ -45,7 +45,7 @@ class References:
             if len(self._met) >= _REMEMBERED:
                 self._met.clear()
             id_ = uuid.UUID(self._tx.stands.get(record, record)).bytes
-            row = self._tx.rows([id_]).get(id_)
+            row = self._tx.row(id_)
             gone = row is not None and "_deleted" in row.doc and "_deleted" not in row.conflicts
             self._met[record] = None if row is None else (row.state.type, (row.code or record[:8]) if gone else None)
         return self._met[record]

@@ -4,27 +4,20 @@ import uuid
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.core.grants import covers
 from fieldsync.core.settle import candidates
-from fieldsync.core.units import ABOVE, UNIT, home_unit
+from fieldsync.core.units import ABOVE, check_unit, home_unit
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.edit_coverage import Contexts, covering
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 
 _DEEPEST = 8
-
-
-def check_unit(unit: str) -> str:
-    """Return a unit's path if it is one (A-Z, 0-9, - and _, parts joined by /); IllegalValue."""
-    if not UNIT.fullmatch(unit):
-        raise errors.IllegalValue(type="unit", field="unit", reason="pattern", pattern="LAT/JBL")
-    return unit
 
 
 def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
@@ -52,7 +45,7 @@ def plan(node: Node, ref: str, unit: str) -> dict[str, Any]:
         for one in (row, *_belonging(tx, row)) if here != unit else ():
             moves[one.state.type] = moves.get(one.state.type, 0) + 1
         return {
-            "record": uuid_text(row.state.record),
+            "record": record_ids.text(row.state.record),
             "code": row.code,
             "type": row.state.type,
             "from": here,
@@ -73,7 +66,12 @@ def left(node: Node) -> list[dict[str, Any]]:
         tx.forget_departed()
     found.sort(key=lambda one: node.rules.of(one.type).belongs_to is not None)
     return [
-        {"record": uuid_text(one.record), "code": one.code, "type": one.type, "unit": one.unit and home_unit(one.unit)}
+        {
+            "record": record_ids.text(one.record),
+            "code": one.code,
+            "type": one.type,
+            "unit": one.unit and home_unit(one.unit),
+        }
         | ({"above": True} if one.unit and one.unit.endswith(ABOVE) else {})
         for one in found
     ]
@@ -99,7 +97,7 @@ def _standing(node: Node, tx: ReadTx, row: Row) -> list[str]:
 def _root(tx: ReadTx, owner: bytes) -> str:
     """Return the code of the record that a chain of owners ends in, or the id of the first that is not here."""
     for _ in range(_DEEPEST):
-        row = tx.rows([owner]).get(owner)
+        row = tx.row(owner)
         if row is None or row.owner is None:
             break
         owner = row.owner

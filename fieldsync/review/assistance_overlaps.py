@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from fieldsync.core import stamp
+from fieldsync.core import record_ids, stamp
 from fieldsync.core.grants import Grant, covers
 from fieldsync.core.register import Value
 from fieldsync.core.state import latest
@@ -20,7 +20,7 @@ from fieldsync.replica import commit_writer, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, uuid_text
+from fieldsync.replica.queries import Json
 from fieldsync.replica.record_units import unit_of
 from fieldsync.review import duplicate_pairs
 from fieldsync.schema.expressions import parser
@@ -75,7 +75,7 @@ class _Finder:
         roots = self._tx.roots
         made = []
         for record, home, doc in found:
-            one, where = uuid_text(record), uuid_text(home)
+            one, where = record_ids.text(record), record_ids.text(home)
             if one not in roots or roots[one] == one:  # of two that are one, one counts
                 made.append(_One(one, roots.get(where, where), doc))
         return made
@@ -136,7 +136,7 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
                 continue
             pairs = _Finder(node, tx, kind).open()
             wanted = {uuid.UUID(one).bytes for _, a, b in pairs for one in (a.id, b.id, a.home)}
-            rows = {uuid_text(record): row for record, row in tx.rows(wanted).items()}
+            rows = {record_ids.text(record): row for record, row in tx.rows(wanted).items()}
             for rule, a, b in pairs:
                 place = units.get(rows[a.id].channel or 0, "")
                 if unit is None or covers((Grant(unit, ""),), place):
@@ -173,7 +173,7 @@ def _side(node: Node, row: Row) -> Json:
     kind = node.schema.types[row.state.type]
     fields = {name: value for name, value in row.doc.items() if name in kind.fields}
     return {
-        "record": uuid_text(row.state.record),
+        "record": record_ids.text(row.state.record),
         "code": row.code,
         "by": None if made is None else made.author,
         "at": "" if made is None else stamp.text(made.stamp),
@@ -188,16 +188,17 @@ def of(node: Node, ref: str) -> list[Json]:
         kind = node.schema.types.get(row.state.type)
         if kind is None or not kind.doubles or row.owner is None:
             return []
-        owner = tx.rows([row.owner]).get(row.owner)
-        home = uuid_text(row.owner if owner is None or owner.owner is None else owner.owner)
+        owner = tx.row(row.owner)
+        home = record_ids.text(row.owner if owner is None or owner.owner is None else owner.owner)
         stays = tx.roots.get(home, home)
         homes = {home, stays, *(gave for gave, kept in tx.roots.items() if kept == stays)}
         finder = _Finder(node, tx, kind)
-        mine = uuid_text(row.state.record)
+        mine = record_ids.text(row.state.record)
         ones = finder.ones(tx.at_home(kind.name, [uuid.UUID(one).bytes for one in sorted(homes)]))
         hits = [(rule, b if a.id == mine else a) for rule, a, b in finder.pairs(ones) if mine in (a.id, b.id)]
         rows = {
-            uuid_text(record): found for record, found in tx.rows(uuid.UUID(one.id).bytes for _, one in hits).items()
+            record_ids.text(record): found
+            for record, found in tx.rows(uuid.UUID(one.id).bytes for _, one in hits).items()
         }
         return [{"rule": rule, **_side(node, rows[one.id])} for rule, one in hits]
 

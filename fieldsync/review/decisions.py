@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from fieldsync import errors
-from fieldsync.core import stamp
+from fieldsync.core import record_ids, stamp
 from fieldsync.core.deletion import deletion
 from fieldsync.core.grants import DECIDERS, Grant, covers
 from fieldsync.core.merges import SAME_AS
@@ -18,7 +18,7 @@ from fieldsync.replica.changes import Draft
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, heads_of, uuid_text
+from fieldsync.replica.queries import Json, heads_of
 from fieldsync.replica.record_units import units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.schema import validate
@@ -68,7 +68,7 @@ def item_of(node: Node, tx: ReadTx, row: Row, field: str) -> Json:
     heads = chosen_from(row, field)
     stamps = sorted(head.stamp for head in heads)
     return {
-        "record": uuid_text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
+        "record": record_ids.text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
         "base": row.conflicts[field], "heads": heads_of(tx, heads),
         "since": stamp.text(stamps[1] if len(stamps) > 1 else stamps[0]),
     }  # fmt: skip
@@ -180,7 +180,7 @@ def _may_stay(node: Node, tx: Tx, row: Row, ref: str) -> str:
     if other.state.type != row.state.type:
         raise errors.TwoTypes(types=[row.state.type, other.state.type])
     node.may_decide(*units_of(tx, other))
-    return uuid_text(other.state.record)
+    return record_ids.text(other.state.record)
 
 
 def undo(node: Node, ref: str, field: str, *, note: str | None = None) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.core.register import Value
 from fieldsync.core.settle import present
 from fieldsync.core.state import register_of
@@ -20,7 +21,7 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Shower, uuid_text
+from fieldsync.replica.queries import Json, Shower
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx, Tx
@@ -61,7 +62,7 @@ def items(
         rows = tx.rows({record for a, b, _, _ in pairs for record in (a, b)})
         found = [
             {
-                "a": uuid_text(a), "b": uuid_text(b), "score": score, "reasons": list(reasons), "type": rows[a].state.type,
+                "a": record_ids.text(a), "b": record_ids.text(b), "score": score, "reasons": list(reasons), "type": rows[a].state.type,
                 "a_code": rows[a].code, "b_code": rows[b].code, "a_unit": unit_of(tx, rows[a]), "b_unit": unit_of(tx, rows[b]),
             }
             for a, b, score, reasons in pairs
@@ -103,7 +104,7 @@ def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None
         rows = tx.rows([one.record for one in found])
         return [
             {
-                "id": uuid_text(one.record), "code": rows[one.record].code, "type": type, "unit": unit_of(tx, rows[one.record]),
+                "id": record_ids.text(one.record), "code": rows[one.record].code, "type": type, "unit": unit_of(tx, rows[one.record]),
                 "fields": {name: value for name, value in rows[one.record].doc.items() if not name.startswith("_")},
                 "score": one.match.score, "reasons": list(one.match.reasons),
             }
@@ -125,7 +126,7 @@ def merge(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
         if stays.state.record == gives.state.record:
             raise errors.AlreadyOne
         _may_decide(node, tx, stays, gives)
-        kept = uuid_text(stays.state.record)
+        kept = record_ids.text(stays.state.record)
         fields: dict[bytes, dict[str, Value]] = {gives.state.record: {SAME: kept}}
         rows = {row.state.record: row for row in (one, other, stays, gives)}
         for left, right in ((one, other), (stays, gives)):
@@ -143,7 +144,7 @@ def split(node: Node, a: str, b: str, *, note: str | None = None) -> bytes:
         if _root(tx, one) != _root(tx, other) or one.state.record == other.state.record:
             raise errors.NotOne
         # B in A's line, A in B's, or both in a third one's: then B leaves
-        gave = one if uuid_text(other.state.record) in _line(tx, one) or SAME not in other.doc else other
+        gave = one if record_ids.text(other.state.record) in _line(tx, one) or SAME not in other.doc else other
         leaving = {gave.state.record: gave}
         stays = _root_row(tx, one)
         if SAME in stays.doc:  # a ring: the one that stands for all of it gave way to one of them, too
@@ -207,7 +208,7 @@ def _may_decide(node: Node, tx: Tx, *rows: Row) -> None:
 
 
 def _root(tx: ReadTx, row: Row) -> str:
-    record = uuid_text(row.state.record)
+    record = record_ids.text(row.state.record)
     return tx.roots.get(record, record)
 
 
@@ -229,7 +230,7 @@ def _line(tx: Tx, row: Row) -> list[str]:
 
 
 def _not(row: Row) -> str:
-    return f"{NOT_SAME}/{uuid_text(row.state.record)}"
+    return f"{NOT_SAME}/{record_ids.text(row.state.record)}"
 
 
 def _apart(one: Row, other: Row) -> bool:

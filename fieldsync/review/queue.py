@@ -110,7 +110,7 @@ def detail(node: Node, one: Waiting) -> Json | None:
     is the record; `meanwhile` what was written by those who did not know that it had been removed.
     """
     with node.store.read() as tx:
-        row = tx.rows([one.record]).get(one.record)
+        row = tx.row(one.record)
         if row is None or one.field not in row.conflicts:
             return None
         item = item_of(node, tx, row, one.field)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fieldsync import errors
 from fieldsync.core import codes, stamp
 from fieldsync.core.grants import ROLES, Grant, covers
-from fieldsync.core.units import UNIT
+from fieldsync.core.units import check_unit
 from fieldsync.crypto import keys
 from fieldsync.crypto.slots import Slots
 from fieldsync.protocol import invites
@@ -25,13 +25,6 @@ from fieldsync.topology.enrolments import MOST_PERSON
 
 HOURS = 72
 _HOUR_MS = 3_600_000
-
-
-def check_unit(unit: str) -> str:
-    """Return a unit's path if it is one (A-Z, 0-9, - and _, parts joined by /); IllegalValue."""
-    if not UNIT.fullmatch(unit):
-        raise errors.IllegalValue(type="unit", field="unit", reason="pattern", pattern="LAT/JBL")
-    return unit
 
 
 def init(

@@ -4,12 +4,12 @@ import uuid
 
 import pytest
 
+from fieldsync.core import record_ids
 from fieldsync.core.units import SHARED
 from fieldsync.protocol import range_repair
 from fieldsync.replica import queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.store.sqlite.interning import NumberReads
 from tests import directly
 from tests.cast import JBL, QRD, rows
@@ -54,7 +54,7 @@ def test_healing_tells_nothing_of_other_units(people: Cast, monkeypatch: pytest.
     basim, hq = people.basim, people.hq
     mine = household(people.amal, JBL)
     theirs, damaged = household(basim, QRD), household(basim, QRD)
-    child = save.add(basim, "person", Changes(set={"given": "علي", "household": uuid_text(theirs)}))
+    child = save.add(basim, "person", Changes(set={"given": "علي", "household": record_ids.text(theirs)}))
     directly.sync(people.amal, hq)
     directly.sync(basim, hq)
     spoil(hq, damaged)
@@ -88,7 +88,7 @@ def test_hanging_a_record_onto_another_unit_s_says_not_where_that_is(people: Cas
     amal, basim, hq = people.amal, people.basim, people.hq
     theirs = household(basim, QRD)
     directly.sync(basim, hq)
-    hidden = uuid_text(theirs)
+    hidden = record_ids.text(theirs)
     for fields in (
         {"_code": "", "_unit": JBL, "given": "علي", "household": hidden},
         {"_unit": JBL, "given": "علي", "_same_as": hidden},
@@ -106,19 +106,19 @@ def test_a_consent_of_another_unit_is_as_none(people: Cast) -> None:
     """A referral that leans on one learns nothing of what it says: it is unknown, as one that nobody has."""
     amal, basim, hq = people.amal, people.basim, people.hq
     theirs = household(basim, QRD)
-    who = save.add(basim, "person", Changes(set={"given": "ليلى", "household": uuid_text(theirs)}))
+    who = save.add(basim, "person", Changes(set={"given": "ليلى", "household": record_ids.text(theirs)}))
     consent = save.add(
         basim, "consent",
-        Changes(set={"subject": uuid_text(who), "purpose": "referral", "method": "written", "given_on": basim.today(), "state": "refused"},
+        Changes(set={"subject": record_ids.text(who), "purpose": "referral", "method": "written", "given_on": basim.today(), "state": "refused"},
                 put={"share_with": ["LAT/ALBIR"]}),
     )  # fmt: skip
     directly.sync(basim, hq)
-    mine = save.add(amal, "person", Changes(set={"given": "سلمى", "household": uuid_text(household(amal, JBL))}))
+    mine = save.add(amal, "person", Changes(set={"given": "سلمى", "household": record_ids.text(household(amal, JBL))}))
     for one in (consent, NOBODY):
         fields = {
             "_unit": JBL,
-            "person": uuid_text(mine),
-            "consent": uuid_text(one),
+            "person": record_ids.text(mine),
+            "consent": record_ids.text(one),
             "to_org": "LAT/ALBIR",
             "_shared/LAT/ALBIR": True,
         }

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from fieldsync import errors
-from fieldsync.core import deletion
+from fieldsync.core import deletion, record_ids
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical, register_of
 from fieldsync.protocol.client import Client
@@ -297,9 +297,9 @@ def test_a_step_in_a_conflict_leads_on_from_one_s_own(people: Cast) -> None:
     """Amal and Basim took a plan two ways: each goes on along their own; who is part of neither has to wait for the decision."""
     home = save.add(people.samar, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     person = save.add(
-        people.samar, "person", Changes(set={"household": queries.uuid_text(home), "given": "أحمد"}), unit=JBL
+        people.samar, "person", Changes(set={"household": record_ids.text(home), "given": "أحمد"}), unit=JBL
     )
-    told = {"person": queries.uuid_text(person), "case_type": "child", "risk": "medium", "found_by": "school"}
+    told = {"person": record_ids.text(person), "case_type": "child", "risk": "medium", "found_by": "school"}
     told |= {"opened_on": "2026-01-01", "worker": "Amal"}
     case = save.add(people.samar, "case", Changes(set=told, put={"concerns": ["dropout"]}), unit=JBL)
     everybody = (people.samar, people.amal, people.basim)

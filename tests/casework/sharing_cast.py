@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from fieldsync.casework import referrals
+from fieldsync.core import record_ids
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from tests.cast import Clock, copy_cast, join_directly, open_node
 
 ALBIR, NOOR = "LAT/ALBIR", "LAT/NOOR"
@@ -42,7 +42,7 @@ def family(node: Node, unit: str) -> tuple[bytes, bytes]:
         node, "household", Changes(set={"family_name": "Salloum", "location": "Mraid"}, put={"phones": ["0944111222"]}), unit=unit
     )  # fmt: skip
     who = save.add(
-        node, "person", Changes(set={"given": "ليلى", "father": "سمير", "family": "Kassab", "household": uuid_text(home), "sex": "f"})
+        node, "person", Changes(set={"given": "ليلى", "father": "سمير", "family": "Kassab", "household": record_ids.text(home), "sex": "f"})
     )  # fmt: skip
     return home, who
 
@@ -50,7 +50,7 @@ def family(node: Node, unit: str) -> tuple[bytes, bytes]:
 def consent(node: Node, who: bytes, *units: str, **fields: object) -> bytes:
     """Write down that a person agrees to be referred to these units."""
     said = {
-        "subject": uuid_text(who),
+        "subject": record_ids.text(who),
         "purpose": "referral",
         "method": "written",
         "given_on": node.today(),
@@ -62,7 +62,7 @@ def consent(node: Node, who: bytes, *units: str, **fields: object) -> bytes:
 def refer(node: Node, who: bytes, unit: str, *share: str, **more: str) -> bytes:
     """Refer a person, with their given name and what else is named."""
     return referrals.refer(
-        node, uuid_text(who), unit, "needs a stove", services=["other"], share=("given", *share), **more
+        node, record_ids.text(who), unit, "needs a stove", services=["other"], share=("given", *share), **more
     )
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.casework import household_events
+from fieldsync.core import record_ids
 from fieldsync.core.state import canonical
-from fieldsync.replica import queries, save
+from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
@@ -47,7 +48,7 @@ class Family:
 
 def text(record: bytes) -> str:
     """Return an id as references have it."""
-    return queries.uuid_text(record)
+    return record_ids.text(record)
 
 
 def members(node: Node, home: bytes) -> dict[str, str]:

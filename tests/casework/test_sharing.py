@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.casework import partner_sharing, referrals
+from fieldsync.core import record_ids
 from fieldsync.core.state import field_of, project, registers
 from fieldsync.core.units import SHARED
 from fieldsync.protocol import range_repair
@@ -21,7 +22,6 @@ from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import changes, commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.review import decisions
 from fieldsync.wire.frames import Kind
 from tests import cast, directly
@@ -85,8 +85,15 @@ def referred(nodes: dict[str, Node], *share: str) -> tuple[bytes, bytes, bytes]:
 
 def deliver(node: Node, who: bytes, referral: bytes, **more: object) -> bytes:
     """Have a partner write down what it gave."""
-    said = {"person": uuid_text(who), "service_type": "other", "provider": node.units[0], "given_on": node.today()}
-    return save.add(node, "service", Changes(set={**said, "referral": uuid_text(referral), "outcome": "given", **more}))
+    said = {
+        "person": record_ids.text(who),
+        "service_type": "other",
+        "provider": node.units[0],
+        "given_on": node.today(),
+    }
+    return save.add(
+        node, "service", Changes(set={**said, "referral": record_ids.text(referral), "outcome": "given", **more})
+    )
 
 
 def test_a_partner_has_only_what_is_shared(nodes: dict[str, Node]) -> None:
@@ -104,22 +111,22 @@ def test_a_partner_has_only_what_is_shared(nodes: dict[str, Node]) -> None:
     assert "ليلى".encode() in text
     for secret in (b"Kassab", b"Mraid", b"0944111", "سمير".encode()):
         assert secret not in text
-    assert queries.show(nodes["huda"], uuid_text(who))["code"] is None
-    assert queries.show(nodes["huda"], uuid_text(referral))["unit"] == ALBIR
+    assert queries.show(nodes["huda"], record_ids.text(who))["code"] is None
+    assert queries.show(nodes["huda"], record_ids.text(referral))["unit"] == ALBIR
 
 
 def test_an_answer_and_what_was_delivered_travel_back(nodes: dict[str, Node]) -> None:
     """The charity accepts and delivers offline; the unit that referred has both, and both sides agree."""
     who, _, referral = referred(nodes)
-    referrals.answer(nodes["huda"], uuid_text(referral), "accepted")
+    referrals.answer(nodes["huda"], record_ids.text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
     sync(nodes, "huda", "amal", "huda")
-    assert queries.show(nodes["amal"], uuid_text(referral))["fields"]["state"] == "accepted"
-    told = queries.show(nodes["amal"], uuid_text(service))
-    assert (told["fields"]["person"], told["unit"]) == (uuid_text(who), JBL)
-    save.edit(nodes["amal"], uuid_text(service), Changes(set={"outcome": "partly"}))
+    assert queries.show(nodes["amal"], record_ids.text(referral))["fields"]["state"] == "accepted"
+    told = queries.show(nodes["amal"], record_ids.text(service))
+    assert (told["fields"]["person"], told["unit"]) == (record_ids.text(who), JBL)
+    save.edit(nodes["amal"], record_ids.text(service), Changes(set={"outcome": "partly"}))
     sync(nodes, "amal", "huda")
-    assert queries.show(nodes["huda"], uuid_text(service))["fields"]["outcome"] == "partly"
+    assert queries.show(nodes["huda"], record_ids.text(service))["fields"]["outcome"] == "partly"
 
 
 def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> None:
@@ -127,13 +134,13 @@ def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> N
     who, _, _ = referred(nodes)
     with nodes["hq"].store.read() as tx:
         before = next(channel for channel in tx.channels() if channel.unit == ALBIR + SHARED)
-    save.edit(nodes["amal"], uuid_text(who), Changes(set={"family": "Haddad"}))
+    save.edit(nodes["amal"], record_ids.text(who), Changes(set={"family": "Haddad"}))
     sync(nodes, "amal")
     with nodes["hq"].store.read() as tx:
         assert next(channel for channel in tx.channels() if channel.unit == ALBIR + SHARED) == before
-    save.edit(nodes["amal"], uuid_text(who), Changes(set={"given": "ليلى سمير"}))
+    save.edit(nodes["amal"], record_ids.text(who), Changes(set={"given": "ليلى سمير"}))
     sync(nodes, "amal", "huda")
-    assert queries.show(nodes["huda"], uuid_text(who))["fields"]["given"] == "ليلى سمير"
+    assert queries.show(nodes["huda"], record_ids.text(who))["fields"]["given"] == "ليلى سمير"
 
 
 @pytest.mark.parametrize("way", ["stick", "budget"])
@@ -157,24 +164,24 @@ def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: s
             bundle_sync.unpack(huda, file)
         assert shared(nodes)["person"] == {"given"}
         assert b"Kassab" not in stage.raw(huda)
-        referrals.answer(huda, uuid_text(referral), state)
+        referrals.answer(huda, record_ids.text(referral), state)
     sync(nodes, "huda", "amal")
-    assert queries.show(nodes["amal"], uuid_text(referral))["fields"]["state"] == "done"
+    assert queries.show(nodes["amal"], record_ids.text(referral))["fields"]["state"] == "done"
 
 
 @pytest.mark.parametrize("how", ["referral", "consent", "deleted", "person"])
 def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str) -> None:
     """A withdrawn referral, a withdrawn consent, a deleted referral or person: it leaves, once what the partner wrote is acknowledged."""
     who, consent, referral = referred(nodes)
-    referrals.answer(nodes["huda"], uuid_text(referral), "accepted")
+    referrals.answer(nodes["huda"], record_ids.text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
     if how == "referral":
-        referrals.withdraw(nodes["amal"], uuid_text(referral))
+        referrals.withdraw(nodes["amal"], record_ids.text(referral))
     elif how == "consent":
-        referrals.withdraw_consent(nodes["amal"], uuid_text(consent))
+        referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
     else:
         removed = {"deleted": referral, "person": who}[how]
-        save.remove(nodes["amal"], uuid_text(removed), "entered twice")
+        save.remove(nodes["amal"], record_ids.text(removed), "entered twice")
     sync(nodes, "amal")
     tally = directly.sync(nodes["huda"], nodes["hq"])
     assert tally.refused == 0
@@ -183,7 +190,7 @@ def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str)
     sync(nodes, "amal")
     assert service in stage.held(nodes["amal"])  # what was given was given
     if how == "referral":
-        shown = queries.show(nodes["amal"], uuid_text(referral))
+        shown = queries.show(nodes["amal"], record_ids.text(referral))
         assert "state" in shown["conflicts"]  # accepted there, taken back here: a person looks
 
 
@@ -192,10 +199,10 @@ def test_it_comes_back_with_a_new_referral(nodes: dict[str, Node]) -> None:
     who, consent, referral = referred(nodes)
     service = deliver(nodes["huda"], who, referral)
     sync(nodes, "huda")
-    referrals.withdraw_consent(nodes["amal"], uuid_text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
     sync(nodes, "amal", "huda")
     assert stage.held(nodes["huda"]) == {}
-    save.edit(nodes["amal"], uuid_text(consent), Changes(set={"state": "given"}))
+    save.edit(nodes["amal"], record_ids.text(consent), Changes(set={"state": "given"}))
     sync(nodes, "amal", "huda")
     assert {who, referral, service} <= stage.held(nodes["huda"]).keys()
 
@@ -206,7 +213,7 @@ def test_it_comes_back_with_a_new_referral(nodes: dict[str, Node]) -> None:
 def test_a_withdrawn_consent_stops_a_referral_here(nodes: dict[str, Node]) -> None:
     """Where the withdrawal is known, no new referral is even saved, and the reason is said."""
     who, consent, _ = referred(nodes)
-    referrals.withdraw_consent(nodes["amal"], uuid_text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
     before = stage.held(nodes["amal"])
     with pytest.raises(errors.ConsentNeeded) as caught:
         stage.refer(nodes["amal"], who, ALBIR)
@@ -219,23 +226,27 @@ def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -
     _, who = stage.family(nodes["amal"], JBL)
     consent = stage.consent(nodes["amal"], who, ALBIR)
     sync(nodes, "amal", "basim")
-    referrals.withdraw_consent(nodes["amal"], uuid_text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
     sync(nodes, "amal")
     referral = stage.refer(nodes["basim"], who, ALBIR)
     directly.sync(nodes["basim"], nodes["hq"])
     assert [one["code"] for one in queries.status(nodes["basim"])["refused"]] == ["consent_needed"]
     sync(nodes, "huda", "basim", "amal")
     assert stage.held(nodes["huda"]) == {}
-    assert queries.show(nodes["basim"], uuid_text(referral))["fields"]["state"] == "draft"
-    assert [one["id"] for one in referrals.referrals(nodes["basim"], unanswered=True)] == [uuid_text(referral)]
+    assert queries.show(nodes["basim"], record_ids.text(referral))["fields"]["state"] == "draft"
+    assert [one["id"] for one in referrals.referrals(nodes["basim"], unanswered=True)] == [record_ids.text(referral)]
 
 
 def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:
     """What was shared with whom, since when, under which consent stays on the list when it is taken back."""
     who, consent, referral = referred(nodes, "sex")
-    referrals.withdraw_consent(nodes["amal"], uuid_text(consent))
-    (told,) = referrals.shared_of(nodes["amal"], uuid_text(who))
-    assert (told["referral"], told["unit"], told["consent"]) == (uuid_text(referral), ALBIR, uuid_text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
+    (told,) = referrals.shared_of(nodes["amal"], record_ids.text(who))
+    assert (told["referral"], told["unit"], told["consent"]) == (
+        record_ids.text(referral),
+        ALBIR,
+        record_ids.text(consent),
+    )
     assert told["fields"] == ["organisation.name_ar", "person.given", "person.sex"]
     assert (told["consent_state"], told["shared"], told["by"]) == ("withdrawn", False, "Amal")
 
@@ -277,7 +288,7 @@ def test_an_override_is_a_supervisor_s(nodes: dict[str, Node]) -> None:
     assert referral in stage.held(nodes["huda"])
     amal = nodes["amal"]
     forged = amal.new_id()
-    said = {"person": uuid_text(who), "kind": "charity_help", "from_org": "x", "to_org": ALBIR, "services": ["other"], "urgency": "routine", "reason": "x"}  # fmt: skip
+    said = {"person": record_ids.text(who), "kind": "charity_help", "from_org": "x", "to_org": ALBIR, "services": ["other"], "urgency": "routine", "reason": "x"}  # fmt: skip
     write_raw(amal, "referral", forged, {**said, "_unit": JBL, "_code": save_code(amal), "state": "sent", "override_reason": "x", "_shared": [ALBIR]})  # fmt: skip
     bare = amal.new_id()
     write_raw(amal, "referral", bare, {**said, "_unit": JBL, "_code": save_code(amal), "state": "draft"})
@@ -293,16 +304,16 @@ def test_withdrawn_beats_given(nodes: dict[str, Node], clock: Clock, first: str)
     """Given anew on one laptop, withdrawn on another, at whatever time: it is withdrawn on all, and shared with nobody."""
     _, consent, _ = referred(nodes)
     sync(nodes, "basim")
-    referrals.withdraw_consent(nodes["amal"], uuid_text(consent))
+    referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
     sync(nodes, "amal", "basim")
     clock.tick(60_000 if first == "given" else -60_000)
-    save.edit(nodes["basim"], uuid_text(consent), Changes(set={"state": "given"}))
+    save.edit(nodes["basim"], record_ids.text(consent), Changes(set={"state": "given"}))
     clock.tick(-120_000 if first == "given" else 120_000)
-    save.edit(nodes["amal"], uuid_text(consent), Changes(set={"state": "given"}))
-    save.edit(nodes["amal"], uuid_text(consent), Changes(set={"state": "withdrawn"}))
+    save.edit(nodes["amal"], record_ids.text(consent), Changes(set={"state": "given"}))
+    save.edit(nodes["amal"], record_ids.text(consent), Changes(set={"state": "withdrawn"}))
     sync(nodes, *(("basim", "amal") if first == "given" else ("amal", "basim")), "basim", "amal", "huda")
     for name in ("hq", "amal", "basim"):
-        assert queries.show(nodes[name], uuid_text(consent))["fields"]["state"] == "withdrawn"
+        assert queries.show(nodes[name], record_ids.text(consent))["fields"]["state"] == "withdrawn"
     assert stage.held(nodes["huda"]) == {}
 
 
@@ -329,10 +340,10 @@ def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:
     who, _, referral = referred(nodes)
     huda = nodes["huda"]
     for attempt in (
-        lambda: save.edit(huda, uuid_text(who), Changes(set={"given": "x"})),
-        lambda: save.edit(huda, uuid_text(referral), Changes(set={"reason": "x"})),
-        lambda: save.edit(huda, uuid_text(referral), Changes(set={"state": "revoked"})),
-        lambda: save.remove(huda, uuid_text(referral), "no more"),
+        lambda: save.edit(huda, record_ids.text(who), Changes(set={"given": "x"})),
+        lambda: save.edit(huda, record_ids.text(referral), Changes(set={"reason": "x"})),
+        lambda: save.edit(huda, record_ids.text(referral), Changes(set={"state": "revoked"})),
+        lambda: save.remove(huda, record_ids.text(referral), "no more"),
         lambda: save.add(huda, "household", Changes(set={"family_name": "x"})),
     ):
         with pytest.raises(errors.RoleRefused):
@@ -353,10 +364,10 @@ def test_a_partner_writes_nothing_else(nodes: dict[str, Node]) -> None:
         "outcome": "given",
     }  # fmt: skip
     bad += [
-        ("service", huda.new_id(), {**delivery, "person": uuid_text(other), "referral": uuid_text(referral)}),
-        ("service", huda.new_id(), {**delivery, "person": uuid_text(huda.new_id()), "referral": uuid_text(referral)}),
-        ("service", huda.new_id(), {**delivery, "person": uuid_text(who)}),
-        ("service", huda.new_id(), {**delivery, "_unit": JBL, "person": uuid_text(who), "referral": uuid_text(referral)}),
+        ("service", huda.new_id(), {**delivery, "person": record_ids.text(other), "referral": record_ids.text(referral)}),
+        ("service", huda.new_id(), {**delivery, "person": record_ids.text(huda.new_id()), "referral": record_ids.text(referral)}),
+        ("service", huda.new_id(), {**delivery, "person": record_ids.text(who)}),
+        ("service", huda.new_id(), {**delivery, "_unit": JBL, "person": record_ids.text(who), "referral": record_ids.text(referral)}),
     ]  # fmt: skip
     for type, record, fields in bad:
         write_raw(huda, type, record, fields)
@@ -477,7 +488,7 @@ class Sharing(RuleBasedStateMachine):
             shown = row.doc["state"] in ("sent", "accepted", "in_progress", "done")
             there = "_deleted" not in everything[partner_sharing.ref(row.doc, "person") or b""].doc
             if shown and there and consent.doc["state"] == "given" and unit in row.doc.get("_shared", ()):
-                live.add(uuid_text(record))
+                live.add(record_ids.text(record))
                 wanted[record] = set(partner_sharing.OF_REFERRAL)
                 for field, type in (("person", "person"), ("to_org", "organisation")):
                     named = {one.partition(".")[2] for one in row.doc["_shares"] if one.startswith(type)}
@@ -503,7 +514,7 @@ class Sharing(RuleBasedStateMachine):
         _, who = self.people[n % len(self.people)]
         try:
             made = referrals.refer(
-                self.nodes[name], uuid_text(who), unit, "a stove", services=["other"], share=sorted(share)
+                self.nodes[name], record_ids.text(who), unit, "a stove", services=["other"], share=sorted(share)
             )
         except (errors.ConsentNeeded, errors.NoRecord):
             return
@@ -520,35 +531,35 @@ class Sharing(RuleBasedStateMachine):
     def rename(self, n: int, name: str, field: str, m: int) -> None:
         """Somebody corrects a name: one that may be shared, or one that never is."""
         _, who = self.people[n % len(self.people)]
-        self._quietly(lambda: save.edit(self.nodes[name], uuid_text(who), Changes(set={field: f"{'Kassab' if field == 'family' else 'ليلى'} {m}"})))  # fmt: skip
+        self._quietly(lambda: save.edit(self.nodes[name], record_ids.text(who), Changes(set={field: f"{'Kassab' if field == 'family' else 'ليلى'} {m}"})))  # fmt: skip
 
     @rule(n=st.integers(0, 2), unit=st.sampled_from([JBL, QRD]))
     def move(self, n: int, unit: str) -> None:
         """Basim moves a family."""
         home, _ = self.people[n % len(self.people)]
-        self._quietly(lambda: save.edit(self.nodes["basim"], uuid_text(home), Changes(set={"location": "Mraid"})))
+        self._quietly(lambda: save.edit(self.nodes["basim"], record_ids.text(home), Changes(set={"location": "Mraid"})))
         from fieldsync.replica import transfer
 
-        self._quietly(lambda: transfer.move(self.nodes["basim"], uuid_text(home), unit))
+        self._quietly(lambda: transfer.move(self.nodes["basim"], record_ids.text(home), unit))
 
     @rule(n=st.integers(0, 2), name=st.sampled_from(["amal", "basim", "samar"]), state=st.sampled_from(["withdrawn", "given"]))  # fmt: skip
     def consent(self, n: int, name: str, state: str) -> None:
         """A consent is withdrawn, or given anew."""
         which = self.consents[n % len(self.consents)]
-        self._quietly(lambda: save.edit(self.nodes[name], uuid_text(which), Changes(set={"state": state})))
+        self._quietly(lambda: save.edit(self.nodes[name], record_ids.text(which), Changes(set={"state": state})))
 
     @precondition(lambda self: self.referrals)
     @rule(n=st.integers(0, 9), name=st.sampled_from(["amal", "basim"]))
     def take_back(self, n: int, name: str) -> None:
         """A referral is withdrawn."""
         which = self.referrals[n % len(self.referrals)]
-        self._quietly(lambda: referrals.withdraw(self.nodes[name], uuid_text(which)))
+        self._quietly(lambda: referrals.withdraw(self.nodes[name], record_ids.text(which)))
 
     @precondition(lambda self: len(self.people) > 1)
     @rule(name=st.sampled_from(["amal", "basim"]))
     def remove(self, name: str) -> None:
         """The person who was registered first is deleted."""
-        self._quietly(lambda: save.remove(self.nodes[name], uuid_text(self.people[0][1]), "entered twice"))
+        self._quietly(lambda: save.remove(self.nodes[name], record_ids.text(self.people[0][1]), "entered twice"))
 
     @rule()
     def settle(self) -> None:
@@ -568,7 +579,7 @@ class Sharing(RuleBasedStateMachine):
         """A charity answers what it has."""
         which = self.referrals[n % len(self.referrals)]
         why = "no_capacity" if state == "rejected" else None
-        self._quietly(lambda: referrals.answer(self.nodes[name], uuid_text(which), state, why=why))
+        self._quietly(lambda: referrals.answer(self.nodes[name], record_ids.text(which), state, why=why))
 
     @precondition(lambda self: self.referrals)
     @rule(n=st.integers(0, 9), name=st.sampled_from(sorted(PARTNERS)))

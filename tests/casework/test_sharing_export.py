@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from tests.casework import sharing_cast as stage
 from tests.casework import test_sharing as sharing
 from tests.cast import Clock
@@ -49,7 +49,7 @@ def test_a_partner_s_files_hold_what_was_shared(nodes: dict[str, Node], tmp_path
     with (tmp_path / "person.csv").open(encoding="utf-8-sig", newline="") as file:
         [row] = csv.DictReader(file)
     assert {name for name, value in row.items() if value} <= {"id", "unit", "household", "given", "sex", "updated"}
-    assert row["id"] == uuid_text(who)
+    assert row["id"] == record_ids.text(who)
     with (tmp_path / "household.csv").open(encoding="utf-8-sig", newline="") as file:
         [row] = csv.DictReader(file)
     assert {value for name, value in row.items() if value and name not in ("Id", "Unit", "Updated")} == {"Salloum"}

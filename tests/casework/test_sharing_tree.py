@@ -6,11 +6,11 @@ import pytest
 
 from fieldsync.authority import integrity
 from fieldsync.casework import referrals
+from fieldsync.core import record_ids
 from fieldsync.core.state import registers
 from fieldsync.core.units import SHARED
 from fieldsync.replica import queries
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from tests import directly
 from tests.casework import sharing_cast as stage
 from tests.cast import join_directly, open_node
@@ -58,7 +58,7 @@ def test_a_branch_and_the_headquarters_offer_the_same(tree: Tree) -> None:
     assert offered(tree.nodes["hq"]).keys() == {who, referral}
     assert tree.sync("huda", "jbl") == 0
     assert set(stage.held(tree.nodes["huda"])) == {who, referral}
-    referrals.answer(tree.nodes["huda"], uuid_text(referral), "accepted")
+    referrals.answer(tree.nodes["huda"], record_ids.text(referral), "accepted")
     tree.sync("huda", "jbl")
     tree.sync("jbl", "hq")
     with tree.nodes["hq"].store.read() as tx:
@@ -74,7 +74,7 @@ def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> No
     consent = stage.consent(amal, who, ALBIR)
     for name, server in (("amal", "jbl"), ("jbl", "hq"), ("dima", "hq")):
         tree.sync(name, server)
-    referrals.withdraw_consent(dima, uuid_text(consent))
+    referrals.withdraw_consent(dima, record_ids.text(consent))
     tree.sync("dima", "hq")
     referral = stage.refer(amal, who, ALBIR)
     tree.sync("amal", "jbl")
@@ -86,7 +86,7 @@ def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> No
     assert offered(hq) == offered(jbl) == {}
     assert stage.held(tree.nodes["huda"]) == {}
     assert [one["code"] for one in queries.status(amal)["refused"]] == ["consent_needed"]
-    assert queries.show(amal, uuid_text(referral))["fields"]["state"] == "draft"
+    assert queries.show(amal, record_ids.text(referral))["fields"]["state"] == "draft"
     with hq.store.read() as tx, jbl.store.read() as theirs:
         assert registers(tx.rows([referral])[referral].state) == registers(theirs.rows([referral])[referral].state)
     for name, server in (("jbl", hq), ("amal", jbl), ("huda", jbl), ("dima", hq)):
@@ -108,7 +108,7 @@ def test_a_partner_goes_to_its_branch_and_to_the_headquarters(tree: Tree) -> Non
         tree.sync("huda", server)
         assert stage.held(huda).keys() == everything
     assert directly.differing(huda, tree.nodes["hq"]) == []
-    referrals.withdraw(samar, uuid_text(second))
+    referrals.withdraw(samar, record_ids.text(second))
     for name, server in (("samar", "qrd"), ("qrd", "hq"), ("huda", "jbl"), ("huda", "hq"), ("huda", "jbl")):
         tree.sync(name, server)
     assert stage.held(huda).keys() == {who, referral}

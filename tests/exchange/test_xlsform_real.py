@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.exchange.xlsform import convert, write_folder
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
-from fieldsync.replica.queries import uuid_text
 from fieldsync.schema import load
 from fieldsync.schema.expressions import parser
 from fieldsync.server.publish_schema import publish
@@ -167,7 +167,7 @@ def test_sums_over_a_repeat(people: Cast, tmp_path: Path) -> None:
     publish(people.hq, forms)
     record = save.add(people.hq, "purchase", Changes(set={"who": "أمل"}))
     for cost in (5, 7):
-        save.add(people.hq, "purchase_item", Changes(set={"purchase": uuid_text(record), "cost": cost}))
+        save.add(people.hq, "purchase_item", Changes(set={"purchase": record_ids.text(record), "cost": cost}))
     fields = queries.show(people.hq, record.hex())["fields"]
     assert (fields["items"], fields["total"]) == (2, 12)
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fieldsync.casework import eligibility
+from fieldsync.core import record_ids
 from fieldsync.core.merges import standing
 from fieldsync.exchange.tables.export_records import export
 from fieldsync.replica import commit_writer, formula_lookups, queries, save
@@ -37,7 +38,7 @@ class Story:
         cast.join_directly(people.hq, people.home / "zaid", "Zaid", "supervisor", ["LAT"])
         self.samar, self.zaid = people.samar, people.open("zaid")
         self.nodes = (people.hq, people.amal, self.samar, self.zaid)
-        self.home = queries.uuid_text(save.add(people.amal, "household", Changes(set=HOME), unit=JBL))
+        self.home = record_ids.text(save.add(people.amal, "household", Changes(set=HOME), unit=JBL))
         self.persons = sorted(person(people.amal, JBL, AHMAD, household=self.home) for _ in range(4))
         self.meet()
 
@@ -75,14 +76,14 @@ def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
     family = uuid.UUID(home).bytes
     with node.store.read() as tx:
         shown = [row[0] for row in tx.sql("SELECT id FROM person WHERE same_as IS NULL AND deleted IS NULL")]
-        by_code = {row.code: queries.uuid_text(row.state.record) for row in tx.select(type="person")}
+        by_code = {row.code: record_ids.text(row.state.record) for row in tx.select(type="person")}
         children = formula_lookups.Finder(node, tx, tx.rows([family])[family]).children("person")
         members = [by_code[str(one["_code"])] for one in children]
-        eligible = [queries.uuid_text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]
+        eligible = [record_ids.text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]
     return {
         "list": [one["id"] for one in queries.list_records(node, "person")],
         "find": [one["id"] for one in queries.find(node, "الحسن") if one["type"] == "person" and "same_as" not in one],
-        "export": exported, "figures": [queries.uuid_text(row[0]) for row in counted], "view": shown,
+        "export": exported, "figures": [record_ids.text(row[0]) for row in counted], "view": shown,
         "add": [one["id"] for one in likely], "members": members, "eligible": eligible,
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.authority import integrity
+from fieldsync.core import record_ids
 from fieldsync.core.state import canonical
 from fieldsync.replica import commit_writer, queries, save, transfer
 from fieldsync.replica.changes import Changes
@@ -236,9 +237,7 @@ def test_the_loser_s_office_is_told_that_the_family_is_gone(people: Cast) -> Non
     everybody(people, people.samar, people.basim)
     assert places(people.hq) == places(people.samar) == everywhere(everything, {TRT})
     assert rows(people.basim) == {}
-    assert {one["record"] for one in transfer.left(people.basim)} == {
-        queries.uuid_text(record) for record in everything
-    }
+    assert {one["record"] for one in transfer.left(people.basim)} == {record_ids.text(record) for record in everything}
     assert transfer.left(people.basim) == []
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.core.register import Value
 from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes, Draft
@@ -25,7 +26,7 @@ def add(node: Node, type: str, **fields: object) -> bytes:
 
 def uuid(record: bytes) -> str:
     """Return a record's id as references have it."""
-    return queries.uuid_text(record)
+    return record_ids.text(record)
 
 
 def a_plan(node: Node) -> bytes:

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.casework import referrals
+from fieldsync.core import record_ids
 from fieldsync.core.grants import Grant, covers, sees
 from fieldsync.core.units import ABOVE, home_unit
 from fieldsync.exchange.tables import export_records
@@ -22,7 +23,6 @@ from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import commit_writer, history, queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.reports import run
 from fieldsync.review import decisions
 from tests import cast, directly
@@ -89,7 +89,7 @@ def institution(node: Node, unit: str = HOME) -> bytes:
 def report(node: Node, about: bytes | str | None, name: str = NAME, number: str = NUMBER) -> bytes:
     """Take down a report of somebody who wants to stay unnamed there."""
     said: dict[str, object] = {
-        "institution": uuid_text(about) if isinstance(about, bytes) else about, "seen_on": node.today(), "severity": "high",
+        "institution": record_ids.text(about) if isinstance(about, bytes) else about, "seen_on": node.today(), "severity": "high",
         "reporter_kind": "staff", "reporter": name, "reporter_phone": "0" + number,
     }  # fmt: skip
     wanted = Changes(
@@ -145,12 +145,12 @@ def test_a_report_goes_to_those_above_and_leaves_whoever_took_it(nodes: dict[str
     home = institution(nodes["samar"])
     sync(nodes, "samar", *OPERATORS, "amal")
     told = report(nodes["dalia"], home)
-    assert queries.show(nodes["dalia"], uuid_text(told))["unit"] == HOME
+    assert queries.show(nodes["dalia"], record_ids.text(told))["unit"] == HOME
     sync(nodes, "dalia", "dani", "huda", "amal", "samar", "basim", "dalia")
     for name in OPERATORS:
         assert told not in cast.rows(nodes[name])
     for name in ("amal", "basim", "samar", "hq"):
-        assert queries.show(nodes[name], uuid_text(told))["fields"]["reporter"] == NAME
+        assert queries.show(nodes[name], record_ids.text(told))["fields"]["reporter"] == NAME
         assert home in cast.rows(nodes[name])
     nobody_there_knows(nodes, "dalia")
     (left,) = transfer.left(nodes["dalia"])
@@ -164,7 +164,9 @@ def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: 
     told = report(nodes["amal"], home)
     sync(nodes, "amal", "samar")
     for name, severity in (("amal", "2026-10-01"), ("samar", "2026-10-02")):
-        save.edit(nodes[name], uuid_text(told), Changes(set={"seen_on": severity}, say={"account": f"{NAME} again"}))
+        save.edit(
+            nodes[name], record_ids.text(told), Changes(set={"seen_on": severity}, say={"account": f"{NAME} again"})
+        )
     sync(nodes, "amal", "samar", *OPERATORS)
     nobody_there_knows(nodes)
     (item,) = decisions.items(nodes["samar"])
@@ -181,20 +183,20 @@ def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: 
         bundle_sync.unpack(nodes[name], file)
         directly.sync(nodes[name], nodes["hq"], budget=20_000)
     nobody_there_knows(nodes)
-    transfer.move(nodes["samar"], uuid_text(home), QRD)
+    transfer.move(nodes["samar"], record_ids.text(home), QRD)
     sync(nodes, "samar", *OPERATORS, "basim", "amal")
     assert unit_of(nodes["hq"], told) == QRD + ABOVE  # it goes where the home goes, above
     for name in ("amal", "basim"):
         assert told not in cast.rows(nodes[name])
-    transfer.move(nodes["samar"], uuid_text(home), HOME)
-    save.remove(nodes["samar"], uuid_text(told), "entered twice")
+    transfer.move(nodes["samar"], record_ids.text(home), HOME)
+    save.remove(nodes["samar"], record_ids.text(told), "entered twice")
     sync(nodes, "samar", *OPERATORS, "amal")
     nobody_there_knows(nodes)
     for name in ("dalia", "dani"):
-        assert queries.show(nodes[name], uuid_text(home))["fields"]["residents"] == 0
+        assert queries.show(nodes[name], record_ids.text(home))["fields"]["residents"] == 0
         assert queries.find(nodes[name], NAME) == []
         with pytest.raises(errors.NoRecord):
-            history.history(nodes[name], uuid_text(told))
+            history.history(nodes[name], record_ids.text(told))
         out = tmp_path / f"{name}.jsonl"
         export_records.export(nodes[name], "violation_report", out)
         assert out.read_bytes() == b""
@@ -214,7 +216,7 @@ def test_where_it_is_not_known_whom_it_is_about_it_goes_to_the_top(nodes: dict[s
     if about == "unknown":
         sync(nodes, "dani")
     else:
-        save.edit(nodes["samar"], uuid_text(told), Changes(set={"institution": uuid_text(home)}))
+        save.edit(nodes["samar"], record_ids.text(told), Changes(set={"institution": record_ids.text(home)}))
     sync(nodes, "samar", "amal", *OPERATORS)
     assert unit_of(nodes["hq"], told) == unit_of(nodes["amal"], told) == HOME + ABOVE
     nobody_there_knows(nodes)
@@ -226,19 +228,19 @@ def test_two_who_name_different_homes_keep_it_from_both(nodes: dict[str, Node]) 
     sync(nodes, "samar", "amal")
     told = report(nodes["amal"], None)
     sync(nodes, "amal", "samar")
-    save.edit(nodes["samar"], uuid_text(told), Changes(set={"institution": uuid_text(other)}))
+    save.edit(nodes["samar"], record_ids.text(told), Changes(set={"institution": record_ids.text(other)}))
     sync(nodes, "samar", "amal")
     assert unit_of(nodes["hq"], told) == JBL + ABOVE  # about a home in Amal's own unit: not hers to read
     assert told not in cast.rows(nodes["amal"])
     hq, samar = nodes["hq"], nodes["samar"]
-    save.edit(hq, uuid_text(told), Changes(set={"institution": uuid_text(one)}))
-    save.edit(samar, uuid_text(told), Changes(set={"institution": "دار أخرى"}))
+    save.edit(hq, record_ids.text(told), Changes(set={"institution": record_ids.text(one)}))
+    save.edit(samar, record_ids.text(told), Changes(set={"institution": "دار أخرى"}))
     sync(nodes, "samar", "amal", *OPERATORS)
     assert "institution" in cast.rows(hq)[told].conflicts
     assert unit_of(hq, told) == unit_of(samar, told) == "LAT" + ABOVE
     nobody_there_knows(nodes)
     (item,) = decisions.items(samar)
-    decisions.take(samar, item["record"], "institution", value=uuid_text(one))
+    decisions.take(samar, item["record"], "institution", value=record_ids.text(one))
     sync(nodes, "samar", "amal", *OPERATORS)
     assert unit_of(hq, told) == unit_of(nodes["amal"], told) == HOME + ABOVE
     nobody_there_knows(nodes)
@@ -249,8 +251,8 @@ def test_a_home_that_is_in_two_units_keeps_it_from_both(nodes: dict[str, Node]) 
     home = institution(nodes["samar"])
     told = report(nodes["samar"], home)
     sync(nodes, "samar", "dalia", "amal")
-    transfer.move(nodes["samar"], uuid_text(home), JBL)
-    transfer.move(nodes["hq"], uuid_text(home), QRD)
+    transfer.move(nodes["samar"], record_ids.text(home), JBL)
+    transfer.move(nodes["hq"], record_ids.text(home), QRD)
     sync(nodes, "samar", "amal", "basim", *OPERATORS)
     assert unit_of(nodes["hq"], told) == unit_of(nodes["samar"], told) == "LAT" + ABOVE
     for name in ("amal", "basim", *OPERATORS):
@@ -267,7 +269,7 @@ def test_asking_for_it_tells_nothing(nodes: dict[str, Node]) -> None:
     told = report(nodes["amal"], None)
     home = institution(nodes["samar"])
     sync(nodes, "amal", "samar")
-    save.edit(nodes["samar"], uuid_text(told), Changes(set={"institution": uuid_text(home)}))
+    save.edit(nodes["samar"], record_ids.text(told), Changes(set={"institution": record_ids.text(home)}))
     sync(nodes, "samar", "dalia")
     talk = directly.Direct(nodes["dalia"], nodes["hq"])
     for unit in (HOME, "LAT/*"):
@@ -289,7 +291,7 @@ def test_a_referral_cannot_carry_it_to_a_partner(nodes: dict[str, Node]) -> None
     stage.organisation(nodes["samar"], ALBIR, ALBIR)
     sync(nodes, "samar", "amal")
     with pytest.raises(errors.IllegalValue):
-        referrals.refer(amal, uuid_text(told), ALBIR, "see", override="urgent")
+        referrals.refer(amal, record_ids.text(told), ALBIR, "see", override="urgent")
     _, who = stage.family(amal, JBL)
     with pytest.raises(errors.UnknownField):
         stage.refer(amal, who, ALBIR, "violation_report.reporter")
@@ -298,11 +300,11 @@ def test_a_referral_cannot_carry_it_to_a_partner(nodes: dict[str, Node]) -> None
     system = {f"_shared/{ALBIR}": True} | {
         f"_shares/violation_report.{name}": True for name in ("reporter", "reporter_phone", "account")
     }
-    forged = Changes(set={"person": uuid_text(who), "kind": "charity_help", "from_org": "LAT", "to_org": ALBIR, "reason": "see", "urgency": "routine", "override_reason": "urgent"}, put={"services": ["other"]})  # fmt: skip
+    forged = Changes(set={"person": record_ids.text(who), "kind": "charity_help", "from_org": "LAT", "to_org": ALBIR, "reason": "see", "urgency": "routine", "override_reason": "urgent"}, put={"services": ["other"]})  # fmt: skip
     sync(nodes, "amal", "samar")
     with samar.store.write() as tx:
         draft = save.draft_add(samar, tx, "referral", forged, unit=JBL)
-        draft.fields.update(system, person=uuid_text(told), state="sent", sent_on=samar.today())
+        draft.fields.update(system, person=record_ids.text(told), state="sent", sent_on=samar.today())
         commit_writer.commit_drafts(samar, tx, [draft._replace(fields=dict(sorted(draft.fields.items())))])
     sync(nodes, "samar", "huda", "huda")
     nobody_there_knows(nodes)
@@ -377,7 +379,7 @@ class Reports(RuleBasedStateMachine):
     def relate(self, m: int, name: str, n: int) -> None:
         """Somebody above says which home it was."""
         about = self.homes[n]
-        value = uuid_text(about) if isinstance(about, bytes) else about
+        value = record_ids.text(about) if isinstance(about, bytes) else about
         if value is not None:
             self._edit(m, name, Changes(set={"institution": value}))
 
@@ -391,7 +393,7 @@ class Reports(RuleBasedStateMachine):
     @rule(m=st.integers(0, 4), name=st.sampled_from(["amal", "samar"]))
     def remove(self, m: int, name: str) -> None:
         """Somebody deletes it."""
-        self._quietly(lambda: save.remove(self.nodes[name], uuid_text(self._which(m)), "by mistake"))
+        self._quietly(lambda: save.remove(self.nodes[name], record_ids.text(self._which(m)), "by mistake"))
 
     @rule()
     def settle(self) -> None:
@@ -432,7 +434,7 @@ class Reports(RuleBasedStateMachine):
         return list(self.reports)[m % len(self.reports)]
 
     def _edit(self, m: int, name: str, changes: Changes) -> None:
-        self._quietly(lambda: save.edit(self.nodes[name], uuid_text(self._which(m)), changes))
+        self._quietly(lambda: save.edit(self.nodes[name], record_ids.text(self._which(m)), changes))
 
     def _quietly(self, act: Any) -> None:
         self.clock.tick(1000)

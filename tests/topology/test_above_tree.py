@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fieldsync.core import record_ids
 from fieldsync.core.units import ABOVE as FOR_ABOVE
 from fieldsync.replica import save, transfer
 from fieldsync.replica.changes import Changes
-from fieldsync.replica.queries import uuid_text
 from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.scale import SCALE
@@ -38,9 +38,9 @@ def play(tree: Tree, steps: Sequence[Any], homes: list[bytes], reports: list[byt
         elif what == "add to" and reports:
             one = reports[more[0] % len(reports)]
             if one in held:
-                save.edit(node, uuid_text(one), Changes(set={"seen_on": f"2026-10-0{more[1]}"}))
+                save.edit(node, record_ids.text(one), Changes(set={"seen_on": f"2026-10-0{more[1]}"}))
         elif what == "move":
-            transfer.move(node, uuid_text(homes[more[0]]), more[1])
+            transfer.move(node, record_ids.text(homes[more[0]]), more[1])
         elif what == "sync" and name != more[0] and ABOVE.get(name, more[0]) == more[0]:  # a branch has one server
             tree.sync(name, more[0])
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fieldsync.core import record_ids
 from fieldsync.exchange.tables.export_records import export
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
@@ -73,7 +74,7 @@ def test_a_merged_person_counts_once_and_is_missed_nowhere(tree: Tree, tmp_path:
     """Lists and files have the one that stays where it may be seen, else the one that is there; what names either names that one."""
     samar, dima = tree.nodes["samar"], tree.nodes["dima"]
     far, near = person(tree.nodes["rima"], "LAT/JBL/OLD", AHMAD), person(samar, "LAT/QRD", AGAIN)
-    home = queries.uuid_text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit="LAT/QRD"))
+    home = record_ids.text(save.add(samar, "household", Changes(set={"family_name": "الحسن"}), unit="LAT/QRD"))
     stay = {"household": home, "person": near, "relation": "head", "from_date": "2020-01-01"}
     save.add(samar, "membership", Changes(set=stay))
     tree.settle()

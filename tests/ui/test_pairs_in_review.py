@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from textual.pilot import Pilot
 
-from fieldsync.replica import queries, save
+from fieldsync.core import record_ids
+from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
@@ -30,7 +31,7 @@ def samar(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Node:
     """A supervisor's laptop: one man registered twice by two caseworkers, one family given food twice."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    home = queries.uuid_text(save.add(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
+    home = record_ids.text(save.add(people.amal, "household", Changes(set={"family_name": "الحسن"}), unit=JBL))
     person(people.amal, JBL, AHMAD, household=home)
     people.clock.tick(60_000)
     person(people.basim, JBL, AGAIN)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from fieldsync.core import record_ids
 from fieldsync.core.merges import standing
 from fieldsync.linkage import comparison
 from fieldsync.store.contract import Document, Linked, members
@@ -266,7 +267,9 @@ class Blocks(BlockReads, Numbered):
     def set_apart(self, record: bytes, others: Iterable[object]) -> None:
         """Keep of which others a record says that it is not the same."""
         self.sql("DELETE FROM apart WHERE a = ?", (record,))
-        self.many("INSERT INTO apart VALUES (?,?)", [(record, other) for other in map(_bytes, others) if other])
+        self.many(
+            "INSERT INTO apart VALUES (?,?)", [(record, other) for other in map(record_ids.parse, others) if other]
+        )
         self.__dict__.pop("apart", None)
 
     # --- those that gave way ---
@@ -302,10 +305,3 @@ def load_list(text: str) -> list[str]:
     import msgspec
 
     return msgspec.json.decode(text, type=list[str])
-
-
-def _bytes(text: object) -> bytes | None:
-    try:
-        return uuid.UUID(str(text)).bytes
-    except ValueError:
-        return None

@@ -46,6 +46,10 @@ class Reading(SeveralReads):
         )
         return {row[1]: self._row(row) for row in found}
 
+    def row(self, record: bytes | None) -> Row | None:
+        """Return a record's row; None where it is not here, or no record is named."""
+        return None if record is None else self.rows([record]).get(record)
+
     def select(
         self,
         *,

@@ -178,7 +178,7 @@ class Filling:
         if self._record is None:
             return self.before
         with self.node.store.read() as tx:
-            row = tx.rows([self._record]).get(self._record)
+            row = tx.row(self._record)
         return self.before if row is None else row.doc
 
     def held(self) -> tuple[Json, dict[str, str], dict[str, int]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.authority.integrity import check
 from fieldsync.casework import household_events
-from fieldsync.core import codes, stamp
+from fieldsync.core import codes, record_ids, stamp
 from fieldsync.core.state import canonical
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
@@ -178,8 +178,8 @@ def complete(node: Node, hq: Node, record: bytes) -> None:
     for name in validate.missing(kind, rows(node)[record].doc, node.today()):
         field = kind.fields[name]
         if "person" in field.to:
-            given_[name] = queries.uuid_text(
-                save.add(node, "person", Changes(set={"household": queries.uuid_text(record), "given": "سمير"}))
+            given_[name] = record_ids.text(
+                save.add(node, "person", Changes(set={"household": record_ids.text(record), "given": "سمير"}))
             )
             continue
         example: dict[str, object] = {"date": "2026-01-02", "int": 4, "bool": True, "phone": "0933123456"}
@@ -247,7 +247,7 @@ def test_codes_cannot_be_planted_by_an_event(people: Cast, hand: HandMade) -> No
     theirs = rows(people.hq)[other].code
     event = people.amal.new_id()
     fields: dict[str, save.Value] = {
-        "_code": codes.make(JBL, people.amal.letters, 900), "_unit": JBL, "household": queries.uuid_text(home), "kind": "birth",
+        "_code": codes.make(JBL, people.amal.letters, 900), "_unit": JBL, "household": record_ids.text(home), "kind": "birth",
         "event_date": "2026-01-01", "new_code": theirs, "state": "reported",
     }  # fmt: skip
     assert hand.write(fields, record=event, type="household_event") == "illegal_value"

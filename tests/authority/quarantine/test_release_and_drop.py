@@ -8,6 +8,7 @@ from fieldsync import errors
 from fieldsync.authority import quarantine
 from fieldsync.authority.integrity import check
 from fieldsync.authority.quarantine import Chosen, Json
+from fieldsync.core import record_ids
 from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical
 from fieldsync.replica import queries, save
@@ -49,7 +50,7 @@ def test_what_is_quarantined_is_listed_with_its_reason_and_age(people: Cast) -> 
         (f"{people.basim.letters}:1", "Basim", "no_record", "waits", ["record"]),
     ]
     assert only(quarantine.listed(people.hq, Chosen(device=people.amal.letters)))["facts"] == {"unit": QRD}
-    assert only(quarantine.listed(people.hq, Chosen(record=queries.uuid_text(record))))["save"] == name
+    assert only(quarantine.listed(people.hq, Chosen(record=record_ids.text(record))))["save"] == name
     assert only(quarantine.listed(people.amal, Chosen()))["code"] == "unit_refused"
     assert quarantine.listed(people.samar, Chosen()) == []
     assert quarantine.listed(people.hq, Chosen(), days=3) == []

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from fieldsync.authority.permissions import Permit
+from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
 from fieldsync.crypto.keys import token
 from fieldsync.replica import queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import uuid_text
 from fieldsync.store.contract import PERSON, commit_key, form_key, record_key
 from tests import directly
 from tests.cast import JBL, QRD, open_node, rows
@@ -80,7 +80,7 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
     She is told what anybody is told of a record that nobody has, and edits of the family judge nothing of hers.
     """
     family = save.add(people.basim, "household", Changes(set={"family_name": "أحمد"}), unit=QRD)
-    child = save.add(people.basim, "person", Changes(set={"given": "علي", "household": uuid_text(family)}))
+    child = save.add(people.basim, "person", Changes(set={"given": "علي", "household": record_ids.text(family)}))
     directly.sync(people.basim, people.hq)
     directly.sync(people.samar, people.hq)
     write(people.amal, family, {"location": "by the well"})
@@ -88,7 +88,7 @@ def test_saves_wait_for_the_move_that_brings_their_family(people: Cast, judged: 
     write(
         people.amal,
         people.amal.new_id(),
-        {"_unit": JBL, "given": "سلمى", "household": uuid_text(family)},
+        {"_unit": JBL, "given": "سلمى", "household": record_ids.text(family)},
         type="person",
     )
     directly.sync(people.amal, people.hq)

@@ -1,0 +1,16 @@
+"""Record ids: 16 bytes in the store and on the wire, a UUID's text in values, files and JSON."""
+
+import uuid
+
+
+def text(record: bytes) -> str:
+    """Return an id's text."""
+    return str(uuid.UUID(bytes=record))
+
+
+def parse(value: object) -> bytes | None:
+    """Return the id that a stored value names; None where it names none."""
+    try:
+        return uuid.UUID(value).bytes if isinstance(value, str) else None
+    except ValueError:
+        return None
