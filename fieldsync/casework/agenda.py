@@ -15,7 +15,7 @@ from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import Due, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 
 Json = dict[str, Any]
 WEEK = 7  # days
@@ -141,7 +141,7 @@ def _lines(node: Node, tx: ReadTx, kind: Type, last: str, unit: str | None) -> I
     known = [(name, one, parser.compile(one.on), parser.compile(one.when)) for name, one in kind.due.items()]
     derived = {name for name, field in kind.fields.items() if field.kind == "derived"}
     asks = any(validate.asks_others(kind, name) for *_, on, when in known for name in (on.names | when.names) & derived)
-    for row in tx.select(type=kind.name, deleted=False, standing=True, unit=unit):
+    for row in tx.select(Query(type=kind.name, deleted=False, standing=True, unit=unit)):
         doc: Mapping[str, object] | None = None
         for name, one, on, when in known:
             if derived.isdisjoint(when.names) and not when.holds(row.doc, today):

@@ -18,7 +18,7 @@ from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 
 Json = dict[str, Any]
 CASE, ASSESSMENT, PLAN, ITEM = "case", "assessment", "plan", "plan_item"
@@ -193,7 +193,7 @@ def caseload(node: Node, unit: str | None = None) -> list[Json]:
     found: dict[str | None, Json] = {}
     with node.store.read() as tx:
         people = People(node, tx)
-        for row in tx.select(type=CASE, deleted=False, standing=True, unit=unit):
+        for row in tx.select(Query(type=CASE, deleted=False, standing=True, unit=unit)):
             doc = row.doc
             name = people.worker(doc.get("worker"))
             one = found.setdefault(name, _empty(name))

@@ -15,7 +15,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, Shower
 from fieldsync.schema.expressions import lookups, parser
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 
 PROGRAMME, ENROLMENT, PERSON, HOUSEHOLD = "programme", "enrolment", "person", "household"
 _OVER = frozenset(
@@ -49,7 +49,7 @@ def eligible(node: Node, ref: str) -> list[Json]:
         asked = [_Subject(one, _known(node, tx, one, around, shower.record(one)["fields"])) for one in people]
         family = None if home is None else _Subject(home, _known(node, tx, home, {}, around))
         held = _enrolments(tx, [one for one in (row, home) if one is not None])
-        programmes = list(tx.select(type=PROGRAMME, deleted=False, standing=True))
+        programmes = list(tx.select(Query(type=PROGRAMME, deleted=False, standing=True)))
         found = []
         for one in programmes:
             shown = shower.record(one)

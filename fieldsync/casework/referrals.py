@@ -21,7 +21,7 @@ from fieldsync.replica.record_units import home_of
 from fieldsync.replica.save import draft_add, draft_change, edit
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 
 DAYS = {"emergency": 1, "urgent": 3, "routine": 14}
 """Days in which a referral of some urgency is to be answered."""
@@ -53,7 +53,9 @@ def refer(
     check_unit(unit)
     with node.store.write() as tx:
         row, case = _about(node, tx, ref_)
-        organisation = next(tx.select(type=ORGANISATION, equal={"partner_unit": unit}, deleted=False, limit=1), None)
+        organisation = next(
+            tx.select(Query(type=ORGANISATION, equal={"partner_unit": unit}, deleted=False, limit=1)), None
+        )
         fields = {
             "person": record_ids.text(row.state.record),
             "case": case,
@@ -211,7 +213,7 @@ def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) 
     with node.store.read() as tx:
         shower, people, today = Shower(node, tx), People(node, tx), node.today()
         found = []
-        for row in tx.select(type=REFERRAL, unit=unit, deleted=False):
+        for row in tx.select(Query(type=REFERRAL, unit=unit, deleted=False)):
             state = row.doc.get("state")
             open_ = state in UNANSWERED
             if unanswered and not open_:

@@ -6,13 +6,14 @@ from uuid import UUID
 from fieldsync.demo.example_work import Work
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, New
+from fieldsync.store.contract import Query
 
 
 def run(work: Work) -> None:
     """Pensions, insurance, a sponsorship, an inspection, a loan paid back, a violation, volunteers, a course of singing."""
     work.back(60)
     with work.nodes["samar"].store.read() as tx:
-        homes = {row.doc["kind"]: str(UUID(bytes=row.state.record)) for row in tx.select(type="institution")}
+        homes = {row.doc["kind"]: str(UUID(bytes=row.state.record)) for row in tx.select(Query(type="institution"))}
     home, families = homes["children"], work.homes["omar"][9:19]
     _safety_nets(work, [one for one, _ in families])
     _people(work, [people for _, people in families])

@@ -16,7 +16,7 @@ from fieldsync.core.state import State
 from fieldsync.protocol.answering import Answering
 from fieldsync.protocol.channel_delta import lacking, states_payload
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Channel
+from fieldsync.store.contract import Channel, Query
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind, http_size
 
@@ -121,7 +121,7 @@ class _Back:
         """Return a frame of the records in conflict that the device lacks, as many as fit."""
         with self.serving.reading() as tx:
             # the limit counts what the device has, too: better some of them than all in memory
-            found = tx.select(channel=self.channel.n, in_conflict=True)
+            found = tx.select(Query(channel=self.channel.n, in_conflict=True))
             lacked = (
                 lacking(tx, row, self.known, self.serving.device.id)
                 for row in found

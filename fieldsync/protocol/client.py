@@ -27,7 +27,7 @@ from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered
 from fieldsync.replica.node import DEVICE_PENDING, UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Logged, Server
+from fieldsync.store.contract import Logged, Query, Server
 from fieldsync.topology import (
     blocked_checks,
     clock_skew,
@@ -353,7 +353,7 @@ class Client:
             tx.forget_cursors(channel.n)  # should it be granted again, all of it is to come anew
             if channel.records:
                 unsent = upstream.unsent(self, tx)  # a former identity's, which this server has not taken yet
-                found = tx.select(channel=channel.n)
+                found = tx.select(Query(channel=channel.n))
                 rows_ = [row for row in found if hidden.issuperset(row.channels) and row.state.record not in unsent]
                 departures.let_go_here(tx, rows_, channel.unit)
 

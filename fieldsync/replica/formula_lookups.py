@@ -9,7 +9,7 @@ from fieldsync.schema import validate
 from fieldsync.schema.expressions import lookups
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 
 MAX_DEPTH = 3  # a grade rests on an inspection, which rests on its scores
 
@@ -41,7 +41,7 @@ class Finder:
         if other is None or field is None:
             return []
         if field != other.belongs_to:  # found by its owner at once, by another reference among all of its type
-            rows = list(self._tx.select(type=type, named={field: str(uuid.UUID(bytes=me.record))}))
+            rows = list(self._tx.select(Query(type=type, named={field: str(uuid.UUID(bytes=me.record))})))
         else:
             rows = [row for row in self._belonging(me.record) if row.state.type == type]
         standing = (row for row in rows if "_deleted" not in row.doc and not self._tx.gave_way(row.state.record))

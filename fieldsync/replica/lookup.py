@@ -7,7 +7,7 @@ from fieldsync import errors
 from fieldsync.core import codes
 from fieldsync.schema.model import Field, Schema
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 
 SHORTEST = 4
 _HEX = re.compile(r"[0-9a-f]+")
@@ -68,6 +68,6 @@ def named(tx: ReadTx, schema: Schema, field: Field, value: object) -> object:
     rows = [
         row
         for name, title in lists
-        for row in tx.select(type=name, equal={title: value.strip()}, deleted=False, limit=2)
+        for row in tx.select(Query(type=name, equal={title: value.strip()}, deleted=False, limit=2))
     ]
     return str(uuid.UUID(bytes=rows[0].state.record)) if len(rows) == 1 else value

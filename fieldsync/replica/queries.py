@@ -22,7 +22,7 @@ from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import received
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Progress, Row, Server
+from fieldsync.store.contract import Progress, Query, Row, Server
 
 Json = dict[str, Any]
 _PART = 5_000
@@ -178,7 +178,7 @@ def list_records(
     with node.store.read() as tx:
         shower = Shower(node, tx)
         few = -1 if derived else limit or -1
-        rows = tx.select(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=few)
+        rows = tx.select(Query(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=few))
         found: Iterator[Json] = map(shower.record, rows)
         if derived:  # worked out when somebody looks, so no store can select by it
             found = (one for one in found if all(one["fields"].get(name) == value for name, value in derived.items()))

@@ -24,7 +24,7 @@ from fieldsync.replica.save import draft_edit
 from fieldsync.schema import validate
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Progress, Row
+from fieldsync.store.contract import Progress, Query, Row
 
 T = TypeVar("T")
 Missing = object()
@@ -43,7 +43,7 @@ def items(
     """Return the open conflicts, the oldest first, in the contract's shape `review`; `progress(done, None, "reading")`."""
     found: list[Json] = []
     with node.store.read() as tx:
-        for at, row in enumerate(tx.select(type=type, in_conflict=True)):
+        for at, row in enumerate(tx.select(Query(type=type, in_conflict=True))):
             if unit is None or any(covers((Grant(unit, ""),), tx.channel(n).unit) for n in row.channels):
                 found += (item for item in _items(node, tx, row) if field is None or item["field"] == field)
             if progress is not None and at % _PART == 0:

@@ -57,6 +57,27 @@ class Row:
         return [n for n in (self.channel, *self.also) if n is not None]
 
 
+class Query(NamedTuple):
+    """Which rows: those that are all of what is given, in the order of their making or by a field (`-field`: falling).
+
+    `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs) that references name; both
+    find what names one that gave way to them, too. Fields' names come from the schema. `standing`: only those that gave
+    way to none that is here.
+    """
+
+    type: str | None = None
+    equal: Mapping[str, Value] = MappingProxyType({})
+    members: Mapping[str, str] = MappingProxyType({})
+    named: Mapping[str, str] = MappingProxyType({})
+    standing: bool = False
+    unit: str | None = None
+    channel: int | None = None
+    in_conflict: bool = False
+    deleted: bool = True
+    sort: str = ""
+    limit: int = -1
+
+
 class Channel(NamedTuple):
     """One unit's records: the last arrival handed out, the digest (64 bits) over them, and how many they are."""
 

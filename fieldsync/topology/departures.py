@@ -10,7 +10,7 @@ from fieldsync.core.grants import sees
 from fieldsync.core.units import LEFT
 from fieldsync.replica import merge_arrivals
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 from fieldsync.topology import upstream
 from fieldsync.topology.accepted_upstream import apply_taken
 from fieldsync.topology.sender import Sender
@@ -34,7 +34,7 @@ def let_go(sender: Sender, tx: Tx) -> None:
             unsent, lowest = upstream.unsent(sender, tx), _heard(sender, tx, list(units.values()))
         rows = [
             row
-            for row in tx.select(channel=channel.n)
+            for row in tx.select(Query(channel=channel.n))
             if hidden.issuperset(row.channels)
             and row.state.record not in unsent
             and all(lowest.get(units[n], arrival) >= arrival for n, arrival in tx.left_at(row.n))

@@ -6,7 +6,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.authority.integrity import check
-from fieldsync.core import stamp
+from fieldsync.core import record_ids, stamp
 from fieldsync.core.deletion import deletion
 from fieldsync.core.register import Head, Register, Value
 from fieldsync.core.settle import candidates, packed
@@ -138,12 +138,12 @@ def test_no_record_is_hung_onto_another_unit_s_by_taking_back(people: Cast) -> N
     nour = open_node(people.home / "nour", people.clock)
     other = family(people)
     mine = save.add(nour, "household", Changes(set={"family_name": "نور"}), unit=QRD)
-    person = save.add(nour, "person", Changes(set={"given": "سمير", "household": queries.uuid_text(mine)}))
+    person = save.add(nour, "person", Changes(set={"given": "سمير", "household": record_ids.text(mine)}))
     directly.sync(nour, people.hq)
     hand = HandMade(nour, people.hq)
-    again: Value = {"reopened": [[_NOBODY, 1, 1, "x", queries.uuid_text(other)]], "base": None}
+    again: Value = {"reopened": [[_NOBODY, 1, 1, "x", record_ids.text(other)]], "base": None}
     form = people.hq.schema.type("person").version
-    for value in (queries.uuid_text(other), again):
+    for value in (record_ids.text(other), again):
         code = hand.write(
             {"household": value}, record=person, type="person", form=form, context=over(nour, "household")
         )

@@ -7,7 +7,7 @@ from fieldsync.core.state import registers
 from fieldsync.core.units import within
 from fieldsync.protocol.channel_delta import visible
 from fieldsync.replica.node import Node
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.model import cast
@@ -130,7 +130,7 @@ def lists(world: World, end: End) -> None:
     """Of records that are one, lists show one and no fewer; who was merged into one that was removed is asked about."""
     for name in ("hq", *(["dima"] if "dima" in world.nodes and not locked(world, "dima") else [])):
         with world.nodes[name].store.read() as tx:
-            found = {row.state.record for row in tx.select(deleted=False, standing=True)}
+            found = {row.state.record for row in tx.select(Query(deleted=False, standing=True))}
         held = rows(world.nodes[name])
         for record in (end.listing.yes - found) & held.keys() - end.incomplete:
             raise Broken("lists", f"{name} does not list {world.label_of(record)}")

@@ -16,7 +16,7 @@ from fieldsync.replica import commit_writer, formula_lookups, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions, duplicate_pairs, queue
-from fieldsync.store.contract import View
+from fieldsync.store.contract import Query, View
 from fieldsync.store.sqlite import encryption
 from fieldsync.store.sqlite.migrations import m0004_merges
 from fieldsync.ui.review import questions
@@ -76,7 +76,7 @@ def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
     family = uuid.UUID(home).bytes
     with node.store.read() as tx:
         shown = [row[0] for row in tx.sql("SELECT id FROM person WHERE same_as IS NULL AND deleted IS NULL")]
-        by_code = {row.code: record_ids.text(row.state.record) for row in tx.select(type="person")}
+        by_code = {row.code: record_ids.text(row.state.record) for row in tx.select(Query(type="person"))}
         children = formula_lookups.Finder(node, tx, tx.rows([family])[family]).children("person")
         members = [by_code[str(one["_code"])] for one in children]
         eligible = [record_ids.text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]

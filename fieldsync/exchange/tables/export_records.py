@@ -20,7 +20,7 @@ from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Progress
+from fieldsync.store.contract import Progress, Query
 
 Json = dict[str, Any]
 SECRET = 4  # the sensitivity from which on a field stays in the store
@@ -71,7 +71,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
         nonlocal done
         with node.store.read() as tx:
             shower = queries.Shower(node, tx)
-            for row in tx.select(type=kind.name, deleted=False, standing=True, **found):
+            for row in tx.select(Query(type=kind.name, deleted=False, standing=True, **found)):
                 done += 1
                 if progress is not None and done % _STEP == 0:
                     progress(done, total, "writing")

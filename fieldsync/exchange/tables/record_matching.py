@@ -13,7 +13,7 @@ from fieldsync.replica import lookup
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 
 is_id = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}").fullmatch
 
@@ -68,7 +68,7 @@ class Finder:
         assert self._key is not None
         if self._by_key is None:
             self._by_key = {}
-            for row in self._tx.select(type=self._kind.name):
+            for row in self._tx.select(Query(type=self._kind.name)):
                 told = row.doc.get(self._key.name)
                 if told is not None and "_deleted" not in row.doc:
                     text = names.plain(str(told))

@@ -13,7 +13,7 @@ from fieldsync.core import commit
 from fieldsync.core.state import field_of
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 
 _ENOUGH = 4  # fields
 Values = Mapping[str, Any]
@@ -26,7 +26,7 @@ class Known:
         self._node, self._tx = node, tx
         self._whole: Counter[int] = Counter()
         self._parts: dict[frozenset[str], Counter[int]] = {}
-        for row in tx.select(type=type):
+        for row in tx.select(Query(type=type)):
             self._note(row)
 
     def _note(self, row: Row) -> None:

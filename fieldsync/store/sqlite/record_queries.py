@@ -1,14 +1,12 @@
 """Records read from SQL: rows by id, by what they hold, by what names them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from fieldsync import errors
-from fieldsync.core.register import Value
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Query, Row
 from fieldsync.store.sqlite.duplicate_index import DEPUTIES, GAVE_WAY
 from fieldsync.store.sqlite.placements import SeveralReads
 from fieldsync.store.sqlite.row_codec import decode_row, dump_json
@@ -50,38 +48,20 @@ class Reading(SeveralReads):
         """Return a record's row; None where it is not here, or no record is named."""
         return None if record is None else self.rows([record]).get(record)
 
-    def select(
-        self,
-        *,
-        type: str | None = None,
-        equal: Mapping[str, Value] = MappingProxyType({}),
-        members: Mapping[str, str] = MappingProxyType({}),
-        named: Mapping[str, str] = MappingProxyType({}),
-        standing: bool = False,
-        unit: str | None = None,
-        channel: int | None = None,
-        in_conflict: bool = False,
-        deleted: bool = True,
-        sort: str = "",
-        limit: int = -1,
-    ) -> Iterator[Row]:
-        """Yield the rows that are all of what is given, in the order of their making or by a field (`-field`: falling).
-
-        `equal` are plain fields' values, `members` one member each of sets, `named` records (UUIDs) that references name; both
-        find what names one that gave way to them, too. Fields' names come from the schema. `standing`: only those that gave
-        way to none that is here.
-        """
+    def select(self, wanted: Query = Query()) -> Iterator[Row]:  # noqa: B008 - immutable
+        """Yield the rows that a query wants."""
         conditions, values = ["1"], list[object]()
 
-        def demand(condition: str, *wanted: object) -> None:
+        def demand(condition: str, *given: object) -> None:
             conditions.append(condition)
-            values.extend(wanted)
+            values.extend(given)
 
-        if type is not None:
-            demand("type = ?", type)
-        if channel is not None:
-            demand("channel = ?", channel)
-        if unit is not None:
+        if wanted.type is not None:
+            demand("type = ?", wanted.type)
+        if wanted.channel is not None:
+            demand("channel = ?", wanted.channel)
+        if wanted.unit is not None:
+            unit = wanted.unit
             below = unit.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "/%"
             inside = "channel IN (SELECT n FROM channel WHERE unit = ? OR unit LIKE ? ESCAPE '!')"
             if self.several:
@@ -89,24 +69,26 @@ class Reading(SeveralReads):
                 demand(inside, unit, below, unit, below)
             else:
                 demand(inside, unit, below)
-        if in_conflict:
+        if wanted.in_conflict:
             demand("conflicts IS NOT NULL")
-        if not deleted:
+        if not wanted.deleted:
             demand("json_extract(doc, '$._deleted') IS NULL")
-        for field, value in equal.items():
+        for field, value in wanted.equal.items():
             demand(f"json_extract(doc, '$.{field}') IS ?", value)
         root = "coalesce((SELECT root FROM same WHERE record = ?), ?)"
         one = f"(SELECT record FROM same WHERE root = {root} UNION SELECT {root} UNION SELECT ?)"
-        for field, member in members.items():
+        for field, member in wanted.members.items():
             demand(f"EXISTS (SELECT 1 FROM json_each(doc, '$.{field}') WHERE value IN {one})", *(member,) * 5)
-        for field, record in named.items():
+        for field, record in wanted.named.items():
             demand(f"json_extract(doc, '$.{field}') IN {one}", *(record,) * 5)
-        if standing:
+        if wanted.standing:
             demand(f"(id NOT IN ({GAVE_WAY}) OR id IN (SELECT min(r.id) {DEPUTIES}))")
-        field = sort.removeprefix("-")
-        order = f"json_extract(doc, '$.{field}') {'DESC' if sort.startswith('-') else 'ASC'}, n" if field else "n"
+        field = wanted.sort.removeprefix("-")
+        order = (
+            f"json_extract(doc, '$.{field}') {'DESC' if wanted.sort.startswith('-') else 'ASC'}, n" if field else "n"
+        )
         query = f"SELECT {READ} FROM record WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ?"
-        return map(self._row, self.sql(query, (*values, limit)))
+        return map(self._row, self.sql(query, (*values, wanted.limit)))
 
     def count(self) -> int:
         """Return how many records there are."""
