@@ -91,7 +91,7 @@ class Story:
 def _program() -> list[str]:
     """How this program was called, to be called again."""
     called = Path(sys.argv[0])
-    if called.suffix == ".py" and called.is_file():
+    if called.name == "cli.py" and called.is_file():
         return [sys.executable, str(called.resolve())]
     return [sys.executable, "-m", "fieldsync"]
 

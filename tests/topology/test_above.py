@@ -417,7 +417,7 @@ class Reports(RuleBasedStateMachine):
         self.clock.tick(1000)
         talk = Listening(self.nodes[name], self.nodes["hq"], cut)
         try:
-            directly.renew.run(talk)
+            directly.device_renewal.run(talk)
             talk.check()
         finally:
             if name in OPERATORS:

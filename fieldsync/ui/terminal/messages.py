@@ -21,7 +21,7 @@ from fieldsync.schema.model import Field, Schema, Type
 Catalogue = Mapping[str, str]
 EXAMPLE = "Example: "  # how the last paragraph of a command's help begins
 HELP = "help"  # the context of what is said about commands
-LOCALE = Path(__file__).parents[1] / "locale"
+LOCALE = Path(__file__).parents[2] / "locale"
 _ORDER = re.compile(r"(?:empty\(\w+\) or )?(?P<one>\w+) (?P<how>>=?) (?P<other>\w+)")  # rules that most forms have
 _LONGEST = 12  # of a list of choices; more of them help nobody in one line
 
