@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from fieldsync import errors
-from fieldsync.protocol import client, frame_sizing, retry, sync_once
+from fieldsync.protocol import frame_sizing, retry, sync_once
 from fieldsync.protocol import http_client as lines
 from fieldsync.protocol.client import Client
 from fieldsync.protocol.retry import Waiting
@@ -74,7 +74,7 @@ def through(office: Office, name: str, side: str, positions: Iterator[int]) -> t
 def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames of about 2 kB, so that there are many."""
     monkeypatch.setattr(frame_sizing, "_ROOM", 2_000)
-    monkeypatch.setattr(client, "_FIRST_ROWS", 16)
+    monkeypatch.setattr(frame_sizing, "_FIRST_ROWS", 16)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
