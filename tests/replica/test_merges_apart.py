@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.core.state import register_of
 from fieldsync.replica import commit_writer, queries, save, transfer
 from fieldsync.replica.changes import Changes
@@ -38,7 +39,7 @@ class Apart(Tree):
     def family(self, name: str, unit: str) -> str:
         """Register a family."""
         made = Changes(set={"family_name": "الحسن", "location": "جبلة"})
-        return queries.uuid_text(save.add(self.nodes[name], "household", made, unit=unit))
+        return record_ids.text(save.add(self.nodes[name], "household", made, unit=unit))
 
     def meet(self) -> None:
         """Let everybody sync until nothing can be new to anyone."""

@@ -157,7 +157,7 @@ def test_where_there_is_no_re2() -> None:
 def test_whoever_only_looks_waits_for_no_matcher() -> None:
     """What runs patterns and looks through typed text is loaded by whoever checks a value: not to show one."""
     code = (
-        "import sys; from fieldsync.schema import validate; from fieldsync.schema.model import Field, Type; from fieldsync.replica import read;"
+        "import sys; from fieldsync.schema import validate; from fieldsync.schema.model import Field, Type; from fieldsync.replica import queries;"
         "kind = Type('visit', {}, {}, 1, {'note': Field('note', 'text', 'latest', {}, pattern='x')});"
         "validate.derive(kind, {'note': 'x'}, '2026-01-01');"
         "print([one for one in ('re2', 'fieldsync.schema.patterns', 'fieldsync.schema.damaged_text') if one in sys.modules])"

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from fieldsync import errors
-from fieldsync.core.state import canonical
+from fieldsync.core.settle import packed
+from fieldsync.core.state import canonical, register_of
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, make_certificate
 from fieldsync.protocol import invites, join_server, sync_once
@@ -359,7 +360,8 @@ def test_a_case_worker_cannot_decide_a_review(served: Served) -> None:
     node = served.amal
     row = rows(node)[bytes.fromhex(family)]
     kind = node.schema.type("household")
-    for fields in ({"location": "حلب"}, {"_decided/location": {"heads": []}, "location": "حمص"}):
+    over = [packed(head) for head in register_of(row.state, "location").heads]
+    for fields in ({"location": "حلب"}, {"_decided/location": {"heads": over}, "location": "حمص"}):
         with node.store.write() as tx:
             commit_writer.commit_drafts(node, tx, [save.draft_edit(node, row, kind, fields, decides=True)])
     assert sync_once.sync(node)["refused"] == 2
