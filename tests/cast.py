@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fieldsync import office
 from fieldsync.crypto import age, chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
@@ -30,6 +31,8 @@ from fieldsync.store.contract import Row, Server
 from fieldsync.wire import messages
 from fieldsync.wire.protocols import PROTOCOL
 from tests import warm
+
+office.register()  # here, and not in conftest.py: random histories, benchmarks and docs use the cast, too
 
 SECRET = b"a key file's bytes, 32 of them.."
 JBL, QRD = "LAT/JBL", "LAT/QRD"

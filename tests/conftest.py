@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from fieldsync.office import register as register_extensions
 from fieldsync.replica.node import Node
 from tests import cast
 from tests.cast import Clock, ServerProcess
@@ -33,7 +32,6 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 def pytest_configure() -> None:
     """Let Ctrl-C reach the tests' processes, also where the suite is a script's background job, which ignores it."""
-    register_extensions()
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -1,6 +1,8 @@
 """Random histories against the model: a fixed number of them in `make test`, an hour's worth under `long`; and the stories kept."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,11 @@ def test_one_seed_is_one_history() -> None:
         told = [history.invent(7, 30) for _ in range(2)]
     assert seen[0] == seen[1]
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("module", ["tests.model.history", "benchmarks", "docs.recorded"])
+def test_programs_without_the_command_line_register_the_extensions(module: str) -> None:
+    """`python -m tests.model`, the benchmarks and docs.recorded save records too, and pytest registers nothing for them."""
+    script = f"import {module}; from fieldsync.replica.extensions import registered; registered()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
