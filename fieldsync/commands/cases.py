@@ -254,9 +254,10 @@ def _changes(
     more: "Sequence[str] | None",
     put: dict[str, list[str]] | None = None,
 ) -> "Changes":
-    from fieldsync.commands.support.change_arguments import Wanted, pairs
+    from fieldsync.commands.support.change_arguments import pairs
+    from fieldsync.replica.change_builder import ChangeBuilder
 
-    wanted = Wanted(node, node.schema.type(type), {})
+    wanted = ChangeBuilder(node, node.schema.type(type), {})
     for name, value in given.items():
         if value is not None:
             wanted.give(name, value)
@@ -269,7 +270,7 @@ def _changes(
 
 def _step(node: "Node", text: str) -> dict[str, object]:
     from fieldsync.casework.cases import ITEM
-    from fieldsync.commands.support.change_arguments import resolve
+    from fieldsync.replica.change_builder import resolve
 
     parts = [part.strip() for part in text.replace("؛", ";").split(";")]
     if len(parts) not in {3, 4} or not all(parts):

@@ -29,8 +29,8 @@ def _report(
     members: Sequence[str] = (),
 ) -> None:
     from fieldsync.casework import household_events
-    from fieldsync.commands.support.change_arguments import resolve
     from fieldsync.replica import queries
+    from fieldsync.replica.change_builder import resolve
 
     with opened(ctx) as node:
         of_event = node.schema.type(household_events.EVENT)

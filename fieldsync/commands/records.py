@@ -98,12 +98,13 @@ def edit(
     Example: fieldsync edit JBL-AK-42 --set location=اللاذقية --put needs=food --note "moved"
     """
     from fieldsync.commands import batch_save
+    from fieldsync.commands.support.change_arguments import add_options
 
     written: list[str] = []
 
     def changes(found: dict[str, Any]) -> Any:
         wanted = _wanted(node, found["type"], found["fields"], set_, from_)
-        wanted.more(unset or (), put or (), drop or (), count or (), say or ())
+        add_options(wanted, unset=unset or (), put=put or (), drop=drop or (), count=count or (), say=say or ())
         made = wanted.changes()
         written.extend([*made.set, *made.unset])
         return made
@@ -123,9 +124,10 @@ def edit(
 
 
 def _wanted(node: "Node", type: str, doc: dict[str, Any], set_: list[str] | None, from_: str) -> Any:
-    from fieldsync.commands.support.change_arguments import Wanted, pairs, read_object
+    from fieldsync.commands.support.change_arguments import pairs, read_object
+    from fieldsync.replica.change_builder import ChangeBuilder
 
-    wanted = Wanted(node, node.schema.type(type), doc)
+    wanted = ChangeBuilder(node, node.schema.type(type), doc)
     for name, value in (read_object(from_) if from_ else {}).items():
         wanted.give(name, value)
     for name, values in pairs(set_ or ()).items():
@@ -268,8 +270,9 @@ def list_records(
 
     Example: fieldsync list household --where location=جبلة --limit 0
     """
-    from fieldsync.commands.support.change_arguments import pairs, resolve
+    from fieldsync.commands.support.change_arguments import pairs
     from fieldsync.replica import queries
+    from fieldsync.replica.change_builder import resolve
 
     wanted = {name: values[-1] for name, values in pairs(where or ()).items()}
     with opened(ctx) as node:

@@ -98,8 +98,8 @@ def take(
 
     Example: fieldsync review take JBL-AK-42 location --head AK:17 --note "visited"
     """
-    from fieldsync.commands.support.change_arguments import resolve
     from fieldsync.replica import queries
+    from fieldsync.replica.change_builder import resolve
     from fieldsync.review import decisions as reviews
 
     if (head is None) == (value is None):

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.commands.support.change_arguments import Wanted, columns
+from fieldsync.commands.support.change_arguments import columns
 from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.exchange.xlsform import convert, expressions, toml_writer, write_folder
 from fieldsync.exchange.xlsform.expressions import Names
 from fieldsync.replica import queries, save
+from fieldsync.replica.change_builder import ChangeBuilder
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import compatibility as forms_changes
@@ -117,12 +118,12 @@ def test_codes_at_the_command_line(people: Cast, tmp_path: Path) -> None:
     """`--put odd=x=y` and its kin name the member as it is; a comma inside a code parts nothing."""
     amal = _survey(people, tmp_path)
     kind = amal.schema.type("survey")
-    wanted = Wanted(amal, kind, {})
+    wanted = ChangeBuilder(amal, kind, {})
     wanted.give("nr", "1")
     wanted.more((), [f"odd={code}" for code in ODD], (), (), ())
     record = save.add(amal, "survey", wanted.changes())
     assert _values(amal, "odd") == {1: sorted(ODD)}
-    changed = Wanted(amal, kind, queries.show(amal, record.hex())["fields"])
+    changed = ChangeBuilder(amal, kind, queries.show(amal, record.hex())["fields"])
     changed.more((), (), ["odd=a/b,a,b", "odd=it's"], (), ())
     save.edit(amal, record.hex(), changed.changes())
     assert _values(amal, "odd") == {1: sorted({*ODD} - {"a/b", "a,b", "it's"})}
