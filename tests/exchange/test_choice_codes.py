@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fieldsync import errors
-from fieldsync.commands.support.change_arguments import columns
+from fieldsync.commands.support.change_arguments import add_options, columns
 from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.exchange.xlsform import convert, expressions, toml_writer, write_folder
@@ -120,11 +120,11 @@ def test_codes_at_the_command_line(people: Cast, tmp_path: Path) -> None:
     kind = amal.schema.type("survey")
     wanted = ChangeBuilder(amal, kind, {})
     wanted.give("nr", "1")
-    wanted.more((), [f"odd={code}" for code in ODD], (), (), ())
+    add_options(wanted, put=[f"odd={code}" for code in ODD])
     record = save.add(amal, "survey", wanted.changes())
     assert _values(amal, "odd") == {1: sorted(ODD)}
     changed = ChangeBuilder(amal, kind, queries.show(amal, record.hex())["fields"])
-    changed.more((), (), ["odd=a/b,a,b", "odd=it's"], (), ())
+    add_options(changed, drop=["odd=a/b,a,b", "odd=it's"])
     save.edit(amal, record.hex(), changed.changes())
     assert _values(amal, "odd") == {1: sorted({*ODD} - {"a/b", "a,b", "it's"})}
     filling = Filling(amal, kind, "en")

@@ -62,11 +62,11 @@ def read_object(name: str) -> dict[str, Any]:
 def add_options(
     builder: ChangeBuilder,
     *,
-    unset: Iterable[str],
-    put: Iterable[str],
-    drop: Iterable[str],
-    count: Iterable[str],
-    say: Iterable[str],
+    unset: Iterable[str] = (),
+    put: Iterable[str] = (),
+    drop: Iterable[str] = (),
+    count: Iterable[str] = (),
+    say: Iterable[str] = (),
 ) -> None:
     """Add what the options of `edit` say; Usage."""
     for name in unset:

@@ -1,0 +1,183 @@
+"""The public Python API: open a store, find, list, show, add and edit records, sync. Described in docs/python.md.
+
+with fieldsync.open("/path/to/store", passphrase="…") as session:
+home = session.add("household", {"family_name": "العلي"})
+session.sync()
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from fieldsync import errors, office
+from fieldsync.crypto.slots import Slots
+from fieldsync.protocol import retry
+from fieldsync.replica import node as nodes
+from fieldsync.replica import queries, save
+from fieldsync.replica.change_builder import ChangeBuilder, resolve
+from fieldsync.replica.changes import Changes
+from fieldsync.replica.node import Node
+
+
+class Written(Struct, frozen=True):
+    """Who wrote something, and when (UTC, ISO 8601)."""
+
+    by: str
+    at: str
+
+
+class Record(Struct, frozen=True):
+    """A record as `fieldsync show --json` has it; the last three are there only where they say something."""
+
+    id: str
+    code: str | None
+    type: str
+    unit: str | None
+    fields: dict[str, Any]
+    conflicts: list[str]
+    deleted: bool
+    unsent: bool
+    created: Written | None
+    updated: Written | None
+    same_as: str | UnsetType = UNSET
+    merged: list[str] | UnsetType = UNSET
+    elsewhere: bool | UnsetType = UNSET
+
+
+class Sent(Struct, frozen=True):
+    """Commits sent to the server, and bytes."""
+
+    commits: int
+    bytes: int
+
+
+class Fetched(Struct, frozen=True):
+    """Record states fetched from the server, and bytes."""
+
+    states: int
+    bytes: int
+
+
+class Synced(Struct, frozen=True):
+    """What a sync did, as `fieldsync sync --json` has it; `digest` is "equal", "healed" or "unchecked"."""
+
+    server: str
+    up: Sent
+    down: Fetched
+    new_conflicts: int
+    refused: int
+    digest: str
+    seconds: float
+    tries: int
+
+
+Records = list[Record]
+
+
+def open(home: str | PathLike[str], *, passphrase: str | None = None, key_file: bytes | None = None) -> "Session":
+    """Open the store in a folder with its passphrase, or with a key file's content. NoStore, NoSecret, WrongPassphrase, StoreBusy.
+
+    The store was made by `fieldsync join` or `fieldsync server init`.
+    """
+
+    def unlock(slots: Slots) -> bytes:
+        if key_file is not None:
+            return slots.open_keyfile(key_file)
+        if passphrase is None:
+            raise errors.NoSecret
+        return slots.open_passphrase(passphrase)
+
+    office.register()
+    return Session(nodes.open_node(Path(home), unlock))
+
+
+class Session:
+    """An open store, for one process at a time: close it, or use it in a `with` statement."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store, so that others can open it."""
+        self._node.close()
+
+    def find(self, text: str, *, limit: int = 20) -> Records:
+        """Return the records that these words find, Arabic spelling and script forgiven; a limit of 0 means all."""
+        return _records(queries.find(self._node, text, limit=limit))
+
+    def list(
+        self, type: str, where: Mapping[str, object] | None = None, *, limit: int = 0, sort: str | None = None
+    ) -> Records:
+        """Return the records of a type that have all these values (`unit` too). UnknownType, UnknownField, IllegalValue.
+
+        `sort` is a field, or -field for falling order; a limit of 0 means all.
+        """
+        kind = self._node.schema.type(type)
+        conditions = {
+            name: str(value if name == "unit" else resolve(self._node, kind.field(name), _as_given(value)))
+            for name, value in (where or {}).items()
+        }
+        return _records(queries.list_records(self._node, type, where=conditions, limit=limit, sort=sort))
+
+    def show(self, ref: str) -> Record:
+        """Return the record of that id or code, or of a unique beginning of either. NoRecord, Ambiguous."""
+        return _record(queries.show(self._node, ref))
+
+    def add(
+        self, type: str, fields: Mapping[str, object], *, unit: str | None = None, note: str | None = None
+    ) -> Record:
+        """Save a new record and return it. A set takes a list, a log a text, a reference an id or a code.
+
+        UnknownType, UnknownField, IllegalValue, Incomplete, NoRecord, UnitRefused, RoleRefused.
+        """
+        changes = self._changes(type, fields, {})
+        return self.show(save.add(self._node, type, changes, unit=unit, note=note).hex())
+
+    def edit(self, ref: str, fields: Mapping[str, object], *, note: str | None = None) -> Record:
+        """Change these fields of a record, and no others; return it. None takes a value away. Raises as `add` and `show`."""
+        shown = self.show(ref)
+        changes = self._changes(shown.type, fields, shown.fields)
+        return self.show(save.edit(self._node, shown.id, changes, note=note).hex())
+
+    def sync(self, server: str | None = None, *, tries: int | None = None) -> Synced:
+        """Send what is new here and fetch what is new there. NoContact where the server cannot be reached, Refused, Damaged.
+
+        `tries`: how many in a row may bring nothing new before it gives up.
+        """
+        return msgspec.convert(retry.sync(self._node, server, tries=tries), Synced, from_attributes=True)
+
+    def _changes(self, type: str, fields: Mapping[str, object], shown: Mapping[str, Any]) -> Changes:
+        builder = ChangeBuilder(self._node, self._node.schema.type(type), shown)
+        for name, value in fields.items():
+            if value is None:
+                builder.empty(name)
+            else:
+                builder.give(name, _as_given(value))
+        return builder.changes()
+
+
+def _record(found: object) -> Record:
+    return msgspec.convert(found, Record, from_attributes=True)
+
+
+def _records(found: Iterable[object]) -> Records:
+    return [_record(one) for one in found]
+
+
+def _as_given(value: object) -> object:
+    """Return a date as the text that a form would have."""
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,76 @@
+"""The Python API does what its page shows, on a laptop with a server; and it loads nothing before it is used."""
+
+import datetime
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fieldsync
+from fieldsync import errors
+from fieldsync.crypto.slots import MEMORY, Slots
+from tests.cast import ROOT, SECRET, unlock
+from tests.conftest import Cast, Served
+
+PASSPHRASE = "correct horse"
+
+
+def _with_passphrase(home: Path) -> Path:
+    slots = Slots.from_bytes((home / "slots.json").read_bytes())
+    slots.add_passphrase(unlock(slots), PASSPHRASE, memory=MEMORY.start)
+    (home / "slots.json").write_bytes(slots.to_bytes())
+    return home
+
+
+def test_the_examples_on_the_page(served: Served) -> None:
+    """Each example prints what the page says that it prints."""
+    served.amal.close()
+    page = (ROOT / "docs/python.md").read_text("utf-8").replace("```pycon\n", "").replace("```\n", "")
+    examples = doctest.DocTestParser().get_doctest(
+        page, {"home": _with_passphrase(served.home / "amal")}, "python.md", "docs/python.md", 0
+    )
+    assert len(examples.examples) > 10
+    said: list[str] = []
+    result = doctest.DocTestRunner(verbose=False).run(examples, out=said.append)
+    assert result.failed == 0, "".join(said)
+
+
+def test_values_are_read_as_the_form_reads_them(people: Cast) -> None:
+    """A date, a code for a reference and a set's list say what they say at the keyboard; a set's list replaces its members."""
+    people.amal.close()
+    with fieldsync.open(people.home / "amal", key_file=SECRET) as session:
+        home = session.add("household", {"family_name": "العلي", "phones": ["0933123456", "0944123456"]})
+        person = session.add(
+            "person",
+            {"household": home.code, "given": "سمير", "family": "العلي", "birth_date": datetime.date(1990, 5, 1)},
+            note="register",
+        )
+        assert person.fields["household"] == home.id
+        assert person.fields["birth_date"] == "1990-05-01"
+        fewer = session.edit(home.id, {"phones": ["0944123456"]})
+        assert len(fewer.fields["phones"]) == 1
+        assert [one.id for one in session.list("person", {"household": home.code})] == [person.id]
+        with pytest.raises(errors.NoContact):
+            session.sync()
+
+
+def test_a_session_that_ended_lets_others_open_the_store(people: Cast) -> None:
+    """Also where an error ended it; without a secret nothing opens."""
+    people.amal.close()
+    home = people.home / "amal"
+    with pytest.raises(errors.NoRecord), fieldsync.open(home, key_file=SECRET) as session:
+        session.show("JBL-A-99")
+    fieldsync.open(home, key_file=SECRET).close()
+    with pytest.raises(errors.NoSecret):
+        fieldsync.open(home)
+
+
+def test_importing_the_package_loads_nothing_of_it() -> None:
+    """Commands start fast; only whoever uses the API pays for it."""
+    shown = "import fieldsync, sys; print([m for m in sys.modules if m.startswith('fieldsync.')]); fieldsync.open"
+    done = subprocess.run(
+        [sys.executable, "-c", shown], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
