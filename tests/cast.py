@@ -24,6 +24,7 @@ from fieldsync.protocol.invites import Invite
 from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup, protocol_versions
 from fieldsync.replica.node import Node
+from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema import load
 from fieldsync.server import administration
 from fieldsync.server.app import App
@@ -101,10 +102,8 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
     told = App(hq)._join(join_request(invite, key, age.recipient(identity)))
 
     def write(tx: Any) -> None:
-        node_setup.write_identity(
-            tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
-            texts=told.schema, now=nodes.wall_clock(), identity=identity,
-        )  # fmt: skip
+        who = NodeIdentity("laptop", told.org, told.letters, told.person, granted(told.grants), identity)
+        node_setup.write_identity(tx, key, who, told.schema, nodes.wall_clock())
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
@@ -30,26 +30,27 @@ UNANSWERED = ("draft", "sent", "expired")
 _WORST_FIRST = ("withdrawn", "refused", "expired", "organisation", "person", "withheld", "purpose", "unknown")
 
 
-def refer(
-    node: Node,
-    ref_: str,
-    unit: str,
-    reason: str,
-    *,
-    kind: str = "charity_help",
-    services: Sequence[str] = (),
-    urgency: str = "routine",
-    share: Sequence[str] = (),
-    consent: str | None = None,
-    override: str | None = None,
-    note: str | None = None,
-) -> bytes:
+class ReferralRequest(NamedTuple):
+    """What is asked of which unit: `share` names fields that go along, `override` is why it goes without consent."""
+
+    unit: str
+    reason: str
+    kind: str = "charity_help"
+    services: Sequence[str] = ()
+    urgency: str = "routine"
+    share: Sequence[str] = ()
+    consent: str | None = None
+    override: str | None = None
+
+
+def refer(node: Node, ref_: str, request: ReferralRequest, *, note: str | None = None) -> bytes:
     """Refer a person or household (or the person of a case) to a unit of another organisation; return the referral's id.
 
     What goes along: the referral, what the organisation is called, and of whom it is about the names, or the fields in
     `share`. ConsentNeeded, NoRecord, IllegalValue, UnknownField, UnitRefused, RoleRefused. It is saved as a draft and then
     sent: should a server know of a withdrawal that is news here, the draft is what remains.
     """
+    unit = request.unit
     check_unit(unit)
     with node.store.write() as tx:
         row, case = _about(node, tx, ref_)
@@ -59,20 +60,20 @@ def refer(
         fields = {
             "person": record_ids.text(row.state.record),
             "case": case,
-            "kind": kind,
+            "kind": request.kind,
             "from_org": node.org,
             "to_org": unit if organisation is None else record_ids.text(organisation.state.record),
-            "urgency": urgency,
-            "reason": reason,
-            "override_reason": override,
+            "urgency": request.urgency,
+            "reason": request.reason,
+            "override_reason": request.override,
         }
-        shares = sorted({*_shares(node, tx, row, share), f"{ORGANISATION}.name_ar"})
-        if override is None:
+        shares = sorted({*_shares(node, tx, row, request.share), f"{ORGANISATION}.name_ar"})
+        if request.override is None:
             doc = fields | {WITH: [unit], FIELDS: shares}
-            fields["consent"] = _consent(node, tx, doc, row, consent)
+            fields["consent"] = _consent(node, tx, doc, row, request.consent)
         draft = Changes(
             set={name: value for name, value in fields.items() if value is not None},
-            put={"services": list(services) or ["other"]},
+            put={"services": list(request.services) or ["other"]},
         )
         new = draft_add(node, tx, REFERRAL, draft, unit=home_of(node, tx, row.state.record))
         commit_drafts(node, tx, [new])

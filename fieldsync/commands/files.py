@@ -79,11 +79,11 @@ def import_file(
             try:
                 with _left_alone(ctx, "import_left"), bar(ctx) as progress:
                     told = import_records.import_file(
-                        node, path, type_, given, key=key, sheet=sheet, unit=unit, dry_run=dry_run, progress=progress,
+                        node, path, type_, import_records.ImportOptions(given, key, sheet, unit, dry_run, skip_bad, said),
+                        progress=progress,
                         words=lambda facts: messages.because(
                             messages.labelled({"type": type_, **facts}, settings.language, node.schema), settings.language
                         ),
-                        wish=import_records.Wish(skip_bad=skip_bad, values=said),
                     )  # fmt: skip
             except errors.BadRows as refused:
                 more = column_mapping.values_asked(tables(ctx), kind, refused.unknown, reading) if asking else {}

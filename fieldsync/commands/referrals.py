@@ -50,10 +50,10 @@ def refer(
     from fieldsync.casework import referrals
 
     with opened(ctx) as node:
-        made = referrals.refer(
-            node, record, to, reason, kind=kind, services=services or (), urgency=urgency, share=share or (),
-            consent=consent, override=override, note=note,
-        )  # fmt: skip
+        request = referrals.ReferralRequest(
+            to, reason, kind, services or (), urgency, share=share or (), consent=consent, override=override
+        )
+        made = referrals.refer(node, record, request, note=note)
         _told(ctx, node, made)
 
 

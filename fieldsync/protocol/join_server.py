@@ -18,6 +18,7 @@ from fieldsync.protocol.invites import Invite
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup, protocol_versions
+from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.store import FILE, Store, Tx, open_store
 from fieldsync.store.contract import Server
 from fieldsync.wire import messages, routes
@@ -92,10 +93,8 @@ def _first(store: Store, _home: Path, invite: Invite) -> None:
         key, identity = DeviceKey.from_bytes(tx.get("private")), tx.get("age")
     told, protocol = enrol(invite, key, age.recipient(identity))
     with store.write() as tx:
-        node_setup.write_identity(
-            tx, key, kind="laptop", org=told.org, letters=told.letters, person=told.person, grants=granted(told.grants),
-            texts=told.schema, now=nodes.wall_clock(), identity=identity,
-        )  # fmt: skip
+        who = NodeIdentity("laptop", told.org, told.letters, told.person, granted(told.grants), identity)
+        node_setup.write_identity(tx, key, who, told.schema, nodes.wall_clock())
         for unit, _ in told.grants:
             tx.channel_number(unit)
         tx.add_server(Server(told.server, told.server_name, invite.address, invite.pin, told.nonce, False, None))

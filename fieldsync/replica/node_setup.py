@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -60,31 +60,30 @@ def write_file(path: Path, content: bytes) -> None:
         raise
 
 
-def write_identity(
-    tx: Tx,
-    key: DeviceKey,
-    *,
-    kind: str,
-    org: str,
-    letters: str,
-    person: str,
-    grants: Sequence[Grant],
-    texts: dict[str, str],
-    now: int,
-    identity: str | None = None,
-) -> None:
-    """Tell a new store who it is and what forms it works with; `identity` is its age identity (default: a new one)."""
+class NodeIdentity(NamedTuple):
+    """Who a new node is: `kind` is laptop or server, `age_identity` what bundles are sealed for (default: a new one)."""
+
+    kind: str
+    org: str
+    letters: str
+    person: str
+    grants: Sequence[Grant]
+    age_identity: str | None = None
+
+
+def write_identity(tx: Tx, key: DeviceKey, identity: NodeIdentity, texts: dict[str, str], now: int) -> None:
+    """Write into a new store who it is and which forms it works with."""
     from fieldsync.crypto import age
 
     facts: dict[str, Any] = {
-        "private": key.to_bytes(), "kind": kind, "org": org, "letters": letters, "person": person,
-        "grants": msgspec.json.encode(list(grants)).decode(), "number": 0, "last": 0,
-        "age": identity or age.new_identity(),
+        "private": key.to_bytes(), "kind": identity.kind, "org": identity.org, "letters": identity.letters,
+        "person": identity.person, "grants": msgspec.json.encode(list(identity.grants)).decode(), "number": 0, "last": 0,
+        "age": identity.age_identity or age.new_identity(),
     }  # fmt: skip
     for name, value in facts.items():
         tx.put(name, value)
     write_schema(tx, texts)
-    tx.enrol(key.device, key.public, letters, person, grants, now, chain.first(key.device))
+    tx.enrol(key.device, key.public, identity.letters, identity.person, identity.grants, now, chain.first(key.device))
 
 
 def mark(texts: dict[str, str]) -> bytes:

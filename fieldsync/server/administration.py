@@ -17,6 +17,7 @@ from fieldsync.protocol.invites import Invite
 from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup
 from fieldsync.replica.node import Node
+from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema.text_cleaning import clean
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
@@ -46,10 +47,8 @@ def init(
     key = keys.DeviceKey.generate()
 
     def write(tx: Tx) -> None:
-        node_setup.write_identity(
-            tx, key, kind="server", org=org, letters=codes.letters(0), person=person, grants=[Grant(unit, "admin")],
-            texts=dict(texts), now=nodes.wall_clock(),
-        )  # fmt: skip
+        identity = NodeIdentity("server", org, codes.letters(0), person, [Grant(unit, "admin")])
+        node_setup.write_identity(tx, key, identity, dict(texts), nodes.wall_clock())
         tx.channel_number(unit)
         facts: dict[str, str | bytes | int] = {
             "address": address.rstrip("/"), "certificate": certificate, "certificate_key": private,

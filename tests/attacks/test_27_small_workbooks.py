@@ -10,6 +10,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.exchange.tables import import_records
+from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.xlsform import convert
 from tests.conftest import Cast
 
@@ -87,10 +88,10 @@ def test_a_cell_of_signs_between_others(people: Cast, tmp_path: Path, run: str) 
         table = tmp_path / f"{name}.jsonl"
         table.write_text(json.dumps(dict.fromkeys(heads, f"a{run}b")) + "\n", encoding="utf-8")
         with pytest.raises(errors.BadRows):
-            import_records.import_file(people.amal, table, name, dry_run=True)
+            import_records.import_file(people.amal, table, name, ImportOptions(dry_run=True))
         table.write_text(json.dumps({f"a{run}b": 1}) + "\n", encoding="utf-8")
         with pytest.raises(errors.BadFile):
-            import_records.import_file(people.amal, table, name, dry_run=True)
+            import_records.import_file(people.amal, table, name, ImportOptions(dry_run=True))
     assert time.process_time() - started < 3
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fieldsync.casework import referrals
+from fieldsync.casework.referrals import ReferralRequest
 from fieldsync.core import record_ids
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
@@ -62,7 +63,9 @@ def consent(node: Node, who: bytes, *units: str, **fields: object) -> bytes:
 def refer(node: Node, who: bytes, unit: str, *share: str, **more: str) -> bytes:
     """Refer a person, with their given name and what else is named."""
     return referrals.refer(
-        node, record_ids.text(who), unit, "needs a stove", services=["other"], share=("given", *share), **more
+        node,
+        record_ids.text(who),
+        ReferralRequest(unit, "needs a stove", services=["other"], share=("given", *share), **more),
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.casework import partner_sharing, referrals
+from fieldsync.casework.referrals import ReferralRequest
 from fieldsync.core import record_ids
 from fieldsync.core.state import field_of, project, registers
 from fieldsync.core.units import SHARED
@@ -514,7 +515,9 @@ class Sharing(RuleBasedStateMachine):
         _, who = self.people[n % len(self.people)]
         try:
             made = referrals.refer(
-                self.nodes[name], record_ids.text(who), unit, "a stove", services=["other"], share=sorted(share)
+                self.nodes[name],
+                record_ids.text(who),
+                ReferralRequest(unit, "a stove", services=["other"], share=sorted(share)),
             )
         except (errors.ConsentNeeded, errors.NoRecord):
             return

@@ -11,6 +11,7 @@ from fieldsync import errors
 from fieldsync.commands.support.change_arguments import add_options, columns
 from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.xlsform import convert, expressions, toml_writer, write_folder
 from fieldsync.exchange.xlsform.expressions import Names
 from fieldsync.replica import queries, save
@@ -107,7 +108,7 @@ def test_codes_come_back_from_a_file_as_they_went(people: Cast, tmp_path: Path, 
     assert _values(people.hq, "odd") == wanted
     out = tmp_path / f"out{ending}"
     export_records.export(amal, "survey", out, Wish())
-    assert import_records.import_file(amal, out, "survey", dry_run=True)["unchanged"] == len(wanted)
+    assert import_records.import_file(amal, out, "survey", ImportOptions(dry_run=True))["unchanged"] == len(wanted)
     for one in queries.list_records(amal, "survey", limit=0):
         save.edit(amal, one["id"], Changes(drop={"odd": one["fields"]["odd"]}))
     import_records.import_file(amal, out, "survey")
@@ -138,11 +139,13 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
     amal = _survey(people, tmp_path)
     with (tmp_path / "wide.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["nr", *(f"odd/{code}" for code in ODD), "K=1"], [1, *([1] * len(ODD)), "yes"]])
-    told = import_records.import_file(amal, tmp_path / "wide.csv", "survey", columns(["K=1=heard"]))
+    told = import_records.import_file(
+        amal, tmp_path / "wide.csv", "survey", ImportOptions(given=columns(["K=1=heard"]))
+    )
     assert told["columns"]["odd/x=y"] == "odd/x=y"
     assert (_values(amal, "odd"), _values(amal, "heard")) == ({1: sorted(ODD)}, {1: "1"})
     (tmp_path / "one.csv").write_text("nr,X\n2,1\n", encoding="utf-8")
-    import_records.import_file(amal, tmp_path / "one.csv", "survey", columns(["X=odd/x=y"]))
+    import_records.import_file(amal, tmp_path / "one.csv", "survey", ImportOptions(given=columns(["X=odd/x=y"])))
     assert _values(amal, "odd")[2] == ["x=y"]
 
 

@@ -16,6 +16,8 @@ from fieldsync.core import record_ids, safetext
 from fieldsync.exchange.tables import export_records, import_records, readers
 from fieldsync.exchange.tables.cells import unquoted
 from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.tables.import_records import ImportOptions
+from fieldsync.exchange.tables.rejects import Words
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -35,9 +37,11 @@ def _records(node: Node, type: str = "household") -> list[dict[str, Any]]:
     return queries.list_records(node, type, limit=0)
 
 
-def _refused(node: Node, path: Path, type: str = "household", **options: Any) -> list[tuple[int, str, str]]:
+def _refused(
+    node: Node, path: Path, type: str = "household", words: Words | None = None, **options: Any
+) -> list[tuple[int, str, str]]:
     with pytest.raises(errors.BadRows) as caught:
-        import_records.import_file(node, path, type, **options)
+        import_records.import_file(node, path, type, ImportOptions(**options), words=words)
     return [(row["row"], row["field"], row["reason"]) for row in caught.value.facts["rows"]]  # type: ignore[attr-defined]
 
 
@@ -110,7 +114,7 @@ def test_a_bad_row_far_down_takes_back_all_before_it(people: Cast, tmp_path: Pat
 def test_a_dry_run_says_what_it_would_do(people: Cast, tmp_path: Path) -> None:
     """Counted as if, and nothing written."""
     path = _file(tmp_path, "family_name\nعلي\nحسن\n")
-    told = import_records.import_file(people.amal, path, "household", dry_run=True)
+    told = import_records.import_file(people.amal, path, "household", ImportOptions(dry_run=True))
     assert (told["added"], told["dry_run"]) == (2, True)
     assert _records(people.amal) == []
     assert queries.status(people.amal)["unsent"] == 0
@@ -123,13 +127,13 @@ def test_a_key_finds_the_record_to_change(people: Cast, tmp_path: Path) -> None:
     )
     before = queries.status(people.amal)["unsent"]
     again = _file(tmp_path, "family_book_no,location,groups\n١,جبلة,\n2,حماة,orphan\n3,طرطوس,\n")
-    told = import_records.import_file(people.amal, again, "household", key="family_book_no")
+    told = import_records.import_file(people.amal, again, "household", ImportOptions(key="family_book_no"))
     assert (told["added"], told["changed"], told["unchanged"]) == (1, 2, 0)
     fields = {one["fields"]["family_book_no"]: one["fields"] for one in _records(people.amal)}
     assert fields["1"]["family_name"] == "علي"
     assert (fields["1"]["location"], fields["2"]["groups"]) == ("جبلة", ["orphan"])
     assert queries.status(people.amal)["unsent"] == before + 3
-    told = import_records.import_file(people.amal, again, "household", key="family_book_no")
+    told = import_records.import_file(people.amal, again, "household", ImportOptions(key="family_book_no"))
     assert (told["added"], told["changed"], told["unchanged"]) == (0, 0, 3)
     assert queries.status(people.amal)["unsent"] == before + 3
 
@@ -144,10 +148,10 @@ def test_keys_that_say_nothing_clear(people: Cast, tmp_path: Path) -> None:
     ]
     with pytest.raises(errors.BadFile):
         import_records.import_file(
-            people.amal, _file(tmp_path, "family_name\nعلي\n"), "household", key="family_book_no"
+            people.amal, _file(tmp_path, "family_name\nعلي\n"), "household", ImportOptions(key="family_book_no")
         )
     with pytest.raises(errors.UnknownField):
-        import_records.import_file(people.amal, path, "household", key="nofield")
+        import_records.import_file(people.amal, path, "household", ImportOptions(key="nofield"))
 
 
 def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
@@ -192,7 +196,7 @@ def test_units_of_a_file(people: Cast, tmp_path: Path) -> None:
     one = next(one for one in _records(people.basim) if one["unit"] == "LAT/JBL")
     assert _refused(people.basim, _file(tmp_path, f"id,unit\n{one['id']},LAT/QRD\n")) == [(2, "unit", "unit")]
     with pytest.raises(errors.UnitRefused):
-        import_records.import_file(people.amal, path, "household", unit="DAM")
+        import_records.import_file(people.amal, path, "household", ImportOptions(unit="DAM"))
 
 
 def test_rules_across_fields_and_steps(people: Cast, tmp_path: Path) -> None:
@@ -215,10 +219,14 @@ def test_columns_that_belong_nowhere(people: Cast, tmp_path: Path) -> None:
         import_records.import_file(people.amal, path, "household")
     assert caught.value.facts["columns"] == ["locatoin", "colour"]
     assert caught.value.facts["proposals"] == ["locatoin=location"]
-    told = import_records.import_file(people.amal, path, "household", {"locatoin": "location", "colour": ""})
+    told = import_records.import_file(
+        people.amal, path, "household", ImportOptions(given={"locatoin": "location", "colour": ""})
+    )
     assert told["columns"] == {"family_name": "family_name", "locatoin": "location"}
     with pytest.raises(errors.BadFile, match="twice"):
-        import_records.import_file(people.amal, path, "household", {"locatoin": "family_name", "colour": ""})
+        import_records.import_file(
+            people.amal, path, "household", ImportOptions(given={"locatoin": "family_name", "colour": ""})
+        )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.exchange.tables import header_detection, import_records, number_formats
+from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -86,7 +87,9 @@ def test_titles_above_the_header(people: Cast, tmp_path: Path) -> None:
     ]
     path = _book(tmp_path, rows, merged=("A1:D1",))
     with pytest.raises(errors.BadRows) as caught:
-        import_records.import_file(people.amal, path, "household", {"م": ""}, words=lambda facts: str(facts["reason"]))
+        import_records.import_file(
+            people.amal, path, "household", ImportOptions(given={"م": ""}), words=lambda facts: str(facts["reason"])
+        )
     assert caught.value.facts["rows"] == [{"row": 6, "field": "size_stated", "reason": "out_of_range"}]
     beside = openpyxl.load_workbook(tmp_path / "rows.xlsx.rejected.xlsx").active
     assert beside is not None
@@ -99,7 +102,7 @@ def test_bad_rows_corrected_need_no_second_telling(people: Cast, tmp_path: Path)
     given = {"العائلة": "family_name", "دفتر": "family_book_no", "الأفراد": "size_stated"}
     path = _book(tmp_path, rows)
     with pytest.raises(errors.BadRows):
-        import_records.import_file(people.amal, path, "household", given, key="family_book_no")
+        import_records.import_file(people.amal, path, "household", ImportOptions(given=given, key="family_book_no"))
     beside = tmp_path / "rows.xlsx.rejected.xlsx"
     book = openpyxl.load_workbook(beside)
     assert book.active is not None
@@ -130,16 +133,20 @@ def test_the_same_header_twice(people: Cast, tmp_path: Path) -> None:
     with pytest.raises(errors.BadFile) as caught:
         import_records.import_file(people.amal, path, "household")
     assert caught.value.facts["columns"] == ["Address or landmark", "Address or landmark (2)"]
-    import_records.import_file(people.amal, path, "household", {"Address or landmark": ""})
+    import_records.import_file(people.amal, path, "household", ImportOptions(given={"Address or landmark": ""}))
     assert "ب" in [one.get("address") for one in _fields(people.amal)]
 
 
 def test_rows_that_say_nothing_are_nobody(people: Cast, tmp_path: Path) -> None:
     """A list with its numbers filled in beforehand, and a total below it, makes no empty families."""
     rows = [["م", "family_name", "location"], [1, "علي", "جبلة"], [2, None, None], ["المجموع", None, None]]
-    assert _counts(import_records.import_file(people.amal, _book(tmp_path, rows), "household", {"م": ""})) == (1, 0, 0)
+    assert _counts(
+        import_records.import_file(people.amal, _book(tmp_path, rows), "household", ImportOptions(given={"م": ""}))
+    ) == (1, 0, 0)
     with pytest.raises(errors.BadFile, match="header"):
-        import_records.import_file(people.amal, _book(tmp_path, [["م"], [1]]), "household", {"م": ""})
+        import_records.import_file(
+            people.amal, _book(tmp_path, [["م"], [1]]), "household", ImportOptions(given={"م": ""})
+        )
 
 
 def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
@@ -164,7 +171,7 @@ def test_other_sheets_are_told(people: Cast, tmp_path: Path) -> None:
     assert (caught.value.facts["reason"], caught.value.facts["sheet"]) == ("sheet_empty", "صورة")
     del book["صورة"]
     book.save(path)
-    told = import_records.import_file(people.amal, path, "household", sheet="بانياس")
+    told = import_records.import_file(people.amal, path, "household", ImportOptions(sheet="بانياس"))
     assert (told["added"], told["sheet"], told["other_sheets"]) == (1, "بانياس", ["اقرأني", "جبلة"])
 
 
@@ -207,7 +214,11 @@ def test_numbers_as_people_write_them(text: str, whole: bool, meant: str | None)
 def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
     """Read in again with a key, it changes nothing: neither what its person edited since, nor members that others put into a set."""
     path = _book(tmp_path, [["family_book_no", "family_name", "location", "phones"], [7, "علي", "حمص", "0944123456"]])
-    assert _counts(import_records.import_file(people.amal, path, "household", key="family_book_no")) == (1, 0, 0)
+    assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(key="family_book_no"))) == (
+        1,
+        0,
+        0,
+    )
     [record] = queries.list_records(people.amal, "household", limit=0)
     save.edit(people.amal, record["id"], Changes(set={"location": "جبلة"}))
     sync(people.amal, people.hq)
@@ -216,7 +227,11 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
     sync(people.basim, people.hq)
     sync(people.amal, people.hq)
     assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 1)
-    assert _counts(import_records.import_file(people.amal, path, "household", unit="LAT/JBL")) == (0, 0, 1)
+    assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(unit="LAT/JBL"))) == (
+        0,
+        0,
+        1,
+    )
     changed = _book(
         tmp_path,
         [
@@ -224,12 +239,18 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
             [7, "علي", "جبلة", "0944123456", "خلف المسجد"],
         ],
     )
-    assert _counts(import_records.import_file(people.amal, changed, "household", key="family_book_no")) == (0, 1, 0)
+    assert _counts(
+        import_records.import_file(people.amal, changed, "household", ImportOptions(key="family_book_no"))
+    ) == (0, 1, 0)
     [fields] = _fields(people.amal)
     assert (fields["location"], fields["address"]) == ("جبلة", "خلف المسجد")
     assert fields["phones"] == ["+963933111222", "+963944123456"]
     save.remove(people.amal, record["id"], "twice")
-    assert _counts(import_records.import_file(people.amal, path, "household", key="family_book_no")) == (0, 0, 1)
+    assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(key="family_book_no"))) == (
+        0,
+        0,
+        1,
+    )
     assert _fields(people.amal) == []
 
 
@@ -281,7 +302,11 @@ def test_a_header_again_is_no_record(people: Cast, tmp_path: Path) -> None:
         ["حسن", None, None, "بانياس"],
     ]
     path = _book(tmp_path, rows, merged=("A1:A2", "B1:C1", "D1:D2"))
-    assert _counts(import_records.import_file(people.amal, path, "household", {"هاتف": ""})) == (2, 0, 0)
+    assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(given={"هاتف": ""}))) == (
+        2,
+        0,
+        0,
+    )
     assert sorted(one["family_name"] for one in _fields(people.amal)) == ["حسن", "علي"]
 
 
@@ -300,7 +325,7 @@ def test_a_header_is_no_formula_either(people: Cast, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('family_name,"=1+1"\nعلي,99\n', encoding="utf-8")
     with pytest.raises(errors.BadRows):
-        import_records.import_file(people.amal, path, "household", {"=1+1": "size_stated"})
+        import_records.import_file(people.amal, path, "household", ImportOptions(given={"=1+1": "size_stated"}))
     with (tmp_path / "rows.csv.rejected.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [cell for row in csv.reader(file) for cell in row if cell.startswith("=")] == []
 
@@ -309,7 +334,7 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
     """An old list still has both of two that were merged: what it says anew of the one that is hidden is refused, with the other's code."""
     rows = [["family_book_no", "family_name", "address"], [1, "علي", "الساحة"], [2, "علي", "خلف المسجد"]]
     path = _book(tmp_path, rows)
-    import_records.import_file(people.samar, path, "household", unit="LAT/JBL")
+    import_records.import_file(people.samar, path, "household", ImportOptions(unit="LAT/JBL"))
     codes = {
         one["fields"]["family_book_no"]: one["code"] for one in queries.list_records(people.samar, "household", limit=0)
     }
@@ -320,10 +345,18 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
         told = _book(tmp_path, [[key, "address"], [value, "قرب الفرن"]], "told.xlsx")
         with pytest.raises(errors.BadRows) as caught:
             import_records.import_file(
-                people.samar, told, "household", key="family_book_no" if key != "code" else None, words=str
+                people.samar,
+                told,
+                "household",
+                ImportOptions(key="family_book_no" if key != "code" else None),
+                words=str,
             )
         assert caught.value.facts["rows"] == [{"row": 2, "field": "code", "reason": "gave_way"}]
-    assert _counts(import_records.import_file(people.samar, path, "household", unit="LAT/JBL")) == (0, 0, 2)
+    assert _counts(import_records.import_file(people.samar, path, "household", ImportOptions(unit="LAT/JBL"))) == (
+        0,
+        0,
+        2,
+    )
     save.remove(people.samar, stays, "gone")
     with pytest.raises(errors.BadRows) as caught:
         import_records.import_file(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.exchange.tables import dates, export_records, header_detection, import_records, workbook
 from fieldsync.exchange.tables.export_records import Wish
+from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -67,7 +68,7 @@ def test_a_workbook_as_offices_keep_them(people: Cast, tmp_path: Path) -> None:
     assert book.active is not None
     book.active["D2"] = displaced.label["ar"]
     book.save(path)
-    assert _counts(import_records.import_file(people.amal, path, "household", given)) == (2, 0, 0)
+    assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(given=given))) == (2, 0, 0)
     first, second = (one["fields"] for one in _records(people.amal))
     assert (first["registered_on"], first["family_book_no"], first["size_stated"]) == ("2026-01-05", "7001", 4)
     assert (first["displacement"], first["phones"]) == ("idp", ["+963944123456"])
@@ -116,9 +117,9 @@ def test_a_sheet_by_its_name(people: Cast, tmp_path: Path) -> None:
     sheet.append(["family_name"])
     sheet.append(["علي"])
     book.save(path)
-    assert import_records.import_file(people.amal, path, "household", sheet="عائلات")["added"] == 1
+    assert import_records.import_file(people.amal, path, "household", ImportOptions(sheet="عائلات"))["added"] == 1
     with pytest.raises(errors.BadFile) as caught:
-        import_records.import_file(people.amal, path, "household", sheet="nosheet")
+        import_records.import_file(people.amal, path, "household", ImportOptions(sheet="nosheet"))
     assert caught.value.facts["sheets"] == ["Readme", "عائلات"]
 
 
@@ -285,7 +286,7 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
             ["3", "سعيد", "", "", ""],
         ],
     )
-    import_records.import_file(people.amal, path, "household", key="family_book_no")
+    import_records.import_file(people.amal, path, "household", ImportOptions(key="family_book_no"))
     groups = {one["fields"]["family_book_no"]: one["fields"].get("groups") for one in _records(people.amal)}
     assert groups == {"1": ["homeless", "orphan"], "2": ["orphan"], "3": None}
     save.edit(people.amal, _records(people.amal)[1]["id"], Changes(put={"groups": ["older"]}))
@@ -295,7 +296,7 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
         tmp_path,
         [["family_book_no", f"{label.label['ar']}/{orphan.label['ar']}"], ["1", "نعم"], ["2", "لا"]],
     )
-    told = import_records.import_file(people.amal, again, "household", key="family_book_no")
+    told = import_records.import_file(people.amal, again, "household", ImportOptions(key="family_book_no"))
     assert _counts(told) == (0, 1, 1)
     assert _records(people.amal)[1]["fields"]["groups"] == ["older"]
 
@@ -367,11 +368,14 @@ def test_what_was_said_of_columns_is_remembered(people: Cast, tmp_path: Path) ->
     path = _csv(tmp_path, rows)
     with pytest.raises(errors.BadFile):
         import_records.import_file(people.amal, path, "household")
-    import_records.import_file(people.amal, path, "household", said, key="family_book_no", dry_run=True)
-    assert (
-        import_records.import_file(people.amal, path, "household", dry_run=True)["columns"]["Nachname"] == "family_name"
+    import_records.import_file(
+        people.amal, path, "household", ImportOptions(given=said, key="family_book_no", dry_run=True)
     )
-    import_records.import_file(people.amal, path, "household", said, key="family_book_no")
+    assert (
+        import_records.import_file(people.amal, path, "household", ImportOptions(dry_run=True))["columns"]["Nachname"]
+        == "family_name"
+    )
+    import_records.import_file(people.amal, path, "household", ImportOptions(given=said, key="family_book_no"))
     told = import_records.import_file(people.amal, _csv(tmp_path, [rows[0], ["1", "حسن", "x"]]), "household")
     assert (_counts(told), told["key"]) == ((0, 1, 0), "family_book_no")
     assert told["columns"] == {"Booklet": "family_book_no", "Nachname": "family_name"}
@@ -390,5 +394,5 @@ def test_a_workbook_of_many_rows_needs_little_memory(people: Cast, tmp_path: Pat
     with (tmp_path / "many.xlsx").open("wb") as file:
         workbook.write(file, "x", [["family_name", "address", "size_stated"]], table)
     with costs(seconds=30, megabytes=25):
-        told = import_records.import_file(people.amal, tmp_path / "many.xlsx", "household", dry_run=True)
+        told = import_records.import_file(people.amal, tmp_path / "many.xlsx", "household", ImportOptions(dry_run=True))
     assert told["added"] == 2 * workbook.BATCH

@@ -9,7 +9,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.exchange.tables import import_records, value_maps
-from fieldsync.exchange.tables.import_records import Wish
+from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.exchange.xlsform import convert, write_folder
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
@@ -18,8 +18,6 @@ from tests.conftest import Cast
 from tests.directly import sync
 from tests.exchange.test_tables import _csv, _records
 from tests.exchange.test_xlsform import _form, _row
-
-SKIP = Wish(skip_bad=True)
 
 
 def _names(node: Node) -> set[str]:
@@ -34,7 +32,7 @@ def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_pat
         import_records.import_file(people.amal, path, "household")
     assert _names(people.amal) == set()
     told = import_records.import_file(
-        people.amal, path, "household", wish=SKIP, words=lambda facts: str(facts["reason"])
+        people.amal, path, "household", ImportOptions(skip_bad=True), words=lambda facts: str(facts["reason"])
     )
     assert (told["added"], told["rejected"], _names(people.amal)) == (2, 2, {"علي", "درويش"})
     assert [(one["row"], one["column"], one["because"]) for one in told["first"]] == [
@@ -53,7 +51,7 @@ def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_pat
         csv.writer(file).writerows(bad)
     told = import_records.import_file(people.amal, beside, "household")
     assert (told["added"], told["rejected"], _names(people.amal)) == (2, 0, {"علي", "درويش", "حسن", "سعيد"})
-    told = import_records.import_file(people.amal, path, "household", wish=SKIP)
+    told = import_records.import_file(people.amal, path, "household", ImportOptions(skip_bad=True))
     assert (told["added"], told["unchanged"]) == (0, 2)
 
 
@@ -61,12 +59,12 @@ def test_a_file_without_a_good_row_is_refused(people: Cast, tmp_path: Path) -> N
     """Nothing that came in is no success; nor are rows left out that could not be written down."""
     path = _csv(tmp_path, [["family_name", "size_stated"], ["حسن", "many"]])
     with pytest.raises(errors.BadRows) as refused:
-        import_records.import_file(people.amal, path, "household", wish=SKIP)
+        import_records.import_file(people.amal, path, "household", ImportOptions(skip_bad=True))
     assert refused.value.facts["first"][0]["row"] == 2  # type: ignore[index]
     path = _csv(tmp_path, [["family_name", "size_stated"], ["حسن", "many"], ["علي", "3"]], "other.csv")
     (tmp_path / "other.csv.rejected.csv").mkdir()
     with pytest.raises(errors.BadFile, match="rejects_unwritten"):
-        import_records.import_file(people.amal, path, "household", wish=SKIP)
+        import_records.import_file(people.amal, path, "household", ImportOptions(skip_bad=True))
     assert _names(people.amal) == set()
 
 
@@ -88,14 +86,14 @@ def test_words_of_an_office_are_said_once(people: Cast, tmp_path: Path) -> None:
         import_records.import_file(people.amal, _csv(tmp_path, rows), "household")
     assert list(refused.value.unknown["displacement"]) == ["من أهل البلد"]
     with pytest.raises(errors.BadRows):
-        import_records.import_file(people.amal, _csv(tmp_path, rows), "household", wish=Wish(values=said))
+        import_records.import_file(people.amal, _csv(tmp_path, rows), "household", ImportOptions(values=said))
     more = [
         ["Name", "family_name", "displacement", "groups"],
         ["1", "حسن", "من  أهل البلد", "a=b"],
         ["2", "سعيد", "؟", ""],
     ]
     told = import_records.import_file(
-        people.amal, _csv(tmp_path, more, "next.csv"), "household", {"Name": ""}, dry_run=True
+        people.amal, _csv(tmp_path, more, "next.csv"), "household", ImportOptions(given={"Name": ""}, dry_run=True)
     )
     assert told["added"] == 2
     import_records.import_file(
@@ -135,7 +133,7 @@ def test_hashtags_name_columns_and_the_header(people: Cast, tmp_path: Path) -> N
         [swapped, tags[1].upper(), tags[2], ""],
         ["درويش", "7", "الشاطئ", "x"],
     ]
-    told = import_records.import_file(people.amal, _csv(tmp_path, rows), "household", {"Nota": ""})
+    told = import_records.import_file(people.amal, _csv(tmp_path, rows), "household", ImportOptions(given={"Nota": ""}))
     assert told["columns"] == {"Nom": "family_name", "Taille": "size_stated", "Quartier": "address"}
     assert [(one["fields"]["family_name"], one["fields"]["size_stated"]) for one in _records(people.amal)] == [
         ("درويش", 7)
@@ -181,10 +179,10 @@ def test_an_export_of_kobo_with_its_repeats(people: Cast, tmp_path: Path) -> Non
     path = tmp_path / "kobo.xlsx"
     book.save(path)
     with pytest.raises(errors.BadRows) as refused:
-        import_records.import_file(amal, path, "visit_child", sheet="child")
+        import_records.import_file(amal, path, "visit_child", ImportOptions(sheet="child"))
     assert {one["reason"] for one in refused.value.facts["rows"]} == {"no_parent"}  # type: ignore[attr-defined]
-    import_records.import_file(amal, path, "visit", sheet="visit")
-    assert import_records.import_file(amal, path, "visit_child", sheet="child")["added"] == 2
+    import_records.import_file(amal, path, "visit", ImportOptions(sheet="visit"))
+    assert import_records.import_file(amal, path, "visit_child", ImportOptions(sheet="child"))["added"] == 2
     visits = {one["id"]: one["fields"] for one in _records(amal, "visit")}
     assert {(one["head_name"], tuple(one["needs"]), one.get("seen")) for one in visits.values()} == {
         ("هدى", ("food",), "2026-01-05 10:30"), ("سمر", ("water",), None),

@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 from fieldsync.casework import referrals
+from fieldsync.casework.referrals import ReferralRequest
 from fieldsync.core.commit import contexts
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import register_of
@@ -269,11 +270,7 @@ def refer(world: World, who: str, record: str, shelter: str) -> None:
         made = referrals.refer(
             node,
             found(world, who, shelter),
-            cast.PARTNER_UNIT,
-            "needs stoves",
-            services=["other"],
-            share=("name",),
-            override="urgent",
+            ReferralRequest(cast.PARTNER_UNIT, "needs stoves", services=["other"], share=("name",), override="urgent"),
         )
     world.records[record], world.types[record] = made, REFERRAL
 

@@ -11,6 +11,7 @@ from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.core.state import canonical
 from fieldsync.exchange.tables import import_records
+from fieldsync.exchange.tables.import_records import ImportOptions
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.wire import messages
@@ -112,7 +113,7 @@ def test_the_same_file_read_in_on_two_laptops(office: Office) -> None:
         file.write_text(
             "\n".join(["id,family_name,location", *(f"{one},محمد,{place}" for one in ids)]) + "\n", encoding="utf-8"
         )
-        told = import_records.import_file(office[name], file, "household", unit="LAT/JBL")
+        told = import_records.import_file(office[name], file, "household", ImportOptions(unit="LAT/JBL"))
         assert told["added"] == 60
     office.sync("amal", "basim", "amal")
     office.equal("amal", "basim")

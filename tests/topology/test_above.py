@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fieldsync import errors
 from fieldsync.authority import integrity
 from fieldsync.casework import referrals
+from fieldsync.casework.referrals import ReferralRequest
 from fieldsync.core import record_ids
 from fieldsync.core.grants import Grant, covers, sees
 from fieldsync.core.units import ABOVE, home_unit
@@ -291,7 +292,7 @@ def test_a_referral_cannot_carry_it_to_a_partner(nodes: dict[str, Node]) -> None
     stage.organisation(nodes["samar"], ALBIR, ALBIR)
     sync(nodes, "samar", "amal")
     with pytest.raises(errors.IllegalValue):
-        referrals.refer(amal, record_ids.text(told), ALBIR, "see", override="urgent")
+        referrals.refer(amal, record_ids.text(told), ReferralRequest(ALBIR, "see", override="urgent"))
     _, who = stage.family(amal, JBL)
     with pytest.raises(errors.UnknownField):
         stage.refer(amal, who, ALBIR, "violation_report.reporter")

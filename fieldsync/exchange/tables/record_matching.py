@@ -18,11 +18,11 @@ from fieldsync.store.contract import Query, Row
 is_id = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}").fullmatch
 
 
-class Finder:
-    """Finds the records of a file's rows within one transaction."""
+class RecordMatcher:
+    """Matches a file's rows with records within one transaction."""
 
     def __init__(self, node: Node, tx: Tx, kind: Type, key: Field | None) -> None:
-        self._node, self._tx, self._kind, self._key = node, tx, kind, key
+        self._node, self._tx, self._kind, self.key = node, tx, kind, key
         self._seen: set[object] = set()
         self._by_key: dict[str, bytes] | None = None
         self._may: dict[str, bool] = {}
@@ -46,16 +46,16 @@ class Finder:
                 if cell and records[i] is None:
                     records[i] = batch.tried(i, CODE, self._find, cell)
         keys: Sequence[Any] = ()
-        if self._key is not None:
-            keys = values[fields.index(self._key.name)]
+        if self.key is not None:
+            keys = values[fields.index(self.key.name)]
             for i, value in enumerate(keys):
                 if value is not None and records[i] is None:
-                    records[i] = batch.tried(i, self._key.name, self._keyed, value)
+                    records[i] = batch.tried(i, self.key.name, self._keyed, value)
         for i, record in enumerate(records):
-            one = record if record is not None or self._key is None else (keys[i], "key")
+            one = record if record is not None or self.key is None else (keys[i], "key")
             if one is not None and one != (None, "key"):
                 if one in self._seen:
-                    batch.fault(i, self._key.name if self._key is not None else ID, {"reason": "duplicate"})
+                    batch.fault(i, self.key.name if self.key is not None else ID, {"reason": "duplicate"})
                 self._seen.add(one)
         self._units_of(batch, system.get(UNIT))
         return records
@@ -65,17 +65,17 @@ class Finder:
 
     def _keyed(self, value: object) -> bytes | None:
         """Return the record that has this value in the key field; IllegalValue where two have."""
-        assert self._key is not None
+        assert self.key is not None
         if self._by_key is None:
             self._by_key = {}
             for row in self._tx.select(Query(type=self._kind.name)):
-                told = row.doc.get(self._key.name)
+                told = row.doc.get(self.key.name)
                 if told is not None and "_deleted" not in row.doc:
                     text = names.plain(str(told))
                     self._by_key[text] = row.state.record if text not in self._by_key else b""
         found = self._by_key.get(names.plain(str(value)))
         if found == b"":
-            raise errors.IllegalValue(field=self._key.name, reason="ambiguous_key")
+            raise errors.IllegalValue(field=self.key.name, reason="ambiguous_key")
         return found
 
     def _units_of(self, batch: Batch, cells: Sequence[Any] | None) -> None:

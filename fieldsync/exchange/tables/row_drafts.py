@@ -1,0 +1,205 @@
+"""What an imported file's rows write: drafts of new records, and of what rows change in records that are here."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fieldsync import errors
+from fieldsync.core.register import Value
+from fieldsync.exchange.tables import stale_values
+from fieldsync.exchange.tables.cells import says
+from fieldsync.exchange.tables.column_mapping import ID, UNIT
+from fieldsync.exchange.tables.normalisers import normaliser, with_state
+from fieldsync.exchange.tables.record_matching import RecordMatcher, check_stands
+from fieldsync.exchange.tables.reimport import Known
+from fieldsync.exchange.tables.rejects import Batch, Outcome
+from fieldsync.replica import commit_writer, record_units, save
+from fieldsync.replica.changes import Draft
+from fieldsync.replica.node import Node
+from fieldsync.replica.references import References
+from fieldsync.schema import validate, write_roles
+from fieldsync.schema.equality import same
+from fieldsync.schema.expressions import stored_expressions
+from fieldsync.schema.expressions.functions import NOW
+from fieldsync.schema.model import Type
+from fieldsync.schema.values import is_id
+from fieldsync.store import Tx
+from fieldsync.store.contract import Row as Stored
+
+
+class RowValues(NamedTuple):
+    """Some rows as stored values: `values` are by field, `records` by row (None: a new one)."""
+
+    fields: list[str]
+    values: list[list[Any]]
+    records: list[bytes | None]
+
+
+class RowDrafter:
+    """Makes drafts of a file's rows within one transaction; `stored` are the records that the last rows named."""
+
+    def __init__(self, node: Node, tx: Tx, kind: Type, unit: str, outcome: Outcome) -> None:
+        self._node, self._tx, self._kind, self._unit, self._outcome = node, tx, kind, unit, outcome
+        self.split: dict[str, set[str]] = {}  # sets with a column for each member, and the members that have one
+        self.stored: dict[bytes, Stored] = {}
+        self._matcher = RecordMatcher(node, tx, kind, None)
+        self._known: Known | None = None
+        self._references = References(tx)
+        self._today, self._moment = node.today(), node.moment()
+        self._worded = {f.name: normaliser(f, tx, node.schema) for f in kind.fields.values() if f.or_text}
+        self._ruled = bool(write_roles.guarded(kind)) or any(one.rule or one.over for one in kind.fields.values())
+        self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
+        self._role = node.may_write(unit).role
+
+    def drafts(self, batch: Batch, rows: RowValues, matcher: RecordMatcher) -> list[Draft]:
+        """Return a draft for each row that brings something new; rows that are refused get none."""
+        fields, values, records = rows
+        self._matcher = matcher
+        stored = {} if self._fresh else self._tx.rows(record for record in records if record is not None)
+        self.stored = stored
+        new = [
+            i
+            for i, record in enumerate(records)
+            if record not in stored
+            and not batch.is_bad(i)
+            # a row that only has its number in the list, or a total, is nobody
+            and (record is not None or says(values, i))
+        ]
+        if not self._fresh and matcher.key is None and any(records[i] is None for i in new):
+            new = self._not_known(rows, new)
+        drafts = self._new_drafts(batch, rows, new)
+        if stored:
+            table = list(zip(*values, strict=True)) if values else [()] * len(records)
+            for i, record in enumerate(records):
+                row = stored.get(record) if record is not None else None
+                if row is not None and not batch.is_bad(i):
+                    draft = batch.tried(
+                        i, "", self._changed, row, dict(zip(fields, table[i], strict=True)), batch.unit(i)
+                    )
+                    if draft is not None:
+                        drafts.append(draft)
+                        self._outcome.changed += 1
+                    elif not batch.is_bad(i):
+                        self._outcome.unchanged += 1
+        return drafts
+
+    def _not_known(self, rows: RowValues, new: list[int]) -> list[int]:
+        """Return the rows that were not imported before; those without an id that were count as unchanged."""
+        fields, values, records = rows
+        if self._known is None:
+            self._known = Known(self._node, self._tx, self._kind.name)
+        initial = self._kind.lifecycle.initial if self._kind.lifecycle and "state" in self._kind.fields else None
+        left = []
+        for i in new:
+            said = {n: column[i] for n, column in zip(fields, values, strict=True) if column[i] not in (None, [])}
+            if initial is not None:
+                said.setdefault("state", initial)
+            if records[i] is None and self._known.take(said):
+                self._outcome.unchanged += 1
+            else:
+                left.append(i)
+        return left
+
+    def _new_drafts(self, batch: Batch, rows: RowValues, new: list[int]) -> list[Draft]:
+        """Return the drafts of new records, each with its fields in a commit's order; `values` are by column."""
+        if not new:
+            return []
+        fields, values, records = rows
+        kind = self._kind
+        named, columns = list(fields), values
+        if len(new) < len(records):
+            columns = [[column[i] for i in new] for column in values]
+        if kind.lifecycle is not None and "state" in kind.fields:
+            named, columns = with_state(named, columns, kind.lifecycle.initial, len(new))
+        plain = batch.units is None and kind.belongs_to not in fields
+        units = [self._unit] * len(new) if plain else [self._home(batch, i, fields, values) for i in new]
+        refs = [at for at, name in enumerate(named) if kind.fields[name].to]
+        for i, row in zip(new, zip(*columns, strict=True), strict=True) if refs else ():
+            batch.tried(i, "", self._references.check, kind, {named[at]: row[at] for at in refs})
+        if self._ruled or "state" in fields:
+            for i, row in zip(new, zip(*columns, strict=True), strict=True):
+                batch.tried(i, "", self._check_new, {n: v for n, v in zip(named, row, strict=True) if v is not None})
+        good = [at for at, i in enumerate(new) if not batch.is_bad(i)]
+        if len(good) < len(new):  # no code is kept for a row that is left out
+            new, units = [new[at] for at in good], [units[at] for at in good]
+            columns = [[column[at] for at in good] for column in columns]
+        if not new:
+            return []
+        self._outcome.added += len(new)
+        head = ["_code", "_unit", *named]
+        blank = [n for n, column in zip(named, columns, strict=True) if None in column or n in self.split]
+        drafts = []
+        for i, row in zip(new, zip(self._codes(units), units, *columns, strict=True), strict=True):
+            filled = dict(zip(head, row, strict=True))
+            for name in blank:
+                if filled[name] in (None, []):
+                    del filled[name]
+            records[i] = records[i] or self._node.new_id()
+            drafts.append(Draft(records[i], kind.name, kind.version, filled, {}))  # type: ignore[arg-type]  # it has one now
+        return drafts
+
+    def _codes(self, units: list[str]) -> list[str]:
+        if len(set(units)) == 1:
+            return commit_writer.next_code(self._node, self._tx, units[0], count=len(units))
+        return [commit_writer.next_code(self._node, self._tx, unit)[0] for unit in units]
+
+    def _home(self, batch: Batch, i: int, fields: list[str], values: list[list[Any]]) -> str:
+        """The unit of a new row: as given, else its owner's, else the person's own."""
+        given = batch.unit(i)
+        if given:
+            return given
+        owner = self._kind.belongs_to
+        if owner in fields:
+            value = values[fields.index(owner)][i]
+            unit = (
+                record_units.home_of(self._node, self._tx, uuid.UUID(value).bytes) if value and is_id(value) else None
+            )
+            if unit is not None:
+                if not self._matcher.allowed(unit):
+                    batch.fault(i, owner, {"reason": "unit"})
+                return unit
+        return self._unit
+
+    def _check_new(self, fields: dict[str, Any]) -> None:
+        plain, sets = self._parted(fields)
+        write_roles.check(
+            self._kind, validate.check(self._kind, plain, {**sets, NOW: self._moment}, self._today), {}, self._role
+        )
+        stored_expressions.check(self._node.schema, self._kind, plain)
+
+    def _parted(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        sets = {n: v for n, v in fields.items() if self._kind.fields[n].kind == "set"}
+        return {n: v for n, v in fields.items() if n not in sets}, sets
+
+    def _is_same(self, name: str, given: object, stored: object) -> bool:
+        """Say whether a field has a value already; words for a record say the same as its id."""
+        worded = self._worded.get(name)
+        field = self._kind.fields[name]
+        return same(field, given, stored) or (worded is not None and same(field, given, worded(stored)))
+
+    def _changed(self, row: Stored, fields: dict[str, Any], unit: str) -> Draft | None:
+        """Return the draft of what a row changes in a record that is here; None when that is nothing."""
+        if row.state.type != self._kind.name:
+            raise errors.IllegalValue(field=ID, reason="other_type")
+        here = record_units.units_of(self._tx, row)
+        if (unit and unit not in here) or not any(map(self._matcher.allowed, here)):
+            raise errors.IllegalValue(field=UNIT, reason="unit")
+        plain, sets = self._parted(
+            {n: v for n, v in fields.items() if v is not None and not self._is_same(n, v, row.doc.get(n))}
+        )
+        self._references.check(self._kind, fields, row.doc)
+        changes: dict[str, Value] = {}
+        if plain:
+            checked = validate.check(self._kind, plain, {**row.doc, NOW: self._moment}, self._today)
+            write_roles.check(self._kind, checked, row.doc, self._role)
+            stored_expressions.check(self._node.schema, self._kind, checked)
+            changes |= {n: v for n, v in checked.items() if not same(self._kind.fields[n], v, row.doc.get(n))}  # type: ignore[misc]  # JSON values
+        for name, wanted in sets.items():
+            now = set(row.doc.get(name) or ())
+            changes |= dict.fromkeys((f"{name}/{m}" for m in set(wanted) - now), True)
+            gone = (now - set(wanted)) & self.split.get(name, now)
+            changes |= dict.fromkeys((f"{name}/{m}" for m in gone), False)
+        changes = stale_values.without_stale(self._node, self._tx, row, changes) if changes else changes
+        if changes:
+            check_stands(self._tx, row)
+        return save.draft_edit(self._node, row, self._kind, changes) if changes else None
