@@ -112,6 +112,14 @@ def test_the_architecture_names_functions_that_are_there():
                 assert re.search(rf"^\s*(async )?(def|class) {part}\b", source, re.MULTILINE), f"{file}: {name}"
 
 
+@pytest.mark.parametrize("place", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_files_that_the_pages_name_are_there(place):
+    """A reader who is sent to a file or folder of the program or of its tests finds it."""
+    named = re.findall(r"`([a-z0-9][a-z_0-9]*/[a-z_0-9/*]*(?:\.\w+)?)`", (ROOT / place).read_text("utf-8"))
+    assert len(named) > 8
+    assert [one for one in named if not any(any(top.glob(one)) for top in (ROOT, ROOT / "fieldsync"))] == []
+
+
 def test_tests_that_the_threat_model_claims_are_there():
     """A case that is said to stand has a test of that name; the cases are numbered without a gap, and none was taken away."""
     page = (ROOT / "docs/threat-model.md").read_text("utf-8")
