@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
+from fieldsync.core.commit import Commit
 from fieldsync.core.grants import PARTNER
 from fieldsync.core.register import Value
 from fieldsync.replica import extensions
 from fieldsync.replica.changes import Draft
+from fieldsync.replica.extensions import JudgedBatch, ReservedCodes
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Type
@@ -75,9 +77,37 @@ class SerialNumbers:
         serial_numbers.give(node, tx, rows)
 
 
+class CaseworkChecks:
+    """Consents behind what is shared, a partner's commits, and the codes that a household event reserves."""
+
+    @property
+    def reserved_codes(self) -> Mapping[str, ReservedCodes]:
+        """An event reserves codes for the families that its verification makes."""
+        from fieldsync.casework import household_events
+
+        return {household_events.EVENT: household_events.RESERVED}
+
+    def check(self, batch: JudgedBatch, commit: Commit) -> None:
+        """What is shared needs a consent; ConsentNeeded, IllegalValue."""
+        from fieldsync.casework import partner_permissions
+
+        partner_permissions.check_share(batch, commit)
+
+    def check_partner(self, batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
+        """A partner writes of what was shared with it; NoRecord, UnitRefused."""
+        from fieldsync.casework import partner_permissions
+
+        partner_permissions.check_partner(batch, commit, row)
+
+
 def register() -> None:
     """Register the social-affairs pack with the kernel."""
     sharing = PartnerSharing()
     extensions.register(
-        extensions.Extensions(projections=[sharing], guards=[sharing], expanders=[HouseholdEvents(), SerialNumbers()])
+        extensions.Extensions(
+            projections=[sharing],
+            guards=[sharing],
+            expanders=[HouseholdEvents(), SerialNumbers()],
+            checks=[CaseworkChecks()],
+        )
     )

@@ -1,15 +1,15 @@
-"""What a server checks of codes: each is made of its device's letters and its record's unit, or was kept for it by an event."""
+"""What a server checks of codes: each is made of its device's letters and its record's unit, or was reserved for it."""
 
 from collections.abc import Iterator
 from functools import cached_property
 
 from fieldsync import errors
 from fieldsync.authority.value_permissions import ValueChecks
-from fieldsync.casework.household_events import EVENT, KEPT
 from fieldsync.core import codes
 from fieldsync.core.commit import Commit
 from fieldsync.core.grants import covers
 from fieldsync.core.state import register_of
+from fieldsync.replica.extensions import registered
 from fieldsync.store.contract import sibling_key
 from fieldsync.topology import device_letters
 
@@ -20,20 +20,29 @@ class CodeChecks(ValueChecks):
     def _check_codes(self, commit: Commit) -> None:
         """Refuse (IllegalValue) a code that is another family's to give.
 
-        Whoever verifies an event makes records with codes that its reporter kept for them: such a code may wait for its event.
+        A code that another record reserved for this one may wait for that record.
         """
-        if "_code" not in commit.fields and commit.type != EVENT:
+        reserved = registered().reserved_codes.get(commit.type)
+        if "_code" not in commit.fields and reserved is None:
             return
         unit = commit.fields.get("_unit")
-        kept = commit.fields.get("new_code") if commit.type == EVENT else None
-        if kept is not None and not self._may_give(kept, unit, anywhere="_code" not in commit.fields):
-            raise errors.IllegalValue(type=commit.type, field="new_code", reason="system")
+        first = commit.fields.get(reserved.field) if reserved is not None else None
+        if reserved is not None and first is not None:
+            self._check_first_reserved(commit, reserved.field, first, unit)
         code = commit.fields.get("_code")
-        if code is None or self._may_give(code, unit, anywhere=self._by_server) or self._is_kept(commit.record, code):
+        if (
+            code is None
+            or self._may_give(code, unit, anywhere=self._by_server)
+            or self._is_reserved(commit.record, code)
+        ):
             return
-        if not commit.context and commit.record not in self._known:
+        if not commit.context and commit.record not in self.known:
             self.waits_for = (sibling_key(commit.record),)
         raise errors.IllegalValue(type=commit.type, field="_code", reason="system")
+
+    def _check_first_reserved(self, commit: Commit, field: str, first: object, unit: object) -> None:
+        if not self._may_give(first, unit, anywhere="_code" not in commit.fields):
+            raise errors.IllegalValue(type=commit.type, field=field, reason="system")
 
     def _may_give(self, code: object, unit: object, *, anywhere: bool) -> bool:
         """Say whether a code has letters of this device's, and the unit's name in front unless any unit's may be."""
@@ -42,32 +51,32 @@ class CodeChecks(ValueChecks):
             return False
         leaf, letters, _ = parts
         placed = codes.leaf(unit) == leaf if isinstance(unit, str) else anywhere
-        return placed and (letters == self._device.letters or letters in self._letters)
+        return placed and (letters == self.device.letters or letters in self._letters)
 
     @cached_property
     def _letters(self) -> frozenset[str]:
         """The letters of the device's family; of a branch those of its devices too, as it writes again what copied ones wrote."""
-        family, grants = self._tx.family(self._device.id), self._device.grants
+        family, grants = self.tx.family(self.device.id), self.device.grants
         known = (
             one.letters
-            for one in self._tx.devices()
+            for one in self.tx.devices()
             if one.id in family or (self._by_server and all(covers(grants, grant.unit) for grant in one.grants))
         )
-        return frozenset(letters for letters in (*known, device_letters.given(self._tx, self._device.id)) if letters)
+        return frozenset(letters for letters in (*known, device_letters.given(self.tx, self.device.id)) if letters)
 
-    def _is_kept(self, record: bytes, code: object) -> bool:
-        """Say whether an event keeps this code, of those from which this record has the beginning of its id."""
+    def _is_reserved(self, record: bytes, code: object) -> bool:
+        """Say whether a record reserves this code, of those from which this one has the beginning of its id."""
         wanted = codes.split(code) if isinstance(code, str) else None
-        for kept in self._kept(record) if wanted is not None else ():
-            first = codes.split(kept) if isinstance(kept, str) else None
-            if first is not None and wanted is not None and first[0] == wanted[0] and 0 <= wanted[1] - first[1] < KEPT:
+        if wanted is None:
+            return False
+        for type_, reserved in registered().reserved_codes.items():
+            firsts = (codes.split(one) for one in self._reserved(record, type_, reserved.field) if isinstance(one, str))
+            if any(one and one[0] == wanted[0] and 0 <= wanted[1] - one[1] < reserved.most for one in firsts):
                 return True
         return False
 
-    def _kept(self, record: bytes) -> Iterator[object]:
-        for row in self._tx.rows(self._tx.siblings(record, EVENT)).values():
-            yield from (head.value for head in register_of(row.state, "new_code").heads)
-        for said in self._said.values():
-            yield from (
-                one.fields.get("new_code") for one in said if one.type == EVENT and one.record[:6] == record[:6]
-            )
+    def _reserved(self, record: bytes, type_: str, field: str) -> Iterator[object]:
+        for row in self.tx.rows(self.tx.siblings(record, type_)).values():
+            yield from (head.value for head in register_of(row.state, field).heads)
+        for said in self.said.values():
+            yield from (one.fields.get(field) for one in said if one.type == type_ and one.record[:6] == record[:6])

@@ -9,7 +9,6 @@ from fieldsync.authority.code_permissions import CodeChecks
 from fieldsync.authority.commit_limits import check_bounds
 from fieldsync.authority.conflict_judge import ConflictJudge, RecordCommits
 from fieldsync.authority.revocations import Then
-from fieldsync.casework import partner_sharing
 from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import DELETED, named
@@ -18,6 +17,7 @@ from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked_all
 from fieldsync.core.state import State, field_of, register_of
 from fieldsync.core.units import ABOVE, BELOW, is_unit
+from fieldsync.replica.extensions import registered
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import UPSTREAM
 from fieldsync.schema.values import is_id
@@ -69,7 +69,7 @@ class Permit(CodeChecks):
         return self._told(commit, self._as_first_taken(commit))
 
     def _told(self, commit: Commit, found: errors.FieldsyncError | None) -> errors.FieldsyncError | None:
-        today = self._rules.of(commit.type).today(commit)
+        today = self.rules.of(commit.type).today(commit)
         self._conflicts.told(today, accepted=found is None, waits=found is not None and bool(self.waits_for))
         return found
 
@@ -84,12 +84,12 @@ class Permit(CodeChecks):
         objection = self._objection(commit)
         if not isinstance(objection, _BY_GRANTS):
             return objection
-        now, waits_for = self._device, self.waits_for
+        now, waits_for = self.device, self.waits_for
         for then, word in self._then.before(commit.seq):
-            self._judge_as(then)
+            self.judge_as(then)
             self._written = dict(written)
             again = self._objection(commit)
-            self._judge_as(now)
+            self.judge_as(now)
             if again is None and (word is None or self._may_speak_for(word, commit)):
                 self.word = word
                 return None
@@ -103,36 +103,36 @@ class Permit(CodeChecks):
 
     def _may_speak_for(self, branch: bytes, commit: Commit) -> bool:
         """Say whether a record is, or was, in one of a branch's units: of others its word counts for nothing."""
-        server, row = self._tx.device(branch), self._known.get(commit.record)
+        server, row = self.tx.device(branch), self.known.get(commit.record)
         if row is None:
             units = [self._made.get(commit.record, (str(commit.fields.get("_unit")), ""))[0]]
         else:
-            units = [self._units(n) for n in {*row.channels, *self._tx.channels_left(row.n)}]
+            units = [self.units(n) for n in {*row.channels, *self.tx.channels_left(row.n)}]
         return server is not None and any(covers(server.grants, unit) is not None for unit in units)
 
     def _objection(self, commit: Commit) -> errors.FieldsyncError | None:
         self.waits_for = ()
         branch = self._by_server
         try:
-            if self._device.state == "revoked":
+            if self.device.state == "revoked":
                 return errors.Revoked()
-            if self._device.pending:
-                self.waits_for = (device_key(self._device.id),)
+            if self.device.pending:
+                self.waits_for = (device_key(self.device.id),)
                 return errors.DevicePending()
             if self._family and forked_devices.said_again(
-                self._tx, self._family, commit, self._rules.of(commit.type).today
+                self.tx, self._family, commit, self.rules.of(commit.type).today
             ):
                 return errors.SaidAgain()
-            if commit.author != self._device.person and not branch:
+            if commit.author != self.device.person and not branch:
                 return errors.IllegalValue(type=commit.type, field="_author", reason="system")
-            if self._is_partner:
+            if self.is_partner:
                 self._check_partner(commit)
                 return None
             unit = self._unit(commit)
-            grant = covers(self._device.grants, unit)
-            if grant is None and commit.record in self._known:
+            grant = covers(self.device.grants, unit)
+            if grant is None and commit.record in self.known:
                 self.waits_for = (place_key(commit.record),)  # it may have moved, and nobody has brought that here yet
-                if covers(self._tx.former(self._device.id), unit) is None:
+                if covers(self.tx.former(self.device.id), unit) is None:
                     return errors.NoRecord(ref=commit.record.hex())  # as for an id that nobody has
             if grant is None:
                 return errors.UnitRefused(unit=unit)
@@ -146,18 +146,18 @@ class Permit(CodeChecks):
             self._check_codes(commit)
             if not branch:
                 self._check_steps(commit, grant.role)
-            commit = self._rules.of(commit.type).today(commit)
+            commit = self.rules.of(commit.type).today(commit)
             system = [name for name in commit.fields if name.startswith("_")]
             self._check_place(commit, system)
             if grant.role not in DECIDERS and not branch:
                 if said:
                     return self._role_refused(commit, grant.role, DECIDERS)
                 self._check_decided(commit)
-            self._check_share(commit, system)
+            registered().check_commit(self, commit)
             if not branch:
                 self._check_complete(commit)
             self._made.setdefault(commit.record, (unit, commit.type))
-            self._said.setdefault(commit.record, []).append(commit)
+            self.said.setdefault(commit.record, []).append(commit)
         except errors.FieldsyncError as objection:
             if isinstance(objection, errors.UnknownType | errors.UnknownField):
                 self.waits_for = (form_key(commit.type),)
@@ -166,7 +166,7 @@ class Permit(CodeChecks):
 
     def _role_refused(self, commit: Commit, role: str, needs: Sequence[str]) -> errors.RoleRefused:
         """Return the error; what the device may do in another of its units, the record may have moved to."""
-        if any(grant.role in needs for grant in self._device.grants):
+        if any(grant.role in needs for grant in self.device.grants):
             self.waits_for = (place_key(commit.record),)
         return errors.RoleRefused(role=role, needs=list(needs))
 
@@ -180,7 +180,7 @@ class Permit(CodeChecks):
     def _released_objection(self, commit: Commit) -> errors.FieldsyncError | None:
         self.waits_for = ()
         try:
-            if self._known.get(commit.record) is None and commit.record not in self._made:
+            if self.known.get(commit.record) is None and commit.record not in self._made:
                 self._unit(commit)
             self._check_type(commit)
             self._check_seen(commit)
@@ -202,9 +202,9 @@ class Permit(CodeChecks):
         self.waits_for = ()
         self._written.clear()
         self._conflicts.forget()
-        grants, device = self._device.grants, self._device
+        grants, device = self.device.grants, self.device
         same = not self._by_server and device.changed == device.enrolled
-        row = self._known.get(commit.record)
+        row = self.known.get(commit.record)
         grant = covers(grants, self._here(row) or "") if row is not None and same else None
         try:
             check_bounds(commit)
@@ -217,9 +217,9 @@ class Permit(CodeChecks):
 
     def _unit(self, commit: Commit) -> str:
         """Return the unit that a commit writes into; it may follow a record that has left one of the device's units."""
-        row = self._known.get(commit.record)
+        row = self.known.get(commit.record)
         if row is not None:
-            return self._here(row) or self._left(row) or (self._units(row.channel) if row.channel else "")
+            return self._here(row) or self._left(row) or (self.units(row.channel) if row.channel else "")
         if commit.record in self._made:
             return self._made[commit.record][0]
         if "_unit" not in commit.fields:
@@ -232,18 +232,18 @@ class Permit(CodeChecks):
 
     def _here(self, row: Row) -> str | None:
         """Return a unit of the device's that a record is in; of several, one where it may decide."""
-        found = [(unit, grant) for n in row.channels if (grant := covers(self._device.grants, unit := self._units(n)))]
+        found = [(unit, grant) for n in row.channels if (grant := covers(self.device.grants, unit := self.units(n)))]
         return next((unit for unit, grant in found if grant.role in DECIDERS), found[0][0] if found else None)
 
     def _left(self, row: Row) -> str | None:
         """Return a unit of the device's that a record has left, if there is one."""
-        units = (self._units(channel) for channel in self._tx.channels_left(row.n))
-        return next((unit for unit in units if covers(self._device.grants, unit) is not None), None)
+        units = (self.units(channel) for channel in self.tx.channels_left(row.n))
+        return next((unit for unit in units if covers(self.device.grants, unit) is not None), None)
 
     def _check_seen(self, commit: Commit) -> None:
         """What is said to have been seen must be there: a claim on commits to come would swallow them unread."""
         check_bounds(commit)
-        row = self._known.get(commit.record)
+        row = self.known.get(commit.record)
         for names, pairs in commit.context:
             for device, seq in pairs:
                 held = self._head(device)
@@ -268,17 +268,17 @@ class Permit(CodeChecks):
 
     def _over(self, device: bytes) -> bool:
         """Say whether a device is a copied one: of what was seen of it elsewhere, nothing more may come."""
-        known = self._tx.device(device)
+        known = self.tx.device(device)
         return known is not None and known.state == "forked"
 
     def _check_type(self, commit: Commit) -> None:
-        row = self._known.get(commit.record)
+        row = self.known.get(commit.record)
         type_ = self._made.get(commit.record, ("", commit.type))[1] if row is None else row.state.type
         if commit.type != type_:
             raise errors.IllegalValue(type=commit.type, field="_type", reason="system")
 
     def _known_unit(self, unit: str) -> bool:
-        if unit not in self._known_units and any(map(self._tx.has_unit, (unit, unit + BELOW, unit + ABOVE))):
+        if unit not in self._known_units and any(map(self.tx.has_unit, (unit, unit + BELOW, unit + ABOVE))):
             self._known_units.add(unit)  # a unit that there is stays
         return unit in self._known_units
 
@@ -293,17 +293,17 @@ class Permit(CodeChecks):
                 continue
             if self._branch and isinstance(one, str) and is_unit(one):
                 continue  # a branch does not know all units; the server above does
-            if not isinstance(one, str) or not is_unit(one) or covers(self._device.grants, one) is None:
+            if not isinstance(one, str) or not is_unit(one) or covers(self.device.grants, one) is None:
                 raise errors.UnitRefused(unit=str(one))
         fields = commit.fields
-        of_type = self._rules.of(commit.type)
+        of_type = self.rules.of(commit.type)
         named = [*_values(fields.get(of_type.belongs_to or "")), *_values(fields.get("_same_as"))]
         named += [name.partition("/")[2] for name in system if field_of(name) == "_not_same"]
         above = of_type.above  # whom it belongs to may be words there
         for owner in (one for one in named if isinstance(one, str) and (not above or is_id(one))):
-            for record, channel in self._tx.channels_of([_id(commit, owner)]).items():
-                if covers(self._device.grants, self._units(channel)) is None:
-                    row = self._tx.rows([record])[record]
+            for record, channel in self.tx.channels_of([_id(commit, owner)]).items():
+                if covers(self.device.grants, self.units(channel)) is None:
+                    row = self.tx.rows([record])[record]
                     if self._here(row) is None and self._left(row) is None and not self._chooses(commit, owner):
                         self.waits_for = (place_key(record), record_key(commit.record))
                         raise errors.NoRecord(ref=record.hex())  # where it is, is nothing that this device may learn
@@ -317,17 +317,14 @@ class Permit(CodeChecks):
 
     def _check_partner(self, commit: Commit) -> None:
         """A partner answers what was shared with it, and says what it delivered for it; of all else it learns nothing."""
-        row = self._known.get(commit.record)
+        row = self.known.get(commit.record)
         made = commit.record in self._made
-        partner_sharing.check_partner(commit.type, commit.fields, new="_code" in commit.fields)
-        if row is None and not made:
-            if "_code" not in commit.fields:  # an answer may come before its referral
-                self.waits_for = (record_key(commit.record),)
-                raise errors.NoRecord(ref=commit.record.hex())
-            self._check_delivery(commit)
-        elif row is not None and not self._shared_once(row):
+        registered().check_write(PARTNER, commit.type, commit.fields, new="_code" in commit.fields)
+        if row is None and not made and "_code" not in commit.fields:  # an answer may come before its referral
             self.waits_for = (record_key(commit.record),)
             raise errors.NoRecord(ref=commit.record.hex())
+        if row is not None or not made:
+            registered().check_partner(self, commit, row)
         self._check_type(commit)
         self._check_seen(commit)
         self._check_size(commit)

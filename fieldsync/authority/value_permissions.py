@@ -4,9 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 from fieldsync import errors
+from fieldsync.authority.commit_batch import CommitBatch
 from fieldsync.authority.conflict_judge import ConflictJudge
-from fieldsync.casework import partner_sharing
-from fieldsync.casework.partner_permissions import ShareChecks
 from fieldsync.core import codes, stamp
 from fieldsync.core.commit import Commit
 from fieldsync.core.deletion import is_deletion
@@ -29,7 +28,7 @@ MOST_REGISTERS = 20_000
 """Fields, members, entries and counts that one record may have, all devices' together."""
 
 
-class ValueChecks(ShareChecks):
+class ValueChecks(CommitBatch):
     """One device's commits, as far as their values go."""
 
     def __init__(
@@ -48,19 +47,19 @@ class ValueChecks(ShareChecks):
         A commit of a form that is not here waits for it. An older one that is not here is judged by today's; what this one
         does not take may still be legal under it, and waits.
         """
-        kind = self._rules.schema.type(commit.type)
+        kind = self.rules.schema.type(commit.type)
         if commit.form > kind.version:
             if role not in DECIDERS and not self._by_server and _says_decision(commit):  # whatever the form may say
                 raise errors.RoleRefused(role=role, needs=list(DECIDERS))
             self.waits_for = (form_key(commit.type),)
             raise errors.UnknownForm(type=commit.type, form=commit.form, ours=kind.version)
         if commit.form == kind.version:
-            return self._check_values(commit, self._rules.of(commit.type))
-        older = self._rules.older(commit.type, commit.form, partial(schema_history.forms, self._tx))
+            return self._check_values(commit, self.rules.of(commit.type))
+        older = self.rules.older(commit.type, commit.form, partial(schema_history.forms, self.tx))
         try:
             return self._check_values(commit, older)
         except errors.IllegalValue:
-            if older is self._rules.of(commit.type):
+            if older is self.rules.of(commit.type):
                 self.waits_for = (form_key(commit.type),)
             raise
 
@@ -94,7 +93,7 @@ class ValueChecks(ShareChecks):
 
     def _check_size(self, commit: Commit) -> None:
         """Refuse (TooLarge) what makes a record larger than anybody's work: it is read and written whole for each save."""
-        row, said = self._known.get(commit.record), self._said.get(commit.record, ())
+        row, said = self.known.get(commit.record), self.said.get(commit.record, ())
         held = row.state.fields.keys() if row is not None else set[str]()
         if len(held) + sum(len(one.fields) for one in said) + len(commit.fields) > MOST_REGISTERS:
             new = {name for one in (*said, commit) for name in one.fields}
@@ -120,17 +119,17 @@ class ValueChecks(ShareChecks):
 
     def _check_steps(self, commit: Commit, role: str, *, stored: bool = False) -> None:
         """A step must lead on from a value that it had seen, and some take a role."""
-        guarded = self._rules.of(commit.type).guarded.intersection(commit.fields)
+        guarded = self.rules.of(commit.type).guarded.intersection(commit.fields)
         if not guarded:
             return
-        kind = self._rules.schema.type(commit.type)
+        kind = self.rules.schema.type(commit.type)
         for name in sorted(guarded, key=lambda one: (kind.fields[one].type == "state", one)):  # steps last
             new, field, place = commit.fields[name], kind.fields[name], (commit.record, name)
             if isinstance(new, dict):
                 continue  # a decision's undoing: that is for deciders anyway
             if field.merge == "server":
                 raise errors.RoleRefused(role=role, needs=[BRANCH])
-            row = self._known.get(commit.record)
+            row = self.known.get(commit.record)
             register = EMPTY if row is None else register_of(row.state, name)
             if not stored and register.seen.get(commit.device, 0) >= commit.seq:
                 continue  # the server above has judged it: it came from there in a state
@@ -147,11 +146,11 @@ class ValueChecks(ShareChecks):
             self._written[place] = new
 
     def _check_step(self, commit: Commit, name: str, lifecycle: Lifecycle) -> None:
-        old = self._conflicts.stays_at(self._rules.of(commit.type).today(commit), name, lifecycle)
+        old = self._conflicts.stays_at(self.rules.of(commit.type).today(commit), name, lifecycle)
         if old is not None:
             new = str(commit.fields[name])
             # what its device wrote before it of this record may still wait: then this does, too
-            waiting = self._tx.waiting_before(commit.device, commit.seq, commit.record)
+            waiting = self.tx.waiting_before(commit.device, commit.seq, commit.record)
             self.waits_for = () if waiting is None else (commit_key(commit.device, waiting),)
             raise errors.IllegalStep(type=commit.type, old=old.value, new=new, allowed=list(lifecycle.after(old.value)))
 
@@ -162,21 +161,21 @@ class ValueChecks(ShareChecks):
         """
         if validate.STATE not in commit.fields:
             return
-        new, rules = commit.fields[validate.STATE], self._rules.of(commit.type)
+        new, rules = commit.fields[validate.STATE], self.rules.of(commit.type)
         kind = rules.type
         if not isinstance(new, str) or kind is None or kind.lifecycle is None or new == kind.lifecycle.initial:
             return
-        row = self._known.get(commit.record)
+        row = self.known.get(commit.record)
         if row is not None and register_of(row.state, validate.STATE).seen.get(commit.device, 0) >= commit.seq:
             return  # judged by the server above
         before = [one.value for one in self._conflicts.followed(rules.today(commit), validate.STATE)]
         if kind.lifecycle.initial not in before or any(field_of(name) == DECIDED for name in commit.fields):
             return
-        later = self._as_it_will_be(commit.record, rules.today(commit))
+        later = self.as_it_will_be(commit.record, rules.today(commit))
         written = {field_of(name) for name in (*later.state.fields, *later.state.values)}
-        older = self._rules.older(commit.type, commit.form, partial(schema_history.forms, self._tx)).type or kind
+        older = self.rules.older(commit.type, commit.form, partial(schema_history.forms, self.tx)).type or kind
         asked = set(map(rules.present, older.fields))
-        day = partner_sharing.day_of(stamp.milliseconds(commit.stamp))
+        day = stamp.day(commit.stamp)
         lacking = [
             name
             for name in validate.missing(kind, {**later.doc, validate.STATE: new}, day)
@@ -188,13 +187,13 @@ class ValueChecks(ShareChecks):
 
     def _held(self, commit: Commit, name: str, value: object) -> bool:
         """Say whether the record shows this value already, or has decided over it: a person may decide for what an older form allowed."""
-        row = self._known.get(commit.record)
+        row = self.known.get(commit.record)
         if row is None or not commit.context:
             return False
-        name = self._rules.of(commit.type).present(name)
+        name = self.rules.of(commit.type).present(name)
         decided = f"{DECIDED}/{name}"
         over = [head.value for head in register_of(row.state, decided).heads]
-        over += [said.fields.get(decided) for said in self._said.get(commit.record, ())]
+        over += [said.fields.get(decided) for said in self.said.get(commit.record, ())]
         heads = list(register_of(row.state, name).heads)
         heads += [head for one in over if isinstance(one, dict) for head in unpacked_all(one.get("heads"))]
         return any(type(head.value) is type(value) and head.value == value for head in heads)

@@ -11,6 +11,7 @@ from fieldsync import errors
 from fieldsync.core import codes, record_ids
 from fieldsync.core.register import Value
 from fieldsync.replica import changes, commit_writer, record_units, save
+from fieldsync.replica.extensions import ReservedCodes
 from fieldsync.replica.lookup import find_id, find_row
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate, write_roles
@@ -19,8 +20,8 @@ from fieldsync.store.contract import Row
 
 EVENT = "household_event"
 # codes kept for what the verification makes
-KEPT = 42  # the most codes that an event keeps
 _KEPT = {"birth": 2, "marriage": 1, "divorce": 1, "join": 1, "leave": 1, "split": 42, "merge": 41}
+RESERVED = ReservedCodes("new_code", most=max(_KEPT.values()))
 _SAME_BIRTH = 40  # days: two births that near in one family are one, or twins
 Changed = dict[bytes, dict[str, Value]]
 

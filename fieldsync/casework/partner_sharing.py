@@ -3,7 +3,6 @@
 All of it follows from records alone, so that every server that holds the same records gives a partner the same.
 """
 
-import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -250,11 +249,6 @@ def _why_not_there(row_of: RowOf, referral: Document, units: Iterable[str], toda
 def _unit_of(row_of: RowOf, organisation: object) -> object:
     found = row_of(ref({"": organisation}, ""))
     return organisation if found is None else found.doc.get("partner_unit")
-
-
-def day_of(milliseconds: int) -> str:
-    """Return the date (UTC) of a time in milliseconds since 1970."""
-    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC).date().isoformat()
 
 
 def asks_consent(type: str, fields: Mapping[str, object]) -> bool:

@@ -31,6 +31,11 @@ def milliseconds(stamp: int) -> int:
     return stamp >> COUNTER_BITS
 
 
+def day(stamp: int) -> str:
+    """Return the stamp's date in UTC, YYYY-MM-DD."""
+    return datetime.fromtimestamp(milliseconds(stamp) / 1000, UTC).date().isoformat()
+
+
 def text(stamp: int) -> str:
     """Return the stamp as RFC 3339 UTC with milliseconds: `2026-11-02T08:15:00.123Z`."""
     if not 0 <= stamp <= LARGEST:

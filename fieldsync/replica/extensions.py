@@ -1,16 +1,18 @@
 """Hooks by which parts that know record types take part in a node's work; fieldsync/office.py registers them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
+from fieldsync.core.commit import Commit
 from fieldsync.core.register import Value
 from fieldsync.replica.changes import Draft
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Type
-from fieldsync.store import Tx
-from fieldsync.store.contract import Row
+from fieldsync.store import ReadTx, Tx
+from fieldsync.store.contract import Awaited, Device, Row
 
 
 class Projection(Protocol):
@@ -43,6 +45,43 @@ class DraftExpander(Protocol):
         """Write what is due, on a server, to records that changed."""
 
 
+class JudgedBatch(Protocol):
+    """One device's commits in one batch, as a server judges them; see authority/commit_batch.py."""
+
+    tx: ReadTx
+    device: Device
+    units: Callable[[int], str]  # a channel's number → its unit
+    waits_for: tuple[Awaited, ...]  # what may change the objection that is raised
+    missing: list[bytes]  # records that were looked for and are not here
+
+    def document(self, record: bytes | None) -> Row | None:
+        """Return a record as it is with what the batch says of it; one that is not here is noted in `missing`."""
+
+    def as_it_will_be(self, record: bytes, commit: Commit) -> Row:
+        """Return a record as it will be with a further commit."""
+
+
+class ReservedCodes(NamedTuple):
+    """Codes that a record reserves for those made from it, whose ids begin as its own: `most`, from the one in `field` on."""
+
+    field: str
+    most: int
+
+
+class CommitCheck(Protocol):
+    """What a server checks of a device's commit, beyond its form and the device's units."""
+
+    @property
+    def reserved_codes(self) -> Mapping[str, ReservedCodes]:
+        """The codes that records reserve, by type."""
+
+    def check(self, batch: JudgedBatch, commit: Commit) -> None:
+        """Refuse what may not be written; any FieldsyncError."""
+
+    def check_partner(self, batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
+        """Refuse a partner's commit about a record that it was never given, or a new one (no row) that nobody asked for."""
+
+
 @dataclass(frozen=True)
 class Extensions:
     """The hooks of one program."""
@@ -50,6 +89,22 @@ class Extensions:
     projections: Sequence[Projection] = ()
     guards: Sequence[WriteGuard] = ()
     expanders: Sequence[DraftExpander] = ()
+    checks: Sequence[CommitCheck] = ()
+
+    @cached_property
+    def reserved_codes(self) -> Mapping[str, ReservedCodes]:
+        """The codes that records reserve, by type."""
+        return {type_: codes for one in self.checks for type_, codes in one.reserved_codes.items()}
+
+    def check_commit(self, batch: JudgedBatch, commit: Commit) -> None:
+        """Ask all checks of commits; any FieldsyncError."""
+        for one in self.checks:
+            one.check(batch, commit)
+
+    def check_partner(self, batch: JudgedBatch, commit: Commit, row: Row | None) -> None:
+        """Ask all checks of a partner's commits; any FieldsyncError."""
+        for one in self.checks:
+            one.check_partner(batch, commit, row)
 
     def project(self, tx: Tx, rules: Rules, rows: Mapping[bytes, Row]) -> None:
         """Bring all projections up to date."""

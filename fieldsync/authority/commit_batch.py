@@ -1,0 +1,66 @@
+"""The commits of one device that a server judges together, and the records as these commits leave them."""
+
+from collections.abc import Callable
+from functools import cache
+
+from fieldsync.core.commit import Commit, state_of
+from fieldsync.core.grants import PARTNER, sees
+from fieldsync.core.state import merge
+from fieldsync.core.units import home_unit
+from fieldsync.replica.apply import settle_row
+from fieldsync.replica.merge_rules import Rules
+from fieldsync.replica.placement import owner_of
+from fieldsync.store import ReadTx
+from fieldsync.store.contract import Awaited, Device, Row
+
+
+class CommitBatch:
+    """One device's commits in one batch."""
+
+    def __init__(self, tx: ReadTx, rules: Rules, device: Device, known: dict[bytes, Row]) -> None:
+        self.tx = tx
+        self.rules = rules
+        self.known = known
+        self.judge_as(device)
+        self.units: Callable[[int], str] = cache(lambda n: home_unit(tx.channel(n).unit))
+        self.said: dict[
+            bytes, list[Commit]
+        ] = {}  # by record, what the batch says of it and the store does not have yet
+        self.waits_for: tuple[Awaited, ...] = ()  # what may change the last objection: see Awaited
+        self.missing: list[bytes] = []  # records that were looked for and are not here
+
+    def judge_as(self, device: Device) -> None:
+        """Have commits judged by what the device may do now, or might once do."""
+        self.device = device
+        self.is_partner = any(grant.role == PARTNER for grant in device.grants)
+
+    def document(self, record: bytes | None) -> Row | None:
+        """Return a record as it is with what the batch says of it; one that is not here is noted in `missing`."""
+        if record is None:
+            return None
+        said = self.said.get(record)
+        row = self.known.get(record) or self.tx.row(record)
+        if row is not None and not self._visible(row):
+            row = None  # another unit's consent says as much as none
+        if row is None and said is None:
+            self.missing.append(record)
+        return row if said is None else self._settled(row, said)
+
+    def as_it_will_be(self, record: bytes, commit: Commit) -> Row:
+        """Return a record as it will be with a further commit."""
+        return self._settled(self.known.get(record), [*self.said.get(record, ()), commit])
+
+    def _visible(self, row: Row) -> bool:
+        """Say whether a record is, or was, in a channel that the device may see."""
+        channels = {*row.channels, *self.tx.channels_left(row.n)}
+        return any(sees(self.device.grants, self.tx.channel(n).unit) for n in channels)
+
+    def _settled(self, row: Row | None, commits: list[Commit]) -> Row:
+        state = row.state if row is not None else None
+        for one in commits:
+            state = state_of(one) if state is None else merge(state, state_of(one))[0]
+        assert state is not None
+        settled = Row(0, state, {}, {})
+        settle_row(settled, self.rules.of(state.type), None)
+        settled.owner = owner_of(settled, self.rules)
+        return settled
