@@ -20,7 +20,9 @@ from fieldsync.replica import schema_history
 from fieldsync.replica.merge_rules import Rules, TypeRules
 from fieldsync.schema import validate, write_roles
 from fieldsync.schema.model import Field
-from fieldsync.schema.values import INT_LIMIT, Normaliser, is_id
+from fieldsync.schema.quantities import INT_LIMIT
+from fieldsync.schema.value_text import Normaliser
+from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Row, commit_key, form_key, record_key
 

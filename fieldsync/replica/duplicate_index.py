@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from fieldsync.linkage import comparison
+from fieldsync.linkage import blocks, comparison, features
 from fieldsync.linkage.companions import companion
-from fieldsync.linkage.comparison import Features, Match
+from fieldsync.linkage.comparison import Match
+from fieldsync.linkage.features import Features
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Document, Linked, Progress, members
@@ -70,7 +71,7 @@ def catch_up(
 def _put_blocks(tx: Tx, numbers: Sequence[int]) -> None:
     standing: list[int] = []
     for one in tx.linked(numbers):
-        standing += members(comparison.keys(comparison.features(one.type, one.doc)), one.n)
+        standing += members(blocks.block_keys(features.features_of(one.type, one.doc)), one.n)
     tx.put_blocks(numbers, standing)
 
 
@@ -81,7 +82,7 @@ def _put_pairs(tx: Tx, numbers: Sequence[int], comparing: "Comparing") -> None:
     pairs = []
     meets = {}
     for one in tx.linked(numbers):
-        found = tx.blocks(comparison.keys(comparison.features(one.type, one.doc)), MOST)
+        found = tx.blocks(blocks.block_keys(features.features_of(one.type, one.doc)), MOST)
         meets[one.n] = {n for n in found if n != one.n and not (n in among and n > one.n)}
     comparing.read(tx, {*meets, *(n for found in meets.values() for n in found)})
     for n, found in meets.items():
@@ -120,7 +121,7 @@ def _others(tx: ReadTx, records: Iterable[Linked]) -> Mapping[bytes, Document]:
 
 def _features(one: Linked, others: Mapping[bytes, Document]) -> Features:
     other = companion(one.type, one.doc, one.owner)
-    return comparison.features(one.type, one.doc, others.get(other) if other is not None else None)
+    return features.features_of(one.type, one.doc, others.get(other) if other is not None else None)
 
 
 def candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None) -> list[Candidate]:
@@ -128,10 +129,10 @@ def candidates(tx: ReadTx, type: str, doc: Document, owner: bytes | None = None)
 
     What was removed, or gave way to another, is none.
     """
-    if type not in comparison.FIELDS:
+    if type not in features.FIELDS:
         return []
     new = Linked(0, b"", type, owner, doc)
-    found = list(tx.linked(tx.blocks(comparison.keys(comparison.features(type, doc)), MOST)))
+    found = list(tx.linked(tx.blocks(blocks.block_keys(features.features_of(type, doc)), MOST)))
     others = _others(tx, [new, *found])
     mine = _features(new, others)
     standing = (one for one in found if "_deleted" not in one.doc and not tx.gave_way(one.record))

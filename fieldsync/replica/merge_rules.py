@@ -10,10 +10,11 @@ from fieldsync.core import names
 from fieldsync.core.commit import Commit
 from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
-from fieldsync.linkage import comparison
+from fieldsync.linkage import features
 from fieldsync.schema import field_renames, write_roles
 from fieldsync.schema.model import Field, Schema, Type
-from fieldsync.schema.values import Normaliser, received
+from fieldsync.schema.value_text import Normaliser
+from fieldsync.schema.values import received
 
 Document = dict[str, Any]
 
@@ -49,7 +50,7 @@ class TypeRules:
         self.above = type is not None and type.above
         self.search = () if type is None else type.search
         self.searched = frozenset(self.search)
-        self.linked = comparison.FIELDS.get(name, frozenset[str]())
+        self.linked = features.FIELDS.get(name, frozenset[str]())
         self.renamed = {} if type is None else type.renamed
         self.fields = dict(_SYSTEM)
         self.guarded: frozenset[str] = frozenset()  # fields of which not everybody may write every value

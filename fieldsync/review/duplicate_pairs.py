@@ -15,7 +15,7 @@ from fieldsync.core.register import Value
 from fieldsync.core.settle import present
 from fieldsync.core.state import register_of
 from fieldsync.core.units import within
-from fieldsync.linkage import comparison
+from fieldsync.linkage import comparison, features
 from fieldsync.replica import duplicate_index, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.commit_writer import commit_drafts
@@ -93,7 +93,7 @@ def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None
 
     UnknownField, IllegalValue where the new record itself is not good.
     """
-    if type not in comparison.FIELDS:
+    if type not in features.FIELDS:
         return []
     kind = node.schema.type(type)
     duplicate_index.catch_up(node, compare=False, progress=progress)

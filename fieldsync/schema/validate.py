@@ -12,7 +12,8 @@ from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.schema import identity_documents
 from fieldsync.schema.expressions import lookups, parser, step_limit
 from fieldsync.schema.model import Choice, Field, Type
-from fieldsync.schema.values import Normaliser, normaliser, received
+from fieldsync.schema.value_text import Normaliser
+from fieldsync.schema.values import normaliser, received
 
 __all__ = [
     "check",

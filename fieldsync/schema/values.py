@@ -8,29 +8,26 @@ Nothing given (None, "" or blanks) is None: no value.
 import math
 import re
 from collections.abc import Callable
-from datetime import date, datetime
 from functools import lru_cache
 from unicodedata import is_normalized
 from uuid import UUID
 
-from fieldsync import errors
 from fieldsync.schema import identity_documents
 from fieldsync.schema.model import Field
 from fieldsync.schema.phones import international, is_possible, plain
+from fieldsync.schema.quantities import (
+    date_normaliser,
+    geopoint_normaliser,
+    int_normaliser,
+    month_normaliser,
+    number_normaliser,
+    parse_date,
+)
 from fieldsync.schema.text_cleaning import clean, loose, plain_digits
+from fieldsync.schema.value_text import NOTE_LIMIT, TEXT_LIMIT, Normaliser, illegal, plain_text
 
-Normaliser = Callable[[object], object]
-
-INT_LIMIT = 2**63 - 1
-EXACT = 2**53  # up to here a float holds every integer
 ROUNDED = 10**15  # from here a spreadsheet's numbers have lost digits
-EXACT_DIGITS = 19  # fewer than these fit 64 bits
-TEXT_LIMIT, NOTE_LIMIT = 1_000, 20_000  # characters, where the field says nothing
 
-_NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
-_TIME = r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
-_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _TIME, re.ASCII)
-_MONTH = re.compile(r"(\d{4})[-/.](0?[1-9]|1[0-2])", re.ASCII)
 _REF = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _LOOSE_REF = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE).fullmatch
 _SCIENTIFIC = re.compile(r"\d\.\d+E\d{1,3}").fullmatch  # a paper's number has no +
@@ -69,7 +66,7 @@ def _read(field: Field) -> Normaliser:
         def phone(value: object) -> object:
             number = made(value)
             if isinstance(number, str) and not is_possible(number):
-                raise _illegal(field, "not_phone", country=country)
+                raise illegal(field, "not_phone", country=country)
             return number
 
         return phone
@@ -87,22 +84,9 @@ def _read(field: Field) -> Normaliser:
             why = damaged_text.reason(found, lines=lines)
             if why is None:
                 return found
-        raise _illegal(field, why)
+        raise illegal(field, why)
 
     return text
-
-
-def _illegal(field: Field, reason: str, **limits: object) -> errors.IllegalValue:
-    return errors.IllegalValue(field=field.name, reason=reason, **limits)
-
-
-def _spelt(field: Field, value: object, reason: str) -> str:
-    """A text given for something that is no text, digits and spaces made plain."""
-    if not isinstance(value, str):
-        raise _illegal(field, reason)
-    if len(value) > TEXT_LIMIT:
-        raise _illegal(field, "too_long", max=TEXT_LIMIT)
-    return plain_digits(clean(value))
 
 
 def _text(field: Field) -> Normaliser:
@@ -121,17 +105,17 @@ def _text(field: Field) -> Normaliser:
         if value.isprintable() and is_normalized("NFKC", value):
             value = value.strip()  # nearly all: both checks are quick
         elif len(value) > raw:
-            raise _illegal(field, "too_long", max=high)
+            raise illegal(field, "too_long", max=high)
         else:
             value = clean(value, lines=lines)
         if not value:
             return None
         if len(value) > high:
-            raise _illegal(field, "too_long", max=high)
+            raise illegal(field, "too_long", max=high)
         if len(value) < low:
-            raise _illegal(field, "too_short", min=low)
+            raise illegal(field, "too_short", min=low)
         if match is not None and not match(value):
-            raise _illegal(field, "pattern")
+            raise illegal(field, "pattern")
         return value
 
     return text
@@ -146,83 +130,12 @@ def _matcher(pattern: str) -> Callable[[str], bool] | None:
 def _number_as_text(field: Field, value: object) -> str:
     """A number in a text column, as spreadsheets give them."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _illegal(field, "not_text")
+        raise illegal(field, "not_text")
     if isinstance(value, float):
         if not math.isfinite(value) or abs(value) >= ROUNDED or "e" in repr(value):
-            raise _illegal(field, "digits_lost", digits=len(str(ROUNDED)) - 1)
+            raise illegal(field, "digits_lost", digits=len(str(ROUNDED)) - 1)
         return str(int(value)) if value.is_integer() else repr(value)
     return str(value)
-
-
-def _limits(low: float, high: float) -> dict[str, object]:
-    """The limits that somebody set; what a number can be at all is none."""
-    return {name: limit for name, limit in (("min", low), ("max", high)) if abs(limit) < INT_LIMIT}
-
-
-def _int(field: Field) -> Normaliser:
-    low = int(field.min) if isinstance(field.min, int | float) else -INT_LIMIT
-    high = int(field.max) if isinstance(field.max, int | float) else INT_LIMIT
-
-    def whole(value: object) -> object:
-        if type(value) is not int:
-            if type(value) is str and value.isascii() and value.isdigit() and len(value) < EXACT_DIGITS:
-                value = int(value)
-            elif (value := _odd_number(field, value, "not_whole")) is None:
-                return None
-            elif not isinstance(value, int):
-                raise _illegal(field, "not_whole")
-        if not low <= value <= high:
-            raise _illegal(field, "out_of_range", **_limits(low, high))
-        return value
-
-    return whole
-
-
-def _number(field: Field) -> Normaliser:
-    money = field.type == "money"
-    low = field.min if isinstance(field.min, int | float) else (0 if money else -INT_LIMIT)
-    high = field.max if isinstance(field.max, int | float) else INT_LIMIT
-
-    def number(value: object) -> object:
-        if type(value) is str and value.isascii() and len(value) < EXACT_DIGITS:
-            if value.isdigit():
-                value = int(value)
-            elif value.replace(".", "", 1).isdigit():
-                value = float(value)
-        if type(value) is not int and not (type(value) is float and value % 1):
-            value = _odd_number(field, value, "not_number")
-            if value is None:
-                return None
-        if money and type(value) is float and round(value, 2) != value:
-            raise _illegal(field, "too_precise", decimals=2)
-        if not low <= value <= high:
-            raise _illegal(field, "out_of_range", **_limits(low, high))
-        return value
-
-    return number
-
-
-def _odd_number(field: Field, value: object, reason: str) -> int | float | None:
-    """The number that is no plain int: a float, or a text in any digits; None for nothing."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _illegal(field, reason)
-    if isinstance(value, str):
-        if not _NUMBER.fullmatch(value):
-            value = _spelt(field, value, reason)
-            if not value:
-                return None
-            if not _NUMBER.fullmatch(value):
-                raise _illegal(field, reason)
-        value = float(value) if "." in value else int(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise _illegal(field, reason)
-        # One form for one number: 3.0 and 3 are the same value and the same bytes.
-        if value.is_integer() and abs(value) <= EXACT:
-            return int(value)
-    return value
 
 
 def _bool(field: Field) -> Normaliser:
@@ -234,73 +147,12 @@ def _bool(field: Field) -> Normaliser:
         try:
             return known[value]
         except (KeyError, TypeError):
-            word = _spelt(field, value, "not_bool").casefold()
+            word = plain_text(field, value, "not_bool").casefold()
         if word not in known:
-            raise _illegal(field, "not_bool")
+            raise illegal(field, "not_bool")
         return known[word]
 
     return truth
-
-
-def _date(field: Field) -> Normaliser:
-    low = field.min if isinstance(field.min, str) else "1800-01-01"
-    high = field.max if isinstance(field.max, str) else "2200-12-31"
-
-    met: set[str] = set()  # a file holds few different days, and a calendar no more than these
-
-    def day(value: object) -> object:
-        if type(value) is str and value in met:
-            return value
-        text = value
-        if type(text) is not str or len(text) != 10 or text[4] != "-" or text[7] != "-":
-            text = _odd_date(field, value)
-            if text is None:
-                return None
-        try:
-            date.fromisoformat(text)
-        except ValueError:
-            # The digits may be Arabic ones.
-            text = _odd_date(field, text)
-            if text is None:
-                return None
-        if not low <= text <= high:
-            raise _illegal(field, "out_of_range", min=low, max=high)
-        met.add(text)
-        return text
-
-    return day
-
-
-def _odd_date(field: Field, value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, date):  # a datetime is one too
-        return value.isoformat()[:10]
-    text = _spelt(field, value, "not_date")
-    if not text:
-        return None
-    parts = _DATE.fullmatch(text)
-    try:
-        return date(*(int(part) for part in parts.groups())).isoformat()  # type: ignore[union-attr]
-    except (AttributeError, ValueError):
-        raise _illegal(field, "not_date", form="YYYY-MM-DD") from None
-
-
-def _month(field: Field) -> Normaliser:
-    def month(value: object) -> object:
-        if value is None:
-            return None
-        if isinstance(value, date | datetime):
-            return value.isoformat()[:7]
-        text = _spelt(field, value, "not_month")
-        if not text:
-            return None
-        parts = _MONTH.fullmatch(text)
-        if parts is None:
-            raise _illegal(field, "not_month", form="YYYY-MM")
-        return f"{parts[1]}-{int(parts[2]):02d}"
-
-    return month
 
 
 def _phone(field: Field) -> Normaliser:
@@ -314,12 +166,12 @@ def _phone(field: Field) -> Normaliser:
             return None
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)  # a spreadsheet took it for a number, and its leading zero
-        text = _spelt(field, value, "not_phone")
+        text = plain_text(field, value, "not_phone")
         if not text:
             return None
         number = international(text, country)
         if number is None:
-            raise _illegal(field, "not_phone", country=country)
+            raise illegal(field, "not_phone", country=country)
         return number
 
     return phone
@@ -349,7 +201,7 @@ def _choice(field: Field) -> Normaliser:
                 value = str(int(value)) if float(value).is_integer() else repr(value)
                 if value in codes:
                     return codes[value]
-            word = _spelt(field, value, "not_choice")
+            word = plain_text(field, value, "not_choice")
         if word == "":
             return None
         for read, meant in readings:
@@ -358,7 +210,7 @@ def _choice(field: Field) -> Normaliser:
                 return next(iter(found))
             if found:
                 break
-        raise _illegal(field, "not_choice", choices=list(field.codes))
+        raise illegal(field, "not_choice", choices=list(field.codes))
 
     return choice
 
@@ -375,14 +227,14 @@ def _ref(field: Field) -> Normaliser:
             return str(value)
         if words is not None and not (isinstance(value, str) and _LOOSE_REF(value.strip())):
             return words(value)
-        text = _spelt(field, value, "not_ref").lower()
+        text = plain_text(field, value, "not_ref").lower()
         if not text:
             return None
         if re.fullmatch(r"[0-9a-f]{32}", text):
             return str(UUID(text))
         if _REF(text):
             return text
-        raise _illegal(field, "not_ref", to=list(field.to))
+        raise illegal(field, "not_ref", to=list(field.to))
 
     return ref
 
@@ -391,53 +243,34 @@ def _paper(field: Field) -> Normaliser:
     def paper(value: object) -> object:
         if value is None:
             return None
-        text = _spelt(field, value, "not_paper")
+        text = plain_text(field, value, "not_paper")
         if not text:
             return None
         parts = identity_documents.split(text)
         if parts is None or _SCIENTIFIC(parts[2]):
-            raise _illegal(field, "not_paper", form=identity_documents.FORM)
+            raise illegal(field, "not_paper", form=identity_documents.FORM)
         if parts[0] not in field.codes:
-            raise _illegal(field, "not_choice", choices=list(field.codes))
-        until = _odd_date(field, parts[3])
+            raise illegal(field, "not_choice", choices=list(field.codes))
+        until = parse_date(field, parts[3])
         return ":".join([*parts[:3], *([until] if until else [])])
 
     return paper
 
 
-def _geopoint(field: Field) -> Normaliser:
-    def point(value: object) -> object:
-        if value is None:
-            return None
-        parts = _spelt(field, value, "not_geopoint").replace(",", " ").replace("،", " ").split()
-        if not parts:
-            return None
-        if not 2 <= len(parts) <= 4 or not all(_NUMBER.fullmatch(part) for part in parts):
-            raise _illegal(field, "not_geopoint", form="LAT LON [ALTITUDE [ACCURACY]]")
-        figures = [float(part) for part in parts]
-        accuracy = figures[3] if len(figures) == 4 else 0.0
-        if abs(figures[0]) > 90 or abs(figures[1]) > 180 or accuracy < 0:
-            raise _illegal(field, "out_of_range")
-        # Seven decimals are a centimetre; one form for one place.
-        return " ".join(f"{figure:.7f}".rstrip("0").rstrip(".") for figure in figures)
-
-    return point
-
-
 _MAKERS: dict[str, Callable[[Field], Normaliser]] = {
     "text": _text,
     "note": _text,
-    "int": _int,
-    "number": _number,
-    "money": _number,
+    "int": int_normaliser,
+    "number": number_normaliser,
+    "money": number_normaliser,
     "bool": _bool,
-    "date": _date,
-    "month": _month,
+    "date": date_normaliser,
+    "month": month_normaliser,
     "phone": _phone,
     "choice": _choice,
     "state": _choice,
     "approval": _choice,
     "ref": _ref,
     "paper": _paper,
-    "geopoint": _geopoint,
+    "geopoint": geopoint_normaliser,
 }

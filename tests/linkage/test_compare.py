@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import people
-from fieldsync.linkage import comparison
+from fieldsync.linkage import blocks, comparison, features
 from fieldsync.linkage.similarity import likeness, parts
 
 AHMAD = {
@@ -18,13 +18,14 @@ AHMAD = {
 
 def score(one: dict[str, Any], other: dict[str, Any], type: str = "person") -> float:
     """Return how likely two documents are one."""
-    return comparison.compare(comparison.features(type, one), comparison.features(type, other)).score
+    return comparison.compare(features.features_of(type, one), features.features_of(type, other)).score
 
 
 def meet(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Say whether two documents share a block."""
     return bool(
-        comparison.keys(comparison.features("person", one)) & comparison.keys(comparison.features("person", other))
+        blocks.block_keys(features.features_of("person", one))
+        & blocks.block_keys(features.features_of("person", other))
     )
 
 
@@ -109,8 +110,8 @@ def test_households() -> None:
 def test_reasons_say_why() -> None:
     """A pair comes with what speaks for it, and what against."""
     match = comparison.compare(
-        comparison.features("person", AHMAD),
-        comparison.features("person", {**AHMAD, "given": "Ahmad", "mother": "زينب", "birth_date": "1990-12-05"}),
+        features.features_of("person", AHMAD),
+        features.features_of("person", {**AHMAD, "given": "Ahmad", "mother": "زينب", "birth_date": "1990-12-05"}),
     )
     assert {"given_spelt", "father", "phone", "mother_other", "birth_swapped"} <= set(match.reasons)
 
@@ -122,37 +123,37 @@ DOCS = st.fixed_dictionaries(
     {},
     optional={
         name: TEXT | st.sampled_from(["1990-01-01", "1990-02-31", "x", "محمد"])
-        for name in sorted(comparison.FIELDS["person"] | comparison.FIELDS["household"])
+        for name in sorted(features.FIELDS["person"] | features.FIELDS["household"])
     },
 )
 
 
-@given(st.sampled_from(sorted(comparison.FIELDS)), DOCS, DOCS)
+@given(st.sampled_from(sorted(features.FIELDS)), DOCS, DOCS)
 def test_comparing_is_even_handed_whatever_is_written(type_: str, a: dict[str, Any], b: dict[str, Any]) -> None:
     """Any document can be compared; order does not matter, scores are between 0 and 1, keys are those of the document."""
-    one, other = comparison.features(type_, a), comparison.features(type_, b)
+    one, other = features.features_of(type_, a), features.features_of(type_, b)
     forth, back = comparison.compare(one, other), comparison.compare(other, one)
     assert forth.score == back.score
     assert 0 <= forth.score <= 1
-    assert comparison.keys(one) == comparison.keys(comparison.features(type_, a))
+    assert blocks.block_keys(one) == blocks.block_keys(features.features_of(type_, a))
 
 
-def documents(found: list[people.Person]) -> list[comparison.Features]:
+def documents(found: list[people.Person]) -> list[features.Features]:
     """Return what is compared of registrations."""
-    return [comparison.features("person", *people.document(one)) for one in found]
+    return [features.features_of("person", *people.document(one)) for one in found]
 
 
 def test_two_thousand_noisy_persons() -> None:
     """Names and noise that the weights were not tuned on: nearly all are found, and nearly all that is found is right."""
     found = people.registrations(2_000, part="B", seed=20, noise=people.HELD)
-    features = documents(found)
-    blocks: dict[int, list[int]] = {}
-    for place, one in enumerate(features):
-        for key in comparison.keys(one):
-            blocks.setdefault(key, []).append(place)
-    meets = {(a, b) for block in blocks.values() for b in block for a in block if a < b}
+    compared = documents(found)
+    meeting: dict[int, list[int]] = {}
+    for place, one in enumerate(compared):
+        for key in blocks.block_keys(one):
+            meeting.setdefault(key, []).append(place)
+    meets = {(a, b) for block in meeting.values() for b in block for a in block if a < b}
     pairs = {
-        pair for pair in meets if comparison.compare(features[pair[0]], features[pair[1]]).score >= comparison.LIKELY
+        pair for pair in meets if comparison.compare(compared[pair[0]], compared[pair[1]]).score >= comparison.LIKELY
     }
     right = len(pairs & people.truth(found))
     assert right / len(pairs) > 0.97

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from benchmarks import people
-from fieldsync.linkage import comparison
+from fieldsync.linkage import blocks, comparison, features
 from fieldsync.linkage.comparison import Match
 
 MOHAMMAD = {
@@ -39,7 +39,7 @@ ALIAS = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
 
 def match(one: dict[str, Any], other: dict[str, Any]) -> Match:
     """Return how likely two persons' documents are one, the same either way round."""
-    a, b = comparison.features("person", one), comparison.features("person", other)
+    a, b = features.features_of("person", one), features.features_of("person", other)
     found = comparison.compare(a, b)
     assert comparison.compare(b, a).score == found.score
     return found
@@ -48,7 +48,8 @@ def match(one: dict[str, Any], other: dict[str, Any]) -> Match:
 def meet(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Say whether two documents share a block."""
     return bool(
-        comparison.keys(comparison.features("person", one)) & comparison.keys(comparison.features("person", other))
+        blocks.block_keys(features.features_of("person", one))
+        & blocks.block_keys(features.features_of("person", other))
     )
 
 
@@ -97,9 +98,9 @@ def test_one_person_under_two_names(one: dict[str, Any], other: dict[str, Any], 
 def test_a_brother_called_the_same_is_another(other: dict[str, Any]) -> None:
     """With the parents, the phone and the house an alias is not enough: birth or a paper must agree."""
     home = {"location": "جبلة"}
-    mine = comparison.features("person", called(MOHAMMAD, "سامر"), home)
+    mine = features.features_of("person", called(MOHAMMAD, "سامر"), home)
     brother = {**MOHAMMAD, "given": "سامر", **other}
-    assert comparison.compare(mine, comparison.features("person", brother, home)).score < comparison.LIKELY
+    assert comparison.compare(mine, features.features_of("person", brother, home)).score < comparison.LIKELY
 
 
 def test_where_the_birth_speaks_against_no_other_name_helps() -> None:
@@ -124,8 +125,8 @@ def test_a_name_counts_once() -> None:
     """Three spellings that agree say no more than the best of them."""
     again = {**LATIN, "aliases": ["محمد العلي", "Muhammad"]}
     assert match(again, again).score == match(MOHAMMAD, MOHAMMAD).score
-    assert comparison.keys(comparison.features("person", again)) == comparison.keys(
-        comparison.features("person", MOHAMMAD)
+    assert blocks.block_keys(features.features_of("person", again)) == blocks.block_keys(
+        features.features_of("person", MOHAMMAD)
     )
 
 
@@ -145,8 +146,8 @@ def test_one_more_name_never_makes_two_of_one(
     assert match(called(before, alias), other).score >= match(before, other).score
     if latin is not None and "name_latin" not in one:
         assert match({**one, "name_latin": latin}, other).score >= match(one, other).score
-    assert comparison.keys(comparison.features("person", before)) <= comparison.keys(
-        comparison.features("person", called(before, alias))
+    assert blocks.block_keys(features.features_of("person", before)) <= blocks.block_keys(
+        features.features_of("person", called(before, alias))
     )
 
 

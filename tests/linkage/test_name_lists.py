@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync.core import names
-from fieldsync.linkage import comparison, name_lists
+from fieldsync.linkage import blocks, comparison, features, name_lists
 from fieldsync.linkage.similarity import ADDED, ALIKE, SHORT, SLIP, SPELT, likeness, parts
 
 MAN: dict[str, Any] = {
@@ -25,7 +25,7 @@ def like(one: str, other: str) -> float:
 
 def score(one: dict[str, Any], other: dict[str, Any]) -> float:
     """Return how likely two documents in one house are one person."""
-    a, b = (comparison.features("person", doc, {"location": "جبلة"}) for doc in (one, other))
+    a, b = (features.features_of("person", doc, {"location": "جبلة"}) for doc in (one, other))
     assert comparison.compare(a, b).score == comparison.compare(b, a).score
     return comparison.compare(a, b).score
 
@@ -67,8 +67,8 @@ def test_brothers_of_one_first_name() -> None:
         < comparison.LIKELY
         <= min(score(first, both), score(second, both))
     )
-    a, b = (comparison.features("person", {**doc, "grandfather": "", "phones": []}) for doc in (both, second))
-    assert comparison.keys(a) & comparison.keys(b)
+    a, b = (features.features_of("person", {**doc, "grandfather": "", "phones": []}) for doc in (both, second))
+    assert blocks.block_keys(a) & blocks.block_keys(b)
 
 
 def test_a_son_called_after_his_grandfather_is_not_his_father() -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fieldsync.core import record_ids
 from fieldsync.core.merges import standing
-from fieldsync.linkage import comparison
+from fieldsync.linkage import blocks, comparison, features
 from fieldsync.store.contract import Document, Linked, members
 from fieldsync.store.sqlite.interning import Numbered, NumberReads
 from fieldsync.store.sqlite.row_codec import dump_json, load_json
@@ -200,7 +200,7 @@ class Blocks(BlockReads, Numbered):
         """Begin anew: no blocks, no pairs, all records of the types that are compared to be looked at."""
         for table in ("block", "pair", "unpaired"):
             self.sql(f"DELETE FROM {table}")
-        types = dump_json(list(comparison.FIELDS)).decode()
+        types = dump_json(list(features.FIELDS)).decode()
         self.sql(
             "INSERT OR IGNORE INTO unkeyed SELECT n FROM record WHERE type IN (SELECT value FROM json_each(?))",
             (types,),
@@ -222,8 +222,8 @@ class Blocks(BlockReads, Numbered):
         """Forget a record's blocks and pairs."""
         for table in ("unkeyed", "unpaired"):
             self.sql(f"DELETE FROM {table} WHERE n = ?", (n,))
-        if type in comparison.FIELDS:
-            keys = comparison.keys(comparison.features(type, doc))
+        if type in features.FIELDS:
+            keys = blocks.block_keys(features.features_of(type, doc))
             self.many("DELETE FROM block WHERE member = ?", [(one,) for one in members(keys, n)])
             self.drop_pairs([n])
 

@@ -1,0 +1,77 @@
+"""The blocks by which records meet: two that share a key are compared."""
+
+import zlib
+from functools import lru_cache
+
+from fieldsync.core import names
+from fieldsync.linkage.aliases import Name, Reading
+from fieldsync.linkage.birth_dates import Birth
+from fieldsync.linkage.features import Features, Household, Person
+
+Block = tuple[int, int, int]  # a kind, and what those in it have in common
+
+
+def block_keys(one: Features) -> set[int]:
+    """Return the numbers of the blocks that a record is in, the same on every computer: two that share one are compared."""
+    found = _person_blocks(one) if isinstance(one, Person) else _household_blocks(one)
+    mixed = [(kind * 0x9E3779B1 + a) * 0x85EBCA77 + b * 0xC2B2AE3D for kind, a, b in found]
+    return {(number ^ number >> 32) & 0xFFFFFFFF for number in mixed}
+
+
+def _household_blocks(one: Household) -> list[Block]:
+    family, place = _name_hash(one.family[:2]), _name_hash(one.place)
+    found = [(21, _text_hash(phone), 0) for phone in one.phones]
+    if one.book:
+        found.append((22, _text_hash(one.book), 0))
+    if family and place:
+        found.append((23, family, place))
+    return found
+
+
+def _person_blocks(one: Person) -> list[Block]:
+    given, father, grandfather = _name_hash(one.given[:1]), _name_hash(one.father[:1]), _name_hash(one.grandfather[:1])
+    family, year = _name_hash(one.family[:2]), one.birth.year
+    found = [(1, _text_hash(phone), given) for phone in one.phones]
+    found += [(2, _text_hash(paper), 0) for paper in one.papers]
+    if given and father and year:
+        either = given + father  # in whichever order they were written
+        found += ((4, either, year // 2), (4, either, (year + 1) // 2))
+    if given and family:
+        found.append((7, given, family))
+    if father and grandfather and family:
+        found.append((9, father * 3 + grandfather, family))
+    if one.birth.day:
+        exact = _date_hash(one.birth)
+        found += [(11, exact, name) for name in (given, father, family) if name]
+    for other in one.others:
+        found += _other_blocks(one, other, (given, family))
+    return found
+
+
+def _other_blocks(one: Person, other: Reading, own: tuple[int, int]) -> list[Block]:
+    """Return the blocks of a person's other name: those that need the fewest other parts to be right."""
+    given, family = _name_hash(other.given[:1]) or own[0], _name_hash(other.family[:2]) or own[1]
+    if not given or (given, family) == own:
+        return []
+    found = [(1, _text_hash(phone), given) for phone in one.phones]
+    if family:
+        found.append((7, given, family))
+    if one.birth.day:
+        found.append((11, _date_hash(one.birth), given))
+    return found
+
+
+def _date_hash(birth: Birth) -> int:
+    """Return a number for a full date, with day and month in either order."""
+    month, day = int(birth.day[:2]), int(birth.day[3:])
+    return birth.year * 10_000 + (month * 100 + day if month < day else day * 100 + month)
+
+
+@lru_cache(maxsize=1 << 15)
+def _name_hash(name: Name) -> int:
+    """Return a number for a name's consonants, 0 for none."""
+    return _text_hash("".join(names.skeleton(token) or token for token in name)) if name else 0
+
+
+def _text_hash(text: str) -> int:
+    return zlib.crc32(text.encode())

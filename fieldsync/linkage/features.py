@@ -1,0 +1,114 @@
+"""What of a person's or a household's document is compared."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fieldsync.core import names
+from fieldsync.linkage import birth_dates
+from fieldsync.linkage.aliases import NOTHING, Name, Reading, readings
+from fieldsync.linkage.birth_dates import Birth
+from fieldsync.linkage.similarity import parts
+
+_NONE: frozenset[str] = frozenset()
+
+
+class Person(NamedTuple):
+    """What of a person is compared."""
+
+    given: Name
+    father: Name
+    grandfather: Name
+    family: Name
+    mother: Name
+    sex: str
+    birth: Birth
+    phones: frozenset[str]
+    papers: frozenset[str]
+    place: Name = NOTHING
+    others: tuple[Reading, ...] = ()
+
+
+class Household(NamedTuple):
+    """What of a household is compared; `head` where the record of its head is known."""
+
+    family: Name
+    book: str
+    place: Name
+    phones: frozenset[str]
+    head: Person | None
+
+
+Features = Person | Household
+
+FIELDS = {
+    "person": frozenset(
+        (
+            *("given", "father", "grandfather", "family", "mother", "name_latin", "aliases"),
+            *("sex", "birth_date", "birth_precision", "phones", "ids", "household"),
+        )
+    ),
+    "household": frozenset(("family_name", "family_book_no", "location", "address", "phones", "head")),
+}
+"""The record types that are compared, and the fields that count."""
+
+
+def features_of(type: str, doc: Mapping[str, Any], other: Mapping[str, Any] | None = None) -> Features:
+    """Return what is compared of a document; `other` is the household's of a person, and the head's of a household.
+
+    Blocks are made of the record's own fields only: a household that moves must not change its members' keys.
+    """
+    return household_features(doc, other) if type == "household" else person_features(doc, other)
+
+
+def person_features(doc: Mapping[str, Any], home: Mapping[str, Any] | None = None) -> Person:
+    """Return what is compared of a person's document; `home` is the household's, which has its place and phones."""
+    given, father, grandfather = _name_parts(doc, "given"), _name_parts(doc, "father"), _name_parts(doc, "grandfather")
+    family, mother = _name_parts(doc, "family"), _name_parts(doc, "mother")
+    if len(given) > 2 and not (father or family):
+        given, father, grandfather, family = given[:1], given[1:2], given[2:-1], given[-1:]
+    phones = _tails(doc.get("phones"))
+    if home:
+        phones |= _tails(home.get("phones"))
+    papers = _papers_of(doc.get("ids"))
+    place = _place(home) if home else NOTHING
+    sex, birth, others = str(doc.get("sex") or ""), birth_dates.read(doc), readings(doc, given, father, family)
+    return Person(given, father, grandfather, family, mother, sex, birth, phones, papers, place, others)
+
+
+def household_features(doc: Mapping[str, Any], head: Mapping[str, Any] | None = None) -> Household:
+    """Return what is compared of a household's document, and of its head's where that is known."""
+    book = "".join(filter(str.isalnum, names.plain(str(doc.get("family_book_no") or "")))).casefold()
+    place = _place(doc)
+    phones = _tails(doc.get("phones"))
+    return Household(_name_parts(doc, "family_name"), book, place, phones, person_features(head) if head else None)
+
+
+def _name_parts(doc: Mapping[str, Any], field: str) -> Name:
+    value = doc.get(field)
+    return parts(value) if value and isinstance(value, str) else NOTHING
+
+
+def _place(home: Mapping[str, Any]) -> Name:
+    """Return where a household lives: a record of a place, else its address."""
+    return parts(str(home.get("location") or home.get("address") or ""))
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _tails(value: object) -> frozenset[str]:
+    """Return phones' last nine digits: what spellings of one number share."""
+    return frozenset(map(_tail, _texts(value))) if value else _NONE
+
+
+def _tail(phone: str) -> str:
+    tail = phone[-9:]
+    return tail if tail.isdigit() else "".join(filter(str.isdigit, phone))[-9:]
+
+
+def _papers_of(value: object) -> frozenset[str]:
+    """Return identity papers without the day on which they expire."""
+    if not value:
+        return _NONE
+    return frozenset([paper.rsplit(":", 1)[0] if paper.count(":") > 2 else paper for paper in _texts(value)])
