@@ -74,7 +74,7 @@ class Client:
             self.grants = upstream.grants(tx) if self.branch else node.grants
         self._told = upstream.Told(server.id)
         self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
-        self.bundled = False  # whether what it says goes into a bundle
+        self.bundled = False  # whether it speaks and hears by bundles
         self._same_forms = True
         self._whole = True  # whether the answer tells all verdicts on our saves: one within a budget may not
         self._sent_forms = False  # whether it brings our forms, which are newer than the server's
@@ -223,7 +223,10 @@ class Client:
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             self.turned = bool(ack.epoch) and store_epochs.turned(tx, self.server.id, ack.epoch)
+            # a bundle's answer may be older than what is known
+            lost = not self.bundled and store_epochs.lost(tx, self.server.id, node.device, ack.answers)
             store_epochs.count(tx, self.server.id, node.device, ack.answers, again=self.turned)
+            self.turned = self.turned or lost
             if self.turned:
                 tx.forget_receipts(self.server.id, node.device)  # it is asked how far it holds what others wrote
                 if node.is_laptop:

@@ -107,6 +107,14 @@ def turned(tx: Tx, server: bytes, epoch: bytes) -> bool:
     return again
 
 
+def lost(tx: Tx, server: bytes, device: bytes, told: int) -> bool:
+    """Say whether a server counts fewer answers than it has given: it lost some, and may begin another epoch only later."""
+    fewer = told < answers(tx, server, device)
+    if fewer:
+        suspect(tx, server)
+    return fewer
+
+
 def answers(tx: ReadTx, server: bytes, device: bytes) -> int:
     """Return how many answers a server has given to this device, as it told last."""
     return int(tx.get(_answers_key(server, device)) or 0)

@@ -165,6 +165,34 @@ def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_
         tree.close()
 
 
+def test_a_branch_notices_a_second_restore_within_the_hour() -> None:
+    """Headquarters was put back within an hour of its last restore, and begins no epoch yet: its count of answers tells the branch."""
+    tree = Tree()
+    try:
+        amal, jbl, hq = tree.nodes["amal"], tree.nodes["jbl"], tree.nodes["hq"]
+        home = family(amal, "محمد", location="first")
+        with hq.store.write() as tx:
+            epoch = store_epochs.restored(tx, tree.clock())
+        for _ in range(2):
+            tree.sync("amal", "jbl")
+            tree.sync("jbl", "hq")
+        hq.close()
+        shutil.copytree(tree.home / "hq", tree.home / "hq as it was")
+        tree.nodes["hq"] = open_node(tree.home / "hq", tree.clock)
+        save.edit(amal, home, Changes(set={"location": "second"}))
+        tree.sync("amal", "jbl")
+        tree.sync("jbl", "hq")
+        tree.nodes["hq"].close()
+        tree.nodes["hq"] = hq = open_node(tree.home / "hq as it was", tree.clock)
+        tree.sync("jbl", "hq")
+        with hq.store.read() as tx:
+            assert store_epochs.current(tx) == epoch
+        for node in (hq, jbl):
+            assert queries.show(node, home)["fields"]["location"] == "second"
+    finally:
+        tree.close()
+
+
 def test_a_restored_server_begins_one_epoch_however_many_notice(people: Cast, put_back: Callable[[], Again]) -> None:
     """Everybody had more answers than the server remembers: one of them tells, the others hear of it and count anew."""
     back = put_back()

@@ -198,6 +198,7 @@ class Down:
         self._cursors = cursors
         self._tally = Tally()
         self._client = Client(node, server, self._tally)
+        self._client.bundled = True
         self._ack: messages.Ack | None = None
         self._end: messages.End | None = None
         self._states = 0
