@@ -30,10 +30,13 @@ def a_field(policy: str, persons: tuple[int, ...]) -> Field:
 
 
 def honest(field: Field, device: int, held: int, value: str, last: int) -> int | None:
-    """Return the context of an honest edit; None where it changes nothing, or is no step."""
+    """Return the context of an honest edit; None where it changes nothing, is no step, or has no state to lead on from."""
     covers, context = field.edit(device, held, last)
     if covers and all(field.commits[i].value == value for i in covers):
         return None
+    heads = field.heads(held)
+    if field.policy == "furthest" and field.is_open(heads) and device not in {field.commits[i].device for i in heads}:
+        return None  # the program has it decided first (replica/save.py), also where the person's other device wrote a head
     if field.policy == "furthest" and not (
         field.leads_on(sum(1 << i for i in covers), value, covers) and field.leads_on(context, value, [])
     ):
