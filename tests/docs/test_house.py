@@ -1,10 +1,13 @@
 """The house rules that import-linter does not check: no import cycle anywhere, no folder too full, modules that say what they hold."""
 
+import re
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 
 import grimp
 import pytest
+
+from fieldsync import errors
 
 MOST_MODULES = 28  # in one folder
 
@@ -29,3 +32,11 @@ def test_no_folder_is_too_full(graph: grimp.ImportGraph) -> None:
     modules = (one for one in graph.modules if not graph.find_children(one))
     count = Counter(one.rpartition(".")[0] for one in modules)
     assert {folder: n for folder, n in count.items() if n > MOST_MODULES} == {}
+
+
+def test_the_tree_of_errors_draws_every_one() -> None:
+    """Whoever looks for an error finds it in the docstring."""
+    drawn = set(re.findall(r"\w+", str(errors.__doc__)))
+    named = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.FieldsyncError)}
+    assert len(named) > 60
+    assert named - drawn == set()

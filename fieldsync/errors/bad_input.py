@@ -1,0 +1,154 @@
+"""What was given is not acceptable (exit 3)."""
+
+import errno
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fieldsync.errors.base import DiskFull, FieldsyncError
+
+
+class BadInput(FieldsyncError):
+    """What was given is not acceptable."""
+
+    code = "bad_input"
+    exit = 3
+    status = 422
+
+
+class UnknownType(BadInput):
+    """No such record type; facts: type, known."""
+
+    code = "unknown_type"
+
+
+class UnknownField(BadInput):
+    """No such field; facts: type, field, known."""
+
+    code = "unknown_field"
+
+
+class UnknownForm(BadInput):
+    """A commit made under a form that is not here yet; facts: type, form, ours."""
+
+    code = "unknown_form"
+
+
+class Unreadable(BadInput):
+    """A commit whose bytes cannot be read; it is carried and never applied."""
+
+    code = "unreadable"
+
+
+class RetiredType(BadInput):
+    """A record type of which no new records are made; facts: type."""
+
+    code = "retired_type"
+
+
+class IllegalValue(BadInput):
+    """A value that its field does not allow; facts: type, field, reason, and the limits broken."""
+
+    code = "illegal_value"
+
+
+class IllegalStep(BadInput):
+    """A lifecycle step that is not allowed; facts: type, old, new, allowed."""
+
+    code = "illegal_step"
+
+
+class NothingToApprove(BadInput):
+    """A case that asks for no approval, or for several and none was named; facts: code, asked."""
+
+    code = "nothing_to_approve"
+
+
+class Incomplete(BadInput):
+    """Fields that are needed before the first state is left; facts: type, fields."""
+
+    code = "incomplete"
+
+
+class BadRows(BadInput):
+    """Rows of a file that are not acceptable; facts: file, count, rows [{row, field, reason}], the first ones in words.
+
+    `unknown` are the words that are none of a field's choices, to ask a person about: what files say is no fact of an error.
+    """
+
+    code = "bad_rows"
+    unknown: Mapping[str, Mapping[str, None]] = MappingProxyType({})
+
+
+class SchemaFaults(BadInput):
+    """A schema folder with faults; facts: faults [{file, line, code, …}]."""
+
+    code = "schema_faults"
+
+
+class BadFile(BadInput):
+    """A file that cannot be read as what it should be; facts: file, reason."""
+
+    code = "bad_file"
+
+
+class BadFrame(BadInput):
+    """Bytes that are no frame of ours; facts: reason."""
+
+    code = "bad_frame"
+    status = 400
+
+
+class TooLarge(BadInput):
+    """Something over a limit; facts: what, limit."""
+
+    code = "too_large"
+    status = 413
+
+
+class Gap(BadInput):
+    """Commits that do not follow on what the node holds; facts: device, need."""
+
+    code = "gap"
+    status = 409
+
+
+class NeedsBundle(BadInput):
+    """A bundle that begins behind what the node has; facts: number of the one to unpack first."""
+
+    code = "needs_bundle"
+    status = 409
+
+
+class ReportFault(BadInput):
+    """A report file that cannot be used as it is; facts: report, reason, what."""
+
+    code = "report_fault"
+
+
+class BelongsTo(BadInput):
+    """A record that cannot be moved by itself: it lives where its owner lives; facts: type, owner."""
+
+    code = "belongs_to"
+
+
+class TwoTypes(BadInput):
+    """Two records of different types cannot be one; facts: types."""
+
+    code = "two_types"
+
+
+class AlreadyOne(BadInput):
+    """Two records that were merged already, or the same one twice."""
+
+    code = "already_one"
+
+
+class NotOne(BadInput):
+    """Two records that are not merged cannot be split."""
+
+    code = "not_one"
+
+
+def unwritten(fault: OSError, name: str) -> "FieldsyncError":
+    """Return why a file could not be written: the disk is full, or it may not be written there."""
+    return DiskFull() if fault.errno == errno.ENOSPC else BadFile(file=name, reason="unwritable")

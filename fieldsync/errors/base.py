@@ -1,0 +1,66 @@
+"""The base of all errors, and those that concern no request: faults of ours, wrong usage, an end by the person."""
+
+from collections.abc import Mapping
+
+
+def _plain(fact: object) -> object:
+    """Return a fact as JSON can say it: what came from outside may be bytes, no number, or too deep."""
+    if isinstance(fact, float) and fact - fact != 0:
+        return None
+    if fact is None or isinstance(fact, str | bool | int | float):
+        return fact
+    if isinstance(fact, Mapping):
+        return {str(key): _plain(value) for key, value in fact.items()}
+    if isinstance(fact, list | tuple | set | frozenset):
+        return [_plain(one) for one in fact]
+    return fact.hex() if isinstance(fact, bytes) else str(fact)
+
+
+class FieldsyncError(Exception):
+    """Base of every error of ours; `facts` are plain JSON values for the words at the edge."""
+
+    code = "error"
+    exit = 1
+    status = 500
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(self.code)
+        self.facts = {name: _plain(fact) for name, fact in facts.items()}
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.facts}" if self.facts else self.code
+
+
+class Fault(FieldsyncError):
+    """A fault of ours or of the machine."""
+
+    code = "fault"
+
+
+class DiskFull(Fault):
+    """The disk has no room; nothing was changed."""
+
+    code = "disk_full"
+    status = 507
+
+
+class Unexpected(Fault):
+    """An exception that nobody foresaw; facts: where."""
+
+    code = "unexpected"
+
+
+class Usage(FieldsyncError):
+    """The command's words are off; facts: reason."""
+
+    code = "usage"
+    exit = 2
+    status = 400
+
+
+class Stopped(FieldsyncError):
+    """The person at the keyboard ended it; facts: unsent."""
+
+    code = "stopped"
+    exit = 130
+    status = 499

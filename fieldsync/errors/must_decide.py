@@ -1,0 +1,29 @@
+"""What a person must decide first (exit 9)."""
+
+from fieldsync.errors.base import FieldsyncError
+
+
+class MustDecide(FieldsyncError):
+    """A person must decide first."""
+
+    code = "must_decide"
+    exit = 9
+    status = 409
+
+
+class SameBirth(MustDecide):
+    """A birth so near another verified one of the same family that it may be the same; facts: event, other."""
+
+    code = "same_birth"
+
+
+class Undecided(MustDecide):
+    """A commit that would end a conflict which its author may not decide; it waits for somebody who may; facts: type, field."""
+
+    code = "undecided"
+
+
+class OpenConflict(MustDecide):
+    """A step that cannot be taken while its field is in conflict; facts: field."""
+
+    code = "open_conflict"

@@ -1,0 +1,65 @@
+"""What was asked for is not there (exit 5)."""
+
+from fieldsync.errors.base import FieldsyncError
+
+
+class NotFound(FieldsyncError):
+    """No such thing."""
+
+    code = "not_found"
+    exit = 5
+    status = 404
+
+
+class NoRecord(NotFound):
+    """No record of that name within what this node may see; facts: ref."""
+
+    code = "no_record"
+
+
+class Ambiguous(NotFound):
+    """More than one record begins like that; facts: ref, codes."""
+
+    code = "ambiguous"
+
+
+class NoStore(NotFound):
+    """No store in this folder; facts: home."""
+
+    code = "no_store"
+
+
+class NoDevice(NotFound):
+    """No such device; facts: device."""
+
+    code = "no_device"
+
+
+class NoConflict(NotFound):
+    """This field has no open conflict; facts: field."""
+
+    code = "no_conflict"
+
+
+class NoHead(NotFound):
+    """No such head in this conflict; facts: head, heads."""
+
+    code = "no_head"
+
+
+class NoUndo(NotFound):
+    """No decision here that could be taken back; facts: field."""
+
+    code = "no_undo"
+
+
+class NoRecipient(NotFound):
+    """A device or server that told no key to pack a bundle for; facts: name."""
+
+    code = "no_recipient"
+
+
+class NoReport(NotFound):
+    """No report of that name; facts: report, known."""
+
+    code = "no_report"

@@ -1,0 +1,130 @@
+"""What is not allowed (exit 7), and a store that stays locked (exit 4)."""
+
+from fieldsync.errors.base import FieldsyncError
+
+
+class Locked(FieldsyncError):
+    """The store is locked."""
+
+    code = "locked"
+    exit = 4
+    status = 401
+
+
+class WrongPassphrase(Locked):
+    """The passphrase (or key file) does not open this store."""
+
+    code = "wrong_passphrase"
+
+
+class NoSecret(Locked):
+    """Nothing was given to open the store with and there is nobody to ask."""
+
+    code = "no_secret"
+
+
+class Refused(FieldsyncError):
+    """Not allowed."""
+
+    code = "refused"
+    exit = 7
+    status = 403
+
+
+class Revoked(Refused):
+    """This device was locked out."""
+
+    code = "revoked"
+
+
+class DevicePending(Refused):
+    """The device waits for approval: what it pushes is quarantined, and it pulls nothing."""
+
+    code = "device_pending"
+
+
+class ManyPending(Refused):
+    """A further copy of a device, of which as many wait for approval as may; facts: limit."""
+
+    code = "many_pending"
+
+
+class ManySuccessors(Refused):
+    """A device that goes on for a copied one, of whose family as many were enrolled today as may be; facts: limit."""
+
+    code = "many_successors"
+
+
+class OutOfHands(Refused):
+    """First taken after the device was out of its person's hands: it waits until somebody releases or drops it."""
+
+    code = "out_of_hands"
+
+
+class WrongWords(Refused):
+    """The words that were given are not those of the device's key."""
+
+    code = "wrong_words"
+
+
+class SaidAgain(Refused):
+    """A commit of a copied device: the server above has it in another device's name."""
+
+    code = "said_again"
+
+
+class Dropped(Refused):
+    """A quarantined commit that a person dropped; facts: was (the reason that it had), note."""
+
+    code = "dropped"
+
+
+class UnknownDevice(Refused):
+    """The server does not know this device."""
+
+    code = "unknown_device"
+    status = 401
+
+
+class BadSignature(Refused):
+    """A signature that does not hold."""
+
+    code = "bad_signature"
+    status = 401
+
+
+class StaleNonce(Refused):
+    """A nonce used before, or never handed out: a replay, or a lost answer."""
+
+    code = "stale_nonce"
+    status = 401
+
+
+class InviteInvalid(Refused):
+    """An invite that is unreadable, unknown, used or expired; facts: reason."""
+
+    code = "invite_invalid"
+
+
+class RoleRefused(Refused):
+    """The role does not allow this; facts: role, needs."""
+
+    code = "role_refused"
+
+
+class UnitRefused(Refused):
+    """The unit is not one of this device's; facts: unit."""
+
+    code = "unit_refused"
+
+
+class ConsentNeeded(Refused):
+    """What would be shared has no consent that covers it; `reason` says what is wrong with it."""
+
+    code = "consent_needed"
+
+
+class StoreExists(Refused):
+    """There is a store in this folder already; facts: home."""
+
+    code = "store_exists"

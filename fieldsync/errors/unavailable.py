@@ -1,0 +1,74 @@
+"""What is out of reach: the server (exit 6), the store (10), a program of another version (11)."""
+
+from fieldsync.errors.base import FieldsyncError
+
+
+class NoContact(FieldsyncError):
+    """No contact with the server."""
+
+    code = "no_contact"
+    exit = 6
+    status = 503
+
+
+class Unreachable(NoContact):
+    """The server does not answer; facts: server."""
+
+    code = "unreachable"
+
+
+class CutOff(NoContact):
+    """The line was cut; facts: server, unsent."""
+
+    code = "cut_off"
+
+
+class Busy(NoContact):
+    """The server has too much to do just now; facts: server, wait (seconds after which to ask again)."""
+
+    code = "busy"
+
+
+class StoreUnavailable(FieldsyncError):
+    """The computer does not let the store be used just now; nothing was changed."""
+
+    code = "store_unavailable"
+    exit = 10
+    status = 503
+
+
+class StoreBusy(StoreUnavailable):
+    """Another program holds the store."""
+
+    code = "store_busy"
+
+
+class StoreReadOnly(StoreUnavailable):
+    """The store lies where nothing can be written."""
+
+    code = "store_read_only"
+
+
+class Outdated(FieldsyncError):
+    """Two programs of different versions met, and one of them must be updated; facts: what, theirs, ours."""
+
+    code = "outdated"
+    exit = 11
+    status = 409
+
+    def told(self) -> "Outdated":
+        """Return the same as the other side is to be told it."""
+        turned = self.facts | {"theirs": self.facts.get("ours"), "ours": self.facts.get("theirs")}
+        return (PeerOutdated if isinstance(self, BadVersion) else BadVersion)(**turned)
+
+
+class BadVersion(Outdated):
+    """This program is too old for what it met."""
+
+    code = "bad_version"
+
+
+class PeerOutdated(Outdated):
+    """The program at the other end is too old for this one."""
+
+    code = "peer_outdated"
