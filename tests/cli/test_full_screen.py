@@ -130,3 +130,28 @@ def test_a_form_in_arabic_left_with_what_was_typed(world: World) -> None:
         screen.until("ما كتبتَه باقٍ")
         screen.until("ended with 130")
     assert "family_book_no" not in world.json("amal", "show", code)["fields"]
+
+
+def test_keys_pressed_twice_and_ctrl_c_in_a_question(world: World) -> None:
+    """Esc and Enter pressed twice answer one question once; Ctrl-C in a question leaves the program with the draft kept."""
+    world.environment["FIELDSYNC_RTL"] = "plain"
+    with terminal(world) as screen:
+        screen.start(*world.command("amal", "add", "household"))
+        screen.until("In Arabic or Latin letters")
+        screen.type("الأسعد")
+        screen.press("Enter", "Escape", "Escape", "Escape")
+        screen.until("In Arabic or Latin letters")
+        screen.press("C-c")
+        screen.until("ended with 130")
+        kept(world, "family_name")
+        screen.start(*world.command("amal", "add", "household"))
+        screen.until("1 answer")
+        screen.press("C-c")
+        screen.until("ended with 130")
+        screen.start(*world.command("amal", "add", "household"))
+        screen.until("1 answer")
+        screen.press("Enter", "Enter", "Enter")
+        screen.until("الأسعد")
+        screen.press("C-c")
+        screen.until("ended with 130")
+    assert world.json("amal", "list", "household") == []

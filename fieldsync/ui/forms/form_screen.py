@@ -6,12 +6,11 @@ from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.events import DescendantFocus
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
@@ -21,13 +20,14 @@ from fieldsync.ui.forms.roster import Member, Roster, asked_of_tie, documents, n
 from fieldsync.ui.forms.rows import Follows, Line, Sheet, Told
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.dialogs import Choose
+from fieldsync.ui.widgets.full_screen_app import OneAtATime
 from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, Part, Pen
 from fieldsync.ui.widgets.text_panels import Paper, keys
 
 _OPTIONS = 5  # lines of what there is to choose
 
 
-class FormScreen(Screen[bool]):
+class FormScreen(OneAtATime[bool]):
     """One form; ends with True when it was saved or accepted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,7 +38,6 @@ class FormScreen(Screen[bool]):
         Binding("shift+tab", "field(-1)", show=False, priority=True),
         Binding("ctrl+s,f2", "save", show=False, priority=True),
         Binding("escape", "leave", show=False),
-        Binding("ctrl+c", "break_off", show=False, priority=True),
     ]
 
     def __init__(
@@ -57,7 +56,6 @@ class FormScreen(Screen[bool]):
             for sheet in sheets
             for name in sheet.fields()
         ]
-        self._opening = False
         self._missing: dict[int, frozenset[str]] = {}  # by sheet: what is still needed
         self._option = -1
         self._options: Sequence[Option] = ()
@@ -306,12 +304,9 @@ class FormScreen(Screen[bool]):
     # --- members ---
 
     def _open(self, member: Member | None) -> None:
-        if self.is_current and not self._opening:
-            self._opening = True
-            self.open_member(member)
+        self.ask(partial(self._open_asked, member))
 
-    @work
-    async def open_member(self, member: Member | None) -> None:
+    async def _open_asked(self, member: Member | None) -> None:
         """Fill in a member, a new one or one of the list."""
         if self.roster is None:
             return
@@ -324,7 +319,7 @@ class FormScreen(Screen[bool]):
         before = [(sheet.filling, sheet.filling.held()) for sheet in sheets]
         self.entering = one if member is None else None
         accepted = await self.app.push_screen_wait(FormScreen(self.node, self.out, title, sheets))
-        self._opening, self.entering = False, None
+        self.entering = None
         if accepted and member is None:
             self.members.append(one)
         for filling, held in before if not accepted else ():
@@ -342,10 +337,9 @@ class FormScreen(Screen[bool]):
         self.call_after_refresh(line.scroll_visible, animate=False)  # it may have been placed only now
 
     def _drop(self, member: Member) -> None:
-        self._drop_if_meant(member)
+        self.ask(partial(self._drop_asked, member))
 
-    @work
-    async def _drop_if_meant(self, member: Member) -> None:
+    async def _drop_asked(self, member: Member) -> None:
         """Take a member out of the list, if that is meant: all that was typed of it goes."""
         answers = [("Enter", "enter", "member_drop"), ("Esc", "escape", "key_leave")]
         asked = Choose(self.pen, self.out.phrase("member_out", name=member.words()), answers)
@@ -378,10 +372,9 @@ class FormScreen(Screen[bool]):
 
     def action_leave(self) -> None:
         """Leave without accepting it; nothing that was typed is thrown away unasked."""
-        self._leave_member()
+        self.ask(self._leave_asked)
 
-    @work
-    async def _leave_member(self) -> None:
+    async def _leave_asked(self) -> None:
         same = [sheet.filling.held() for sheet in self.sheets] == self._begun_with
         if same and not any(one.wrong and one.text.strip() for one in self.questions):
             self.dismiss(False)
@@ -392,11 +385,3 @@ class FormScreen(Screen[bool]):
             self._save()
         elif answer == "x":
             self.dismiss(False)
-
-    def action_break_off(self) -> None:
-        """Leave everything at once; the draft stays."""
-        first = self.app.screen_stack[0]
-        if isinstance(first, FormScreen) and first is not self:
-            first.action_break_off()  # the form that this member's one stands before
-        else:
-            self.app.exit(None)

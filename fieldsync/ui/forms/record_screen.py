@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from textual import work
 from textual.screen import Screen
 
 from fieldsync import errors
@@ -81,10 +80,9 @@ class RecordScreen(FormScreen):
 
     def finish(self) -> None:
         """What follows when all is legal."""
-        self._finish()
+        self.ask(self._finish_asked)
 
-    @work
-    async def _finish(self) -> None:
+    async def _finish_asked(self) -> None:
         """Look for duplicates, then save; what is refused is said, and the form stays."""
         filling = self.sheets[0].filling
         if filling.new and not (filling.touched or self.members):
@@ -100,12 +98,7 @@ class RecordScreen(FormScreen):
             return
         self.app.exit(record)
 
-    def action_leave(self) -> None:
-        """Leave, with what was typed or without."""
-        self._leave()
-
-    @work
-    async def _leave(self) -> None:
+    async def _leave_asked(self) -> None:
         """Leave: keep what was typed, or throw it away."""
         if not (self.sheets[0].filling.touched or self.members):
             self._throw_away()
@@ -118,7 +111,7 @@ class RecordScreen(FormScreen):
         if answer == "x" or (answer == "Enter" and self.keep()):
             self.app.exit(None)
 
-    def action_break_off(self) -> None:
+    def break_off(self) -> None:
         """Leave at once; the draft stays."""
         if self.keep():
             self.app.exit(None)
@@ -144,10 +137,15 @@ class FormApp(FullScreen[bytes | None]):
         super().__init__()
         self.node, self.out, self.title_words = node, out, title
         self.filling, self.save, self.draft, self.roster = filling, save, draft, roster
+        self.form = RecordScreen(self)
 
     def get_default_screen(self) -> Screen[bool]:
         """The form."""
-        return RecordScreen(self)
+        return self.form
+
+    def action_break_off(self) -> None:
+        """Leave at once, whatever stands before the form; the draft stays."""
+        self.form.break_off()
 
     async def _may_go_over(self, screen: RecordScreen) -> bool:
         """Ask whether it is to be saved where the same fields were changed while the form was open."""

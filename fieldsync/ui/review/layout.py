@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
-from textual.screen import Screen
 
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
@@ -15,13 +14,14 @@ from fieldsync.ui.review.questions import Matter
 from fieldsync.ui.review.side_by_side import draw_about, draw_sides
 from fieldsync.ui.review.walkthrough import Walk
 from fieldsync.ui.views.tables import Tables
+from fieldsync.ui.widgets.full_screen_app import OneAtATime
 from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, Part, Pen
 from fieldsync.ui.widgets.text_panels import Paper, Rows, keys
 
 _BAR = 20  # cells
 
 
-class Drawn(Screen[None]):
+class Drawn(OneAtATime[None]):
     """What is seen of a walk through the queue."""
 
     def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[Waiting]) -> None:

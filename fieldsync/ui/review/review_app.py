@@ -1,9 +1,7 @@
 """`review` on a terminal: the screen, and what is said when somebody leaves it."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-from textual.binding import BindingType
 from textual.screen import Screen
 
 from fieldsync.replica.node import Node
@@ -17,8 +15,6 @@ from fieldsync.ui.widgets.full_screen_app import FullScreen
 
 class ReviewApp(FullScreen[None]):
     """`review` on a terminal."""
-
-    BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
         self,
@@ -34,6 +30,11 @@ class ReviewApp(FullScreen[None]):
     def get_default_screen(self) -> Screen[None]:
         """Its only screen."""
         return self.review
+
+    def action_break_off(self) -> None:
+        """Leave, from a dialog, too; decisions that are being saved are finished first."""
+        if self.review.is_ready or self.screen is not self.review:
+            self.review.action_quit()
 
 
 def run(out: Tables, node: Node, *, unit: str | None, type: str | None, field: str | None) -> None:

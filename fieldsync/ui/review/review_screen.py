@@ -1,7 +1,7 @@
 """Deciding on a full screen: the queue, one question with all its sides next to each other, and a key for whatever may be done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, TypeVar
 
@@ -60,7 +60,7 @@ class ReviewScreen(Drawn):
             ("f,ب", "filter"),
             ("a,ش", "alike"),
             ("question_mark,؟", "help"),
-            ("q,ض,escape,ctrl+c", "quit"),
+            ("q,ض,escape", "quit"),
         )
     ]
 
@@ -69,7 +69,6 @@ class ReviewScreen(Drawn):
     ) -> None:
         """`looks` finds the pairs, after the first question is on the screen; without it they are those given."""
         super().__init__(node, out, narrowed, pairs)
-        self._busy = False
         self._looks = looks
         self._leaving = False
 
@@ -95,21 +94,9 @@ class ReviewScreen(Drawn):
 
     # --- one thing at a time ---
 
-    def _ask(self, flow: Callable[[], Awaitable[None]]) -> None:
-        """Go through questions; until their end no key counts here: what was typed ahead was meant for them."""
-
-        async def run() -> None:
-            try:
-                await flow()
-            finally:
-                self._busy = False
-
-        self._busy = True
-        self.run_worker(run())
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - the library's
         """Say whether a key counts here now."""
-        return not self._busy and self.is_current
+        return self.is_ready
 
     # --- moving ---
 
@@ -190,7 +177,7 @@ class ReviewScreen(Drawn):
         if not self.walk.last:
             self._say(self.out.phrase("review_no_undo"), WARN)
         elif self.walk.last > _MANY:
-            self._ask(self._undo_asked)
+            self.ask(self._undo_asked)
         else:
             try:
                 self._undone(self.walk.undo())
@@ -218,7 +205,7 @@ class ReviewScreen(Drawn):
 
     def action_edit(self) -> None:
         """Type another value, judged by the form while it is typed; choices are chosen."""
-        self._ask(self._edit_asked)
+        self.ask(self._edit_asked)
 
     async def _edit_asked(self) -> None:
         matter = self._matter
@@ -232,7 +219,7 @@ class ReviewScreen(Drawn):
 
     def action_note(self) -> None:
         """Write why, for whoever reads the history."""
-        self._ask(self._note_asked)
+        self.ask(self._note_asked)
 
     async def _note_asked(self) -> None:
         if self._matter is not None:
@@ -246,7 +233,7 @@ class ReviewScreen(Drawn):
 
     def action_alike(self) -> None:
         """Decide all conflicts of this field by one rule, after looking at every record that this touches."""
-        self._ask(self._alike_asked)
+        self.ask(self._alike_asked)
 
     async def _alike_asked(self) -> None:
         if self._matter is None:
@@ -273,7 +260,7 @@ class ReviewScreen(Drawn):
 
     def action_filter(self) -> None:
         """Narrow the queue to a type, a field, or a unit; each with how many it leaves."""
-        self._ask(self._filter_asked)
+        self.ask(self._filter_asked)
 
     async def _filter_asked(self) -> None:
         found = facets(self.node, self.out, self.walk.narrowed, self.walk.pairs)
@@ -306,7 +293,7 @@ class ReviewScreen(Drawn):
 
     def _look(self) -> None:
         """Look whether another process has written: what it settled falls out, what it brought comes in."""
-        if self._busy or not self.is_current or self._looking is not None or not self.walk.changed:
+        if not self.is_ready or self._looking is not None or not self.walk.changed:
             return
         here, at = self._here, self._at
         self.walk.refresh()

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from fieldsync.core import names
+from fieldsync.ui.widgets.full_screen_app import OneAtATime
 from fieldsync.ui.widgets.inputs import TypedLine
 from fieldsync.ui.widgets.line_writer import ACCENT, BAD, QUIET, Part, Parts, Pen
 from fieldsync.ui.widgets.text_panels import Paper, Rows, keys
@@ -21,10 +22,10 @@ T = TypeVar("T")
 _LONGEST = 12  # rows of a list
 
 
-class Dialog(ModalScreen[T]):
+class Dialog(ModalScreen[T], OneAtATime[T]):
     """A box in the middle; Esc closes it without an answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "dismiss(None)", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", show=False)]
 
     def __init__(self, pen: Pen, title: Parts) -> None:
         super().__init__()

@@ -1,8 +1,13 @@
-"""A program on the whole screen: how it looks, and that a fault in it is told like any other."""
+"""A program on the whole screen, and screens on which a key that is pressed twice counts once."""
 
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, TypeVar
 
+from rich.console import RenderableType
 from textual.app import App
+from textual.await_complete import AwaitComplete
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from fieldsync.ui.widgets import styles
@@ -11,10 +16,12 @@ T = TypeVar("T")
 
 
 class FullScreen(App[T]):
-    """A form or the review; ends with what came of it."""
+    """A form or the review; ends with its first result. Ctrl-C leaves it from every screen and dialog."""
 
     CSS = styles.ALL
     ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "break_off", show=False, priority=True)]
+    leaving = False
 
     def show(self, *, headless: bool = False) -> T | None:
         """Run until somebody leaves; a fault is raised once the terminal is as it was."""
@@ -24,6 +31,45 @@ class FullScreen(App[T]):
             raise fault.error if isinstance(fault, WorkerFailed) else fault
         return ended
 
+    def exit(self, result: T | None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """End with this result, unless the program is ending with another one already."""
+        if not self.leaving:
+            self.leaving = True
+            super().exit(result, return_code, message)
+
+    def action_break_off(self) -> None:
+        """Leave at once."""
+        self.exit(None)
+
     def _fatal_error(self) -> None:
         """End it. The library would print a traceback with all values at hand: people's names, too."""
         self._close_messages_no_wait()
+
+
+class OneAtATime(Screen[T]):
+    """A screen that closes once and has one sequence of dialogs open: keys typed ahead reach it after it has closed."""
+
+    _asking = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether a key counts here: no dialog is open or about to open, and the program is not ending."""
+        ending = isinstance(self.app, FullScreen) and self.app.leaving
+        return self.is_current and not self._asking and not ending
+
+    def ask(self, flow: Callable[[], Awaitable[None]]) -> None:
+        """Go through dialogs, unless others are open."""
+
+        async def run() -> None:
+            try:
+                await flow()
+            finally:
+                self._asking = False
+
+        if self.is_ready:
+            self._asking = True
+            self.run_worker(run())
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Close with this result, unless it is closed or covered already: the library would close the screen below."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
