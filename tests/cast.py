@@ -26,8 +26,7 @@ from fieldsync.replica import node_setup, protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema import load
-from fieldsync.server import administration
-from fieldsync.server.app import App
+from fieldsync.server import administration, enrolment
 from fieldsync.store.contract import Row, Server
 from fieldsync.wire import messages
 from fieldsync.wire.protocols import PROTOCOL
@@ -99,7 +98,7 @@ def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[st
         hashlib.sha256((name + device).encode()).digest()
     )  # the same in every run: ties fall alike
     identity = age.new_identity()
-    told = App(hq)._join(join_request(invite, key, age.recipient(identity)))
+    told = enrolment.enrol(hq, join_request(invite, key, age.recipient(identity)))
 
     def write(tx: Any) -> None:
         who = NodeIdentity("laptop", told.org, told.letters, told.person, granted(told.grants), identity)

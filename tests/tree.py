@@ -18,8 +18,7 @@ from fieldsync.protocol.channel_delta import visible
 from fieldsync.replica import commit_writer, protocol_versions, record_units, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.server import administration, branch_link
-from fieldsync.server.app import App
+from fieldsync.server import administration, branch_link, enrolment
 from fieldsync.store.contract import Row
 from fieldsync.topology import upstream
 from fieldsync.wire.protocols import PROTOCOL
@@ -38,7 +37,7 @@ def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
     invite = invites.parse(administration.invite(hq, unit, "branch", [unit])["invite"])
     with branch.store.read() as tx:
         recipient = age.recipient(tx.get("age"))
-    told = App(hq)._join(join_request(invite, branch.key, recipient))
+    told = enrolment.enrol(hq, join_request(invite, branch.key, recipient))
     branch_link.take_over(branch, invite, told)
     with branch.store.write() as tx:
         protocol_versions.remember(tx, told.server, PROTOCOL)

@@ -136,3 +136,12 @@ def take(node: Node, tx: Tx, texts: dict[str, str]) -> None:
 def next_number(tx: ReadTx) -> int:
     """Return the number of the forms that are published next: above all those that are known to have been given."""
     return max(int.from_bytes(tx.get(FORMS)[:4], "big"), int(tx.get(FORMS_LOST) or 0)) + 1
+
+
+def newer_texts(tx: ReadTx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
+    """Return our forms' texts for one who has other and no newer ones, {} for one whose are newer, None where they are ours."""
+    if theirs == ours or not theirs:
+        return None
+    if theirs[:4] > ours[:4]:
+        return {}
+    return msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])

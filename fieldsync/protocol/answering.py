@@ -1,12 +1,12 @@
 """A server's side of one exchange, as far as the parts of its answer need it; protocol/server.py is it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Channel, Device
+from fieldsync.store.contract import Device
 from fieldsync.wire.frames import Codec
 from fieldsync.wire.messages import Hello
 
@@ -20,8 +20,9 @@ class Answering(Protocol):
     codec: Codec
     contexts: bool
     relays: bool
+    protocol: int  # what both sides speak
     kept: int  # commits logged
+    cursors: dict[str, tuple[int, int]] | None  # those of the hello that count
+    echoes: dict[int, set[int]]  # by channel: sequence numbers that bring the device nothing but its own
+    forms: bytes | None  # the schema in force when the answer began
     reading: Callable[[], AbstractContextManager[ReadTx]]
-
-    def whole(self, channels: Sequence[Channel]) -> Iterator[bytes]:
-        """Yield the whole answer behind its acknowledgement."""

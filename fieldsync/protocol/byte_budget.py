@@ -13,6 +13,7 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core.grants import DECIDERS, covers
 from fieldsync.core.state import State
+from fieldsync.protocol import whole_answer
 from fieldsync.protocol.answering import Answering
 from fieldsync.protocol.channel_delta import lacking, states_payload
 from fieldsync.store import ReadTx, Tx
@@ -62,8 +63,8 @@ def answer(serving: Answering, channels: Sequence[Channel], room: int) -> Iterat
     with node.store.read() as tx:
         device = tx.device(serving.device.id)
     assert device is not None
-    if hello.head <= device.head and _fits(serving.whole(channels), room):
-        yield from serving.whole(channels)
+    if hello.head <= device.head and _fits(whole_answer.frames(serving, channels), room):
+        yield from whole_answer.frames(serving, channels)
         return
     room -= _END + _SUMMARY * len(channels)
     backs = [_Back(serving, channel) for channel in channels]

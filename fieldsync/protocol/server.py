@@ -1,31 +1,28 @@
 """A sync's other side: what a server does with the frames of a request, and what it answers. No sockets here either."""
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-
-import msgspec
 
 from fieldsync import errors
 from fieldsync.authority import quarantine, revocations, schema_recovery
 from fieldsync.authority.conflict_judge import RecordCommits
 from fieldsync.authority.permissions import Permit
 from fieldsync.core import commit as commits
-from fieldsync.core.grants import PARTNER, grants_hash, is_branch, sees
+from fieldsync.core.grants import PARTNER, grants_hash, is_branch
 from fieldsync.core.merges import SAME_AS
-from fieldsync.core.state import State, halves
+from fieldsync.core.state import State
 from fieldsync.crypto import chain
-from fieldsync.protocol import ack_frames, byte_budget, push_only
-from fieldsync.protocol.channel_delta import lacking, states_payload, visible
+from fieldsync.protocol import ack_frames, byte_budget, push_only, whole_answer
+from fieldsync.protocol.channel_delta import visible
 from fieldsync.protocol.commit_frames import Batch, Read, read_batch
-from fieldsync.protocol.frame_sizing import Sizer
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered
 from fieldsync.replica.node import FORMS, UPSTREAM, Node
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Channel, Device, Logged, Row
+from fieldsync.store.contract import Device, Logged, Row
 from fieldsync.topology import (
     clock_skew,
     duplicate_hints,
@@ -39,9 +36,8 @@ from fieldsync.topology import (
 )
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Codec, Kind
-from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PULLS, SENDS_CONTEXTS
+from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PULLS, SENDS_CONTEXTS
 
-"""The first protocol in which a state carries the contexts of heads."""
 _SLICE = 256  # commits whose records fit a processor's cache
 
 
@@ -65,19 +61,17 @@ class Serving:
         self.relays = is_branch(device.grants)
         if self.relays and device.pending:
             raise errors.DevicePending
-        self._unjudged: dict[
-            bytes, int
-        ] = {}  # devices with commits in the log that are to be judged yet, from which on
-        self._carried: dict[
-            bytes, int
-        ] = {}  # other devices whose commits came: up to which these are here, as they came
+        # devices with commits in the log that are to be judged yet, from which on
+        self._unjudged: dict[bytes, int] = {}
+        # other devices whose commits came: up to which these are here, as they came
+        self._carried: dict[bytes, int] = {}
         self._fresh = set[bytes]()  # of these, whose commits came from this branch for the first time, or again
         self._former: dict[bytes, former_identities.Link] = {}  # a laptop's former identities
         self._asked: dict[bytes, int] = {}  # of these, which last commits it has
         self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
         self.new_conflicts = 0
-        self._forms: bytes | None = None  # those in force when the answer began
-        self._echoes: dict[int, set[int]] = defaultdict(set)
+        self.forms: bytes | None = None  # those in force when the answer began
+        self.echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch, self._counts, self._answers = b"", True, 0
         self._whole = True  # all that the branch told of devices was taken
         self._receipts = first_receipts.Brought()
@@ -86,7 +80,7 @@ class Serving:
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
         self._off = clock_skew.ahead(hello.now, node.clock()) if skew is None else skew
         self._bundled = skew is not None
-        self._cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
+        self.cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
         self.codec = codec if hello.dictionary == codec.id else Codec()
 
@@ -115,34 +109,21 @@ class Serving:
 
     def meet(self, tx: Tx, *, counted: bool = True) -> None:
         """See how far the device has taken each channel, where that counts; `counted` as one of its answers."""
-        if self._cursors is None:
+        if self.cursors is None:
             if self.protocol < PULLS:  # it may be about another server: nothing is concluded from it
                 self._epoch = store_epochs.current(tx)
             else:
                 met = store_epochs.meet(self.node, tx, self.device, self.hello, counted=counted)
                 self._epoch, self._counts, self._answers = met
             if not self._counts:
-                self.hello = msgspec.structs.replace(
-                    self.hello,
-                    devices=0,
-                    refused=0,
-                    servers=b"",
-                    receipts=0,
-                    judged=0,
-                    passed=0,
-                    clocks=0,
-                    pairs=0,
-                    reserved_told=0,
-                    cursors=(),
-                    ahead=(),
-                )
+                self.hello = store_epochs.without_cursors(self.hello)
             self._whole = self._counts
             protocol_versions.remember(tx, self.device.id, self.protocol)
             if self.protocol >= KEEPS_RESERVED and not self.device.pending:
                 now = self.node.clock()
                 said, own = self.hello.reserved, self.node.device
                 reserved_entries.take_from(tx, self.device.id, said, now, relays=self.relays, own=own)
-            self._cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
+            self.cursors = {unit: (taken, whole) for unit, taken, whole in self.hello.cursors}
 
     def take(self, batches: Sequence[Batch]) -> None:
         """Verify, keep and apply the commits of a request's next frames, in one durable transaction."""
@@ -284,11 +265,11 @@ class Serving:
 
     def _apply(self, tx: Tx, states: list[State], known: dict[bytes, Row]) -> None:
         """Apply, and note the arrivals that this brings and in which there is nothing new to the device itself."""
-        cursors = self._cursors or {}
+        cursors = self.cursors or {}
         whole = cache(lambda n: cursors.get(tx.channel(n).unit, (0, 0))[1] if n else 0)
         more = set()
         for record, row in known.items():
-            told, echoes = whole(row.channel), self._echoes[row.channel or 0]
+            told, echoes = whole(row.channel), self.echoes[row.channel or 0]
             arrivals = row.arrivals.values()
             if max(arrivals, default=0) > told and any(
                 arrival > told and arrival not in echoes for arrival in arrivals
@@ -301,7 +282,7 @@ class Serving:
         for record in {state.record for state in states} - more:
             written = applied.rows.get(record)
             if written is not None and written.channel is not None and SAME_AS not in written.conflicts:
-                self._echoes[written.channel].add(max(written.arrivals.values()))
+                self.echoes[written.channel].add(max(written.arrivals.values()))
         registered().write_due(self.node, tx, applied.rows.values())
 
     def begin(self, tx: Tx, size: int, *, compare: bool = True) -> tuple[bytes, Iterator[bytes] | None]:
@@ -329,7 +310,7 @@ class Serving:
         What came is compared with the register before, unless others wait: then pairs are told by the next answer.
         """
         node = self.node
-        if self._cursors is None:
+        if self.cursors is None:
             with self.writing() as tx:
                 self.meet(tx, counted=not by_stick)  # a bundle that is packed unasked proves no contact
         if self.kept and compare:
@@ -355,8 +336,8 @@ class Serving:
                 (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
             )
             above = upstream.above(tx)
-            self._forms = tx.get(FORMS)
-            texts = _newer(tx, self._forms, self.hello.schema)
+            self.forms = tx.get(FORMS)
+            texts = schema_recovery.newer_texts(tx, self.forms, self.hello.schema)
             noted = tuple(tx.clock_notes(self.hello.clocks))
             pieces = () if device.pending else reserved_entries.held(tx, reserved_entries.DOWN)
             taken = reserved_entries.taken_from(tx, device.id)
@@ -407,89 +388,4 @@ class Serving:
         if self.hello.budget:
             yield from byte_budget.answer(self, channels, self.hello.budget - told)
         else:
-            yield from self.whole(channels)
-
-    def whole(self, channels: Sequence[Channel]) -> Iterator[bytes]:
-        """Yield all that the other lacks, and how each channel stands."""
-        with self.reading() as tx:
-            former = tx.former(self.device.id)
-        cursors = self._cursors or {}
-        ended: list[messages.Summary] = []
-        for channel in channels:
-            taken, whole = cursors.get(channel.unit, (0, 0))
-            bare = not whole and sees(former, channel.unit)
-            summary = yield from self._channel(channel, taken, whole, bare=bare)
-            ended.append(summary)
-        with self.reading() as tx:
-            if tx.get(FORMS) != self._forms:
-                ended = []  # published meanwhile: these digests are not of the names that the other side has
-        yield self.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
-
-    def _channel(
-        self, channel: Channel, after: int, whole: int, *, bare: bool
-    ) -> Generator[bytes, None, messages.Summary]:
-        sizer = Sizer()
-        low, high = next(((low, high) for unit, low, high in self.hello.ahead if unit == channel.unit), (0, 0))
-        while True:
-            with self.reading() as tx:
-                page = tx.page(channel.n, after, sizer.rows, self._echoes[channel.n])
-                if not page:
-                    now = tx.channel(channel.n)
-                    summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
-                    break
-                device = self.device.id
-                found = [
-                    (
-                        e,
-                        None
-                        if e.gone or e.row is None or low < e.arrival <= high
-                        else lacking(tx, e.row, whole, device, bare=bare),
-                    )
-                    for e in page
-                ]
-            while True:
-                arrival = found[-1][0].arrival
-                states = [state for _, state in found if state is not None]
-                gone = tuple(entry.row.state.record for entry, _ in found if entry.gone and entry.row is not None)
-                if not states and not gone:
-                    break
-                try:
-                    payload = states_payload(channel.unit, arrival, states, gone, contexts=self.contexts)
-                    frame = self.codec.pack(Kind.STATES, payload)
-                except errors.TooLarge:
-                    if len(found) == 1:
-                        yield from self._parts(channel.unit, after, arrival, states)
-                        break
-                    found = found[: len(found) // 2]
-                    continue
-                sizer.took(len(found), len(frame))
-                yield frame
-                break
-            after = arrival
-        return summary
-
-    def _parts(self, unit: str, before: int, arrival: int, states: list[State]) -> Iterator[bytes]:
-        """Yield a record that fits no frame in several; only the last of them moves the cursor."""
-        while states:
-            part, *later = states
-            smaller = halves(part)
-            large = not smaller and self.protocol >= CUTS_FRAMES  # one register
-            try:
-                payload = states_payload(unit, before if later else arrival, [part], contexts=self.contexts)
-                frame = self.codec.pack(Kind.STATES, payload, large=large)
-            except errors.TooLarge:
-                if not smaller:
-                    raise
-                states = smaller + later
-            else:
-                yield frame
-                states = later
-
-
-def _newer(tx: ReadTx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
-    """Return our forms' texts for one who has other and no newer ones, {} for one whose are newer, None where they are ours."""
-    if theirs == ours or not theirs:
-        return None
-    if theirs[:4] > ours[:4]:
-        return {}
-    return msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+            yield from whole_answer.frames(self, channels)

@@ -2,14 +2,11 @@
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import NamedTuple
 
-import msgspec
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -21,31 +18,31 @@ from starlette.routing import Route
 from fieldsync import errors
 from fieldsync.authority import quarantine
 from fieldsync.core.grants import sees
-from fieldsync.crypto import age, chain, keys
+from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id, verify
 from fieldsync.protocol import push_only, range_repair
 from fieldsync.protocol.commit_frames import Batch
 from fieldsync.protocol.server import Serving
 from fieldsync.replica import node as nodes
 from fieldsync.replica import protocol_versions, schema_history
-from fieldsync.replica.node import Node, own_name
-from fieldsync.server import request_body
+from fieldsync.replica.node import Node
+from fieldsync.server import enrolment, request_frames
 from fieldsync.server.connections import Unproved
 from fieldsync.server.health import Health
 from fieldsync.server.metrics import Metrics
 from fieldsync.server.nonces import Nonces
 from fieldsync.server.rate_limit import Pace
+from fieldsync.server.request_frames import Frame
 from fieldsync.server.write_queue import MOST_TOGETHER, Turns
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device
-from fieldsync.topology import device_renewal, duplicate_hints, upstream
+from fieldsync.topology import device_renewal, duplicate_hints
 from fieldsync.wire import messages, routes
-from fieldsync.wire.frames import Codec, Kind, Reader
+from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 from fieldsync.wire.protocols import OLDEST, PROTOCOL, PULLS
 
 HELLO_SECONDS = 30
-BODY_SECONDS = 120  # between two pieces of a body
 MAX_JOIN = 4_096
 MOST_WAITING = 4  # frames that are read ahead of the store
 MOST_AT_ONCE = 16 * 1024  # bytes of an answer that are made by turn
@@ -118,12 +115,12 @@ class App:
         stale.nonce = self._nonces.issue(device, tx.last_nonce(device))  # type: ignore[attr-defined]
         raise stale
 
-    async def _opened(self, request: Request, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> "_Opened":
+    async def _opened(self, request: Request, frames: AsyncIterator[Frame]) -> "_Opened":
         """Prove who asks. Only a sync's frames behind the hello may be more than one: they are read as they come."""
         protocol, name = routes.parts(request.url.path)
         async with asyncio.timeout(HELLO_SECONDS):
-            tag, payload, whole = await _next(frames)
-            rest = None if name == routes.SYNC else await _only(frames)
+            tag, payload, whole = await request_frames.first(frames)
+            rest = None if name == routes.SYNC else await request_frames.only(frames)
         kind, plain = self._plain.unpack(tag, payload)
         if kind is not Kind.HELLO:
             raise errors.BadFrame(reason="no hello")
@@ -169,7 +166,7 @@ class App:
     async def sync(self, request: Request) -> Response:
         """Frames up, acknowledgement and frames down."""
         started = time.monotonic()
-        frames = _frames(request)
+        frames = request_frames.frames(request)
         async with contextlib.aclosing(frames):
             opened = await self._opened(request, frames)
             serving, nonce = opened.serving, opened.nonce
@@ -195,7 +192,7 @@ class App:
         while (piece := await to_thread.run_sync(next, frames, None, limiter=self._answering)) is not None:
             yield piece
 
-    async def _take(self, serving: Serving, frames: AsyncIterator[tuple[int, bytes, bytes]]) -> None:
+    async def _take(self, serving: Serving, frames: AsyncIterator[Frame]) -> None:
         """Take the request's frames: while the store is at work, those that come next are read, and then taken together."""
         work: asyncio.Future[None] | None = None
         waiting: list[Batch] = []
@@ -248,7 +245,7 @@ class App:
 
     async def heal(self, request: Request) -> Response:
         """Compare ranges of a channel's digests, and send what differs."""
-        frames = _frames(request)
+        frames = request_frames.frames(request)
         async with contextlib.aclosing(frames):
             opened = await self._opened(request, frames)
         if opened.serving.protocol < PULLS:
@@ -265,7 +262,7 @@ class App:
 
     async def renew(self, request: Request) -> Response:
         """Enrol the device that a copied store goes on as."""
-        frames = _frames(request)
+        frames = request_frames.frames(request)
         async with contextlib.aclosing(frames):
             opened = await self._opened(request, frames)
         asked = messages.decode(messages.RenewRequest, opened.only(Kind.RENEW, "no renewal"))
@@ -289,52 +286,10 @@ class App:
         asked = messages.decode(messages.JoinRequest, body)
         if routes.parts(request.url.path)[0] != PROTOCOL:  # who joins has a line and the office at hand: update first
             raise errors.PeerOutdated(what="protocol", theirs=asked.protocol, ours=PROTOCOL)
-        answer = await run_in_threadpool(self._join, asked)
+        answer = await run_in_threadpool(enrolment.enrol, self.node, asked)
+        self.metrics.joins.inc()
         self._proved(request)
         return Response(Codec().pack(Kind.JOINED, messages.encode(answer)))
-
-    def _join(self, asked: messages.JoinRequest) -> messages.JoinAnswer:
-        protocol_versions.check(asked.protocol, oldest=PROTOCOL)
-        with self.node.store.read() as tx:
-            pin = keys.fingerprint(tx.get("certificate"))
-        signed = chain.Joining(pin, asked.invite, asked.secret, asked.key, asked.age, asked.letters)
-        if not verify(asked.key, chain.signed_join(asked.protocol, signed), asked.signature):
-            raise errors.BadSignature
-        if asked.age and not age.is_recipient(asked.age):
-            raise errors.BadFrame(reason="age")
-        now = self.node.clock()
-        device = device_id(asked.key)
-        with self.node.store.write() as tx:
-            found = tx.invite(asked.invite)
-            if found is None or not hmac.compare_digest(found[0], hashlib.sha256(asked.secret).digest()):
-                raise errors.InviteInvalid(reason="unknown")
-            _, person, grants, expires, used = found
-            known = tx.device(device)
-            if used is not None and used != device:
-                raise errors.InviteInvalid(reason="used")
-            if known is not None and known.state == "revoked":
-                raise errors.Revoked
-            if used is None:
-                if now > expires:
-                    raise errors.InviteInvalid(reason="expired")
-                if known is not None and known.key is not None:
-                    raise errors.InviteInvalid(reason="enrolled")
-                tx.use_invite(asked.invite, now, device)
-                first = upstream.enrol(tx, asked, person, grants, now)
-                tx.set_enrolled_by(device, self.node.device)
-            else:  # the answer was lost
-                assert known is not None
-                first, grants = tx.get(f"lettered {device.hex()}") or 0, known.grants
-            protocol_versions.remember(tx, device, asked.protocol)
-            letters = getattr(tx.device(device), "letters", "")
-            name, org = own_name(self.node, tx), tx.get("org")
-            schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
-            own = age.recipient(tx.get("age"))
-        self.metrics.joins.inc()
-        return messages.JoinAnswer(
-            org, self.node.serving_key.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
-            self._nonces.issue(device, 0), now, schema, first, own,
-        )  # fmt: skip
 
     async def health(self, request: Request) -> Response:
         """Say that the server is there and its store answers."""
@@ -398,32 +353,6 @@ def _gathered(frames: Iterator[bytes]) -> Iterator[bytes]:
             held = b""
     if held:
         yield held
-
-
-async def _frames(request: Request) -> AsyncGenerator[tuple[int, bytes, bytes], None]:
-    reader = Reader()
-    async with contextlib.aclosing(request_body.pieces(request, BODY_SECONDS)) as pieces:
-        async for data in pieces:
-            for frame in reader.feed(data):
-                yield frame
-    if reader.pending:
-        raise errors.BadFrame(reason="cut")
-
-
-async def _next(frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[int, bytes, bytes]:
-    async for frame in frames:
-        return frame
-    raise errors.BadFrame(reason="no frame")
-
-
-async def _only(frames: AsyncIterator[tuple[int, bytes, bytes]]) -> tuple[int, bytes, bytes]:
-    """Return the last frame of a request, of no kind where there is none. BadFrame where there are more."""
-    only = 0, b"", b""
-    async for frame in frames:
-        if only[2]:
-            raise errors.BadFrame(reason="more")
-        only = frame
-    return only
 
 
 async def _other_version(request: Request) -> Response:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import grimp
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from fieldsync import errors
 
 MOST_MODULES = 28  # in one folder
+MOST_LINES, MOST_TEST_LINES = 400, 600
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +42,11 @@ def test_the_tree_of_errors_draws_every_one() -> None:
     named = {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.FieldsyncError)}
     assert len(named) > 60
     assert named - drawn == set()
+
+
+def test_no_module_is_too_long() -> None:
+    """400 lines of the program at most, 600 of tests: a longer one has more than one responsibility."""
+    root = Path(__file__).parents[2]
+    lines = {one: len(one.read_text("utf-8").splitlines()) for one in (*root.glob("fieldsync/**/*.py"), *root.glob("tests/**/*.py"))}
+    assert len(lines) > 400
+    assert {str(one): n for one, n in lines.items() if n > (MOST_LINES if root / "fieldsync" in one.parents else MOST_TEST_LINES)} == {}

@@ -1,7 +1,6 @@
 """Copies of a device: one goes on, further ones wait for approval; revoking shows and locks them all; a state only rises."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,66 +14,22 @@ from fieldsync.crypto.key_words import key_words
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.protocol import invites
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.replica import save
-from fieldsync.replica.changes import Changes
-from fieldsync.replica.node import Node
-from fieldsync.server import administration, device_locks
-from fieldsync.server.app import App
-from fieldsync.store.contract import DEVICE_STATES, Device
-from fieldsync.topology import backups, device_renewal, enrolments, former_identities, upstream
+from fieldsync.server import administration, device_locks, enrolment
+from fieldsync.store.contract import DEVICE_STATES
+from fieldsync.topology import device_renewal, enrolments, former_identities, upstream
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Codec, Kind
 from fieldsync.wire.messages import Enrolment, RenewRequest
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
-from tests.cast import JBL, join_request, open_node, rows, unlock
+from tests.cast import JBL, join_request, open_node, rows
 from tests.conftest import Cast
+from tests.topology.families import cloned, fresh_tree, household, known, mint, successor
 from tests.tree import Tree
 
+__all__ = ["fresh_tree"]
+
 ALL = quarantine.Chosen()
-DAY_MS = 24 * 60 * 60 * 1000
-
-
-@pytest.fixture
-def tree() -> Iterator[Tree]:
-    """Return a headquarters with branches and laptops."""
-    found = Tree()
-    yield found
-    found.close()
-
-
-def known(node: Node, device: bytes) -> Device:
-    """Return a device as a node knows it."""
-    with node.store.read() as tx:
-        found = tx.device(device)
-    assert found is not None
-    return found
-
-
-def successor(old: DeviceKey, new: DeviceKey) -> RenewRequest:
-    """Return the request by which a copied store goes on with a new key."""
-    signed = device_renewal.message(old.device, new.public, None)
-    return RenewRequest(new.public, old.sign(signed), new.sign(signed))
-
-
-def mint(server: Node, old: DeviceKey) -> DeviceKey:
-    """Have a server enrol a successor of a device, as a thief does who has its key."""
-    new = DeviceKey.generate()
-    device_renewal.enrol(server, known(server, old.device), successor(old, new), 1)
-    return new
-
-
-def cloned(people: Cast, name: str) -> Node:
-    """Copy a laptop's disk, and open the copy."""
-    getattr(people, name).close()
-    shutil.copytree(people.home / name, people.home / f"copy of {name}")
-    setattr(people, name, people.open(name))
-    return open_node(people.home / f"copy of {name}", people.clock)
-
-
-def household(node: Node, name: str = "محمد") -> str:
-    """Register a family in Jableh, and return its id."""
-    return save.add(node, "household", Changes(set={"family_name": name}), unit=JBL).hex()
 
 
 # --- a state only rises -----------------------------------------------------------------------------------------------
@@ -383,263 +338,6 @@ def test_a_branch_applies_what_waited_once_headquarters_has_approved(tree: Tree)
     assert directly.differing(amal, jbl) == directly.differing(jbl, tree.nodes["hq"]) == []
 
 
-# --- revoking a family ------------------------------------------------------------------------------------------------
-
-
-def test_revoking_shows_the_family_and_locks_what_is_confirmed(people: Cast) -> None:
-    """Amal's laptop is stolen, her new one was restored from its backup: both are shown, and the new one is spared; `--all` locks both."""
-    hq, amal = people.hq, people.amal
-    backups.backup(amal, people.home / "backup")
-    backups.restore(people.home / "backup", people.home / "new laptop", unlock)
-    new = open_node(people.home / "new laptop", people.clock)
-    try:
-        old = amal.letters
-        directly.sync(new, hq)
-        members = device_locks.family(hq, new.letters)
-        assert [(one["device"], one["copy_of"]) for one in members] == [(new.letters, old), (old, None)]
-        assert members[0]["enrolled_by"] == "Office"
-        assert members[0]["enrolled"] is not None
-        assert [one["device"] for one in device_locks.family(hq, old)] == [old, new.letters]
-        told = device_locks.revoke(hq, old)
-        assert (told["device"], told["state"]) == (old, "revoked")
-        assert [(one["device"], one["state"]) for one in told["family"]] == [
-            (old, "revoked"),
-            (new.letters, "enrolled"),
-        ]
-        household(new)
-        directly.sync(new, hq)
-        assert len(rows(hq)) == 1
-        everything = [one["id"] for one in device_locks.family(hq, old)]
-        assert [one["state"] for one in device_locks.revoke(hq, old, also=everything)["family"]] == ["revoked"] * 2
-        with pytest.raises(errors.Revoked):
-            device_renewal.enrol(hq, known(hq, new.device), successor(new.key, DeviceKey.generate()), 1)
-    finally:
-        new.close()
-
-
-def test_an_approved_device_is_a_family_of_its_own(people: Cast) -> None:
-    """One disk image in two offices: the approved one is not in the other's family, and is not locked with it."""
-    hq, amal = people.hq, people.amal
-    first, second = mint(hq, amal.key), mint(hq, amal.key)
-    device_locks.approve(hq, second.device.hex())
-    assert [one["id"] for one in device_locks.family(hq, second.device.hex())] == [second.device.hex()]
-    members = [one["id"] for one in device_locks.family(hq, amal.letters)]
-    assert members == [amal.device.hex(), first.device.hex()]
-    device_locks.revoke(hq, amal.letters, also=members)
-    assert [known(hq, key.device).state for key in (first, second)] == ["revoked", "enrolled"]
-
-
-def test_a_pending_device_is_locked_with_its_original(people: Cast) -> None:
-    """Whoever waits has no claim to go on: the script locks one device, the pending copy with it, and the one at work is spared."""
-    hq, amal = people.hq, people.amal
-    live, waiting = mint(hq, amal.key), mint(hq, amal.key)
-    device_locks.revoke(hq, amal.letters)
-    assert [known(hq, key.device).state for key in (live, waiting)] == ["enrolled", "revoked"]
-    assert device_locks.pending(hq) == []
-    with pytest.raises(errors.Revoked):
-        device_locks.approve(hq, waiting.device.hex())
-
-
-def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
-    """A thief has Amal's key go on as many devices, one after the other too: eight wait; a further one when some were approved or locked."""
-    hq, amal = people.hq, people.amal
-    mint(hq, amal.key)
-    waiting = [mint(hq, amal.key) for _ in range(4)]
-    for _ in range(4):  # each successor of a pending device waits as well
-        waiting.append(mint(hq, waiting[-1]))
-    asked = successor(amal.key, DeviceKey.generate())
-    with hq.store.read() as tx:
-        before = len(tx.devices()), tx.get("lettered")
-    for key in (amal.key, waiting[-1]):
-        with pytest.raises(errors.ManyPending):
-            mint(hq, key)
-    with pytest.raises(errors.ManyPending):
-        device_renewal.enrol(hq, known(hq, amal.device), asked, 1)
-    with hq.store.read() as tx:
-        assert (len(tx.devices()), tx.get("lettered")) == before
-    first = successor(amal.key, waiting[0])
-    assert (
-        device_renewal.enrol(hq, known(hq, amal.device), first, 1)[0] == known(hq, waiting[0].device).letters
-    )  # asked again
-    device_locks.approve(hq, waiting[1].device.hex())
-    device_renewal.enrol(hq, known(hq, amal.device), asked, 1)
-    with pytest.raises(errors.ManyPending):
-        mint(hq, amal.key)
-    with hq.store.write() as tx:
-        tx.set_device_state(waiting[2].device, "revoked")
-    mint(hq, amal.key)
-
-
-def test_a_few_devices_go_on_for_one_another_a_day(people: Cast) -> None:
-    """A thief has Amal's key go on as one device after the other: sixteen a day of her family, and nobody else's are counted with them."""
-    hq, amal, basim = people.hq, people.amal, people.basim
-    line = [amal.key]
-    for _ in range(16):
-        line.append(mint(hq, line[-1]))
-    last = DeviceKey.generate()
-    asked = successor(line[-1], last)
-    with hq.store.read() as tx:
-        before = len(tx.devices()), tx.get("lettered")
-    for key in (line[-1], amal.key):
-        with pytest.raises(errors.ManySuccessors):
-            mint(hq, key)
-    with pytest.raises(errors.ManySuccessors):
-        device_renewal.enrol(hq, known(hq, line[-1].device), asked, 1)
-    with hq.store.read() as tx:
-        assert (len(tx.devices()), tx.get("lettered")) == before
-    assert known(hq, line[-1].device).state == "enrolled"
-    again = successor(line[-2], line[-1])
-    assert device_renewal.enrol(hq, known(hq, line[-2].device), again, 1)[0] == known(hq, line[-1].device).letters
-    mint(hq, basim.key)
-    people.clock.tick(DAY_MS)
-    device_renewal.enrol(hq, known(hq, line[-1].device), asked, 1)
-    waiting = mint(hq, amal.key)
-    for _ in range(14):
-        last = mint(hq, last)
-    with pytest.raises(errors.ManySuccessors):
-        mint(hq, last)
-    device_locks.approve(hq, waiting.device.hex())
-    mint(hq, waiting)  # a family of its own
-
-
-def test_a_laptop_whose_renewal_is_one_too_many_keeps_its_work_until_the_next_day(people: Cast) -> None:
-    """Amal's laptop turns out to be a copy when its family had sixteen devices today: it says so, and goes on tomorrow."""
-    hq = people.hq
-    household(people.amal)
-    directly.sync(people.amal, hq)
-    clone, key = cloned(people, "amal"), people.amal.key
-    try:
-        for _ in range(16):
-            key = mint(hq, key)
-        made = bytes.fromhex(household(clone, "mine"))
-        for _ in range(2):
-            with pytest.raises(errors.ManySuccessors):
-                directly.sync(clone, hq)
-        people.clock.tick(DAY_MS)
-        directly.sync(clone, hq)
-        directly.approve(clone, hq=hq)
-        assert made in rows(hq)
-    finally:
-        clone.close()
-
-
-def test_a_laptop_whose_copy_is_refused_keeps_its_work_until_some_are_approved(people: Cast) -> None:
-    """Amal's laptop is the copy too many: her save stays on it, unsent; when headquarters has approved one, it goes up."""
-    hq = people.hq
-    household(people.amal)
-    directly.sync(people.amal, hq)
-    clone, old = cloned(people, "amal"), people.amal.key
-    try:
-        household(people.amal, "sent")
-        directly.sync(people.amal, hq)
-        waiting = [mint(hq, old) for _ in range(9)][1:]
-        for _ in range(2):
-            with pytest.raises(errors.ManyPending):
-                directly.sync(clone, hq)
-        for one in waiting[:4]:
-            device_locks.approve(hq, one.device.hex())
-        directly.sync(clone, hq)
-        assert known(hq, clone.device).pending
-        assert clone.device not in {one.device for one in waiting}
-    finally:
-        clone.close()
-
-
-# --- no device whose original is revoked ------------------------------------------------------------------------------
-
-
-def test_a_thief_mints_devices_at_a_branch_that_has_not_heard_yet(tree: Tree, tmp_path: Path) -> None:
-    """Amal's laptop is revoked at headquarters; at her branch its key mints two more: after one night nobody serves any of them."""
-    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
-    tree.settle()
-    device_locks.revoke(hq, amal.letters)
-    minted = [mint(jbl, amal.key), mint(jbl, amal.key)]
-    minted.append(mint(jbl, minted[0]))
-    tree.sync("jbl", "hq")
-    for server in (hq, jbl):
-        assert [known(server, key.device).state for key in (amal.key, *minted)] == ["revoked"] * 4
-        for key in (amal.key, *minted):
-            with pytest.raises(errors.Revoked):
-                mint(server, key)
-    with pytest.raises(errors.Revoked):
-        bundle_sync.reply(hq, tmp_path / "answer.age", known(hq, minted[0].device))
-
-
-def test_a_thief_s_successor_arrives_by_bundle(tree: Tree, tmp_path: Path) -> None:
-    """The branch's stick brings the successor of a revoked device, with a commit: it is known, locked, and nothing of it is applied."""
-    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
-    tree.settle()
-    backups.backup(amal, tmp_path / "backup")
-    backups.restore(tmp_path / "backup", tree.home / "thief", unlock)
-    thief = tree.nodes["thief"] = open_node(tree.home / "thief", tree.clock)
-    device_locks.revoke(hq, amal.letters)
-    tree.sync("thief", "jbl")
-    made = bytes.fromhex(household(thief, "planted"))
-    tree.sync("thief", "jbl")
-    assert made in rows(jbl)
-    tree.carry("jbl", "hq", tmp_path / "up.age")
-    assert made not in rows(hq)
-    assert [known(node, thief.device).state for node in (hq, jbl)] == ["revoked"] * 2
-    with hq.store.read() as tx:
-        assert [code for _, code, _ in tx.refusals(thief.device)] == [errors.Revoked.code]
-
-
-def test_a_branch_s_revocation_spares_above_whom_it_spares_there(tree: Tree) -> None:
-    """The branch itself locks Amal's stolen laptop and spares the restored one: so does headquarters, at once and later."""
-    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
-    tree.settle()
-    new = mint(jbl, amal.key)
-    device_locks.revoke(jbl, amal.letters)
-    for _ in range(2):
-        tree.sync("jbl", "hq")
-        for server in (hq, jbl):
-            assert [known(server, key.device).state for key in (amal.key, new)] == ["revoked", "enrolled"]
-
-
-def test_a_branch_spares_nobody_of_whom_headquarters_has_not_heard(tree: Tree) -> None:
-    """A minted device is told of as nobody's copy and as spared, before the branch tells whose it is: it is locked all the same."""
-    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
-    tree.settle()
-    device_locks.revoke(hq, amal.letters)
-    minted = mint(jbl, amal.key)
-    with jbl.store.read() as tx:
-        (truth,) = [said for _, said in enrolments.news(tx, 0) if said.device == minted.device]
-    branch = known(hq, jbl.device)
-    for said in (msgspec.structs.replace(truth, copy_of=b"", spared=1 << 40, approved=1 << 40), truth):
-        with hq.store.write() as tx:
-            upstream.take_up(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
-    assert known(hq, minted.device).state == "revoked"
-
-
-def test_the_spared_replacement_goes_on_at_its_branch(tree: Tree) -> None:
-    """Headquarters revokes the stolen laptop and spares the one that was restored from it: her branch, which hears both, serves her on."""
-    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
-    tree.settle()
-    new = mint(jbl, amal.key)
-    tree.sync("jbl", "hq")
-    device_locks.revoke(hq, amal.letters)
-    tree.sync("jbl", "hq")
-    for server in (hq, jbl):
-        assert [known(server, key.device).state for key in (amal.key, new)] == ["revoked", "enrolled"]
-
-
-def test_a_restored_headquarters_takes_no_successor_of_a_device_that_its_branch_knows_to_be_revoked(tree: Tree) -> None:
-    """Headquarters is put back to before the revocation; the branch tells it again, after it had told of a minted device: both are locked."""
-    hq, jbl, amal = tree.nodes["hq"], tree.nodes["jbl"], tree.nodes["amal"]
-    tree.settle()
-    backups.backup(hq, tree.home / "hq.backup")
-    minted = mint(jbl, amal.key)
-    device_locks.revoke(hq, amal.letters)
-    tree.sync("jbl", "hq")
-    hq.close()
-    backups.restore(tree.home / "hq.backup", tree.home / "hq again", unlock)
-    hq = tree.nodes["hq"] = open_node(tree.home / "hq again", tree.clock)
-    assert known(hq, amal.device).state == "enrolled"
-    for _ in range(2):
-        tree.sync("jbl", "hq")
-    assert [known(hq, key.device).state for key in (amal.key, minted)] == ["revoked"] * 2
-
-
 # --- each guard by itself ---------------------------------------------------------------------------------------------
 
 
@@ -700,6 +398,6 @@ def test_joining_needs_the_signature_of_the_key_that_joins(people: Cast) -> None
     hq, own, other = people.hq, DeviceKey.generate(), DeviceKey.generate()
     invite = invites.parse(administration.invite(hq, "Huda", "caseworker", [JBL])["invite"])
     with pytest.raises(errors.BadSignature):
-        App(hq)._join(join_request(invite, own, by=other))
-    App(hq)._join(join_request(invite, own))
+        enrolment.enrol(hq, join_request(invite, own, by=other))
+    enrolment.enrol(hq, join_request(invite, own))
     assert known(hq, own.device).person == "Huda"

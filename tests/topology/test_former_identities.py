@@ -19,8 +19,7 @@ from fieldsync.protocol.client import granted
 from fieldsync.replica import commit_writer, protocol_versions, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.server import administration
-from fieldsync.server.app import App
+from fieldsync.server import administration, enrolment
 from fieldsync.store.sqlite.device_families import DeviceFamilies
 from fieldsync.topology import backups, device_renewal, former_identities, upstream
 from fieldsync.wire import messages, routes
@@ -51,7 +50,7 @@ def join_again(node: Node, hq: Node) -> None:
     invite = invites.parse(administration.invite(hq, node.person, "caseworker", [JBL])["invite"])
     with node.store.read() as tx:
         recipient = age.recipient(tx.get("age"))
-    told = App(hq)._join(join_request(invite, node.key, recipient, node.letters))
+    told = enrolment.enrol(hq, join_request(invite, node.key, recipient, node.letters))
     with node.store.write() as tx:
         tx.put("grants", msgspec.json.encode(granted(told.grants)).decode())
         tx.put("letters", told.letters)

@@ -1,19 +1,17 @@
 """The questions of an XLSForm as fields: groups are sections, repeats are types that belong to the one above them."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from fieldsync.exchange.xlsform import expressions as rules
 from fieldsync.exchange.xlsform import labels
 from fieldsync.exchange.xlsform import unsupported as lost
 from fieldsync.exchange.xlsform.choices import Lists
-from fieldsync.exchange.xlsform.expressions import Names, Untranslated
 from fieldsync.exchange.xlsform.labels import Words
 from fieldsync.exchange.xlsform.model import CLOCK, Condition, Kind, Note, Place, Question
 from fieldsync.exchange.xlsform.names import name_of
+from fieldsync.exchange.xlsform.question_rules import QuestionRules
 from fieldsync.schema.load import RESERVED_FIELDS, RESERVED_TYPES
-from fieldsync.schema.model import MERGES
 from fieldsync.schema.source_file import NAME
 from fieldsync.schema.text_cleaning import plain_digits
 
@@ -40,9 +38,6 @@ _OWN = {
     ),
     *("start-geopoint", "instanceName", "version", "entity", "attribute", "label"),
 }
-
-
-_COMPUTED = ("text", "note", "int", "number", "date")  # what a person would answer otherwise
 
 
 class Form:
@@ -265,117 +260,9 @@ class Form:
         for raw in sorted(labels.referring(words, name)) if words else ():
             self._tell(note._replace(why=f"unknown {raw}"))
 
-    # --- rules ---
-
     def rules(self) -> None:
-        """Put conditions, constraints and calculations into our words; what that cannot be done with is left out, and told."""
-        for kind in self.kinds.values():
-            codes = {name: one.codes for name, one in kind.questions.items() if one.codes}
-            sets = frozenset(name for name, one in kind.questions.items() if one.field.get("merge") == "set")
-            ticks = frozenset(name for name, one in kind.questions.items() if one.field["type"] == "bool")
-            names = Names(
-                kind.raw, codes, sets, ticks, self._inner(kind), paths=kind.paths, doubled=frozenset(self._doubled)
-            )
-            for question in list(kind.questions.values()):
-                if question.source:
-                    self._rules(kind, question, names._replace(place=question.place))
-
-    def _inner(self, kind: Kind) -> dict[str, str]:
-        """The repeats of a type, and the questions in them, by their names in the form."""
-        found: dict[str, str] = {}
-        for child in self.kinds.values():
-            if child.owner == kind.name:
-                found[self._repeats[child.name]] = child.name
-                found |= {raw: f"{child.name}.{name}" for raw, name in child.raw.items()}
-        return found
-
-    def _rules(self, kind: Kind, question: Question, names: Names) -> None:
-        made, source = question.field, question.source
-        bind = source["bind"] if isinstance(source.get("bind"), dict) else {}
-        calculation = bind.get("calculate") if source["type"] in ("calculate", "hidden") else None
-        if source["type"] == "calculate":
-            made["merge"] = "derived"
-            made["formula"] = self._translated(question, "calculation", str(calculation or "''"), names)
-            if not made["formula"]:
-                del kind.questions[question.name]
-                if kind.raw.get(str(source["name"])) == question.name:
-                    kind.raw.pop(str(source["name"]))
-                kind.paths.pop(question.place, None)
-                return
-            if rules.makes_number(rules.tokens(str(calculation))):
-                made["type"] = "number"
-            made.pop("pattern", None)
-        elif bind.get("calculate") and made["type"] in _COMPUTED and made.get("merge") is None:
-            formula = self._translated(question, "calculation", str(bind["calculate"]), names)
-            if formula:
-                made |= {"merge": "derived", "formula": formula}
-                made.pop("pattern", None)
-        elif bind.get("calculate"):
-            self.note(question, "calculation", "question")
-        relevant = [
-            self._translated(question, "relevant", one.text, names._replace(place=one.place))
-            for one in question.relevant
-        ]
-        relevant = [one for one in relevant if one]
-        made["relevant"] = relevant[0] if len(relevant) == 1 else " and ".join(f"({one})" for one in relevant)
-        self._required(question, str(bind.get("required") or ""), names)
-        if bind.get("constraint"):
-            self._constraint(question, str(bind["constraint"]), names)
-        if source.get("choice_filter"):
-            made["filter"] = self._translated(
-                question, "choice_filter", str(source["choice_filter"]), names, question.marks
-            )
-        self._merge(question)
-
-    def _translated(
-        self, question: Question, what: str, text: str, names: Names, marks: Mapping[str, str] | None = None
-    ) -> str:
-        try:
-            return rules.translate(rules.tokens(text), names, question.name, marks)
-        except Untranslated as fault:
-            self.note(question, what, f"{fault.reason} {fault.what}".strip())
-            return ""
-
-    def _required(self, question: Question, text: str, names: Names) -> None:
-        if text.strip().casefold() in ("yes", "true", "true()"):
-            question.field["required"] = "always"
-        elif text.strip().casefold() not in ("", "no", "false", "false()") and (
-            when := self._translated(question, "required", text, names)
-        ):
-            question.field |= {"required": "when", "when": when}
-
-    def _constraint(self, question: Question, text: str, names: Names) -> None:
-        """A constraint's simple parts become limits and patterns, the rest one rule."""
-        made = question.field
-        rest: list[str] = []
-        try:
-            parts = rules.conditions(rules.tokens(text))
-            for part in parts:
-                bound, pattern = rules.bounds(part), rules.pattern(part)
-                if bound is not None and bound[0] == "past" and made["type"] == "date":
-                    made["past"] = True
-                elif bound is not None and bound[0] != "past" and made["type"] == "int" and bound[0] not in made:
-                    made[bound[0]] = int(bound[1])
-                elif pattern is not None and made["type"] == "text" and "pattern" not in made:
-                    made["pattern"] = pattern
-                else:
-                    rest.append(rules.translate(part, names, question.name))
-        except Untranslated as fault:
-            self.note(question, "constraint", f"{fault.reason} {fault.what}".strip())
-            return
-        made["rule"] = rest[0] if len(rest) == 1 else " and ".join(f"({one})" for one in rest)
-
-    def _merge(self, question: Question) -> None:
-        made = question.field
-        asked = str(question.source.get("merge") or "").strip()
-        if asked in MERGES and made.get("merge") not in ("derived", "set"):
-            made["merge"] = asked
-        elif asked and asked != made.get("merge"):
-            self.note(question, "merge", "unknown_value")
-        strict = any(
-            made.get(key) not in (None, "", "optional") for key in ("required", "rule", "min", "max", "pattern", "past")
-        )
-        made.setdefault("merge", "review" if strict else "latest")
+        """Put the questions' rules into expressions of ours."""
+        QuestionRules(self.kinds, self._repeats, self._doubled, self.note).apply()
 
 
 def _target(survey: Table) -> str:

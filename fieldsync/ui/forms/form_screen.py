@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from fieldsync.replica.node import Node
-from fieldsync.ui.forms.question import Option, Question
+from fieldsync.ui.forms.question import MOST_OPTIONS, Option, Question, option_lines
 from fieldsync.ui.forms.roster import Member, Roster, asked_of_tie, documents, new_member, those_there
 from fieldsync.ui.forms.rows import Follows, Line, Sheet, Told
 from fieldsync.ui.views.tables import Tables
@@ -23,8 +23,6 @@ from fieldsync.ui.widgets.dialogs import Choose
 from fieldsync.ui.widgets.full_screen_app import OneAtATime
 from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, Part, Pen
 from fieldsync.ui.widgets.text_panels import Paper, keys
-
-_OPTIONS = 5  # lines of what there is to choose
 
 
 class FormScreen(OneAtATime[bool]):
@@ -150,17 +148,8 @@ class FormScreen(OneAtATime[bool]):
         if self._said is None and isinstance(self.focused, Line) and self.focused.drops:
             said = Part(self.out.phrase("member_keys"), QUIET)
         lines = self.pen.lines([Part(" "), said], width, most=2)
-        start = max(0, min(self._option - _OPTIONS // 2, len(self._options) - _OPTIONS))
-        for at, option in list(enumerate(self._options))[start : start + _OPTIONS]:
-            chosen = question is not None and question.field.kind == "set" and option.value in question.members
-            mark = "▸ " if at == self._option else "  "
-            parts = [
-                Part(f" {mark}", ACCENT),
-                Part("✓ " if chosen else "", GOOD),
-                Part(option.words, "bold" if at == self._option else ""),
-            ]
-            lines.append(self.pen.line(parts, width))
-        return (lines + [Text()] * (_OPTIONS + 1))[: _OPTIONS + 1]
+        lines += option_lines(self.pen, width, question, self._options, self._option)
+        return (lines + [Text()] * (MOST_OPTIONS + 1))[: MOST_OPTIONS + 1]
 
     def _keys(self, width: int) -> list[Text]:
         pairs = [

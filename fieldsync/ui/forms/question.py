@@ -19,9 +19,10 @@ from fieldsync.schema.set_members import parts
 from fieldsync.ui.forms.answers import Filling, matching, refused
 from fieldsync.ui.views import open_fields
 from fieldsync.ui.widgets.inputs import TypedLine, TypedText
-from fieldsync.ui.widgets.line_writer import ACCENT, BAD, QUIET, WARN, Part, Pen
+from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, WARN, Part, Pen
 from fieldsync.ui.widgets.text_panels import Paper, Write
 
+MOST_OPTIONS = 5  # lines of what there is to choose
 _RECORDS = 6  # shown while a reference is typed
 _BOOLS = ("yes", "no")
 
@@ -312,3 +313,18 @@ _EXPLAINED = {"form_pick"} | {
         "note",
     )
 }
+
+
+def option_lines(pen: Pen, width: int, question: Question | None, options: Sequence[Option], marked: int) -> list[Text]:
+    """Return the lines of a question's options that are around the marked one."""
+    start = max(0, min(marked - MOST_OPTIONS // 2, len(options) - MOST_OPTIONS))
+    lines = []
+    for at, option in list(enumerate(options))[start : start + MOST_OPTIONS]:
+        chosen = question is not None and question.field.kind == "set" and option.value in question.members
+        parts = [
+            Part(" ▸ " if at == marked else "   ", ACCENT),
+            Part("✓ " if chosen else "", GOOD),
+            Part(option.words, "bold" if at == marked else ""),
+        ]
+        lines.append(pen.line(parts, width))
+    return lines

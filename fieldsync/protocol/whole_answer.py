@@ -1,0 +1,95 @@
+"""The answer to a sync without a budget: channel by channel, in the order of their sequence numbers."""
+
+from collections.abc import Generator, Iterator, Sequence
+
+from fieldsync import errors
+from fieldsync.core.grants import sees
+from fieldsync.core.state import State, halves
+from fieldsync.protocol.answering import Answering
+from fieldsync.protocol.channel_delta import lacking, states_payload
+from fieldsync.protocol.frame_sizing import Sizer
+from fieldsync.replica.node import FORMS
+from fieldsync.store.contract import Channel
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Kind
+from fieldsync.wire.protocols import CUTS_FRAMES
+
+
+def frames(serving: Answering, channels: Sequence[Channel]) -> Iterator[bytes]:
+    """Yield all that the other side lacks, and how each channel stands."""
+    with serving.reading() as tx:
+        former = tx.former(serving.device.id)
+    cursors = serving.cursors or {}
+    ended: list[messages.Summary] = []
+    for channel in channels:
+        taken, whole = cursors.get(channel.unit, (0, 0))
+        bare = not whole and sees(former, channel.unit)
+        summary = yield from _channel(serving, channel, taken, whole, bare=bare)
+        ended.append(summary)
+    with serving.reading() as tx:
+        if tx.get(FORMS) != serving.forms:
+            ended = []  # published meanwhile: these digests are not of the names that the other side has
+    yield serving.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
+
+
+def _channel(
+    serving: Answering, channel: Channel, after: int, whole: int, *, bare: bool
+) -> Generator[bytes, None, messages.Summary]:
+    """Yield what a device lacks of a channel above `after`; it has all up to `whole` in full. Return how the channel stands."""
+    sizer = Sizer()
+    low, high = next(((low, high) for unit, low, high in serving.hello.ahead if unit == channel.unit), (0, 0))
+    while True:
+        with serving.reading() as tx:
+            page = tx.page(channel.n, after, sizer.rows, serving.echoes[channel.n])
+            if not page:
+                now = tx.channel(channel.n)
+                summary = messages.Summary(now.unit, now.arrival, now.digest, now.records)
+                break
+            device = serving.device.id
+            found = [
+                (
+                    e,
+                    None
+                    if e.gone or e.row is None or low < e.arrival <= high
+                    else lacking(tx, e.row, whole, device, bare=bare),
+                )
+                for e in page
+            ]
+        while True:
+            arrival = found[-1][0].arrival
+            states = [state for _, state in found if state is not None]
+            gone = tuple(entry.row.state.record for entry, _ in found if entry.gone and entry.row is not None)
+            if not states and not gone:
+                break
+            try:
+                payload = states_payload(channel.unit, arrival, states, gone, contexts=serving.contexts)
+                frame = serving.codec.pack(Kind.STATES, payload)
+            except errors.TooLarge:
+                if len(found) == 1:
+                    yield from _parts(serving, channel.unit, after, arrival, states)
+                    break
+                found = found[: len(found) // 2]
+                continue
+            sizer.took(len(found), len(frame))
+            yield frame
+            break
+        after = arrival
+    return summary
+
+
+def _parts(serving: Answering, unit: str, before: int, arrival: int, states: list[State]) -> Iterator[bytes]:
+    """Yield a record that fits no frame in several; only the last of them moves the cursor."""
+    while states:
+        part, *later = states
+        smaller = halves(part)
+        large = not smaller and serving.protocol >= CUTS_FRAMES  # one register
+        try:
+            payload = states_payload(unit, before if later else arrival, [part], contexts=serving.contexts)
+            frame = serving.codec.pack(Kind.STATES, payload, large=large)
+        except errors.TooLarge:
+            if not smaller:
+                raise
+            states = smaller + later
+        else:
+            yield frame
+            states = later

@@ -1,0 +1,60 @@
+"""Enrolling the device that brings an invite."""
+
+import hashlib
+import hmac
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.crypto import age, chain, keys
+from fieldsync.crypto.keys import device_id, verify
+from fieldsync.replica import protocol_versions
+from fieldsync.replica.node import Node, own_name
+from fieldsync.server.nonces import Nonces
+from fieldsync.topology import upstream
+from fieldsync.wire import messages
+from fieldsync.wire.protocols import PROTOCOL
+
+
+def enrol(node: Node, asked: messages.JoinRequest) -> messages.JoinAnswer:
+    """Enrol the device that brings an invite, or answer it once more. BadSignature, InviteInvalid, Revoked."""
+    protocol_versions.check(asked.protocol, oldest=PROTOCOL)
+    with node.store.read() as tx:
+        pin, nonces = keys.fingerprint(tx.get("certificate")), Nonces(tx.get("nonce_key"))
+    signed = chain.Joining(pin, asked.invite, asked.secret, asked.key, asked.age, asked.letters)
+    if not verify(asked.key, chain.signed_join(asked.protocol, signed), asked.signature):
+        raise errors.BadSignature
+    if asked.age and not age.is_recipient(asked.age):
+        raise errors.BadFrame(reason="age")
+    now = node.clock()
+    device = device_id(asked.key)
+    with node.store.write() as tx:
+        found = tx.invite(asked.invite)
+        if found is None or not hmac.compare_digest(found[0], hashlib.sha256(asked.secret).digest()):
+            raise errors.InviteInvalid(reason="unknown")
+        _, person, grants, expires, used = found
+        known = tx.device(device)
+        if used is not None and used != device:
+            raise errors.InviteInvalid(reason="used")
+        if known is not None and known.state == "revoked":
+            raise errors.Revoked
+        if used is None:
+            if now > expires:
+                raise errors.InviteInvalid(reason="expired")
+            if known is not None and known.key is not None:
+                raise errors.InviteInvalid(reason="enrolled")
+            tx.use_invite(asked.invite, now, device)
+            first = upstream.enrol(tx, asked, person, grants, now)
+            tx.set_enrolled_by(device, node.device)
+        else:  # the answer was lost
+            assert known is not None
+            first, grants = tx.get(f"lettered {device.hex()}") or 0, known.grants
+        protocol_versions.remember(tx, device, asked.protocol)
+        letters = getattr(tx.device(device), "letters", "")
+        name, org = own_name(node, tx), tx.get("org")
+        schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+        own = age.recipient(tx.get("age"))
+    return messages.JoinAnswer(
+        org, node.serving_key.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
+        nonces.issue(device, 0), now, schema, first, own,
+    )  # fmt: skip
