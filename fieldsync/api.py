@@ -19,8 +19,8 @@ from fieldsync import errors, office
 from fieldsync.crypto.slots import Slots
 from fieldsync.protocol import retry
 from fieldsync.replica import node as nodes
-from fieldsync.replica import queries, save
-from fieldsync.replica.change_builder import ChangeBuilder, resolve
+from fieldsync.replica import queries, save, value_reader
+from fieldsync.replica.change_builder import ChangeBuilder
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 
@@ -128,7 +128,9 @@ class Session:
         """
         kind = self._node.schema.type(type)
         conditions = {
-            name: str(value if name == "unit" else resolve(self._node, kind.field(name), _as_given(value)))
+            name: str(
+                value if name == "unit" else value_reader.typed(self._node).value(kind.field(name), _as_given(value))
+            )
             for name, value in (where or {}).items()
         }
         return _records(queries.list_records(self._node, type, where=conditions, limit=limit, sort=sort))

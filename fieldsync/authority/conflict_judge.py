@@ -19,7 +19,7 @@ from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import Context, Head, contexts_of, union
 from fieldsync.core.settle import Policy, leads_either
 from fieldsync.core.state import field_of, register_of
-from fieldsync.replica.device_owners import person_of
+from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.replica.node import UPSTREAM
 from fieldsync.store import ReadTx

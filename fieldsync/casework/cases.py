@@ -5,6 +5,7 @@ An approval is an ordinary commit of somebody who may give it (`by` in the forms
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fieldsync import errors
@@ -37,11 +38,10 @@ def open_case(node: Node, person: str, changes: Changes, *, note: str | None = N
             **changes.set,
             "person": record_ids.text(owner.state.record),
         }
-        record = _add(node, tx, CASE, _with(changes, wanted), owner, note)
-        row = tx.rows([record])[record]
+        row = _add(node, tx, CASE, replace(changes, set=wanted), owner, note)
         if not validate.missing(node.schema.type(CASE), row.doc, node.today()):
-            _change(node, tx, row, {"state": "registered"})
-    return record
+            _set(node, tx, row, {"state": "registered"})
+    return row.state.record
 
 
 def assess(node: Node, case: str, changes: Changes, *, note: str | None = None) -> bytes:
@@ -52,15 +52,14 @@ def assess(node: Node, case: str, changes: Changes, *, note: str | None = None) 
         wanted = {"kind": "initial", "done_on": node.today(), "done_by": node.person, **changes.set}
         wanted |= {"subject": person, "case": record_ids.text(row.state.record)}
         owner = tx.rows([uuid.UUID(str(person)).bytes]).get(uuid.UUID(str(person)).bytes) if person else None
-        record = _add(node, tx, ASSESSMENT, _with(changes, wanted), owner or row, note)
-        made = tx.rows([record])[record]
+        made = _add(node, tx, ASSESSMENT, replace(changes, set=wanted), owner or row, note)
         if not validate.missing(node.schema.type(ASSESSMENT), made.doc, node.today()):
-            _change(node, tx, made, {"state": "submitted"})
+            _set(node, tx, made, {"state": "submitted"})
             found: dict[str, object] = {"risk": made.doc["risk"]}
             if row.doc.get("state") == "registered":
                 found["state"] = "assessed"
-            _change(node, tx, row, found)
-    return record
+            _set(node, tx, row, found)
+    return made.state.record
 
 
 def plan(
@@ -76,15 +75,14 @@ def plan(
             else {**changes.put, "agreed_with": [row.doc.get("person")]}
         )
         whole = Changes(set=wanted, put=agreed, say=changes.say)
-        record = _add(node, tx, PLAN, whole, row, note)
-        made = tx.rows([record])[record]
+        made = _add(node, tx, PLAN, whole, row, note)
         for item in items:
-            step = {"status": "open", "responsible": node.person, **item, "plan": record_ids.text(record)}
+            step = {"status": "open", "responsible": node.person, **item, "plan": record_ids.text(made.state.record)}
             _add(node, tx, ITEM, Changes(set=step), made, None)
         if not validate.missing(node.schema.type(PLAN), made.doc, node.today()):
-            _change(node, tx, made, {"state": "submitted"})
-            _change(node, tx, row, {"plan_approved": "requested"})
-    return record
+            _set(node, tx, made, {"state": "submitted"})
+            _set(node, tx, row, {"plan_approved": "requested"})
+    return made.state.record
 
 
 def advance(node: Node, case: str, to: str | None = None, *, note: str | None = None) -> bytes:
@@ -95,7 +93,7 @@ def advance(node: Node, case: str, to: str | None = None, *, note: str | None = 
         ahead = lifecycle.after(str(row.doc.get("state") or lifecycle.initial))
         if to is None and not ahead:
             raise errors.IllegalStep(type=CASE, old=row.doc.get("state"), new=None, allowed=[])
-        _change(node, tx, row, {"state": to or ahead[0]}, note=note)
+        _set(node, tx, row, {"state": to or ahead[0]}, note=note)
     return row.state.record
 
 
@@ -106,16 +104,16 @@ def approve(node: Node, case: str, what: str | None = None, *, note: str | None 
         chosen = _asked(row, what)
         if chosen == "closure":
             closed = {"closure_approved": "approved", "state": "closed", "closed_on": node.today()}
-            _change(node, tx, row, closed, note=note)
+            _set(node, tx, row, closed, note=note)
             return row.state.record
         for plan_row in _submitted(tx, row, PLAN):
-            _change(node, tx, plan_row, {"state": "approved"}, note=note)
+            _set(node, tx, plan_row, {"state": "approved"}, note=note)
         for assessment in _submitted(tx, row, ASSESSMENT):
-            _change(node, tx, assessment, {"state": "approved"}, note=note)
+            _set(node, tx, assessment, {"state": "approved"}, note=note)
         found: dict[str, object] = {"plan_approved": "approved"}
         if row.doc.get("state") == "assessed":
             found["state"] = "planned"
-        _change(node, tx, row, found, note=note)
+        _set(node, tx, row, found, note=note)
     return row.state.record
 
 
@@ -130,8 +128,8 @@ def send_back(node: Node, case: str, comment: str, what: str | None = None) -> b
         if chosen == "closure" and row.doc.get("state") == "closing":
             found["state"] = "monitoring"
         for one in _submitted(tx, row, PLAN) if chosen == "plan" else ():
-            _change(node, tx, one, {"state": "returned"}, note=comment)
-        _change(node, tx, row, found, note=comment, say={"notes": comment})
+            _set(node, tx, one, {"state": "returned"}, note=comment)
+        save.save_change(node, tx, row, Changes(set=found, say={"notes": comment}), note=comment)
     return row.state.record
 
 
@@ -139,9 +137,7 @@ def close(node: Node, case: str, reason: str, *, note: str | None = None) -> byt
     """Ask for a case's closure, with the reason; a supervisor's approval closes it."""
     with node.store.write() as tx:
         row = _case(node, tx, case)
-        _change(
-            node, tx, row, {"closure_reason": reason, "closure_approved": "requested", "state": "closing"}, note=note
-        )
+        _set(node, tx, row, {"closure_reason": reason, "closure_approved": "requested", "state": "closing"}, note=note)
     return row.state.record
 
 
@@ -154,7 +150,7 @@ def reopen(node: Node, case: str, reason: str) -> bytes:
         found: dict[str, object] = {"state": "registered", "closed_on": None, "closure_reason": None}
         if row.doc.get("closure_approved") == "approved":
             found["closure_approved"] = None
-        _change(node, tx, row, found, note=reason, count={"reopen_count": 1})
+        save.save_change(node, tx, row, Changes(set=found, count={"reopen_count": 1}), note=reason)
     return row.state.record
 
 
@@ -168,12 +164,12 @@ def transfer(
         row = _case(node, tx, case)
         found: dict[str, object] = {} if worker is None else {"worker": worker}
         if unit is None:
-            _change(node, tx, row, found, note=note)
+            _set(node, tx, row, found, note=note)
             return row.state.record
         check_unit(unit)
         root = _root(tx, row)
         node.may_write(*record_units.units_of(tx, root))
-        _change(node, tx, row, found | {"state": "transferred"}, note=note)
+        _set(node, tx, row, found | {"state": "transferred"}, note=note)
         if root.doc.get("_unit") != unit:
             kind = node.schema.type(root.state.type)
             commit_writer.commit_drafts(node, tx, [save.draft_edit(node, root, kind, {"_unit": unit}, note=note)])
@@ -229,29 +225,13 @@ def _lifecycle(node: Node) -> Lifecycle:
     return lifecycle
 
 
-def _with(changes: Changes, wanted: Mapping[str, object]) -> Changes:
-    return Changes(set=wanted, put=changes.put, count=changes.count, say=changes.say)
+def _add(node: Node, tx: Tx, type: str, changes: Changes, owner: Row, note: str | None) -> Row:
+    unit = record_units.home_of(node, tx, owner.state.record)
+    return save.save_new(node, tx, type, changes, unit=unit, note=note)
 
 
-def _add(node: Node, tx: Tx, type: str, changes: Changes, owner: Row, note: str | None) -> bytes:
-    draft = save.draft_add(node, tx, type, changes, unit=record_units.home_of(node, tx, owner.state.record), note=note)
-    commit_writer.commit_drafts(node, tx, [draft])
-    return draft.record
-
-
-def _change(
-    node: Node,
-    tx: Tx,
-    row: Row,
-    fields: Mapping[str, object],
-    *,
-    note: str | None = None,
-    say: Mapping[str, str] | None = None,
-    count: Mapping[str, int] | None = None,
-) -> None:
-    draft = save.draft_change(node, tx, row, Changes(set=fields, say=say or {}, count=count or {}), note=note)
-    if draft is not None:
-        commit_writer.commit_drafts(node, tx, [draft])
+def _set(node: Node, tx: Tx, row: Row, fields: Mapping[str, object], *, note: str | None = None) -> None:
+    save.save_change(node, tx, row, Changes(set=fields), note=note)
 
 
 def _asked(row: Row, what: str | None) -> str:

@@ -14,7 +14,6 @@ from fieldsync.replica import changes, commit_writer, record_units, save
 from fieldsync.replica.extensions import ReservedCodes
 from fieldsync.replica.lookup import find_id, find_row
 from fieldsync.replica.node import Node
-from fieldsync.schema import validate, write_roles
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
 
@@ -36,17 +35,13 @@ def report(
     note: str | None = None,
 ) -> bytes:
     """Save what happened in a household, and return the event's id. NoRecord, IllegalValue, UnitRefused, RoleRefused."""
-    type_ = node.schema.type(EVENT)
     with node.store.write() as tx:
         home = _typed(find_row(tx, household), "household")
-        grant = node.may_write(*record_units.units_of(tx, home))
+        node.may_write(*record_units.units_of(tx, home))
         given = {"household": _text(home), "kind": kind, "event_date": node.today(), **fields}
         put = {"members": [record_ids.text(find_id(tx, one)) for one in members]} if members else {}
-        new = save.new_fields(node, tx, type_, changes.Changes(set=given, put=put))
-        write_roles.check(type_, new, {}, grant.role)
-        unit = record_units.unit_of(tx, home)
-        new |= {"_unit": unit, "_code": commit_writer.next_code(node, tx, unit)[0]}
-        draft = changes.Draft(node.new_id(), EVENT, type_.version, new, {}, note)
+        wanted = changes.Changes(set=given, put=put)
+        draft = save.draft_add(node, tx, EVENT, wanted, unit=record_units.unit_of(tx, home), note=note)
         commit_writer.commit_drafts(node, tx, completed(node, tx, draft))
     return draft.record
 
@@ -125,24 +120,18 @@ class _Verification:
         }[str(self.doc.get("kind"))]()  # fmt: skip
         unit = record_units.unit_of(self.tx, self.event)
         for number, (record, type_, fields) in enumerate(self._made):
-            kind = self.node.schema.type(type_)
-            whole = save.new_fields(self.node, self.tx, kind, changes.Changes(set=fields))
-            whole |= {"_unit": unit, "_code": self._code(number, unit)}
-            yield changes.Draft(record, type_, kind.version, dict(sorted(whole.items())), {}, note)
+            new = changes.New(type_, changes.Changes(set=fields), record, self._kept_code(number))
+            yield save.draft_new(self.node, self.tx, new, unit=unit, note=note)
         for record, fields in self._changed.items():
-            row = self._rows[record]
-            kind = self.node.schema.type(row.state.type)
-            checked = validate.check(kind, fields, row.doc, self.node.today())
-            grant = self.node.may_write(*record_units.units_of(self.tx, row))
-            write_roles.check(kind, checked, row.doc, grant.role)
-            news = {name: save.as_json(value) for name, value in checked.items() if value != row.doc.get(name)}
-            if news:
-                yield save.draft_edit(self.node, row, kind, news, note=note)
+            draft = save.draft_change(self.node, self.tx, self._rows[record], changes.Changes(set=fields), note=note)
+            if draft is not None:
+                yield draft
 
-    def _code(self, number: int, unit: str) -> str:
+    def _kept_code(self, number: int) -> str | None:
+        """Return the code that the event kept for one of the records that it makes."""
         kept = codes.split(str(self.doc.get("new_code")))
         if kept is None or number >= _KEPT.get(str(self.doc.get("kind")), 0):
-            return commit_writer.next_code(self.node, self.tx, unit)[0]
+            return None
         return codes.whole(kept[0], kept[1] + number)
 
     # --- what is there, and what is made ---

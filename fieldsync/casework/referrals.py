@@ -12,13 +12,12 @@ from fieldsync.core import record_ids, stamp
 from fieldsync.core.register import Value
 from fieldsync.core.state import field_of, registers
 from fieldsync.core.units import check_unit
-from fieldsync.replica.changes import Changes, Draft
-from fieldsync.replica.commit_writer import commit_drafts
+from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, Shower
 from fieldsync.replica.record_units import home_of
-from fieldsync.replica.save import draft_add, draft_change, edit
+from fieldsync.replica.save import edit, save_change, save_new
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Query, Row
@@ -75,17 +74,14 @@ def refer(node: Node, ref_: str, request: ReferralRequest, *, note: str | None =
             set={name: value for name, value in fields.items() if value is not None},
             put={"services": list(request.services) or ["other"]},
         )
-        new = draft_add(node, tx, REFERRAL, draft, unit=home_of(node, tx, row.state.record))
-        commit_drafts(node, tx, [new])
-        record = new.record
-        made = tx.rows([record])[record]
+        made = save_new(node, tx, REFERRAL, draft, unit=home_of(node, tx, row.state.record))
         system: dict[str, Value] = {f"{WITH}/{unit}": True, **{f"{FIELDS}/{one}": True for one in shares}}
         why = partner_sharing.why_not(tx.row, made.doc | {WITH: [unit], FIELDS: shares}, node.today())
         if why is not None:
             raise errors.ConsentNeeded(reason=why, unit=unit)
         sent = Changes(set={"state": "sent", "sent_on": node.today()})
-        _save(node, tx, draft_change(node, tx, made, sent, system=system, note=note))
-    return record
+        save_change(node, tx, made, sent, system=system, note=note)
+    return made.state.record
 
 
 def _about(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
@@ -97,11 +93,6 @@ def _about(node: Node, tx: Tx, ref_: str) -> tuple[Row, str | None]:
     if row.state.type not in allowed:
         raise errors.IllegalValue(type=REFERRAL, field="person", reason="wrong_type", to=list(allowed))
     return row, case
-
-
-def _save(node: Node, tx: Tx, draft: Draft | None) -> None:
-    if draft is not None:
-        commit_drafts(node, tx, [draft])
 
 
 def _shares(node: Node, tx: Tx, row: Row, asked: Sequence[str]) -> Iterator[str]:
@@ -157,7 +148,7 @@ def answer(node: Node, ref_: str, state: str, *, why: str | None = None, note: s
             changes["answered_on"] = node.today()
         if why is not None:
             changes["reject_reason"] = why
-        _save(node, tx, draft_change(node, tx, row, Changes(set=changes), note=note))
+        save_change(node, tx, row, Changes(set=changes), note=note)
     return row.state.record
 
 
@@ -175,9 +166,8 @@ def deliver(
             "referral": record_ids.text(row.state.record),
             "outcome": outcome,
         }
-        draft = draft_add(node, tx, partner_sharing.SERVICE, Changes(set=given), note=note)
-        commit_drafts(node, tx, [draft])
-    return draft.record
+        made = save_new(node, tx, partner_sharing.SERVICE, Changes(set=given), note=note)
+    return made.state.record
 
 
 def withdraw(node: Node, ref_: str, *, note: str | None = None) -> bytes:
@@ -186,7 +176,7 @@ def withdraw(node: Node, ref_: str, *, note: str | None = None) -> bytes:
         row = _referral(tx, ref_)
         system: dict[str, Value] = {f"{WITH}/{unit}": False for unit in row.doc.get(WITH, ())}
         changes = {} if row.doc.get("state") in ("done", "revoked") else {"state": "revoked"}
-        _save(node, tx, draft_change(node, tx, row, Changes(set=changes), system=system, note=note))
+        save_change(node, tx, row, Changes(set=changes), system=system, note=note)
     return row.state.record
 
 

@@ -270,14 +270,14 @@ def _changes(
 
 def _step(node: "Node", text: str) -> dict[str, object]:
     from fieldsync.casework.cases import ITEM
-    from fieldsync.replica.change_builder import resolve
+    from fieldsync.replica import value_reader
 
     parts = [part.strip() for part in text.replace("؛", ";").split(";")]
     if len(parts) not in {3, 4} or not all(parts):
         raise errors.Usage(reason="plan_step")
     kind = node.schema.type(ITEM)
     return {
-        name: resolve(node, kind.field(name), part)
+        name: value_reader.typed(node).value(kind.field(name), part)
         for name, part in zip(("action", "service_type", "due_on", "responsible"), parts, strict=False)
     }
 

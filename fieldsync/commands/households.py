@@ -29,13 +29,16 @@ def _report(
     members: Sequence[str] = (),
 ) -> None:
     from fieldsync.casework import household_events
-    from fieldsync.replica import queries
-    from fieldsync.replica.change_builder import resolve
+    from fieldsync.replica import queries, value_reader
 
     with opened(ctx) as node:
         of_event = node.schema.type(household_events.EVENT)
         given = fields | {"event_date": on, "evidence": evidence}
-        named = {name: resolve(node, of_event.field(name), value) for name, value in given.items() if value is not None}
+        named = {
+            name: value_reader.typed(node).value(of_event.field(name), value)
+            for name, value in given.items()
+            if value is not None
+        }
         event = household_events.report(node, kind, household, named, members=members, note=note)
         found = queries.show(node, event.hex())
         tell(ctx, found, lambda out: out.saved(node, found))

@@ -271,14 +271,13 @@ def list_records(
     Example: fieldsync list household --where location=جبلة --limit 0
     """
     from fieldsync.commands.support.change_arguments import pairs
-    from fieldsync.replica import queries
-    from fieldsync.replica.change_builder import resolve
+    from fieldsync.replica import queries, value_reader
 
     wanted = {name: values[-1] for name, values in pairs(where or ()).items()}
     with opened(ctx) as node:
         kind = node.schema.type(type)
         conditions = {
-            name: value if name == "unit" else str(resolve(node, kind.field(name), value))
+            name: value if name == "unit" else str(value_reader.typed(node).value(kind.field(name), value))
             for name, value in wanted.items()
         }
         found = queries.list_records(node, type, where=conditions, limit=limit, sort=sort)

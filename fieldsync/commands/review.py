@@ -98,8 +98,7 @@ def take(
 
     Example: fieldsync review take JBL-AK-42 location --head AK:17 --note "visited"
     """
-    from fieldsync.replica import queries
-    from fieldsync.replica.change_builder import resolve
+    from fieldsync.replica import queries, value_reader
     from fieldsync.review import decisions as reviews
 
     if (head is None) == (value is None):
@@ -110,7 +109,7 @@ def take(
         else:
             kind = node.schema.types.get(queries.show(node, record)["type"])
             spec = kind.fields.get(field) if kind is not None else None
-            given: object = value if spec is None else resolve(node, spec, value)
+            given: object = value if spec is None else value_reader.typed(node).value(spec, value)
             decided = reviews.take(node, record, field, value=given, note=note)
         found = queries.show(node, decided.hex())
         tell(ctx, found, lambda out: out.saved(node, found))

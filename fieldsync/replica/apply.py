@@ -23,7 +23,7 @@ from fieldsync.core.settle import (
 )
 from fieldsync.core.state import State, field_of, merge, register_of
 from fieldsync.replica import known_contexts, merge_arrivals, placement
-from fieldsync.replica.device_owners import person_of
+from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.extensions import registered
 from fieldsync.replica.merge_rules import Rules, TypeRules
 from fieldsync.replica.placement import Touched

@@ -40,8 +40,14 @@ class Draft(NamedTuple):
 
 
 class New(NamedTuple):
-    """A record to be added; with an id of its own where others of the same save name it."""
+    """A record to be added; with an id where others of the same save name it, with a code where one was kept for it."""
 
     type: str
     changes: Changes
     record: bytes | None = None
+    code: str | None = None
+
+
+def set_difference(shown: Sequence[str], wanted: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the members that make one set of the other: those to put into it, and those to drop."""
+    return [one for one in wanted if one not in shown], [one for one in shown if one not in wanted]

@@ -1,35 +1,55 @@
 """Fields that are several registers: members of a set, counts of a tally, entries of a log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
 from fieldsync import errors
-from fieldsync.core.register import Value
-from fieldsync.core.settle import counted
+from fieldsync.core.settle import counted, present
 from fieldsync.core.state import State, register_of
-from fieldsync.replica.changes import Changes
-from fieldsync.replica.node import Node
+from fieldsync.replica.changes import Changes, Fields
 from fieldsync.schema import validate
-from fieldsync.schema.model import Type
-from fieldsync.store import Tx
+from fieldsync.schema.model import Field, Type
+from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
 
 
-def checked(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
-    """Return members of a set as they are kept. IllegalValue."""
-    spec = kind.field(name)
-    if spec.kind != "set":
-        raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_set")
-    try:
-        if new:
-            return [validate.check_new_member(spec, member) for member in members]
-        return [validate.check_member(spec, member, stored=True) for member in members]
-    except errors.IllegalValue as fault:
-        fault.facts["type"] = kind.name  # its words are that form's
-        raise
+class Writer(NamedTuple):
+    """Whose counts and entries they are: a device, and the sequence number of the commit that they come with."""
+
+    device: bytes
+    seq: int
 
 
-def dropped_whole(tx: Tx, kind: Type, row: Row, changes: Changes) -> Changes:
+class Expanded(NamedTuple):
+    """What a save makes of such fields: the registers to write, and what its sets and logs show after it."""
+
+    registers: Fields
+    sets: Mapping[str, list[str]]
+    said: Mapping[str, list[str]]
+
+
+NO_PARTS = Expanded({}, {}, {})
+
+
+def expand(kind: Type, changes: Changes, row: Row | None, writer: Writer) -> Expanded:
+    """Return what changes to a record make of its composite fields; `row` is None for a new one. UnknownField, IllegalValue."""
+    if not (changes.put or changes.drop or changes.count or changes.say):
+        return NO_PARTS
+    state = None if row is None else row.state
+    if row is None:
+        sets = {name: sorted(map(str, _members(kind, name, given))) for name, given in changes.put.items()}
+        registers: Fields = {name: list(members) for name, members in sets.items() if members}
+    else:
+        sets = {name: _shown_after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
+        registers = _members_changed(kind, row.state, changes)
+    registers |= _counts(kind, changes.count, state, writer.device)
+    registers |= _entries(kind, changes.say, writer)
+    return Expanded(registers, sets, {name: [text] for name, text in changes.say.items()})
+
+
+def dropped_whole(tx: ReadTx, kind: Type, row: Row, changes: Changes) -> Changes:
     """A set shows one of several records that are one: who drops it drops them all."""
     if not tx.roots or not any(kind.field(name).to for name in changes.drop):
         return changes
@@ -40,31 +60,67 @@ def dropped_whole(tx: Tx, kind: Type, row: Row, changes: Changes) -> Changes:
     return replace(changes, drop=drop)
 
 
-def after(kind: Type, name: str, row: Row, changes: Changes) -> list[str]:
-    """What a set holds after a save."""
+def _members(kind: Type, name: str, members: Sequence[object], *, new: bool = True) -> list[str | int]:
+    """Return members of a set as they are stored; those that are taken out may be what an earlier release took."""
+    spec = _of_kind(kind, name, "set")
+    with _about(kind):
+        if new:
+            return [validate.check_new_member(spec, member) for member in members]
+        return [validate.check_member(spec, member, stored=True) for member in members]
+
+
+def _shown_after(kind: Type, name: str, row: Row, changes: Changes) -> list[str]:
     put, drop = (
-        {str(m) for m in checked(kind, name, some.get(name, ()), new=False)} for some in (changes.put, changes.drop)
+        {str(m) for m in _members(kind, name, some.get(name, ()), new=False)} for some in (changes.put, changes.drop)
     )
     return sorted({*(row.doc.get(name) or ()), *put} - drop)
 
 
-def counts(node: Node, kind: Type, changes: Changes, fields: dict[str, Value], state: State | None) -> None:
-    """Add to tallies: each device counts in a register of its own."""
-    for name, step in changes.count.items():
-        spec = kind.field(name)
-        if spec.kind != "tally":
-            raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_tally")
-        mine = f"{name}/{node.device.hex()}"
-        if validate.check_new_member(spec, step):
+def _members_changed(kind: Type, state: State, changes: Changes) -> Fields:
+    fields: Fields = {}
+    for put, given in ((False, changes.drop), (True, changes.put)):
+        for name, members in given.items():
+            for member in _members(kind, name, members, new=put):
+                if present(register_of(state, f"{name}/{member}")) is not put:
+                    fields[f"{name}/{member}"] = put
+    return fields
+
+
+def _counts(kind: Type, steps: Mapping[str, int], state: State | None, device: bytes) -> Fields:
+    """Each device counts in a register of its own."""
+    fields: Fields = {}
+    for name, step in steps.items():
+        spec = _of_kind(kind, name, "tally")
+        with _about(kind):
+            counts = validate.check_new_member(spec, step)
+        if counts:
+            mine = f"{name}/{device.hex()}"
             fields[mine] = int(step) + (counted(register_of(state, mine)) if state is not None else 0)
+    return fields
 
 
-def logs(node: Node, tx: Tx, kind: Type, changes: Changes, fields: dict[str, Value], *, after: int = 0) -> None:
-    """Add log entries, each a register of its own named after the commit that it comes with, `after` others of the same save."""
-    for name, text in changes.say.items():
-        spec = kind.field(name)
-        if spec.kind != "log":
-            raise errors.IllegalValue(type=kind.name, field=name, reason="not_a_log")
-        device = tx.device(node.device)
-        assert device is not None
-        fields[f"{name}/{node.device.hex()[:8]}-{device.head + after + 1}"] = validate.check_new_member(spec, text)
+def _entries(kind: Type, said: Mapping[str, str], writer: Writer) -> Fields:
+    """Each entry is a register of its own, named after the commit that it comes with."""
+    fields: Fields = {}
+    for name, text in said.items():
+        spec = _of_kind(kind, name, "log")
+        with _about(kind):
+            fields[f"{name}/{writer.device.hex()[:8]}-{writer.seq}"] = validate.check_new_member(spec, text)
+    return fields
+
+
+def _of_kind(kind: Type, name: str, wanted: str) -> Field:
+    spec = kind.field(name)
+    if spec.kind != wanted:
+        raise errors.IllegalValue(type=kind.name, field=name, reason=f"not_a_{wanted}")
+    return spec
+
+
+@contextmanager
+def _about(kind: Type) -> Iterator[None]:
+    """Say of a refused value whose field it is: its words are that form's."""
+    try:
+        yield
+    except errors.IllegalValue as fault:
+        fault.facts["type"] = kind.name
+        raise

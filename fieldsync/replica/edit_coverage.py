@@ -1,14 +1,14 @@
 """What a save covers of each field, from what this node knows: whose a device is, and what this device wrote before."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from fieldsync import errors
 from fieldsync.core.edit_context import Writer, covered, edit_context, is_open
 from fieldsync.core.register import Context, Dot, Head, Register
-from fieldsync.core.settle import Policy
+from fieldsync.core.settle import Person, Policy
 from fieldsync.core.state import State, field_of, register_of
-from fieldsync.replica.device_owners import person_of
 from fieldsync.replica.merge_rules import TypeRules
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
@@ -80,3 +80,14 @@ class Contexts:
             if name in commit.fields and logged.seq > last[0]:
                 last = logged.seq, next((dict(pairs) for names, pairs in commit.context if name in names), {})
         return {device: seq for device, seq in last[1].items() if device != self._node.device}
+
+
+def person_of(tx: ReadTx) -> Person:
+    """Return the function that says whose a device is; one that is not known is a person of its own."""
+
+    @cache
+    def person(device: bytes) -> object:
+        known = tx.device(device)
+        return device if known is None or not known.person else known.person
+
+    return person

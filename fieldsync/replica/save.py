@@ -1,4 +1,8 @@
-"""Saving at the keyboard: what a person changed becomes a commit, logged, chained and applied in one transaction."""
+"""Saving: what a person changed becomes a commit, logged, chained and applied in one transaction.
+
+Four steps: normalise (`value_reader`, `composite_fields.expand`, `validate.normalised`), keep what differs from what was
+shown (`differing`), check (`save_checks`), commit (`commit_writer`).
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,7 +13,7 @@ from fieldsync import errors
 from fieldsync.core.deletion import deletion
 from fieldsync.core.grants import CASEWORKER, DECIDERS, PARTNER, SUPERVISOR
 from fieldsync.core.register import EMPTY, Head, Value
-from fieldsync.core.settle import present, settle
+from fieldsync.core.settle import settle
 from fieldsync.core.state import State, register_of, registers
 from fieldsync.core.units import shared_with
 from fieldsync.replica import composite_fields, form_drafts, merge_arrivals
@@ -21,11 +25,9 @@ from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.placement import NOWHERE
 from fieldsync.replica.record_units import home_of, units_of
-from fieldsync.replica.references import References
-from fieldsync.schema import validate, write_roles
+from fieldsync.replica.save_checks import SaveChecks, authority
+from fieldsync.schema import validate
 from fieldsync.schema.equality import same
-from fieldsync.schema.expressions import stored_expressions
-from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.validate import STATE
 from fieldsync.schema.values import is_id
@@ -66,59 +68,50 @@ def _drafts_new(node: Node, tx: Tx, wanted: Sequence[New], unit: str | None, not
         owner = node.schema.type(one.type).belongs_to
         named = one.changes.set.get(owner) if owner else None
         place = unit or (units.get(uuid.UUID(named).bytes) if isinstance(named, str) and is_id(named) else None)
-        draft = draft_add(node, tx, *one[:2], unit=place, note=note, record=one.record, after=len(made))
+        draft = draft_new(node, tx, one, unit=place, note=note, after=len(made))
         units[draft.record] = str(draft.fields["_unit"])
         made += registered().with_companions(node, tx, draft)
     return made
 
 
 def draft_add(
-    node: Node,
-    tx: Tx,
-    type: str,
-    changes: Changes,
-    *,
-    unit: str | None = None,
-    note: str | None = None,
-    record: bytes | None = None,
-    after: int = 0,
+    node: Node, tx: Tx, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None
+) -> Draft:
+    """Return the draft of a new record, as `draft_new` does."""
+    return draft_new(node, tx, New(type, changes), unit=unit, note=note)
+
+
+def draft_new(
+    node: Node, tx: Tx, new: New, *, unit: str | None = None, note: str | None = None, after: int = 0
 ) -> Draft:
     """Return the draft of a new record, its unit that of its owner or the person's own; the same errors.
 
-    `record` is its id where others of the same save name it; `after` as many of these come before it.
+    `after` as many commits of the same save come before it.
     """
-    kind = node.schema.type(type)
-    fields = new_fields(node, tx, kind, changes)
+    kind = node.schema.type(new.type)
+    fields = new_fields(node, tx, kind, new.changes, after=after)
     unit = unit or _home_unit(node, tx, kind, fields)
-    grant = node.may_write(unit, shared_with(unit))
-    write_roles.check(kind, fields, {}, grant.role)
-    fields["_unit"] = unit
-    fields["_code"] = next_code(node, tx, unit)[0]
-    registered().check_write(grant.role, type, fields, new=True)
-    composite_fields.counts(node, kind, changes, fields, None)
-    composite_fields.logs(node, tx, kind, changes, fields, after=after)
-    return Draft(record or node.new_id(), type, kind.version, dict(sorted(fields.items())), {}, _note(note))
+    authority(kind, fields, {}, node.may_write(unit, shared_with(unit)).role, new=True)
+    fields |= {"_unit": unit, "_code": new.code or next_code(node, tx, unit)[0]}
+    return Draft(new.record or node.new_id(), new.type, kind.version, dict(sorted(fields.items())), {}, _note(note))
 
 
-def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes) -> Fields:
-    """Return a new record's checked fields: plain ones, and sets as lists; what is empty is left out."""
+def new_fields(node: Node, tx: ReadTx, kind: Type, changes: Changes, *, after: int = 0) -> Fields:
+    """Return a new record's registers, checked; what is empty is left out."""
     if kind.retired:
         raise errors.RetiredType(type=kind.name)
-    sets: Fields = {}
-    for name, members in changes.put.items():
-        sets[name] = sorted({str(m) for m in composite_fields.checked(kind, name, members)})
-    known = {**sets, **_said(changes), NOW: node.moment()}
-    fields = validate.check(kind, dict(changes.set), known, node.today(), sets=sets)
-    if kind.lifecycle is not None and fields.get("state") is None and "state" in kind.fields:
-        fields["state"] = kind.lifecycle.initial
-    References(tx).check(kind, {**sets, **fields})
-    stored_expressions.check(node.schema, kind, fields)
-    return {name: as_json(value) for name, value in {**sets, **fields}.items() if value not in (None, [])}
+    parts = composite_fields.expand(kind, changes, None, _writer(node, tx, changes, after))
+    plain = validate.normalised(kind, changes.set)
+    SaveChecks(node, tx).values(kind, plain, {}, parts)
+    if kind.lifecycle is not None and plain.get(STATE) is None and STATE in kind.fields:
+        plain[STATE] = kind.lifecycle.initial
+    return {name: as_json(value) for name, value in plain.items() if value is not None} | parts.registers
 
 
-def _said(changes: Changes) -> dict[str, object]:
-    """Return what this very save adds to logs: a step that asks for an entry may be taken with it."""
-    return {name: [text] for name, text in changes.say.items()}
+def _writer(node: Node, tx: ReadTx, changes: Changes, after: int = 0) -> composite_fields.Writer:
+    """Return who writes the counts and log entries of a save that follows `after` others of its transaction."""
+    device = tx.device(node.device) if changes.say else None
+    return composite_fields.Writer(node.device, 0 if device is None else device.head + after + 1)
 
 
 def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
@@ -129,6 +122,14 @@ def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
         if found is not None:
             return found
     return node.grants[0].unit if node.grants else NOWHERE
+
+
+def save_new(
+    node: Node, tx: Tx, type: str, changes: Changes, *, unit: str | None = None, note: str | None = None
+) -> Row:
+    """Save a new record within a transaction and return it; raises as `add` does."""
+    draft = draft_add(node, tx, type, changes, unit=unit, note=note)
+    return commit_drafts(node, tx, [draft]).rows[draft.record]
 
 
 # --- edit -------------------------------------------------------------------------------------------------------------
@@ -178,12 +179,36 @@ def draft_change(
     steps_on = STATE in row.conflicts and STATE in {*changes.set, *changes.unset} and grant.role not in DECIDERS
     if steps_on and not any(head.device == node.device for head in register_of(row.state, STATE).heads):
         raise errors.OpenConflict(field=STATE)  # from which of them would it lead on?
-    fields = _edited(node, tx, row, kind, changes, based_on)
-    write_roles.check(kind, fields, row.doc, grant.role)
-    composite_fields.logs(node, tx, kind, changes, fields)
-    fields |= system
-    registered().check_write(grant.role, kind.name, fields, new=False)
+    changes = composite_fields.dropped_whole(tx, kind, row, changes)
+    parts = composite_fields.expand(kind, changes, row, _writer(node, tx, changes))
+    before = _shown_before(node, row)
+    old = before if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
+    changed = differing(kind, validate.normalised(kind, {**changes.set, **dict.fromkeys(changes.unset)}), old)
+    doc = row.doc if before is row.doc else {**row.doc, STATE: before.get(STATE)}
+    SaveChecks(node, tx).values(kind, changed, doc, parts, unseen=registered().unseen(node.role, kind))
+    fields: Fields = {**changed, **parts.registers, **system}
+    authority(kind, fields, row.doc, grant.role)
     return draft_edit(node, row, kind, fields, note=note, based_on=based_on) if fields else None
+
+
+def save_change(
+    node: Node,
+    tx: Tx,
+    row: Row,
+    changes: Changes,
+    *,
+    system: Mapping[str, Value] = MappingProxyType({}),
+    note: str | None = None,
+) -> None:
+    """Save what a person changed of a record within a transaction, if anything; raises as `draft_change` does."""
+    draft = draft_change(node, tx, row, changes, system=system, note=note)
+    if draft is not None:
+        commit_drafts(node, tx, [draft])
+
+
+def differing(kind: Type, given: Mapping[str, object], shown: Mapping[str, object]) -> Fields:
+    """Return the stored values that say something else than what was shown."""
+    return {n: as_json(value) for n, value in given.items() if not same(kind.fields[n], value, shown.get(n))}
 
 
 def draft_edit(
@@ -207,31 +232,10 @@ def draft_edit(
     return Draft(row.state.record, row.state.type, kind.version, dict(sorted(fields.items())), seen, _note(note))
 
 
-def _edited(node: Node, tx: Tx, row: Row, kind: Type, changes: Changes, based_on: State | None) -> Fields:
-    state = row.state
-    changes = composite_fields.dropped_whole(tx, kind, row, changes)
-    wanted = {**changes.set, **dict.fromkeys(changes.unset)}
-    sets = {name: composite_fields.after(kind, name, row, changes) for name in {*changes.put, *changes.drop}}
-    unseen = registered().unseen(node.role, kind)
-    before = _shown_before(node, row)
-    known = {**row.doc, STATE: before.get(STATE), **_said(changes), **sets, NOW: node.moment()}
-    checked = validate.check(kind, wanted, known, node.today(), sets=sets, unseen=unseen)
-    References(tx).check(kind, {**sets, **checked}, row.doc)
-    stored_expressions.check(node.schema, kind, checked)
-    old = before if based_on is None else {n: r.heads[-1].value for n, r in registers(based_on).items() if r.heads}
-    fields: Fields = {n: as_json(value) for n, value in checked.items() if not same(kind.fields[n], value, old.get(n))}
-    for put, dropped in ((True, changes.drop), (False, changes.put)):
-        for name, members in dropped.items():
-            for member in composite_fields.checked(kind, name, members, new=not put):
-                register = register_of(state, f"{name}/{member}")
-                if present(register) is put:
-                    fields[f"{name}/{member}"] = not put
-    composite_fields.counts(node, kind, changes, fields, state)
-    return fields
-
-
 def _shown_before(node: Node, row: Row) -> Mapping[str, object]:
     """Return what an edit starts from: what is shown; in a conflict, what this device has said."""
+    if not row.conflicts:
+        return row.doc
     return row.doc | {
         name: head.value
         for name in row.conflicts

@@ -20,7 +20,9 @@ __all__ = [
     "check_member",
     "check_new_member",
     "derive",
+    "judge",
     "missing",
+    "normalised",
     "normaliser",
     "offered",
     "relevant",
@@ -120,17 +122,16 @@ def check(
     *,
     sets: Iterable[str] = (),
     deciding: bool = False,
-    unseen: Container[str] = (),
 ) -> dict[str, object]:
-    """The stored values of changes to plain fields; None in either means that the field is emptied.
+    """Return the stored values of changes to plain fields, judged; raises as `normalised` and `judge` do."""
+    new = normalised(kind, changes)
+    judge(kind, new, doc, today, sets=sets, deciding=deciding)
+    return new
 
-    `doc` is what the record shows ({} for a new one), with the set members and log entries of the
-    same save already in it; `sets` are those that this save changes. A decision in review (`deciding`) may write a `once` field again and
-    take any state. `unseen` are fields that are not shown here: nobody can say that they lack.
-    Raises UnknownField, IllegalValue, IllegalStep or Incomplete.
-    """
-    plan = _plan(kind)
-    makers = plan.makers
+
+def normalised(kind: Type, changes: Mapping[str, object]) -> dict[str, object]:
+    """Return the stored values of plain fields, None for one that is emptied. UnknownField, IllegalValue."""
+    makers = _plan(kind).makers
     new: dict[str, object] = {}
     try:
         for name, value in changes.items():
@@ -139,6 +140,30 @@ def check(
                 _refuse_not_plain(kind.field(name))
             else:
                 new[name] = maker(value)
+    except errors.IllegalValue as error:
+        error.facts["type"] = kind.name
+        raise
+    return new
+
+
+def judge(
+    kind: Type,
+    new: Mapping[str, object],
+    doc: Doc,
+    today: str,
+    *,
+    sets: Iterable[str] = (),
+    deciding: bool = False,
+    unseen: Container[str] = (),
+) -> None:
+    """Refuse stored values of plain fields that may not stand beside the rest of their record.
+
+    `doc` is what the record shows ({} for a new one), with the set members and log entries of the same save already in it;
+    `sets` are those that this save changes. A decision in review (`deciding`) may write a `once` field again and take any
+    state. `unseen` are fields that are not shown here: nobody can say that they lack. IllegalValue, IllegalStep, Incomplete.
+    """
+    plan = _plan(kind)
+    try:
         _refuse_retired(plan, kind, new, doc)
         for name in plan.past.intersection(new):
             _refuse_future(kind.fields[name], new[name], today)
@@ -153,7 +178,6 @@ def check(
         raise
     if kind.lifecycle is not None and not deciding:
         _check_step(kind, kind.lifecycle, new, doc, today, unseen)
-    return new
 
 
 def check_member(field: Field, value: object, *, stored: bool = False) -> str | int:

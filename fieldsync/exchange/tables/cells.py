@@ -9,6 +9,7 @@ from fieldsync.core import safetext
 from fieldsync.exchange.tables import number_formats
 from fieldsync.exchange.tables.readers import Row
 from fieldsync.exchange.tables.rejects import Outcome
+from fieldsync.replica.value_reader import ValueReader
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.set_members import SEPARATORS, split
@@ -104,13 +105,13 @@ def ticked(spec: Field, member: str) -> Normal:
     return tick
 
 
-def members(spec: Field, value: object, reference: Normal | None) -> list[str] | None:
+def members(spec: Field, value: object, reader: ValueReader) -> list[str] | None:
     """Return a set's members, sorted; None for none."""
     parts = named(spec, value) if isinstance(value, str) else value if isinstance(value, list) else [value]
     given = [part.strip() if isinstance(part, str) and part not in spec.codes else part for part in parts]
     if spec.type == "phone":
         given = list(map(number_formats.phone, given))
-    wanted = [reference(part) if reference is not None else part for part in given if part not in (None, "")]
+    wanted = [reader.value(spec, part) for part in given if part not in (None, "")]
     return sorted({str(validate.check_new_member(spec, part)) for part in wanted}) or None
 
 

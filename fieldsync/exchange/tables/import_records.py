@@ -22,7 +22,7 @@ from fieldsync.exchange.tables.record_matching import RecordMatcher
 from fieldsync.exchange.tables.rejects import MAX_FAULTS, Batch, Outcome, Words, headers_beside, rejected
 from fieldsync.exchange.tables.repeat_sheets import Parents
 from fieldsync.exchange.tables.row_drafts import RowDrafter, RowValues
-from fieldsync.replica import commit_writer
+from fieldsync.replica import commit_writer, value_reader
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
@@ -135,6 +135,7 @@ class _Importer:
         self._parents = Parents(tx, kind, source.digest)
         self._unit = options.unit or (node.units[0] if node.units else "")
         self._today = node.today()
+        self._reader = value_reader.from_file(tx, node.schema)
         self._drafter = RowDrafter(node, tx, kind, self._unit, outcome)
         self._names: tuple[str, ...] = ()
         self._columns: list[Column] = []
@@ -190,7 +191,7 @@ class _Importer:
 
     def _normal(self, spec: Field) -> Normal:
         unknown = self._outcome.unknown.setdefault(spec.name, {})
-        normal = normaliser(spec, self._tx, self._node.schema)
+        normal = normaliser(spec, self._reader)
         return value_maps.mapped(spec, self._values_said.get(spec.name, {}), normal, unknown)
 
     def _mark(self) -> str:

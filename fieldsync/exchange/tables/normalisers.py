@@ -6,22 +6,20 @@ from typing import Any
 from fieldsync.exchange.tables import dates, number_formats
 from fieldsync.exchange.tables.cells import Normal, members
 from fieldsync.exchange.xlsform.model import CLOCK
-from fieldsync.replica import lookup
+from fieldsync.replica.value_reader import ValueReader
 from fieldsync.schema import damaged_text, validate
-from fieldsync.schema.model import Field, Schema
+from fieldsync.schema.model import Field
 from fieldsync.schema.text_cleaning import plain_digits
-from fieldsync.store import Tx
 
-_MET = 10_000
 _NUMBERS = ("int", "number", "money")
 _TIME = re.compile(
     r"(?:(\d{4}-\d{2}-\d{2})[T ])?(\d{2}:\d{2})(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 
 
-def normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
+def normaliser(spec: Field, reader: ValueReader) -> Normal:
     """Return what gives a cell's stored value, or refuses it; a cell that says n/a or NULL is an empty one."""
-    normal = _normaliser(spec, tx, schema)
+    normal = _normaliser(spec, reader)
     # a number that is one has no sign to look at
     typed = validate.normaliser(spec) if spec.kind != "set" and spec.type in _NUMBERS else normal
     said = {
@@ -40,10 +38,9 @@ def normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
     return value
 
 
-def _normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
+def _normaliser(spec: Field, reader: ValueReader) -> Normal:
     if spec.kind == "set":
-        found = _reference(spec, tx, schema) if spec.to else None
-        return lambda value: members(spec, value, found)
+        return lambda value: members(spec, value, reader)
     normal = validate.normaliser(spec)
     if spec.type in ("date", "month"):
         return number_formats.bare(dates.either(normal))
@@ -55,8 +52,7 @@ def _normaliser(spec: Field, tx: Tx, schema: Schema) -> Normal:
         return lambda value: normal(_clock(value))
     if not spec.to:
         return normal
-    reference = _reference(spec, tx, schema)
-    return lambda value: normal(reference(value))
+    return lambda value: normal(reader.value(spec, value))
 
 
 def _clock(value: object) -> object:
@@ -65,20 +61,6 @@ def _clock(value: object) -> object:
     return (
         f"{found[1]} {found[2]}".strip() if found is not None and found[1] else found[2] if found is not None else value
     )
-
-
-def _reference(spec: Field, tx: Tx, schema: Schema) -> Normal:
-    """Give what finds the record that a cell names; a file names few places many times."""
-    met: dict[object, object] = {}
-
-    def reference(value: object) -> object:
-        if value not in met:
-            if len(met) > _MET:
-                met.clear()
-            met[value] = lookup.named(tx, schema, spec, value)
-        return met[value]
-
-    return reference
 
 
 def with_state(

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fieldsync import errors
-from fieldsync.core.register import Value
 from fieldsync.exchange.tables import stale_values
 from fieldsync.exchange.tables.cells import says
 from fieldsync.exchange.tables.column_mapping import ID, UNIT
@@ -13,14 +12,13 @@ from fieldsync.exchange.tables.normalisers import normaliser, with_state
 from fieldsync.exchange.tables.record_matching import RecordMatcher, check_stands
 from fieldsync.exchange.tables.reimport import Known
 from fieldsync.exchange.tables.rejects import Batch, Outcome
-from fieldsync.replica import commit_writer, record_units, save
-from fieldsync.replica.changes import Draft
+from fieldsync.replica import commit_writer, composite_fields, record_units, save, value_reader
+from fieldsync.replica.changes import Changes, Draft, set_difference
+from fieldsync.replica.composite_fields import Expanded, Writer
 from fieldsync.replica.node import Node
-from fieldsync.replica.references import References
-from fieldsync.schema import validate, write_roles
+from fieldsync.replica.save_checks import SaveChecks, authority
+from fieldsync.schema import write_roles
 from fieldsync.schema.equality import same
-from fieldsync.schema.expressions import stored_expressions
-from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import Tx
@@ -44,9 +42,9 @@ class RowDrafter:
         self.stored: dict[bytes, Stored] = {}
         self._matcher = RecordMatcher(node, tx, kind, None)
         self._known: Known | None = None
-        self._references = References(tx)
-        self._today, self._moment = node.today(), node.moment()
-        self._worded = {f.name: normaliser(f, tx, node.schema) for f in kind.fields.values() if f.or_text}
+        self._checks = SaveChecks(node, tx)
+        reader = value_reader.from_file(tx, node.schema)
+        self._worded = {f.name: normaliser(f, reader) for f in kind.fields.values() if f.or_text}
         self._ruled = bool(write_roles.guarded(kind)) or any(one.rule or one.over for one in kind.fields.values())
         self._fresh = tx.count() == 0  # nothing to be found: then nothing is looked for
         self._role = node.may_write(unit).role
@@ -115,7 +113,7 @@ class RowDrafter:
         units = [self._unit] * len(new) if plain else [self._home(batch, i, fields, values) for i in new]
         refs = [at for at, name in enumerate(named) if kind.fields[name].to]
         for i, row in zip(new, zip(*columns, strict=True), strict=True) if refs else ():
-            batch.tried(i, "", self._references.check, kind, {named[at]: row[at] for at in refs})
+            batch.tried(i, "", self._checks.references.check, kind, {named[at]: row[at] for at in refs})
         if self._ruled or "state" in fields:
             for i, row in zip(new, zip(*columns, strict=True), strict=True):
                 batch.tried(i, "", self._check_new, {n: v for n, v in zip(named, row, strict=True) if v is not None})
@@ -162,10 +160,8 @@ class RowDrafter:
 
     def _check_new(self, fields: dict[str, Any]) -> None:
         plain, sets = self._parted(fields)
-        write_roles.check(
-            self._kind, validate.check(self._kind, plain, {**sets, NOW: self._moment}, self._today), {}, self._role
-        )
-        stored_expressions.check(self._node.schema, self._kind, plain)
+        self._checks.values(self._kind, plain, {}, Expanded({}, sets, {}))
+        authority(self._kind, plain, {}, self._role, new=True)
 
     def _parted(self, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         sets = {n: v for n, v in fields.items() if self._kind.fields[n].kind == "set"}
@@ -187,19 +183,21 @@ class RowDrafter:
         plain, sets = self._parted(
             {n: v for n, v in fields.items() if v is not None and not self._is_same(n, v, row.doc.get(n))}
         )
-        self._references.check(self._kind, fields, row.doc)
-        changes: dict[str, Value] = {}
-        if plain:
-            checked = validate.check(self._kind, plain, {**row.doc, NOW: self._moment}, self._today)
-            write_roles.check(self._kind, checked, row.doc, self._role)
-            stored_expressions.check(self._node.schema, self._kind, checked)
-            changes |= {n: v for n, v in checked.items() if not same(self._kind.fields[n], v, row.doc.get(n))}  # type: ignore[misc]  # JSON values
+        if not plain and not sets:
+            return None
+        parts = composite_fields.expand(self._kind, self._set_changes(row, sets), row, Writer(self._node.device, 0))
+        self._checks.values(self._kind, plain, row.doc, parts)
+        left = stale_values.without_stale(self._node, self._tx, row, {**plain, **parts.registers})
+        if not left:
+            return None
+        authority(self._kind, left, row.doc, self._role)
+        check_stands(self._tx, row)
+        return save.draft_edit(self._node, row, self._kind, left)
+
+    def _set_changes(self, row: Stored, sets: Mapping[str, list[str]]) -> Changes:
+        """Return what a row puts into sets and drops from them: where members have columns of their own, only those."""
+        put, drop = {}, {}
         for name, wanted in sets.items():
-            now = set(row.doc.get(name) or ())
-            changes |= dict.fromkeys((f"{name}/{m}" for m in set(wanted) - now), True)
-            gone = (now - set(wanted)) & self.split.get(name, now)
-            changes |= dict.fromkeys((f"{name}/{m}" for m in gone), False)
-        changes = stale_values.without_stale(self._node, self._tx, row, changes) if changes else changes
-        if changes:
-            check_stands(self._tx, row)
-        return save.draft_edit(self._node, row, self._kind, changes) if changes else None
+            put[name], gone = set_difference(row.doc.get(name) or (), wanted)
+            drop[name] = [one for one in gone if one in self.split.get(name, gone)]
+        return Changes(put=put, drop=drop)

@@ -8,14 +8,13 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.core.grants import PARTNER
-from fieldsync.replica import lookup, queries
-from fieldsync.replica.changes import Changes
+from fieldsync.replica import queries, value_reader
+from fieldsync.replica.changes import Changes, set_difference
 from fieldsync.replica.formula_lookups import Around
 from fieldsync.replica.node import Node
 from fieldsync.schema import label_placeholders, validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Choice, Field, Type
-from fieldsync.schema.set_members import parts
 from fieldsync.schema.values import is_id
 from fieldsync.store.contract import Row
 from fieldsync.ui.terminal import messages
@@ -31,6 +30,7 @@ class Filling:
     ) -> None:
         self.node, self.kind, self.lang = node, kind, lang
         self.around = Around(node, row)
+        self.reader = value_reader.typed(node)
         self.row = row
         self._record = row.state.record if row is not None else None
         self.new = before is None
@@ -71,8 +71,7 @@ class Filling:
 
     def named(self, field: Field, text: str) -> str:
         """The id of the record that a text names by its code, or the text where the field takes words. NoRecord, Ambiguous."""
-        with self.node.store.read() as tx:
-            return str(lookup.named(tx, self.node.schema, field, text))
+        return str(self.reader.value(field, text))
 
     def records(self, field: Field, text: str, limit: int) -> list[Json]:
         """The records that a reference may mean by words."""
@@ -113,16 +112,14 @@ class Filling:
             if value is not None:
                 self.counts[field.name] = int(validate.check_new_member(field, value))
         elif field.kind == "set":
-            members = value if isinstance(value, list | tuple) else parts(field, value)
+            members = map(str, self.reader.members(field, value))
             known = self.before.get(field.name) or ()
             given = sorted({one if one in known else str(validate.check_new_member(field, one)) for one in members})
             validate.check(self.kind, {}, self._judged | {field.name: given}, self.node.today(), sets=[field.name])
             self._put(field.name, given or None)
         else:
-            self._put(
-                field.name,
-                validate.check(self.kind, {field.name: value}, self._others(field), self.node.today())[field.name],
-            )
+            answer = {field.name: self.reader.value(field, value)}
+            self._put(field.name, validate.check(self.kind, answer, self._others(field), self.node.today())[field.name])
 
     def _others(self, field: Field) -> dict[str, Any]:
         """The document to judge an answer by: a state follows the one that the record has, not one chosen a moment ago."""
@@ -167,8 +164,7 @@ class Filling:
             if old == new or name not in asked:
                 continue
             if field.kind == "set":
-                put[name] = [one for one in new or () if one not in (old or ())]
-                drop[name] = [one for one in old or () if one not in (new or ())]
+                put[name], drop[name] = set_difference(old or (), new or ())
             elif field.kind == "plain":
                 plain[name] = new
         return Changes(set=plain, put=put, drop=drop, count=dict(self.counts), say=dict(self.logs))

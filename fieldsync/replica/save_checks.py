@@ -1,14 +1,52 @@
-"""What a record may name in its references: records of the right type that were not removed."""
+"""What every save is asked before it is a commit: may its values stand, and may this person write them."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from fieldsync import errors
+from fieldsync.core.register import Value
+from fieldsync.replica.composite_fields import NO_PARTS, Expanded
+from fieldsync.replica.extensions import registered
+from fieldsync.replica.node import Node
+from fieldsync.schema import validate, write_roles
+from fieldsync.schema.expressions import stored_expressions
+from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 
 _REMEMBERED = 10_000
+
+
+class SaveChecks:
+    """Judges the saves of one transaction."""
+
+    def __init__(self, node: Node, tx: ReadTx) -> None:
+        self.references = References(tx)
+        self._schema, self._today, self._moment = node.schema, node.today(), node.moment()
+
+    def values(
+        self,
+        kind: Type,
+        changed: Mapping[str, object],
+        doc: Mapping[str, object],
+        parts: Expanded = NO_PARTS,
+        *,
+        unseen: Container[str] = (),
+    ) -> None:
+        """Refuse what may not stand beside what the record shows ({} for a new one). IllegalValue, IllegalStep, Incomplete."""
+        known = {**doc, **parts.said, **parts.sets, NOW: self._moment}
+        validate.judge(kind, changed, known, self._today, sets=parts.sets, unseen=unseen)
+        self.references.check(kind, {**parts.sets, **changed}, doc)
+        stored_expressions.check(self._schema, kind, changed)
+
+
+def authority(
+    kind: Type, fields: Mapping[str, Value], doc: Mapping[str, object], role: str, *, new: bool = False
+) -> None:
+    """Refuse what a role may not write over what a record shows. RoleRefused, IllegalValue."""
+    write_roles.check(kind, fields, doc, role)
+    registered().check_write(role, kind.name, fields, new=new)
 
 
 class References:

@@ -1,0 +1,77 @@
+"""What a person typed for a field, read alike from the keyboard, a form and a file.
+
+Words for a record become its id, one text the members of a set; what a value may be is for the form to say (schema/values.py).
+"""
+
+import re
+from collections.abc import Callable
+
+from fieldsync import errors
+from fieldsync.replica import lookup
+from fieldsync.replica.node import Node
+from fieldsync.schema.model import Field, Schema, Type
+from fieldsync.schema.set_members import parts
+from fieldsync.schema.text_cleaning import plain_digits
+from fieldsync.store import ReadTx
+
+_STEP = re.compile(r"[+-]?\d{1,9}", re.ASCII)
+_TODAY = {"today", "اليوم"}
+_REMEMBERED = 10_000
+
+
+class ValueReader:
+    """Reads values; `named` finds the record that a reference's words name, `today` is left out where that is no date."""
+
+    def __init__(self, named: Callable[[Field, str], object], today: Callable[[], str] | None = None) -> None:
+        self._named, self._today = named, today
+
+    def value(self, field: Field, given: object) -> object:
+        """Return the id that a reference's words stand for, and the date of `today`; others as they are. NoRecord, Ambiguous."""
+        if not isinstance(given, str):
+            return given
+        if field.type == "ref":
+            return self._named(field, given)
+        if self._today is not None and field.type == "date" and given.strip().casefold() in _TODAY:
+            return self._today()
+        return given
+
+    def members(self, field: Field, given: object) -> list[object]:
+        """Return the members given for a set: a list, or one text with commas between them."""
+        if isinstance(given, str):
+            given = parts(field, given)
+        elif given is None:
+            given = ()
+        several = given if isinstance(given, list | tuple) else (given,)
+        return [self.value(field, one) for one in several]
+
+
+def typed(node: Node) -> ValueReader:
+    """Return what reads a person's words, each in a transaction of its own."""
+
+    def named(field: Field, words: str) -> object:
+        with node.store.read() as tx:
+            return lookup.named(tx, node.schema, field, words)
+
+    return ValueReader(named, node.today)
+
+
+def from_file(tx: ReadTx, schema: Schema) -> ValueReader:
+    """Return what reads cells within one transaction; a file names few places many times."""
+    met: dict[tuple[str, str], object] = {}
+
+    def named(field: Field, words: str) -> object:
+        if (field.name, words) not in met:
+            if len(met) >= _REMEMBERED:
+                met.clear()
+            met[field.name, words] = lookup.named(tx, schema, field, words)
+        return met[field.name, words]
+
+    return ValueReader(named)
+
+
+def step(kind: Type, name: str, given: str) -> int:
+    """Return how far a tally is counted up (+2) or down (-1); IllegalValue."""
+    plain = plain_digits(given).strip()
+    if not _STEP.fullmatch(plain):
+        raise errors.IllegalValue(type=kind.name, field=name, reason="not_whole")
+    return int(plain)
