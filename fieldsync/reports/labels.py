@@ -1,6 +1,7 @@
 """A report's values in a person's language: its own words, the forms' choices; anything else as it is."""
 
 from fieldsync.reports.definitions import Report
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
 
 
@@ -10,7 +11,7 @@ def label(report: Report, schema: Schema, column: str, value: object, lang: str)
     if spec.kind == "word":
         words = report.header.words.get(str(value))
         if words is not None:
-            return words[lang]
+            return label_in(words, lang)
     if spec.of and isinstance(value, str):
         type_, _, field = spec.of.partition(".")
         kind = schema.types.get(type_)

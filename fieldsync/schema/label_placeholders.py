@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 
 REFERENCE = re.compile(r"\$\{([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\}")
@@ -24,7 +25,7 @@ def named(kind: Type, text: str, lang: str) -> str:
 
     def words(name: str) -> str:
         field = kind.fields.get(name.partition(".")[0])
-        label = field.label.get(lang, "") if field is not None else ""
+        label = label_in(field.label, lang) if field is not None else ""
         return "" if not label or speaks(label) else f"[{label}]"
 
     return filled(text, words)

@@ -15,8 +15,9 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core.lifecycle import APPROVAL, Lifecycle
 from fieldsync.schema import form_sections, lint, toml_lines
+from fieldsync.schema.labels import languages_of
 from fieldsync.schema.model import Choice, Field, Schema, Type, make
-from fieldsync.schema.source_file import NAME, TEXT_LABEL, File, Table, toml
+from fieldsync.schema.source_file import NAME, File, Table, toml
 
 CHOICES = "choices.toml"
 _MAX_PUBLISHED = 4_096
@@ -82,13 +83,12 @@ _FIELD_KEYS: dict[str, type | tuple[type, ...]] = {
     "retired": bool,
 }
 _STATE_KEYS: dict[str, type | tuple[type, ...]] = {
-    "en": str,
-    "ar": str,
     "next": list,
     "start": bool,
     "by": (list, dict),
     "retired": bool,
 }
+_CHOICE_KEYS: dict[str, type] = {"retired": bool, "marks": dict}
 
 Fault = dict[str, Any]
 Roles = dict[str, tuple[str, ...]]  # of a field, see model.Field.by
@@ -172,7 +172,12 @@ def published(texts: Mapping[str, str]) -> Table:
 
 
 def _shared_choices(file: File) -> dict[str, tuple[Choice, ...]]:
-    return {name: _choices(file, table, (name,)) for name, table in (file.table or {}).items()}
+    lists: dict[str, tuple[Choice, ...]] = {}
+    for name, table in (file.table or {}).items():
+        first = next(iter(table.values()), None) if isinstance(table, dict) else None
+        file.languages = languages_of(first, but=_CHOICE_KEYS)
+        lists[name] = _choices(file, table, (name,))
+    return lists
 
 
 def _choices(file: File, table: object, path: toml_lines.Path) -> tuple[Choice, ...]:
@@ -182,11 +187,11 @@ def _choices(file: File, table: object, path: toml_lines.Path) -> tuple[Choice, 
     found: list[Choice] = []
     for code, given in table.items():
         here = (*path, code)
-        words = file.keys(given, here, {"en": str, "ar": str, "retired": bool, "marks": dict})
+        words = file.keys(given, here, file.language_keys | _CHOICE_KEYS)
         if not is_code(code):
             file.fault(here, "bad_name")
         file.words(words, here)
-        label = {lang: words.get(lang, "") for lang in TEXT_LABEL}
+        label = file.said(words)
         marks = words.get("marks", {})
         if not all(NAME.fullmatch(name) and isinstance(mark, str) for name, mark in marks.items()):
             file.fault((*here, "marks"), "wrong_kind")
@@ -200,6 +205,7 @@ def _type(file: File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
     if not NAME.fullmatch(name) or name in RESERVED_TYPES:
         file.fault((), "bad_name")
     table = file.keys(file.table, (), _TYPE_KEYS)
+    file.languages = languages_of(table.get("label"))
     for key in ("version", "fields"):
         if key not in table:
             file.fault((key,), "missing_key", missing=key)
@@ -212,7 +218,7 @@ def _type(file: File, shared: Mapping[str, tuple[Choice, ...]]) -> Type:
         fields[field_name] = _field(file, field_name, given, shared, states, by)
     sections = table.get("sections", {})
     for section, words in sections.items():
-        file.words(file.keys(words, ("sections", section), {"en": str, "ar": str}), ("sections",))
+        file.words(file.keys(words, ("sections", section), file.language_keys), ("sections",))
     renamed = table.get("renamed", {})
     if not all(isinstance(new, str) for new in renamed.values()):
         file.fault(("renamed",), "wrong_kind")
@@ -246,7 +252,7 @@ def _lifecycle(file: File, table: Table) -> tuple[Lifecycle | None, tuple[Choice
     by: Roles = {}
     for state, given in table["states"].items():
         path = ("states", state)
-        words = file.keys(given, path, _STATE_KEYS)
+        words = file.keys(given, path, file.language_keys | _STATE_KEYS)
         if not NAME.fullmatch(state):
             file.fault(path, "bad_name")
         file.words(words, path)
@@ -254,7 +260,7 @@ def _lifecycle(file: File, table: Table) -> tuple[Lifecycle | None, tuple[Choice
         by |= {f"{step}>{state}" if step else state: roles for step, roles in _by(file, words, path).items()}
         if words.get("start"):
             starts.append(state)
-        choices.append(Choice(state, {lang: words.get(lang, "") for lang in TEXT_LABEL}, words.get("retired", False)))
+        choices.append(Choice(state, file.said(words), words.get("retired", False)))
     if not choices:
         file.fault(("states",), "no_states")
         return None, (), {}

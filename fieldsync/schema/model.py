@@ -12,8 +12,9 @@ import msgspec
 from fieldsync import errors
 from fieldsync.core.lifecycle import APPROVAL, Lifecycle, linear
 from fieldsync.core.settle import Policy
+from fieldsync.schema.labels import label_in
 
-Label = dict[str, str]  # {"en": …, "ar": …}
+Label = dict[str, str]  # language → words: {"en": …, "ar": …}
 
 MERGES = (
     "once",
@@ -121,7 +122,7 @@ class Field(msgspec.Struct, frozen=True, eq=False, omit_defaults=True):
         """The value as people read it: a choice's label in `lang`, anything else as it is."""
         for choice in self.choices:
             if choice.code == value:
-                return choice.label.get(lang, choice.code)
+                return label_in(choice.label, lang, choice.code)
         return str(value)
 
 

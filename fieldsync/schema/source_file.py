@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fieldsync.schema import toml_lines
+from fieldsync.schema.labels import SHIPPED
 from fieldsync.schema.model import Label
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 MAX_FILE = 1_000_000  # characters
-TEXT_LABEL = {"en": "", "ar": ""}
 
 Table = dict[str, Any]
 
@@ -32,6 +32,7 @@ class File:
         self.name = name
         self.faults: list[dict[str, Any]] = []
         self.table: Table | None = None
+        self.languages: tuple[str, ...] = SHIPPED  # those of the type's own label, or of a list's first choice
         self._lines: dict[toml_lines.Path, int] = {(): 1}
         if len(text) > MAX_FILE:
             self.fault((), "file_too_large", limit=MAX_FILE)
@@ -78,17 +79,34 @@ class File:
         return tuple(items)
 
     def label(self, table: Table, key: str, path: toml_lines.Path, *, needed: bool) -> Label:
-        """The words in both languages; one that is missing is a fault."""
+        """The words in all languages of the file; one that is missing is a fault."""
         if key not in table:
             if needed:
                 self.fault((*path, key), "missing_key", missing=key)
-            return dict(TEXT_LABEL) if needed else {}
+            return dict.fromkeys(self.languages, "") if needed else {}
         words = table[key]
+        if not self._needs_shipped:
+            for lang in sorted(words.keys() - self.languages):
+                self.fault((*path, key), "other_language", lang=lang, known=list(self.languages))
         self.words(words, (*path, key))
-        return {lang: str(words.get(lang, "")) for lang in TEXT_LABEL}
+        return self.said(words)
+
+    def said(self, words: Table) -> Label:
+        """Return a label, "" for a language that it lacks."""
+        return {lang: str(words.get(lang, "")) for lang in self.languages if lang in SHIPPED or words.get(lang)}
 
     def words(self, words: Table, path: toml_lines.Path) -> None:
-        """Check that words are there in each language and in no other."""
-        for lang in TEXT_LABEL:
+        """Check that words are there in each language that they need."""
+        for lang in SHIPPED if self._needs_shipped else self.languages:
             if not isinstance(words.get(lang), str) or not words[lang].strip():
                 self.fault(path, "missing_label", missing=lang)
+
+    @property
+    def language_keys(self) -> dict[str, type]:
+        """The keys that a table with words may have."""
+        return dict.fromkeys(self.languages, str)
+
+    @property
+    def _needs_shipped(self) -> bool:
+        """Whether words need English and Arabic only: what a third language lacks is shown in English."""
+        return {*SHIPPED} <= {*self.languages}

@@ -70,8 +70,8 @@ def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
 def command(name: str, node: Leaf | Branch, settings: Settings) -> Any:
     """Return a command or a group, its help in the language that the settings speak."""
     made = _leaf(name, node) if isinstance(node, Leaf) else _branch(name, node, settings)
-    made.lang, made.rtl = settings.language, settings.rtl
-    help_text.translate(made, settings.language)
+    made.lang, made.rtl = settings.language_of_sentences, settings.rtl
+    help_text.translate(made, settings.language_of_sentences)
     return made
 
 

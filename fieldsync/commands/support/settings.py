@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fieldsync import errors
+from fieldsync.schema.labels import LANGUAGE, SHIPPED
 
 if TYPE_CHECKING:
     from fieldsync.schema.model import Schema
 
-
-LANGUAGES = ("en", "ar")
 
 _VALUED = {"--home": "home", "--lang": "lang", "--rtl": "rtl", "--passphrase-file": "passphrase_file"}
 
@@ -37,18 +36,24 @@ class Settings:
 
     def check(self) -> None:
         """Refuse a language that nobody speaks here, and a direction that nobody writes in; Usage."""
-        if self.lang and self.lang not in LANGUAGES:
-            raise errors.Usage(reason="lang", known=list(LANGUAGES))
+        if self.lang and LANGUAGE.fullmatch(self.lang) is None:
+            raise errors.Usage(reason="lang", known=list(SHIPPED))
         if self.rtl and self.rtl not in DIRECTIONS:
             raise errors.Usage(reason="rtl", known=list(DIRECTIONS))
 
     @property
     def language(self) -> str:
-        """The language to speak: as asked for, else the locale's; English when that is another."""
+        """The language asked for, else the locale's; what is not there in it, the forms' labels or sentences, is in English."""
         asked = self.lang
         for name in ("FIELDSYNC_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
             asked = asked or os.environ.get(name, "")
-        return "ar" if asked.startswith("ar") else "en"
+        found = LANGUAGE.match(asked)
+        return found[0] if found is not None and asked != "C" else "en"
+
+    @property
+    def language_of_sentences(self) -> str:
+        """The language in which the program speaks."""
+        return self.language if self.language in SHIPPED else "en"
 
 
 def _data_folder() -> Path:

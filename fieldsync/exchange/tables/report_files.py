@@ -11,6 +11,7 @@ from fieldsync.exchange.tables import target_files
 from fieldsync.reports.definitions import NUMBERS, Report
 from fieldsync.reports.labels import label
 from fieldsync.reports.run import OPEN
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
 
 Json = dict[str, Any]
@@ -27,8 +28,8 @@ def table(report: Report, schema: Schema, document: Json, lang: str) -> Iterator
     marked = not document.get("shared")
     fixed = {"org": document["org"], "unit": document["unit"] or "", "month": document["period"]["name"]}
     yield [
-        *(columns[name].label[lang] for name in names),
-        *(f"{columns[name].label[lang]} +n" for name in late),
+        *(label_in(columns[name].label, lang) for name in names),
+        *(f"{label_in(columns[name].label, lang)} +n" for name in late),
         *constants,
         *([_MARKS] if marked else []),
     ]

@@ -17,10 +17,11 @@ from fieldsync.core import safetext
 from fieldsync.exchange.tables import hxl, target_files
 from fieldsync.exchange.tables.column_mapping import OWN_LABELS
 from fieldsync.schema import set_members
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
 
 Json = dict[str, Any]
-Listed = tuple[tuple[str, str, str], ...]  # codes and words: 1 is not the same answer in every list
+Listed = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # code, and words by language
 Lists = dict[Listed, str]  # a list of choices, and the table that it is in
 SEVERAL = (".db", ".sqlite")  # files that hold several tables
 AS_STORED = (*SEVERAL, ".jsonl")  # for programs: never with words in place of codes
@@ -54,8 +55,8 @@ class Plan:
 
     def heads(self) -> list[str]:
         """The columns' labels; those that two fields share say which is which."""
-        words = OWN_LABELS[self.lang]
-        labels = [one.label.get(self.lang, one.name) for one in self.tables[0].fields]
+        words = OWN_LABELS.get(self.lang, OWN_LABELS["en"])
+        labels = [label_in(one.label, self.lang, one.name) for one in self.tables[0].fields]
         shown = [
             f"{label} ({one.name})" if labels.count(label) > 1 else label
             for label, one in zip(labels, self.tables[0].fields, strict=True)
@@ -85,7 +86,7 @@ class Plan:
             comma = "، " if self.labels and self.lang == "ar" else ","
             return set_members.joined((str(self.value(field, one)) for one in value), comma)
         if isinstance(value, bool) and self.labels:
-            return _TRUTH[self.lang][value]
+            return _TRUTH.get(self.lang, _TRUTH["en"])[value]
         if isinstance(value, dict):
             return msgspec.json.encode(value).decode()
         return field.words(value, self.lang) if self.labels and field.choices and value is not None else value
@@ -122,7 +123,7 @@ def _xlsx(out: Path, plan: Plan, *, tags: bool = False) -> None:
             yield [_day(cell) if at in dates else cell for at, cell in enumerate(row)]
 
     heads = [plan.heads(), plan.names(), *([plan.tags()] if tags else [])]
-    title = table.kind.plural.get(plan.lang) or table.kind.name
+    title = label_in(table.kind.plural, plan.lang, table.kind.name)
     with target_files.written(out) as file:
         workbook.write(file, title, heads, rows(), rtl=plan.lang == "ar")
 
@@ -194,7 +195,7 @@ def _database(path: str, plan: Plan) -> bytes:
 
 
 def _listed(field: Field) -> Listed:
-    return tuple((one.code, one.label["en"], one.label["ar"]) for one in field.choices)
+    return tuple((one.code, tuple(one.label.items())) for one in field.choices)
 
 
 def _list_name(db: Any, kind: Type, field: Field, lists: Lists) -> str:
@@ -203,7 +204,7 @@ def _list_name(db: Any, kind: Type, field: Field, lists: Lists) -> str:
         name = f"choices_{kind.name}_{field.name}"
     while name in lists.values():
         name += "_"
-    db.table(name).create({"code": str, "en": str, "ar": str}, pk="code")
+    db.table(name).create({"code": str} | {lang: str for one in field.choices for lang in one.label}, pk="code")
     db.table(name).insert_all({"code": one.code, **one.label} for one in field.choices)
     return name
 

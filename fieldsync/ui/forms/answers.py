@@ -14,6 +14,7 @@ from fieldsync.replica.formula_lookups import Around
 from fieldsync.replica.node import Node
 from fieldsync.schema import label_placeholders, validate
 from fieldsync.schema.expressions.functions import NOW
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store.contract import Row
@@ -83,7 +84,7 @@ class Filling:
 
     def label(self, field: Field) -> str:
         """What a field is called, in the words of the answers that it speaks of."""
-        return self.words(field.label.get(self.lang) or field.name)
+        return self.words(label_in(field.label, self.lang, field.name))
 
     def _answer(self, name: str) -> str:
         kind, doc = self.kind, self.doc | self.derived()

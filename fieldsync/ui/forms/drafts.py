@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from fieldsync import errors
+from fieldsync.schema.labels import label_in
 from fieldsync.ui.forms.answers import Filling
 from fieldsync.ui.forms.roster import new_member
 
@@ -61,7 +62,7 @@ def _take(filling: Filling, draft: Json) -> list[str]:
         field = filling.kind.fields.get(name)
         if field is None:
             continue
-        label = field.label.get(filling.lang) or name
+        label = label_in(field.label, filling.lang, name)
         if name in draft["was"] and draft["was"][name] != filling.before.get(name):
             left.append(label)
             continue

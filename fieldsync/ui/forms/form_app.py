@@ -3,6 +3,7 @@
 from fieldsync.core.grants import PARTNER
 from fieldsync.replica import form_drafts, save
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.store.contract import Row
 from fieldsync.ui.forms.answers import Filling
@@ -21,7 +22,7 @@ def new_form(out: Tables, node: Node, kind: Type, *, unit: str | None, note: str
         wanted = all_new(node, kind, changes, roster, screen.members)
         return save.add_all(node, wanted, unit=unit, note=note, unfinished=draft)[0]
 
-    title = out.phrase("form_new", name=kind.label.get(out.lang, kind.name))
+    title = out.phrase("form_new", name=label_in(kind.label, out.lang, kind.name))
     return FormApp(node, out, title, Filling(node, kind, out.lang), keep, draft=draft, roster=roster)
 
 
@@ -37,7 +38,7 @@ def edit_form(out: Tables, node: Node, row: Row, *, note: str | None) -> FormApp
         more = new_beside(node, kind, changes, roster, screen.members, record, headed=row.doc) if roster else []
         return save.edit(node, record.hex(), changes, note=note, based_on=row.state, unfinished=draft, beside=more)
 
-    name = " ".join(filter(None, (kind.label.get(out.lang, kind.name), row.code)))
+    name = " ".join(filter(None, (label_in(kind.label, out.lang, kind.name), row.code)))
     filling = Filling(node, kind, out.lang, row.doc, row)
     return FormApp(node, out, out.phrase("form_edit", name=name), filling, keep, draft=draft, roster=roster)
 

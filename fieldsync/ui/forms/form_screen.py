@@ -15,6 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.ui.forms.question import MOST_OPTIONS, Option, Question, option_lines
 from fieldsync.ui.forms.roster import Member, Roster, asked_of_tie, documents, new_member, those_there
 from fieldsync.ui.forms.rows import Follows, Line, Sheet, Told
@@ -91,8 +92,8 @@ class FormScreen(OneAtATime[bool]):
 
     def _section(self, row: Question | Follows) -> str:
         kind = row.filling.kind
-        title = kind.sections.get(row.field.section, {}).get(self.out.lang)
-        return row.filling.words(title) if title else kind.label.get(self.out.lang, kind.name)
+        title = label_in(kind.sections.get(row.field.section, {}), self.out.lang)
+        return row.filling.words(title) if title else label_in(kind.label, self.out.lang, kind.name)
 
     def on_mount(self) -> None:
         """Begin with the first question."""
@@ -128,7 +129,7 @@ class FormScreen(OneAtATime[bool]):
         place.display = self.roster is not None
         if self.roster is None:
             return
-        title = self.roster.being.plural.get(self.out.lang, self.roster.being.name)
+        title = label_in(self.roster.being.plural, self.out.lang, self.roster.being.name)
         there = [Told(self.pen, told, QUIET, inset="  ") for told in those_there(self.roster, self.sheets[0].filling)]
         new = [
             Line(self.pen, one.words, partial(self._open, one), drop=partial(self._drop, one)) for one in self.members
@@ -300,7 +301,7 @@ class FormScreen(OneAtATime[bool]):
         if self.roster is None:
             return
         one = member or new_member(self.node, self.roster, self.out.lang)
-        title = self.roster.being.label.get(self.out.lang, self.roster.being.name)
+        title = label_in(self.roster.being.label, self.out.lang, self.roster.being.name)
         sheets = [
             Sheet(one.tie, frozenset(field.name for field in asked_of_tie(self.roster))),
             Sheet(one.being, without=frozenset({str(self.roster.being.belongs_to)})),

@@ -11,6 +11,7 @@ from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Choice, Field, Type
 from fieldsync.schema.set_members import parts
 from fieldsync.ui.forms.answers import Filling, refused
@@ -41,7 +42,7 @@ class Form:
 
     def ask(self) -> Changes:
         """Ask all that is relevant and return what was changed; leaving is KeyboardInterrupt, and saves nothing."""
-        name = self._kind.label.get(self._out.lang, self._kind.name)
+        name = label_in(self._kind.label, self._out.lang, self._kind.name)
         self._out.say("form_new" if self._filling.new else "form_edit", name=name)
         self._out.say("form_keys")
         try:
@@ -80,7 +81,7 @@ class Form:
         out = self._out
         if field.section != self._section:
             self._section = field.section
-            label = self._kind.sections.get(field.section, {}).get(out.lang, field.section)
+            label = label_in(self._kind.sections.get(field.section, {}), out.lang, field.section)
             out.line(f"── {out.safe(self._filling.words(label))} ──" if label else "")
         choices = self._filling.choices(field)
         if choices:
@@ -111,7 +112,7 @@ class Form:
 
     def _help(self, field: Field, choices: Sequence[Choice]) -> None:
         out = self._out
-        hint = self._filling.words(field.hint.get(out.lang, "")) or out.phrase(
+        hint = self._filling.words(label_in(field.hint, out.lang)) or out.phrase(
             f"form_type_{field.type}" if field.type in _EXPLAINED else "form_type"
         )
         out.line(f"  {out.safe(hint)}")
@@ -166,7 +167,7 @@ class Form:
     def _show_choices(self, choices: Sequence[Choice]) -> None:
         """Number and word, as many in a line as fit; where codes are numbers, these stand there."""
         numbered = _numbered(choices)
-        words = [self._out.safe(self._filling.words(one.label.get(self._out.lang, one.code))) for one in choices]
+        words = [self._out.safe(self._filling.words(label_in(one.label, self._out.lang, one.code))) for one in choices]
         cells = [
             f"{number if numbered else self._out.safe(one.code)} {said}"
             for number, (one, said) in enumerate(zip(choices, words, strict=True), 1)

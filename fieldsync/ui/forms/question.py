@@ -14,6 +14,7 @@ from textual.widgets import Input, TextArea
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.schema.label_placeholders import speaks
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field
 from fieldsync.schema.set_members import parts
 from fieldsync.ui.forms.answers import Filling, matching, refused
@@ -98,7 +99,7 @@ class Question(Horizontal):
 
     def need(self, needed: bool) -> None:
         """Show whether it is needed."""
-        if needed is not self._needed or speaks(self.field.label.get(self.filling.lang, "")):
+        if needed is not self._needed or speaks(label_in(self.field.label, self.filling.lang)):
             self._needed = needed
             self.query_one(".label", Paper).renew()
 
@@ -129,7 +130,7 @@ class Question(Horizontal):
             standing = open_fields.in_words(out, self.filling.kind, self.filling.row, self.field.name)
             if standing:
                 return Part(standing, WARN)
-        hint = self.field.hint.get(self.filling.lang)
+        hint = label_in(self.field.hint, self.filling.lang)
         kind = "form_pick" if self.filling.choices(self.field) else f"form_type_{self.field.type}"
         several = "  " + out.phrase("form_set") if self.field.kind == "set" else ""
         hint = self.filling.words(hint) if hint else out.phrase(kind if kind in _EXPLAINED else "form_type")
@@ -150,7 +151,7 @@ class Question(Horizontal):
             return [] if chosen or len(text) < 2 else self._records(text)
         choices = self.filling.choices(field)
         return [
-            Option(self.filling.words(one.label.get(self.filling.lang, one.code)), one.code)
+            Option(self.filling.words(label_in(one.label, self.filling.lang, one.code)), one.code)
             for one in matching(choices, "" if chosen else text)
         ]
 

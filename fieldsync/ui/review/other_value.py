@@ -5,6 +5,7 @@ from textual.app import App
 from fieldsync import errors
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate
+from fieldsync.schema.labels import label_in
 from fieldsync.ui.forms.answers import meant, refused
 from fieldsync.ui.review.questions import Matter
 from fieldsync.ui.widgets.dialogs import Ask, Pick
@@ -19,7 +20,7 @@ async def ask_value(app: App[None], node: Node, pen: Pen, matter: Matter) -> obj
     field = matter.kind.fields.get(name) if matter.kind is not None else None
     title = [Part(matter.title, f"bold {ACCENT}"), Part("  "), Part(matter.heading, QUIET)]
     if field is not None and field.type in _CHOSEN:
-        options = [choice.label.get(out.lang, choice.code) for choice in field.offered]
+        options = [label_in(choice.label, out.lang, choice.code) for choice in field.offered]
         at = await app.push_screen_wait(Pick(pen, title, options))
         return None if at is None else field.offered[at].code
     if name == "_unit":

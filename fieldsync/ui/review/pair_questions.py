@@ -8,6 +8,7 @@ from fieldsync import errors
 from fieldsync.replica.node import Node
 from fieldsync.review import assistance_overlaps, duplicate_pairs
 from fieldsync.review.queue import DUPLICATE, Waiting
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.ui.review.questions import Matter, Side
 from fieldsync.ui.terminal.messages import Shown
@@ -86,7 +87,7 @@ def _overlap(node: Node, out: Tables, one: Waiting) -> Matter | None:
                 act=_dropping(node, out, gone),
             )
         )
-    label = str(kind.doubles[found["rule"]].label.get(out.lang) or found["rule"])
+    label = str(label_in(kind.doubles[found["rule"]].label, out.lang, found["rule"]))
     return _matter(out, kind, one, first, label, out.phrase("review_why_overlap"), sides, second)
 
 

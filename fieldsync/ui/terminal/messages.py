@@ -16,6 +16,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.schema import label_placeholders
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Schema, Type
 
 Catalogue = Mapping[str, str]
@@ -110,11 +111,11 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
     for name in ("types", "to"):
         named = facts.get(name)
         if isinstance(named, list):
-            made[name] = [types[one].label.get(lang, one) if one in types else one for one in named]
+            made[name] = [label_in(types[one].label, lang, one) if one in types else one for one in named]
     if facts.get("field") in types:  # an argument of a command: of what type the record is to be
-        made["field"] = types[str(facts["field"])].label.get(lang, facts["field"])
+        made["field"] = label_in(types[str(facts["field"])].label, lang, str(facts["field"]))
     if "type" in facts:
-        made["type_label"] = facts["type"] if kind is None else kind.label.get(lang, kind.name)
+        made["type_label"] = facts["type"] if kind is None else label_in(kind.label, lang, kind.name)
     if kind is None:
         return made
     spec = kind.fields.get(str(facts.get("field")))
@@ -124,7 +125,7 @@ def labelled(facts: Mapping[str, object], lang: str, schema: Schema | None) -> d
             made |= _rule(kind, spec, str(facts.get("rule", "")), lang)
         choices = facts.get("choices")
         if isinstance(choices, list):
-            made["choices"] = [one.label.get(lang, one.code) for one in spec.offered if one.code in choices]
+            made["choices"] = [label_in(one.label, lang, one.code) for one in spec.offered if one.code in choices]
     lacking, allowed, state = facts.get("fields"), facts.get("allowed"), kind.fields.get("state")
     if isinstance(lacking, list):
         made["fields"] = [_label(kind, kind.fields[name], lang) for name in kind.fields if name in lacking]
@@ -139,8 +140,8 @@ def _rule(kind: Type, spec: Field, rule: str, lang: str) -> dict[str, object]:
     order = _ORDER.fullmatch(rule)
     if order is not None and order["one"] == spec.name and order["other"] in kind.fields:
         reason = "before" if order["how"] == ">=" else "not_after"
-        return {"reason": reason, "other": kind.fields[order["other"]].label.get(lang, order["other"])}
-    return {"rule": spec.hint.get(lang, "")} if spec.hint else {}
+        return {"reason": reason, "other": label_in(kind.fields[order["other"]].label, lang, order["other"])}
+    return {"rule": label_in(spec.hint, lang)} if spec.hint else {}
 
 
 def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:
@@ -156,7 +157,7 @@ def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:
 
 
 def _label(kind: Type, field: Field, lang: str) -> str:
-    label = label_placeholders.named(kind, field.label.get(lang, field.name), lang)
+    label = label_placeholders.named(kind, label_in(field.label, lang, field.name), lang)
     return f"{label} ({field.name})"
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from fieldsync.casework.cases import RISKS
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.ui.views.tables import Tables
 
 Json = dict[str, Any]
@@ -24,7 +25,9 @@ def agenda(out: Tables, node: Node, found: list[Json]) -> None:
             if one["days"] == 0
             else ""
         )
-        rows.append([one["due"], late, label.get(out.lang, one["what"]), one["about"], one["code"], one["worker"]])
+        rows.append(
+            [one["due"], late, label_in(label, out.lang, one["what"]), one["about"], one["code"], one["worker"]]
+        )
     out.table(
         [out.phrase(f"agenda_{name}") for name in ("due", "late", "what", "about", "code", "worker")],
         rows,

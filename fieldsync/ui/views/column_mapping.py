@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.core import names
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
 from fieldsync.ui.views.tables import Tables
 
@@ -39,7 +40,7 @@ def _field(out: Tables, kind: Type, name: str) -> str:
     if field not in kind.fields:
         return name
     spec = kind.fields[field]
-    label = f"{spec.label.get(out.lang, field)} ({field})"
+    label = f"{label_in(spec.label, out.lang, field)} ({field})"
     return f"{label}: {spec.words(member, out.lang)}" if member else label
 
 
@@ -52,7 +53,9 @@ def values_asked(
         spec = kind.fields[name]
         if not words or not spec.choices:
             continue
-        choices = [f"{at} {out.safe(one.label.get(out.lang, one.code))}" for at, one in enumerate(spec.offered, 1)]
+        choices = [
+            f"{at} {out.safe(label_in(one.label, out.lang, one.code))}" for at, one in enumerate(spec.offered, 1)
+        ]
         out.say("values_field", field=out.label(kind, name), choices=out.several(choices))
         for word in list(words)[:_MOST]:
             code = _value(out, kind, spec, word, reading)

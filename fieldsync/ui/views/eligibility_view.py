@@ -4,6 +4,7 @@ from typing import Any
 
 from fieldsync.casework.eligibility import ENROLMENT, HOUSEHOLD, PERSON, PROGRAMME
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.views.tables import Tables
 
@@ -37,7 +38,8 @@ def _why(out: Tables, node: Node, one: Json, states: Any) -> Shown:
         fields = {**node.schema.type(HOUSEHOLD).fields, **node.schema.type(PERSON).fields}
         parts.append(
             out.phrase(
-                "eligible_lacks", fields=out.several(fields[name].label.get(out.lang, name) for name in one["lacks"])
+                "eligible_lacks",
+                fields=out.several(label_in(fields[name].label, out.lang, name) for name in one["lacks"]),
             )
         )
     parts += map(out.safe, one["who"])

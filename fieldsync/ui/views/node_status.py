@@ -3,6 +3,7 @@
 from typing import Any
 
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.ui.views import transfers
 from fieldsync.ui.views.record_card import INDENT, Cards, size, when
 
@@ -20,7 +21,7 @@ class Here(Cards):
         self.line(f"{self.safe(found['person'])}  {role}  {units}  {self.phrase('device', device=found['device'])}")
         for name, count in found["records"].items():
             kind = node.schema.types.get(name)
-            plural = kind.plural.get(self.lang, name) if kind else name
+            plural = label_in(kind.plural, self.lang, name) if kind else name
             self.line(f"{INDENT}{self.safe(plural)}: {count:,}")
         if node.is_laptop:
             self.line(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.views.record_card import INDENT, when
@@ -22,7 +23,7 @@ def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:
     for one in found:
         kind = node.schema.types[one["type"]]
         agreed = out.several(out.shown(kind, name, value) for name, value in one["values"].items())
-        label = kind.doubles[one["rule"]].label.get(out.lang, one["rule"])
+        label = label_in(kind.doubles[one["rule"]].label, out.lang, one["rule"])
         out.line("  ".join(part for part in (one["household_code"] or "", out.safe(label), agreed) if part))
         for side in (one["a"], one["b"]):
             out.line(INDENT + _side(out, kind, side))
@@ -34,7 +35,7 @@ def warned(out: Tables, node: Node, type: str, found: Sequence[Json]) -> None:
     out.of(node)
     kind = node.schema.types[type]
     for one in found:
-        label = kind.doubles[one["rule"]].label.get(out.lang, one["rule"])
+        label = label_in(kind.doubles[one["rule"]].label, out.lang, one["rule"])
         out.say("overlap_known", what=out.safe(label), side=_side(out, kind, one))
 
 

@@ -12,6 +12,7 @@ from fieldsync.core.grants import PARTNER
 from fieldsync.replica import queries
 from fieldsync.replica.node import Node
 from fieldsync.schema import label_placeholders, validate
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
 from fieldsync.ui.terminal import bidi, messages
 from fieldsync.ui.terminal.messages import Shown
@@ -77,7 +78,7 @@ class Cards(Terminal):
         if missing:
             self.say("still_missing", fields=self.several(self.label(kind, name) for name in missing))
         for odd in validate.warnings(kind, found["fields"], node.today()):
-            hint = kind.fields[odd["field"]].hint.get(self.lang)
+            hint = label_in(kind.fields[odd["field"]].hint, self.lang)
             if odd["reason"] == "warn" and hint:
                 self.say("odd_hint", field=self.label(kind, odd["field"]), hint=hint)
                 continue
@@ -107,7 +108,7 @@ class Cards(Terminal):
     def heading(self, kind: Type | None, found: Json) -> Shown:
         """What names a record: its code, its title, type and unit, and whether it waits to be sent."""
         title = self.title(kind, found)
-        name = kind.label.get(self.lang, kind.name) if kind else found["type"]
+        name = label_in(kind.label, self.lang, kind.name) if kind else found["type"]
         parts = [found["code"] or found["id"], title, self.safe(name), self.safe(found["unit"] or "")]
         if found["unsent"]:
             parts.append(self.phrase("unsent"))
@@ -120,13 +121,13 @@ class Cards(Terminal):
     def type_label(self, node: Node, name: str) -> str:
         """What a record type is called in the person's language."""
         kind = node.schema.types.get(name)
-        return kind.label.get(self.lang) or name if kind is not None else name
+        return label_in(kind.label, self.lang, name) if kind is not None else name
 
     def label(self, kind: Type | None, name: str) -> str:
         """What a field is called in the person's language."""
         field = kind.fields.get(name.partition("/")[0]) if kind else None
         if kind is not None and field is not None:
-            return label_placeholders.named(kind, field.label.get(self.lang) or field.name, self.lang)
+            return label_placeholders.named(kind, label_in(field.label, self.lang, field.name), self.lang)
         system = name.partition("/")[0]
         return self.phrase(f"field{system}") if system in _SYSTEM else name
 

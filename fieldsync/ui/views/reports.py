@@ -7,6 +7,7 @@ from fieldsync.reports import disclosure_control
 from fieldsync.reports.definitions import NUMBERS, Report
 from fieldsync.reports.labels import label
 from fieldsync.reports.run import OPEN
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
 from fieldsync.ui.views.record_card import Cards, when
 
@@ -25,7 +26,7 @@ def listed(out: Cards, reports: Mapping[str, Report]) -> None:
         [
             one.header.number if not one.own else "",
             name,
-            one.header.label[out.lang],
+            label_in(one.header.label, out.lang),
             out.phrase("report_own") if one.own else "",
         ]
         for name, one in reports.items()
@@ -37,7 +38,7 @@ def shown(out: Cards, report: Report, schema: Schema, document: Json, limit: int
     """A report: title, table, what its marks mean, how far it reaches."""
     period = document["period"]
     of = period["name"] if report.header.issued else period["as_at"]
-    title = report.header.label[out.lang], of, document["unit"] or document["org"]
+    title = label_in(report.header.label, out.lang), of, document["unit"] or document["org"]
     out.line(" · ".join(out.safe(part) for part in title))
     rows = document["rows"]
     if not rows:
@@ -80,7 +81,7 @@ def _made(
         number = columns[name].kind in NUMBERS
         # words are folded where there is no room; numbers, dates and codes never
         made.add_column(
-            out.cell(columns[name].label[out.lang]),
+            out.cell(label_in(columns[name].label, out.lang)),
             justify="right" if number else "left",
             no_wrap=columns[name].kind not in ("text", "word", "choice"),
             overflow="fold",

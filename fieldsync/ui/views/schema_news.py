@@ -5,6 +5,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.ui.terminal import messages
 from fieldsync.ui.views.record_card import Cards
 
@@ -15,7 +16,7 @@ def published(out: Cards, node: Node, told: Json, *, dry_run: bool) -> None:
     """One line for each change, and what happens next."""
     for one in told["changes"]:
         kind = node.schema.types.get(one["type"])
-        label = kind.label.get(out.lang, kind.name) if kind else one["type"]
+        label = label_in(kind.label, out.lang, kind.name) if kind else one["type"]
         named = {"field": "", "was": "", **one, "type": f"{label} ({one['type']})" if kind else one["type"]}
         named["choices"] = out.several(one.get("choices", ()))
         out.line("  " + out.phrase(f"form_{one['what']}", **named))
@@ -27,7 +28,7 @@ def published(out: Cards, node: Node, told: Json, *, dry_run: bool) -> None:
 
 def changed(out: Cards, types: Iterable[Json]) -> None:
     """One line: which forms a sync brought."""
-    named = out.several(f"{one['label'].get(out.lang) or one['type']} {one['version']}" for one in types)
+    named = out.several(f"{label_in(one['label'], out.lang, one['type'])} {one['version']}" for one in types)
     out.say("forms_changed", types=named)
 
 

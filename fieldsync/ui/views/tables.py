@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fieldsync.replica.node import Node
+from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.views.devices import DeviceTables
@@ -225,7 +226,7 @@ class Tables(DeviceTables):
         columns = ("column_type", "column_label", "column_version", "column_fields")
         version = {True: self.phrase("form_is_retired"), False: ""}
         rows: list[list[object]] = [
-            [t["type"], t["label"].get(self.lang), f"{t['version']} {version[t['retired']]}".strip(), t["fields"]]
+            [t["type"], label_in(t["label"], self.lang), f"{t['version']} {version[t['retired']]}".strip(), t["fields"]]
             for t in found
         ]
         self.table([self.phrase(name) for name in columns], rows)
@@ -247,7 +248,7 @@ class Tables(DeviceTables):
                     if one["version"] > 1
                     else ""
                 )
-                label = one["label"].get(self.lang) or ""
+                label = label_in(one["label"], self.lang)
                 if label.casefold().replace("-", " ") == one["type"].replace("_", " "):
                     label = ""  # it says what the name says, and others need the room
                 lines.append(("\u00a0\u00a0" * depth + one["type"], f"{label} {mark}".strip()))
@@ -264,14 +265,14 @@ class Tables(DeviceTables):
         retired = self.phrase("form_is_retired")
         self.say(
             "form_version",
-            name=kind.label.get(self.lang),
+            name=label_in(kind.label, self.lang),
             version=kind.version,
             retired=retired if kind.retired else "",
         )
         rows: list[list[object]] = [
             [
                 field.name,
-                field.label.get(self.lang),
+                label_in(field.label, self.lang),
                 field.type,
                 field.merge,
                 retired if field.retired else field.required,
@@ -283,7 +284,7 @@ class Tables(DeviceTables):
         self.table([self.phrase(name) for name in names[: 5 if self.tty else 6]], rows, whole=(0, 2, 3, 4))
         if self.tty:  # they would not fit beside the rest
             chosen: list[list[object]] = [
-                [field.name if choice is field.choices[0] else "", choice.code, choice.label.get(self.lang)]
+                [field.name if choice is field.choices[0] else "", choice.code, label_in(choice.label, self.lang)]
                 for field in kind.fields.values()
                 for choice in field.choices
             ]
