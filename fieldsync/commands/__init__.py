@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
@@ -55,9 +55,21 @@ def opened(
         raise
     settings.schema = node.schema
     try:
+        _check_forms(ctx, node)
         yield node
     finally:
         node.close()
+
+
+def _check_forms(ctx: typer.Context, node: "Node") -> None:
+    """Refuse a command whose record types this organisation's forms lack, and keep such commands out of help. UnknownType."""
+    from fieldsync.commands.support import pack_commands
+
+    pack_commands.remember(node.home, getattr(ctx.find_root().command, "needs_below", {}), node.schema)
+    at: Any = ctx
+    while at is not None:
+        pack_commands.check(getattr(at.command, "needs", ()), node.schema)
+        at = at.parent
 
 
 def _waiting(settings: Settings) -> Callable[[int], None]:

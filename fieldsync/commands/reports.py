@@ -54,7 +54,7 @@ def report(
     month, year = (None if one is None else plain_digits(one) for one in (month, year))
     with opened(ctx) as node:
         if list_:
-            _list(ctx, node.home)
+            _list(ctx, node)
             return
         if name is None:
             raise errors.Usage(reason="report_name")
@@ -63,6 +63,7 @@ def report(
             return
         chosen = definitions.find(node.home, name)
         asked = period.named(month, year, node.today())
+        definitions.check_types(chosen, node.schema)
         if share and asked.over and chosen.header.issued:
             run.issue(node, asked, unit, [chosen.name])
         with bar(ctx) as progress:
@@ -98,10 +99,10 @@ def report(
             pictures.shown(tables(ctx), chosen, node.schema, document, limit)
 
 
-def _list(ctx: typer.Context, home: Path) -> None:
+def _list(ctx: typer.Context, node: "Node") -> None:
     from fieldsync.reports import definitions
 
-    found = definitions.available(home)
+    found = definitions.fitting(definitions.available(node.home), node.schema)
     told = [
         {
             "name": one.name,

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
+from fieldsync.schema.model import Schema
 from fieldsync.schema.source_file import toml
 
 FOLDER = "reports"
@@ -20,6 +21,8 @@ NUMBERS = ("count", "number", "share")
 KINDS = (*NUMBERS, "text", "word", "choice", "code", "date", "month", "unit", "trend")
 _HEADER = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_TABLE = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)", re.IGNORECASE)
+_NAMED_QUERY = re.compile(r"\b(\w+)(?:\s*\([^()]*\))?\s+AS\s+(?:MATERIALIZED\s+)?\(", re.IGNORECASE)
 MAX_FILE = 200_000  # characters
 Label = dict[str, str]
 
@@ -89,6 +92,26 @@ class Report(msgspec.Struct, frozen=True):
     def counts(self) -> list[str]:
         """The columns that count something."""
         return [name for name, column in self.header.columns.items() if column.kind == "count"]
+
+
+def fitting(reports: Mapping[str, Report], schema: Schema) -> dict[str, Report]:
+    """Return the reports whose record types the forms have."""
+    return {name: one for name, one in reports.items() if _lacking(one, schema) is None}
+
+
+def check_types(report: Report, schema: Schema) -> None:
+    """Refuse a report of the program's about record types that the forms lack; UnknownType."""
+    lacking = _lacking(report, schema)
+    if lacking is not None:
+        raise errors.UnknownType(type=lacking, known=list(schema.types), reason="report")
+
+
+def _lacking(report: Report, schema: Schema) -> str | None:
+    """Return a type of the shipped forms that the report's query reads and these forms lack."""
+    if report.own:
+        return None
+    read = set(_TABLE.findall(report.sql)) - set(_NAMED_QUERY.findall(report.sql)) - schema.types.keys()
+    return next((one for one in sorted(read) if (_shipped().parent / f"{one}.toml").exists()), None)
 
 
 def available(home: Path, *, usable: bool = False) -> dict[str, Report]:

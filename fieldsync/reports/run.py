@@ -40,6 +40,7 @@ def make(
 ) -> Json:
     """Return a report's document: its rows as issued where they were, else as they are. NoReport, Usage, NotFound, ReportFault."""
     report = definitions.find(node.home, name)
+    definitions.check_types(report, node.schema)
     asked = period.named(month, year, node.today())
     if unit is not None:
         _known(node, unit)
@@ -228,7 +229,7 @@ def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | No
         node.may_decide(unit)
     elif node.role not in DECIDERS:
         raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
-    known = definitions.available(node.home)
+    known = definitions.fitting(definitions.available(node.home), node.schema)
     told: Json = {"period": asked.name, "unit": unit, "issued": [], "already": []}
     for name in known if names is None else names:
         report = known[name]

@@ -91,6 +91,7 @@ class _Speaking:
 
     lang = "en"
     rtl = ""
+    needs: tuple[str, ...] = ()  # the record types without which it cannot work
 
     def get_help(self, ctx: Any) -> str:
         """Return the help as it is to be written."""

@@ -13,7 +13,7 @@ import typer
 from typer._completion_classes import completion_init
 
 from fieldsync import errors
-from fieldsync.commands.support import completion, help_text
+from fieldsync.commands.support import completion, help_text, pack_commands
 from fieldsync.commands.support.settings import Settings
 
 EVERYWHERE = (
@@ -27,6 +27,7 @@ class Leaf:
     """One command: `module:function`, the module of this package unless its whole name is given."""
 
     function: str
+    needs: tuple[str, ...] = ()  # record types; without them it does not show
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Branch:
     help: str
     default: str | None
     commands: "Mapping[str, Leaf | Branch]"
+    needs: tuple[str, ...] = ()  # as of a leaf, for all of them
 
 
 def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
@@ -70,6 +72,7 @@ def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
 def command(name: str, node: Leaf | Branch, settings: Settings) -> Any:
     """Return a command or a group, its help in the language that the settings speak."""
     made = _leaf(name, node) if isinstance(node, Leaf) else _branch(name, node, settings)
+    made.needs = node.needs
     made.lang, made.rtl = settings.language_of_sentences, settings.rtl
     help_text.translate(made, settings.language_of_sentences)
     return made
@@ -95,6 +98,7 @@ def _branch(name: str, node: Branch, settings: Settings) -> Any:
     group = typer.main.get_group(app)
     assert isinstance(group, _Group)
     group.branch, group.settings = node, settings
+    group.needs_below = {below: one.needs for below, one in node.commands.items()}
     return group
 
 
@@ -129,9 +133,11 @@ class _Group(help_text.Group):
 
     branch: Branch
     settings: Settings
+    needs_below: Mapping[str, tuple[str, ...]]
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
-        return list(self.branch.commands)
+        lacking = pack_commands.hidden(self.settings.folder) if any(self.needs_below.values()) else frozenset()
+        return [name for name, needs in self.needs_below.items() if not needs or name not in lacking]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
         node = self.branch.commands.get(cmd_name)

@@ -1,0 +1,37 @@
+"""Commands that need record types which an organisation's forms may lack: those do not show in help, and say so when called.
+
+Help asks for no passphrase, so which commands are hidden stands in a file of its own beside the store: names of commands,
+and nothing of what the forms hold.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from fieldsync import errors
+from fieldsync.schema.model import Schema
+
+FILE = "hidden-commands"
+
+
+def check(needs: Iterable[str], schema: Schema) -> None:
+    """Refuse a command whose record types the forms lack; UnknownType."""
+    for name in needs:
+        if name not in schema.types:
+            raise errors.UnknownType(type=name, known=list(schema.types), reason="command")
+
+
+def hidden(folder: Path) -> frozenset[str]:
+    """Return the commands that are hidden for the store in a folder."""
+    try:
+        return frozenset((folder / FILE).read_text("utf-8").split())
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+
+
+def remember(folder: Path, needs: Mapping[str, Iterable[str]], schema: Schema) -> None:
+    """Note which commands the forms in force leave without the record types that they need."""
+    lacking = {name for name, types in needs.items() if not schema.types.keys() >= {*types}}
+    if lacking != hidden(folder):
+        with suppress(OSError):  # of a folder that cannot be written: help then shows too much
+            (folder / FILE).write_text("".join(f"{name}\n" for name in sorted(lacking)), "utf-8")
