@@ -34,7 +34,7 @@ def standing(
         due = agenda.due(node, until=node.today()) if node.is_laptop else []
         found = told | {"due": len(due), "late": sum(one["days"] > 0 for one in due), "aside": len(told["refused"])}
         found["next"] = _next(found, laptop=node.is_laptop)
-        tell(ctx, found, lambda out: pictures.stands(out, found, laptop=node.is_laptop))
+        tell(ctx, found, lambda out: pictures.stands(out, found, node.schema, laptop=node.is_laptop))
 
 
 def _next(found: dict[str, Any], *, laptop: bool) -> list[str]:

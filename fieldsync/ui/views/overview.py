@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from fieldsync.schema.labels import label_in
+from fieldsync.schema.model import Schema, Type
 from fieldsync.ui.views.record_card import INDENT, when
 from fieldsync.ui.views.tables import Tables
 
+_FIRST = "household"
 _TYPED = {
     "join": "fieldsync join INVITE",
     "demo": "fieldsync demo",
@@ -12,7 +15,7 @@ _TYPED = {
     "review": "fieldsync review",
     "agenda": "fieldsync agenda",
     "sync": "fieldsync sync",
-    "add": "fieldsync add household",
+    "add": f"fieldsync add {_FIRST}",
     "devices": "fieldsync server devices",
 }
 
@@ -20,10 +23,10 @@ _TYPED = {
 def begin(out: Tables, folder: str) -> None:
     """There is no store yet: how to begin."""
     out.say("stands_empty", folder=folder)
-    _next(out, ["join", "demo"])
+    _next(out, ["join", "demo"], None)
 
 
-def stands(out: Tables, found: dict[str, Any], *, laptop: bool) -> None:
+def stands(out: Tables, found: dict[str, Any], schema: Schema, *, laptop: bool) -> None:
     """What waits, and for whom."""
     role = out.phrase(f"role_{found['role']}") if found["role"] else ""
     out.line("  ".join(filter(None, (out.safe(found["person"]), role, ", ".join(found["units"])))))
@@ -43,12 +46,21 @@ def stands(out: Tables, found: dict[str, Any], *, laptop: bool) -> None:
     if laptop:
         at = when(found["last_sync"]) if found["last_sync"] else out.phrase("never")
         out.line(INDENT + out.phrase("last_sync", at=at))
-    _next(out, found["next"])
+    _next(out, found["next"], None if _FIRST in schema.types else _first_type(schema))
 
 
-def _next(out: Tables, names: list[str]) -> None:
-    """What to type, a line each."""
+def _first_type(schema: Schema) -> Type | None:
+    """Return the first type whose records belong to no others: where work begins with forms that are not the shipped ones."""
+    return next((kind for kind in schema.types.values() if kind.belongs_to is None and not kind.retired), None)
+
+
+def _next(out: Tables, names: list[str], first: Type | None) -> None:
+    """What to type, a line each; `first` is the type to add where that is not the shipped forms' own."""
     out.say("stands_next")
     for name in names:
+        if name == "add" and first is not None:
+            label = out.safe(label_in(first.label, out.lang, first.name))
+            out.line(f"{INDENT}{out.phrase('stands_next_add_type', label=label)}: fieldsync add {first.name}")
+            continue
         out.line(f"{INDENT}{out.phrase(f'stands_next_{name}')}: {_TYPED[name]}")
     out.line(f"{INDENT}{out.phrase('stands_help')}: fieldsync --help")

@@ -16,6 +16,7 @@ WORDS = {
     "stands_next_agenda": "see what is due",
     "stands_next_sync": "send and fetch, as soon as there is a line",
     "stands_next_add": "register a family",
+    "stands_next_add_type": "a new record ({label})",
     "stands_next_devices": "see who is enrolled",
     "stands_help": "all commands",
 }

@@ -1,0 +1,100 @@
+"""docs/first-form.md, played: an organisation with one form of its own, in English and Portuguese, and no shipped one."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fieldsync.schema import load
+from tests.cast import ROOT, free_port
+from tests.cli.conftest import Said, World
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGE = (ROOT / "docs/first-form.md").read_text("utf-8")
+PACK = ("household", "case", "refer", "referral", "consent", "caseload", "eligible", "overlaps", "duplicates")
+
+
+class Wells(World):
+    """What the page sets up."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, free_port())
+        self.shown = ""
+        blocks = _BLOCK.findall(PAGE)
+        (folder / "forms").mkdir()
+        (folder / "forms/well.toml").write_text(next(text for kind, text in blocks if kind == "toml"), "utf-8")
+        self.promised = next(text for kind, text in blocks if kind == "text").splitlines()
+        for line in "".join(text for kind, text in blocks if kind == "sh").splitlines():
+            self.type(line.replace("127.0.0.1:8443", self.listen))
+
+    def type(self, line: str) -> None:
+        """Run a line of the page."""
+        command, _, file = line.removesuffix(" &").partition(" > ")
+        words = shlex.split(command)[1:]
+        who, words = (words[1], words[2:]) if words[0] == "--home" else ("nobody", words)
+        if words[:2] == ["server", "run"]:
+            self.start()
+            return
+        said = self.here(who, *words)
+        assert said.code == 0, (line, said)
+        self.shown += said.out
+        if file:
+            (self.folder / file).write_text(said.out, "utf-8")
+
+
+@pytest.fixture(scope="module")
+def wells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wells]:
+    """Play the page once."""
+    made = Wells(tmp_path_factory.mktemp("wells"))
+    yield made
+    made.stop()
+
+
+def test_two_laptops_have_the_well_in_portuguese(wells: Wells) -> None:
+    """Each line of the page ran, and what it promises was shown."""
+    assert [line for line in wells.promised if line not in wells.shown] == []
+    assert [one["fields"] for one in wells.json("rui", "list", "well")] == [{"name": "Fonte Nova", "water": "good"}]
+
+
+def _help(world: World, who: str) -> set[str]:
+    said = world.here(who, "--help")
+    return set(re.findall(r"^  (\w+) ", said.out, re.MULTILINE))
+
+
+def test_what_needs_other_record_types_does_not_show(wells: Wells) -> None:
+    """In help, in the list of reports, in what stands on the screen; of the engine nothing is missing."""
+    for who in ("ana", "rui", "hq"):
+        shown = _help(wells, who)
+        assert shown.isdisjoint(PACK)
+        assert {"add", "list", "find", "sync", "review", "report", "schema", "server"} <= shown
+        assert set(PACK) <= _help(wells, "nobody")
+    assert [one["name"] for one in wells.json("rui", "report", "--list")] == ["sync"]
+    shipped = set(load.load_texts(load.shipped()).types)
+    for command in (("status",), (), ("agenda",), ("review", "list"), ("schema", "list")):
+        said = wells.here("rui", *command, screen=True)
+        assert said.code == 0, said
+        assert shipped.isdisjoint(re.findall(r"\w+", said.out.lower())), said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("household", "split", "NORTE-B-1", "NORTE-B-1"),
+        ("case", "close", "NORTE-B-1", "--reason", "done"),
+        ("caseload",),
+        ("eligible", "NORTE-B-1"),
+        ("duplicates",),
+        ("overlaps",),
+        ("referral",),
+        ("report", "monthly"),
+        ("report", "cases"),
+    ],
+)
+def test_what_is_called_all_the_same_says_what_it_needs(wells: Wells, words: tuple[str, ...]) -> None:
+    """A plain sentence, in both languages, and no traceback."""
+    for lang, said_of in (("en", "needs the record type"), ("ar", "إلى نوع السجلات")):
+        said: Said = wells.here("rui", *words, "--lang", lang)
+        assert said.code == 3, said
+        assert said_of in said.err, said
