@@ -77,7 +77,7 @@ WORDS = {
     "bad_input.short_secret": "The key file is too short: {need} bytes at least; nothing was changed.",
     "unknown_type": "There is no record type {type}; nothing was changed.",
     "unknown_type.command": "This command needs the record type {type}, which this organisation's forms do not have; nothing was changed.",
-    "unknown_type.report": "This report needs the record type {type}, which this organisation's forms do not have.",
+    "unknown_type.report": "This report needs the record type {type}, which this organisation's forms do not have; nothing was changed.",
     "unknown_type!": "Known types: {known}.",
     "unknown_form": "{type_label} has no form {form} here yet, only {ours}; nothing was changed.",
     "unknown_form!": "It is kept, and judged once that form is here.",
