@@ -135,7 +135,7 @@ def move_office(home: Path, port: int) -> None:
             if node.is_laptop:
                 tx.sql("UPDATE server SET address = ?", (address,))
             else:
-                tx.put("address", address)
+                tx.settings.address = address
         node.close()
 
 

@@ -15,7 +15,7 @@ from fieldsync.replica import schema_history
 from fieldsync.replica.node import Node
 from fieldsync.server import device_locks
 from fieldsync.store import ReadTx
-from fieldsync.topology import device_renewal, upstream
+from fieldsync.topology import device_renewal
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Codec, Kind
 
@@ -128,5 +128,5 @@ def differing(node: Node, hq: Node) -> list[str]:
     """Return the units whose digest or count a laptop and its server do not agree on."""
     with node.store.read() as tx, hq.store.read() as other:
         mine = {c.unit: (c.digest, c.records) for c in tx.channels()}
-        grants = node.grants if node.is_laptop else upstream.grants(tx)
+        grants = node.grants if node.is_laptop else tx.settings.upstream_grants
         return [c.unit for c in visible(other, grants) if mine.get(c.unit, (0, 0)) != (c.digest, c.records)]

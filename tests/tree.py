@@ -7,8 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.core.state import canonical
 from fieldsync.crypto import age
@@ -20,7 +18,6 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server import administration, branch_link, enrolment
 from fieldsync.store.contract import Row
-from fieldsync.topology import upstream
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly
 from tests.cast import Clock, copy_cast, fill, found_office, join_directly, join_request, open_node, rows
@@ -36,7 +33,7 @@ def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
     """Make a server another one's branch, as `server upstream set` does, without a socket between."""
     invite = invites.parse(administration.invite(hq, unit, "branch", [unit])["invite"])
     with branch.store.read() as tx:
-        recipient = age.recipient(tx.get("age"))
+        recipient = age.recipient(tx.settings.age_identity)
     told = enrolment.enrol(hq, join_request(invite, branch.key, recipient))
     branch_link.take_over(branch, invite, told)
     with branch.store.write() as tx:
@@ -66,7 +63,7 @@ def office_texts(home: Path) -> dict[str, str]:
     """Return the forms of the headquarters."""
     hq = open_node(home / "hq")
     with hq.store.read() as tx:
-        texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+        texts = tx.settings.schema_texts
     hq.close()
     return texts
 
@@ -146,7 +143,7 @@ class Tree:
 def seen(node: Node) -> dict[bytes, Row]:
     """Return a node's records in the units that are its own: a branch keeps others until its laptops have heard that they left."""
     with node.store.read() as tx:
-        grants = node.grants if node.is_laptop else upstream.grants(tx)
+        grants = node.grants if node.is_laptop else tx.settings.upstream_grants
         inside = {channel.n for channel in visible(tx, grants)}
     return {record: row for record, row in rows(node).items() if not inside.isdisjoint(row.channels)}
 

@@ -21,7 +21,6 @@ from fieldsync.core.settle import Policy, leads_either
 from fieldsync.core.state import field_of, register_of
 from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.merge_rules import Rules
-from fieldsync.replica.node import UPSTREAM
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Awaited, Device, Row, commit_key, record_key
 
@@ -85,7 +84,7 @@ class ConflictJudge:
         self._unjudged = unjudged
         self._person = person_of(tx)
         self._me = self._person(device.id)
-        self._branch = tx.get(UPSTREAM) is not None
+        self._branch = tx.settings.upstream is not None
         self._quarantined = bool(tx.waiting_of(device.id))
         self._commits = RecordCommits(tx, rules) if commits is None else commits
         self._logs: dict[tuple[bytes, str], FieldLog] = {}
@@ -150,7 +149,7 @@ class ConflictJudge:
             return None if lifecycle.allows(None, new) else State(None)
         view, log = self._view(commit, name, this), self._log(commit, name)
         if not view:  # it begins the record's life; but a branch has not all that others wrote
-            known = not this.context or self._tx.get(UPSTREAM) is None
+            known = not this.context or self._tx.settings.upstream is None
             return State(None) if known and not lifecycle.allows(None, new) else None
         tops = [one for one in view if all(_leads(policy, one, other) for other in view)]
         if not tops:

@@ -10,7 +10,7 @@ from fieldsync.core.state import canonical, merge, merge_all, project, register_
 from fieldsync.crypto import chain
 from fieldsync.replica import known_contexts
 from fieldsync.replica.apply import settle_row
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Progress, Row
 
@@ -150,7 +150,7 @@ def _folded(
         folded = merge_all(list(map(state_of, commits)))
         # a branch has other devices' writes as states only: its commits must be in the registers, and need not be all of them
         state = known_contexts.filled(tx, node.rules.of(row.state.type), row.state)
-        whole = merge(state, folded)[0] if tx.get(UPSTREAM) is not None else folded
+        whole = merge(state, folded)[0] if tx.settings.upstream is not None else folded
         if canonical(whole) != canonical(state):
             yield {"what": "registers", **place}
 

@@ -19,7 +19,6 @@ from fieldsync.core.state import State, field_of, register_of
 from fieldsync.core.units import ABOVE, BELOW, is_unit
 from fieldsync.replica.extensions import registered
 from fieldsync.replica.merge_rules import Rules
-from fieldsync.replica.node import UPSTREAM
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import (
@@ -34,8 +33,6 @@ from fieldsync.store.contract import (
     state_key,
 )
 from fieldsync.topology import forked_devices
-
-AHEAD = "ahead"  # set when values of newer forms than ours may be here, in states from above, say
 
 _BY_GRANTS = (errors.Revoked, errors.UnitRefused, errors.RoleRefused, errors.NoRecord)
 
@@ -57,7 +54,7 @@ class Permit(CodeChecks):
         self._head = cache(tx.head)
         self._made: dict[bytes, tuple[str, str]] = {}  # unit and type of the records that this batch makes
         self._known_units: set[str] = set()
-        self._branch = tx.get(UPSTREAM) is not None
+        self._branch = tx.settings.upstream is not None
         self._family = forked_devices.may_repeat(tx, device, by_server=self._by_server)
         self._then = Then(tx, device)
 

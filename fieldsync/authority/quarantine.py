@@ -15,7 +15,7 @@ from fieldsync.replica import queries
 from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered
 from fieldsync.replica.lookup import find_id
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.replica.refusal_errors import facts_of
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx, Tx
@@ -191,7 +191,7 @@ def _check_place(node: Node, tx: ReadTx, chosen: Chosen) -> None:
     """Only the topmost server decides: what it says comes down to all others, and so they stay equal."""
     if node.is_laptop:
         raise errors.Usage(reason="not_a_server")
-    if tx.get(UPSTREAM) is not None:
+    if tx.settings.upstream is not None:
         raise errors.Usage(reason="decided_above")
     if chosen == Chosen():
         raise errors.Usage(reason="which_quarantined")

@@ -13,18 +13,16 @@ from fieldsync import errors
 from fieldsync.authority import schema_rollout
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.replica import schema_history
-from fieldsync.replica.node import FORMS, UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import mark
 from fieldsync.schema import compatibility, load
 from fieldsync.store import ReadTx, Tx
 from fieldsync.topology.sender import Sender
-from fieldsync.topology.store_epochs import FORMS_LOST
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.protocols import RETURNS_FORMS
 
 _WANTED, _IN_VAIN = 1, 2
-_TWICE = "forms_twice"  # our texts that gave way to others of the same number
 
 
 def signed(texts: Mapping[str, str], number: int, key: DeviceKey) -> dict[str, str]:
@@ -59,45 +57,40 @@ def signer(texts: Mapping[str, str]) -> bytes | None:
 def note(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
     """Note whether a server lacks forms that are here; what was sent in vain is not sent again until it had them."""
     if sent:
-        tx.put(_TWICE, None)
-    asked = tx.get(_key(server))
+        tx.settings.outdone_texts = None
+    known = tx.peer_settings(server)
     if not older:
-        tx.put(_key(server), None)
-    elif sent or asked is None:
-        tx.put(_key(server), _IN_VAIN if sent else _WANTED)
+        known.lacked_forms = None
+    elif sent or known.lacked_forms is None:
+        known.lacked_forms = _IN_VAIN if sent else _WANTED
 
 
 def wanted(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server is to get forms with the next request."""
-    return _lacked(tx, server) or tx.get(_TWICE) is not None
+    return _lacked(tx, server) or tx.settings.outdone_texts is not None
 
 
 def _lacked(tx: ReadTx, server: bytes) -> bool:
-    return bool(tx.get(_key(server)) == _WANTED)
+    return tx.peer_settings(server).lacked_forms == _WANTED
 
 
 def frames(sender: Sender) -> Iterator[bytes]:
     """Yield the frames with forms of ours that a server lacks, or that it may have given another's number."""
     with sender.node.store.read() as tx:
-        kept = [tx.get("schema_texts")] if _lacked(tx, sender.server.id) else []
-        kept += [twice] if (twice := tx.get(_TWICE)) else []
-    for text in kept if sender.protocol >= RETURNS_FORMS else ():
-        texts = msgspec.json.decode(text, type=dict[str, str])
+        kept = [tx.settings.schema_texts] if _lacked(tx, sender.server.id) else []
+        kept += [outdone] if (outdone := tx.settings.outdone_texts) else []
+    for texts in kept if sender.protocol >= RETURNS_FORMS else ():
         if signer(texts) is not None:
             yield sender.codec.pack(Kind.PEER, messages.encode(messages.Peer(forms=texts)))
 
 
 def replaced(tx: Tx, texts: dict[str, str]) -> None:
     """Keep our forms where others come with their number: headquarters is to hear that it has given that twice."""
-    ours, theirs = tx.get(FORMS), mark(texts)
+    ours, theirs = tx.settings.forms, mark(texts)
     if ours[:4] == theirs[:4] and ours != theirs:
-        tx.put(_TWICE, tx.get("schema_texts"))
+        tx.settings.outdone_texts = tx.settings.schema_texts
     elif ours[:4] < theirs[:4]:
-        tx.put(_TWICE, None)  # these outdo both
-
-
-def _key(server: bytes) -> str:
-    return f"forms lacked {server.hex()}"
+        tx.settings.outdone_texts = None  # these outdo both
 
 
 # --- the server -------------------------------------------------------------------------------------------------------
@@ -108,25 +101,25 @@ def take(node: Node, tx: Tx, texts: dict[str, str]) -> None:
 
     Where headquarters has given one number twice, its present forms get a higher one: else each side would put the other's in force.
     """
-    ours, theirs = tx.get(FORMS), mark(texts)
+    ours, theirs = tx.settings.forms, mark(texts)
     if theirs[:4] < ours[:4] or theirs == ours:
         return
-    branch = tx.get(UPSTREAM) is not None
+    branch = tx.settings.upstream is not None
     above = {server.id for server in tx.servers()} if branch else {node.serving_key.device}
     if signer(texts) not in above:
         return
     if theirs[:4] == ours[:4]:
         if branch:
-            tx.put(_TWICE, msgspec.json.encode(texts, order="sorted"))
+            tx.settings.outdone_texts = texts
         else:
-            present = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+            present = tx.settings.schema_texts
             schema_rollout.take_over(node, tx, signed(present, next_number(tx), node.serving_key))
         return
     try:
-        if tx.get(UPSTREAM) is None and compatibility.faults(
+        if tx.settings.upstream is None and compatibility.faults(
             node.schema, load.load_texts(texts, published=True), schema_history.forms(tx), texts
         ):
-            tx.put(FORMS_LOST, max(load.number(texts), int(tx.get(FORMS_LOST) or 0)))  # others were published since
+            tx.settings.forms_lost = max(load.number(texts), tx.settings.forms_lost)  # others were published since
             return
         schema_rollout.take_over(node, tx, texts)
     except errors.SchemaFaults:
@@ -135,7 +128,7 @@ def take(node: Node, tx: Tx, texts: dict[str, str]) -> None:
 
 def next_number(tx: ReadTx) -> int:
     """Return the number of the forms that are published next: above all those that are known to have been given."""
-    return max(int.from_bytes(tx.get(FORMS)[:4], "big"), int(tx.get(FORMS_LOST) or 0)) + 1
+    return max(int.from_bytes(tx.settings.forms[:4], "big"), tx.settings.forms_lost) + 1
 
 
 def newer_texts(tx: ReadTx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
@@ -144,4 +137,4 @@ def newer_texts(tx: ReadTx, ours: bytes, theirs: bytes) -> dict[str, str] | None
         return None
     if theirs[:4] > ours[:4]:
         return {}
-    return msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+    return tx.settings.schema_texts

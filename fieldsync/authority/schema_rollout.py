@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from fieldsync.authority import quarantine
-from fieldsync.authority.permissions import AHEAD
 from fieldsync.core.settle import Policy
 from fieldsync.core.state import State
 from fieldsync.replica import merge_arrivals
@@ -28,7 +27,7 @@ def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
     old = node.schema
     new = write_schema(tx, texts)
     rules = Rules(new)
-    ahead = bool(tx.get(AHEAD))  # newer forms' values are here already, kept as they came
+    ahead = tx.settings.newer_values  # newer forms' values are here already, kept as they came
     changed = [name for name, kind in new.types.items() if not same(old.types.get(name), kind)]
     for name in changed:
         kind, before = rules.of(name), TypeRules(name, old.types.get(name))
@@ -37,7 +36,7 @@ def take_over(node: Node, tx: Tx, texts: dict[str, str]) -> list[str]:
         if node.is_laptop and tuple(map(kind.present, before.search)) != kind.search:
             tx.unsearched_type(name)
     node.renew(tx)
-    tx.put(AHEAD, 0)
+    tx.settings.newer_values = False
     if not node.is_laptop:
         for projection in registered().projections:
             projection.rebuild(tx, rules)

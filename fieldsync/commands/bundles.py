@@ -54,10 +54,8 @@ def pack(
 
 def _is_branch(node: "Node") -> bool:
 
-    from fieldsync.replica.node import UPSTREAM
-
     with node.store.read() as tx:
-        return tx.get(UPSTREAM) is not None
+        return tx.settings.upstream is not None
 
 
 def unpack(ctx: typer.Context, file: File) -> None:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from fieldsync.protocol import retry
     from fieldsync.replica.node import Node
 
-CLOCK_OFF = "clock_off"  # what the last sync said of our clock: milliseconds ahead of the server's
-
 
 def sync(
     node: "Node",
@@ -28,7 +26,7 @@ def sync(
 
     synced = retry.sync(node, server, tries=tries, budget=budget, progress=progress, waiting=waiting)
     with node.store.write(durable=False) as tx:
-        tx.put(CLOCK_OFF, int(synced["clock_off_ms"]))
+        tx.settings.clock_off = int(synced["clock_off_ms"])
     return synced
 
 
@@ -66,8 +64,8 @@ def status(node: "Node", lang: str) -> dict[str, Any]:
 
         found |= queue.counted(node)
     with node.store.read() as tx:
-        off = tx.get(CLOCK_OFF)
-        unread = tx.get("forms_unread")
+        off = tx.settings.clock_off
+        unread = tx.settings.forms_unread
         twice = [] if node.is_laptop else tx.letters_twice()
         packed = tx.parts_packed(node.device)[-1:]
     head = max((one["seq"] for one in found["receipts"]), default=0)

@@ -8,15 +8,13 @@ took ahead, so that the next sync need not send them again and a small budget, s
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.core.grants import DECIDERS, covers
 from fieldsync.core.state import State
 from fieldsync.protocol import whole_answer
 from fieldsync.protocol.answering import Answering
 from fieldsync.protocol.channel_delta import lacking, states_payload
-from fieldsync.store import ReadTx, Tx
+from fieldsync.store import Tx
 from fieldsync.store.contract import Channel, Query
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind, http_size
@@ -29,9 +27,6 @@ _END, _SUMMARY = 24, 48  # an END frame, and what it has for each channel
 _MOST_URGENT = 1_000
 _FIRST_ROWS, _MOST_ROWS = 32, 512
 
-_Ahead = tuple[tuple[str, int, int], ...]
-_stretches = msgspec.json.Decoder(_Ahead).decode
-
 
 # --- the device -------------------------------------------------------------------------------------------------------
 
@@ -41,17 +36,11 @@ def left(budget: int, spent: int) -> int:
     return budget - spent - _HEADS
 
 
-def ahead(tx: ReadTx, server: bytes) -> _Ahead:
-    """Return the arrivals of a server's channels that were taken before their turn: (unit, low, high)."""
-    kept = tx.get(f"ahead {server.hex()}")
-    return _stretches(kept) if kept else ()
-
-
 def remember(tx: Tx, server: bytes, end: messages.End) -> None:
     """Remember what a partial answer brought ahead; one that is whole leaves nothing ahead."""
-    key = f"ahead {server.hex()}"
-    if end.partial or tx.get(key):
-        tx.put(key, msgspec.json.encode(end.ahead).decode() if end.partial and end.ahead else None)
+    known = tx.peer_settings(server)
+    if end.partial or known.taken_ahead:
+        known.taken_ahead = end.ahead if end.partial else ()
 
 
 # --- the server -------------------------------------------------------------------------------------------------------

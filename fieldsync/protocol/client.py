@@ -8,11 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.authority import quarantine, schema_recovery, schema_rollout
-from fieldsync.authority.permissions import AHEAD
 from fieldsync.core import stamp
 from fieldsync.core.grants import Grant, grants_hash, sees
 from fieldsync.core.state import State, latest
@@ -25,7 +22,7 @@ from fieldsync.protocol.tally import Tally
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered
-from fieldsync.replica.node import DEVICE_PENDING, UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Logged, Query, Server
 from fieldsync.topology import (
@@ -42,8 +39,6 @@ from fieldsync.topology import (
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind, http_size
 from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
-
-UNREADABLE = "forms_unread"  # set while the server has forms that this program cannot read
 
 
 class Told(NamedTuple):
@@ -67,12 +62,11 @@ class Client:
         self.ended: messages.End | None = None
         self.acked: int | None = None
         with node.store.read() as tx:
-            self.branch = tx.get(UPSTREAM) == server.id
+            self.branch = tx.settings.upstream == server.id
             me = tx.device(node.device)
             # whether it has other devices' commits, of which PEER frames tell
             self.carries = self.branch or (me is not None and me.copy_of is not None)
-            self.grants = upstream.grants(tx) if self.branch else node.grants
-        self._told = upstream.Told(server.id)
+            self.grants = tx.settings.upstream_grants if self.branch else node.grants
         self.sent: dict[bytes, int] = {}  # device → the last of its commits in the frames made so far
         self.bundled = False  # whether it speaks and hears by bundles
         self._same_forms = True
@@ -90,18 +84,19 @@ class Client:
             cursors = (
                 tuple((c.unit, *tx.cursor(self.server.id, c.n)) for c in visible(tx, self.grants)) if not where else ()
             )
-            receipts, judged, passed = (self._told.get(tx, what) for what in ("receipts", "judged", "passed"))
-            devices, refused = self._told.get(tx, "devices"), self._told.get(tx, "refused")
-            servers = upstream.servers_hash(tx.get(self._told.servers) or b"")
-            ahead = () if where else byte_budget.ahead(tx, self.server.id)
-            epoch, receipt = store_epochs.told(tx, self.server.id), tx.acknowledged(self.server.id, node.device)
-            off, pairs = self._told.get(tx, "clocks"), self._told.get(tx, "pairs")
+            known = tx.peer_settings(self.server.id)
+            receipts, judged, passed = known.receipts_cursor, known.judged_cursor, known.passed_cursor
+            devices, refused = known.devices_cursor, known.refused_cursor
+            servers = upstream.servers_hash(known.servers_above)
+            ahead = () if where else known.taken_ahead
+            epoch, receipt = known.epoch, tx.acknowledged(self.server.id, node.device)
+            off, pairs = known.clocks_cursor, known.pairs_cursor
             pieces = reserved_entries.some(
                 reserved_entries.held(tx, reserved_entries.UP),
-                self._told.get(tx, reserved_entries.UP),
+                known.reserved_cursors[reserved_entries.UP],
                 reserved_entries.IN_A_HELLO,
             )
-            told = self._told.get(tx, reserved_entries.DOWN)
+            told = known.reserved_cursors[reserved_entries.DOWN]
             answers = store_epochs.answers(tx, self.server.id, node.device)
         assert me is not None
         if self.protocol < KEEPS_RESERVED or self.bundled or budget:
@@ -215,11 +210,12 @@ class Client:
         self.tally.pending = ack.pending
         self._same_forms = ack.schema is None
         with node.store.write() as tx:
-            tx.put(DEVICE_PENDING, 1 if ack.pending else None)
+            known = tx.peer_settings(self.server.id)
+            tx.settings.device_pending = ack.pending
             schema_recovery.note(tx, self.server.id, older=ack.schema == {}, sent=self._sent_forms)
             if self._same_forms:
-                tx.put(UNREADABLE, None)
-            self._told.put(tx, reserved_entries.UP, ack.reserved_taken)
+                tx.settings.forms_unread = False
+            known.reserved_cursors[reserved_entries.UP] = ack.reserved_taken
             if ack.head and [c.chain[:8] for c in tx.commits(node.device, ack.head - 1, 1)] != [ack.chain]:
                 raise errors.Forked(device=node.device.hex(), seq=ack.head)
             self.turned = bool(ack.epoch) and store_epochs.turned(tx, self.server.id, ack.epoch)
@@ -235,13 +231,16 @@ class Client:
                 store_epochs.suspect(tx, self.server.id)
             tx.acknowledge(self.server.id, node.device, ack.head, now)
             tx.set_server(self.server.id, unsure=False)
-            tx.put(f"told {self.server.id.hex()}", ack.now)  # an older reply, in a bundle say, brings no older grants
-            tx.put("last", clock_skew.sane(tx.get("last"), now, self.tally.clock_off))
+            known.newest_time = ack.now  # an older reply, in a bundle say, brings no older grants
+            tx.settings.last_stamp = clock_skew.sane(tx.settings.last_stamp, now, self.tally.clock_off)
             self._listed(tx, ack)
             if ack.servers is not None:
-                upstream.learn(tx, self._told, ack.servers)
+                upstream.learn(tx, self.server.id, ack.servers)
             if ack.grants is not None:
-                tx.put(upstream.GRANTS if self.branch else "grants", msgspec.json.encode(ack.grants).decode())
+                if self.branch:
+                    tx.settings.upstream_grants = granted(ack.grants)
+                else:
+                    tx.settings.grants = granted(ack.grants)
         if ack.schema:
             self._take_over(ack.schema)
         if ack.grants is not None:
@@ -250,33 +249,33 @@ class Client:
 
     def _listed(self, tx: Tx, ack: messages.Ack) -> None:
         """Take what an acknowledgement lists, and how far it goes."""
-        node = self.node
+        node, known = self.node, tx.peer_settings(self.server.id)
         if ack.reserved:
             reserved_entries.take(tx, reserved_entries.DOWN, ack.reserved, node.clock())
-            self._told.put(tx, reserved_entries.DOWN, ack.reserved[-1].number)
+            known.reserved_cursors[reserved_entries.DOWN] = ack.reserved[-1].number
         if ack.clocks:
             clock_skew.learn(tx, node, ack.clocks)
-            self._told.put(tx, "clocks", ack.clocks[-1][0])
+            known.clocks_cursor = ack.clocks[-1][0]
         if ack.elsewhere or ack.pairs:
             self.tally.elsewhere += duplicate_hints.learn(tx, ack.elsewhere)
         if ack.pairs:
-            self._told.put(tx, "pairs", ack.pairs)
+            known.pairs_cursor = ack.pairs
         for seq, code, facts in ack.refused:
             server_verdicts.take(node, tx, self.server.id, seq, code, facts)
         self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
         self.tally.taken_after_all += sum(not code for _, code, _ in ack.refused)
         if ack.refusals:
-            self._told.put(tx, "refused", ack.refusals)
+            known.refused_cursor = ack.refusals
         for _, device, letters, person, units in ack.devices:
             tx.name_device(device, letters, person, units)
         if ack.devices and not self.branch:  # a branch gets them whole, in a frame of their own
-            self._told.put(tx, "devices", ack.devices[-1][0])
+            known.devices_cursor = ack.devices[-1][0]
         if ack.receipts:
             saved = tx.head(node.device)
             for _, server, seq, at in ack.receipts:
                 if seq <= saved:  # nobody has what was never saved
                     tx.acknowledge(server, node.device, seq, at)
-            self._told.put(tx, "receipts", ack.receipts[-1][0])
+            known.receipts_cursor = ack.receipts[-1][0]
 
     def _take_over(self, texts: dict[str, str]) -> None:
         """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""
@@ -285,13 +284,13 @@ class Client:
             with node.store.write() as tx:
                 schema_recovery.replaced(tx, texts)
                 self.tally.forms = schema_rollout.labels(node, schema_rollout.take_over(node, tx, texts))
-                tx.put(UNREADABLE, None)
+                tx.settings.forms_unread = False
             self._same_forms = True
         except errors.SchemaFaults:
             with node.store.write() as tx:
                 node.renew(tx)
-                tx.put(UNREADABLE, 1)
-                tx.put(AHEAD, 1)
+                tx.settings.forms_unread = True
+                tx.settings.newer_values = True
 
     def _states(self, message: messages.States, states: list[State]) -> None:
         node = self.node
@@ -316,7 +315,7 @@ class Client:
                 departures.come_back(tx, (row for record, row in applied.rows.items() if record not in before))
             if message.unit not in self._kept:
                 tx.set_cursor(self.server.id, channel, message.arrival)
-            tx.put("last", _heard(states, tx.get("last"), node.clock() - self.tally.clock_off))
+            tx.settings.last_stamp = _heard(states, tx.settings.last_stamp, node.clock() - self.tally.clock_off)
             if states:
                 tx.mixed(self.server.id, others=True)
             if not node.is_laptop:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
@@ -45,7 +43,7 @@ def join(
     store = open_store(home, key)
     try:
         with store.read() as tx:
-            kind = tx.get("kind")
+            kind = tx.settings.kind
         (_first if kind == nodes.JOINING else _again)(store, home, invite)
     except errors.CutOff as fault:
         fault.facts["reason"] = "joining"
@@ -71,9 +69,9 @@ def _begin(home: Path, fill: Callable[[Slots, bytes], None]) -> bytes:
         kept = key
 
     def write(tx: Tx) -> None:
-        tx.put("kind", nodes.JOINING)
-        tx.put("private", DeviceKey.generate().to_bytes())
-        tx.put("age", age.new_identity())
+        tx.settings.kind = nodes.JOINING
+        tx.settings.private_key = DeviceKey.generate().to_bytes()
+        tx.settings.age_identity = age.new_identity()
 
     node_setup.create_store(home, keep, write)
     return kept
@@ -90,7 +88,7 @@ def _first(store: Store, _home: Path, invite: Invite) -> None:
     from fieldsync.crypto import age
 
     with store.read() as tx:
-        key, identity = DeviceKey.from_bytes(tx.get("private")), tx.get("age")
+        key, identity = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.age_identity
     told, protocol = enrol(invite, key, age.recipient(identity))
     with store.write() as tx:
         who = NodeIdentity("laptop", told.org, told.letters, told.person, granted(told.grants), identity)
@@ -109,15 +107,15 @@ def _again(store: Store, home: Path, invite: Invite) -> None:
 
     with store.read() as tx:
         server = next((one for one in tx.servers() if one.pin == invite.pin), None)
-        ours = tx.get("kind") == "laptop" and (tx.get("org"), tx.get("person")) == (invite.org, invite.person)
+        ours = tx.settings.kind == "laptop" and (tx.settings.org, tx.settings.person) == (invite.org, invite.person)
         if server is None or not ours:
             raise errors.StoreExists(home=str(home))
-        key, letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
-        recipient = age.recipient(tx.get("age"))
+        key, letters = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.letters
+        recipient = age.recipient(tx.settings.age_identity)
     told, protocol = enrol(invite, key, recipient, letters)
     with store.write() as tx:
-        tx.put("grants", msgspec.json.encode(granted(told.grants)).decode())
-        tx.put("letters", told.letters)
+        tx.settings.grants = granted(told.grants)
+        tx.settings.letters = told.letters
         tx.rename(key.device, told.letters)
         tx.set_server(server.id, nonce=told.nonce, unsure=True)
         protocol_versions.remember(tx, server.id, protocol)

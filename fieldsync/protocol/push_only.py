@@ -87,7 +87,7 @@ def _parts(
     asked = [one for one in within if hello.where or by_stick or one.id in carried]
     told = {one.id for one in asked}
     refused = [(one, seq, code, facts) for _, one, seq, code, facts in tx.judged(hello.judged) if one in told]
-    heads = list(upstream.heads_of(tx, asked, upstream.carried_by(tx, branch.id)))
+    heads = list(upstream.heads_of(tx, asked, tx.peer_settings(branch.id).carried))
     parted = tuple(
         (one.id, after, last, link[:8])
         for one in asked
@@ -102,4 +102,4 @@ def _parts(
         yield messages.Peer(parted=parted)
     for start in range(0, len(refused), _PART):
         yield messages.Peer(refused=tuple(refused[start : start + _PART]))
-    yield messages.Peer(mark=upstream.mark_of(tx, branch.id))
+    yield messages.Peer(mark=tx.peer_settings(branch.id).mark)

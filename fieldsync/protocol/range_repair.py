@@ -17,7 +17,7 @@ from fieldsync.replica import known_contexts, merge_arrivals
 from fieldsync.replica.apply import apply
 from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.merge_rules import Rules
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.topology import forked_devices
 from fieldsync.wire import messages, row_batches
@@ -200,7 +200,7 @@ def answer(node: Node, ask: Ask, codec: Codec, *, contexts: bool = True) -> Iter
         number = next((channel.n for channel in tx.channels() if channel.unit == ask.unit), 0)
         # nothing is done for, or said of, records of other channels: whoever asks must not learn that they are there
         wanted = tx.wanted(number, ask.want)
-        lost = [] if tx.get(UPSTREAM) else wanted.lost  # a branch may have released them
+        lost = [] if tx.settings.upstream else wanted.lost  # a branch may have released them
         damaged = [one for one in (*wanted.here, *lost) if _lacking(tx, node.rules, one) is not None]
     if damaged:
         _mend(node, damaged)
@@ -281,7 +281,7 @@ def _lacking(tx: ReadTx, rules: Rules, record: bytes) -> State | None:
     except _Unreadable:
         return None
     row = tx.row(record)
-    branch = tx.get(UPSTREAM) is not None
+    branch = tx.settings.upstream is not None
     if folded is None or row is None:
         return None if branch else folded  # a branch may have let it go; the server above has it
     state = known_contexts.filled(tx, rules.of(row.state.type), row.state)

@@ -20,7 +20,7 @@ from fieldsync.protocol.commit_frames import Batch, Read, read_batch
 from fieldsync.replica import protocol_versions
 from fieldsync.replica.apply import apply
 from fieldsync.replica.extensions import registered
-from fieldsync.replica.node import FORMS, UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged, Row
 from fieldsync.topology import (
@@ -157,10 +157,10 @@ class Serving:
                 if kept:
                     fresh.setdefault(kept[0].device, []).extend(kept)
         notes = [note for batch in batches if batch.peer is not None and self.relays for note in batch.peer.clocks]
-        self._fresh |= self._carried.keys() - upstream.carried_by(tx, self.device.id).keys()
+        self._fresh |= self._carried.keys() - tx.peer_settings(self.device.id).carried.keys()
         upstream.note_carried(tx, self.device.id, self._carried)
         if notes:
-            brought = upstream.carried_by(tx, self.device.id)
+            brought = tx.peer_settings(self.device.id).carried
             clock_skew.hear(tx, self.node, list(clock_skew.from_branch(tx, self.device, notes, brought)))
         if not fresh and not self._parted:
             return
@@ -317,7 +317,7 @@ class Serving:
             with self.writing() as tx:
                 duplicate_hints.compare_arrivals(node, tx)
         with self.reading() as tx:
-            branch = tx.get(UPSTREAM) is not None
+            branch = tx.settings.upstream is not None
         if self.protocol < PULLS:
             yield from push_only.answer(self, self._carried, self._epoch, by_stick=by_stick)
             return
@@ -336,7 +336,7 @@ class Serving:
                 (n, s, seq, at) for n, _, s, seq, at in tx.receipts_since(self.hello.receipts, self.device.id)
             )
             above = upstream.above(tx)
-            self.forms = tx.get(FORMS)
+            self.forms = tx.settings.forms
             texts = schema_recovery.newer_texts(tx, self.forms, self.hello.schema)
             noted = tuple(tx.clock_notes(self.hello.clocks))
             pieces = () if device.pending else reserved_entries.held(tx, reserved_entries.DOWN)
@@ -355,7 +355,7 @@ class Serving:
                     first_receipts.tell(tx, device, max(self.hello.head, device.head))
         grants = tuple((g.unit, g.role) for g in device.grants) if other else None
         refused = tuple((seq, code, facts) for _, _, seq, code, facts in judged)
-        servers = above if upstream.servers_hash(messages.encode(above)) != self.hello.servers else None
+        servers = above if upstream.servers_hash(above) != self.hello.servers else None
         epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
             node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers, texts, epoch, noted,
@@ -381,7 +381,7 @@ class Serving:
                 told_of = self._carried | self._asked
                 if by_stick:  # of all that it may have brought
                     before = dict.fromkeys(former_identities.ancestors(tx, device), 0)
-                    told_of = before | upstream.carried_by(tx, self.device.id) | told_of
+                    told_of = before | tx.peer_settings(self.device.id).carried | told_of
                 parts = list(former_identities.parts_down(tx, device, told_of, self.hello.judged, self._former))
             for part in parts:
                 yield self.codec.pack(Kind.PEER, messages.encode(part))

@@ -18,7 +18,7 @@ from fieldsync.protocol.http_client import Line, nonce_of
 from fieldsync.protocol.prefetch import ahead
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions, queries, transfer
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.store.contract import Progress, Server
 from fieldsync.topology import (
     blocked_checks,
@@ -168,7 +168,7 @@ class _Talk:
         client, node = self.client, self.node
         while True:
             with node.store.read() as tx:
-                told = upstream.Told(self.server.id).get(tx, reserved_entries.UP)
+                told = tx.peer_settings(self.server.id).reserved_cursors[reserved_entries.UP]
                 held = reserved_entries.held(tx, reserved_entries.UP)
             left = [piece for piece in held if piece.number > told]
             if client.protocol < KEEPS_RESERVED or len(
@@ -177,7 +177,7 @@ class _Talk:
                 return
             self._exchange(None, where=True)
             with node.store.read() as tx:
-                if upstream.Told(self.server.id).get(tx, reserved_entries.UP) <= told:
+                if tx.peer_settings(self.server.id).reserved_cursors[reserved_entries.UP] <= told:
                     return  # it takes no more
 
     def _push(self, *, behind: bool) -> None:
@@ -218,7 +218,7 @@ class _Talk:
         records that they are about are left alone, and all others compared.
         """
         with self.node.store.read() as tx:
-            obstacle, before = self.client.obstacle(tx), blocked_checks.obstacle(tx, self.server.id)
+            obstacle, before = self.client.obstacle(tx), tx.peer_settings(self.server.id).blocked_check
         again = before is not None and before.what == obstacle == blocked_checks.COMMITS
         differing: list[str] = []
         if obstacle is None or again:
@@ -275,7 +275,7 @@ def sync(
     started = node.clock()
     with node.store.read() as tx:
         chosen = queries.server_named(tx, server)
-        if not node.is_laptop and chosen.id != tx.get(UPSTREAM):
+        if not node.is_laptop and chosen.id != tx.settings.upstream:
             raise errors.Usage(reason="not_above", server=chosen.name)
         sent_before = tx.acknowledged(chosen.id, node.device)
     tally = tally or Tally()

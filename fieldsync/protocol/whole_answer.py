@@ -8,7 +8,6 @@ from fieldsync.core.state import State, halves
 from fieldsync.protocol.answering import Answering
 from fieldsync.protocol.channel_delta import lacking, states_payload
 from fieldsync.protocol.frame_sizing import Sizer
-from fieldsync.replica.node import FORMS
 from fieldsync.store.contract import Channel
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
@@ -27,7 +26,7 @@ def frames(serving: Answering, channels: Sequence[Channel]) -> Iterator[bytes]:
         summary = yield from _channel(serving, channel, taken, whole, bare=bare)
         ended.append(summary)
     with serving.reading() as tx:
-        if tx.get(FORMS) != serving.forms:
+        if tx.settings.forms != serving.forms:
             ended = []  # published meanwhile: these digests are not of the names that the other side has
     yield serving.codec.pack(Kind.END, messages.encode(messages.End(tuple(ended))))
 

@@ -42,10 +42,10 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
     device = tx.device(me)
     assert device is not None
     assert device.chain is not None
-    if tx.get("letters") != node.letters:  # a sync in another process found that this store is a copy
+    if tx.settings.letters != node.letters:  # a sync in another process found that this store is a copy
         node.reload_from(tx)
         raise errors.Forked(device=me.hex(), seq=device.head)
-    now, at, seq = node.clock(), tx.get("last"), device.head
+    now, at, seq = node.clock(), tx.settings.last_stamp, device.head
     commits: list[Commit] = []
     contexts = Contexts(node, tx)
     for draft in drafts:
@@ -66,7 +66,7 @@ def commit_drafts(node: Node, tx: Tx, drafts: Sequence[Draft], *, known: dict[by
             _check_size(tx, one, body)
     links = chain.extend(device.chain, bodies)
     tx.append(me, Logged.of(commits, bodies, links))
-    tx.put("last", at)
+    tx.settings.last_stamp = at
     applied = apply(tx, node.rules, [state_of(c) for c in commits], index=node.is_laptop, known=known)
     if not node.is_laptop:
         registered().write_due(node, tx, applied.rows.values())
@@ -97,6 +97,6 @@ def _resolved(contexts: Contexts, draft: Draft) -> tuple[Fields, tuple[commit.Co
 
 def next_code(node: Node, tx: Tx, unit: str, *, count: int = 1) -> list[str]:
     """Return the next record codes of this device, unique without asking anybody."""
-    last = int(tx.get("number"))
-    tx.put("number", last + count)
+    last = tx.settings.last_code_number
+    tx.settings.last_code_number = last + count
     return [codes.make(unit, node.letters, last + i) for i in range(1, count + 1)]

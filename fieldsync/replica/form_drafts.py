@@ -6,8 +6,6 @@ reverts nothing that came in since.
 
 from typing import Any
 
-import msgspec
-
 from fieldsync.replica.node import Node
 from fieldsync.store import Tx
 
@@ -16,29 +14,28 @@ Json = dict[str, Any]
 
 def key(type: str, record: bytes | None = None) -> str:
     """Return the name of a draft: of a new record of a type, or of a record that is being edited."""
-    return f"draft {type}" if record is None else f"draft {record.hex()}"
+    return type if record is None else record.hex()
 
 
 def keep(node: Node, name: str, draft: Json) -> None:
     """Keep a draft as it is now; it survives the end of this process at any moment."""
     with node.store.write(durable=False) as tx:
-        tx.put(name, msgspec.json.encode({"at": node.clock(), **draft}))
+        tx.settings.drafts[name] = {"at": node.clock(), **draft}
 
 
 def kept(node: Node, name: str) -> Json | None:
     """Return the draft of that name, if there is one."""
     with node.store.read() as tx:
-        found = tx.get(name)
-    return None if found is None else msgspec.json.decode(found, type=dict[str, Any])
+        return tx.settings.drafts[name]
 
 
 def drop(tx: Tx, name: str | None) -> None:
     """Forget a draft, in the transaction that saves what it became."""
     if name is not None:
-        tx.forget(name)
+        tx.settings.drafts[name] = None
 
 
 def throw_away(node: Node, name: str) -> None:
     """Forget a draft because a person wants none of it."""
     with node.store.write(durable=False) as tx:
-        tx.forget(name)
+        tx.settings.drafts[name] = None

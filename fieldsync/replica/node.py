@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.core.grants import DECIDERS, WRITERS, Grant, covers
 from fieldsync.crypto.keys import DeviceKey, token
@@ -19,14 +17,9 @@ from fieldsync.schema.model import Schema
 from fieldsync.store import ReadTx, Store, Tx, Waiting, open_store
 
 SLOTS = "slots.json"
-FIRST_KEY = "first_private"  # of a server that was renewed: see Node.first_key
-FORMS = "forms"
-UPSTREAM = "upstream"  # the server above this one
-DEVICE_PENDING = "device_pending"  # set while the server waits for somebody to approve this device
 JOINING = "joining"  # the kind of a store whose device no server has answered yet
 
 Unlock = Callable[[Slots], bytes]
-_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
 
 
 def wall_clock() -> int:
@@ -107,16 +100,16 @@ class Node:
 
     def reload_from(self, tx: ReadTx) -> None:
         """Do so within a transaction."""
-        self.grants = _grants(tx.get("grants"))
-        self.key, self.letters = DeviceKey.from_bytes(tx.get("private")), tx.get("letters")
+        self.grants = tx.settings.grants
+        self.key, self.letters = DeviceKey.from_bytes(tx.settings.private_key), tx.settings.letters
         self.first_key = _first_key(tx)
 
     def renew(self, tx: ReadTx) -> bool:
         """Work with the forms that this transaction finds in force: another process may have taken over new ones."""
-        forms = tx.get(FORMS)
+        forms = tx.settings.forms
         if forms == self.forms or forms[:4] < self.forms[:4]:  # never back: another thread may have begun earlier
             return False
-        self.schema = model.decode(tx.get("schema"))
+        self.schema = model.decode(tx.settings.compiled_schema)
         self.rules = Rules(self.schema)
         self.forms = forms
         return True
@@ -135,7 +128,7 @@ class Node:
 
 def own_name(node: Node, tx: ReadTx) -> str:
     """Return what others call this server: its organisation's name, or a branch's unit."""
-    return node.org if tx.get(UPSTREAM) is None else node.grants[0].unit
+    return node.org if tx.settings.upstream is None else node.grants[0].unit
 
 
 def _granted(grants: tuple[Grant, ...], units: Sequence[str], roles: Sequence[str]) -> Grant:
@@ -162,19 +155,19 @@ def open_node(home: Path, unlock: Unlock, *, shared: bool = False, waiting: Wait
     except errors.NoStore as fault:  # the slots are written last: there was one
         raise errors.NoStore(home=str(home), reason="gone") from fault
     with store.read() as tx:
-        get = tx.get
-        if get("kind") == JOINING:
+        settings = tx.settings
+        if settings.kind == JOINING:
             raise errors.NoStore(home=str(home), reason="joining")
         try:
-            schema = model.decode(get("schema"))
+            schema = model.decode(settings.compiled_schema)
         except errors.BadFile as fault:
             raise errors.StoreDamaged(part="schema") from fault
         return Node(
-            home, store, schema, Rules(schema), DeviceKey.from_bytes(get("private")), get("kind"), get("org"),
-            get("letters"), get("person"), _grants(get("grants")), forms=get(FORMS), first_key=_first_key(tx),
+            home, store, schema, Rules(schema), DeviceKey.from_bytes(settings.private_key), settings.kind, settings.org,
+            settings.letters, settings.person, settings.grants, forms=settings.forms, first_key=_first_key(tx),
         )  # fmt: skip
 
 
 def _first_key(tx: ReadTx) -> DeviceKey | None:
-    private = tx.get(FIRST_KEY)
+    private = tx.settings.first_private_key
     return None if private is None else DeviceKey.from_bytes(private)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from fieldsync.core.grants import Grant
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.crypto.slots import Slots
-from fieldsync.replica.node import FORMS, SLOTS
+from fieldsync.replica.node import SLOTS
 from fieldsync.schema import load, model
 from fieldsync.schema.model import Schema
 from fieldsync.store import Tx, open_store
@@ -75,13 +75,12 @@ def write_identity(tx: Tx, key: DeviceKey, identity: NodeIdentity, texts: dict[s
     """Write into a new store who it is and which forms it works with."""
     from fieldsync.crypto import age
 
-    facts: dict[str, Any] = {
-        "private": key.to_bytes(), "kind": identity.kind, "org": identity.org, "letters": identity.letters,
-        "person": identity.person, "grants": msgspec.json.encode(list(identity.grants)).decode(), "number": 0, "last": 0,
-        "age": identity.age_identity or age.new_identity(),
-    }  # fmt: skip
-    for name, value in facts.items():
-        tx.put(name, value)
+    settings = tx.settings
+    settings.private_key, settings.age_identity = key.to_bytes(), identity.age_identity or age.new_identity()
+    settings.kind, settings.org = identity.kind, identity.org
+    settings.letters, settings.person = identity.letters, identity.person
+    settings.grants = tuple(identity.grants)
+    settings.last_code_number = settings.last_stamp = 0
     write_schema(tx, texts)
     tx.enrol(key.device, key.public, identity.letters, identity.person, identity.grants, now, chain.first(key.device))
 
@@ -97,9 +96,8 @@ def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
     schema = load.load_texts(texts, published=True)
     compiled = model.encode(schema)
     forms = mark(texts)
-    tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
-    tx.put("schema", compiled)
-    tx.put(FORMS, forms)
+    settings = tx.settings
+    settings.schema_texts, settings.compiled_schema, settings.forms = texts, compiled, forms
     tx.keep_schema(forms[-4:], compiled)
     tx.make_views(
         {

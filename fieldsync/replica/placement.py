@@ -52,7 +52,7 @@ def _followers(tx: Tx, touched: Touched, moved: Sequence[bytes]) -> Touched:
     """Return what belongs to records that moved, and was not touched."""
     followers = [record for record in tx.owned_by(moved) if record not in touched] if moved else []
     found = tx.rows(followers) if followers else {}
-    if found and tx.left and tx.get("kind") == "laptop":  # what it keeps as no server has applied it follows nobody
+    if found and tx.left and tx.settings.kind == "laptop":  # what it keeps as no server has applied it follows nobody
         found = {record: row for record, row in found.items() if row.channel != tx.left}
     return {record: (row, set()) for record, row in found.items()}
 

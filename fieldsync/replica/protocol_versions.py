@@ -7,14 +7,13 @@ from fieldsync.wire.protocols import OLDEST, PROTOCOL
 
 def spoken(tx: ReadTx, node: bytes) -> int | None:
     """Return the newest protocol that this node has ever spoken with another one; None before the first exchange."""
-    kept = tx.get(_key(node))
-    return None if kept is None else int(kept)
+    return tx.peer_settings(node).protocol
 
 
 def remember(tx: Tx, node: bytes, protocol: int) -> None:
     """Remember a protocol that another node spoke; one that spoke a newer one before is not taken for older again."""
     if protocol > (spoken(tx, node) or 0):
-        tx.put(_key(node), protocol)
+        tx.peer_settings(node).protocol = protocol
 
 
 def check(theirs: int, *, oldest: int = OLDEST) -> None:
@@ -29,7 +28,3 @@ def common(theirs: int) -> int:
     """Return the protocol to speak with a server that says which is its newest. PeerOutdated."""
     check(min(theirs, PROTOCOL))
     return min(theirs, PROTOCOL)
-
-
-def _key(node: bytes) -> str:
-    return f"protocol {node.hex()}"

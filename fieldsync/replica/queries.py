@@ -16,7 +16,7 @@ from fieldsync.core.units import named
 from fieldsync.crypto.key_words import key_words
 from fieldsync.replica.formula_lookups import Finder, standing
 from fieldsync.replica.lookup import find_row
-from fieldsync.replica.node import DEVICE_PENDING, Node, own_name
+from fieldsync.replica.node import Node, own_name
 from fieldsync.schema import validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
@@ -284,5 +284,5 @@ def status(node: Node) -> Json:
             "channels": [
                 {"unit": c.unit, "records": c.records, "digest": f"{c.digest:016x}"} for c in tx.channels() if c.arrival
             ],
-            **({"device_pending": key_words(node.key.public)} if tx.get(DEVICE_PENDING) else {}),
+            **({"device_pending": key_words(node.key.public)} if tx.settings.device_pending else {}),
         }

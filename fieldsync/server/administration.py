@@ -50,13 +50,12 @@ def init(
         identity = NodeIdentity("server", org, codes.letters(0), person, [Grant(unit, "admin")])
         node_setup.write_identity(tx, key, identity, dict(texts), nodes.wall_clock())
         tx.channel_number(unit)
-        facts: dict[str, str | bytes | int] = {
-            "address": address.rstrip("/"), "certificate": certificate, "certificate_key": private,
-            "nonce_key": keys.token(32), "lettered": 1,
-        }  # fmt: skip
+        settings = tx.settings
+        settings.address = address.rstrip("/")
+        settings.certificate, settings.certificate_key = certificate, private
+        settings.nonce_key = keys.token(32)
+        settings.next_letters = 1
         store_epochs.begin(tx, nodes.wall_clock())
-        for name, value in facts.items():
-            tx.put(name, value)
 
     node_setup.create_store(home, fill, write)
     pin = keys.fingerprint(certificate)
@@ -84,9 +83,9 @@ def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: i
         for unit in units:
             tx.channel_number(unit)
         tx.add_invite(id_, hashlib.sha256(secret).digest(), person, grants, expires)
-        pin = keys.fingerprint(tx.get("certificate"))
+        pin = keys.fingerprint(tx.settings.certificate)
         text = Invite(
-            tx.get("address"), pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants)
+            tx.settings.address, pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants)
         ).text()
     return {
         "invite": text,

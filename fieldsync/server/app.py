@@ -23,7 +23,6 @@ from fieldsync.crypto.keys import device_id, verify
 from fieldsync.protocol import push_only, range_repair
 from fieldsync.protocol.commit_frames import Batch
 from fieldsync.protocol.server import Serving
-from fieldsync.replica import node as nodes
 from fieldsync.replica import protocol_versions, schema_history
 from fieldsync.replica.node import Node
 from fieldsync.server import enrolment, request_frames
@@ -60,7 +59,7 @@ class App:
         self._unproved = Unproved() if unproved is None else unproved
         self.metrics = Metrics()
         with node.store.read() as tx:
-            self._nonces = Nonces(tx.get("nonce_key"))
+            self._nonces = Nonces(tx.settings.nonce_key)
         self._plain = Codec()  # for hellos; they are read on the event loop's own thread
         self._codecs: tuple[bytes, dict[bytes, Codec]] = b"", {}
         self._turns = Turns(node.store)
@@ -152,7 +151,7 @@ class App:
 
     def _codec(self, tx: Tx, dictionary: bytes) -> Codec:
         """Return the codec with the dictionary that a hello names: of our forms, present or past. OtherDictionary."""
-        forms = tx.get(nodes.FORMS)
+        forms = tx.settings.forms
         if forms != self._codecs[0]:  # at the start, and when somebody published beside us
             self.node.renew(tx)
             self._codecs = forms, {name: Codec(known) for name, known in schema_history.dictionaries(tx).items()}

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
 from fieldsync.core.grants import BRANCH, Grant, covers
@@ -18,10 +16,9 @@ from fieldsync.protocol import join_server
 from fieldsync.protocol.client import granted
 from fieldsync.protocol.invites import Invite
 from fieldsync.replica import protocol_versions
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store.contract import Server
-from fieldsync.topology import upstream
 from fieldsync.wire import messages
 
 DELAY_MINUTES = 45
@@ -40,9 +37,9 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
         if covers(offered, unit) is None:
             raise errors.UnitRefused(unit=unit)
     with node.store.read() as tx:
-        if tx.get(UPSTREAM) is not None:
+        if tx.settings.upstream is not None:
             raise errors.Usage(reason="upstream_set")
-        recipient = age.recipient(tx.get("age"))
+        recipient = age.recipient(tx.settings.age_identity)
     joined = join_server.enrol(invite, node.key, recipient)
     done = take_over(node, invite, joined.answer)
     with node.store.write() as tx:
@@ -56,12 +53,9 @@ def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str
     with node.store.write() as tx:
         tx.add_server(Server(told.server, name, invite.address, invite.pin, told.nonce, False, None))
         tx.set_age(told.server, told.age)
-        facts: dict[str, str | bytes | int] = {
-            UPSTREAM: told.server, upstream.GRANTS: msgspec.json.encode(list(granted(told.grants))).decode(),
-            "org": told.org, "letters": told.letters, "lettered": told.lettered,
-        }  # fmt: skip
-        for fact, value in facts.items():
-            tx.put(fact, value)
+        settings = tx.settings
+        settings.upstream, settings.upstream_grants = told.server, granted(told.grants)
+        settings.org, settings.letters, settings.next_letters = told.org, told.letters, told.lettered
         tx.rename(node.device, told.letters)
         schema_rollout.take_over(node, tx, told.schema)
     return {
@@ -75,7 +69,7 @@ def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str
 def server_above(node: Node) -> Server:
     """Return the server above this branch; NotFound."""
     with node.store.read() as tx:
-        id_ = tx.get(UPSTREAM)
+        id_ = tx.settings.upstream
         found = next((server for server in tx.servers() if server.id == id_), None)
     if found is None:
         raise errors.NotFound(what="server", name="upstream", reason="upstream")

@@ -9,7 +9,7 @@ from fieldsync.core import stamp
 from fieldsync.core.grants import ADMIN
 from fieldsync.crypto.key_words import key_words, same_words
 from fieldsync.protocol import range_repair
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.replica.queries import server_name
 from fieldsync.server.administration import find_device, shown
 from fieldsync.store import ReadTx
@@ -43,7 +43,7 @@ def revoke(
         device = find_device(tx, name)
         if device.id == node.device:
             raise errors.Usage(reason="own_device")
-        if since is not None and tx.get(UPSTREAM) is not None:
+        if since is not None and tx.settings.upstream is not None:
             raise errors.Usage(reason="since_above")
         node.renew(tx)
         members = _family(node, tx, device)
@@ -76,7 +76,7 @@ def approve(node: Node, name: str, words: str | None = None) -> Json:
     """
     _admin(node)
     with node.store.write() as tx:
-        if tx.get(UPSTREAM) is not None:
+        if tx.settings.upstream is not None:
             raise errors.Usage(reason="approve_above")
         device = find_device(tx, name)
         if device.state == "revoked":
@@ -95,7 +95,7 @@ def approve(node: Node, name: str, words: str | None = None) -> Json:
 def has_upstream(node: Node) -> bool:
     """Say whether there is a server above this one."""
     with node.store.read() as tx:
-        return tx.get(UPSTREAM) is not None
+        return tx.settings.upstream is not None
 
 
 def _admin(node: Node) -> None:

@@ -3,8 +3,6 @@
 import hashlib
 import hmac
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.crypto import age, chain, keys
 from fieldsync.crypto.keys import device_id, verify
@@ -20,7 +18,7 @@ def enrol(node: Node, asked: messages.JoinRequest) -> messages.JoinAnswer:
     """Enrol the device that brings an invite, or answer it once more. BadSignature, InviteInvalid, Revoked."""
     protocol_versions.check(asked.protocol, oldest=PROTOCOL)
     with node.store.read() as tx:
-        pin, nonces = keys.fingerprint(tx.get("certificate")), Nonces(tx.get("nonce_key"))
+        pin, nonces = keys.fingerprint(tx.settings.certificate), Nonces(tx.settings.nonce_key)
     signed = chain.Joining(pin, asked.invite, asked.secret, asked.key, asked.age, asked.letters)
     if not verify(asked.key, chain.signed_join(asked.protocol, signed), asked.signature):
         raise errors.BadSignature
@@ -48,12 +46,12 @@ def enrol(node: Node, asked: messages.JoinRequest) -> messages.JoinAnswer:
             tx.set_enrolled_by(device, node.device)
         else:  # the answer was lost
             assert known is not None
-            first, grants = tx.get(f"lettered {device.hex()}") or 0, known.grants
+            first, grants = tx.peer_settings(device).first_letters, known.grants
         protocol_versions.remember(tx, device, asked.protocol)
         letters = getattr(tx.device(device), "letters", "")
-        name, org = own_name(node, tx), tx.get("org")
-        schema = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
-        own = age.recipient(tx.get("age"))
+        name, org = own_name(node, tx), tx.settings.org
+        schema = tx.settings.schema_texts
+        own = age.recipient(tx.settings.age_identity)
     return messages.JoinAnswer(
         org, node.serving_key.device, name, letters, person, tuple((g.unit, g.role) for g in grants),
         nonces.issue(device, 0), now, schema, first, own,

@@ -46,7 +46,7 @@ def run(node: Node, host: str, port: int, limits: connections.Limits | None = No
     unproved = connections.Unproved((limits or connections.Limits()).within(open_many()))
     app = App(node, unproved)
     with node.store.read() as tx:
-        certificate, private = tx.get("certificate"), tx.get("certificate_key")
+        certificate, private = tx.settings.certificate, tx.settings.certificate_key
     password = token(16).hex()
     # the TLS library reads keys from files only: this one lives for a moment, and encrypted
     key = serialization.load_pem_private_key(private, None).private_bytes(

@@ -7,7 +7,7 @@ from fieldsync import errors
 from fieldsync.authority import schema_recovery, schema_rollout
 from fieldsync.core.grants import ADMIN
 from fieldsync.replica import schema_history
-from fieldsync.replica.node import FORMS, Node
+from fieldsync.replica.node import Node
 from fieldsync.schema import compatibility, load
 from fieldsync.store import ReadTx
 from fieldsync.wire import messages
@@ -50,7 +50,7 @@ def _compared(node: Node, tx: ReadTx, texts: dict[str, str], new: Any) -> dict[s
     if faults:
         raise errors.SchemaFaults(faults=faults)
     found = compatibility.changes(node.schema, new)
-    number = schema_recovery.next_number(tx) if found else int.from_bytes(tx.get(FORMS)[:4], "big")
+    number = schema_recovery.next_number(tx) if found else int.from_bytes(tx.settings.forms[:4], "big")
     ack = messages.Ack(0, 0, b"", schema=schema_recovery.signed(texts, number, node.serving_key))
     if len(Codec().pack(Kind.ACK, messages.encode(ack))) > MAX_COMPRESSED - _ROOM:
         raise errors.TooLarge(what="forms", limit=MAX_COMPRESSED - _ROOM)

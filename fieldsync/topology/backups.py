@@ -18,7 +18,7 @@ from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup
 from fieldsync.replica.node import SLOTS, Node, Unlock
 from fieldsync.store import FILE, open_store
-from fieldsync.topology import device_renewal, store_epochs
+from fieldsync.topology import store_epochs
 
 FORMAT = b"fieldsync backup 1\n"
 _NAME = "format"
@@ -76,12 +76,17 @@ def restore(file: Path, home: Path, unlock: Unlock) -> dict[str, Any]:
             if store.damage():
                 raise errors.StoreDamaged(part="backup")
             with store.write() as tx:
-                kind = tx.get("kind")
+                kind = tx.settings.kind
                 if kind == "laptop":
-                    tx.put(device_renewal.RESTORED, 1)
+                    tx.settings.restored = True
                 else:
                     store_epochs.restored(tx, nodes.wall_clock())
-                told = {"device": tx.get("letters"), "kind": kind, "person": tx.get("person"), "records": tx.count()}
+                told = {
+                    "device": tx.settings.letters,
+                    "kind": kind,
+                    "person": tx.settings.person,
+                    "records": tx.count(),
+                }
         finally:
             store.close()
         node_setup.write_file(home / SLOTS, slots)

@@ -2,12 +2,11 @@
 
 from typing import Any, NamedTuple
 
-import msgspec
-
 from fieldsync.core import stamp
 from fieldsync.replica.node import Node
-from fieldsync.store import ReadTx, Tx
+from fieldsync.store import Tx
 from fieldsync.store.contract import Server
+from fieldsync.store.settings import Obstacle
 from fieldsync.topology import upstream
 
 COMMITS, FORMS, BUDGET, PENDING = "commits", "forms", "budget", "device_pending"
@@ -18,14 +17,6 @@ Else: an error's code.
 REASONS = (COMMITS, FORMS, BUDGET, PENDING)
 
 NIGHT_MS = 12 * 60 * 60 * 1000
-
-
-class Obstacle(msgspec.Struct, frozen=True, array_like=True):
-    """What kept the check from being made, since when and at which sync last (milliseconds)."""
-
-    what: str
-    since: int
-    last: int
 
 
 class Blocked(NamedTuple):
@@ -43,20 +34,14 @@ class Blocked(NamedTuple):
         }  # fmt: skip
 
 
-def obstacle(tx: ReadTx, server: bytes) -> Obstacle | None:
-    """Return what kept the last check with a server from being made."""
-    noted = tx.get(_key(server))
-    return None if noted is None else msgspec.json.decode(noted, type=Obstacle)
-
-
 def note(tx: Tx, server: bytes, what: str | None, now: int) -> None:
     """Note what kept a check from being made; None: it was made."""
-    before = obstacle(tx, server)
+    known = tx.peer_settings(server)
+    before = known.blocked_check
     if what is not None:
-        since = before.since if before is not None else now
-        tx.put(_key(server), msgspec.json.encode(Obstacle(what, since, now)).decode())
+        known.blocked_check = Obstacle(what, before.since if before is not None else now, now)
     elif before is not None:
-        tx.forget(_key(server))
+        known.blocked_check = None
 
 
 def blocked(node: Node) -> list[Blocked]:
@@ -64,14 +49,10 @@ def blocked(node: Node) -> list[Blocked]:
     found = []
     with node.store.read() as tx:
         for server in tx.servers():
-            one = obstacle(tx, server.id)
+            one = tx.peer_settings(server.id).blocked_check
             if one is None or (node.is_laptop and one.last - one.since < NIGHT_MS):
                 continue
             mine = [d for d in (tx.device(node.device), *upstream.carried(tx, node, server.id)) if d is not None]
             behind = [d for d in mine if one.what == COMMITS and d.head > tx.acknowledged(server.id, d.id)]
             found.append(Blocked(server, one, tuple(d.letters or d.id.hex() for d in behind)))
     return found
-
-
-def _key(server: bytes) -> str:
-    return f"unchecked {server.hex()}"

@@ -88,7 +88,7 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
 
 def told_by(tx: ReadTx, server: bytes) -> int:
     """Return the newest time (milliseconds) that a server told this node, 0 if it never did."""
-    return int(tx.get(f"told {server.hex()}") or 0)
+    return tx.peer_settings(server).newest_time
 
 
 def sane(last: int, now: int, ahead: int) -> int:

@@ -8,6 +8,7 @@ from fieldsync import errors
 from fieldsync.core.grants import Grant, covers
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import GRANTS, Device, ToldChange
+from fieldsync.store.settings import DailyCount
 
 MOST_PENDING = 8
 """How many devices of one family may wait for approval at a time."""
@@ -33,12 +34,12 @@ def check_room(tx: ReadTx, original: bytes) -> None:
 
 def count_today(tx: Tx, what: str, device: Device, now: int, wanted: int, *, most: int) -> int:
     """Return how many of the `wanted` new devices of a family may be taken, of at most so many a day (UTC), and count these."""
-    counter, today = f"{what} {_first(tx, device).hex()}", now // _DAY_MS
-    day, count = map(int, (tx.get(counter) or "0 0").split())
-    before = count if day == today else 0
+    counts, today = tx.peer_settings(_first(tx, device)).daily_counts, now // _DAY_MS
+    counted = counts[what]
+    before = counted.taken if counted.day == today else 0
     taken = max(0, min(wanted, most - before))
     if taken:
-        tx.put(counter, f"{today} {before + taken}")
+        counts[what] = DailyCount(today, before + taken)
     return taken
 
 

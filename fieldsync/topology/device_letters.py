@@ -4,13 +4,12 @@ A branch of the top server may name a thousand devices, one further below thirty
 """
 
 from fieldsync.core import codes
-from fieldsync.replica.node import UPSTREAM
 from fieldsync.store import ReadTx, Tx
 
 
 def take_next(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
     """Take the next device's letters; for a branch also the number of the first that it may give (0 for others)."""
-    lettered = int(tx.get("lettered"))
+    lettered = tx.settings.next_letters
     if branch:
         room = _room(tx)
         held = {codes.number_of(letters) for one in tx.devices() if codes.are_letters(letters := one.letters or "")}
@@ -20,7 +19,7 @@ def take_next(tx: Tx, *, branch: bool = False) -> tuple[str, int]:
         room = 0
         while tx.has_letters(codes.letters(lettered)):
             lettered += 1
-    tx.put("lettered", lettered + 1 + room)
+    tx.settings.next_letters = lettered + 1 + room
     return codes.letters(lettered), lettered + 1 if branch else 0
 
 
@@ -35,7 +34,7 @@ def are_free(tx: ReadTx, letters: str, device: bytes, branch: bytes | None = Non
 def remember_given(tx: Tx, branch: bytes, device: bytes, letters: str) -> None:
     """Remember letters that a branch gave a device as it might, although another had got them here: codes with them stay valid."""
     if codes.are_letters(letters) and any(_is_in_range(tx, one, letters) for one in tx.family(branch)):
-        tx.put(_given(device), letters)
+        tx.peer_settings(device).letters_at_branch = letters
 
 
 def take_from_above(tx: Tx, device: bytes, letters: str) -> None:
@@ -44,24 +43,19 @@ def take_from_above(tx: Tx, device: bytes, letters: str) -> None:
     if known is None or known.letters in (None, letters) or not codes.are_letters(letters):
         return
     if given(tx, device) is None:
-        tx.put(_given(device), known.letters)
+        tx.peer_settings(device).letters_at_branch = known.letters
     tx.rename(device, letters)
 
 
 def given(tx: ReadTx, device: bytes) -> str | None:
     """Return the letters that a device was first given, at a branch or here, where it has others by now."""
-    found = tx.get(_given(device))
-    return None if found is None else str(found)
+    return tx.peer_settings(device).letters_at_branch
 
 
 def _is_in_range(tx: ReadTx, branch: bytes, letters: str) -> bool:
-    first = int(tx.get(f"lettered {branch.hex()}") or 0)
+    first = tx.peer_settings(branch).first_letters
     return first > 0 and 0 <= codes.number_of(letters) - first < _room(tx)
 
 
-def _given(device: bytes) -> str:
-    return f"letters_at_branch {device.hex()}"
-
-
 def _room(tx: ReadTx) -> int:
-    return 1_000 if tx.get(UPSTREAM) is None else 30
+    return 1_000 if tx.settings.upstream is None else 30

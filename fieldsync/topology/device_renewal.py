@@ -14,7 +14,7 @@ from fieldsync.core.grants import grants_hash
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.replica.apply import apply
-from fieldsync.replica.node import FIRST_KEY, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
 from fieldsync.topology import (
@@ -22,11 +22,8 @@ from fieldsync.topology import (
     device_letters,
     forked_devices,
     former_identities,
-    server_verdicts,
-    upstream,
 )
 from fieldsync.topology.sender import Sender
-from fieldsync.topology.upstream import Told
 from fieldsync.wire import messages, routes
 from fieldsync.wire.frames import Kind
 from fieldsync.wire.messages import MOST_PROBES, RenewAnswer, RenewRequest
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
 
     from fieldsync.store.contract import Server
 
-RESTORED = "restored"  # this store was restored from a backup: its device may have gone on since
-_RENEWING = "renewing"  # the private key of the device that it will be
 _SHORT = 8
 _MOST_TURNS = 8  # how often a store may turn out to be a copy in one sync
 
@@ -75,16 +70,16 @@ def run(talk: Talk) -> dict[str, Any] | None:
     """Do a sync; a store that turns out to be a copy first becomes a device of its own, and what it became is returned."""
     node = talk.node
     with node.store.read() as tx:
-        begun = tx.get(_RENEWING)
+        begun = tx.settings.renewing_key
     done = renew(talk) if begun else None
     sent, tally = 0, talk.client.tally
     for left in range(_MOST_TURNS, -1, -1):
         with node.store.read() as tx:
-            restored = tx.get(RESTORED)
+            restored = tx.settings.restored
         try:
             talk.run()
             sent, tally.commits = sent + tally.commits, 0
-            if restored is None:
+            if not restored:
                 break
             # what was unsent in the copy has gone up under a name that all copies share: each is itself from here on
         except errors.Forked:
@@ -116,18 +111,18 @@ def renew(talk: Talk) -> dict[str, Any]:
         low = max(low, _ask(talk, None, seqs).common)
         high = min((seq for seq in seqs if seq > low), default=low + 1)
     with node.store.write() as tx:
-        after, private = _shared(tx, node, talk.server.id, low), tx.get(_RENEWING)
-        known_above = {one for one, *_ in upstream.told_above(tx, talk.server.id)}
+        after, private = _shared(tx, node, talk.server.id, low), tx.settings.renewing_key
+        known_above = {one for one, *_ in tx.peer_settings(talk.server.id).servers_above}
         elsewhere = [seq for one, seq, _ in tx.receipts(node.device) if seq > low and one not in known_above]
         first = tx.heads_at(node.device, [after + 1]).get(after + 1)
         fresh = DeviceKey.generate() if first is None else node.key.heir(first)
         key = fresh if private is None else DeviceKey.from_bytes(private)
-        tx.put(_RENEWING, key.to_bytes())
+        tx.settings.renewing_key = key.to_bytes()
     answer = _ask(talk, key, [low, *sorted(elsewhere)[-1:]])
     with node.store.write() as tx:
         told = _take_over(node, tx, key, answer.letters, after)
         talk.client.carries = True
-        tx.put(RESTORED, 1 if told["carried"] else None)
+        tx.settings.restored = bool(told["carried"])
         tx.set_server(talk.server.id, nonce=answer.nonce, unsure=False)
     node.reload()
     talk.nonce = answer.nonce
@@ -192,16 +187,14 @@ def _take_over(node: Node, tx: Tx, key: DeviceKey, letters: str, after: int) -> 
     tx.purge(rows.values())
     for unit in dict.fromkeys(unit for unit, _ in states):
         apply(tx, node.rules, [state for at, state in states if at == unit], unit=unit, index=node.is_laptop)
-    facts: dict[str, str | bytes | int | None] = {
-        "private": key.to_bytes(), "letters": letters, "number": len(renamed), _RENEWING: None,
-    }  # fmt: skip
+    settings = tx.settings
+    settings.private_key, settings.renewing_key = key.to_bytes(), None
+    settings.letters, settings.last_code_number = letters, len(renamed)
     if not node.is_laptop:  # those below know it by the first, and its certificate stays
-        facts[FIRST_KEY] = node.serving_key.to_bytes()
-    for name, value in facts.items():
-        tx.put(name, value)
+        settings.first_private_key = node.serving_key.to_bytes()
     for server in tx.servers():
-        Told(server.id).put(tx, "refused", 0)
-        Told(server.id).put(tx, server_verdicts.HEARD, 0)
+        known = tx.peer_settings(server.id)
+        known.refused_cursor = known.heard_cursor = 0
     return {"device": letters, "carried": len(made), "codes": dict(renamed.values())}
 
 

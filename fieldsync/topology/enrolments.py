@@ -16,6 +16,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DEVICE_SIZE, device_id
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import REVOKED, Device
+from fieldsync.store.settings import DailyCount
 from fieldsync.topology import device_families, device_letters
 from fieldsync.wire.messages import Enrolment
 
@@ -27,6 +28,7 @@ MOST_A_DAY = 1_000
 
 _MOST_GRANTS = 1_000
 _DAY_MS = 24 * 60 * 60 * 1000
+_COUNTED = "enrolled_from"
 _LATEST = stamp.milliseconds(stamp.LAST_LOGGED)  # a time beyond it is none
 _KEY_SIZE = 32
 # controls, and marks that turn round what stands beside them
@@ -97,9 +99,9 @@ def take_all_from_below(tx: Tx, branch: Device, told: Sequence[Enrolment], now: 
 
     Everybody hears of each, so a hostile branch must not make any number of them.
     """
-    counter, today = f"enrolled_from {root_of(tx, branch.id, own).hex()}", now // _DAY_MS
-    day, before = map(int, (tx.get(counter) or "0 0").split())
-    count, all_taken = before if day == today else 0, True
+    counts, today = tx.peer_settings(root_of(tx, branch.id, own)).daily_counts, now // _DAY_MS
+    before = counts[_COUNTED]
+    count, all_taken = before.taken if before.day == today else 0, True
     for said in in_turn(tx, told):
         if _is_known(tx, said.device):
             take_from_below(tx, branch, said, now)
@@ -109,7 +111,7 @@ def take_all_from_below(tx: Tx, branch: Device, told: Sequence[Enrolment], now: 
             take_from_below(tx, branch, said, now)
             count += _is_known(tx, said.device)
     if count:
-        tx.put(counter, f"{today} {count}")
+        counts[_COUNTED] = DailyCount(today, count)
     return all_taken
 
 

@@ -21,10 +21,10 @@ from fieldsync.core.state import Base, State, field_of, registers
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.replica.apply import apply
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged
-from fieldsync.topology import device_families, device_letters, first_receipts, upstream
+from fieldsync.topology import device_families, device_letters, first_receipts
 
 _Links = list[tuple[bytes, bytes]]  # a commit's hash, and the chain's behind it
 
@@ -114,7 +114,7 @@ def _heir(node: Node, tx: Tx, device: Device, after: int, link: bytes) -> bytes:
     key = node.key.heir(link)
     known = tx.device(key.device)
     if known is None or known.key is None:
-        own = upstream.grants(tx) if tx.get(UPSTREAM) is not None else None
+        own = tx.settings.upstream_grants if tx.settings.upstream is not None else None
         grants: Sequence[Grant] = [one for one in device.grants if own is None or covers(own, one.unit) is not None]
         letters, _ = device_letters.take_next(tx)
         tx.enrol(key.device, key.public, letters, device.person or "", grants, node.clock(), chain.first(key.device))

@@ -43,7 +43,7 @@ def give_up(tx: Tx, key: DeviceKey, heir: bytes) -> None:
     if last is not None:
         seals.append(last)
     tx.seal(key.device, [(one.seq, chain.seal(key, one.seq, one.chain)) for one in seals])
-    tx.put(_proof(device_id(heir)), key.sign(chain.heir_message(key.device, heir)))
+    tx.peer_settings(device_id(heir)).succession_proof = key.sign(chain.heir_message(key.device, heir))
 
 
 def frames(sender: Sender, after: Mapping[bytes, int], room: int) -> Iterator[bytes]:
@@ -73,17 +73,13 @@ def asking(sender: Sender, after: Mapping[bytes, int] = MappingProxyType({})) ->
         heads = tuple((one.id, one.head, (one.chain or b"")[:8]) for one in lacked)
         known = [tx.device(node.device), *(tx.device(one.copy_of) for one in tx.devices() if one.copy_of)]
         named = tuple(
-            Former(one.key, one.copy_of or b"", one.letters or "", tx.get(_proof(one.id)) or b"")
+            Former(one.key, one.copy_of or b"", one.letters or "", tx.peer_settings(one.id).succession_proof)
             for one in {one.id: one for one in [*others, *known] if one is not None}.values()
             if one.key is not None
         )
     if heads:
         sender.carries = True
         yield sender.codec.pack(Kind.PEER, messages.encode(Peer(heads=heads, former=named)))
-
-
-def _proof(device: bytes) -> str:
-    return f"heir {device.hex()}"
 
 
 # --- the server -------------------------------------------------------------------------------------------------------

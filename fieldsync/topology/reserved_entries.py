@@ -11,11 +11,11 @@ from operator import attrgetter
 import msgspec
 
 from fieldsync.store import ReadTx, Tx
-from fieldsync.topology import enrolments, upstream
+from fieldsync.topology import enrolments
 from fieldsync.wire import messages
 from fieldsync.wire.messages import Reserved
 
-UP, DOWN = "reserved_up", "reserved_down"
+UP, DOWN = "up", "down"
 MOST = 1 << 20
 """Bytes kept each way. Up, whoever uses the most makes room for others, a branch and all devices below it being one; else what is said
 beyond them is passed over."""
@@ -82,7 +82,7 @@ class _Room:
 
 def held(tx: ReadTx, way: str) -> tuple[Reserved, ...]:
     """Return all pieces of one way, by their numbers."""
-    kept = tx.get(way)
+    kept = tx.settings.reserved_entries[way]
     return () if kept is None else msgspec.msgpack.decode(kept, type=tuple[Reserved, ...])
 
 
@@ -111,7 +111,7 @@ def parts(pieces: Sequence[Reserved], after: int) -> Iterator[tuple[Reserved, ..
 
 
 def _kept(tx: ReadTx, way: str) -> tuple[_Kept, ...]:
-    kept = tx.get(way)
+    kept = tx.settings.reserved_entries[way]
     return () if kept is None else msgspec.msgpack.decode(kept, type=tuple[_Kept, ...])
 
 
@@ -127,12 +127,13 @@ def take(
         number = max(top + 1, now)  # later than any number that a store had which was put back
         if room.put(_Kept(number, source or piece.source, piece.key, piece.data, via)):
             top = number
-    tx.put(way, messages.encode(sorted(room.pieces.values(), key=attrgetter("number"))))
+    kept = sorted(room.pieces.values(), key=attrgetter("number"))
+    tx.settings.reserved_entries[way] = messages.encode(kept)
 
 
 def taken_from(tx: ReadTx, device: bytes) -> int:
     """Return up to which number a device's pieces were taken."""
-    return int(tx.get(_taken(device)) or 0)
+    return tx.peer_settings(device).reserved_taken
 
 
 def take_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int, *, relays: bool, own: bytes) -> None:
@@ -141,7 +142,7 @@ def take_from(tx: Tx, device: bytes, said: Sequence[Reserved], now: int, *, rela
         via = enrolments.root_of(tx, device, own)
         taken = list(_of_branch(tx, device, said, via)) if relays else said
         take(tx, UP, taken, now, None if relays else device, via=via)
-        tx.put(_taken(device), max(piece.number for piece in said))
+        tx.peer_settings(device).reserved_taken = max(piece.number for piece in said)
 
 
 def _of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved], via: bytes) -> Iterator[Reserved]:
@@ -149,7 +150,7 @@ def _of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved], via: bytes) 
 
     A device may be told of in the same request, behind the hello that has its pieces.
     """
-    itself, brought = tx.device(branch), upstream.carried_by(tx, branch)
+    itself, brought = tx.device(branch), tx.peer_settings(branch).carried
     devices = {device.id: device for device in tx.devices() if device.key is not None}
     invented = (piece for piece in _kept(tx, UP) if piece.via == via and piece.source not in devices)
     room = MOST_UNKNOWN - sum(map(size, invented))
@@ -161,7 +162,3 @@ def _of_branch(tx: ReadTx, branch: bytes, said: Iterable[Reserved], via: bytes) 
                 yield piece
         elif piece.source in brought or (itself is not None and enrolments.is_within(itself, known)):
             yield piece
-
-
-def _taken(device: bytes) -> str:
-    return f"reserved_taken {device.hex()}"

@@ -11,12 +11,11 @@ from fieldsync.core.grants import BRANCH
 from fieldsync.core.state import register_of
 from fieldsync.core.units import home_unit, within
 from fieldsync.replica import changes, commit_writer
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.schema import validate
 from fieldsync.schema.model import Field
 from fieldsync.store import Tx
 from fieldsync.store.contract import Row
-from fieldsync.topology import store_epochs, upstream
 
 
 def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
@@ -25,7 +24,7 @@ def give(node: Node, tx: Tx, rows: Iterable[Row]) -> None:
     wanted = [row for row in rows if row.state.type in numbered]
     if not wanted:
         return
-    office = upstream.grants(tx)[0].unit if tx.get(UPSTREAM) is not None else None
+    office = tx.settings.upstream_grants[0].unit if tx.settings.upstream is not None else None
     lower = _lower(node, tx, office)
     drafts = []
     for row in wanted:
@@ -62,8 +61,8 @@ def _due(node: Node, row: Row, field: Field) -> bool:
 def _next(node: Node, tx: Tx, row: Row, field: Field, office: str) -> str:
     """Take the next number of the office's year: that of the date which the field names, or this one."""
     year = str(row.doc.get(field.year) or node.today())[:4]
-    series = "-".join(filter(None, (office.replace("/", "-"), year, tx.get(store_epochs.SERIES))))
-    key = f"serial {row.state.type}.{field.name} {series}"
-    number = int(tx.get(key) or 0) + 1
-    tx.put(key, number)
+    series = "-".join(filter(None, (office.replace("/", "-"), year, tx.settings.serial_series)))
+    key = f"{row.state.type}.{field.name} {series}"
+    number = tx.settings.serial_numbers[key] + 1
+    tx.settings.serial_numbers[key] = number
     return f"{series}-{number}"

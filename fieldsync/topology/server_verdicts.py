@@ -9,9 +9,6 @@ from fieldsync.replica.edit_coverage import WAITS_FOR_OTHERS
 from fieldsync.replica.node import Node
 from fieldsync.replica.refusal_errors import refusal
 from fieldsync.store import Tx
-from fieldsync.topology import upstream
-
-HEARD = "heard"  # up to which save a server has told this laptop all its verdicts
 
 
 def take(node: Node, tx: Tx, server: bytes, seq: int, code: str, facts: str) -> None:
@@ -38,13 +35,13 @@ def take_back(node: Node, tx: Tx, server: bytes, upto: int) -> None:
 
     That ends what other servers said, unless they are above it; and, if these are not below it either, only that a save waits.
     """
-    upstream.Told(server).put(tx, HEARD, upto)
+    tx.peer_settings(server).heard_cursor = upto
     found = tx.verdicts(node.device)
     if not found:
         return
     servers = [one.id for one in tx.servers()]
-    heard = {one: upstream.Told(one).get(tx, HEARD) for one in servers}
-    above = {one: {id_ for id_, *_ in upstream.told_above(tx, one)} for one in servers}
+    heard = {one: tx.peer_settings(one).heard_cursor for one in servers}
+    above = {one: {id_ for id_, *_ in tx.peer_settings(one).servers_above} for one in servers}
 
     def ends(applied: bytes, other: bytes, code: str) -> bool:
         if other not in above or other in above[applied]:

@@ -11,16 +11,13 @@ import msgspec
 
 from fieldsync.core import codes
 from fieldsync.crypto.keys import token
-from fieldsync.replica.node import FORMS, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
 from fieldsync.wire.messages import Hello
 
-EPOCH, SERIES = "epoch", "serial_series"
-_BEGUN = "epoch_begun"
 _SIZE = 8
 _THREE_LETTERS = range(24 + 24**2, 24 + 24**2 + 24**3)
-FORMS_LOST = "forms_lost"  # up to which number forms were published, or may have been, that are not in force here
 _FORMS_SKIPPED = 50
 _SKIPPED = 50, 10  # letters that a restored server leaves out, as it may have given them: the top one, and a branch
 # what a laptop says of itself is no proof: a false one costs all others one full answer, and not more often than this
@@ -41,34 +38,33 @@ class Meeting(NamedTuple):
 def begin(tx: Tx, now: int) -> bytes:
     """Begin a new epoch, and return it."""
     epoch = token(_SIZE)
-    tx.put(EPOCH, epoch)
-    tx.put(_BEGUN, now)
+    tx.settings.epoch, tx.settings.epoch_begun = epoch, now
     return epoch
 
 
 def restored(tx: Tx, now: int) -> bytes:
     """Begin a new epoch after a restore: who joined since the backup is not known here, and their letters are not given again."""
     tx.skip_numbers()
-    skipped = _SKIPPED[tx.get("upstream") is not None]
-    tx.put("lettered", int(tx.get("lettered") or 0) + skipped)
-    number = int.from_bytes(tx.get(FORMS)[:4], "big") + _FORMS_SKIPPED
-    tx.put(FORMS_LOST, max(number, int(tx.get(FORMS_LOST) or 0)))
+    skipped = _SKIPPED[tx.settings.upstream is not None]
+    tx.settings.next_letters += skipped
+    number = int.from_bytes(tx.settings.forms[:4], "big") + _FORMS_SKIPPED
+    tx.settings.forms_lost = max(number, tx.settings.forms_lost)
     epoch = begin(tx, now)
     # three letters: what was numbered since the backup is not known, so numbers go on in a series that was never begun
-    tx.put(SERIES, codes.letters(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)]))
+    tx.settings.serial_series = codes.letters(_THREE_LETTERS[int.from_bytes(epoch) % len(_THREE_LETTERS)])
     return epoch
 
 
 def current(tx: ReadTx) -> bytes:
     """Return this server's epoch."""
-    return tx.get(EPOCH) or b""
+    return tx.settings.epoch
 
 
 def meet(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> Meeting:
     """Begin an answer to a device; its hello may show that we were restored. `counted` unless the device has not come for it."""
-    epoch, begun = tx.get(EPOCH) or b"", int(tx.get(_BEGUN) or 0)
-    key = f"answered {device.id.hex()}"
-    answers = int(tx.get(key) or 0)
+    epoch, begun = tx.settings.epoch, tx.settings.epoch_begun
+    known = tx.peer_settings(device.id)
+    answers = known.answered
     lost = False
     if hello.epoch in (b"", epoch):
         lost = (
@@ -82,7 +78,7 @@ def meet(node: Node, tx: Tx, device: Device, hello: Hello, *, counted: bool) -> 
             counted = False  # the device is to tell of it again
     if counted:
         answers += 1
-        tx.put(key, answers)
+        known.answered = answers
     return Meeting(epoch, not lost and hello.epoch in (b"", epoch), answers)
 
 
@@ -96,7 +92,7 @@ def _cursors(hello: Hello) -> dict[str, int]:
 
 def told(tx: ReadTx, server: bytes) -> bytes:
     """Return the epoch that a server told last."""
-    return tx.get(f"{EPOCH} {server.hex()}") or b""
+    return tx.peer_settings(server).epoch
 
 
 def turned(tx: Tx, server: bytes, epoch: bytes) -> bool:
@@ -105,7 +101,7 @@ def turned(tx: Tx, server: bytes, epoch: bytes) -> bool:
     again = bool(before) and before != epoch  # by stick it is told again to whoever's hello is not known
     if again:
         suspect(tx, server)
-    tx.put(f"{EPOCH} {server.hex()}", epoch)
+    tx.peer_settings(server).epoch = epoch
     return again
 
 
@@ -119,36 +115,29 @@ def lost(tx: Tx, server: bytes, device: bytes, told: int) -> bool:
 
 def answers(tx: ReadTx, server: bytes, device: bytes) -> int:
     """Return how many answers a server has given to this device, as it told last."""
-    return int(tx.get(_answers_key(server, device)) or 0)
+    return tx.peer_settings(device).answers_from[server.hex()]
 
 
 def count(tx: Tx, server: bytes, device: bytes, told: int, *, again: bool) -> None:
     """Remember how many answers a server told; an older acknowledgement, in a bundle say, tells of fewer, and so does another life."""
-    tx.put(_answers_key(server, device), told if again else max(told, answers(tx, server, device)))
+    answered = tx.peer_settings(device).answers_from
+    answered[server.hex()] = told if again else max(told, answered[server.hex()])
 
 
 def suspect(tx: Tx, server: bytes) -> None:
     """Ask a server for everything again, and drop nothing because it does not have it."""
     tx.restart_cursors(server)
-    tx.put(_key(server), 1)
+    tx.peer_settings(server).suspected = True
 
 
 def suspected(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server may have lost what this laptop holds."""
-    return bool(tx.get(_key(server)))
+    return tx.peer_settings(server).suspected
 
 
 def trust(tx: Tx, server: bytes) -> None:
     """Say that the server holds what we hold again."""
-    tx.put(_key(server), None)
-
-
-def _answers_key(server: bytes, device: bytes) -> str:
-    return f"answers {server.hex()} {device.hex()}"
-
-
-def _key(server: bytes) -> str:
-    return f"suspected {server.hex()}"
+    tx.peer_settings(server).suspected = False
 
 
 def without_cursors(hello: Hello) -> Hello:

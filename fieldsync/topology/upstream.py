@@ -7,51 +7,24 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.core.grants import Grant, covers, is_branch
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Logged, Server
+from fieldsync.store.settings import PeerMark, ServersAbove
 from fieldsync.topology import device_letters, enrolments, first_receipts
 from fieldsync.topology.accepted_upstream import apply_taken
 from fieldsync.topology.sender import Sender
-from fieldsync.topology.store_epochs import EPOCH
 from fieldsync.wire import messages
 from fieldsync.wire.frames import MAX_COMPRESSED, Kind
 from fieldsync.wire.messages import Peer
 from fieldsync.wire.protocols import CARRIES_UNREAD
 
-GRANTS = "upstream_grants"  # what the server above lets this one do
 _PART = 200  # devices or receipts in one frame
 _FIRST, _MOST = 256, 2_000  # commits asked of the log at once
-_Above = tuple[tuple[bytes, str, str, bytes, str], ...]
-Mark = tuple[bytes, int, int]  # the epoch of a branch's store, how far it told of enrolments and of clocks
-_grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
-
-
-class Told:
-    """How far one server has told this node of what it tells in an order of its own."""
-
-    def __init__(self, server: bytes) -> None:
-        self._server = server.hex()
-        self.servers = f"servers {self._server}"
-
-    def get(self, tx: ReadTx, what: str) -> int:
-        """Return how far."""
-        return int(tx.get(f"{what} {self._server}") or 0)
-
-    def put(self, tx: Tx, what: str, to: int) -> None:
-        """Remember how far."""
-        tx.put(f"{what} {self._server}", to)
-
-
-def grants(tx: ReadTx) -> tuple[Grant, ...]:
-    """Return what the server above lets this branch do."""
-    return _grants(tx.get(GRANTS))
 
 
 # --- servers further up -----------------------------------------------------------------------------------------------
@@ -68,31 +41,25 @@ def enrol(tx: Tx, asked: messages.JoinRequest, person: str, grants: Sequence[Gra
     if asked.age:
         tx.set_age(device, asked.age)
     if first:
-        tx.put(f"lettered {device.hex()}", first)
+        tx.peer_settings(device).first_letters = first
     return first
 
 
-def above(tx: ReadTx) -> _Above:
+def above(tx: ReadTx) -> ServersAbove:
     """Return the servers above this one, as it tells them to its devices."""
-    if tx.get(UPSTREAM) is None:
+    if tx.settings.upstream is None:
         return ()
     servers = tx.servers()
     ages = tx.ages(server.id for server in servers)
     return tuple((one.id, one.name, one.address, one.pin, ages.get(one.id, "")) for one in servers)
 
 
-def told_above(tx: Tx, server: bytes) -> _Above:
-    """Return the servers above one, as it told of them."""
-    told = tx.get(Told(server).servers)
-    return () if told is None else msgspec.msgpack.decode(told, type=_Above)
-
-
-def servers_hash(told: bytes) -> bytes:
+def servers_hash(servers: ServersAbove) -> bytes:
     """Return four bytes that tell one list of servers from another; none for the empty list."""
-    return hashlib.sha256(told).digest()[:4] if len(told) > 1 else b""
+    return hashlib.sha256(messages.encode(servers)).digest()[:4] if servers else b""
 
 
-def learn(tx: Tx, told: Told, servers: _Above) -> None:
+def learn(tx: Tx, server: bytes, servers: ServersAbove) -> None:
     """Remember the servers above the one that told of them; one that is known stays as it was proved to be."""
     known = {server.id for server in tx.servers()}
     for id_, name, address, pin, recipient in servers:
@@ -100,7 +67,7 @@ def learn(tx: Tx, told: Told, servers: _Above) -> None:
             tx.add_server(Server(id_, name, address, pin, None, False, None, mixed=True))
         if recipient and not tx.ages([id_]):
             tx.set_age(id_, recipient)
-    tx.put(told.servers, messages.encode(servers))
+    tx.peer_settings(server).servers_above = servers
 
 
 # --- the branch's side ------------------------------------------------------------------------------------------------
@@ -125,10 +92,8 @@ def unsent(sender: Sender, tx: ReadTx) -> set[bytes]:
 
 def to_tell(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server above lacks commits or enrolments that this branch holds."""
-    told = Told(server)
-    return behind(tx, server) or bool(
-        enrolments.news(tx, told.get(tx, "enrolled")) or tx.clock_notes(told.get(tx, "noted"))
-    )
+    known = tx.peer_settings(server)
+    return behind(tx, server) or bool(enrolments.news(tx, known.enrolled_cursor) or tx.clock_notes(known.noted_cursor))
 
 
 def carried(tx: ReadTx, node: Node, server: bytes) -> list[Device]:
@@ -145,12 +110,12 @@ def frames_first(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
 
     `after`: how far the server holds a device's commits, where that is not what it has acknowledged.
     """
-    node, server = sender.node, sender.server.id
-    told = Told(server)
+    node = sender.node
     with node.store.read() as tx:
-        enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
+        known = tx.peer_settings(sender.server.id)
+        enrolled, noted = known.enrolled_cursor, known.noted_cursor
         news = enrolments.news(tx, enrolled)
-        epoch = tx.get(EPOCH)
+        epoch = tx.settings.epoch
     for start in range(0, len(news), _PART):
         part = news[start : start + _PART]
         enrolled = part[-1][0]
@@ -164,11 +129,11 @@ def frames_last(sender: Sender, after: Mapping[bytes, int]) -> Iterator[bytes]:
     """Yield the commits of the other devices, and what is news of clocks."""
     yield from sealed_frames(sender, after, copied=False)
     node = sender.node
-    told = Told(sender.server.id)
     with node.store.read() as tx:
-        enrolled, noted = told.get(tx, "enrolled"), told.get(tx, "noted")
+        known = tx.peer_settings(sender.server.id)
+        enrolled, noted = known.enrolled_cursor, known.noted_cursor
         notes = tx.clock_notes(noted)
-        epoch = tx.get(EPOCH)
+        epoch = tx.settings.epoch
     for start in range(0, len(notes), _PART):  # last: by then the server knows what they are about
         some = notes[start : start + _PART]
         noted = some[-1][0]
@@ -229,16 +194,16 @@ def take_down(sender: Sender, peer: Peer) -> None:
     """Take what the server above says of devices, and of how far commits have come."""
     node, server = sender.node, sender.server.id
     now = node.clock()
-    told = Told(server)
     if not sender.branch:
         # a laptop's former identities
         peer = Peer(heads=peer.heads, refused=peer.refused, judged=peer.judged, parted=peer.parted)
     with node.store.write() as tx:
+        known = tx.peer_settings(server)
         for said in peer.devices:
             if said.device != node.device:
                 enrolments.take_from_above(tx, said)
         if peer.told:
-            told.put(tx, "devices", peer.told)
+            known.devices_cursor = peer.told
         for device, head, link in peer.heads:
             held = [c.chain[:8] for c in tx.commits(device, head - 1, 1)] if head else [link]
             if device != node.device and held == [link]:
@@ -257,15 +222,15 @@ def take_down(sender: Sender, peer: Peer) -> None:
             node.renew(tx)
             apply_taken(node, tx, taken)
         if peer.judged:
-            told.put(tx, "judged", peer.judged)
+            known.judged_cursor = peer.judged
         for number, device, further, seq, at in peer.receipts:
             if further != node.device:
                 tx.acknowledge(further, device, seq, at)
-            told.put(tx, "passed", number)
+            known.passed_cursor = number
         if peer.mark is not None:  # of another life of this store, or of none: all is told again
-            ours = peer.mark[0] == tx.get(EPOCH)
-            told.put(tx, "enrolled", peer.mark[1] if ours else 0)
-            told.put(tx, "noted", peer.mark[2] if ours else 0)
+            ours = peer.mark[0] == tx.settings.epoch
+            known.enrolled_cursor = peer.mark[1] if ours else 0
+            known.noted_cursor = peer.mark[2] if ours else 0
 
 
 # --- the side above ---------------------------------------------------------------------------------------------------
@@ -279,9 +244,9 @@ def take_up(tx: Tx, branch: Device, peer: Peer, now: int, *, own: bytes, whole: 
     whole = enrolments.take_all_from_below(tx, branch, peer.devices, now, own) and whole
     if peer.mark is not None and whole:
         epoch, enrolled, noted = peer.mark
-        before = mark_of(tx, branch.id)
-        known = before if before[0] == epoch else (epoch, 0, 0)
-        tx.put(f"mark {branch.id.hex()}", messages.encode((epoch, max(enrolled, known[1]), max(noted, known[2]))))
+        told = tx.peer_settings(branch.id)
+        known = told.mark if told.mark.epoch == epoch else PeerMark(epoch)
+        told.mark = PeerMark(epoch, max(enrolled, known.enrolled), max(noted, known.noted))
     return whole
 
 
@@ -314,28 +279,16 @@ def proved(tx: ReadTx, peer: Peer) -> dict[bytes, int]:
 
 def note_carried(tx: Tx, branch: bytes, proved: Mapping[bytes, int]) -> None:
     """Remember up to which of each device's commits a branch was found to have what is here."""
-    known = carried_by(tx, branch)
+    known = tx.peer_settings(branch).carried
     news = known | {device: seq for device, seq in proved.items() if seq > known.get(device, 0)}
     if news != known:
-        tx.put(f"carried {branch.hex()}", messages.encode(news))
-
-
-def carried_by(tx: ReadTx, branch: bytes) -> dict[bytes, int]:
-    """Return up to which of each device's commits a branch, or a laptop of its former identities', was found to have them."""
-    known = tx.get(f"carried {branch.hex()}")
-    return {} if known is None else msgspec.msgpack.decode(known, type=dict[bytes, int])
-
-
-def mark_of(tx: ReadTx, branch: bytes) -> Mark:
-    """Return how far a branch's enrolments and clock notes were taken, and in which epoch of its store."""
-    known = tx.get(f"mark {branch.hex()}")
-    return (b"", 0, 0) if known is None else msgspec.msgpack.decode(known, type=Mark)
+        tx.peer_settings(branch).carried = news
 
 
 def concerned_by(tx: ReadTx, branch: Device) -> set[bytes]:
     """Return the devices that are a branch's business: those that work in its units, and those whose commits it has brought."""
     within = {one.id for one in tx.devices() if any(covers(branch.grants, grant.unit) for grant in one.grants)}
-    return within.union(*(carried_by(tx, one) for one in tx.family(branch.id)))
+    return within.union(*(tx.peer_settings(one).carried for one in tx.family(branch.id)))
 
 
 def _earlier_refusals(
@@ -368,13 +321,13 @@ def parts_down(
 
     `fresh`: devices whose commits it has just brought for the first time, or again.
     """
-    mark = mark_of(tx, branch.id)
+    mark = tx.peer_settings(branch.id).mark
     news = enrolments.news(tx, hello.devices)
     devices = tx.devices()
     asked = [
         d for d in devices if (hello.where or by_stick or d.id in carried) and d.key is not None and d.id != node.device
     ]
-    heads = list(heads_of(tx, asked, carried_by(tx, branch.id)))
+    heads = list(heads_of(tx, asked, tx.peer_settings(branch.id).carried))
     parted = parted_of(tx, asked)
     refused, mine = tx.judged(hello.judged), concerned_by(tx, branch)
     receipts = tx.receipts_since(hello.passed)

@@ -119,7 +119,7 @@ def test_odd_words_from_a_server_stop_no_laptop(people: Cast) -> None:
 def test_a_bundle_of_a_version_with_5_000_digits(people: Cast, tmp_path: Path) -> None:
     """Its first line names a version that nobody can count to: no bundle."""
     with people.hq.store.read() as tx:
-        to = age.recipient(tx.get("age"))
+        to = age.recipient(tx.settings.age_identity)
     for digits, code in ((9, "bad_version"), (5_000, "bad_bundle")):
         with (tmp_path / "x").open("wb") as out:
             age.encrypt([bundle_format.WORDS + b"9" * digits + b"\n"], out, [to])

@@ -3,13 +3,11 @@
 import re
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
 from fieldsync.commands import sync_status
-from fieldsync.replica import node as nodes
 from fieldsync.replica import node_setup, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.schema import load
@@ -127,8 +125,8 @@ def test_forms_that_this_program_cannot_read_stop_no_sync(people: Cast, tmp_path
     record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     texts = load.shipped() | {"published.toml": "number = 1\n", HOUSEHOLD: "colour = 1\n" + load.shipped()[HOUSEHOLD]}
     with people.hq.store.write() as tx:
-        tx.put("schema_texts", msgspec.json.encode(texts, order="sorted"))
-        tx.put(nodes.FORMS, node_setup.mark(texts))
+        tx.settings.schema_texts = texts
+        tx.settings.forms = node_setup.mark(texts)
     before = people.amal.forms
     tally = directly.sync(people.amal, people.hq)
     assert (tally.refused, tally.differing, tally.forms) == (0, [], ())

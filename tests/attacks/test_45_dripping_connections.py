@@ -179,8 +179,8 @@ def serving(office: Office, folder: Path) -> Iterator[int]:
         await send({"type": "http.response.body", "body": b"ok"})
 
     with office["hq"].store.read() as tx:
-        (folder / "certificate").write_bytes(tx.get("certificate"))
-        (folder / "key").write_bytes(tx.get("certificate_key"))
+        (folder / "certificate").write_bytes(tx.settings.certificate)
+        (folder / "key").write_bytes(tx.settings.certificate_key)
     config = uvicorn.Config(
         page, "127.0.0.1", 0, log_level="critical", lifespan="off",
         ssl_certfile=folder / "certificate", ssl_keyfile=folder / "key",

@@ -61,12 +61,12 @@ def test_a_save_waits_for_another_program_and_says_so(own_office: Office) -> Non
         closing(open_store(home, _key(home), waiting=seconds.append)) as store,
     ):
         with other.write() as tx:
-            tx.put("held", 1)
+            tx.settings.restored = True
             with pytest.raises(errors.StoreBusy), store.write():
                 pass
         assert seconds == [1]
         with store.write() as tx:
-            tx.put("held", None)
+            tx.settings.restored = False
 
 
 def test_a_command_tells_after_a_second_that_it_waits(own_office: Office) -> None:
@@ -75,7 +75,7 @@ def test_a_command_tells_after_a_second_that_it_waits(own_office: Office) -> Non
     own_office.shut("amal")
     with closing(open_store(home, _key(home))) as other:
         with other.write() as tx:
-            tx.put("held", 1)
+            tx.settings.restored = True
             command = own_office.command("amal", "add", "household", "--set", "family_name=الخطيب")
             saving = subprocess.Popen(
                 command, env=own_office.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -124,7 +124,7 @@ def test_a_server_whose_store_is_held_asks_to_come_again(own_office: Office) -> 
     home = own_office.home / "hq"
     own_office.register("amal", 1)
     with closing(open_store(home, _key(home))) as other, other.write() as tx:
-        tx.put("held", 1)
+        tx.settings.restored = True
         with pytest.raises(errors.Busy):
             sync_once.sync(own_office["amal"])
     assert sync_once.sync(own_office["amal"])["digest"] == "equal"

@@ -8,6 +8,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.authority import quarantine
+from fieldsync.core.grants import Grant
 from fieldsync.replica import history, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -233,7 +234,7 @@ def test_a_caseworker_who_moves_units_loses_nothing_that_she_had_not_sent(people
 def pretend(node: Node, unit: str) -> None:
     """Have a laptop believe that it is granted a unit."""
     with node.store.write() as tx:
-        tx.put("grants", f'[["{unit}","caseworker"]]')
+        tx.settings.grants = (Grant(unit, "caseworker"),)
     node.reload()
 
 

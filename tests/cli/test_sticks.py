@@ -151,7 +151,7 @@ def test_age_itself_opens_it(world: World) -> None:
     world.json("amal", "pack", "a.age")
     node = open_node(world.folder / "hq")
     with node.store.read() as tx:
-        identity = tx.get("age")
+        identity = tx.settings.age_identity
     node.close()
     out = io.BytesIO()
     with (world.folder / "a.age").open("rb") as file:

@@ -8,7 +8,6 @@ from fieldsync.core.units import within
 from fieldsync.protocol.channel_delta import visible
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Query, Row
-from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.model import cast
 from tests.model.ending import locked
@@ -44,7 +43,7 @@ def _held(world: World, name: str) -> dict[bytes, Row]:
     if name not in cast.BRANCHES:
         return found
     with node.store.read() as tx:
-        inside = {channel.n for channel in visible(tx, upstream.grants(tx))}
+        inside = {channel.n for channel in visible(tx, tx.settings.upstream_grants)}
     return {record: row for record, row in found.items() if not inside.isdisjoint(row.channels)}
 
 
@@ -148,7 +147,7 @@ def digests(world: World, end: End) -> None:
         server = world.nodes[above]
         theirs, mine = _channels(server), _channels(node)
         with node.store.read() as tx:
-            grants = upstream.grants(tx) if name in cast.BRANCHES else node.grants
+            grants = tx.settings.upstream_grants if name in cast.BRANCHES else node.grants
         for unit in theirs.keys() & mine.keys():
             if covers(grants, unit) is None or not within(unit, cast.BRANCHES.get(above, cast.HQ)):
                 continue  # of other units it has what is passing through

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fieldsync import errors
 from fieldsync.protocol.bundles import bundle_sync
-from fieldsync.replica.node import FORMS
 from fieldsync.server import administration, device_locks
 from fieldsync.server.publish_schema import publish as publish_forms
 from fieldsync.topology import backups
@@ -281,7 +280,7 @@ def publish(world: World, change: str) -> None:
     if not told["published"]:
         raise Broken("errors", "forms that differ were not published")
     with world.nodes["hq"].store.read() as tx:
-        world.books[tx.get(FORMS)] = book
+        world.books[tx.settings.forms] = book
     world.book = book
 
 

@@ -12,7 +12,7 @@ from unittest import mock
 
 from fieldsync import errors
 from fieldsync.replica import node as nodes
-from fieldsync.replica.node import FORMS, Node
+from fieldsync.replica.node import Node
 from fieldsync.store.contract import Row
 from tests.cast import open_node, rows
 from tests.model import cast, line
@@ -163,7 +163,7 @@ class World:
     def forms_in_force(self) -> None:
         """Note which forms headquarters has: it gets those that it lost again from whoever has them."""
         with self.nodes["hq"].store.read() as tx:
-            self.book = self.books.get(tx.get(FORMS), self.book)
+            self.book = self.books.get(tx.settings.forms, self.book)
 
     def answered(self, branch: str) -> None:
         """Note what headquarters has told a branch of devices, or tried to: from then on the branch's word counts no more."""

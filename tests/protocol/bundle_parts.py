@@ -33,7 +33,7 @@ def contents(node: Node) -> dict[str, list[Any]]:
 def plain(node: Node, file: Path) -> bytes:
     """Return a bundle's content, as its recipient can have it with any program that reads age files."""
     with node.store.read() as tx:
-        identity = tx.get("age")
+        identity = tx.settings.age_identity
     out = io.BytesIO()
     with file.open("rb") as opened:
         age.decrypt(opened, identity, out.write)
@@ -51,7 +51,7 @@ def parts(content: bytes) -> tuple[Manifest, list[bytes]]:
 def wrapped(content: bytes, reader: Node, file: Path) -> Path:
     """Write a bundle's content into a file for a reader, as anybody who knows their recipient can."""
     with reader.store.read() as tx:
-        to = age.recipient(tx.get("age"))
+        to = age.recipient(tx.settings.age_identity)
     with file.open("wb") as out:
         age.encrypt([content], out, [to])
     return file

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -157,7 +156,7 @@ def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: 
     administration.grant(hq, tree.nodes["amal"].letters, "supervisor", ["LAT/JBL"])
     join_directly(hq, tmp_path / "huda", "Huda", "caseworker", ["LAT/JBL"])
     with hq.store.read() as tx:
-        texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+        texts = tx.settings.schema_texts
     folder = tmp_path / "forms"
     folder.mkdir()
     for name, text in texts.items():
@@ -171,7 +170,7 @@ def test_what_headquarters_does_reaches_a_branch_by_stick(tree: Tree, tmp_path: 
         assert known[tree.nodes["amal"].device].grants == (Grant("LAT/JBL", "supervisor"),)
         assert known[huda.device].person == "Huda"
         with hq.store.read() as theirs:
-            assert tx.get("forms") == theirs.get("forms")
+            assert tx.settings.forms == theirs.settings.forms
     huda.close()
 
 

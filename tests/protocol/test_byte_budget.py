@@ -5,7 +5,6 @@ import random
 import pytest
 
 from fieldsync.core.state import canonical
-from fieldsync.protocol import byte_budget
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import decisions
@@ -147,5 +146,5 @@ def test_what_was_taken_ahead_is_not_sent_again(people: Cast) -> None:
     assert 0 < first < 300
     assert first + rest == 300
     with people.basim.store.read() as tx:
-        assert byte_budget.ahead(tx, tx.servers()[0].id) == ()
+        assert tx.peer_settings(tx.servers()[0].id).taken_ahead == ()
     equal(people, "basim")

@@ -11,7 +11,6 @@ from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
-from fieldsync.topology import device_renewal
 from tests.cast import JBL
 from tests.offices import Office
 
@@ -47,7 +46,7 @@ def test_a_renewal_that_was_cut_off_goes_on(office: Office, amal: Node) -> None:
     """Also where it is the first that the laptop asks of that server."""
     save.add(amal, "household", Changes(set=FAMILY), unit=JBL)
     with amal.store.write() as tx:
-        tx.put(device_renewal._RENEWING, DeviceKey.generate().to_bytes())
+        tx.settings.renewing_key = DeviceKey.generate().to_bytes()
     before = amal.device
     assert sync_once.sync(amal)["renewed"]["carried"] == 1
     assert amal.device != before

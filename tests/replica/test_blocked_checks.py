@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from fieldsync import errors
@@ -161,7 +160,7 @@ def test_other_forms_are_told_after_a_night_and_end(tree: Tree, tmp_path: Path) 
     tree.sync("amal", "hq")
     publish(hq, Book().write(tmp_path / "forms"))
     with hq.store.write() as tx:  # as 0.1 published them: nobody takes unsigned forms from below
-        texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+        texts = tx.settings.schema_texts
         number = texts[load.PUBLISHED].splitlines()[0]
         write_schema(tx, {**texts, load.PUBLISHED: f"{number}\n"})
     directly.sync(amal, hq)

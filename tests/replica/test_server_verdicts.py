@@ -8,8 +8,7 @@ from fieldsync.replica import queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.store.contract import Server
-from fieldsync.topology import server_verdicts, upstream
-from fieldsync.wire import messages
+from fieldsync.topology import server_verdicts
 from tests.cast import rows
 from tests.tree import Tree
 
@@ -85,7 +84,7 @@ def test_whose_word_is_the_last(tree: Tree, first: str, second: str, code: str, 
             tx.add_server(Server(known[name], name, "", b"", None, False, None))
         for name in ("jbl", "qrd"):
             above = ((known["hq"], "hq", "", b"", ""),)
-            tx.put(upstream.Told(known[name]).servers, messages.encode(above))
+            tx.peer_settings(known[name]).servers_above = above
         server_verdicts.take(amal, tx, known.get(first, b""), 1, code, "{}")
         server_verdicts.take_back(amal, tx, known[second], 0)
     assert codes(amal) == [code], "it is not there yet"

@@ -12,7 +12,6 @@ import pytest
 from fieldsync.core.commit import FORMAT, read
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
-from fieldsync.replica import node as nodes
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.server import device_locks
@@ -27,7 +26,7 @@ def certificate_of(office: Office) -> Path:
     """Write the office's certificate with its key into a file, as somebody would who stole both."""
     found = office.home / "certificate.pem"
     with office["hq"].store.read() as tx:
-        found.write_bytes(tx.get("certificate_key") + tx.get("certificate"))
+        found.write_bytes(tx.settings.certificate_key + tx.settings.certificate)
     return found
 
 
@@ -169,8 +168,8 @@ def test_a_renewed_server_is_known_by_its_first_key(own_office: Office) -> None:
     hq, key = office["hq"], DeviceKey.generate()
     first = hq.device
     with hq.store.write() as tx:
-        tx.put(nodes.FIRST_KEY, hq.key.to_bytes())
-        tx.put("private", key.to_bytes())
+        tx.settings.first_private_key = hq.key.to_bytes()
+        tx.settings.private_key = key.to_bytes()
         tx.enrol(key.device, key.public, "ZZZ", hq.person, hq.grants, hq.clock(), chain.first(key.device))
     hq.reload()
     office.server.start()

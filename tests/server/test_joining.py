@@ -114,7 +114,7 @@ def test_letters_of_one_who_came_back_are_not_given_again(served: Served, tmp_pa
     with served.hq.store.write() as tx:
         from fieldsync.topology import device_letters
 
-        before = int(tx.get("lettered"))
+        before = tx.settings.next_letters
         tx.name_device(b"h" * 16, codes.letters(before), "Huda")
         assert device_letters.take_next(tx)[0] == codes.letters(before + 1)
         tx.enrol(b"r" * 16, b"k" * 32, codes.letters(before), "Rana", [], 1, b"")

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 
 from fieldsync.authority import integrity
@@ -21,7 +20,7 @@ from tests.offices import Office, write
 def tamper(node: Node, *grants: Grant) -> None:
     """Have a laptop believe that it was granted more."""
     with node.store.write() as tx:
-        tx.put("grants", msgspec.json.encode(grants).decode())
+        tx.settings.grants = tuple(grants)
     node.reload()
 
 

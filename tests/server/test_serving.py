@@ -461,7 +461,7 @@ def test_a_revoked_laptop_goes_on_as_nobody(served: Served) -> None:
     save.add(served.amal, "household", FAMILY)
     sync_once.sync(served.amal)
     with served.amal.store.write() as tx:
-        tx.put("restored", 1)
+        tx.settings.restored = True
     with served.hq.store.write() as tx:
         tx.set_device_state(served.amal.device, "revoked")
         before = len(tx.devices())

@@ -30,7 +30,7 @@ def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, in
 
     def work(i: int, *, fails: bool) -> "write_queue.Callable[[Tx], int]":
         def do(tx: Tx) -> int:
-            tx.put(f"turn {i}", 1)
+            tx.settings.serial_numbers[f"turn {i}"] = 1
             tx.author_number(f"author of {i}")
             if fails:
                 raise errors.Gap(need=i)
@@ -47,12 +47,12 @@ def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, in
 
     with hq.store.write() as tx:
         for i in range(len(plan)):
-            tx.put(f"turn {i}", None)
+            tx.settings.serial_numbers[f"turn {i}"] = 0
     done = asyncio.run(all_at_once())
     with hq.store.write() as tx:
         for i, (fails, _, _) in enumerate(plan):
             assert isinstance(done[i], errors.Gap) if fails else done[i] == i
-            assert tx.get(f"turn {i}") == (None if fails else 1)
+            assert tx.settings.serial_numbers[f"turn {i}"] == (0 if fails else 1)
             if not fails:  # a number that was given out in a turn that failed is nobody's
                 number = tx.author_number(f"author of {i}")
                 assert tx.sql("SELECT name FROM author WHERE n = ?", (number,)).fetchone() == (f"author of {i}",)
@@ -90,6 +90,12 @@ def test_many_small_ones_share_a_transaction_and_a_large_one_does_not_keep_them(
 def test_a_transaction_that_is_not_kept_is_told_to_all(hq: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk is full at the end, nobody is told that their work is done; those who come later are served."""
 
+    def number(i: int) -> "write_queue.Callable[[Tx], None]":
+        def do(tx: Tx) -> None:
+            tx.settings.serial_numbers[f"full {i}"] = 1
+
+        return do
+
     async def play() -> list[object]:
         queue = Turns(hq.store)
         with monkeypatch.context() as broken:
@@ -102,10 +108,11 @@ def test_a_transaction_that_is_not_kept_is_told_to_all(hq: Node, monkeypatch: py
 
             broken.setattr(type(hq.store), "write_together", full)
             done = await asyncio.gather(
-                *(queue.take(lambda tx, i=i: tx.put(f"full {i}", 1)) for i in range(3)),  # type: ignore[misc]
+                *(queue.take(number(i)) for i in range(3)),
                 return_exceptions=True,
             )
-        return [*done, await queue.take(lambda tx: tx.get("full 0"))]
+        return [*done, await queue.take(lambda tx: tx.settings.serial_numbers["full 0"])]
 
     told = asyncio.run(play())
-    assert [type(one) for one in told] == [errors.DiskFull] * 3 + [type(None)]
+    assert [type(one) for one in told[:-1]] == [errors.DiskFull] * 3
+    assert told[-1] == 0

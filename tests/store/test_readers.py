@@ -74,7 +74,7 @@ def test_looking_up_a_stranger_moves_no_commit_to_another_device(store: Store) -
 def test_a_readers_connection_refuses_to_write(store: Store, statement: str) -> None:
     """Whatever a reader's code says in SQL, the connection does not do it; the next writer is not hindered."""
     with store.write() as tx:
-        tx.put("number", 1)
+        tx.settings.last_code_number = 1
     with (
         suppress(errors.FieldsyncError),
         pytest.raises(sqlcipher.OperationalError, match="readonly"),
@@ -82,19 +82,19 @@ def test_a_readers_connection_refuses_to_write(store: Store, statement: str) -> 
     ):
         tx.sql(statement)
     with store.write() as tx:
-        assert (tx.get("number"), tx.devices()) == (1, [])
-        tx.put("number", 2)
+        assert (tx.settings.last_code_number, tx.devices()) == (1, [])
+        tx.settings.last_code_number = 2
     with store.read() as tx:
-        assert tx.get("number") == 2
+        assert tx.settings.last_code_number == 2
 
 
 def test_a_reader_that_fails_leaves_the_store_writable(store: Store) -> None:
     """An exception in a reading transaction ends it as any end does."""
     with pytest.raises(ZeroDivisionError), store.read() as tx:
-        tx.get("number")
+        assert tx.settings.last_code_number == 0
         1 / 0  # noqa: B018
     with store.write() as tx:
-        tx.put("number", 2)
+        tx.settings.last_code_number = 2
 
 
 def test_a_reading_transaction_has_no_method_that_writes() -> None:
@@ -103,7 +103,7 @@ def test_a_reading_transaction_has_no_method_that_writes() -> None:
     assert get_type_hints(Store.write)["return"] == Iterator[Tx]
     writing = {name for name in dir(Tx) if name not in dir(ReadTx)}
     assert {
-        "put",
+        "store_setting",
         "save",
         "append",
         "device_number",

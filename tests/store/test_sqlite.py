@@ -44,7 +44,7 @@ def test_readers_of_a_server_see_one_moment_while_it_writes(tmp_path: Path) -> N
     """Eight threads read while one writes: each sees a digest that fits its records, and nobody waits for long."""
     store = open_store(tmp_path, KEY, create=True, shared=True)
     with store.write() as tx:
-        tx.put("number", 0)
+        tx.settings.last_code_number = 0
     faults: list[BaseException] = []
     done = threading.Event()
 
@@ -52,8 +52,8 @@ def test_readers_of_a_server_see_one_moment_while_it_writes(tmp_path: Path) -> N
         try:
             while not done.is_set():
                 with store.read() as tx:
-                    first = tx.get("number")
-                    assert tx.get("double") in {None, 2 * first}
+                    first = tx.settings.last_code_number
+                    assert tx.settings.last_stamp == 2 * first
         except BaseException as fault:  # noqa: BLE001 - handed to the test's own thread
             faults.append(fault)
 
@@ -62,8 +62,8 @@ def test_readers_of_a_server_see_one_moment_while_it_writes(tmp_path: Path) -> N
         thread.start()
     for i in range(200):
         with store.write(durable=False) as tx:
-            tx.put("number", i)
-            tx.put("double", 2 * i)
+            tx.settings.last_code_number = i
+            tx.settings.last_stamp = 2 * i
     done.set()
     for thread in threads:
         thread.join()

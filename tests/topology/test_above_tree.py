@@ -10,7 +10,6 @@ from fieldsync.core import record_ids
 from fieldsync.core.units import ABOVE as FOR_ABOVE
 from fieldsync.replica import save, transfer
 from fieldsync.replica.changes import Changes
-from fieldsync.topology import upstream
 from tests.cast import rows
 from tests.scale import SCALE
 from tests.topology.test_above import institution, report
@@ -94,7 +93,7 @@ def test_a_report_passes_a_branch_and_stays_with_those_above(steps: list[Any]) -
         for name in (*HOME, *BRANCHES):
             node = tree.nodes[name]
             with node.store.read() as tx:
-                grants = node.grants if node.is_laptop else upstream.grants(tx)
+                grants = node.grants if node.is_laptop else tx.settings.upstream_grants
             mine = rows(node).keys() & set(reports)
             for one in mine:
                 unit = units[one].removesuffix(FOR_ABOVE)

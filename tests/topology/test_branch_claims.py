@@ -90,7 +90,7 @@ def test_a_branch_takes_no_letters_that_another_is_to_give(tree: Tree) -> None:
     """The next laptop of the branch in Qardaha keeps its letters: the branch in Jableh cannot have used them up before."""
     hq, qrd = tree.nodes["hq"], tree.nodes["qrd"]
     with qrd.store.read() as tx:
-        coming = codes.letters(int(tx.get("lettered")))
+        coming = codes.letters(tx.settings.next_letters)
     made = claim(tree.nodes["jbl"], hq, letters=coming)
     assert made is not None
     assert made.letters != coming
@@ -103,7 +103,7 @@ def test_who_joins_takes_no_letters_that_a_branch_is_to_give(tree: Tree) -> None
     """A laptop that joins at headquarters asks for those of the branch's next laptop: it gets others."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     with jbl.store.read() as tx:
-        coming = codes.letters(int(tx.get("lettered")))
+        coming = codes.letters(tx.settings.next_letters)
     key = DeviceKey.generate()
     with hq.store.write() as tx:
         asked = messages.JoinRequest(PROTOCOL, b"", b"", key.public, b"", letters=coming)
@@ -115,7 +115,7 @@ def test_what_the_second_of_two_with_the_same_letters_writes_is_valid(tree: Tree
     """An older backup had given Nour's letters away: her branch gave them as it might, and her families are known at headquarters."""
     hq, jbl = tree.nodes["hq"], tree.nodes["jbl"]
     with jbl.store.read() as tx:
-        coming = codes.letters(int(tx.get("lettered")))
+        coming = codes.letters(tx.settings.next_letters)
     key = DeviceKey.generate()
     with hq.store.write() as tx:
         tx.enrol(key.device, key.public, coming, "Huda", [Grant("LAT", "caseworker")], 1, b"")
@@ -134,7 +134,7 @@ def test_replaced_letters_come_to_all_that_knew_others(tree: Tree) -> None:
     """Headquarters replaces letters that the lowest branch gave Nour: all servers and laptops say the same, and what she writes stays valid."""
     hq, jbl, old, rima, amal = (tree.nodes[name] for name in ("hq", "jbl", "old", "rima", "amal"))
     with old.store.read() as tx:
-        coming = codes.letters(int(tx.get("lettered")))
+        coming = codes.letters(tx.settings.next_letters)
     key = DeviceKey.generate()
     join_directly(old, tree.home / "nour", "Nour", "caseworker", ["LAT/JBL/OLD"])
     nour = tree.nodes["nour"] = open_node(tree.home / "nour", tree.clock)
@@ -162,7 +162,7 @@ def test_a_range_for_a_branch_has_no_letters_that_are_held(tree: Tree) -> None:
     """Letters that came back behind the counter are in nobody's range: the next branch gets a thousand behind them."""
     hq = tree.nodes["hq"]
     with hq.store.write() as tx:
-        held = int(tx.get("lettered")) + 500
+        held = tx.settings.next_letters + 500
         tx.enrol(b"h" * 16, b"k" * 32, codes.letters(held), "Huda", [], 1, b"")
         assert device_letters.take_next(tx, branch=True) == (codes.letters(held + 1), held + 2)
 
@@ -409,7 +409,7 @@ def test_a_branch_s_devices_beyond_a_day_s_wait_and_are_told_again(tree: Tree, m
     hq, jbl, old, qrd = (tree.nodes[name] for name in ("hq", "jbl", "old", "qrd"))
     keys = [DeviceKey.generate() for _ in range(12)]
     with hq.store.read() as tx:
-        before, devices = upstream.mark_of(tx, jbl.device), len(tx.devices())
+        before, devices = tx.peer_settings(jbl.device).mark, len(tx.devices())
     frames = [
         messages.Peer(tuple(enrolment(JBL, key) for key in keys[start : start + 3]), mark=(before[0], at, 0))
         for start, at in ((0, 10_000), (3, 20_000), (6, 30_000))
@@ -423,7 +423,7 @@ def test_a_branch_s_devices_beyond_a_day_s_wait_and_are_told_again(tree: Tree, m
     changed = messages.Peer((enrolment(JBL, keys[0], person="Other", changed=2),), mark=(before[0], 40_000, 0))
     bring(jbl, hq, *frames, changed)
     with hq.store.read() as tx:
-        assert upstream.mark_of(tx, jbl.device)[1] == 10_000
+        assert tx.peer_settings(jbl.device).mark[1] == 10_000
     assert made() == 5
     first = known(hq, keys[0].device)
     assert first is not None
@@ -436,7 +436,7 @@ def test_a_branch_s_devices_beyond_a_day_s_wait_and_are_told_again(tree: Tree, m
     bring(jbl, hq, *frames[1:], changed)
     assert made() == 10
     with hq.store.read() as tx:
-        assert upstream.mark_of(tx, jbl.device)[1] == 40_000
+        assert tx.peer_settings(jbl.device).mark[1] == 40_000
 
 
 def test_a_laptop_that_waits_for_another_day_loses_nothing(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

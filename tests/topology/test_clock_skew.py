@@ -10,7 +10,6 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
-from fieldsync.topology import upstream
 from tests import directly
 from tests.cast import Clock, rows
 from tests.conftest import Cast
@@ -29,7 +28,7 @@ def off(request: pytest.FixtureRequest) -> int:
 def last(node: object) -> int:
     """Return the milliseconds of a node's last stamp."""
     with node.store.read() as tx:  # type: ignore[attr-defined]
-        return stamp.milliseconds(tx.get("last"))
+        return stamp.milliseconds(tx.settings.last_stamp)
 
 
 @pytest.mark.parametrize("first", ["amal", "basim"])
@@ -171,9 +170,8 @@ def test_a_decision_that_was_undone_is_asked_again_where_the_clock_is_heard_of_l
     home = family(amal, "محمد")
     for node in people.laptops:
         directly.sync(node, hq)
-    told = upstream.Told(hq.device)
     with amal.store.write() as tx:
-        told.put(tx, "clocks", 1_000)  # what is noted until then passes it by
+        tx.peer_settings(hq.device).clocks_cursor = 1_000  # what is noted until then passes it by
     basim.clock = Clock(people.clock.now + off)
     save.edit(samar, home, Changes(set={LATEST: "host"}))
     save.edit(basim, home, Changes(set={LATEST: "tent"}))
@@ -185,7 +183,7 @@ def test_a_decision_that_was_undone_is_asked_again_where_the_clock_is_heard_of_l
         directly.sync(node, hq)
     assert queries.show(amal, home)["conflicts"] == []
     with amal.store.write() as tx:
-        told.put(tx, "clocks", 0)
+        tx.peer_settings(hq.device).clocks_cursor = 0
     directly.sync(amal, hq)
     for node in (hq, samar, amal):
         assert queries.show(node, home)["conflicts"] == [LATEST]

@@ -85,14 +85,14 @@ def test_a_few_copies_wait_at_a_time(people: Cast) -> None:
         waiting.append(mint(hq, waiting[-1]))
     asked = successor(amal.key, DeviceKey.generate())
     with hq.store.read() as tx:
-        before = len(tx.devices()), tx.get("lettered")
+        before = len(tx.devices()), tx.settings.next_letters
     for key in (amal.key, waiting[-1]):
         with pytest.raises(errors.ManyPending):
             mint(hq, key)
     with pytest.raises(errors.ManyPending):
         device_renewal.enrol(hq, known(hq, amal.device), asked, 1)
     with hq.store.read() as tx:
-        assert (len(tx.devices()), tx.get("lettered")) == before
+        assert (len(tx.devices()), tx.settings.next_letters) == before
     first = successor(amal.key, waiting[0])
     assert (
         device_renewal.enrol(hq, known(hq, amal.device), first, 1)[0] == known(hq, waiting[0].device).letters
@@ -115,14 +115,14 @@ def test_a_few_devices_go_on_for_one_another_a_day(people: Cast) -> None:
     last = DeviceKey.generate()
     asked = successor(line[-1], last)
     with hq.store.read() as tx:
-        before = len(tx.devices()), tx.get("lettered")
+        before = len(tx.devices()), tx.settings.next_letters
     for key in (line[-1], amal.key):
         with pytest.raises(errors.ManySuccessors):
             mint(hq, key)
     with pytest.raises(errors.ManySuccessors):
         device_renewal.enrol(hq, known(hq, line[-1].device), asked, 1)
     with hq.store.read() as tx:
-        assert (len(tx.devices()), tx.get("lettered")) == before
+        assert (len(tx.devices()), tx.settings.next_letters) == before
     assert known(hq, line[-1].device).state == "enrolled"
     again = successor(line[-2], line[-1])
     assert device_renewal.enrol(hq, known(hq, line[-2].device), again, 1)[0] == known(hq, line[-1].device).letters

@@ -49,11 +49,11 @@ def join_again(node: Node, hq: Node) -> None:
     """Enrol a device once more where the restored server has lost it, as `join` does, without a socket between."""
     invite = invites.parse(administration.invite(hq, node.person, "caseworker", [JBL])["invite"])
     with node.store.read() as tx:
-        recipient = age.recipient(tx.get("age"))
+        recipient = age.recipient(tx.settings.age_identity)
     told = enrolment.enrol(hq, join_request(invite, node.key, recipient, node.letters))
     with node.store.write() as tx:
-        tx.put("grants", msgspec.json.encode(granted(told.grants)).decode())
-        tx.put("letters", told.letters)
+        tx.settings.grants = granted(told.grants)
+        tx.settings.letters = told.letters
         tx.rename(node.device, told.letters)
         tx.set_server(hq.device, nonce=told.nonce, unsure=True)
     node.reload()
@@ -197,7 +197,7 @@ def test_a_long_log_is_sealed_so_that_it_fits_its_frames(people: Cast) -> None:
     with people.hq.store.write() as tx:  # it lost all of it
         tx.purge(tx.select())
         tx.cut_back(first, 0, chain.first(first))
-        tx.put("epoch", b"restored")
+        tx.settings.epoch = b"restored"
     assert directly.sync(amal, people.hq).commits == 600
     assert held(people.hq)[first] == 600
     equal(people.hq, amal)
@@ -245,7 +245,7 @@ def test_nobody_else_brings_them(people: Cast) -> None:
     basim = people.basim
     with story.amal.store.read() as tx:
         old, new = tx.device(story.first), tx.device(story.amal.device)
-        proof = tx.get(f"heir {story.amal.device.hex()}")
+        proof = tx.peer_settings(story.amal.device).succession_proof
     assert old is not None
     assert new is not None
     assert old.key is not None

@@ -6,7 +6,6 @@ import shutil
 from fieldsync.authority import integrity
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
-from fieldsync.topology import device_renewal
 from tests import directly, kills, warm
 from tests.cast import JBL, rows
 from tests.offices import Office
@@ -50,7 +49,7 @@ def test_killed_while_it_becomes_another_device(own_office: Office) -> None:
     found: set[tuple[bool, bool]] = set()  # whether it has a key to become another, whether it is what it was
     for _ in kills.all_over(start, as_before, found, parts=PARTS, chance=random.Random(12)):
         with office["clone"].store.read() as tx:
-            found.add((tx.get(device_renewal._RENEWING) is not None, office["clone"].device == before))
+            found.add((tx.settings.renewing_key is not None, office["clone"].device == before))
         office.shut("clone")
         for _ in range(2):
             for name in ("clone", "amal", "clone"):

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from fieldsync.authority import schema_recovery, schema_rollout
@@ -393,5 +392,5 @@ def _epoch(node: Node) -> bytes:
 
 
 def _published(tx: ReadTx) -> dict[str, str]:
-    texts = msgspec.json.decode(tx.get("schema_texts"), type=dict[str, str])
+    texts = tx.settings.schema_texts
     return {load.PUBLISHED: texts[load.PUBLISHED]}

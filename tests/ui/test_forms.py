@@ -319,7 +319,7 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
         await person.type("displacement", "نازح", "enter")
         await person.type("registered_on", "2026-")
         await person.until(
-            lambda: (form_drafts.kept(amal, "draft household") or {}).get("typed") == {"registered_on": "2026-"}
+            lambda: (form_drafts.kept(amal, "household") or {}).get("typed") == {"registered_on": "2026-"}
         )
 
     fill(new(amal, "household"), breaks_off)
@@ -342,7 +342,7 @@ def test_a_draft_is_offered_again(people: Cast) -> None:
 
     fields = fields_of(amal, fill(new(amal, "household"), saves))
     assert (fields["family_name"], fields["displacement"], fields["registered_on"]) == ("علي", "idp", "2026-01-05")
-    assert form_drafts.kept(amal, "draft household") is None
+    assert form_drafts.kept(amal, "household") is None
 
 
 def test_an_old_draft_of_an_edit_reverts_nothing(people: Cast) -> None:
@@ -379,12 +379,12 @@ def test_a_draft_is_thrown_away(people: Cast) -> None:
         await person.press("escape", "x")
 
     assert fill(new(amal, "household"), throws) is None
-    assert form_drafts.kept(amal, "draft household") is None
+    assert form_drafts.kept(amal, "household") is None
 
 
 def test_a_draft_is_noise_without_the_passphrase(people: Cast) -> None:
     """It is in the encrypted store and nowhere else."""
-    form_drafts.keep(people.amal, "draft household", {"answers": {"family_name": "ALHASANSECRET"}})
+    form_drafts.keep(people.amal, "household", {"answers": {"family_name": "ALHASANSECRET"}})
     people.amal.store.tidy()
     for file in people.amal.home.rglob("*"):
         assert not file.is_file() or b"ALHASANSECRET" not in file.read_bytes()

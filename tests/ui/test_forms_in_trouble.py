@@ -42,11 +42,11 @@ def test_a_full_disk_does_not_end_a_form(people: Cast) -> None:
         await person.press("ctrl+s")
         await person.until(lambda: "Make some room" in person.seen)
         room(amal)
-        await person.until(lambda: form_drafts.kept(amal, "draft household") is not None)
+        await person.until(lambda: form_drafts.kept(amal, "household") is not None)
         await person.press("ctrl+c")
 
     assert fill(new(amal, "household"), steps) is None
-    left = form_drafts.kept(amal, "draft household")
+    left = form_drafts.kept(amal, "household")
     assert left is not None
     assert left["answers"]["address"] == "ع" * 900
 

@@ -121,7 +121,7 @@ def test_leaving_twice_asks_once(people: Cast) -> None:
         await person.at_once("enter", "enter")
 
     assert fill(new(people.amal, "household"), steps) is None
-    assert form_drafts.kept(people.amal, "draft household") is not None
+    assert form_drafts.kept(people.amal, "household") is not None
 
 
 def test_ctrl_c_in_a_question_keeps_the_draft(people: Cast) -> None:
@@ -134,6 +134,6 @@ def test_ctrl_c_in_a_question_keeps_the_draft(people: Cast) -> None:
         await person.press("ctrl+c")
 
     assert fill(new(people.amal, "household"), steps) is None
-    left = form_drafts.kept(people.amal, "draft household")
+    left = form_drafts.kept(people.amal, "household")
     assert left is not None
     assert left["answers"]["family_name"] == "علي"

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.exchange.tables import hxl
@@ -313,10 +311,10 @@ def below_header(headers: Sequence[str], rows: Sequence[Sequence[Any]], kind: Ty
 
 def remembered(tx: ReadTx, kind: Type, headers: Sequence[str]) -> tuple[dict[str, str], str | None]:
     """Return the columns' fields and the key that a person gave for such a file before."""
-    told = tx.get(_place(kind, headers))
+    told = tx.settings.column_choices[_place(kind, headers)]
     if told is None:
         return {}, None
-    given, key = msgspec.json.decode(told, type=tuple[dict[str, str], str | None])
+    given, key = told
     known = {**dict.fromkeys(kind.fields), **dict.fromkeys(("", *SYSTEM))}
     given = {header: name for header, name in given.items() if name.partition("/")[0] in known}
     return given, key if key in kind.fields else None
@@ -325,12 +323,12 @@ def remembered(tx: ReadTx, kind: Type, headers: Sequence[str]) -> tuple[dict[str
 def remember(tx: Tx, kind: Type, headers: Sequence[str], given: Mapping[str, str], key: str | None) -> None:
     """Keep what a person said of a file's columns for the next file of that header."""
     if given or key:
-        tx.put(_place(kind, headers), msgspec.json.encode((dict(given), key)))
+        tx.settings.column_choices[_place(kind, headers)] = dict(given), key
 
 
 def _place(kind: Type, headers: Sequence[str]) -> str:
     text = "\n".join(_key(header) for header in headers if header)
-    return f"columns/{kind.name}/{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:24]}"
+    return f"{kind.name}/{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
 
 def _names(kind: Type) -> dict[str, str]:

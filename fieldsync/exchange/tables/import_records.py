@@ -149,7 +149,7 @@ class _Importer:
             self._head(headers)
         self.remember(self._tx, self._names)
         self._parents.keep()
-        self._tx.put(self._mark(), b"")
+        self._tx.settings.imported_files[self._mark()] = True
 
     def remember(self, tx: Tx, headers: Sequence[str], *, keyed: bool = True) -> None:
         """Remember what was said of the columns for files of this header; the key of a file that was refused may have been why."""
@@ -187,7 +187,7 @@ class _Importer:
             elif column.field is not None:
                 self._memory.setdefault(column.name, Memory(self._normal(column.field)))
         self._check_key()
-        self._imported_before = self._tx.get(self._mark()) is not None
+        self._imported_before = self._tx.settings.imported_files[self._mark()]
 
     def _normal(self, spec: Field) -> Normal:
         unknown = self._outcome.unknown.setdefault(spec.name, {})
@@ -197,7 +197,7 @@ class _Importer:
     def _mark(self) -> str:
         """Return the key that an imported file leaves in the store, with its columns understood as they are now."""
         columns = repr((self._kind.name, self._unit, self._outcome.key, sorted(self._outcome.columns.items())))
-        return f"taken/{hashlib.sha256(self._source.digest + columns.encode('utf-8', 'replace')).hexdigest()[:24]}"
+        return hashlib.sha256(self._source.digest + columns.encode("utf-8", "replace")).hexdigest()[:24]
 
     def import_rows(self, headers: Sequence[str], first: int, rows: list[Row]) -> None:
         """Judge rows and, unless it is a dry run, save them."""

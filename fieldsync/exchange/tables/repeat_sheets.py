@@ -81,7 +81,7 @@ class Parents:
         if self._rows is not None:
             while len(self._rows.by_id) > _MOST:
                 del self._rows.by_id[next(iter(self._rows.by_id))]
-            self._tx.put(f"parents/{self._kind.name}", msgspec.msgpack.encode(self._rows))
+            self._tx.settings.parent_rows[self._kind.name] = msgspec.msgpack.encode(self._rows)
 
     def _above_rows(self) -> list[_Rows]:
         if self._parents is None:
@@ -90,7 +90,7 @@ class Parents:
         return self._parents
 
     def _read(self, type: str) -> _Rows:
-        told = self._tx.get(f"parents/{type}")
+        told = self._tx.settings.parent_rows[type]
         return _Rows() if told is None else msgspec.msgpack.decode(told, type=_Rows)
 
 

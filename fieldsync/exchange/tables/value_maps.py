@@ -4,8 +4,6 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
-
 from fieldsync import errors
 from fieldsync.core import names
 from fieldsync.exchange.tables.cells import Normal
@@ -60,14 +58,13 @@ def key(text: str) -> str:
 
 def remembered(tx: ReadTx, kind: Type) -> ValueMaps:
     """Return what was said before of words in files of a type."""
-    told = tx.get(f"values/{kind.name}")
-    return {} if told is None else msgspec.json.decode(told, type=ValueMaps)
+    return tx.settings.value_maps[kind.name]
 
 
 def remember(tx: Tx, kind: Type, maps: ValueMaps) -> None:
     """Keep what a person said of words."""
     if maps:
-        tx.put(f"values/{kind.name}", msgspec.json.encode(joined(remembered(tx, kind), maps)))
+        tx.settings.value_maps[kind.name] = joined(remembered(tx, kind), maps)
 
 
 def joined(before: ValueMaps, now: Mapping[str, Mapping[str, str]]) -> ValueMaps:

@@ -22,7 +22,7 @@ from fieldsync.protocol.client import Client
 from fieldsync.protocol.server import Serving
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions
-from fieldsync.replica.node import UPSTREAM, Node
+from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import SERVERS, Device, PackedPart, Progress, Server
 from fieldsync.topology import clock_skew, reserved_entries, upstream
@@ -65,7 +65,7 @@ def pack(node: Node, file: Path, *, again: bool = False, progress: Progress = _q
         since = packed if goes_on else acknowledged
         starts = {id_: chain_at(tx, one, since[id_]) for id_, one in devices.items()}
         number = tx.last_packed(SERVERS) + 1
-        taken = min(upstream.Told(one.id).get(tx, reserved_entries.UP) for one in servers if one.id in ages)
+        taken = min(tx.peer_settings(one.id).reserved_cursors[reserved_entries.UP] for one in servers if one.id in ages)
         pieces = tuple(piece for piece in reserved_entries.held(tx, reserved_entries.UP) if piece.number > taken)
         protocol = min(protocol_versions.spoken(tx, one.id) or OLDEST for one in servers if one.id in ages)
         heard = max(clock_skew.told_by(tx, one.id) for one in servers)
@@ -109,7 +109,7 @@ def _above(node: Node, tx: ReadTx) -> tuple[Server, list[Server]]:
     """Return the server whose cursors a hello tells, and all that can read a bundle. NotFound."""
     servers = tx.servers()
     if not node.is_laptop:
-        servers.sort(key=lambda one: one.id != tx.get(UPSTREAM))
+        servers.sort(key=lambda one: one.id != tx.settings.upstream)
     if not servers:
         raise errors.NotFound(what="server", name=None)
     return servers[0], servers
@@ -221,7 +221,7 @@ def unpack(node: Node, file: Path, *, progress: Progress = _quiet) -> dict[str, 
         raise errors.BadFile(file=file.name, reason="unreadable") from fault
     with opened:
         with node.store.read() as tx:
-            identity = tx.get("age")
+            identity = tx.settings.age_identity
         return _Unpacking(node, opened, identity, progress).run()
 
 

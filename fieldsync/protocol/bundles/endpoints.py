@@ -186,7 +186,7 @@ class Down:
             cursors = {one.unit: tx.cursor(server.id, one.n) for one in tx.channels()}
             self._acked = tx.acknowledged(server.id, node.device)
             self._told = clock_skew.told_by(tx, server.id)
-            self._judged = int(tx.get(f"refused {server.id.hex()}") or 0)
+            self._judged = tx.peer_settings(server.id).refused_cursor
         for unit, taken, whole in manifest.cursors:
             ours = cursors.get(unit, (0, 0))
             if ours[0] < taken or ours[1] < whole:  # it goes on from what this store does not have
@@ -291,7 +291,8 @@ class Down:
         protocol_versions.remember(tx, self._server.id, min(self._manifest.protocol, PROTOCOL))
         if self._manifest.reserved and not self._older:
             reserved_entries.take(tx, reserved_entries.DOWN, self._manifest.reserved, self._node.clock())
-            upstream.Told(self._server.id).put(tx, reserved_entries.DOWN, self._manifest.reserved[-1].number)
+            cursors = tx.peer_settings(self._server.id).reserved_cursors
+            cursors[reserved_entries.DOWN] = self._manifest.reserved[-1].number
         if not self._older:
             blocked_checks.note(tx, self._server.id, self._client.obstacle(tx), self._node.clock())
 

@@ -16,15 +16,7 @@ _MOST_NEW = 32_768
 class Ledger(LedgerReads, DeviceFamilies):
     """A transaction's devices, commits and servers."""
 
-    # --- this node's own facts ---
-
-    def put(self, key: str, value: str | bytes | int | None) -> None:
-        """Set one of the node's facts."""
-        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
-
-    def forget(self, key: str) -> None:
-        """Have one of the node's facts no more."""
-        self.sql("DELETE FROM meta WHERE key = ?", (key,))
+    # --- schemas ---
 
     def keep_schema(self, hash: bytes, schema: bytes) -> None:
         """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""

@@ -21,12 +21,7 @@ SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 class LedgerReads(DeviceFamilyReads):
     """A transaction's devices, commits and servers, to be read."""
 
-    # --- this node's own facts ---
-
-    def get(self, key: str) -> Any:
-        """Return one of the node's facts, or None."""
-        row = self.sql("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0]
+    # --- schemas ---
 
     def schemas(self) -> list[bytes]:
         """Return all compiled schemas that this node has worked with, the newest first."""

@@ -73,7 +73,7 @@ class Authority(AuthorityReads, Quarantine):
 
     def note_change(self, device: bytes, kind: str, at: int, *, until: int | None = None) -> None:
         """Note that a device is about to be revoked, or to get other grants; headquarters gives this a number."""
-        top = self.sql("SELECT 1 FROM meta WHERE key = 'upstream' AND value IS NOT NULL").fetchone() is None
+        top = self.settings.upstream is None
         self.sql(
             "INSERT INTO device_change (device, number, kind, at, until, grants, state) "
             "SELECT n, ?2, ?3, ?4, ?5, coalesce(grants, '[]'), state FROM device WHERE id = ?1",
@@ -92,9 +92,8 @@ class Authority(AuthorityReads, Quarantine):
         return int(cursor.lastrowid)
 
     def _next_number(self, step: int = 1) -> int:
-        row = self.sql("SELECT value FROM meta WHERE key = ?", (_COUNTER,)).fetchone()
-        number = (int(row[0]) if row else 0) + step
-        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_COUNTER, number))
+        number = int(self.stored_setting(_COUNTER) or 0) + step
+        self.store_setting(_COUNTER, number)
         return number
 
     def skip_numbers(self) -> None:

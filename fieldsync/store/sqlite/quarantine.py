@@ -11,7 +11,7 @@ import msgspec
 
 from fieldsync import errors
 from fieldsync.store.contract import Act, Awaited, Quarantined, commit_key
-from fieldsync.store.sqlite.interning import Numbered, NumberReads
+from fieldsync.store.sqlite.node_settings import SettingReads, Settings
 
 _MOST_FACTS = 4_096  # characters
 _FINAL, _WAITS, _DUE = 0, 1, 2  # refusal.waits
@@ -20,7 +20,7 @@ _PART = 500  # keys in one statement
 _BY_KEY = "UPDATE refusal SET waits = 2 WHERE waits = 1 AND (device, seq) IN (SELECT device, seq FROM awaited WHERE"
 
 
-class QuarantineReads(NumberReads):
+class QuarantineReads(SettingReads):
     """A transaction's quarantined commits, to be read."""
 
     def waiting(self) -> dict[bytes, list[int]]:
@@ -142,7 +142,7 @@ class QuarantineReads(NumberReads):
         return [(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
 
-class Quarantine(QuarantineReads, Numbered):
+class Quarantine(QuarantineReads, Settings):
     """A transaction's quarantined commits."""
 
     def refuse(

@@ -9,6 +9,7 @@ from fieldsync.store.contract import NOWHERE_ELSE, Row
 from fieldsync.store.sqlite.channel_log import Places, signed
 from fieldsync.store.sqlite.duplicate_index import BlockReads, Blocks
 from fieldsync.store.sqlite.full_text import Search, SearchReads
+from fieldsync.store.sqlite.node_settings import SettingReads, Settings
 from fieldsync.store.sqlite.record_queries import COLUMNS
 from fieldsync.store.sqlite.row_codec import dump_json, encode_registers
 from fieldsync.store.sqlite.shared_projections import ShareReads, Shares
@@ -16,7 +17,7 @@ from fieldsync.store.sqlite.shared_projections import ShareReads, Shares
 _PLAIN = "n, id, type, channel, arrival, term, code, registers, doc"
 
 
-class RecordReads(ShareReads, SearchReads, BlockReads):
+class RecordReads(ShareReads, SearchReads, BlockReads, SettingReads):
     """A transaction's records, to be read."""
 
     def ids(self, type: str) -> list[bytes]:
@@ -24,7 +25,7 @@ class RecordReads(ShareReads, SearchReads, BlockReads):
         return [row[0] for row in self.sql("SELECT id FROM record WHERE type = ? ORDER BY n", (type,))]
 
 
-class Records(RecordReads, Shares, Search, Blocks):
+class Records(RecordReads, Shares, Search, Blocks, Settings):
     """A transaction's records."""
 
     def save(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
@@ -103,7 +104,7 @@ class Records(RecordReads, Shares, Search, Blocks):
             self.sql("DELETE FROM channel_entry WHERE record = ? AND gone", (row.n,))
             self.sql("DELETE FROM record WHERE n = ?", (row.n,))
             self.sql("DELETE FROM search WHERE rowid = ?", (row.n,))
-            self.sql("DELETE FROM meta WHERE key = ?", (f"draft {row.state.record.hex()}",))  # an unfinished edit of it
+            self.settings.drafts[row.state.record.hex()] = None  # an unfinished edit of it
             self.sql("DELETE FROM unsearched WHERE n = ?", (row.n,))
             self.unblock(row.n, row.state.type, row.doc)
         self.forget_same([row.state.record for row in rows])

@@ -10,25 +10,25 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fieldsync.store.sqlite.interning import Numbered, NumberReads
+from fieldsync.store.sqlite.node_settings import SettingReads, Settings
 
 _KEY, _MAKING = "sheets", "sheets_making"
 _SLICE = 20_000  # records of a sheet that are made in one transaction
 _COUNT, _LAST = -1, -2  # in the place of a channel: how many records there were then, and the newest's number
 
 
-class SheetReads(NumberReads):
+class SheetReads(SettingReads):
     """A transaction's sheets, to be read."""
 
     def sheets(self) -> dict[str, list[str]]:
         """Return the fields that each type's sheet has."""
-        row = self.sql("SELECT value FROM meta WHERE key = ?", (_KEY,)).fetchone()
-        return {} if row is None else msgspec.json.decode(row[0], type=dict[str, list[str]])
+        kept = self.stored_setting(_KEY)
+        return {} if kept is None else msgspec.json.decode(str(kept), type=dict[str, list[str]])
 
     def _making(self) -> dict[str, tuple[list[str], int]]:
         """Return, for each sheet that is being made, its columns, and the number of the last record in it."""
-        row = self.sql("SELECT value FROM meta WHERE key = ?", (_MAKING,)).fetchone()
-        return {} if row is None else msgspec.json.decode(row[0], type=dict[str, tuple[list[str], int]])
+        kept = self.stored_setting(_MAKING)
+        return {} if kept is None else msgspec.json.decode(str(kept), type=dict[str, tuple[list[str], int]])
 
     def how_many(self, types: Sequence[str]) -> int:
         """Return how many records there are of some types."""
@@ -46,7 +46,7 @@ class SheetReads(NumberReads):
         return bool(now != row[0] + new)
 
 
-class Sheets(SheetReads, Numbered):
+class Sheets(SheetReads, Settings):
     """A transaction's sheets."""
 
     def make_sheet(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:
@@ -81,7 +81,7 @@ class Sheets(SheetReads, Numbered):
         return int(count)
 
     def _keep_making(self, making: dict[str, tuple[list[str], int]]) -> None:
-        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MAKING, msgspec.json.encode(making).decode()))
+        self.store_setting(_MAKING, msgspec.json.encode(making).decode())
 
     def drop_sheets(self) -> None:
         """Forget all sheets, and how far they were."""
@@ -92,7 +92,7 @@ class Sheets(SheetReads, Numbered):
         self.sql("DELETE FROM sheet_cursor")
 
     def _keep(self, known: dict[str, list[str]]) -> None:
-        self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_KEY, msgspec.json.encode(known).decode()))
+        self.store_setting(_KEY, msgspec.json.encode(known).decode())
 
     def _fill(self, type: str, fields: Sequence[tuple[str, bool]], condition: str, *values: object) -> None:
         parts = []

@@ -18,7 +18,6 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.replica.refusal_errors import refusal
 from fieldsync.schema import validate
-from fieldsync.topology import device_renewal
 from fieldsync.wire import messages
 from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.frames import Kind
@@ -265,7 +264,7 @@ def test_a_copied_laptop_gives_its_codes_under_its_new_letters(people: Cast) -> 
     family(people, people.amal)
     copy = open_node(people.home / "copy", people.clock)
     with copy.store.write() as tx:
-        tx.put(device_renewal.RESTORED, 1)
+        tx.settings.restored = True
     household_events.report(
         copy, "birth", home.hex(), {"child_name": "سمير", "child_sex": "male", "evidence": "registry"}
     )

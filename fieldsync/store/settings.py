@@ -1,0 +1,320 @@
+"""What a node remembers by name: of itself, and of each other node. Typed views over one table of names and values.
+
+Each setting is declared once, with the name and the encoding that stores have had since it first was. A reading transaction gives
+a view that cannot be assigned to; a writing one gives the view with `Writer` in its name. Assigning None removes a setting.
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
+
+import msgspec
+
+from fieldsync.core.grants import Grant
+
+T = TypeVar("T")
+Stored = str | bytes | int | None
+Read = Callable[[str], Stored]
+Keep = Callable[[str, Stored], None]
+ServersAbove = tuple[tuple[bytes, str, str, bytes, str], ...]
+"""The servers above one: id, name, address, pin and age recipient of each."""
+TakenAhead = tuple[tuple[str, int, int], ...]
+"""Arrivals of a server's channels that were taken before their turn: (unit, low, high)."""
+
+
+class DailyCount(NamedTuple):
+    """How many of something there were on a day (since 1970, UTC)."""
+
+    day: int = 0
+    taken: int = 0
+
+
+class PeerMark(NamedTuple):
+    """How far a branch has told of its enrolments and clock notes, in which epoch of its store."""
+
+    epoch: bytes = b""
+    enrolled: int = 0
+    noted: int = 0
+
+
+class Obstacle(msgspec.Struct, frozen=True, array_like=True):
+    """What kept a check of digests from being made, since when and at which sync last (milliseconds)."""
+
+    what: str
+    since: int
+    last: int
+
+
+# --- how a value is stored ------------------------------------------------------------------------------------------------
+
+
+class Codec(NamedTuple, Generic[T]):
+    """How a value is stored; `read` gets None where nothing is."""
+
+    read: Callable[[Any], T]
+    write: Callable[[T], Stored]
+
+
+def _as_is(default: T) -> Codec[T]:
+    return Codec(lambda kept: default if kept is None else kept, lambda value: value)  # type: ignore[arg-type,return-value]
+
+
+def _json(type: type[T], default: T, *, text: bool = False, absent: object = None) -> Codec[T]:
+    """JSON, as text or as bytes; a value that equals `absent` is not stored."""
+    decode = msgspec.json.Decoder(type).decode
+
+    def write(value: T) -> Stored:
+        if value == absent:
+            return None
+        encoded = msgspec.json.encode(value)
+        return encoded.decode() if text else encoded
+
+    return Codec(lambda kept: default if kept is None else decode(kept), write)
+
+
+def _maybe_json(type: type[T], *, text: bool = False) -> Codec[T | None]:
+    decode = msgspec.json.Decoder(type).decode
+
+    def write(value: T | None) -> Stored:
+        if value is None:
+            return None
+        return msgspec.json.encode(value).decode() if text else msgspec.json.encode(value)
+
+    return Codec(lambda kept: None if kept is None else decode(kept), write)
+
+
+def _packed(type: type[T], default: T) -> Codec[T]:
+    """MessagePack."""
+    decode = msgspec.msgpack.Decoder(type).decode
+    return Codec(lambda kept: default if kept is None else decode(kept), msgspec.msgpack.encode)
+
+
+def _daily(kept: str | None) -> DailyCount:
+    return DailyCount(*map(int, kept.split())) if kept else DailyCount()
+
+
+TEXT, BYTES, NUMBER = _as_is(""), _as_is(b""), _as_is(0)
+MAYBE_TEXT: Codec[str | None] = _as_is(None)
+MAYBE_BYTES: Codec[bytes | None] = _as_is(None)
+MAYBE_NUMBER: Codec[int | None] = _as_is(None)
+FLAG: Codec[bool] = Codec(bool, lambda value: 1 if value else None)
+PRESENT: Codec[bool] = Codec(lambda kept: kept is not None, lambda value: b"" if value else None)
+GRANTS: Codec[tuple[Grant, ...]] = _json(tuple[Grant, ...], (), text=True)
+_texts = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def _sorted(value: dict[str, str] | None) -> Stored:
+    return None if value is None else msgspec.json.encode(value, order="sorted")
+
+
+TEXTS: Codec[dict[str, str]] = Codec(lambda kept: {} if kept is None else _texts(kept), _sorted)
+MAYBE_TEXTS: Codec[dict[str, str] | None] = Codec(lambda kept: None if kept is None else _texts(kept), _sorted)
+DAILY: Codec[DailyCount] = Codec(_daily, lambda value: f"{value.day} {value.taken}")
+
+
+# --- views ----------------------------------------------------------------------------------------------------------------
+
+
+class View:
+    """A view of settings; `scope` ends their names."""
+
+    __slots__ = ("_read", "_scope")  # so that a name that is none is refused
+
+    def __init__(self, read: Read, scope: str = "") -> None:
+        self._read = read
+        self._scope = scope
+
+    def stored(self, name: str) -> Stored:
+        """Return a setting as it is stored."""
+        return self._read(name + self._scope)
+
+
+class Writer(View):
+    """A view whose settings can be assigned to."""
+
+    __slots__ = ("_keep",)
+
+    def __init__(self, read: Read, keep: Keep, scope: str = "") -> None:
+        super().__init__(read, scope)
+        self._keep = keep
+
+    def store(self, name: str, value: Stored) -> None:
+        """Store a setting; None removes it."""
+        self._keep(name + self._scope, value)
+
+
+class Setting(Generic[T]):
+    """One setting of a view."""
+
+    def __init__(self, name: str, codec: Codec[T]) -> None:
+        self._name = name
+        self._codec = codec
+
+    @overload
+    def __get__(self, view: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, view: View, owner: type) -> T: ...
+    def __get__(self, view: View | None, owner: type) -> T | Self:
+        """Return its value."""
+        return self if view is None else self._codec.read(view.stored(self._name))
+
+    def __set__(self, view: Writer, value: T) -> None:
+        """Store another value."""
+        if not isinstance(view, Writer):
+            raise TypeError(f"{self._name} is not to be written in a reading transaction")
+        view.store(self._name, self._codec.write(value))
+
+
+class Entries(Generic[T]):
+    """Settings of one kind, each by a key of its own."""
+
+    def __init__(self, view: View, prefix: str, codec: Codec[T]) -> None:
+        self._view = view
+        self._prefix = prefix
+        self._codec = codec
+
+    def __getitem__(self, key: str) -> T:
+        return self._codec.read(self._view.stored(self._prefix + key))
+
+
+class EntriesWriter(Entries[T]):
+    """The same, to be assigned to."""
+
+    _view: Writer
+
+    def __init__(self, view: Writer, prefix: str, codec: Codec[T]) -> None:
+        super().__init__(view, prefix, codec)
+
+    def __setitem__(self, key: str, value: T) -> None:
+        self._view.store(self._prefix + key, self._codec.write(value))
+
+
+class Family(Generic[T]):
+    """Settings of one kind in a view."""
+
+    def __init__(self, prefix: str, codec: Codec[T]) -> None:
+        self._prefix = prefix
+        self._codec = codec
+
+    @overload
+    def __get__(self, view: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, view: Writer, owner: type) -> EntriesWriter[T]: ...
+    @overload
+    def __get__(self, view: View, owner: type) -> Entries[T]: ...
+    def __get__(self, view: View | None, owner: type) -> Entries[T] | Self:
+        """Return the entries."""
+        if view is None:
+            return self
+        if isinstance(view, Writer):
+            return EntriesWriter(view, self._prefix, self._codec)
+        return Entries(view, self._prefix, self._codec)
+
+
+class NodeSettings(View):
+    """What a node remembers of itself."""
+
+    __slots__ = ()
+
+    kind = Setting("kind", TEXT)  # laptop, server, or joining: no server has answered yet
+    org = Setting("org", TEXT)
+    letters = Setting("letters", TEXT)
+    person = Setting("person", TEXT)
+    grants = Setting("grants", GRANTS)
+    private_key = Setting("private", BYTES)
+    first_private_key = Setting("first_private", MAYBE_BYTES)  # of a server that was renewed
+    renewing_key = Setting("renewing", MAYBE_BYTES)  # of the device that this store is about to be
+    age_identity = Setting("age", TEXT)
+    restored = Setting("restored", FLAG)  # from a backup: the device may have gone on since
+    device_pending = Setting("device_pending", FLAG)  # the server waits for somebody to approve this device
+    last_code_number = Setting("number", NUMBER)
+    last_stamp = Setting("last", NUMBER)
+    clock_off = Setting("clock_off", MAYBE_NUMBER)  # milliseconds ahead of the server's, at the last sync
+
+    schema_texts = Setting("schema_texts", TEXTS)
+    compiled_schema = Setting("schema", BYTES)
+    forms = Setting(
+        "forms", BYTES
+    )  # which forms these are: number and the beginning of their texts' hash, 4 bytes each
+    forms_lost = Setting(
+        "forms_lost", NUMBER
+    )  # up to which number forms were, or may have been, published and are not here
+    forms_unread = Setting("forms_unread", FLAG)  # the server has forms that this program cannot read
+    newer_values = Setting("ahead", FLAG)  # values of newer forms than ours may be here, in states from above, say
+    outdone_texts = Setting("forms_twice", MAYBE_TEXTS)  # ours, which gave way to others of the same number
+
+    upstream = Setting("upstream", MAYBE_BYTES)  # the server above this one
+    upstream_grants = Setting("upstream_grants", GRANTS)  # what it lets this one do
+    address = Setting("address", TEXT)
+    certificate = Setting("certificate", BYTES)
+    certificate_key = Setting("certificate_key", BYTES)
+    nonce_key = Setting("nonce_key", BYTES)
+    next_letters = Setting("lettered", NUMBER)  # the number of the letters that the next device gets
+    epoch = Setting("epoch", BYTES)
+    epoch_begun = Setting("epoch_begun", NUMBER)  # milliseconds
+    serial_series = Setting("serial_series", TEXT)  # of a restored server, whose former numbers are not all known
+
+    drafts = Family("draft ", _maybe_json(dict[str, Any]))
+    serial_numbers = Family("serial ", NUMBER)  # the last of a series
+    reserved_entries = Family("reserved_", MAYBE_BYTES)  # each way: what newer programs say through this one
+    value_maps: Family[dict[str, dict[str, str]]] = Family("values/", _json(dict[str, dict[str, str]], {}))
+    column_choices = Family("columns/", _maybe_json(tuple[dict[str, str], str | None]))
+    parent_rows = Family("parents/", MAYBE_BYTES)
+    imported_files = Family("taken/", PRESENT)
+
+
+class NodeSettingsWriter(NodeSettings, Writer):
+    """The same, to be assigned to."""
+
+    __slots__ = ()
+
+
+class PeerSettings(View):
+    """What a node remembers of another one: a server that it syncs with, or a device that syncs with it."""
+
+    __slots__ = ()
+
+    protocol = Setting("protocol", MAYBE_NUMBER)  # the newest that it has ever spoken
+
+    # of a server: how far it has told what it tells in an order of its own
+    receipts_cursor = Setting("receipts", NUMBER)
+    judged_cursor = Setting("judged", NUMBER)  # verdicts on others' commits
+    passed_cursor = Setting("passed", NUMBER)  # receipts that it passed on
+    devices_cursor = Setting("devices", NUMBER)
+    refused_cursor = Setting("refused", NUMBER)  # verdicts on this node's commits
+    clocks_cursor = Setting("clocks", NUMBER)
+    pairs_cursor = Setting("pairs", NUMBER)
+    heard_cursor = Setting("heard", NUMBER)  # up to which save it has told this laptop all its verdicts
+    # of a server: how far this node has told it
+    enrolled_cursor = Setting("enrolled", NUMBER)
+    noted_cursor = Setting("noted", NUMBER)  # clock notes
+    reserved_cursors = Family("reserved_", NUMBER)  # each way
+    # of a server: its store and its clock
+    servers_above: Setting[ServersAbove] = Setting("servers", _packed(ServersAbove, ()))
+    newest_time = Setting("told", NUMBER)  # that it told, milliseconds
+    epoch = Setting("epoch", BYTES)
+    suspected = Setting("suspected", FLAG)  # it may have lost what is here
+    blocked_check = Setting("unchecked", _maybe_json(Obstacle, text=True))
+    taken_ahead: Setting[TakenAhead] = Setting("ahead", _json(TakenAhead, (), text=True, absent=()))
+    lacked_forms = Setting("forms lacked", MAYBE_NUMBER)
+
+    # of a device
+    answers_from = Family("answers ", NUMBER)  # how many answers each server has given to this device
+    answered = Setting("answered", NUMBER)  # how many answers it has come for
+    reserved_taken = Setting("reserved_taken", NUMBER)
+    letters_at_branch = Setting(
+        "letters_at_branch", MAYBE_TEXT
+    )  # those that it was first given, where it has others by now
+    succession_proof = Setting("heir", BYTES)  # the former key's signature that this device goes on for it
+    daily_counts = Family("", DAILY)  # of a family: what is counted, and how many on the last day
+    # of a branch
+    first_letters = Setting("lettered", NUMBER)  # the number of the first that it may give
+    mark: Setting[PeerMark] = Setting("mark", _packed(PeerMark, PeerMark()))
+    carried: Setting[dict[bytes, int]] = Setting(
+        "carried", _packed(dict[bytes, int], {})
+    )  # device → last commit it has
+
+
+class PeerSettingsWriter(PeerSettings, Writer):
+    """The same, to be assigned to."""
+
+    __slots__ = ()

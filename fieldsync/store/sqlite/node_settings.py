@@ -1,0 +1,43 @@
+"""Settings in SQL: one table of names and values, seen through the typed views of store/settings.py."""
+
+from fieldsync.store.settings import NodeSettings, NodeSettingsWriter, PeerSettings, PeerSettingsWriter, Stored
+from fieldsync.store.sqlite.interning import Numbered, NumberReads
+
+
+class SettingReads(NumberReads):
+    """A transaction's settings, to be read."""
+
+    @property
+    def settings(self) -> NodeSettings:
+        """What this node remembers of itself."""
+        return NodeSettings(self.stored_setting)
+
+    def peer_settings(self, peer: bytes) -> PeerSettings:
+        """Return what this node remembers of another one, a server or a device."""
+        return PeerSettings(self.stored_setting, f" {peer.hex()}")
+
+    def stored_setting(self, name: str) -> Stored:
+        """Return a setting as it is stored, None where it is not."""
+        row = self.sql("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
+        value: Stored = None if row is None else row[0]
+        return value
+
+
+class Settings(SettingReads, Numbered):
+    """A transaction's settings."""
+
+    @property
+    def settings(self) -> NodeSettingsWriter:
+        """What this node remembers of itself."""
+        return NodeSettingsWriter(self.stored_setting, self.store_setting)
+
+    def peer_settings(self, peer: bytes) -> PeerSettingsWriter:
+        """Return what this node remembers of another one, a server or a device."""
+        return PeerSettingsWriter(self.stored_setting, self.store_setting, f" {peer.hex()}")
+
+    def store_setting(self, name: str, value: Stored) -> None:
+        """Store a setting; None removes it."""
+        if value is None:
+            self.sql("DELETE FROM meta WHERE key = ?", (name,))
+        else:
+            self.sql("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
