@@ -1,4 +1,4 @@
-"""The quarantine: what waits is judged again when what it waits for has come, and not before (store/contract.py, Awaited).
+"""The quarantine: what waits is judged again when what it waits for has come, and not before (store/contract/quarantine.py, Awaited).
 
 What nothing else ends a person does: a supervisor, or whoever runs the server, releases a commit or drops it.
 """

@@ -218,9 +218,10 @@ def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = 
                 tx.catch_up(lambda type_, doc: node.rules.of(type_).words(doc), _PART)
     with node.store.read() as tx:
         shower = Shower(node, tx)
-        query = names.match(text)
         rows: Iterable[Row] = (
-            tx.matching(query, limit or -1) if query and node.is_laptop else _scan(node, tx, text, limit)
+            tx.matching(text, limit or -1)
+            if node.is_laptop and names.query_terms(text)
+            else _scan(node, tx, text, limit)
         )
         return [shower.record(row) for row in rows if "_deleted" not in row.doc]
 

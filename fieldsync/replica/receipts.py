@@ -7,7 +7,7 @@ from fieldsync.core.settle import DECIDED, candidates, unpacked_all
 from fieldsync.core.state import register_of
 from fieldsync.replica.node import Node, own_name
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import PackedPart, Row
+from fieldsync.store.contract import PackedPart, Receipt, Row
 
 
 class Receipts:
@@ -19,7 +19,7 @@ class Receipts:
     def __init__(self, node: Node, tx: ReadTx, row: Row) -> None:
         self._node, self._tx = node, tx
         self._names = {server.id: server.name for server in tx.servers()}
-        self._servers: dict[bytes, list[tuple[bytes, int, int]]] = {}
+        self._servers: dict[bytes, list[Receipt]] = {}
         self._refused: dict[bytes, dict[int, str]] = {}
         self._open = {h.dot for field in row.conflicts for h in candidates(register_of(row.state, field))}
         self._settled = _settled(row)

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
+from fieldsync.store.contract import ReadTx, Store, Tx
 from fieldsync.store.sqlite.encryption import Waiting
-from fieldsync.store.sqlite.store import FILE, ReadTx, Tx
-from fieldsync.store.sqlite.store import SqliteStore as Store
+from fieldsync.store.sqlite.store import FILE, SqliteStore
 
 
 def open_store(
     home: Path, key: bytes, *, create: bool = False, shared: bool = False, waiting: Waiting | None = None
 ) -> Store:
     """Open the store in a node's folder with its 32-byte key; `waiting` as in SqliteStore."""
-    return Store(home, key, create=create, shared=shared, waiting=waiting)
+    return SqliteStore(home, key, create=create, shared=shared, waiting=waiting)
 
 
 __all__ = ["FILE", "ReadTx", "Store", "Tx", "Waiting", "open_store"]

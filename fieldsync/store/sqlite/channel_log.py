@@ -25,24 +25,19 @@ class ChannelReads(Reading):
     """A transaction's channels, to be read."""
 
     def has_unit(self, unit: str) -> bool:
-        """Say whether there is a channel of a unit."""
         return self.sql("SELECT 1 FROM channel WHERE unit = ?", (unit,)).fetchone() is not None
 
     def arrival_of(self, unit: str) -> int:
-        """Return the last arrival of a unit's channel, 0 where there is none."""
         row = self.sql("SELECT arrival FROM channel WHERE unit = ?", (unit,)).fetchone()
         return int(row[0]) if row else 0
 
     def channel(self, n: int) -> Channel:
-        """Return a channel with the digest that its records have now."""
         return self._channel(self.sql(f"SELECT {_CHANNEL} FROM channel WHERE n = ?", (n,)).fetchone())
 
     def channels(self) -> list[Channel]:
-        """Return all channels, by unit."""
         return [self._channel(row) for row in self.sql(f"SELECT {_CHANNEL} FROM channel ORDER BY unit")]
 
     def channels_in(self, units: Iterable[str], besides: Iterable[str] = ()) -> list[Channel]:
-        """Return the channels of these units and of all below them, and those of this name besides, by name."""
         found: dict[str, Channel] = {}
         query = f"SELECT {_CHANNEL} FROM channel WHERE unit = ?1"
         for unit in units:
@@ -56,7 +51,6 @@ class ChannelReads(Reading):
         return Channel(found[0], found[1], found[2], found[3] & _MASK, found[4])
 
     def page(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[Entry]:
-        """Return the channel's next entries in order of arrival, with their rows; without where to skip or long past."""
         places = self.sql(
             "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival > ? ORDER BY arrival LIMIT ?",
             (channel, after, limit),
@@ -64,7 +58,6 @@ class ChannelReads(Reading):
         return self._entries(channel, places, skip)
 
     def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[Entry]:
-        """Return the channel's entries from one arrival back to another, the newest first, without those of who left."""
         places = self.sql(
             "SELECT arrival, gone, record FROM channel_entry WHERE channel = ? AND arrival <= ? AND arrival > ? AND NOT gone "
             "ORDER BY arrival DESC LIMIT ?",
@@ -88,7 +81,6 @@ class ChannelReads(Reading):
         return entries
 
     def wanted(self, channel: int, records: Iterable[bytes]) -> Wanted:
-        """Return what there is of records that somebody asks for by id; those of other channels cost and give what none costs and gives."""
         ids = dump_json([record.hex() for record in records]).decode()
         named = "WITH named AS (SELECT unhex(value) AS id FROM json_each(?1))"
         here = (
@@ -112,7 +104,6 @@ class ChannelReads(Reading):
         return Wanted(sorted(found), sorted(gone), sorted(row[0] for row in self.sql(lost, (ids,))))
 
     def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
-        """Yield (record id, digest term) of a channel's records, by id."""
         query = (
             "SELECT record.id, record.term FROM channel_entry AS e JOIN record ON record.n = e.record "
             "WHERE e.channel = ?1 AND record.channel = e.channel AND record.arrival = e.arrival UNION ALL "
@@ -130,7 +121,6 @@ class Channels(ChannelReads, Several):
         self._counters: dict[int, list[int]] = {}
 
     def channel_number(self, unit: str) -> int:
-        """Return a unit's channel, making it if it is new."""
         row = self.sql("SELECT n FROM channel WHERE unit = ?", (unit,)).fetchone()
         return int(row[0] if row else self.sql("INSERT INTO channel (unit) VALUES (?)", (unit,)).lastrowid)
 
@@ -197,10 +187,6 @@ class Channels(ChannelReads, Several):
         places.several.append(row)
 
     def sweep(self) -> None:
-        """Drop the entries of channels whose records stand further on by now, where they have become many.
-
-        To drop each when its record changes would rewrite a page of the table for nearly every edit.
-        """
         for (channel,) in self.sql("SELECT n FROM channel WHERE past * 4 > records + 4000").fetchall():
             self.sql(
                 "DELETE FROM channel_entry WHERE channel = ?1 AND arrival IN (SELECT arrival FROM (SELECT arrival, gone, "
@@ -212,11 +198,9 @@ class Channels(ChannelReads, Several):
             self._counters.pop(channel, None)
 
     def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
-        """Remember which records left a channel although they are not here: a laptop that has them from elsewhere is told."""
         self.many("INSERT OR IGNORE INTO left_unheld VALUES (?,?)", [(channel, record) for record in records])
 
     def tell_gone(self, channel: int, n: int) -> None:
-        """Tell a channel's devices that a record (by its number) is not in it, although they may have thought so."""
         counter = self._counter(channel)
         counter[0] += 1
         self.sql("INSERT INTO channel_entry VALUES (?,?,?,1)", (channel, counter[0], n))

@@ -19,7 +19,6 @@ class Ledger(LedgerReads, DeviceFamilies):
     # --- schemas ---
 
     def keep_schema(self, hash: bytes, schema: bytes) -> None:
-        """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""
         self.sql("DELETE FROM schema_past WHERE hash = ?", (hash,))
         self.sql("INSERT INTO schema_past (hash, schema) VALUES (?, ?)", (hash, schema))
 
@@ -28,7 +27,6 @@ class Ledger(LedgerReads, DeviceFamilies):
     def enrol(
         self, device: bytes, key: bytes, letters: str, person: str, grants: Sequence[Grant], at: int, chain: bytes
     ) -> None:
-        """Take a device in, with its public key and what it may do; `chain` is where its commits begin."""
         self.device_number(device)
         self.sql(
             "UPDATE device SET key=?1, letters=?2, person=?3, grants=?4, enrolled=?5, changed=?5, "
@@ -38,11 +36,9 @@ class Ledger(LedgerReads, DeviceFamilies):
         )
 
     def rename(self, device: bytes, letters: str) -> None:
-        """Give a device other letters: those that the server above has for this one."""
         self.sql(f"UPDATE device SET letters = ?, arrival = {NEXT} WHERE id = ?", (letters, device))
 
     def name_device(self, device: bytes, letters: str, person: str, units: Sequence[str] = ()) -> None:
-        """Remember the name of a device that is enrolled elsewhere, and for which units it works; its letters may have been replaced."""
         self.device_number(device)
         self.sql(
             "UPDATE device SET letters = ?1, person = CASE WHEN letters IS NULL THEN ?2 ELSE person END, "
@@ -55,10 +51,6 @@ class Ledger(LedgerReads, DeviceFamilies):
         self.sql("UPDATE device SET grants = ? WHERE id = ? AND key IS NULL", (grants, device))
 
     def set_grants(self, device: bytes, grants: Sequence[Grant], at: int, *, until: int | None = None) -> None:
-        """Change what a device may do, since a moment (milliseconds); units that it may not see any more are its former ones.
-
-        What it signed before it was told counts until `until`, by default for 60 days.
-        """
         row = self.sql("SELECT grants, former FROM device WHERE id = ?", (device,)).fetchone()
         now = {grant.unit for grant in grants}
         former = {
@@ -72,17 +64,14 @@ class Ledger(LedgerReads, DeviceFamilies):
         self.sql(query, (*told, at, device))
 
     def set_former(self, device: bytes, units: Iterable[str]) -> None:
-        """Say which units a device may not see any more: those of the device that it goes on for."""
         self.sql("UPDATE device SET former = ? WHERE id = ?", (msgspec.json.encode(sorted(units)).decode(), device))
 
     def set_enrolment(self, device: bytes, person: str, grants: Sequence[Grant], state: str, changed: int) -> None:
-        """Take over what another server says of an enrolled device."""
         self.set_grants(device, grants, changed)
         self.sql("UPDATE device SET person = ? WHERE id = ?", (person, device))
         self.set_device_state(device, state, at=changed)
 
     def use_nonce(self, device: bytes, issued: int, at: int) -> bool:
-        """Take a nonce handed out at `issued` (microseconds): true once, false for it and all older ones after."""
         done = self.sql(
             "UPDATE device SET nonce = ?, seen = ? WHERE id = ? AND nonce < ?", (issued, at, device, issued)
         )
@@ -91,7 +80,6 @@ class Ledger(LedgerReads, DeviceFamilies):
     # --- commits ---
 
     def append(self, device: bytes, commits: Sequence[Logged], seal: bytes | None = None) -> None:
-        """Add a device's next commits to the log, right behind its head; `seal` is its signature over the last of them."""
         if not commits:
             return
         n = self.device_number(device)
@@ -124,14 +112,12 @@ class Ledger(LedgerReads, DeviceFamilies):
         self.wake_commits(device, commits[0].seq, last.seq)
 
     def seal(self, device: bytes, seals: Iterable[tuple[int, bytes]]) -> None:
-        """Keep a device's signatures over the heads of its chain after some of its commits."""
         n = self.device_number(device)
         self.many(
             "UPDATE commit_log SET seal = ? WHERE device = ? AND seq = ?", [(seal, n, seq) for seq, seal in seals]
         )
 
     def gather(self, above: int) -> None:
-        """Bring what is known of new commits into the large table, if it is more than this."""
         if self.sql("SELECT count(*) FROM commit_about_new").fetchone()[0] > above:
             self.sql("INSERT INTO commit_about SELECT * FROM commit_about_new")
             self.sql("DELETE FROM commit_about_new")
@@ -139,27 +125,23 @@ class Ledger(LedgerReads, DeviceFamilies):
     # --- servers that this node syncs with ---
 
     def add_server(self, server: Server) -> None:
-        """Remember a server."""
         self.sql(f"INSERT OR REPLACE INTO server ({SERVER}) VALUES (?,?,?,?,?,?,?,?)", tuple(server))
 
     def set_server(
         self, server: bytes, *, nonce: bytes | None = None, unsure: bool | None = None, synced: int | None = None
     ) -> None:
-        """Change what is given."""
         self.sql(
             "UPDATE server SET nonce = coalesce(?, nonce), unsure = coalesce(?, unsure), synced = coalesce(?, synced) WHERE id = ?",
             (nonce, unsure, synced, server),
         )
 
     def mixed(self, server: bytes, *, others: bool) -> None:
-        """Remember that something came from this server, which the others may lack; or that it lacks nothing of ours."""
         self.sql(
             "UPDATE server SET mixed = 1 WHERE id <> ?" if others else "UPDATE server SET mixed = 0 WHERE id = ?",
             (server,),
         )
 
     def set_cursor(self, server: bytes, channel: int, arrival: int, *, whole: bool = False) -> None:
-        """Remember the arrival taken, in the transaction that applied it; `whole` when nothing is left behind it."""
         self.sql(
             "INSERT INTO cursor VALUES (?1,?2,?3,?4) ON CONFLICT (server, channel) "
             "DO UPDATE SET arrival = ?3, whole = CASE WHEN ?4 THEN ?3 ELSE whole END",
@@ -167,11 +149,9 @@ class Ledger(LedgerReads, DeviceFamilies):
         )
 
     def forget_cursors(self, channel: int) -> None:
-        """Forget what was taken of a channel, from any server: its records were taken off this node."""
         self.sql("DELETE FROM cursor WHERE channel = ?", (channel,))
 
     def acknowledge(self, server: bytes, device: bytes, seq: int, at: int) -> None:
-        """Remember a server's acknowledgement; it may also fall, when a server was restored from a backup."""
         self.sql(
             "INSERT INTO receipt SELECT ?1, ?2, ?3, ?4, coalesce(max(arrival), 0) + 1 FROM receipt WHERE true "
             "ON CONFLICT DO UPDATE SET seq = excluded.seq, at = excluded.at, arrival = excluded.arrival WHERE seq <> excluded.seq",
@@ -181,10 +161,8 @@ class Ledger(LedgerReads, DeviceFamilies):
     # --- invites ---
 
     def add_invite(self, id: bytes, secret: bytes, person: str, grants: Sequence[Grant], expires: int) -> None:
-        """Keep an invite: the hash of its secret, for whom, what for, until when (milliseconds)."""
         text = msgspec.json.encode(list(grants)).decode()
         self.sql("INSERT INTO invite VALUES (?,?,?,?,?,NULL,NULL)", (id, secret, person, text, expires))
 
     def use_invite(self, id: bytes, at: int, device: bytes) -> None:
-        """Mark an invite as used by a device."""
         self.sql("UPDATE invite SET used = ?, device = ? WHERE id = ? AND used IS NULL", (at, device, id))

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from fieldsync.core.grants import BRANCH, Grant
-from fieldsync.store.contract import Device, Logged, Server
+from fieldsync.store.contract import Cursor, Device, Logged, NamedDevice, OpenInvite, PassedReceipt, Receipt, Server
 from fieldsync.store.sqlite.device_families import DeviceFamilyReads
 
 _grants = msgspec.json.Decoder(tuple[Grant, ...]).decode
@@ -24,63 +24,55 @@ class LedgerReads(DeviceFamilyReads):
     # --- schemas ---
 
     def schemas(self) -> list[bytes]:
-        """Return all compiled schemas that this node has worked with, the newest first."""
         return [row[0] for row in self.sql("SELECT schema FROM schema_past ORDER BY n DESC")]
 
     # --- devices ---
 
     def device(self, device: bytes) -> Device | None:
-        """Return a device by its 16-byte id."""
         row = self.sql(f"SELECT {_DEVICE} FROM device WHERE id = ?", (device,)).fetchone()
         return None if row is None else _device(row)
 
     def head(self, device: bytes) -> int:
-        """Return how far a device's commits go here."""
         row = self.sql("SELECT head FROM device WHERE id = ?", (device,)).fetchone()
         return int(row[0]) if row else 0
 
     def devices(self) -> list[Device]:
-        """Return all devices that this node has heard of."""
         return [_device(row) for row in self.sql(f"SELECT {_DEVICE} FROM device ORDER BY n")]
 
     def branches(self) -> set[bytes]:
-        """Return the devices that are branches."""
         found = self.sql("SELECT id, grants FROM device WHERE grants LIKE '%branch%'")
         return {device for device, grants in found if any(grant.role == BRANCH for grant in _grants(grants))}
 
-    def named_devices(self, after: int) -> list[tuple[int, bytes, str, str, tuple[str, ...]]]:
-        """Return (arrival, id, letters, person, units) of the devices that have a name and changed since an arrival."""
+    def named_devices(self, after: int) -> list[NamedDevice]:
         found = self.sql(
             "SELECT arrival, id, letters, person, grants FROM device WHERE arrival > ? AND letters IS NOT NULL ORDER BY arrival",
             (after,),
         )
-        return [(*row, tuple(grant.unit for grant in _grants(grants or "[]"))) for *row, grants in found]
+        return [
+            NamedDevice(arrival, device, letters, person, tuple(grant.unit for grant in _grants(grants or "[]")))
+            for arrival, device, letters, person, grants in found
+        ]
 
     def former(self, device: bytes) -> tuple[Grant, ...]:
-        """Return the units that a device was once granted and then not any more, each as a grant without a role."""
         row = self.sql("SELECT former FROM device WHERE id = ?", (device,)).fetchone()
         return tuple(Grant(unit, "") for unit in msgspec.json.decode(row[0])) if row else ()
 
     def last_nonce(self, device: bytes) -> int:
-        """Return when the last nonce that a device used was handed out (microseconds)."""
         row = self.sql("SELECT nonce FROM device WHERE id = ?", (device,)).fetchone()
         return int(row[0]) if row else 0
 
     # --- commits ---
 
     def commits(self, device: bytes, after: int, limit: int = -1) -> Iterator[Logged]:
-        """Yield a device's commits behind a sequence number, in order."""
         query = f"SELECT {_LOGGED} FROM commit_log AS c WHERE c.device = ? AND c.seq > ? ORDER BY c.seq LIMIT ?"
         return map(self._logged, self.sql(query, (self.known_device(device), after, limit)))
 
     def is_sealed(self, device: bytes, seq: int) -> bool:
-        """Say whether a device's signature over its chain after one of its commits is here."""
         query = "SELECT seal IS NOT NULL FROM commit_log WHERE device = ? AND seq = ?"
         row = self.sql(query, (self.known_device(device), seq)).fetchone()
         return bool(row and row[0])
 
     def commits_of(self, record: bytes) -> list[Logged]:
-        """Return all commits about a record that this node holds, by stamp."""
         about = " UNION ALL ".join(
             f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
@@ -89,19 +81,16 @@ class LedgerReads(DeviceFamilyReads):
         return sorted(found, key=lambda c: (c.stamp, c.device, c.seq))
 
     def count_commits_of(self, record: bytes) -> int:
-        """Return how many commits there are about a record, or about one whose id ends alike."""
         counts = " + ".join(
             f"(SELECT count(*) FROM {table} WHERE record = ?1)" for table in ("commit_about", "commit_about_new")
         )
         return int(self.sql(f"SELECT {counts}", (record[10:],)).fetchone()[0])
 
     def unsent_records(self, device: bytes, after: int) -> set[bytes]:
-        """Return the records that a device's commits behind `after` touch."""
         query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq > ?"
         return {row[0] for row in self.sql(query, (self.known_device(device), after))}
 
     def records_by(self, device: bytes, first: int, last: int) -> list[bytes]:
-        """Return the records that a device's commits from `first` to `last` touch, as far as they are here."""
         query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq BETWEEN ? AND ?"
         return [row[0] for row in self.sql(query, (self.known_device(device), first, last))]
 
@@ -111,55 +100,43 @@ class LedgerReads(DeviceFamilyReads):
     # --- servers that this node syncs with ---
 
     def servers(self) -> list[Server]:
-        """Return the servers known, the most recently synced first."""
         found = self.sql(f"SELECT {SERVER} FROM server ORDER BY synced DESC")
         return [Server(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6], bool(row[7])) for row in found]
 
-    def cursor(self, server: bytes, channel: int) -> tuple[int, int]:
-        """Return the arrivals of a server's channel up to which its entries were taken, and all of it is known.
-
-        They differ after a cut: a record that changed at 5 and again at 9 stands at 9, so one who took entries up to 7
-        still lacks what changed at 5.
-        """
+    def cursor(self, server: bytes, channel: int) -> Cursor:
         row = self.sql(
             "SELECT arrival, whole FROM cursor WHERE server = ? AND channel = ?", (server, channel)
         ).fetchone()
-        return (row[0], row[1]) if row else (0, 0)
+        return Cursor(row[0], row[1]) if row else Cursor(0, 0)
 
     def acknowledged(self, server: bytes, device: bytes) -> int:
-        """Return up to which of a device's commits a server has acknowledged."""
         query = "SELECT seq FROM receipt WHERE server = ? AND device = ?"
         row = self.sql(query, (server, self.known_device(device))).fetchone()
         return int(row[0]) if row else 0
 
-    def receipts(self, device: bytes) -> list[tuple[bytes, int, int]]:
-        """Return (server id, seq, milliseconds) of a device's acknowledgements."""
+    def receipts(self, device: bytes) -> list[Receipt]:
         query = "SELECT server, seq, at FROM receipt WHERE device = ? ORDER BY at"
-        return [tuple(row) for row in self.sql(query, (self.known_device(device),))]
+        return list(map(Receipt._make, self.sql(query, (self.known_device(device),))))
 
-    def receipts_since(self, arrival: int, device: bytes | None = None) -> list[tuple[int, bytes, bytes, int, int]]:
-        """Return (arrival, device, server, seq, milliseconds) of the acknowledgements (of one device's commits) since an arrival."""
+    def receipts_since(self, arrival: int, device: bytes | None = None) -> list[PassedReceipt]:
         query = (
             "SELECT arrival, device, server, seq, at FROM receipt WHERE arrival > ?1 AND (?2 IS NULL OR device = ?2)"
         )
         number = None if device is None else self.known_device(device)
         found = self.sql(query + " ORDER BY arrival", (arrival, number))
-        return [(arrival, self.device_id(n), *more) for arrival, n, *more in found]
+        return [PassedReceipt(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
     # --- invites ---
 
-    def invite(self, id: bytes) -> tuple[bytes, str, tuple[Grant, ...], int, bytes | None] | None:
-        """Return (hashed secret, person, grants, expires, the device that used it) of an invite."""
+    def invite(self, id: bytes) -> OpenInvite | None:
         row = self.sql("SELECT secret, person, grants, expires, device FROM invite WHERE id = ?", (id,)).fetchone()
-        return None if row is None else (row[0], row[1], _grants(row[2]), row[3], row[4])
+        return None if row is None else OpenInvite(row[0], row[1], _grants(row[2]), row[3], row[4])
 
     def has_letters(self, letters: str, besides: bytes = b"") -> bool:
-        """Say whether a device, another than `besides`, has these letters."""
         found = self.sql("SELECT 1 FROM device WHERE letters = ? AND id <> ?", (letters, besides))
         return found.fetchone() is not None
 
     def letters_twice(self) -> list[str]:
-        """Return letters that several enrolled devices have: their records may have the same codes."""
         query = "SELECT letters FROM device WHERE key IS NOT NULL AND letters <> '' GROUP BY letters HAVING count(*) > 1 ORDER BY letters"
         return [row[0] for row in self.sql(query)]
 

@@ -25,16 +25,13 @@ class DeviceFamilyReads(AuthorityReads):
     """Who is a copy of whom, to be read."""
 
     def copies_of(self, device: bytes) -> list[bytes]:
-        """Return the devices that go on for one, as far as they are not families of their own."""
         return [row[0] for row in self.sql("SELECT id FROM device WHERE copy_of = ? AND approved = 0", (device,))]
 
     def has_successor(self, device: bytes, besides: bytes) -> bool:
-        """Say whether another device than `besides` was taken in a device's place; a shared heir that a server made is none."""
         query = "SELECT 1 FROM device WHERE copy_of = ? AND id <> ? AND NOT pending AND copied_after IS NULL AND key IS NOT NULL"
         return self.sql(query, (device, besides)).fetchone() is not None
 
     def revocation_family(self, device: bytes) -> set[bytes]:
-        """Return what may have a device's key or data: all copies in both directions; an approved device begins another family."""
         found = self.sql(
             "WITH RECURSIVE family(id) AS (SELECT ?1 "
             "UNION SELECT copy_of FROM family JOIN device USING (id) WHERE copy_of IS NOT NULL AND approved = 0 "
@@ -52,7 +49,6 @@ class DeviceFamilies(DeviceFamilyReads, Authority):
 
     @contextmanager
     def copies_together(self) -> Iterator[None]:
-        """Work out once, at the end, what several changes of devices mean for their copies."""
         self._together, self._changed = True, False
         try:
             yield
@@ -62,10 +58,6 @@ class DeviceFamilies(DeviceFamilyReads, Authority):
             self.work_out_copies()
 
     def set_device_state(self, device: bytes, state: str, *, at: int = 0) -> None:
-        """Raise a device's state: enrolled < forked < revoked. A lower one changes nothing, and one that is unknown neither.
-
-        `at`: when it is revoked (milliseconds).
-        """
         row = self.sql("SELECT state FROM device WHERE id = ?", (device,)).fetchone()
         if row is None or _RANK.get(state, -1) <= _RANK[row[0]]:
             return
@@ -76,7 +68,6 @@ class DeviceFamilies(DeviceFamilyReads, Authority):
         self.work_out_copies()
 
     def set_pending(self, device: bytes, *, pending: bool) -> None:
-        """Mark a device as pending (it pushes into quarantine and pulls nothing), or take the mark away."""
         query = f"UPDATE device SET pending = ?1, arrival = {NEXT} WHERE id = ?2 AND pending <> ?1"
         if self.sql(query, (pending, device)).rowcount:
             self.work_out_copies()
@@ -84,7 +75,6 @@ class DeviceFamilies(DeviceFamilyReads, Authority):
                 self.wake([device_key(device)])
 
     def set_marks(self, device: bytes, *, approved: int = 0, spared: int = 0) -> None:
-        """Say since when (milliseconds) a device is approved, or spared when its family was revoked; never taken back."""
         query = (
             f"UPDATE device SET approved = max(approved, ?1), spared = max(spared, ?2), arrival = {NEXT} "
             "WHERE id = ?3 AND (approved < ?1 OR spared < ?2)"
@@ -93,7 +83,6 @@ class DeviceFamilies(DeviceFamilyReads, Authority):
             self.work_out_copies()
 
     def set_enrolled_by(self, device: bytes, server: bytes) -> None:
-        """Remember which server enrolled a device."""
         self.sql("UPDATE device SET enrolled_by = ? WHERE id = ? AND enrolled_by IS NULL", (server, device))
 
     def work_out_copies(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from fieldsync.core import names
 from fieldsync.store.contract import Document, Row
 from fieldsync.store.sqlite.interning import Numbered
 from fieldsync.store.sqlite.record_queries import READ, Reading
@@ -11,16 +12,14 @@ from fieldsync.store.sqlite.row_codec import load_json
 class SearchReads(Reading):
     """A transaction's full text, to be read."""
 
-    def matching(self, query: str, limit: int) -> list[Row]:
-        """Return the rows that a full-text query finds, best first; the query is FTS5's language, already quoted."""
+    def matching(self, text: str, limit: int) -> list[Row]:
         found = self.sql(
             f"SELECT {READ} FROM search JOIN record ON record.n = search.rowid WHERE search MATCH ? ORDER BY record.n LIMIT ?",
-            (query, limit),
+            (names.match(text), limit),
         )
         return list(map(self._row, found))
 
     def behind(self) -> int:
-        """Return how many records the full-text table does not know yet."""
         return int(self.sql("SELECT count(*) FROM unsearched").fetchone()[0])
 
 
@@ -28,15 +27,12 @@ class Search(SearchReads, Numbered):
     """A transaction's full text."""
 
     def unsearched(self, numbers: Iterable[int]) -> None:
-        """Remember that the full-text words of these records are not what they should be."""
         self.many("INSERT OR IGNORE INTO unsearched VALUES (?)", [(n,) for n in sorted(numbers)])
 
     def unsearched_type(self, type: str) -> None:
-        """Remember it of all records of a type."""
         self.sql("INSERT OR IGNORE INTO unsearched SELECT n FROM record WHERE type = ?", (type,))
 
     def catch_up(self, words: Callable[[str, Document], str], limit: int) -> int:
-        """Put the words (of a type and a document) of up to `limit` such records into the full-text table; return how many."""
         found = self.sql(
             "SELECT n, type, doc FROM record WHERE n IN (SELECT n FROM unsearched ORDER BY n LIMIT ?) ORDER BY n",
             (limit,),

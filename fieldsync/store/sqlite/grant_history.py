@@ -21,31 +21,26 @@ class AuthorityReads(QuarantineReads):
     """A transaction's devices' changes, and who took commits first, to be read."""
 
     def changes(self, device: bytes) -> list[AuthorityChange]:
-        """Return a device's changes, the newest first."""
         query = f"SELECT {_CHANGE} FROM device_change WHERE device = ? ORDER BY n DESC"
         return [_change(row) for row in self.sql(query, (self.known_device(device),))]
 
     def last_changes(self) -> dict[bytes, AuthorityChange]:
-        """Return each device's last change."""
         query = (
             f"SELECT device, {_CHANGE} FROM device_change WHERE n IN (SELECT max(n) FROM device_change GROUP BY device)"
         )
         return {self.device_id(row[0]): _change(row[1:]) for row in self.sql(query)}
 
     def since(self, device: bytes) -> int | None:
-        """Return since when a device was out of its person's hands, if that was said."""
         query = "SELECT min(since) FROM device_change WHERE device = ? AND since IS NOT NULL"
         found = self.sql(query, (self.known_device(device),)).fetchone()[0]
         return None if found is None else int(found)
 
     def told_of(self, change: int, other: bytes) -> ToldChange | None:
-        """Return where a device's commits stood when somebody was told of its change."""
         query = "SELECT head, link FROM news_told WHERE change = ? AND other = ?"
         row = self.sql(query, (change, other)).fetchone()
         return None if row is None else ToldChange(*row)
 
     def taken_first(self, device: bytes, seq: int) -> FirstTaking | None:
-        """Return who took a commit first, where that is known."""
         query = (
             "SELECT first, last, link, at, came, basis, number, server, via, signature FROM first_taken "
             "WHERE device = ? AND last >= ? ORDER BY last LIMIT 1"
@@ -54,7 +49,6 @@ class AuthorityReads(QuarantineReads):
         return FirstTaking(device, *row) if row is not None and row[0] <= seq else None
 
     def takings(self, device: bytes, after: int) -> list[FirstTaking]:
-        """Return who took a device's commits behind `after` first."""
         query = (
             "SELECT first, last, link, at, came, basis, number, server, via, signature FROM first_taken "
             "WHERE device = ? AND last > ? ORDER BY last"
@@ -62,7 +56,6 @@ class AuthorityReads(QuarantineReads):
         return [FirstTaking(device, *row) for row in self.sql(query, (self.known_device(device), after))]
 
     def on_word(self, device: bytes, seq: int) -> bytes | None:
-        """Return the server on whose word a commit is applied, if it is."""
         query = "SELECT server FROM on_word WHERE device = ? AND seq = ?"
         row = self.sql(query, (self.known_device(device), seq)).fetchone()
         return None if row is None else bytes(row[0])
@@ -81,7 +74,6 @@ class Authority(AuthorityReads, Quarantine):
         )
 
     def inherit_change(self, device: bytes, change: AuthorityChange) -> int:
-        """Note a change of the device that this one goes on for; return its number in this store's order."""
         cursor = self.sql(
             "INSERT INTO device_change (device, number, kind, at, until, since, grants, state) VALUES (?,?,?,?,?,?,?,?)",
             (
@@ -97,11 +89,9 @@ class Authority(AuthorityReads, Quarantine):
         return number
 
     def skip_numbers(self) -> None:
-        """Leave out the numbers that a restored headquarters may have given since its backup."""
         self._next_number(_SKIPPED)
 
     def number_changes(self, device: bytes, number: int, until: int, since: int | None) -> None:
-        """Give a device's changes the number that the server above has for the last of them, and what else it says of it."""
         n = self.known_device(device)
         self.sql("UPDATE device_change SET number = ? WHERE device = ? AND number = 0", (number, n))
         self.sql(
@@ -110,19 +100,16 @@ class Authority(AuthorityReads, Quarantine):
         )
 
     def set_since(self, device: bytes, since: int) -> None:
-        """Say since when a revoked device was out of its person's hands; the servers below are to hear of it."""
         query = "UPDATE device_change SET since = ? WHERE device = ? AND kind = ?"
         self.sql(query, (since, self.known_device(device), REVOKED))
         self.sql("UPDATE device SET arrival = (SELECT max(arrival) + 1 FROM device) WHERE id = ?", (device,))
 
     def tell_of(self, change: int, other: bytes, told: ToldChange, *, again: bool = False) -> None:
-        """Remember where a device's commits stood when somebody was first told of its change; or when last, where told `again`."""
         self.sql(
             f"INSERT OR {'REPLACE' if again else 'IGNORE'} INTO news_told VALUES (?,?,?,?)", (change, other, *told)
         )
 
     def take_first(self, takings: Iterable[FirstTaking]) -> None:
-        """Remember who took commits first; what is known already stays."""
         self.many(
             "INSERT OR IGNORE INTO first_taken (device, first, last, link, at, came, basis, number, server, via, signature) "
             "VALUES (?,?,?,?,?,?,?,?,?,?,?)",
@@ -130,12 +117,10 @@ class Authority(AuthorityReads, Quarantine):
         )
 
     def forget_takings(self, device: bytes, after: int, via: bytes) -> None:
-        """Forget what anybody but one branch (none: this server) told of who took a device's commits behind `after` first."""
         query = "DELETE FROM first_taken WHERE device = ? AND last > ? AND via <> ?"
         self.sql(query, (self.known_device(device), after, via))
 
     def take_on_word(self, device: bytes, seq: int, server: bytes) -> None:
-        """Mark a commit as applied on a branch's word."""
         self.sql("INSERT OR REPLACE INTO on_word VALUES (?,?,?)", (self.device_number(device), seq, server))
 
 

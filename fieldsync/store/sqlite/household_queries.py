@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fieldsync.store.contract import Document
+from fieldsync.store.contract import HouseholdEntry
 from fieldsync.store.sqlite.interning import NumberReads
 from fieldsync.store.sqlite.row_codec import load_json, load_several
 
@@ -11,8 +11,7 @@ from fieldsync.store.sqlite.row_codec import load_json, load_several
 class Homes(NumberReads):
     """A transaction's records by household."""
 
-    def at_home(self, type: str, homes: list[bytes] | None = None) -> Iterator[tuple[bytes, bytes, Document]]:
-        """Yield (id, id of the household, document) of a type's records that were not removed; of some households, or of all."""
+    def at_home(self, type: str, homes: list[bytes] | None = None) -> Iterator[HouseholdEntry]:
         found = (
             "SELECT r.id, coalesce(o.owner, r.owner, r.id), CAST(r.doc AS BLOB) FROM record AS r "
             "LEFT JOIN record AS o ON o.id = r.owner WHERE json_extract(r.doc, '$._deleted') IS NULL "
@@ -24,10 +23,9 @@ class Homes(NumberReads):
             owned = "r.owner IN (SELECT ?2 UNION ALL SELECT id FROM record WHERE owner = ?2)"
             query = f"{found} AND +r.type = ?1 AND {owned} ORDER BY r.n"
             rows = (row for home in homes for row in self.sql(query, (type, home)))
-        return ((row[0], row[1], load_json(row[2])) for row in rows)
+        return (HouseholdEntry(row[0], row[1], load_json(row[2])) for row in rows)
 
     def agreeing(self, type: str, fields: Sequence[str]) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
-        """Yield (id of the household, values) of a type's records that have all these fields, without reading the records."""
         several = ", ".join(f"'$.{field}'" for field in ("_deleted", "_deleted", *fields))  # two or more are a list
         values = self.sql(
             f"SELECT coalesce(o.owner, r.owner, r.id), json_extract(r.doc, {several}) "

@@ -14,7 +14,6 @@ class IssueReads(NumberReads):
     """A transaction's issued reports, to be read."""
 
     def issue(self, report: str, period: str, unit: str) -> Issue | None:
-        """Return a report as it was issued, if it was."""
         found = self.sql(
             "SELECT at, by, rows, as_of FROM issue WHERE (report, period, unit) = (?, ?, ?)", (report, period, unit)
         )
@@ -26,7 +25,6 @@ class Issues(IssueReads, Numbered):
     """A transaction's issued reports."""
 
     def put_issue(self, one: Issue) -> bool:
-        """Keep a report as issued; False where it was before: what was given out is not changed."""
         rows, as_of = (msgspec.json.encode(part).decode() for part in (one.rows, one.as_of))
         made = self.sql("INSERT OR IGNORE INTO issue VALUES (?,?,?,?,?,?,?)", (*one[:5], rows, as_of))
         return bool(made.rowcount)

@@ -9,11 +9,9 @@ class SettingReads(NumberReads):
 
     @property
     def settings(self) -> NodeSettings:
-        """What this node remembers of itself."""
         return NodeSettings(self.stored_setting)
 
     def peer_settings(self, peer: bytes) -> PeerSettings:
-        """Return what this node remembers of another one, a server or a device."""
         return PeerSettings(self.stored_setting, f" {peer.hex()}")
 
     def stored_setting(self, name: str) -> Stored:
@@ -28,11 +26,9 @@ class Settings(SettingReads, Numbered):
 
     @property
     def settings(self) -> NodeSettingsWriter:
-        """What this node remembers of itself."""
         return NodeSettingsWriter(self.stored_setting, self.store_setting)
 
     def peer_settings(self, peer: bytes) -> PeerSettingsWriter:
-        """Return what this node remembers of another one, a server or a device."""
         return PeerSettingsWriter(self.stored_setting, self.store_setting, f" {peer.hex()}")
 
     def store_setting(self, name: str, value: Stored) -> None:

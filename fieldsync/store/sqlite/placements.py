@@ -5,20 +5,10 @@ the others are in `channel_also`, each with the record's arrival there. It is a 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from fieldsync.core.units import LEFT
-from fieldsync.store.contract import NOWHERE_ELSE, Row
+from fieldsync.store.contract import NOWHERE_ELSE, Departed, Row
 from fieldsync.store.sqlite.interning import Numbered, NumberReads
-
-
-class Departed(NamedTuple):
-    """A record that was taken off this node; `unit` is where it went, where that is known."""
-
-    record: bytes
-    code: str | None
-    type: str
-    unit: str | None
 
 
 class SeveralReads(NumberReads):
@@ -30,7 +20,6 @@ class SeveralReads(NumberReads):
 
     @property
     def several(self) -> dict[int, dict[int, int]]:
-        """The records (by number) that are in further channels, and their arrival in each."""
         if self._several is None:  # Python 3.11's cached_property would have all threads wait for one lock
             self._several = {}
             for record, channel, arrival in self.sql("SELECT record, channel, arrival FROM channel_also"):
@@ -38,7 +27,6 @@ class SeveralReads(NumberReads):
         return self._several
 
     def also_of(self, records: Iterable[bytes]) -> dict[bytes, Mapping[int, int]]:
-        """Return the further channels of those among these records that are in any."""
         if not self.several:
             return {}
         found = ((record, self.sql("SELECT n FROM record WHERE id = ?", (record,)).fetchone()) for record in records)
@@ -48,19 +36,16 @@ class SeveralReads(NumberReads):
 
     @property
     def left(self) -> int:
-        """The channel of what has left this branch's units; 0 where nothing ever did."""
         if self._left is None:
             row = self.sql("SELECT n FROM channel WHERE unit = ?", (LEFT,)).fetchone()
             self._left = int(row[0]) if row else 0
         return self._left
 
     def left_at(self, n: int) -> list[tuple[int, int]]:
-        """Return (channel, arrival) of the entries that say that a record (by its number) has left."""
         query = "SELECT channel, arrival FROM channel_entry WHERE record = ? AND gone"
         return [tuple(row) for row in self.sql(query, (n,))]
 
     def departed(self) -> list[Departed]:
-        """Return what has left and nobody was told of yet, without what has come back meanwhile."""
         query = (
             "SELECT record, code, type, unit FROM departed WHERE record NOT IN (SELECT id FROM record) ORDER BY record"
         )
@@ -84,10 +69,8 @@ class Several(SeveralReads, Numbered):
     # --- what has left ---
 
     def depart(self, rows: Iterable[Row], unit: str | None = None) -> None:
-        """Remember that records were taken off this node, so that its person is told."""
         found = [(row.state.record, row.code, row.state.type, unit) for row in rows]
         self.many("INSERT OR REPLACE INTO departed VALUES (?,?,?,?)", found)
 
     def forget_departed(self) -> None:
-        """Forget what has left: it was told."""
         self.sql("DELETE FROM departed")

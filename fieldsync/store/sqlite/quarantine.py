@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.store.contract import Act, Awaited, Quarantined, commit_key
+from fieldsync.store.contract import Act, Awaited, Quarantined, Refusal, Verdict, commit_key
 from fieldsync.store.sqlite.node_settings import SettingReads, Settings
 
 _MOST_FACTS = 4_096  # characters
@@ -24,11 +24,9 @@ class QuarantineReads(SettingReads):
     """A transaction's quarantined commits, to be read."""
 
     def waiting(self) -> dict[bytes, list[int]]:
-        """Return the commits (by device) that wait for something, or are due."""
         return self._by_device(self.sql("SELECT device, seq FROM refusal WHERE waits ORDER BY device, seq"))
 
     def due(self, most: int) -> dict[bytes, list[int]]:
-        """Return commits (by device) for which something has come that they waited for, at most so many."""
         query = "SELECT device, seq FROM refusal WHERE waits = 2 ORDER BY device, seq LIMIT ?"
         return self._by_device(self.sql(query, (most,)))
 
@@ -41,7 +39,6 @@ class QuarantineReads(SettingReads):
     def quarantined(
         self, device: bytes | None = None, record: bytes | None = None, seq: int | None = None
     ) -> list[Quarantined]:
-        """Return all commits that were ever quarantined here (of a device, about a record), those taken after all among them."""
         where, values = ["c.device = r.device AND c.seq = r.seq"], list[Any]()
         if device is not None:
             where.append("r.device = ?")
@@ -66,7 +63,6 @@ class QuarantineReads(SettingReads):
         ]  # fmt: skip
 
     def acts(self) -> dict[tuple[bytes, int], list[Act]]:
-        """Return what people did about quarantined commits, in order."""
         found: dict[tuple[bytes, int], list[Act]] = {}
         for n, seq, *row in self.sql("SELECT device, seq, act, by, at, note FROM quarantine_act ORDER BY n"):
             device = self.device_id(n)
@@ -74,7 +70,6 @@ class QuarantineReads(SettingReads):
         return found
 
     def waiting_before(self, device: bytes, seq: int, record: bytes) -> int | None:
-        """Return the last of a device's commits before one, about the same record, that waits: among its newest, which is enough."""
         found = self.sql(
             "SELECT r.seq FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
             "WHERE r.device = ? AND r.seq BETWEEN ? AND ? AND r.waits AND c.record = ? ORDER BY r.seq DESC LIMIT 1",
@@ -83,18 +78,15 @@ class QuarantineReads(SettingReads):
         return None if found is None else int(found[0])
 
     def released(self, device: bytes, seqs: Sequence[int]) -> set[int]:
-        """Return those of a device's commits that a person released, and nobody dropped since."""
         query = "SELECT seq, act FROM quarantine_act WHERE device = ? ORDER BY n"
         last = dict(self.sql(query, (self.known_device(device),)))
         return {seq for seq in seqs if last.get(seq) == "release"}
 
     def waiting_of(self, device: bytes) -> bool:
-        """Say whether commits of a device wait for something, or are due."""
         query = "SELECT 1 FROM refusal WHERE device = ? AND waits LIMIT 1"
         return self.sql(query, (self.known_device(device),)).fetchone() is not None
 
     def verdicts_on(self, record: bytes) -> dict[tuple[bytes, int], bool]:
-        """Return the quarantined commits (device, seq) about a record, and of each whether it may still be accepted."""
         about = " UNION ALL ".join(
             f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
@@ -102,7 +94,6 @@ class QuarantineReads(SettingReads):
         return {(self.device_id(n), seq): bool(waits) for n, seq, waits in self.sql(query, (record[10:],))}
 
     def quarantined_records(self, low: bytes, high: bytes, code: str) -> list[bytes]:
-        """Return the records of these ids, or made with this code, that only quarantined commits are about."""
         query = (
             "SELECT DISTINCT c.record FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
             "WHERE r.reason <> '' AND (c.record BETWEEN ?1 AND ?2 OR (?3 <> x'' AND instr(c.body, ?3))) "
@@ -111,7 +102,6 @@ class QuarantineReads(SettingReads):
         return [bytes(row[0]) for row in self.sql(query, (low, high, code.encode()))]
 
     def unapplied_records(self) -> set[bytes]:
-        """Return the records that quarantined commits are about, but for those whose work is applied under another name."""
         query = (
             "SELECT DISTINCT c.record FROM refusal AS r JOIN commit_log AS c ON c.device = r.device AND c.seq = r.seq "
             "WHERE r.reason NOT IN ('', ?)"
@@ -119,7 +109,6 @@ class QuarantineReads(SettingReads):
         return {bytes(row[0]) for row in self.sql(query, (errors.SaidAgain.code,))}
 
     def verdicts(self, device: bytes) -> dict[int, dict[bytes, str]]:
-        """Return which servers quarantined a laptop's saves, and why: {seq: {server: code}}."""
         found: dict[int, dict[bytes, str]] = {}
         query = "SELECT seq, server, code FROM verdict WHERE device = ? ORDER BY seq"
         for seq, server, code in self.sql(query, (self.known_device(device),)):
@@ -128,18 +117,16 @@ class QuarantineReads(SettingReads):
 
     # --- what is told of them ---
 
-    def refusals(self, device: bytes, after: int = 0) -> list[tuple[int, str, str]]:
-        """Return (seq, code, facts as JSON) of a device's quarantined commits behind `after`."""
+    def refusals(self, device: bytes, after: int = 0) -> list[Refusal]:
         query = "SELECT seq, reason, facts FROM refusal WHERE device = ? AND seq > ? AND reason <> '' ORDER BY seq"
-        return [tuple(row) for row in self.sql(query, (self.known_device(device), after))]
+        return list(map(Refusal._make, self.sql(query, (self.known_device(device), after))))
 
-    def judged(self, after: int, device: bytes | None = None) -> list[tuple[int, bytes, int, str, str]]:
-        """Return (arrival, device, seq, code, facts) of the commits (of one device) quarantined, or taken after all, since an arrival."""
+    def judged(self, after: int, device: bytes | None = None) -> list[Verdict]:
         query, values = "SELECT arrival, device, seq, reason, facts FROM refusal WHERE arrival > ?", [after]
         if device is not None:
             query, values = query + " AND device = ?", [after, self.known_device(device)]
         found: Sequence[Any] = self.sql(query + " ORDER BY arrival", values)
-        return [(arrival, self.device_id(n), *more) for arrival, n, *more in found]
+        return [Verdict(arrival, self.device_id(n), *more) for arrival, n, *more in found]
 
 
 class Quarantine(QuarantineReads, Settings):
@@ -148,11 +135,9 @@ class Quarantine(QuarantineReads, Settings):
     def refuse(
         self, device: bytes, seq: int, error: errors.FieldsyncError, *, waits_for: Iterable[Awaited] = (), at: int = 0
     ) -> None:
-        """Keep a commit in quarantine: for good, or until one of what it waits for comes; `at`: when (milliseconds), if known."""
         self._judged(device, seq, error.code, msgspec.json.encode(error.facts).decode(), waits_for, at)
 
     def accept(self, device: bytes, seq: int, facts: dict[str, object] | None = None) -> None:
-        """Say that a commit which was quarantined is applied after all; `facts` are told to its author."""
         self._judged(device, seq, "", msgspec.json.encode(facts or {}).decode())
 
     def _judged(
@@ -178,14 +163,12 @@ class Quarantine(QuarantineReads, Settings):
             self.wake([commit_key(device, seq)])
 
     def judge_as(self, device: bytes, seq: int, code: str, facts: str) -> None:
-        """Take over another server's judgement of a commit."""
         query = "SELECT reason, facts FROM refusal WHERE device = ? AND seq = ?"
         known = self.sql(query, (self.device_number(device), seq)).fetchone()
         if known is None or tuple(known) != (code, facts):
             self._judged(device, seq, code, facts)
 
     def note_verdict(self, device: bytes, seq: int, server: bytes, code: str) -> None:
-        """Remember that a server quarantined a laptop's save, or with no code that it applied it after all."""
         n = self.device_number(device)
         if code:
             self.sql("INSERT OR REPLACE INTO verdict VALUES (?,?,?,?)", (n, seq, server, code))
@@ -193,18 +176,15 @@ class Quarantine(QuarantineReads, Settings):
             self.sql("DELETE FROM verdict WHERE device = ? AND seq = ? AND server IN (?, x'')", (n, seq, server))
 
     def forget_verdicts(self, device: bytes, seq: int) -> None:
-        """Forget which servers quarantined a save, as it is applied."""
         self.sql("DELETE FROM verdict WHERE device = ? AND seq = ?", (self.device_number(device), seq))
 
     def act(self, one: Act) -> None:
-        """Remember what a person did about a commit."""
         values = (self.device_number(one.device), one.seq, one.act, one.by, one.at, one.note)
         self.sql("INSERT INTO quarantine_act (device, seq, act, by, at, note) VALUES (?,?,?,?,?,?)", values)
 
     # --- waiting and due ---
 
     def wake(self, came: Iterable[Awaited]) -> None:
-        """Say that this has come: the commits that wait for it are due."""
         if self.sql("SELECT 1 FROM awaited LIMIT 1").fetchone() is None:
             return  # mostly nothing waits
         by_kind: dict[str, list[bytes]] = {}

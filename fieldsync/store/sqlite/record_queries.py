@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from fieldsync import errors
-from fieldsync.store.contract import Query, Row
+from fieldsync.store.contract import ConflictEntry, Query, Row
 from fieldsync.store.sqlite.duplicate_index import DEPUTIES, GAVE_WAY
 from fieldsync.store.sqlite.placements import SeveralReads
 from fieldsync.store.sqlite.row_codec import decode_row, dump_json
@@ -37,7 +37,6 @@ class Reading(SeveralReads):
         return row
 
     def rows(self, records: Iterable[bytes]) -> dict[bytes, Row]:
-        """Return the stored rows among these record ids."""
         # one statement for all: SQLite goes through its index in order, and we through Python once
         found = self.sql(
             f"SELECT {READ} FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?))", (_hex(records),)
@@ -45,11 +44,9 @@ class Reading(SeveralReads):
         return {row[1]: self._row(row) for row in found}
 
     def row(self, record: bytes | None) -> Row | None:
-        """Return a record's row; None where it is not here, or no record is named."""
         return None if record is None else self.rows([record]).get(record)
 
     def select(self, wanted: Query = Query()) -> Iterator[Row]:  # noqa: B008 - immutable
-        """Yield the rows that a query wants."""
         conditions, values = ["1"], list[object]()
 
         def demand(condition: str, *given: object) -> None:
@@ -91,25 +88,21 @@ class Reading(SeveralReads):
         return map(self._row, self.sql(query, (*values, wanted.limit)))
 
     def count(self) -> int:
-        """Return how many records there are."""
         return int(self.sql("SELECT count(*) FROM record").fetchone()[0])
 
     def in_conflict(self) -> int:
-        """Return how many records have an open conflict."""
         return int(self.sql("SELECT count(*) FROM record WHERE conflicts IS NOT NULL").fetchone()[0])
 
-    def open_conflicts(self) -> Iterator[tuple[bytes, str, list[int], int, str | None, dict[str, Any]]]:
-        """Yield (id, type, channels, arrival, code, conflicts) of what is in conflict, without reading the records themselves."""
+    def open_conflicts(self) -> Iterator[ConflictEntry]:
         query = "SELECT id, type, n, channel, arrival, code, conflicts FROM record WHERE conflicts IS NOT NULL"
         for record, type_, n, channel, arrival, code, conflicts in self.sql(query):
-            yield record, type_, [channel, *self.several.get(n, ())], arrival, code, _conflicts(conflicts)
+            channels = [channel, *self.several.get(n, ())]
+            yield ConflictEntry(record, type_, channels, arrival, code, _conflicts(conflicts))
 
     def counts(self) -> dict[str, int]:
-        """Return how many records there are of each type."""
         return dict(self.sql("SELECT type, count(*) FROM record GROUP BY type ORDER BY type").fetchall())
 
     def ids_like(self, beginning: bytes, last: bytes, code: str) -> list[bytes]:
-        """Return the ids (two at most) between two ids, or of codes that begin like this."""
         found = self.sql(
             "SELECT id FROM record WHERE id BETWEEN ? AND ? UNION SELECT id FROM record WHERE code >= ? AND code < ? LIMIT 2",
             (beginning, last, code, code + "\U0010ffff"),
@@ -117,23 +110,19 @@ class Reading(SeveralReads):
         return [row[0] for row in found]
 
     def siblings(self, record: bytes, type: str) -> list[bytes]:
-        """Return the ids of a type that begin as a record's does: made in the same millisecond, or one from the other."""
         query = "SELECT id FROM record WHERE id BETWEEN ? AND ? AND type = ?"
         return [row[0] for row in self.sql(query, (record[:6] + bytes(10), record[:6] + b"\xff" * 10, type))]
 
     def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
-        """Return the channel of each of these records that is stored."""
         query = (
             "SELECT id, channel FROM record WHERE id IN (SELECT unhex(value) FROM json_each(?)) AND channel IS NOT NULL"
         )
         return dict(self.sql(query, (_hex(records),)))
 
     def channels_left(self, n: int) -> list[int]:
-        """Return the channels that a record (by its number) has left."""
         return [row[0] for row in self.sql("SELECT channel FROM channel_entry WHERE record = ? AND gone", (n,))]
 
     def unheld(self, record: bytes) -> list[int]:
-        """Return the channels that a record has left without ever having been in them here."""
         return [
             row[0]
             for row in self.sql(
@@ -142,7 +131,6 @@ class Reading(SeveralReads):
         ]
 
     def owned_by(self, owners: Iterable[bytes]) -> list[bytes]:
-        """Return the ids of the records that these own."""
         query = "SELECT id FROM record WHERE owner IN (SELECT unhex(value) FROM json_each(?))"
         return [row[0] for row in self.sql(query, (_hex(owners),))]
 

@@ -21,7 +21,6 @@ class RecordReads(ShareReads, SearchReads, BlockReads, SettingReads):
     """A transaction's records, to be read."""
 
     def ids(self, type: str) -> list[bytes]:
-        """Return the ids of all records of a type."""
         return [row[0] for row in self.sql("SELECT id FROM record WHERE type = ? ORDER BY n", (type,))]
 
 
@@ -29,10 +28,6 @@ class Records(RecordReads, Shares, Search, Blocks, Settings):
     """A transaction's records."""
 
     def save(self, touched: Mapping[bytes, tuple[Row, set[str] | None]]) -> None:
-        """Write rows as they are: (row, names of the changed registers, or None for all of them); new rows have n = 0.
-
-        Each gets its channel's next arrival; a channel that it left is told so.
-        """
         last = self.sql("SELECT coalesce(max(n), 0) FROM record").fetchone()[0]
         new: list[tuple[Any, ...]] = []
         plain: list[tuple[Any, ...]] = []
@@ -78,7 +73,6 @@ class Records(RecordReads, Shares, Search, Blocks, Settings):
         self._count()
 
     def set_aside(self, rows: Iterable[Row]) -> None:
-        """Take records out of all their channels, and tell these; the records stay until nobody has to be told any more."""
         rows = list(rows)
         if not rows:
             return
@@ -88,7 +82,6 @@ class Records(RecordReads, Shares, Search, Blocks, Settings):
         self.save({row.state.record: (row, set()) for row in rows})
 
     def purge(self, rows: Iterable[Row]) -> None:
-        """Forget records that left this node's scope; the commit log keeps what this device wrote."""
         rows = list(rows)
         for row in rows:
             for channel in row.channels:
@@ -111,7 +104,6 @@ class Records(RecordReads, Shares, Search, Blocks, Settings):
         self._count()
 
     def rewrite(self, rows: Iterable[Row]) -> None:
-        """Write rows that a new form names or settles otherwise. Nobody is told: everybody does the same with that form."""
         for row in rows:
             assert row.channel is not None
             now = term(row.state)

@@ -64,7 +64,6 @@ class Figures:
                 self._make(view)
 
     def close(self) -> None:
-        """Let the file go."""
         self._connection.close()
 
     def _scope(self, unit: str | None) -> None:
@@ -121,7 +120,6 @@ class Figures:
         )
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Give reports a small table of things that are no records."""
         with guarded():
             self._connection.execute(f"CREATE TEMP TABLE [{table}] ({', '.join(columns)})")
             marks = ",".join("?" * len(columns))
@@ -130,7 +128,6 @@ class Figures:
     def ask(
         self, sql: str, facts: Mapping[str, object], *, name: str, sealed: bool, seconds: float = SECONDS
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return a report's columns and rows. ReportFault: SQL that is wrong, asks for what it may not, or takes too long."""
         plain = _PART.sub(lambda part: " " if part[1] else re.sub("[()]", "", part[0]), sql)
         shadow = re.search(_SHADOW.replace("NAME", "|".join(self._views)), plain, re.IGNORECASE)
         if shadow:  # a WITH of a view's name would be taken for the view itself

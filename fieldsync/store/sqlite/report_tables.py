@@ -21,7 +21,6 @@ class SheetReads(SettingReads):
     """A transaction's sheets, to be read."""
 
     def sheets(self) -> dict[str, list[str]]:
-        """Return the fields that each type's sheet has."""
         kept = self.stored_setting(_KEY)
         return {} if kept is None else msgspec.json.decode(str(kept), type=dict[str, list[str]])
 
@@ -31,12 +30,10 @@ class SheetReads(SettingReads):
         return {} if kept is None else msgspec.json.decode(str(kept), type=dict[str, tuple[list[str], int]])
 
     def how_many(self, types: Sequence[str]) -> int:
-        """Return how many records there are of some types."""
         count = "SELECT count(*) FROM record WHERE type = ?"
         return sum(self.sql(count, (type_,)).fetchone()[0] for type_ in types)
 
     def went(self) -> bool:
-        """Say whether records left this node since the sheets were caught up: there are fewer than then, those new since apart."""
         row = self.sql("SELECT arrival FROM sheet_cursor WHERE channel = ?", (_COUNT,)).fetchone()
         last = self.sql("SELECT arrival FROM sheet_cursor WHERE channel = ?", (_LAST,)).fetchone()
         if row is None or last is None:
@@ -50,10 +47,6 @@ class Sheets(SheetReads, Settings):
     """A transaction's sheets."""
 
     def make_sheet(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:
-        """Make a slice of a type's sheet with these fields (name, whether it refers to records), anew if it was made for others.
-
-        `mark` stands for the forms. Returns how many records the slice has; None when the sheet was ready, or is now.
-        """
         columns, known, making = [mark, *(name for name, _ in fields)], self.sheets(), self._making()
         if known.get(type) == columns:
             return None
@@ -84,7 +77,6 @@ class Sheets(SheetReads, Settings):
         self.store_setting(_MAKING, msgspec.json.encode(making).decode())
 
     def drop_sheets(self) -> None:
-        """Forget all sheets, and how far they were."""
         for type_ in self.sheets().keys() | self._making().keys():
             self.sql(f"DROP TABLE IF EXISTS [sheet/{type_}]")
         self._keep({})
@@ -106,7 +98,6 @@ class Sheets(SheetReads, Settings):
         )
 
     def changed_since_sheets(self) -> int:
-        """Put the numbers of the records that changed since the sheets were caught up into a table; return how many."""
         self.sql("CREATE TEMP TABLE IF NOT EXISTS changed (n INTEGER PRIMARY KEY)")
         self.sql("DELETE FROM temp.changed")
         self.sql(
@@ -117,18 +108,15 @@ class Sheets(SheetReads, Settings):
         return int(self.sql("SELECT count(*) FROM temp.changed").fetchone()[0])
 
     def refresh_sheet(self, type: str, fields: Sequence[tuple[str, bool]]) -> None:
-        """Write anew what `changed_since_sheets` found of a type; forget what is not here any more."""
         self.sql(f"DELETE FROM [sheet/{type}] WHERE n IN (SELECT n FROM temp.changed)")
         self._fill(type, fields, "n IN (SELECT n FROM temp.changed) AND type = ?", type)
 
     def purge_sheet(self, type: str) -> None:
-        """Take records that left this node out of a type's sheet."""
         self.sql(
             f"DELETE FROM [sheet/{type}] WHERE NOT EXISTS (SELECT 1 FROM record WHERE record.n = [sheet/{type}].n)"
         )
 
     def sheets_are_current(self) -> None:
-        """Say that the sheets hold all that is here now; half a sheet that nobody finished would not, and goes."""
         for type_ in self._making():
             self.sql(f"DROP TABLE IF EXISTS [sheet/{type_}]")
         self._keep_making({})

@@ -7,13 +7,13 @@ What is read from a shared channel comes out cut down: nobody above can forget t
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from fieldsync.core.state import State, project, term
 from fieldsync.core.units import SHARED
-from fieldsync.store.contract import Entry, Row, SharedPart
+from fieldsync.store.contract import Entry, Row, Share, SharedPart
 from fieldsync.store.sqlite.channel_log import ChannelReads, Channels, signed
 from fieldsync.store.sqlite.record_queries import READ
 from fieldsync.store.sqlite.row_codec import dump_json
@@ -21,24 +21,14 @@ from fieldsync.store.sqlite.row_codec import dump_json
 _fields = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-class Share(NamedTuple):
-    """A record's place in a shared channel: its last arrival there, and what its part adds to the digest."""
-
-    arrival: int
-    term: int
-    fields: frozenset[str]
-
-
 class ShareReads(ChannelReads):
     """A transaction's shared records, to be read."""
 
     @cached_property
     def sharing(self) -> bool:
-        """Whether anything was ever shared here: nearly every transaction needs to know no more."""
         return self.sql("SELECT 1 FROM share_part LIMIT 1").fetchone() is not None
 
     def sources(self, records: Iterable[bytes]) -> set[bytes]:
-        """Return the records that share these, or whose sharing depends on them."""
         wanted = dump_json([record.hex() for record in records]).decode()
         found = self.sql(
             "SELECT DISTINCT source FROM share_part WHERE record IN (SELECT unhex(value) FROM json_each(?))", (wanted,)
@@ -46,11 +36,9 @@ class ShareReads(ChannelReads):
         return {row[0] for row in found}
 
     def all_sources(self) -> list[bytes]:
-        """Return all records that share something."""
         return [row[0] for row in self.sql("SELECT DISTINCT source FROM share_part ORDER BY source")]
 
     def shared_among(self, records: Iterable[bytes]) -> set[bytes]:
-        """Return those of these records that are shared by any."""
         wanted = dump_json([record.hex() for record in records]).decode()
         query = (
             "SELECT DISTINCT record FROM share_part WHERE channel AND record IN (SELECT unhex(value) FROM json_each(?))"
@@ -58,18 +46,15 @@ class ShareReads(ChannelReads):
         return {row[0] for row in self.sql(query, (wanted,))}
 
     def all_shared(self) -> list[bytes]:
-        """Return all records that are shared by any."""
         return [row[0] for row in self.sql("SELECT DISTINCT record FROM share_part WHERE channel ORDER BY record")]
 
     def shares_of(self, n: int) -> dict[int, Share]:
-        """Return the shared channels that a record (by its number) is in."""
         found = self.sql("SELECT channel, arrival, term, fields FROM share WHERE record = ?", (n,))
         return {row[0]: Share(row[1], row[2], frozenset(_fields(row[3]))) for row in found}
 
     # --- what others may read of it ---
 
     def shared(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
-        """Return what a shared channel has of these records; of those that left it, nothing but that they did."""
         found = {}
         for record, row in self.rows(records).items():
             held = self.shares_of(row.n).get(channel)
@@ -106,7 +91,6 @@ class Shares(ShareReads, Channels):
     """A transaction's shared records."""
 
     def set_parts(self, source: bytes, parts: Mapping[SharedPart, Iterable[str]]) -> set[bytes]:
-        """Keep what a record shares, in place of what it shared; return the records for which that changes something."""
         before = {
             (row[0], row[1]): row[2]
             for row in self.sql("SELECT record, channel, fields FROM share_part WHERE source = ?", (source,))
@@ -120,7 +104,6 @@ class Shares(ShareReads, Channels):
         return {record for record, _ in before.keys() | now.keys()}
 
     def share(self, rows: Iterable[Row]) -> None:
-        """Bring these records' places in shared channels up to date with what is said to be shared of them, and what they are."""
         for row in rows:
             wanted: dict[int, set[str]] = {}
             query = "SELECT channel, fields FROM share_part WHERE record = ? AND channel"

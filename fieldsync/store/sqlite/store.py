@@ -35,7 +35,6 @@ class Tx(Records, Heirs, Ledger, Bundles, Issues, Sheets, ReadTx):
     """What can be asked and told within one that writes."""
 
     def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
-        """Give each record type its SQL view (type → field → whether it is a reference)."""
         from fieldsync.store.sqlite import type_views  # sqlite-utils takes a while to load
 
         type_views.make(self.connection, types)
@@ -69,14 +68,12 @@ class SqliteStore:
         self._numbers = Numbers()
 
     def close(self) -> None:
-        """Close the file."""
         for connection in [*self._idle, self._writer]:
             connection.close()
         self._idle.clear()
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Tx]:
-        """One transaction that may write; unless `durable`, power loss may take it back whole (it can be fetched again)."""
         with self._lock, encryption.guarded():
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             encryption.patiently(lambda: self._writer.execute("BEGIN IMMEDIATE"), self._waiting)
@@ -91,7 +88,6 @@ class SqliteStore:
                 raise
 
     def write_together(self, works: Sequence[Callable[[Tx], Any]]) -> list[Any]:
-        """Do all of these in one durable transaction, and return what each returned, or raised: then nothing of that one is there."""
         done: list[Any] = []
         with self.write():
             for work in works:
@@ -135,15 +131,10 @@ class SqliteStore:
                 self._idle.append(connection)
 
     def version(self) -> int:
-        """Return a number that changes whenever another process has written; what is written here does not change it."""
         with self._lock, encryption.guarded():
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
 
     def figures(self, views: "Iterable[View]", unit: str | None, *, sheets: bool) -> "Figures":
-        """Return a reading connection of its own for reports, to be closed; of a unit and those below it, or of all.
-
-        With `sheets` it reads them where there are any.
-        """
         from fieldsync.store.sqlite.report_reader import Figures
 
         return Figures(self.path, self._key, views, unit, sheets=sheets)
@@ -157,7 +148,6 @@ class SqliteStore:
             self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def copy_to(self, path: Path) -> None:
-        """Write a copy of the store as it is at this moment, under the same key; the store stays in use."""
         with encryption.guarded():
             copy = encryption.connect(path, self._key, create=True)
             source = encryption.connect(self.path, self._key, cache_kib=_READER_CACHE_KIB)

@@ -1,0 +1,123 @@
+"""Channels: one unit's records in the order of their arrival, and what has left."""
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from fieldsync.store.contract.records import Row
+
+
+class Channel(NamedTuple):
+    """One unit's records: the last arrival handed out, the digest (64 bits) over them, and how many they are."""
+
+    n: int
+    unit: str
+    arrival: int
+    digest: int
+    records: int
+
+
+class Wanted(NamedTuple):
+    """What there is of the records that a device names by their ids, as far as one channel goes."""
+
+    here: list[bytes]  # in the channel
+    left: list[bytes]  # were in it, and are not
+    lost: list[bytes]  # stored nowhere, although commits about them were applied: damage
+
+
+class Entry(NamedTuple):
+    """A record's place in a channel; `gone` entries tell late devices that it left. No row: not asked for."""
+
+    arrival: int
+    gone: bool
+    row: Row | None
+
+
+class Departed(NamedTuple):
+    """A record that was taken off this node; `unit` is where it went, where that is known."""
+
+    record: bytes
+    code: str | None
+    type: str
+    unit: str | None
+
+
+class ChannelReads(Protocol):
+    """Channels, to be read."""
+
+    def has_unit(self, unit: str) -> bool:
+        """Say whether there is a channel of a unit."""
+
+    def arrival_of(self, unit: str) -> int:
+        """Return the last arrival of a unit's channel, 0 where there is none."""
+
+    def channel(self, n: int) -> Channel:
+        """Return a channel with the digest that its records have now."""
+
+    def channels(self) -> list[Channel]:
+        """Return all channels, by unit."""
+
+    def channels_in(self, units: Iterable[str], besides: Iterable[str] = ()) -> list[Channel]:
+        """Return the channels of these units and of all below them, and those of this name besides, by name."""
+
+    def page(self, channel: int, after: int, limit: int, skip: Container[int] = ()) -> list[Entry]:
+        """Return the channel's next entries in order of arrival, with their rows; without where to skip or long past."""
+
+    def page_back(self, channel: int, upto: int, after: int, limit: int) -> list[Entry]:
+        """Return the channel's entries from one arrival back to another, the newest first, without those of who left."""
+
+    def wanted(self, channel: int, records: Iterable[bytes]) -> Wanted:
+        """Return what there is of records that somebody asks for by id; those of other channels cost and give what none costs and gives."""
+
+    def terms(self, channel: int) -> Iterator[tuple[bytes, int]]:
+        """Yield (record id, digest term) of a channel's records, by id."""
+
+    def channels_of(self, records: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the channel of each of these records that is stored."""
+
+    def channels_left(self, n: int) -> list[int]:
+        """Return the channels that a record (by its number) has left."""
+
+    def unheld(self, record: bytes) -> list[int]:
+        """Return the channels that a record has left without ever having been in them here."""
+
+    @property
+    def several(self) -> dict[int, dict[int, int]]:
+        """The records (by number) that are in further channels, and their arrival in each."""
+
+    def also_of(self, records: Iterable[bytes]) -> dict[bytes, Mapping[int, int]]:
+        """Return the further channels of those among these records that are in any."""
+
+    @property
+    def left(self) -> int:
+        """The channel of what has left this branch's units; 0 where nothing ever did."""
+
+    def left_at(self, n: int) -> list[tuple[int, int]]:
+        """Return (channel, arrival) of the entries that say that a record (by its number) has left."""
+
+    def departed(self) -> list[Departed]:
+        """Return what has left and nobody was told of yet, without what has come back meanwhile."""
+
+
+class ChannelWrites(ChannelReads, Protocol):
+    """Channels, to be changed."""
+
+    def channel_number(self, unit: str) -> int:
+        """Return a unit's channel, making it if it is new."""
+
+    def sweep(self) -> None:
+        """Drop the entries of channels whose records stand further on by now, where they have become many.
+
+        To drop each when its record changes would rewrite a page of the table for nearly every edit.
+        """
+
+    def note_unheld(self, channel: int, records: Iterable[bytes]) -> None:
+        """Remember which records left a channel although they are not here: a laptop that has them from elsewhere is told."""
+
+    def tell_gone(self, channel: int, n: int) -> None:
+        """Tell a channel's devices that a record (by its number) is not in it, although they may have thought so."""
+
+    def depart(self, rows: Iterable[Row], unit: str | None = None) -> None:
+        """Remember that records were taken off this node, so that its person is told."""
+
+    def forget_departed(self) -> None:
+        """Forget what has left: it was told."""

@@ -1,0 +1,53 @@
+"""Projections: the parts of records that are shared with other units."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+from fieldsync.store.contract.records import Row
+
+SharedPart = tuple[bytes, int]
+"""A record and a channel that (some fields of) it is shared with; 0 for a record that the sharing only depends on."""
+
+
+class Share(NamedTuple):
+    """A record's place in a shared channel: its last arrival there, and what its part adds to the digest."""
+
+    arrival: int
+    term: int
+    fields: frozenset[str]
+
+
+class ProjectionReads(Protocol):
+    """Shared parts, to be read."""
+
+    @property
+    def sharing(self) -> bool:
+        """Whether anything was ever shared here: nearly every transaction needs to know no more."""
+
+    def sources(self, records: Iterable[bytes]) -> set[bytes]:
+        """Return the records that share these, or whose sharing depends on them."""
+
+    def all_sources(self) -> list[bytes]:
+        """Return all records that share something."""
+
+    def shared_among(self, records: Iterable[bytes]) -> set[bytes]:
+        """Return those of these records that are shared by any."""
+
+    def all_shared(self) -> list[bytes]:
+        """Return all records that are shared by any."""
+
+    def shares_of(self, n: int) -> dict[int, Share]:
+        """Return the shared channels that a record (by its number) is in."""
+
+    def shared(self, channel: int, records: Iterable[bytes]) -> dict[bytes, Row]:
+        """Return what a shared channel has of these records; of those that left it, nothing but that they did."""
+
+
+class ProjectionWrites(ProjectionReads, Protocol):
+    """Shared parts, to be changed."""
+
+    def set_parts(self, source: bytes, parts: Mapping[SharedPart, Iterable[str]]) -> set[bytes]:
+        """Keep what a record shares, in place of what it shared; return the records for which that changes something."""
+
+    def share(self, rows: Iterable[Row]) -> None:
+        """Bring these records' places in shared channels up to date with what is said to be shared of them, and what they are."""

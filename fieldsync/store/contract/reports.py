@@ -1,0 +1,91 @@
+"""Reports: narrow tables made for them, and figures as issued."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+Rows = list[dict[str, Any]]
+
+
+SECONDS = 60.0
+
+
+class View(NamedTuple):
+    """A record type as reports see it: its plain fields, those that refer to records, those nobody needs to count by."""
+
+    name: str
+    fields: Sequence[str]
+    refs: frozenset[str]
+    lists: frozenset[str]  # those that refer to several
+    sealed: frozenset[str]  # fields of the highest sensitivity
+    below: bool  # whether its records stand for all units below theirs, too
+
+
+class Issue(NamedTuple):
+    """One report of one period and unit ("": all), as issued."""
+
+    report: str
+    period: str
+    unit: str
+    at: int  # milliseconds since 1970
+    by: str
+    rows: Rows
+    as_of: Rows
+
+
+class ReportReads(Protocol):
+    """What reports are made from, to be read."""
+
+    def issue(self, report: str, period: str, unit: str) -> Issue | None:
+        """Return a report as it was issued, if it was."""
+
+    def sheets(self) -> dict[str, list[str]]:
+        """Return the fields that each type's sheet has."""
+
+    def how_many(self, types: Sequence[str]) -> int:
+        """Return how many records there are of some types."""
+
+    def went(self) -> bool:
+        """Say whether records left this node since the sheets were caught up: there are fewer than then, those new since apart."""
+
+
+class ReportWrites(ReportReads, Protocol):
+    """What reports are made from, to be made."""
+
+    def put_issue(self, one: Issue) -> bool:
+        """Keep a report as issued; False where it was before: what was given out is not changed."""
+
+    def make_sheet(self, type: str, fields: Sequence[tuple[str, bool]], mark: str) -> int | None:
+        """Make a slice of a type's sheet with these fields (name, whether it refers to records), anew if it was made for others.
+
+        `mark` stands for the forms. Returns how many records the slice has; None when the sheet was ready, or is now.
+        """
+
+    def drop_sheets(self) -> None:
+        """Forget all sheets, and how far they were."""
+
+    def changed_since_sheets(self) -> int:
+        """Put the numbers of the records that changed since the sheets were caught up into a table; return how many."""
+
+    def refresh_sheet(self, type: str, fields: Sequence[tuple[str, bool]]) -> None:
+        """Write anew what `changed_since_sheets` found of a type; forget what is not here any more."""
+
+    def purge_sheet(self, type: str) -> None:
+        """Take records that left this node out of a type's sheet."""
+
+    def sheets_are_current(self) -> None:
+        """Say that the sheets hold all that is here now; half a sheet that nobody finished would not, and goes."""
+
+
+class Figures(Protocol):
+    """A reader of its own for reports, which are SQL over the views of record types."""
+
+    def close(self) -> None:
+        """Let the file go."""
+
+    def fill(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Give reports a small table of things that are no records."""
+
+    def ask(
+        self, sql: str, facts: Mapping[str, object], *, name: str, sealed: bool, seconds: float = SECONDS
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return a report's columns and rows. ReportFault: SQL that is wrong, asks for what it may not, or takes too long."""

@@ -1,0 +1,37 @@
+"""What a node remembers by name, of itself and of each other node; and the record types it has worked with."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from fieldsync.store.settings import NodeSettings, NodeSettingsWriter, PeerSettings, PeerSettingsWriter
+
+
+class SettingReads(Protocol):
+    """Settings, to be read."""
+
+    @property
+    def settings(self) -> NodeSettings:
+        """What this node remembers of itself."""
+
+    def peer_settings(self, peer: bytes) -> PeerSettings:
+        """Return what this node remembers of another one, a server or a device."""
+
+    def schemas(self) -> list[bytes]:
+        """Return all compiled schemas that this node has worked with, the newest first."""
+
+
+class SettingWrites(SettingReads, Protocol):
+    """Settings, to be assigned to."""
+
+    @property
+    def settings(self) -> NodeSettingsWriter:
+        """What this node remembers of itself."""
+
+    def peer_settings(self, peer: bytes) -> PeerSettingsWriter:
+        """Return what this node remembers of another one, a server or a device."""
+
+    def keep_schema(self, hash: bytes, schema: bytes) -> None:
+        """Keep a compiled schema that this node works with, by its hash: the one taken over last comes last."""
+
+    def make_views(self, types: Mapping[str, Mapping[str, bool]]) -> None:
+        """Give each record type its SQL view (type → field → whether it is a reference)."""
