@@ -15,7 +15,8 @@ from fieldsync.store.sqlite import type_views
 from tests.cast import open_node, rows
 from tests.conftest import Cast
 from tests.directly import sync
-from tests.store.contract import StoreContract, check_digests
+from tests.store.contract.every_role import StoreContract
+from tests.store.contract.support import check_digests
 
 KEY = b"k" * 32
 

@@ -85,7 +85,7 @@ class CommitReads(Protocol):
         """Return the records that a device's commits behind `after` touch."""
 
     def records_by(self, device: bytes, first: int, last: int) -> list[bytes]:
-        """Return the records that a device's commits from `first` to `last` touch, as far as they are here."""
+        """Return the records of a device's commits from `first` to `last`, as far as these are here."""
 
     def heads_at(self, device: bytes, seqs: list[int]) -> dict[int, bytes]:
         """Return the chain hashes of those of a device's commits that are here."""

@@ -1,0 +1,137 @@
+"""Channels and projections: who is told of what, in which order, and what has left."""
+
+from fieldsync.core.state import project, term
+from fieldsync.store import Store
+from fieldsync.store.contract import Entry
+from tests.store.contract.support import UNITS, Contract, check_digests, put, record
+
+
+def told(entries: list[Entry]) -> list[tuple[bytes, bool]]:
+    """Return which records these entries tell of, and whether they have left."""
+    return [(one.row.state.record, one.gone) for one in entries if one.row is not None]
+
+
+class ChannelContract(Contract):
+    """One unit's records in the order of their arrival."""
+
+    def test_a_channel_is_read_page_by_page_and_backwards(self, store: Store) -> None:
+        """Each record once, where it changed last; what has left is said going forward only."""
+        with store.write() as tx:
+            for which in (1, 2, 3):
+                put(tx, which)
+            put(tx, 1, 4, family_name="later")
+            tx.set_aside(tx.rows([record(2)]).values())
+        with store.read() as tx:
+            channel = next(one for one in tx.channels() if one.unit == UNITS[0])
+            entries = tx.page(channel.n, 0, 10)
+            assert told(entries) == [(record(3), False), (record(1), False), (record(2), True)]
+            assert entries[-1].arrival == channel.arrival
+            (first,) = (one.arrival for one in entries if one.row is not None and one.row.state.record == record(3))
+            assert told(tx.page(channel.n, first, 10)) == [(record(1), False), (record(2), True)]
+            assert told(tx.page(channel.n, 0, 10, {first})) == [(record(1), False), (record(2), True)]
+            assert len(tx.page(channel.n, 0, 2)) == 2
+            assert told(tx.page_back(channel.n, channel.arrival, 0, 10)) == [(record(1), False), (record(3), False)]
+            assert (tx.has_unit(UNITS[0]), tx.has_unit("LAT")) == (True, False)
+            assert (tx.arrival_of(UNITS[0]), tx.arrival_of("LAT")) == (channel.arrival, 0)
+
+    def test_channels_are_found_by_the_units_above_them(self, store: Store) -> None:
+        """A unit's own and all below it; a name that only begins alike is another unit."""
+        with store.write() as tx:
+            for unit in ("LAT", "LAT/JBL", "LATAKIA", "LAT/JBL/1"):
+                assert tx.channel_number(unit) == tx.channel_number(unit)
+            assert [one.unit for one in tx.channels_in(["LAT"])] == ["LAT", "LAT/JBL", "LAT/JBL/1"]
+            assert [one.unit for one in tx.channels_in(["LAT/JBL"], ["LATAKIA"])] == ["LAT/JBL", "LAT/JBL/1", "LATAKIA"]
+
+    def test_whoever_asks_for_records_hears_what_became_of_them(self, store: Store) -> None:
+        """Here, or left for another channel; one that is in none says nothing."""
+        with store.write() as tx:
+            for which in (1, 2):
+                put(tx, which)
+            put(tx, 2, 3, _unit=UNITS[1])
+            old, new = map(tx.channel_number, UNITS)
+            asked = [record(1), record(2), record(9)]
+            assert tx.wanted(old, asked) == ([record(1)], [record(2)], [])
+            assert tx.wanted(new, asked) == ([record(2)], [], [])
+            assert tx.channels_of(asked) == {record(1): old, record(2): new}
+            moved = tx.rows([record(2)])[record(2)]
+            assert tx.channels_left(moved.n) == [old]
+            assert [channel for channel, _ in tx.left_at(moved.n)] == [old]
+        check_digests(store)
+
+    def test_a_record_that_was_never_here_can_have_left(self, store: Store) -> None:
+        """A laptop that has it from elsewhere is told; so is one that may have thought a record to be in a channel."""
+        with store.write() as tx:
+            channel, other = map(tx.channel_number, UNITS)
+            tx.note_unheld(channel, [record(9)])
+            assert (tx.unheld(record(9)), tx.unheld(record(8))) == ([channel], [])
+            row = tx.rows([put(tx, 1)])[record(1)]
+            tx.tell_gone(other, row.n)
+            assert tx.channels_left(row.n) == [other]
+            assert [one.gone for one in tx.page(other, 0, 10)] == [True]
+
+    def test_what_was_taken_off_is_told_once(self, store: Store) -> None:
+        """Not of what has come back meanwhile."""
+        with store.write() as tx:
+            rows = [tx.rows([put(tx, which)])[record(which)] for which in (1, 2)]
+            tx.depart(rows, UNITS[1])
+            tx.purge(rows)
+            put(tx, 2)
+            (one,) = tx.departed()
+            assert (one.record, one.type, one.unit) == (record(1), "household", UNITS[1])
+            tx.forget_departed()
+            assert tx.departed() == []
+
+    def test_sweeping_leaves_every_page_as_it_was(self, store: Store) -> None:
+        """Entries of records that stand further on by now go, and nobody sees it."""
+        with store.write() as tx:
+            for seq in range(1, 1_200):
+                put(tx, seq % 3, seq, family_name=f"name {seq}")
+            channel = tx.channel_number(UNITS[0])
+            before = tx.page(channel, 0, 2_000)
+            tx.sweep()
+            after = tx.page(channel, 0, 2_000)
+        assert told(after) == told(before)
+        assert len(after) == len(told(after)) == 3 < len(before)
+        check_digests(store)
+
+    def test_a_branch_keeps_what_has_left_its_units_apart(self, store: Store) -> None:
+        """Until anything has, there is no such channel."""
+        with store.read() as tx:
+            assert tx.left == 0
+        with store.write() as tx:
+            row = tx.rows([put(tx, 1)])[record(1)]
+            tx.set_aside([row])
+        with store.read() as tx:
+            assert tx.left == tx.rows([record(1)])[record(1)].channel
+
+
+class ProjectionContract(Contract):
+    """The parts of records that are shared with other units."""
+
+    def test_only_the_fields_that_are_shared_reach_a_shared_channel(self, store: Store) -> None:
+        """A place with an arrival and a digest of its own; none any more when the sharing ends, and that is told."""
+        with store.write() as tx:
+            home, referral = put(tx, 1, family_name="حداد", phone="0999"), put(tx, 2)
+            assert not tx.sharing
+            channel = tx.channel_number("HOSPITAL")
+            assert tx.set_parts(referral, {(home, channel): ["family_name"], (record(7), 0): []}) == {home, record(7)}
+            assert tx.set_parts(referral, {(home, channel): ["family_name"], (record(7), 0): []}) == set()
+            row = tx.rows([home])[home]
+            tx.share([row])
+            assert tx.sharing
+            assert tx.sources([home]) == tx.sources([record(7)]) == set(tx.all_sources()) == {referral}
+            assert tx.shared_among([home, referral]) == {home}
+            assert home in tx.all_shared()
+            (place,) = tx.shares_of(row.n).values()
+            assert place.fields == {"family_name"}
+            cut = tx.shared(channel, [home, referral])
+            assert cut.keys() == {home}
+            assert {*cut[home].state.fields} == {"family_name"}
+            assert dict(tx.terms(channel)) == {home: place.term}
+            assert place.term & ((1 << 64) - 1) == term(project(row.state, {"family_name"})) & ((1 << 64) - 1)
+        with store.write() as tx:
+            assert tx.set_parts(referral, {}) == {home, record(7)}
+            tx.share(tx.rows([home]).values())
+            assert tx.shares_of(tx.rows([home])[home].n) == {}
+            assert told(tx.page(channel, 0, 10)) == [(home, True)]
+        check_digests(store)

@@ -1,0 +1,181 @@
+"""Devices: enrolment, letters, states that only rise, families of copies, invites; and changes of what they may do."""
+
+from fieldsync.core.grants import BRANCH, Grant
+from fieldsync.store import Store
+from fieldsync.store.contract import FirstTaking, ToldChange
+from tests.histories import DEVICES
+from tests.store.contract.support import CASEWORKER, UNITS, Contract, enrol, log
+
+AMAL, BASIM, SAMAR, HUDA = DEVICES
+SUPERVISOR = Grant(UNITS[1], "supervisor")
+
+
+class DeviceContract(Contract):
+    """What a store knows of devices."""
+
+    def test_a_device_is_known_as_it_was_enrolled_and_renamed(self, store: Store) -> None:
+        """Letters, person, grants, when; its letters are taken, and two devices that have the same are found."""
+        with store.write() as tx:
+            enrol(tx, 0)
+            enrol(tx, 1, Grant("LAT", BRANCH))
+            tx.name_device(SAMAR, "C", "Samar", UNITS)
+            tx.set_enrolled_by(AMAL, BASIM)
+        with store.read() as tx:
+            amal = tx.device(AMAL)
+            assert amal is not None
+            assert (amal.letters, amal.person, amal.grants, amal.enrolled) == ("A", "person 0", (CASEWORKER,), 7)
+            assert (amal.state, amal.head, amal.enrolled_by) == ("enrolled", 0, BASIM)
+            assert [one.id for one in tx.devices()] == [AMAL, BASIM, SAMAR]
+            assert tx.branches() == {BASIM}
+            named = {one.device: one for one in tx.named_devices(0)}
+            assert (named[SAMAR].letters, named[SAMAR].person, named[SAMAR].units) == ("C", "Samar", UNITS)
+            newest = max(one.arrival for one in named.values())
+            assert tx.named_devices(newest) == []
+            assert (tx.has_letters("A"), tx.has_letters("A", besides=AMAL), tx.has_letters("Z")) == (True, False, False)
+            assert tx.device(HUDA) is None
+        with store.write() as tx:
+            tx.rename(BASIM, "A")
+            assert tx.letters_twice() == ["A"]
+            assert [one.device for one in tx.named_devices(newest)] == [BASIM]
+
+    def test_other_grants_leave_former_units(self, store: Store) -> None:
+        """A unit that a device may not see any more is a former one; what another server says is taken over."""
+        with store.write() as tx:
+            enrol(tx, 0)
+            tx.set_grants(AMAL, [SUPERVISOR], 50)
+            assert tx.former(AMAL) == (Grant(UNITS[0], ""),)
+            tx.set_former(AMAL, ["LAT"])
+            assert tx.former(AMAL) == (Grant("LAT", ""),)
+            tx.set_enrolment(AMAL, "أمل", [CASEWORKER], "enrolled", 60)
+            amal = tx.device(AMAL)
+            assert amal is not None
+            assert (amal.person, amal.grants, amal.changed) == ("أمل", (CASEWORKER,), 60)
+
+    def test_a_nonce_is_used_once_and_never_an_older_one(self, store: Store) -> None:
+        """True once; false for the same and all before it."""
+        with store.write() as tx:
+            enrol(tx, 0)
+            used = [tx.use_nonce(AMAL, issued, 0) for issued in (5, 5, 4, 6, 5, 6)]
+            assert used == [True, False, False, True, False, False]
+            assert (tx.last_nonce(AMAL), tx.last_nonce(BASIM)) == (6, 0)
+            assert not tx.use_nonce(BASIM, 5, 0)
+
+    def test_an_invite_is_used_once(self, store: Store) -> None:
+        """Known, then used, and by whom."""
+        with store.write() as tx:
+            tx.add_invite(b"id", b"hash", "هدى", [SUPERVISOR], 99)
+            assert tx.invite(b"id") == (b"hash", "هدى", (SUPERVISOR,), 99, None)
+            for id, at, device in ((b"id", 5, AMAL), (b"id", 6, BASIM), (b"other", 6, AMAL)):
+                tx.use_invite(id, at, device)
+            found = tx.invite(b"id")
+            assert found is not None
+            assert found.used_by == AMAL
+            assert tx.invite(b"other") is None
+
+    def test_a_state_only_rises(self, store: Store) -> None:
+        """Whoever was revoked is not enrolled again by an older word; a pending device waits until it is approved."""
+        with store.write() as tx:
+            enrol(tx, 0)
+            for state in ("forked", "enrolled", "nonsense", "revoked", "forked"):
+                tx.set_device_state(AMAL, state, at=90)
+            tx.set_pending(AMAL, pending=True)
+            amal = tx.device(AMAL)
+            assert amal is not None
+            assert (amal.state, amal.pending) == ("revoked", True)
+            tx.set_pending(AMAL, pending=False)
+            amal = tx.device(AMAL)
+            assert amal is not None
+            assert not amal.pending
+
+    def test_copies_are_a_family_and_are_locked_together(self, store: Store) -> None:
+        """A copy's copy is revoked with the original, until somebody approves or spares it."""
+        with store.write() as tx:
+            for which in range(4):
+                enrol(tx, which)
+            with tx.copies_together():
+                tx.succeed(AMAL, BASIM)
+                tx.set_copy(SAMAR, BASIM, 3)
+            assert tx.copies_of(AMAL) == [BASIM]
+            assert tx.family(SAMAR) == tx.revocation_family(AMAL) == {AMAL, BASIM, SAMAR}
+            assert (tx.has_successor(AMAL, besides=SAMAR), tx.has_successor(AMAL, besides=BASIM)) == (True, False)
+            assert not tx.has_successor(BASIM, besides=HUDA), "a shared heir that a server made is none"
+            tx.set_device_state(AMAL, "revoked", at=90)
+            states = {one.id: (one.state, one.own_state) for one in tx.devices()}
+            assert states[BASIM] == states[SAMAR] == ("revoked", "enrolled")
+            assert states[HUDA] == ("enrolled", "enrolled")
+            tx.set_marks(SAMAR, approved=95)
+            tx.set_marks(BASIM, spared=96)
+            assert {one.id: one.state for one in tx.devices()}[SAMAR] == "enrolled"
+            assert {one.id: one.state for one in tx.devices()}[BASIM] == "enrolled"
+            assert tx.family(AMAL) == {AMAL, BASIM, SAMAR}
+            assert tx.revocation_family(AMAL) == {AMAL, BASIM}
+
+
+class AuthorityContract(Contract):
+    """What a store knows of what devices were allowed when."""
+
+    def test_changes_are_kept_with_what_was_before(self, store: Store) -> None:
+        """Other grants, then a revocation: newest first, each with the grants and the state until then."""
+        with store.write() as tx:
+            enrol(tx, 0)
+            tx.set_grants(AMAL, [SUPERVISOR], 50, until=70)
+            tx.set_device_state(AMAL, "revoked", at=90)
+            tx.set_since(AMAL, 40)
+            revoked, granted = tx.changes(AMAL)
+            assert (granted.kind, granted.at, granted.until, granted.grants) == ("grants", 50, 70, (CASEWORKER,))
+            assert (revoked.kind, revoked.at, revoked.grants, revoked.state) == (
+                "revoked",
+                90,
+                (SUPERVISOR,),
+                "enrolled",
+            )
+            assert tx.last_changes()[AMAL].n == revoked.n > granted.n
+            assert (tx.since(AMAL), tx.since(BASIM)) == (40, None)
+
+    def test_headquarters_numbers_changes_and_leaves_some_out_after_a_restore(self, store: Store) -> None:
+        """A number that was given before the backup was lost is not given again; a branch takes the numbers from above."""
+        with store.write() as tx:
+            enrol(tx, 0)
+            tx.set_grants(AMAL, [SUPERVISOR], 50)
+            first = tx.changes(AMAL)[0].number
+            tx.skip_numbers()
+            tx.set_grants(AMAL, [CASEWORKER], 60)
+            assert tx.changes(AMAL)[0].number > first + 1
+            tx.settings.upstream = BASIM
+            tx.set_grants(AMAL, [SUPERVISOR], 70)
+            assert tx.changes(AMAL)[0].number == 0
+            tx.number_changes(AMAL, 5_000, 77, 66)
+            change = tx.changes(AMAL)[0]
+            assert (change.number, change.until, change.since) == (5_000, 77, 66)
+            enrol(tx, 2)
+            n = tx.inherit_change(SAMAR, change)
+            assert tx.changes(SAMAR) == [change._replace(n=n)]
+
+    def test_where_a_device_stood_when_somebody_was_told(self, store: Store) -> None:
+        """The first time counts; the last where it is told again."""
+        with store.write() as tx:
+            enrol(tx, 0)
+            tx.set_grants(AMAL, [SUPERVISOR], 50)
+            n = tx.changes(AMAL)[0].n
+            assert tx.told_of(n, BASIM) is None
+            tx.tell_of(n, BASIM, ToldChange(3, b"link"))
+            tx.tell_of(n, BASIM, ToldChange(4, b"later"))
+            assert tx.told_of(n, BASIM) == ToldChange(3, b"link")
+            tx.tell_of(n, BASIM, ToldChange(4, b"later"), again=True)
+            assert tx.told_of(n, BASIM) == ToldChange(4, b"later")
+
+    def test_who_took_commits_first(self, store: Store) -> None:
+        """What is known stays; what a branch did not say itself can be forgotten; a commit may be applied on a branch's word."""
+        taking = FirstTaking(AMAL, 1, 2, b"link", 10, 11, 0, 3, BASIM, SAMAR, b"signed")
+        with store.write() as tx:
+            log(tx, 0, 1, 1, 1)
+            tx.take_first([taking, taking._replace(first=3, last=3, via=b"")])
+            tx.take_first([taking._replace(server=HUDA)])
+            assert tx.taken_first(AMAL, 2) == taking
+            assert [(one.first, one.server) for one in tx.takings(AMAL, 0)] == [(1, BASIM), (3, BASIM)]
+            assert [one.first for one in tx.takings(AMAL, 2)] == [3]
+            tx.forget_takings(AMAL, 0, SAMAR)
+            assert tx.takings(AMAL, 0) == [taking]
+            assert tx.taken_first(AMAL, 3) is None
+            tx.take_on_word(AMAL, 2, BASIM)
+            assert (tx.on_word(AMAL, 2), tx.on_word(AMAL, 1)) == (BASIM, None)

@@ -1,0 +1,108 @@
+"""Transactions: all or nothing, one moment for whoever reads; settings, and what a store says of itself."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from fieldsync.store import Store, Tx
+from tests.histories import DEVICES
+from tests.store.contract.support import Contract, check_digests, enrol, log, put, record
+
+
+class TransactionContract(Contract):
+    """What holds for any transaction."""
+
+    def test_a_transaction_that_fails_leaves_nothing(self, store: Store) -> None:
+        """Rows, numbers and facts are as before, and the next one works."""
+        with suppress(ZeroDivisionError), store.write() as tx:
+            tx.settings.last_stamp = 5
+            enrol(tx, 2)
+            put(tx, 1)
+            raise ZeroDivisionError
+        with store.read() as tx:
+            assert tx.settings.last_stamp == 0
+            assert tx.device(DEVICES[2]) is None
+            assert tx.rows([record(1)]) == {}
+        with store.write() as tx:
+            basim, samar = log(tx, 1, 1), log(tx, 2, 1)
+            assert [list(tx.commits(one, 0)) for one in (DEVICES[1], DEVICES[2])] == [basim, samar]
+
+    def test_works_in_one_transaction_fail_alone(self, store: Store) -> None:
+        """What one did that raised is not there; the others' is, and each hears its own result."""
+
+        def work(which: int, *, fails: bool) -> Callable[[Tx], bytes]:
+            def do(tx: Tx) -> bytes:
+                enrol(tx, which)
+                found = put(tx, which)
+                if fails:
+                    raise ZeroDivisionError
+                return found
+
+            return do
+
+        done = store.write_together([work(0, fails=False), work(1, fails=True), work(2, fails=False)])
+        assert [type(one) for one in done] == [bytes, ZeroDivisionError, bytes]
+        with store.read() as tx:
+            assert [one.id for one in tx.devices()] == [DEVICES[0], DEVICES[2]]
+            assert tx.count() == 2
+        check_digests(store)
+
+    def test_a_store_that_is_sound_says_so_and_tidies_up(self, store: Store) -> None:
+        """Tidying changes nothing that anybody sees; nobody else has written."""
+        version = store.version()
+        with store.write() as tx:
+            log(tx, 0, 1, 2)
+            put(tx, 1)
+        store.tidy()
+        with store.read() as tx:
+            assert len(tx.commits_of(record(1))) == 1
+        check_digests(store)
+        assert store.damage() == []
+        assert store.version() == version
+
+
+class SettingContract(Contract):
+    """What a node remembers by name (tests/store/test_settings.py has each setting's name and encoding)."""
+
+    def test_settings_are_kept_for_the_node_and_for_each_peer(self, store: Store) -> None:
+        """Text, numbers and bytes as they were, with zero bytes and large numbers; None removes one."""
+        with store.write() as tx:
+            tx.settings.org, tx.settings.last_stamp, tx.settings.nonce_key = "مديرية \0", (1 << 63) - 1, b"\0\xff"
+            tx.peer_settings(DEVICES[0]).epoch = b"first"
+            tx.peer_settings(DEVICES[1]).epoch = b"second"
+            tx.settings.upstream = DEVICES[0]
+            tx.settings.drafts["household"] = {"family_name": None}
+        with store.read() as tx:
+            assert (tx.settings.org, tx.settings.last_stamp) == ("مديرية \0", (1 << 63) - 1)
+            assert (tx.settings.nonce_key, tx.settings.upstream) == (b"\0\xff", DEVICES[0])
+            assert [tx.peer_settings(one).epoch for one in DEVICES[:3]] == [b"first", b"second", b""]
+            assert tx.settings.drafts["household"] == {"family_name": None}
+        with store.write() as tx:
+            tx.settings.upstream = None
+            tx.settings.drafts["household"] = None
+        with store.read() as tx:
+            assert (tx.settings.upstream, tx.settings.drafts["household"]) == (None, None)
+
+    def test_a_purged_record_takes_its_draft_along(self, store: Store) -> None:
+        """An unfinished edit of what has left is nobody's."""
+        with store.write() as tx:
+            home = put(tx, 1)
+            tx.settings.drafts[home.hex()] = {"family_name": "x"}
+            tx.purge(tx.rows([home]).values())
+            assert tx.settings.drafts[home.hex()] is None
+
+    def test_a_reading_transaction_assigns_nothing(self, store: Store) -> None:
+        """Not even where the type checker is not asked."""
+        with pytest.raises(TypeError), store.read() as tx:
+            tx.settings.org = "other"  # type: ignore[misc]
+        with store.read() as tx:
+            assert tx.settings.org == ""
+
+    def test_schemas_are_kept_the_newest_first(self, store: Store) -> None:
+        """One that is put in force again is the newest again."""
+        with store.write() as tx:
+            for name in (b"a", b"b", b"a"):
+                tx.keep_schema(name * 4, name)
+            tx.make_views({})
+            assert tx.schemas() == [b"a", b"b"]
