@@ -1,12 +1,16 @@
 """The house rules that import-linter does not check: no import cycle anywhere, no folder too full, modules that say what they hold."""
 
 import re
+import ast
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import grimp
 import pytest
+
+from fieldsync.schema import load
+from tests.cast import ROOT
 
 from fieldsync import errors
 
@@ -50,3 +54,33 @@ def test_no_module_is_too_long() -> None:
     lines = {one: len(one.read_text("utf-8").splitlines()) for one in (*root.glob("fieldsync/**/*.py"), *root.glob("tests/**/*.py"))}
     assert len(lines) > 400
     assert {str(one): n for one, n in lines.items() if n > (MOST_LINES if root / "fieldsync" in one.parents else MOST_TEST_LINES)} == {}
+
+
+# keys of JSON, settings and errors that happen to be spelled like a field of a shipped form; never more than 15
+SPELLED_ALIKE = {
+    "budget": "why a check of digests was not made",
+    "kind": "a node's setting: laptop or server",
+    "members": "what `tx.select` is asked for",
+    "org": "a node's setting, and a key of `status`",
+    "person": "a node's setting, and a key of `status`",
+    "reason": "a fact of errors, and a key of `history`",
+    "role": "a key of `status`",
+    "state": "the field that a lifecycle is kept in, in any form",
+    "status": "a fact of Unreachable: HTTP's status",
+}
+
+
+def test_the_kernel_names_no_record_type() -> None:
+    """Nor a field of one: forms that an organisation brings itself work like the shipped ones."""
+    types = load.load_texts(load.shipped()).types
+    known = {*types, *(field for kind in types.values() for field in kind.fields)}
+    named = {
+        (node.value, f"{file.relative_to(ROOT)}:{node.lineno}")
+        for package in ("replica", "protocol", "topology")
+        for file in (ROOT / "fieldsync" / package).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in known
+    }
+    assert sorted(place for place in named if place[0] not in SPELLED_ALIKE) == []
+    assert SPELLED_ALIKE.keys() & types.keys() == {"person"}
+    assert len(SPELLED_ALIKE) <= 15
