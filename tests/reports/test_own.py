@@ -64,6 +64,30 @@ def test_one_file_more_is_a_report(people: Cast) -> None:
     assert [(row["name"], row["n"]) for row in desk.report("ours")["rows"]] == [("الحسن", 2)]
 
 
+@pytest.mark.parametrize(
+    ("query", "totals"),
+    [
+        ("SELECT 'all' AS name, sum(income_monthly) AS n FROM household", [2.0**64]),
+        (
+            "SELECT 'few' AS name, sum(income_monthly) FILTER (WHERE income_monthly < 9) AS n, sum(income_monthly) FROM household",
+            [7],
+        ),
+        ("SELECT 'none' AS name, sum(NULL) AS n, sum(income_monthly) FROM household", [None]),
+        (
+            "SELECT 'window' AS name, sum(income_monthly) OVER (ORDER BY income_monthly ROWS 1 PRECEDING) AS n FROM household ORDER BY n",
+            [7, 2.0**63, 2.0**64],
+        ),
+    ],
+)
+def test_sums_beyond_the_largest_integer(people: Cast, query: str, totals: list[float]) -> None:
+    """Somebody typed amounts of 19 digits: reports go on, and a sum that no integer holds is rounded."""
+    ours(people, query)
+    desk = Desk(people.hq)
+    for income in (7, 2**63 - 1, 2**63 - 1):
+        desk.add("household", JBL, family_name="الحسن", income_monthly=income, income_currency="SYP")
+    assert [row["n"] for row in desk.report("ours")["rows"]] == totals
+
+
 @pytest.mark.parametrize("trick", TRICKS)
 @pytest.mark.parametrize("who", ["hq", "amal"])
 def test_a_report_reads_nothing_but_the_views(people: Cast, trick: str, who: str) -> None:

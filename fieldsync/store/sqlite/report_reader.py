@@ -21,6 +21,7 @@ from fieldsync.store.sqlite.interning import Numbers
 from fieldsync.store.sqlite.report_tables import SheetReads
 
 MOST_ROWS = 100_000
+_LARGEST = (1 << 63) - 1
 _CACHE_KIB = 96 * 1024
 _STEPS = 20_000  # of SQLite's machine, between two looks at the clock
 _LIVING = {"record": {"id", "code", "type", "channel", "conflicts", "doc"}, "channel": {"n", "unit"}}
@@ -138,9 +139,13 @@ class Figures:
         self._connection.set_authorizer(self._authorizer(denied, sealed=sealed))
         self._connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
         try:
-            cursor = self._connection.execute(sql, dict(facts))
-            rows = cursor.fetchmany(MOST_ROWS + 1)
-            columns = [str(one[0]) for one in cursor.description or ()]
+            try:
+                columns, rows = self._run(sql, facts)
+            except sqlcipher.Error as fault:
+                if "integer overflow" not in str(fault):
+                    raise
+                self._connection.create_window_function("sum", 1, _WideSum)
+                columns, rows = self._run(sql, facts)
         except (sqlcipher.Error, sqlcipher.Warning) as fault:  # a second statement is a Warning
             if "interrupted" in str(fault):
                 raise errors.ReportFault(report=name, reason="slow", seconds=round(seconds)) from fault
@@ -159,6 +164,11 @@ class Figures:
         if len(rows) > MOST_ROWS:
             raise errors.ReportFault(report=name, reason="rows", limit=MOST_ROWS)
         return columns, rows
+
+    def _run(self, sql: str, facts: Mapping[str, object]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        cursor = self._connection.execute(sql, dict(facts))
+        rows = cursor.fetchmany(MOST_ROWS + 1)
+        return [str(one[0]) for one in cursor.description or ()], rows
 
     def _authorizer(self, denied: list[str], *, sealed: bool) -> Any:
         """Return what says of each thing that a report does whether it may: reading, and only what the views show."""
@@ -185,3 +195,34 @@ class Figures:
             return int(sqlcipher.SQLITE_DENY)
 
         return answer
+
+
+class _WideSum:
+    """SQL's sum() in Python: slower, and only where SQLite's overflows. What no 64-bit integer holds becomes a float, as in total()."""
+
+    def __init__(self) -> None:
+        self._terms = 0
+        self._total: int | float = 0
+
+    def step(self, value: object) -> None:
+        """Take in a row."""
+        self._add(value, 1)
+
+    def inverse(self, value: object) -> None:
+        """Leave out a row that is behind the window."""
+        self._add(value, -1)
+
+    def value(self) -> int | float | None:
+        """Return the sum so far; of nothing none."""
+        if not self._terms:
+            return None
+        return self._total if abs(self._total) <= _LARGEST else float(self._total)
+
+    finalize = value
+
+    def _add(self, value: object, sign: int) -> None:
+        if value is None:
+            return
+        self._terms += sign
+        if isinstance(value, int | float):  # a report's text is no number
+            self._total += sign * value
