@@ -13,7 +13,7 @@ from typing import NamedTuple
 from fieldsync import errors
 from fieldsync.authority.field_log import FieldLog, Write
 from fieldsync.core.commit import Commit
-from fieldsync.core.deletion import DELETED, has_seen, unseen_by
+from fieldsync.core.deletion import DELETED, has_seen, is_deletion, unseen_by
 from fieldsync.core.edit_context import ALWAYS_SETTLED, is_reopened
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.core.register import Context, Head, contexts_of, union
@@ -97,7 +97,7 @@ class ConflictJudge:
             return None  # most: it makes a record
         for name in commit.fields:
             policy, this = self._policy(commit, name), _write(commit, name)
-            if name == DELETED and self._removes_again(commit, this):
+            if name == DELETED and self._ends_removal(commit, this):
                 return Verdict(errors.Undecided(type=commit.type, field=DELETED), (record_key(commit.record),))
             if (
                 policy.merge in ALWAYS_SETTLED
@@ -269,14 +269,20 @@ class ConflictJudge:
         undecided = errors.Undecided(type=commit.type, field=field_of(name))
         return Verdict(undecided, (*missing, record_key(commit.record)))
 
-    def _removes_again(self, commit: Commit, this: Write) -> bool:
-        """Say whether a deletion writes over another and has seen what keeps the record from that one: others are to decide."""
+    def _ends_removal(self, commit: Commit, this: Write) -> bool:
+        """Say whether a write over a deletion restores what somebody else removed, or has seen what keeps the record: others decide.
+
+        Whether its author had seen that, a restoring nil does not say.
+        """
         row, value = self._known.get(commit.record), commit.fields[DELETED]
-        if row is None or not isinstance(value, dict) or self._came_down(commit, DELETED):
+        if row is None or self._came_down(commit, DELETED):
             return False
         present = self._rules.of(commit.type).present
         log = self._log(commit, DELETED)
-        for before in self._standing(log, log.last_named(this)):
+        standing = self._standing(log, log.last_named(this))
+        if value is None:
+            return any(is_deletion(one.head.value) and self._person(one.head.device) != self._me for one in standing)
+        for before in standing:
             for name, head in unseen_by(before.head, row.state, present):
                 if self._person(head.device) != self._me and has_seen(value, name, head.dot, present):
                     return True

@@ -15,7 +15,7 @@ from fieldsync.protocol.client import Client
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import history, queries, save
 from fieldsync.replica.changes import Changes
-from fieldsync.review import decisions
+from fieldsync.review import assistance_overlaps, decisions
 from fieldsync.wire import messages
 from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.frames import Kind
@@ -222,6 +222,39 @@ def test_a_removal_ends_no_conflict_about_a_removal(people: Cast) -> None:
     directly.sync(people.samar, people.hq)
     assert rows(people.hq)[record].doc["location"] == "بيت"
     third.close()
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_what_others_removed_is_restored_by_a_decision_only(people: Cast, edited: bool) -> None:
+    """Amal removed a record, which Basim may have edited meanwhile: a third's nil over that waits, Samar's decision does not."""
+    record = family(people)
+    save.remove(people.amal, record.hex(), "moved away")
+    if edited:
+        save.edit(people.basim, record.hex(), Changes(set={"location": "بيت"}))
+    for node in (people.amal, people.basim):
+        directly.sync(node, people.hq)
+    (before,) = rows(people.hq)[record].state.fields["_deleted"].heads
+    context = ((("_deleted",), ((before.device, before.seq),)),)
+    assert HandMade(people.basim, people.hq).write({"_deleted": None}, record=record, context=context) == "undecided"
+    assert ("_deleted" in rows(people.hq)[record].conflicts) is edited
+    directly.sync(people.samar, people.hq)
+    if edited:
+        decisions.take(people.samar, record.hex(), "_deleted", value=None)
+    else:
+        assistance_overlaps.take_back(people.samar, record.hex(), None)
+    assert directly.sync(people.samar, people.hq).refused == 0
+    assert "_deleted" not in rows(people.hq)[record].doc
+
+
+def test_who_removed_a_record_may_restore_it(people: Cast) -> None:
+    """Amal takes her own removal back: nobody is asked."""
+    record = family(people)
+    save.remove(people.amal, record.hex(), "moved away")
+    directly.sync(people.amal, people.hq)
+    (before,) = rows(people.hq)[record].state.fields["_deleted"].heads
+    context = ((("_deleted",), ((before.device, before.seq),)),)
+    assert HandMade(people.amal, people.hq).write({"_deleted": None}, record=record, context=context) == ""
+    assert "_deleted" not in rows(people.hq)[record].doc
 
 
 def test_a_removal_after_a_restoring_is_taken(people: Cast) -> None:
