@@ -67,24 +67,18 @@ class End:
                 return Must.NO
         return Must.EITHER
 
-    def knew(self, deletion: Commit, dot: Dot) -> Must:
+    def knew(self, deletion: Commit, write: Commit) -> Must:
         """Say whether whoever deleted a record had seen a write of it."""
         ledger = self.world.ledger
-        mine = ledger.facts.get(deletion.identity)
+        mine, theirs = ledger.facts.get(deletion.identity), ledger.facts.get(write.identity)
         if mine is None or mine.before is None:
             return Must.EITHER
-        for one in ledger.by_dot.get(dot, ()):
-            if one.record != deletion.record:
-                continue
-            if any(identity == one.identity for identity, _ in mine.before.included):
-                return Must.YES
-            theirs = ledger.facts.get(one.identity)
-            if theirs is None or theirs.before is None:
-                return Must.EITHER
-            if (deletion.identity, "_deleted") in theirs.before.included:
-                return Must.EITHER  # it came after the deletion, and knowing of it
-            return Must.NO
-        return Must.EITHER
+        if any(identity == write.identity for identity, _ in mine.before.included):
+            return Must.EITHER if ledger.shares_its_name(write) else Must.YES
+        if theirs is None or theirs.before is None:
+            return Must.EITHER
+        # it may have come after the deletion, and knowing of it
+        return Must.EITHER if (deletion.identity, "_deleted") in theirs.before.included else Must.NO
 
     def knew_of(self, deletion: Commit, merge: Commit) -> Must:
         """Say whether whoever deleted a record knew of a merge of another one into it."""

@@ -101,6 +101,11 @@ class Ledger:
         clear = all(len(self.by_dot[dot]) == 1 for dots in heads.values() for dot in dots)
         return Before(heads, included, clear)
 
+    def shares_its_name(self, save: Commit) -> bool:
+        """Say whether a copied device gave the name of a save to another one, too: who had seen which cannot be told."""
+        said = (one for one in self.by_record[save.record] if one.identity == save.identity)
+        return any(other.identity != save.identity for one in said for other in self.by_dot[one.dot])
+
     def named(self, dots: Iterable[Dot]) -> list[Commit]:
         """Return the commits of these names."""
         return [one for dot in dots for one in self.by_dot.get(dot, ())]

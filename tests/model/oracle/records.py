@@ -8,8 +8,8 @@ from tests.model.oracle.commits import Commit, Dot, Value, Write, field_of
 from tests.model.oracle.registers import Registers, heads, registers, reopened
 from tests.model.oracle.settling import Must, Off, Shown, candidates, composite, present, settle
 
-Knew = Callable[[Commit, Dot], Must]
-"""Whether whoever deleted a record had seen a write (by the deletion's commit and the write's name)."""
+Knew = Callable[[Commit, Commit], Must]
+"""Whether whoever deleted a record had seen a write (both by their commits)."""
 KnewOf = Callable[[Commit, Commit], Must]
 """Whether whoever deleted a record knew of a merge of another one into it."""
 
@@ -125,7 +125,7 @@ def _deleted(record: Record, settled: Shown, knew: Knew) -> Shown:
             if head.dot in own:
                 continue
             for deletion in deletions:
-                match knew(deletion, head.dot):
+                match knew(deletion, head.commit):
                     case Must.NO:
                         look = Must.YES
                     case Must.EITHER if look is Must.NO:
