@@ -12,6 +12,7 @@ from fieldsync.core import record_ids, stamp
 from fieldsync.core.register import Value
 from fieldsync.core.state import field_of, registers
 from fieldsync.core.units import check_unit
+from fieldsync.replica import value_reader
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
@@ -162,7 +163,9 @@ def deliver(
             "person": row.doc.get("person"),
             "service_type": service,
             "provider": row.doc.get("to_org"),
-            "given_on": on or node.today(),
+            "given_on": value_reader.typed(node).value(
+                node.schema.type(partner_sharing.SERVICE).field("given_on"), on or node.today()
+            ),
             "referral": record_ids.text(row.state.record),
             "outcome": outcome,
         }

@@ -224,7 +224,7 @@ def agenda(
     from fieldsync.ui.views import agenda as pictures
 
     with opened(ctx) as node:
-        last = _day(until) if until else node.today() if overdue else None
+        last = _day(node, until) if until else node.today() if overdue else None
         found = agendas.due(node, until=last, worker=worker, everybody=everybody, unit=unit)
         if overdue:
             found = [one for one in found if one["days"] > 0]
@@ -282,13 +282,15 @@ def _step(node: "Node", text: str) -> dict[str, object]:
     }
 
 
-def _day(text: str) -> str:
-    """Return a date as it is stored, however its digits were typed; IllegalValue."""
+def _day(node: "Node", text: str) -> str:
+    """Return a date as it is stored; Usage."""
+    from fieldsync.schema import dates
     from fieldsync.schema.model import Field
     from fieldsync.schema.values import normaliser
 
+    field = Field("until", "date", "latest", {})
     try:
-        return str(normaliser(Field("until", "date", "latest", {}))(text))
+        return str(normaliser(field)(dates.told(field, text, node.today())))
     except errors.IllegalValue as fault:
         raise errors.Usage(reason="day", given=text) from fault
 

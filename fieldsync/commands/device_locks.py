@@ -25,7 +25,7 @@ def revoke(
         str | None,
         Option(
             metavar="DATE",
-            help="When it was out of its person's hands: YYYY-MM-DD, or with the time YYYY-MM-DDTHH:MM. What a server first "
+            help="When it was out of its person's hands: a date, or a date with the time: 2026-10-31T14:30. What a server first "
             "took after that is quarantined.",
         ),
     ] = None,
@@ -71,10 +71,10 @@ def _moment(given: str) -> int:
     from datetime import datetime
 
     from fieldsync.replica.node import wall_clock
-    from fieldsync.schema.text_cleaning import plain_digits
+    from fieldsync.schema import dates
 
     try:
-        found = datetime.fromisoformat(plain_digits(given.strip())).astimezone()
+        found = datetime.fromisoformat(dates.moment(given, datetime.now().astimezone().date().isoformat())).astimezone()
     except (ValueError, OverflowError, OSError) as fault:
         raise errors.Usage(reason="since", given=given) from fault
     moment = int(found.timestamp() * 1000)

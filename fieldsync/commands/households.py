@@ -13,7 +13,9 @@ Household = Annotated[
     str, Argument(metavar="HOUSEHOLD", help="The family: its id, its code, or a beginning of either.")
 ]
 Person = Annotated[str, Argument(metavar="PERSON", help="Whom it is about.")]
-On = Annotated[str | None, Option(metavar="YYYY-MM-DD", help="The day when it happened (default: today).")]
+On = Annotated[
+    str | None, Option(metavar="DATE", help="The day when it happened, such as 31/10/2026 (default: today).")
+]
 Evidence = Annotated[str | None, Option(help="How it is known: document, witness, self or registry.")]
 
 

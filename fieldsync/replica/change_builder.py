@@ -14,7 +14,7 @@ class ChangeBuilder:
     """Builds the changes of one record; `doc` is what it shows now ({} for a new one)."""
 
     def __init__(self, node: Node, kind: Type, doc: Mapping[str, Any]) -> None:
-        self._reader = value_reader.typed(node)
+        self._reader, self._today = value_reader.typed(node), node.today
         self._kind = kind
         self._doc = doc
         self._set: dict[str, object] = {}
@@ -22,6 +22,7 @@ class ChangeBuilder:
         self._drop: dict[str, list[object]] = {}
         self._count: dict[str, int] = {}
         self._say: dict[str, str] = {}
+        self._implied: dict[str, str] = {}  # by a year or an age in the date that they belong to
 
     def give(self, name: str, value: object) -> None:
         """A field's new value; for a set all its members, for a log one more entry."""
@@ -35,6 +36,12 @@ class ChangeBuilder:
         elif field.kind == "tally" and not self._doc:  # a new record's count begins
             self.count(name, str(value))
         else:
+            from fieldsync.schema import dates
+
+            precision = dates.precision_field(self._kind.fields, name) if field.type == "date" else None
+            found = dates.roughly(value, self._today()) if precision is not None else None
+            if precision is not None and found is not None:
+                value, self._implied[precision.name] = found
             self._set[name] = self._reader.value(field, value)
 
     def empty(self, name: str) -> None:
@@ -66,4 +73,4 @@ class ChangeBuilder:
 
     def changes(self) -> Changes:
         """Return all of it."""
-        return Changes(set=self._set, put=self._put, drop=self._drop, count=self._count, say=self._say)
+        return Changes(set=self._implied | self._set, put=self._put, drop=self._drop, count=self._count, say=self._say)

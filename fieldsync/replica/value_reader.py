@@ -15,7 +15,6 @@ from fieldsync.schema.text_cleaning import plain_digits
 from fieldsync.store import ReadTx
 
 _STEP = re.compile(r"[+-]?\d{1,9}", re.ASCII)
-_TODAY = {"today", "اليوم"}
 _REMEMBERED = 10_000
 
 
@@ -26,14 +25,16 @@ class ValueReader:
         self._named, self._today = named, today
 
     def value(self, field: Field, given: object) -> object:
-        """Return the id that a reference's words stand for, and the date of `today`; others as they are. NoRecord, Ambiguous."""
+        """Return the id that a reference's words stand for, and a date's stored form; others as they are. NoRecord, Ambiguous."""
         if not isinstance(given, str):
             return given
         if field.type == "ref":
             return self._named(field, given)
-        if self._today is not None and field.type == "date" and given.strip().casefold() in _TODAY:
-            return self._today()
-        return given
+        if self._today is None or field.type not in ("date", "month"):
+            return given
+        from fieldsync.schema import dates  # whoever only looks reads none
+
+        return dates.told(field, given, self._today())
 
     def members(self, field: Field, given: object) -> list[object]:
         """Return the members given for a set: a list, or one text with commas between them."""

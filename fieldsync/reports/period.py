@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from fieldsync import errors
+from fieldsync.schema import dates
 
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
 _YEAR = re.compile(r"\d{4}")
@@ -71,6 +72,7 @@ def named(month: str | None, year: str | None, today: str) -> Period:
     """Return the period that was asked for, the running month if none was. Usage."""
     if month and year:
         raise errors.Usage(reason="month_or_year")
+    month = (dates.usual(month) or month)[:7] if month else None
     if month and not _MONTH.fullmatch(month):
         raise errors.Usage(reason="month")
     if year and not _YEAR.fullmatch(year):

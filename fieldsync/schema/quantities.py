@@ -168,8 +168,11 @@ def geopoint_normaliser(field: Field) -> Normaliser:
             raise illegal(field, "not_geopoint", form="LAT LON [ALTITUDE [ACCURACY]]")
         figures = [float(part) for part in parts]
         accuracy = figures[3] if len(figures) == 4 else 0.0
-        if abs(figures[0]) > 90 or abs(figures[1]) > 180 or accuracy < 0:
-            raise illegal(field, "out_of_range")
+        for figure, most in zip(figures, (90, 180), strict=False):
+            if abs(figure) > most:
+                raise illegal(field, "out_of_range", min=-most, max=most)
+        if accuracy < 0:
+            raise illegal(field, "out_of_range", min=0)
         # Seven decimals are a centimetre; one form for one place.
         return " ".join(f"{figure:.7f}".rstrip("0").rstrip(".") for figure in figures)
 

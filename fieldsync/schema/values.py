@@ -43,7 +43,8 @@ def is_id(text: str) -> bool:
 def normaliser(field: Field) -> Normaliser:
     """The function from a given value to the stored one; it raises IllegalValue, never with the value inside.
 
-    For a set, log or tally it takes one member, entry or device's count. Text that a program ruined is refused.
+    For a set, log or tally it takes one member, entry or device's count. Text that a program ruined is refused;
+    days and months are read as people write them.
     """
     return _read(field)
 
@@ -61,6 +62,10 @@ def _made(field: Field) -> Normaliser:
 @lru_cache(maxsize=4096)
 def _read(field: Field) -> Normaliser:
     made, lines, country = _made(field), field.type == "note", field.country
+    if field.type in ("date", "month"):
+        from fieldsync.schema import dates  # whoever only looks reads none
+
+        return dates.either(made)
     if field.type == "phone":
 
         def phone(value: object) -> object:

@@ -190,10 +190,11 @@ def test_dates_are_stored_in_one_form(value: object, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["2025-02-29", "05/03/2026", "2026-13-01", "soon", 20260305, "2026-W01-1", "20260305"]
+    "value",
+    ["2025-02-29", "31/02/2026", "13/25/2026", "5/3/26", "2026-13-01", "soon", 20260305, "2026-W01-1", "20260305"],
 )
 def test_a_date_that_is_none_or_could_be_two_is_refused(value: object) -> None:
-    """5/3 is May in one office and March in the next: better to ask."""
+    """A day that no calendar has, a month first, a year of two digits: better to ask."""
     assert reason("date", value) == "not_date"
 
 

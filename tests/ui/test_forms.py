@@ -467,3 +467,29 @@ def test_every_form_opens(people: Cast) -> None:
     for at, (name, kind) in enumerate(people.amal.schema.types.items()):
         if not kind.retired:
             fill(new(people.amal, name, lang="ar" if at % 2 else "en"), _look)
+
+
+def test_a_year_in_a_birth_date_gives_its_precision(people: Cast) -> None:
+    """The year alone is "year only", which the form shows; a day typed after all leaves the precision to whoever knows it."""
+
+    async def steps(person: Person) -> None:
+        await person.type("given", "ريم")
+        await person.type("birth_date", "1980", "enter")
+        assert person.question("birth_precision").text == "Year only"
+        assert person.question("birth_date").text == "1980-01-01"
+
+    fields = fields_of(people.amal, fill(new(people.amal, "person"), lambda person: _then_saved(person, steps)))
+    assert (fields["birth_date"], fields["birth_precision"]) == ("1980-01-01", "year")
+
+    async def day(person: Person) -> None:
+        await person.type("given", "سمر")
+        await person.type("birth_date", "12/5/1990", "enter")
+        assert person.question("birth_precision").text == ""
+
+    fields = fields_of(people.amal, fill(new(people.amal, "person"), lambda person: _then_saved(person, day)))
+    assert (fields["birth_date"], fields.get("birth_precision")) == ("1990-05-12", None)
+
+
+async def _then_saved(person: Person, steps: Steps) -> None:
+    await steps(person)
+    await person.press("ctrl+s")

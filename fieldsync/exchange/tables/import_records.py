@@ -24,6 +24,7 @@ from fieldsync.exchange.tables.repeat_sheets import Parents
 from fieldsync.exchange.tables.row_drafts import RowDrafter, RowValues
 from fieldsync.replica import commit_writer, value_reader
 from fieldsync.replica.node import Node
+from fieldsync.schema import dates
 from fieldsync.schema.model import Field, Type
 from fieldsync.store import Tx
 from fieldsync.store.contract import Progress
@@ -226,20 +227,26 @@ class _Importer:
     def _values(self, batch: Batch, cells: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
         """Return the fields that the file has and their stored values, by field; columns of one set's members make one."""
         plain = [column for column in self._columns if column.field is not None]
+        cells, along = self._with_precisions(plain, cells)
         made = [self._column(batch, column, cells[column.at]) for column in plain]
         names = [column.name for column in plain]
+        for name in along.keys() & names:
+            at = names.index(name)
+            made[at] = [said or given for said, given in zip(made[at], along.pop(name), strict=True)]
         owner = self._parents.owner
         if owner is not None:
-            names.append(owner)
-            made.append(
-                [batch.tried(i, owner, self._parents.of, *row) for i, row in enumerate(self._parents.told(cells))]
-            )
+            along[owner] = [
+                batch.tried(i, owner, self._parents.of, *row) for i, row in enumerate(self._parents.told(cells))
+            ]
+        if along:
+            names += along
+            made += along.values()
             order = sorted(range(len(names)), key=names.__getitem__)
             names, made = [names[at] for at in order], [made[at] for at in order]
         if not self._drafter.split and len(set(names)) == len(names):
             return names, made
         fields: dict[str, list[Any]] = {}
-        columns = [*plain, *([Column(-1, owner, owner, self._kind.fields[owner])] if owner is not None else [])]
+        columns = [*plain, *(Column(-1, name, name, self._kind.fields[name]) for name in along)]
         for column, values in zip(sorted(columns, key=lambda one: one.name), made, strict=True):
             if not column.member:
                 have = fields.get(column.name, values)
@@ -250,6 +257,22 @@ class _Importer:
                 if there is not None:
                     sets[i] = sorted([*(sets[i] or ()), *([column.member] if there else ())])
         return list(fields), list(fields.values())
+
+    def _with_precisions(
+        self, plain: Sequence[Column], cells: Sequence[Sequence[Any]]
+    ) -> tuple[list[Sequence[Any]], dict[str, list[Any]]]:
+        """Return the cells with years and ages as days, and the columns that say how exactly these are known."""
+        told, along = list(cells), dict[str, list[Any]]()
+        for column in plain:
+            precision = dates.precision_field(self._kind.fields, column.name) if column.field.type == "date" else None  # type: ignore[union-attr]  # plain ones have a field
+            if precision is None:
+                continue
+            found = [dates.roughly(cell, self._today) for cell in cells[column.at]]
+            if any(found):
+                pairs = zip(found, cells[column.at], strict=True)
+                told[column.at] = [cell if one is None else one[0] for one, cell in pairs]
+                along[precision.name] = [one and one[1] for one in found]
+        return told, along
 
     def _column(self, batch: Batch, column: Column, cells: Sequence[Any]) -> list[Any]:
         """Return a column's stored values; a value that is refused is a fault, and nothing."""

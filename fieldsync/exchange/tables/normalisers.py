@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from fieldsync.exchange.tables import dates, number_formats
+from fieldsync.exchange.tables import number_formats
 from fieldsync.exchange.tables.cells import Normal, members
 from fieldsync.exchange.xlsform.model import CLOCK
 from fieldsync.replica.value_reader import ValueReader
-from fieldsync.schema import damaged_text, validate
+from fieldsync.schema import damaged_text, dates, validate
 from fieldsync.schema.model import Field
 from fieldsync.schema.text_cleaning import plain_digits
 
@@ -43,7 +43,7 @@ def _normaliser(spec: Field, reader: ValueReader) -> Normal:
         return lambda value: members(spec, value, reader)
     normal = validate.normaliser(spec)
     if spec.type in ("date", "month"):
-        return number_formats.bare(dates.either(normal))
+        return number_formats.bare(lambda value: normal(dates.unnumbered(value)))
     if spec.type in _NUMBERS:
         return number_formats.bare(number_formats.either(normal, whole=spec.type != "number"))
     if spec.type == "phone":

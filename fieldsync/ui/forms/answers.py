@@ -12,7 +12,7 @@ from fieldsync.replica import queries, value_reader
 from fieldsync.replica.changes import Changes, set_difference
 from fieldsync.replica.formula_lookups import Around
 from fieldsync.replica.node import Node
-from fieldsync.schema import label_placeholders, validate
+from fieldsync.schema import dates, label_placeholders, validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Choice, Field, Type
@@ -39,6 +39,8 @@ class Filling:
         self.doc = dict(self.before)  # what the record would show with the answers so far
         self.logs: dict[str, str] = {}
         self.counts: dict[str, int] = {}
+        self.given_along: set[str] = set()  # fields that got their answer from another question
+        self._implied: dict[str, Any] = {}  # what a precision was before a year or an age gave it
 
     @property
     def _judged(self) -> dict[str, Any]:
@@ -119,8 +121,23 @@ class Filling:
             validate.check(self.kind, {}, self._judged | {field.name: given}, self.node.today(), sets=[field.name])
             self._put(field.name, given or None)
         else:
-            answer = {field.name: self.reader.value(field, value)}
-            self._put(field.name, validate.check(self.kind, answer, self._others(field), self.node.today())[field.name])
+            self._give_plain(field, value)
+
+    def _give_plain(self, field: Field, value: object) -> None:
+        today = self.node.today()
+        precision = dates.precision_field(self.kind.fields, field.name) if field.type == "date" else None
+        rough = dates.roughly(value, today) if precision is not None else None
+        given = rough[0] if rough is not None else self.reader.value(field, value)
+        self._put(field.name, validate.check(self.kind, {field.name: given}, self._others(field), today)[field.name])
+        self._implied.pop(field.name, None)
+        if precision is None:
+            return
+        if rough is not None:
+            self.given_along.add(precision.name)
+            self._implied.setdefault(precision.name, self.doc.get(precision.name))
+            self._put(precision.name, rough[1])
+        elif precision.name in self._implied:  # a year was only the beginning of what was typed
+            self._put(precision.name, self._implied.pop(precision.name))
 
     def _others(self, field: Field) -> dict[str, Any]:
         """The document to judge an answer by: a state follows the one that the record has, not one chosen a moment ago."""
@@ -196,7 +213,7 @@ def meant(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str
     """Return what a typed value stands for: a record by its code, or by words that find one only. NoRecord, Ambiguous."""
     field = kind.fields.get(name) if kind is not None else None
     if kind is None or field is None or field.type != "ref":
-        return text.strip()
+        return text.strip() if field is None else str(value_reader.typed(node).value(field, text.strip()))
     filling = Filling(node, kind, lang)
     try:
         return filling.named(field, text.strip())

@@ -203,6 +203,7 @@ class FormScreen(OneAtATime[bool]):
         self._follow()
         self.ask_what_is_asked()
         for question in self.questions:
+            question.follow()
             question.need(question.field.required == "always" or self._is_missing(question))
         self.query_one("#head", Paper).renew()
 

@@ -213,13 +213,25 @@ class Question(Horizontal):
     def answer(self) -> None:
         """Judge what stands in the line; what is legal is the answer from now on."""
         self.wrong = ""
+        text = self.text.strip()
         try:
-            self.filling.give(self.field, self._value(self.text.strip()))
+            if not self._is_written_out(text):
+                self.filling.give(self.field, self._value(text))
         except _Open:
             self.wrong = self.pen.out.phrase("form_choose")
         except errors.FieldsyncError as fault:
             self.wrong = refused(fault, self.filling.kind, self.filling.lang, self.filling.node)
         self.renew()
+
+    def _is_written_out(self, text: str) -> bool:
+        """Say whether the line shows the answer as it is held: a year written out as a day stays a year."""
+        held = self.filling.doc.get(self.field.name)
+        return held is not None and self._chosen is not None and self._chosen == (text, held)
+
+    def follow(self) -> None:
+        """Show the answer that another question gave: a year given as a date says how exactly the date is known."""
+        if self.field.name in self.filling.given_along and not self._is_written_out(self.text.strip()):
+            self.show_answer()
 
     def _value(self, text: str) -> object:
         field = self.field

@@ -166,6 +166,8 @@ def because(facts: Mapping[str, object], lang: str) -> str:
     words = catalogue(lang)
     reason = f"because.{facts.get('reason')}"
     new = words.get(f"{reason}.new") if facts.get("old", "") is None else None
+    if facts.get("reason") == "out_of_range" and ("min" in facts) != ("max" in facts):
+        reason += ".min" if "min" in facts else ".max"
     return _filled(new or words.get(reason, words["because"]), facts, lang)
 
 

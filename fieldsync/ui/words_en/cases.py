@@ -21,6 +21,6 @@ WORDS = {
     "usage.transfer!": "Give --worker NAME, --unit UNIT, or both.",
     "usage.plan_step": "A step is written ACTION;SERVICE;DUE or ACTION;SERVICE;DUE;WHO; nothing was changed.",
     "usage.plan_step!": 'For example: --step "enrol him at school;education;2026-11-20"',
-    "usage.day": "{given} is no day.",
-    "usage.day!": "Give it as YYYY-MM-DD.",
+    "usage.day": "{given} is not a date.",
+    "usage.day!": "For example 2026-10-31, 31/10/2026 or today.",
 }

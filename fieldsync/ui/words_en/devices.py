@@ -15,7 +15,7 @@ WORDS = {
     "approve_next": "Approve one at headquarters: fieldsync server approve {device}",
     "none_pending": "No device waits for approval.",
     "device_approved": "{device} ({person}) is approved: it works from its next sync on.",
-    "ask_since": "Since when was it out of its person's hands (YYYY-MM-DD, with the time if you know it; Enter: it never was)?",
+    "ask_since": "Since when was it out of its person's hands (for example 31/10/2026 or 2026-10-31 14:30; Enter: it never was)?",
     "ask_key_words": "The six words that {device} shows, as its person reads them out:",
     "waits_for_approval": (
         "This device waits for approval: what you save is kept and sent, and nothing comes down until headquarters approves it. "

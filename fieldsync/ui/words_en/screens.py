@@ -10,7 +10,7 @@ WORDS = {
     "form_which": "Which one?",
     "form_type": "Text.",
     "form_type_note": "Text.",
-    "form_type_date": "A date, such as 2026-10-31.",
+    "form_type_date": "A date, such as 2026-10-31 or 31/10/2026.",
     "form_type_month": "A month, such as 2026-10.",
     "form_type_phone": "A phone number, such as 0944 123 456 or +963 944 123 456.",
     "form_type_int": "A whole number.",

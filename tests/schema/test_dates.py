@@ -1,0 +1,87 @@
+"""One reader of dates: what people write in Syria, Egypt and the Gulf, in both scripts, day first."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fieldsync.schema import dates
+from tests.schema.test_values import field, reason, stored
+
+TODAY = "2026-03-01"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("3/2/2026", "2026-02-03"), ("٣/٢/٢٠٢٦", "2026-02-03"), ("25/12/2026", "2026-12-25"), ("3.4.2026", "2026-04-03"),
+        ("03-04-2026 10:15", "2026-04-03"), ("15 شباط 2026", "2026-02-15"), ("١٥ شباط ٢٠٢٦ م", "2026-02-15"),
+        ("15 فبراير 2026", "2026-02-15"), ("5 يونيه 2026", "2026-06-05"), ("5 يوليه 2026", "2026-07-05"),
+        ("5 Oct 2026", "2026-10-05"), ("5 October, 2026", "2026-10-05"), ("Oct 5, 2026", "2026-10-05"),
+        ("٥ تشرين الأول ٢٠٢٦", "2026-10-05"), ("5 أكتوبر 2026", "2026-10-05"), ("12 اذار 2026", "2026-03-12"),
+        ("10/2026", "2026-10"), ("كانون الثاني 2026", "2026-01"), ("Sept 2026", "2026-09"),
+        ("12/25/2026", None), ("5 foo 2026", None), ("1/1/26", None), ("", None), ("٩" * 80, None),
+    ],
+)  # fmt: skip
+def test_days_as_people_write_them(text: str, meant: str | None) -> None:
+    """The day first, or a month's name in either language; never a guess between two."""
+    assert dates.usual(text) == meant
+    if meant is not None and len(meant) == 10:
+        assert stored("date", text) == meant
+        assert stored("month", text) == meant[:7]
+    elif meant is not None:
+        assert stored("month", text) == meant
+        assert reason("date", text) == "not_date"
+
+
+@given(st.text(max_size=70))
+def test_any_text_is_a_day_or_none(text: str) -> None:
+    """No text makes it fail, and what it gives has the form of a date."""
+    found = dates.usual(text)
+    assert found is None or (len(found) in (7, 10) and found[4] == "-")
+    assert dates.roughly(text, TODAY) is None or dates.roughly(text, TODAY)[1] in ("year", "month")  # type: ignore[index]  # as said
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("today", TODAY),
+        ("اليوم", TODAY),
+        ("أمس", "2026-02-28"),
+        ("امس", "2026-02-28"),
+        ("Yesterday", "2026-02-28"),
+        ("غداً", "غداً"),
+    ],
+)
+def test_days_from_today(text: str, meant: str) -> None:
+    """Today and yesterday, as they are typed; the day to come is none that somebody writes down."""
+    assert dates.told(field("date"), text, TODAY) == meant
+    assert dates.told(field("month"), text, TODAY) == meant[:7]
+    assert dates.told(field("text"), text, TODAY) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1980", ("1980-01-01", "year")), ("١٩٨٠", ("1980-01-01", "year")), ("مواليد 1980", ("1980-01-01", "year")),
+        ("35 سنة", ("1991-01-01", "year")), ("عمره ٣٥", ("1991-01-01", "year")), ("35 عاماً", ("1991-01-01", "year")),
+        ("35 years", ("1991-01-01", "year")), ("شباط 1980", ("1980-02-01", "month")), (1980, ("1980-01-01", "year")),
+        ("3/2/1980", None), ("35", None), ("300 years", None), (True, None), (None, None), ("0980", None),
+    ],
+)  # fmt: skip
+def test_a_year_an_age_or_a_month(text: object, meant: tuple[str, str] | None) -> None:
+    """Each with how exactly it says the day; a bare number may be anything."""
+    assert dates.roughly(text, TODAY) == meant
+
+
+def test_a_moment() -> None:
+    """Day first with its time, too, as somebody types it who says since when a device is lost."""
+    assert dates.moment("3/2/2026 14:30", TODAY) == "2026-02-03T14:30"
+    assert dates.moment("2026-02-03T14:30", TODAY) == "2026-02-03T14:30"
+    assert dates.moment("أمس ٠٩:٠٥", TODAY) == "2026-02-28T09:05"
+    assert dates.moment("15 شباط 2026", TODAY) == "2026-02-15"
+
+
+def test_a_bare_year_is_no_day() -> None:
+    """Where no field says how exactly a date is known, a year is refused rather than taken for its first day."""
+    assert reason("date", "1980") == "not_date"
+    assert reason("date", "35 سنة") == "not_date"
