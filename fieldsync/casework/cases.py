@@ -17,6 +17,7 @@ from fieldsync.replica import commit_writer, record_units, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
+from fieldsync.replica.placement import owners
 from fieldsync.schema import validate
 from fieldsync.store import Tx
 from fieldsync.store.contract import Query, Row
@@ -167,7 +168,7 @@ def transfer(
             _set(node, tx, row, found, note=note)
             return row.state.record
         check_unit(unit)
-        root = _root(tx, row)
+        *_, root = row, *owners(tx, row)  # it has a unit of its own
         node.may_write(*record_units.units_of(tx, root))
         _set(node, tx, row, found | {"state": "transferred"}, note=note)
         if root.doc.get("_unit") != unit:
@@ -251,13 +252,3 @@ def _submitted(tx: Tx, case: Row, type: str) -> list[Row]:
     return [
         r for r in rows if r.state.type == type and r.doc.get("state") == "submitted" and r.doc.get("case") == named
     ]
-
-
-def _root(tx: Tx, row: Row) -> Row:
-    """Return the record at the end of a chain of owners: it is the one that has a unit of its own."""
-    while row.owner is not None:
-        found = tx.row(row.owner)
-        if found is None:
-            break
-        row = found
-    return row

@@ -12,6 +12,7 @@ from fieldsync.core.grants import CASEWORKER, PARTNER, SUPERVISOR
 from fieldsync.core.state import field_of, registers
 from fieldsync.core.units import shared_with
 from fieldsync.replica.merge_rules import Rules
+from fieldsync.replica.placement import DEEPEST, owner_of
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Document, Row, SharedPart
@@ -38,7 +39,6 @@ DELIVERED = frozenset({"person", "service_type", "provider", "given_on", "place"
 
 OF_SERVICE = DELIVERED | {"_code", "_unit"}
 _ABOUT = ("person", "to_org", "from_org")  # whose fields a referral may share, and those of what the first belongs to
-_DEEPEST = 8
 _ONLY_DEPENDS = 0
 
 
@@ -167,7 +167,7 @@ def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
     kind = rules.of(REFERRAL).type
     for field in _ABOUT if kind is not None else ():
         record, allowed = ref(row.doc, field), kind.fields[field].to if kind is not None else ()
-        for _ in range(_DEEPEST):
+        for _ in range(DEEPEST):
             if record is None:
                 break
             found = tx.row(record)
@@ -175,8 +175,7 @@ def _about(tx: Tx, rules: Rules, row: Row) -> Iterator[tuple[bytes, str]]:
                 break  # whatever a referral says that it is about: of nothing else is anything shared
             allowed = ()
             yield record, "" if found is None else found.state.type
-            belongs_to = None if found is None else rules.of(found.state.type).belongs_to
-            record = ref(found.doc, belongs_to) if found is not None and belongs_to is not None else None
+            record = None if found is None else owner_of(found, rules)
 
 
 def ref(doc: Mapping[str, Any], field: str) -> bytes | None:

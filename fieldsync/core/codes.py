@@ -26,11 +26,6 @@ def check_characters(text: str) -> str:
     return _DIGITS[first] + _DIGITS[second]
 
 
-def valid(text: str) -> bool:
-    """Say whether text of 0-9 and A-Z ends in its own two check characters."""
-    return len(text) > 2 and _BARE.fullmatch(text) is not None and _adds_up(text)
-
-
 def _adds_up(text: str) -> bool:
     return int(text, 36) % _MODULUS == 1
 

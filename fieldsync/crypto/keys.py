@@ -8,7 +8,6 @@ from functools import lru_cache
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-PRIVATE_SIZE = PUBLIC_SIZE = 32
 SIGNATURE_SIZE = 64
 DEVICE_SIZE = 16
 

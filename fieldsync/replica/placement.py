@@ -1,7 +1,7 @@
 """Where records live: in the unit that they name, or in that of the record which they belong to, wherever this moves."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from fieldsync.core import record_ids
@@ -9,12 +9,12 @@ from fieldsync.core.settle import candidates
 from fieldsync.core.state import register_of
 from fieldsync.core.units import ABOVE, BELOW, LEFT, SHARED, home_unit, top_of
 from fieldsync.replica.merge_rules import Rules
-from fieldsync.store import Tx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import NOWHERE_ELSE, Row
 
 Touched = dict[bytes, tuple[Row, set[str] | None]]
 NOWHERE = "_"  # the unit of a record that came without one
-_DEEPEST = 8  # household → person → case → follow-up, and room
+DEEPEST = 8  # household → person → case → follow-up, and room
 
 
 def place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
@@ -38,7 +38,7 @@ def place(tx: Tx, rules: Rules, touched: Touched, unit: str | None) -> None:
         followers = _followers(tx, touched, moved)
         touched.update(followers)
         # what came in before its owner was known to move; in a ring each moves the next for ever
-        fresh = followers | {record: touched[record] for record in again if placed[record] < _DEEPEST}
+        fresh = followers | {record: touched[record] for record in again if placed[record] < DEEPEST}
 
 
 class _Places(NamedTuple):
@@ -80,7 +80,7 @@ def _place_fresh(
     # no recursion: a function that names itself is a cycle, and would keep the whole batch until garbage is collected
     def place_of(row: Row) -> tuple[int, Iterable[int]]:
         top = row
-        for _ in range(_DEEPEST):
+        for _ in range(DEEPEST):
             if top.owner is None or top.owner not in touched:
                 break
             top = touched[top.owner][0]
@@ -130,7 +130,7 @@ def is_elsewhere(row: Row) -> bool:
 
 def _lifted(row: Row, touched: Touched, rules: Rules) -> Row | None:
     """Return the record itself, or that among what it belongs to, which only those above may have."""
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         if rules.of(row.state.type).above:
             return row
         if row.owner is None or row.owner not in touched:
@@ -166,3 +166,13 @@ def owner_of(row: Row, rules: Rules) -> bytes | None:
     """Return the id of the record that a record belongs to, as its document names it."""
     field = rules.of(row.state.type).belongs_to
     return record_ids.parse(row.doc.get(field)) if field is not None else None
+
+
+def owners(tx: ReadTx, row: Row) -> Iterator[Row]:
+    """Yield the record that a record belongs to, that which this belongs to, and so on, as far as they are here."""
+    for _ in range(DEEPEST):
+        found = tx.row(row.owner)
+        if found is None:
+            return
+        yield found
+        row = found

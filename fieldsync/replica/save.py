@@ -12,8 +12,7 @@ from typing import cast
 from fieldsync import errors
 from fieldsync.core.deletion import deletion
 from fieldsync.core.grants import CASEWORKER, DECIDERS, PARTNER, SUPERVISOR
-from fieldsync.core.register import EMPTY, Head, Value
-from fieldsync.core.settle import settle
+from fieldsync.core.register import EMPTY, Value
 from fieldsync.core.state import State, register_of, registers
 from fieldsync.core.units import shared_with
 from fieldsync.replica import composite_fields, form_drafts, merge_arrivals
@@ -259,11 +258,6 @@ def remove(node: Node, ref: str, reason: str) -> bytes:
         fields: Fields = {"_deleted": deletion(reason.strip(), row.state, merged)}
         commit_drafts(node, tx, [draft_edit(node, row, kind, fields)])
     return row.state.record
-
-
-def shown_head(node: Node, state: State, name: str) -> Head | None:
-    """Return the head that people see of a field."""
-    return settle(register_of(state, name), node.rules.of(state.type).of(name).policy).head
 
 
 def _note(note: str | None) -> str | None:

@@ -1,6 +1,5 @@
 """Moving a record to another unit, with everything that belongs to it; and what has left this node by then."""
 
-import uuid
 from typing import Any
 
 from fieldsync import errors
@@ -12,12 +11,11 @@ from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.edit_coverage import Contexts, covering
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
+from fieldsync.replica.placement import owners
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Row
-
-_DEEPEST = 8
 
 
 def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
@@ -81,7 +79,7 @@ def _movable(node: Node, tx: ReadTx, ref: str, unit: str) -> Row:
     row = find_row(tx, ref)
     check_unit(unit)
     if row.owner is not None:
-        raise errors.BelongsTo(type=row.state.type, owner=_root(tx, row.owner))
+        raise errors.BelongsTo(type=row.state.type, owner=_top_owner(tx, row))
     node.may_write(*units_of(tx, row))
     return row
 
@@ -94,14 +92,11 @@ def _standing(node: Node, tx: ReadTx, row: Row) -> list[str]:
     return [] if covers.everything else [str(one.value) for one in candidates(over.register) if one.dot not in gone]
 
 
-def _root(tx: ReadTx, owner: bytes) -> str:
+def _top_owner(tx: ReadTx, row: Row) -> str:
     """Return the code of the record that a chain of owners ends in, or the id of the first that is not here."""
-    for _ in range(_DEEPEST):
-        row = tx.row(owner)
-        if row is None or row.owner is None:
-            break
-        owner = row.owner
-    return str(uuid.UUID(bytes=owner)) if row is None or row.code is None else row.code
+    for top in owners(tx, row):
+        row = top
+    return record_ids.text(row.owner) if row.owner is not None else row.code or record_ids.text(row.state.record)
 
 
 def _belonging(tx: ReadTx, row: Row) -> list[Row]:

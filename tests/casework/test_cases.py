@@ -6,7 +6,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.casework import agenda, cases
-from fieldsync.replica import queries, save
+from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions
@@ -193,3 +193,17 @@ def test_a_case_handed_to_another_unit_goes_with_its_family(people: Cast) -> Non
     assert fields(people.basim, case)["state"] == "registered"
     with pytest.raises(errors.Usage):
         cases.transfer(people.basim, case)
+
+
+def test_a_transfer_ends_where_owners_form_a_ring(people: Cast) -> None:
+    """Two records that somebody hung onto each other by hand: a transfer looked for the end of that for ever."""
+    amal = people.amal
+    one, other = (save.add(amal, "person", Changes(set={"given": name})) for name in ("هدى", "رامي"))
+    case = cases.open_case(amal, one.hex(), OPENING).hex()
+    kind = amal.schema.type("person")
+    with amal.store.write() as tx:
+        for record, owner in ((one, other), (other, one)):
+            draft = save.draft_edit(amal, tx.rows([record])[record], kind, {"household": text(owner)})
+            commit_writer.commit_drafts(amal, tx, [draft])
+    cases.transfer(amal, case, unit=QRD)
+    assert queries.show(amal, case)["fields"]["state"] == "transferred"

@@ -3,25 +3,21 @@
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import typer
-
-# the library keeps its own copy of click; what these are is seen only there
-from typer._click import exceptions
-from typer._click.exceptions import NoArgsIsHelpError
-from typer._click.formatting import HelpFormatter, iter_rows, measure_table, wrap_text
 from typer.core import TyperCommand, TyperGroup
 
 from fieldsync import errors
 from fieldsync.ui.terminal import bidi, messages
 
-__all__ = ["Command", "Group", "NoArgsIsHelpError", "translate", "usage"]
+__all__ = ["Command", "Group", "asks_for_help", "translate", "usage"]
 _EXTRA = re.compile(r"\s*\[(?:default: (?P<default>[^;\]]*))?(?:; )?(?P<required>required)?\]$")
 
 
-class Formatter(HelpFormatter):
+class Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]  # its only public name
     """Lays help out: command words from the left, sentences each in their own direction, lines cut before they are turned."""
 
     lang = "en"
@@ -32,7 +28,7 @@ class Formatter(HelpFormatter):
         rtl = self.lang == "ar"
         # an Arabic line that begins with a Latin word is an Arabic line all the same
         first = "\u200f" if rtl and self.form == "isolates" else ""
-        return [bidi.alone(first + line, self.form, rtl=rtl) for line in wrap_text(text, width).splitlines()]
+        return [bidi.alone(first + line, self.form, rtl=rtl) for line in textwrap.wrap(text, width)]
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """Write how the command is typed, under its heading where that is not English."""
@@ -40,7 +36,7 @@ class Formatter(HelpFormatter):
             super().write_usage(prog, args, prefix)
             return
         self.write_heading("Usage")
-        self.write(wrap_text(f"{prog} {args}", self.width, initial_indent="  ", subsequent_indent="    ") + "\n")
+        self.write("\n".join("  " + line for line in _typed(f"{prog} {args}", self.width - 2)) + "\n")
 
     def write_heading(self, heading: str) -> None:
         """Write a heading in the person's language."""
@@ -58,7 +54,7 @@ class Formatter(HelpFormatter):
             said, _, typed = part.partition(": fieldsync ")
             lines = self._sentence(said + (":" if typed else ""), self.width - self.current_indent)
             if typed:
-                shown = wrap_text("fieldsync " + typed, self.width - 4, subsequent_indent="  ").splitlines()
+                shown = _typed("fieldsync " + typed, self.width - 4)
                 lines += [bidi.written(line, self.form, rtl=False) for line in shown]
             parts.append("\n".join(inset + line for line in lines))
         self.write("\n\n".join(parts) + "\n")
@@ -68,9 +64,9 @@ class Formatter(HelpFormatter):
         if self.lang == "en":
             super().write_dl(rows, col_max, col_spacing)
             return
-        first = min(measure_table(rows)[0], col_max) + col_spacing
+        first = min(max(len(name) for name, _ in rows), col_max) + col_spacing
         inset = " " * (first + self.current_indent)
-        for name, meaning in iter_rows(rows, 2):
+        for name, meaning in rows:
             self.write(f"{'':>{self.current_indent}}{name}")
             lines = self._sentence(self._told(meaning), max(self.width - first - 2, 10))
             self.write("\n" + inset if len(name) > first - col_spacing else " " * (first - len(name)))
@@ -84,6 +80,11 @@ class Formatter(HelpFormatter):
         parts = [f"{messages.phrase('help_default', self.lang)}: {found['default']}"] if found["default"] else []
         parts += [messages.phrase("help_required", self.lang)] if found["required"] else []
         return f"{meaning[: found.start()]} [{'؛ '.join(parts)}]"
+
+
+def _typed(text: str, width: int) -> list[str]:
+    """Return in lines what is to be typed, those after the first a little in."""
+    return textwrap.wrap(text, width, subsequent_indent="  ")
 
 
 class _Speaking:
@@ -140,27 +141,42 @@ def usage(fault: typer.TyperException) -> errors.Usage:
     ctx: Any = getattr(fault, "ctx", None)
     param: Any = getattr(fault, "param", None)
     facts: dict[str, Any] = {"command": ctx.command_path if ctx is not None else "fieldsync"}
-    if isinstance(fault, exceptions.NoSuchOption):
-        near = sorted(fault.possibilities or ())
-        facts |= {"reason": "like_option" if near else "no_option", "given": fault.option_name, "perhaps": near}
-    elif isinstance(fault, exceptions.MissingParameter):
+    kind = _name(fault)
+    if kind == "NoSuchOption":
+        near = sorted(getattr(fault, "possibilities", None) or ())
+        facts |= {
+            "reason": "like_option" if near else "no_option",
+            "given": getattr(fault, "option_name", ""),
+            "perhaps": near,
+        }
+    elif kind == "MissingParameter":
         named = param.get_error_hint(ctx).strip("'") if param is not None else ""
         facts |= {"reason": "missing", "given": named}
-    elif isinstance(fault, exceptions.BadOptionUsage):
+    elif kind == "BadOptionUsage":
         flag = "does not take" in fault.message
-        facts |= {"reason": "option_flag" if flag else "option_value", "given": fault.option_name}
-    elif isinstance(fault, exceptions.BadParameter) and param is not None and "number" in _kind(param):
+        facts |= {"reason": "option_flag" if flag else "option_value", "given": getattr(fault, "option_name", "")}
+    elif kind == "BadParameter" and param is not None and _is_number(param):
         least = getattr(param.type, "min", None)
         facts |= {"reason": "number" if least is None else "number_from", "least": least}
         facts |= {"given": param.get_error_hint(ctx).strip("'")}
     elif "unexpected extra" in fault.message:
         facts |= {"reason": "extra", "given": fault.message.partition("(s) (")[2].rstrip(")")}
-    elif isinstance(fault, NoArgsIsHelpError) or fault.message == "Missing command.":
+    elif asks_for_help(fault) or fault.message == "Missing command.":
         facts |= {"reason": "which_command"}
     else:
         facts |= {"reason": "words", "message": fault.format_message().rstrip(".")}
     return errors.Usage(**facts)
 
 
-def _kind(param: Any) -> str:
-    return "number" if re.match("int|float", getattr(param.type, "name", "")) else ""
+def asks_for_help(fault: typer.TyperException) -> bool:
+    """Say whether a command that needs words was given none: its message is its help."""
+    return _name(fault) == "NoArgsIsHelpError"
+
+
+def _name(fault: typer.TyperException) -> str:
+    """Return which of click's faults it is: the library has its own copy of these classes, in a place without promise."""
+    return type(fault).__name__
+
+
+def _is_number(param: Any) -> bool:
+    return re.match("int|float", getattr(param.type, "name", "")) is not None

@@ -57,13 +57,11 @@ def grow(tree: Branch) -> Callable[[list[str], Settings], int]:
             if completion.VARIABLE in os.environ:
                 return 0
             raise BrokenPipeError from None
-        except help_text.NoArgsIsHelpError as fault:
-            if settings.json:
+        except typer.TyperException as fault:
+            if settings.json or not help_text.asks_for_help(fault):
                 raise help_text.usage(fault) from fault
             sys.stderr.write(fault.message + "\n")
             return errors.Usage.exit
-        except typer.TyperException as fault:
-            raise help_text.usage(fault) from fault
         return code if isinstance(code, int) else 0
 
     return run

@@ -16,7 +16,6 @@ from fieldsync.schema.model import Schema
 
 Json = dict[str, Any]
 _MARKS = "in_review"
-FORMATS = ("csv", "xlsx")
 
 
 def table(report: Report, schema: Schema, document: Json, lang: str) -> Iterator[list[Any]]:
