@@ -29,6 +29,7 @@ Every command takes these, before or after its name:
 | `--passphrase-file FILE` | `FIELDSYNC_PASSPHRASE` | what opens the store; without either a prompt asks. `FIELDSYNC_KEY_FILE` names a key file (32 bytes or more) |
 | `--lang ar\\|en` | `FIELDSYNC_LANG` | the language; without it that of the locale |
 | `--rtl auto\\|logical\\|visual\\|plain` | `FIELDSYNC_RTL` | how Arabic is written on this terminal; see `fieldsync doctor rtl` |
+| `--plain` | | for screen readers: Arabic in stored order without signs for its direction, forms and review as questions line by line |
 | `--json` | | one JSON document on standard output, also for an error: `{"error": {"code", "message", "hint", "facts"}}` |
 
 A record is named by its id, its code, or any unique beginning of either (four characters at least).
@@ -61,6 +62,7 @@ A record is named by its id, its code, or any unique beginning of either (four c
 | `--passphrase-file FILE` | `FIELDSYNC_PASSPHRASE` | ما يفتح المخزن؛ وبدونهما يُسأل عنه. ويسمّي `FIELDSYNC_KEY_FILE` ملف مفتاح (32 بايتاً أو أكثر) |
 | `--lang ar\\|en` | `FIELDSYNC_LANG` | اللغة؛ وبدونه لغة النظام |
 | `--rtl auto\\|logical\\|visual\\|plain` | `FIELDSYNC_RTL` | كيف تُكتب العربية على هذه الطرفية؛ انظر `fieldsync doctor rtl` |
+| `--plain` | | لقارئات الشاشة: تُكتب العربية بترتيب تخزينها دون علامات اتجاه، وتُعرض النماذج والمراجعة سطراً سطراً |
 | `--json` | | مستند JSON واحد على الخرج القياسي، وكذلك عند الخطأ: `{"error": {"code", "message", "hint", "facts"}}` |
 
 يُسمّى السجلّ بمعرّفه أو برمزه أو بأي أول منهما لا يدل على غيره (أربعة أحرف على الأقل).

@@ -191,4 +191,4 @@ def _terminal(settings: Settings) -> Iterator[Finding]:
     yield _finding("terminal", "warn" if small else "good", columns=size.columns, rows=size.lines)
     form = bidi.form_for(os.environ, tty=True, asked=settings.rtl)
     guessed = bidi.is_guess(os.environ, tty=True, asked=settings.rtl)
-    yield _finding("arabic", "warn" if guessed else "good", form=form, installed=bidi.can_turn())
+    yield _finding("arabic", "warn" if guessed else "good", form=form)

@@ -25,7 +25,6 @@ Set = Annotated[
     list[str] | None, Option("--set", metavar="FIELD=VALUE", help="A field's value; members of a set with commas.")
 ]
 From = Annotated[str, Option("--from", metavar="FILE.json", help="A JSON object of fields; - reads standard input.")]
-Plain = Annotated[bool, Option("--plain", help="The form line by line, for screen readers.")]
 Note = Annotated[str | None, Option(help="Why, for whoever reads the history.")]
 
 
@@ -47,7 +46,6 @@ def add(
     anyway: Annotated[
         bool, Option("--anyway", help="Save without asking, even if it may be registered already.")
     ] = False,
-    plain: Plain = False,
 ) -> None:
     """Save a new record; without --set and --from on a terminal, a form asks. Who may be registered already is shown first.
 
@@ -67,7 +65,7 @@ def add(
             )  # fmt: skip
             return
         if set_ is None and not from_:
-            _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open, plain=plain)
+            _ask_new(ctx, node, type, unit=unit, note=note, stay_open=stay_open)
             return
         changes = some(_wanted(node, type, {}, set_, from_).changes())
         found = _duplicates(ctx, node, type, changes)
@@ -91,7 +89,6 @@ def edit(
     count: Annotated[list[str] | None, Option(metavar="TALLY=+2", help="Count up or down.")] = None,
     say: Annotated[list[str] | None, Option(metavar="LOG=TEXT", help="Add an entry to a log.")] = None,
     note: Note = None,
-    plain: Plain = False,
 ) -> None:
     """Change only these fields, of one record or of several in one save; without any on a terminal, the form asks.
 
@@ -114,7 +111,7 @@ def edit(
         if asking:
             if len(record) > 1:
                 raise errors.Usage(reason="no_changes")
-            _ask_edit(ctx, node, record[0], note, plain=plain)
+            _ask_edit(ctx, node, record[0], note)
             return
         saved = batch_save.edit(node, record, changes, note=note)
         if len(saved) == 1:
@@ -189,7 +186,7 @@ def _may_go_on(ctx: typer.Context, node: "Node", found: list[dict[str, Any]]) ->
 
 
 def _ask_new(
-    ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool, plain: bool
+    ctx: typer.Context, node: "Node", type: str, *, unit: str | None, note: str | None, stay_open: bool
 ) -> None:
     """Ask for a new record in the form, again and again with `stay_open`."""
     from fieldsync.commands.support.change_arguments import some
@@ -202,7 +199,7 @@ def _ask_new(
         raise errors.Usage(reason="no_changes")
     node.may_write(unit or (node.units[0] if node.units else ""))
     while True:
-        if plain or not draws():
+        if settings_of(ctx).plain or not draws():
             from fieldsync.ui.forms.line_prompts import Form
 
             changes = some(Form(tables(ctx), node, kind).ask())
@@ -217,7 +214,7 @@ def _ask_new(
             return
 
 
-def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None, *, plain: bool) -> None:
+def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None) -> None:
     """Ask in the form, which remembers what it was opened on: what it did not change, it does not write."""
     from fieldsync.replica import lookup, record_units, save
 
@@ -226,7 +223,7 @@ def _ask_edit(ctx: typer.Context, node: "Node", ref: str, note: str | None, *, p
         node.may_write(*record_units.units_of(tx, row))
     if not at_terminal() or settings_of(ctx).json:
         raise errors.Usage(reason="no_changes")
-    if plain or not draws():
+    if settings_of(ctx).plain or not draws():
         from fieldsync.ui.forms.line_prompts import Form
         from fieldsync.ui.views import open_fields
 

@@ -29,8 +29,6 @@ def review(
     unit: Unit = None,
     type_: Type = None,
     field: Field = None,
-    *,
-    plain: Annotated[bool, Option("--plain", help="Questions line by line, for screen readers.")] = False,
 ) -> None:
     """Decide one conflict after the other: choose, type another value, note, skip, undo, many alike.
 
@@ -45,7 +43,7 @@ def review(
         if not reviews.may_decide_somewhere(node):
             raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
         _check_names(node, type_, field)
-        if draws() and not plain:
+        if draws() and not settings_of(ctx).plain:
             from fieldsync.ui.review import review_app
 
             review_app.run(tables(ctx), node, unit=unit, type=type_, field=field)

@@ -6,6 +6,8 @@ What a phone or a web page brings along unseen, direction marks and letters in t
 import unicodedata
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import World
 
 MARKED = "\u200f\ufecb\ufee0\ufef2\u202c"  # علي as some programs write it: in joined forms, between direction signs
@@ -59,3 +61,15 @@ def test_what_is_said_has_ascii_digits(world: World) -> None:
         assert odd == set()
     shown = world.here("amal", "show", made["code"], "--lang", "ar").out
     assert all(part in shown for part in ("2026-01-05", "+963944158621", made["code"]))
+
+
+def test_plain_is_text_in_stored_order(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A screen reader gets letters as they are stored, without signs for direction, on a terminal that others see turned."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("XTERM_VERSION", "XTerm(379)")
+    made = world.add("amal", "household", family_name="الأسعد", location="جبلة")
+    turned = world.here("amal", "show", made["code"], "--lang", "ar", screen=True).out
+    plain = world.here("amal", "--plain", "show", made["code"], "--lang", "ar", screen=True).out
+    assert "الأسعد" not in turned
+    assert "الأسعد" in plain
+    assert not {sign for sign in plain if unicodedata.category(sign) == "Cf" or "\ufb50" <= sign <= "\ufefc"}

@@ -2,7 +2,9 @@
 
 import io
 import re
+import tomllib
 import unicodedata
+from pathlib import Path
 
 import pytest
 from bidi import get_display
@@ -156,3 +158,12 @@ def test_what_an_answer_rests_on_is_read_without_our_signs(people: Cast, capsys:
         shown = capsys.readouterr().out
         assert "U+20" not in shown
         assert "NET" in shown
+
+
+def test_what_turns_arabic_is_part_of_the_install() -> None:
+    """A reader on xterm, tmux or Windows has it without an extra; that `visual` is chosen there needs both packages."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {"arabic-reshaper", "python-bidi"} <= {one.split(">=")[0] for one in project["dependencies"]}
+    assert "rtl" not in project["optional-dependencies"]
+    for environment in ({"XTERM_VERSION": "XTerm(379)"}, {"TMUX": "/tmp/x", "TERM": "screen"}, {"WT_SESSION": "1"}):
+        assert bidi.form_for(environment, tty=True) == "visual"

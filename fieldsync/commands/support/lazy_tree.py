@@ -18,7 +18,7 @@ from fieldsync.commands.support.settings import Settings
 
 EVERYWHERE = (
     "Everywhere, before or after the command's name: --json, --home DIR, --lang ar|en, --rtl auto|logical|visual|plain, "
-    "--passphrase-file FILE."
+    "--plain (for screen readers), --passphrase-file FILE."
 )
 
 

@@ -27,6 +27,7 @@ class Settings:
     rtl: str = ""
     passphrase_file: str = ""
     json: bool = False
+    plain: bool = False
     schema: "Schema | None" = None  # the node's, once it was opened: errors name fields by their labels
 
     @property
@@ -73,6 +74,8 @@ def take_settings(words: list[str], settings: Settings) -> list[str]:
             rest += [word, *ahead]
         elif word == "--json":
             settings.json = True
+        elif word == "--plain":
+            settings.plain, settings.rtl = True, "plain"
         elif name in _VALUED:
             given = value if equals else next(ahead, "")
             if not given:

@@ -8,9 +8,9 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -53,8 +53,7 @@ def form_for(environment: Mapping[str, str], *, tty: bool, asked: str = "") -> s
     if asked == "logical":
         return known if known in {"isolates", "marks"} else "isolates"
     chosen = remembered().get(kind(environment), "") if not asked else ""
-    form = chosen if chosen in FORMS else known
-    return "plain" if form == "visual" and _turner() is None else form
+    return chosen if chosen in FORMS else known
 
 
 def _known(environment: Mapping[str, str]) -> str:
@@ -111,20 +110,13 @@ def remember(form: str) -> None:
 
 
 @cache
-def _turner() -> Any:
-    """Return (joins letters, puts them in the order of the screen, joins them one for one), or None without the extra `rtl`."""
-    try:
-        from arabic_reshaper import ArabicReshaper
-        from bidi import get_display
-    except ImportError:
-        return None
+def _turner() -> tuple[Callable[[str], str], Callable[..., str], Callable[[str], str]]:
+    """Return (joins letters, puts them in the order of the screen, joins them one for one); loaded where Arabic is shown."""
+    from arabic_reshaper import ArabicReshaper
+    from bidi import get_display
+
     joins = {"delete_harakat": False, "support_zwj": True}
     return ArabicReshaper(joins).reshape, get_display, ArabicReshaper({**joins, "support_ligatures": False}).reshape
-
-
-def can_turn() -> bool:
-    """Say whether what turns text is installed."""
-    return _turner() is not None
 
 
 def apart(text: str, form: str) -> str:
@@ -181,16 +173,12 @@ def _is_joined(text: str) -> bool:
 
 def joined(text: str) -> str:
     """Return text with its Arabic letters in the forms that they have beside each other, still in stored order."""
-    turner = _turner()
-    return text if turner is None else str(turner[0](text))
+    return str(_turner()[0](text))
 
 
 def _turned(text: str, *, rtl: bool | None) -> str:
-    turner = _turner()
-    if turner is None:
-        return text
     base = {True: "R", False: "L", None: None}[rtl]
-    shown = bare(str(turner[1](text, base_dir=base)))
+    shown = bare(str(_turner()[1](text, base_dir=base)))
     return _paired(_COMBINING.sub(r"\2\1", shown))  # a mark follows its letter on every terminal
 
 
@@ -272,15 +260,12 @@ def begins_arabic(text: str) -> bool:
 
 def joined_apart(letters: str) -> str:
     """Return letters in the forms that they have beside each other, one for one."""
-    turner = _turner()
-    shaped = letters if turner is None else str(turner[2](letters))
+    shaped = str(_turner()[2](letters))
     return shaped if len(shaped) == len(letters) else letters
 
 
 def on_screen(text: str, *, rtl: bool) -> list[tuple[str, int]]:
     """Return a line's signs as they stand on the screen, from the left: each with its place in the text, brackets the right way round."""
-    if _turner() is None:
-        return [(sign, at) for at, sign in enumerate(text)]
     from bidi import algorithm
 
     safe = "".join("\u200b" if unicodedata.bidirectional(sign) in _EXPLICIT else sign for sign in text)

@@ -14,19 +14,16 @@ def shown(form: str) -> str:
 
 def choose(out: Terminal) -> str | None:
     """Show the line in each form; return the form that was chosen, None if none reads right."""
-    forms = [form for form in bidi.FORMS if form != "visual" or bidi.can_turn()]
     out.say("rtl_which")
-    for number, form in enumerate(forms, 1):
+    for number, form in enumerate(bidi.FORMS, 1):
         out.as_it_is(f"  {number}  {shown(form)}")
-    if not bidi.can_turn():
-        out.say("rtl_install")
     while True:
-        given = out.ask(out.phrase("rtl_ask", last=len(forms)) + " ").strip()
+        given = out.ask(out.phrase("rtl_ask", last=len(bidi.FORMS)) + " ").strip()
         number = int(given) if given.isdecimal() else -1  # Arabic-Indic digits too
         if number == 0:
             out.say("rtl_none")
             return None
-        if 1 <= number <= len(forms):
-            out.form = forms[number - 1]
+        if 1 <= number <= len(bidi.FORMS):
+            out.form = bidi.FORMS[number - 1]
             out.say("rtl_kept")
             return out.form

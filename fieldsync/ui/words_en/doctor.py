@@ -55,7 +55,6 @@ WORDS = {
     "doctor_well": "All is well.",
     "doctor_some": "{n} to look at.",
     "rtl_which": "The same line in several ways. Which one reads right: letters joined, from the right, the date 2026-11-02?",
-    "rtl_install": "A way for terminals that turn nothing needs two more packages: pipx inject fieldsync arabic-reshaper python-bidi",
     "rtl_ask": "Its number, 1 to {last} (0: none):",
     "rtl_none": "Nothing was changed. Another terminal program may do better.",
     "rtl_kept": "Kept for terminals of this kind; --rtl auto|logical|visual|plain says otherwise for one command.",
