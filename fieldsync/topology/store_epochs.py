@@ -125,9 +125,15 @@ def count(tx: Tx, server: bytes, device: bytes, told: int, *, again: bool) -> No
 
 
 def suspect(tx: Tx, server: bytes) -> None:
-    """Ask a server for everything again, and drop nothing because it does not have it."""
+    """Ask a server for everything again, and drop nothing because it does not have it.
+
+    All that the two tell each other by numbers begins anew: a restored server gives the same numbers again, to other things.
+    """
     tx.restart_cursors(server)
-    tx.peer_settings(server).suspected = True
+    known = tx.peer_settings(server)
+    known.devices_cursor = known.refused_cursor = known.receipts_cursor = known.judged_cursor = known.passed_cursor = 0
+    known.clocks_cursor = known.pairs_cursor = known.heard_cursor = known.enrolled_cursor = known.noted_cursor = 0
+    known.suspected = True
 
 
 def suspected(tx: ReadTx, server: bytes) -> bool:

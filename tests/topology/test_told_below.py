@@ -1,5 +1,6 @@
 """A branch is told what became of commits that are its business, all of it, and nothing of others."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,10 @@ from fieldsync.core.grants import Grant
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
+from fieldsync.server import administration, device_locks
+from tests import directly
+from tests.cast import open_node
+from tests.conftest import Cast
 from tests.server.test_permits import tamper
 from tests.topology.test_branch_claims import meets
 from tests.tree import Tree
@@ -70,3 +75,46 @@ def test_a_visitor_s_earlier_refusals_are_told_when_its_commits_come(tree: Tree,
     tree.sync("jbl", "hq")
     tree.sync("jbl", "hq")
     assert refused(jbl, samar) == refused(hq, samar) != []
+
+
+def test_a_restored_headquarters_verdicts_are_told_though_it_numbers_them_anew(people: Cast) -> None:
+    """It refused three of Amal's saves, is put back to before that, and refuses them again: she hears so, and of the next one."""
+    hq, amal = people.hq, people.amal
+    hq.close()
+    shutil.copytree(people.home / "hq", people.home / "hq as it was")
+    people.hq = hq = people.open("hq")
+    for _ in range(3):
+        overstep(amal, JBL, QRD)
+    directly.sync(amal, hq)
+    assert len(refused(amal, amal)) == 3
+    hq.close()
+    people.hq = hq = open_node(people.home / "hq as it was", people.clock)
+    for count in (3, 4):
+        for _ in range(2):
+            directly.sync(amal, hq)
+        assert refused(amal, amal) == refused(hq, amal)
+        assert len(refused(amal, amal)) == count
+        overstep(amal, JBL, QRD)
+
+
+@pytest.mark.parametrize("cut", [None, *range(1, 9)])
+def test_a_restored_headquarters_revocations_are_told_wherever_the_line_was_cut(tree: Tree, cut: int | None) -> None:
+    """It had told Jableh of much that it lost; the line is cut as it tells of its restore: Jableh hears of Amal's revocation."""
+    hq, jbl, amal, samar = (tree.nodes[name] for name in ("hq", "jbl", "amal", "samar"))
+    hq.close()
+    shutil.copytree(tree.home / "hq", tree.home / "hq before")
+    tree.nodes["hq"] = hq = open_node(tree.home / "hq", tree.clock)
+    for role in ("supervisor", "caseworker") * 3:
+        tree.clock.tick()
+        administration.grant(hq, samar.letters, role, [QRD])
+    tree.sync("jbl", "hq")
+    hq.close()
+    tree.nodes["hq"] = hq = open_node(tree.home / "hq before", tree.clock)
+    tree.clock.tick(2 * 3_600_000)
+    tree.sync("jbl", "hq", cut)
+    device_locks.revoke(hq, amal.letters)
+    tree.sync("jbl", "hq")
+    with jbl.store.read() as tx:
+        device = tx.device(amal.device)
+    assert device is not None
+    assert device.state == "revoked"

@@ -19,7 +19,15 @@ from fieldsync.replica import protocol_versions
 from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device
-from fieldsync.topology import blocked_checks, clock_skew, enrolments, former_identities, reserved_entries, upstream
+from fieldsync.topology import (
+    blocked_checks,
+    clock_skew,
+    enrolments,
+    former_identities,
+    reserved_entries,
+    store_epochs,
+    upstream,
+)
 from fieldsync.wire import messages, row_batches
 from fieldsync.wire.bundle_format import Carried, Manifest
 from fieldsync.wire.frames import Codec, Kind
@@ -266,7 +274,9 @@ class Down:
             return  # an older answer; a newer one that holds less comes from a server restored from a backup
         if self._older:
             ack = msgspec.structs.replace(ack, grants=None, servers=None, schema=None, receipts=(), now=self._told)
-        if ack.refusals < self._judged:
+        with self._node.store.read() as tx:
+            restored = bool(ack.epoch) and store_epochs.told(tx, self._server.id) not in (b"", ack.epoch)
+        if ack.refusals < self._judged and (self._older or not restored):
             ack = msgspec.structs.replace(ack, refused=(), refusals=0)
         self._client.take(Told(ack))
         with self._node.store.read() as tx:
