@@ -30,7 +30,7 @@ class PartnerSharing:
         """Work all shared channels out anew."""
         from fieldsync.casework import partner_sharing
 
-        partner_sharing.again(tx, rules)
+        partner_sharing.rebuild(tx, rules)
 
     def check(self, role: str, type: str, fields: Mapping[str, Value], *, new: bool) -> None:
         """A partner answers referrals and says what it delivered; RoleRefused, IllegalValue."""

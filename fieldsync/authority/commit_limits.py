@@ -2,7 +2,7 @@
 
 from fieldsync import errors
 from fieldsync.core.commit import Commit
-from fieldsync.core.deletion import DELETED, named
+from fieldsync.core.deletion import DELETED, seen_by_deletion
 
 MAX_FORM = 1_000_000
 """No form is published so often; a commit that names a higher number waits for nothing."""
@@ -14,7 +14,7 @@ def check_bounds(commit: Commit) -> None:
         raise _illegal(commit, "_form")
     if commit.context:
         _check_context(commit)
-    if DELETED in commit.fields and named(commit.fields[DELETED]).get(commit.device, 0) >= commit.seq:
+    if DELETED in commit.fields and seen_by_deletion(commit.fields[DELETED]).get(commit.device, 0) >= commit.seq:
         raise _illegal(commit, DELETED)
 
 

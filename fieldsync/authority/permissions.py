@@ -11,7 +11,7 @@ from fieldsync.authority.conflict_judge import ConflictJudge, RecordCommits
 from fieldsync.authority.revocations import Then
 from fieldsync.core import record_ids
 from fieldsync.core.commit import Commit
-from fieldsync.core.deletion import DELETED, named
+from fieldsync.core.deletion import DELETED, seen_by_deletion
 from fieldsync.core.grants import DECIDERS, PARTNER, WRITERS, covers
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED, REOPENED, unpacked_all
@@ -251,7 +251,7 @@ class Permit(CodeChecks):
                     self.waits_for = (commit_key(device, seq), state_key(commit.record))
                     raise errors.Gap(device=device.hex(), need=held + 1)
         for value in _values(commit.fields[DELETED]) if DELETED in commit.fields else ():
-            self._check_deleted(commit, row, named(value))
+            self._check_deleted(commit, row, seen_by_deletion(value))
 
     def _check_deleted(self, commit: Commit, row: Row | None, seen: Mapping[bytes, int]) -> None:
         """Nor may a deletion have seen what is to come: values that it says it had seen do not keep the record."""

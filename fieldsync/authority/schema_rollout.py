@@ -72,7 +72,7 @@ def _rewrite(tx: Tx, rules: Rules, type: str) -> None:
         settled = {
             record: _settled(rules.of(type), rules.upgraded(row.state), row, facts) for record, row in rows.items()
         }
-        merge_arrivals.again(tx, settled)
+        merge_arrivals.ask_of_settled(tx, settled)
         tx.rewrite(settled.values())
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fieldsync.core import names, record_ids
 from fieldsync.core.grants import covers
 from fieldsync.core.units import home_unit
-from fieldsync.replica.formula_lookups import Finder
+from fieldsync.replica.formula_lookups import RowLookups
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate
 from fieldsync.schema.expressions import parser
@@ -147,7 +147,7 @@ def _lines(node: Node, tx: ReadTx, kind: Type, last: str, unit: str | None) -> I
             if derived.isdisjoint(when.names) and not when.holds(row.doc, today):
                 continue  # most are done with: nothing has to be worked out for them
             if doc is None and not derived.isdisjoint(on.names | when.names):
-                finder = Finder(node, tx, row) if asks else None
+                finder = RowLookups(node, tx, row) if asks else None
                 doc = {**row.doc, **validate.derive(kind, row.doc, today, finder)}
             full = row.doc if doc is None else doc
             day = on.value(full, today) if when.holds(full, today) else None

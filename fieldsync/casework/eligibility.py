@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.core import record_ids
-from fieldsync.replica.formula_lookups import Finder
+from fieldsync.replica.formula_lookups import RowLookups
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
 from fieldsync.replica.queries import Json, Shower
@@ -70,7 +70,7 @@ def eligible(node: Node, ref: str) -> list[Json]:
 def _known(node: Node, tx: ReadTx, row: Row, around: Json, own: Json) -> Json:
     """Return what is known of somebody: of their household, and above that their own; they are of the groups of both."""
     groups = sorted({*around.get("groups", ()), *own.get("groups", ())})
-    return {**around, **own, "groups": groups, lookups.FINDER: Finder(node, tx, row)}
+    return {**around, **own, "groups": groups, lookups.FINDER: RowLookups(node, tx, row)}
 
 
 def _owner(tx: ReadTx, row: Row) -> Row | None:

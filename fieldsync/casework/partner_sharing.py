@@ -53,7 +53,7 @@ def update(tx: Tx, rules: Rules, touched: Mapping[bytes, Row]) -> None:
     tx.share(tx.rows(about).values())
 
 
-def again(tx: Tx, rules: Rules) -> None:
+def rebuild(tx: Tx, rules: Rules) -> None:
     """Work all of it out anew: forms have given fields other names."""
     if tx.sharing:
         sources = tx.all_sources()
@@ -86,7 +86,7 @@ def _note_lost(tx: Tx, rules: Rules, row: Row) -> None:
         units = _named(found) & {str(row.doc.get("_unit"))}
     if referral.doc.get("state") in NEVER_SENT:
         return
-    here = set(referral.doc.get(WITH, ())) if stands(tx, referral.doc) else set()
+    here = set(referral.doc.get(WITH, ())) if is_in_force(tx, referral.doc) else set()
     for unit in units - here:
         tx.note_unheld(tx.channel_number(shared_with(unit)), lost)
 
@@ -112,7 +112,7 @@ def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
     about = list(_about(tx, rules, row))
     for record in {*_behind_consent(tx, row.doc), *(record for record, _ in about)}:
         parts[record, _ONLY_DEPENDS] = set()
-    if not stands(tx, row.doc):
+    if not is_in_force(tx, row.doc):
         return parts
     shares = [str(member).partition(".") for member in row.doc.get(FIELDS, ())]
     for channel in map(tx.channel_number, map(shared_with, units)):
@@ -126,7 +126,7 @@ def _of_referral(tx: Tx, rules: Rules, row: Row) -> dict[SharedPart, set[str]]:
     return parts
 
 
-def stands(tx: ReadTx, doc: Document) -> bool:
+def is_in_force(tx: ReadTx, doc: Document) -> bool:
     """Say whether a referral is one that its partner has: sent, not taken back, its consent not either, its person not deleted.
 
     Time plays no part in it, or two servers would differ: what was shared before a consent expired stays shared.
@@ -157,7 +157,12 @@ def _of_service(tx: Tx, row: Row) -> dict[SharedPart, set[str]]:
     parts: dict[SharedPart, set[str]] = {(referral, _ONLY_DEPENDS): set()}
     found = tx.row(referral)
     unit = row.doc.get("_unit")
-    if found is not None and unit in found.doc.get(WITH, ()) and stands(tx, found.doc) and "_deleted" not in row.doc:
+    if (
+        found is not None
+        and unit in found.doc.get(WITH, ())
+        and is_in_force(tx, found.doc)
+        and "_deleted" not in row.doc
+    ):
         parts[row.state.record, tx.channel_number(shared_with(str(unit)))] = set(OF_SERVICE)
     return parts
 

@@ -249,7 +249,7 @@ def shared_of(node: Node, ref_: str) -> list[Json]:
 def _shared_by(tx: ReadTx, row: Row) -> Iterator[Json]:
     everything = registers(row.state)
     consent = tx.row(ref(row.doc, "consent"))
-    stands = partner_sharing.stands(tx, row.doc)
+    stands = partner_sharing.is_in_force(tx, row.doc)
     for name, register in everything.items():
         if field_of(name) != WITH or not register.heads:
             continue

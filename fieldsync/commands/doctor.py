@@ -157,11 +157,11 @@ def _is_number(host: str) -> bool:
 
 def _server(server: "Server") -> Iterator[Finding]:
     from fieldsync.core import stamp
-    from fieldsync.protocol.http_client import Line
+    from fieldsync.protocol.http_client import Connection
     from fieldsync.protocol.tally import Tally
     from fieldsync.replica.node import wall_clock
 
-    line = Line(server.address, server.pin, Tally())
+    line = Connection(server.address, server.pin, Tally())
     started = wall_clock()
     try:
         now = line.health().now

@@ -62,7 +62,7 @@ def report(
             _freeze(ctx, node, month, year, unit)
             return
         chosen = definitions.find(node.home, name)
-        asked = period.named(month, year, node.today())
+        asked = period.period_of(month, year, node.today())
         definitions.check_types(chosen, node.schema)
         if share and asked.over and chosen.header.issued:
             run.issue(node, asked, unit, [chosen.name])
@@ -127,7 +127,7 @@ def _freeze(ctx: typer.Context, node: "Node", month: str | None, year: str | Non
 
     if not month and not year:
         raise errors.Usage(reason="report_freeze")
-    told = run.issue(node, period.named(month, year, node.today()), unit)
+    told = run.issue(node, period.period_of(month, year, node.today()), unit)
 
     def picture(screen: "Tables") -> None:
         from fieldsync.ui.views import reports as pictures

@@ -19,7 +19,7 @@ def sync(
     *,
     tries: int | None = None,
     budget: int = 0,
-    waiting: "Callable[[retry.Waiting], None] | None" = None,
+    waiting: "Callable[[retry.RetryWait], None] | None" = None,
 ) -> dict[str, Any]:
     """Sync, again where the line was cut, and remember what it said of our clock."""
     from fieldsync.protocol import retry

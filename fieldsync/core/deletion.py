@@ -49,7 +49,7 @@ def _is_seen(value: object) -> bool:
         return False
 
 
-def named(value: Value) -> dict[bytes, int]:
+def seen_by_deletion(value: Value) -> dict[bytes, int]:
     """Return the highest number of each device that a deletion says it had seen, of whatever register."""
     if not isinstance(value, dict):
         return {}

@@ -20,7 +20,7 @@ _ENTRY = re.compile(r"([0-9a-f]{8})-([0-9]+)")
 _HEADS = {"heads", REOPENED}
 
 
-class Kept(NamedTuple):
+class OldWrites(NamedTuple):
     """What the old device had written of one record up to the last shared commit: register → its last (seq, head)."""
 
     heads: Mapping[str, Head]
@@ -36,13 +36,13 @@ class Kept(NamedTuple):
         return max((head.seq for head in self.heads.values()), default=0)
 
 
-def kept(commits: Iterable[Commit]) -> Kept:
+def kept(commits: Iterable[Commit]) -> OldWrites:
     """Gather what a device's shared commits about one record, in order, wrote last of each register."""
     heads: dict[str, Head] = {}
     for commit in commits:
         for name, register in registers(state_of(commit)).items():
             heads[name] = register.heads[0]
-    return Kept(heads)
+    return OldWrites(heads)
 
 
 class Renewal:
@@ -82,7 +82,7 @@ class Renewal:
         """Say whether a register is the old device's part of a tally."""
         return name.partition("/")[2] == self._part
 
-    def value(self, value: Value, shared: Kept) -> Value:
+    def value(self, value: Value, shared: OldWrites) -> Value:
         """Return a value with the dots within it renamed: a deletion's `saw`, a decision's heads."""
         if not isinstance(value, dict):
             return value
@@ -98,7 +98,7 @@ class Renewal:
                 made[key] = part
         return made
 
-    def _registers(self, told: Mapping[str, object], shared: Kept) -> dict[str, object]:
+    def _registers(self, told: Mapping[str, object], shared: OldWrites) -> dict[str, object]:
         """Return what a deletion had seen of each register; of a tally's part, what is kept stays the old device's."""
         made: dict[str, object] = {}
         for name, seen in told.items():
@@ -120,7 +120,7 @@ class Renewal:
             told |= {self._part: last, self.new.hex(): self.seq(seq)}
         return {device: n for device, n in sorted(told.items()) if n}
 
-    def _packed(self, head: object, shared: Kept) -> object:
+    def _packed(self, head: object, shared: OldWrites) -> object:
         match head:
             case [str(device), int(seq), stamp, author, value] if device == self._part and seq > self.after:
                 return [self.new.hex(), self.seq(seq), stamp, author, self.value(cast("Value", value), shared)]
@@ -130,7 +130,7 @@ class Renewal:
 
     # --- commits and states ---
 
-    def commit(self, old: Commit, shared: Kept, code: str | None) -> Commit:
+    def commit(self, old: Commit, shared: OldWrites, code: str | None) -> Commit:
         """Return the new device's commit in place of one of the old's; `code` is the record's new one, where it makes it."""
         told = {name: dict(pairs) for names, pairs in old.context for name in names}
         fields: dict[str, Value] = {}
@@ -173,7 +173,7 @@ class Renewal:
                 made[self.new] = self.seq(seq)
         return made
 
-    def state(self, state: State, shared: Kept, code: str | None) -> State:
+    def state(self, state: State, shared: OldWrites, code: str | None) -> State:
         """Return a record's state as the renamed commits make it."""
         base, values = state.base, state.values
         if base is not None and base.device == self.old and base.seq > self.after:
@@ -214,5 +214,5 @@ class Renewal:
                 made[self.old] = last
         return made
 
-    def _head(self, head: Head, shared: Kept) -> Head:
+    def _head(self, head: Head, shared: OldWrites) -> Head:
         return head._replace(device=self.new, seq=self.seq(head.seq), value=self.value(head.value, shared))

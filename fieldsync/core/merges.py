@@ -9,7 +9,7 @@ SAME_AS = "_same_as"
 NOT_SAME = "_not_same"
 
 
-def standing(gave_way: Mapping[str, str | None]) -> dict[str, str]:
+def standing_records(gave_way: Mapping[str, str | None]) -> dict[str, str]:
     """Return which record stands for each of these (UUIDs): the last of its line, and in a ring the smallest id.
 
     `gave_way` says to which each gave way; None: to none as long as people disagree, or a removed record is asked about.

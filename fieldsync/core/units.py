@@ -30,7 +30,7 @@ def within(unit: str, whole: str) -> bool:
     return unit == whole or unit.startswith(whole + "/")
 
 
-def named(channel: str) -> str:
+def unit_of_channel(channel: str) -> str:
     """Return the unit that people know a channel by, whatever of that unit it carries."""
     return home_unit(channel).removesuffix(SHARED)
 

@@ -31,7 +31,7 @@ _FIRST_ROWS, _MOST_ROWS = 32, 512
 # --- the device -------------------------------------------------------------------------------------------------------
 
 
-def left(budget: int, spent: int) -> int:
+def room_left(budget: int, spent: int) -> int:
     """Return how many bytes are left for a request's commits and all of its answer."""
     return budget - spent - _HEADS
 

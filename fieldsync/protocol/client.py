@@ -41,7 +41,7 @@ from fieldsync.wire.frames import MAX_COMPRESSED, Codec, Kind, http_size
 from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, PROTOCOL
 
 
-class Told(NamedTuple):
+class AnswerFrame(NamedTuple):
     """A frame of an answer: read, and not yet taken."""
 
     message: messages.Ack | messages.Peer | messages.States | messages.End
@@ -173,21 +173,21 @@ class Client:
                 raise
             return b"\0" * (MAX_COMPRESSED + 1)
 
-    def read(self, kind: Kind, payload: bytes) -> "Told":
+    def read(self, kind: Kind, payload: bytes) -> "AnswerFrame":
         """Read one frame of the answer; needs no store, and so can go on while the store is at work."""
         match kind:
             case Kind.STATES:
                 message = messages.decode(messages.States, payload)
-                return Told(message, row_batches.unpack_states(message.rows))
+                return AnswerFrame(message, row_batches.unpack_states(message.rows))
             case Kind.ACK:
-                return Told(messages.decode(messages.Ack, payload))
+                return AnswerFrame(messages.decode(messages.Ack, payload))
             case Kind.PEER if self.carries:
-                return Told(messages.decode(messages.Peer, payload))
+                return AnswerFrame(messages.decode(messages.Peer, payload))
             case Kind.END:
-                return Told(messages.decode(messages.End, payload))
+                return AnswerFrame(messages.decode(messages.End, payload))
         raise errors.BadFrame(reason="unexpected kind")
 
-    def take(self, told: "Told") -> None:
+    def take(self, told: "AnswerFrame") -> None:
         """Take one frame of the answer."""
         match told.message:
             case messages.Ack():
@@ -298,7 +298,7 @@ class Client:
             channel = tx.channel_number(message.unit)
             known = tx.rows(dict.fromkeys(state.record for state in states))
             before = set(known)
-            told = merge_arrivals.hear(tx, states, message.asked)
+            told = merge_arrivals.note_asked_above(tx, states, message.asked)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
             asked = merge_arrivals.ask_anew(tx, told)
             there = tx.rows(message.gone)

@@ -76,7 +76,7 @@ class Health(msgspec.Struct, frozen=True):
     protocol: int
 
 
-class Line:
+class Connection:
     """A connection to one server; counts what it carries."""
 
     def __init__(self, address: str, pin: bytes, tally: Tally) -> None:

@@ -11,7 +11,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
 from fieldsync.protocol.client import granted
-from fieldsync.protocol.http_client import Line
+from fieldsync.protocol.http_client import Connection
 from fieldsync.protocol.invites import Invite
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import node as nodes
@@ -143,7 +143,7 @@ def enrol(invite: Invite, key: DeviceKey, recipient: str, letters: str = "") -> 
 
 
 def _asked(invite: Invite, key: DeviceKey, signed: chain.Joining) -> Joined:
-    line = Line(invite.address, invite.pin, Tally())
+    line = Connection(invite.address, invite.pin, Tally())
     try:
         protocol = protocol_versions.common(line.health().protocol)
         signature = key.sign(chain.signed_join(protocol, signed))

@@ -9,7 +9,7 @@ _T = TypeVar("_T")
 MOST_AHEAD = 2
 
 
-def ahead(items: Iterable[_T]) -> Iterator[_T]:
+def prefetch(items: Iterable[_T]) -> Iterator[_T]:
     """Yield what an iterable gives, made in a thread of its own and up to MOST_AHEAD of it beforehand; it may touch no store."""
     made: SimpleQueue[tuple[_T | None, BaseException | None]] = SimpleQueue()
     room = threading.Semaphore(MOST_AHEAD)

@@ -62,7 +62,7 @@ def _before(record: bytes) -> bytes:
     return (int.from_bytes(record, "big") - 1).to_bytes(16, "big")
 
 
-class Healer:
+class RangeRepair:
     """The laptop's side: asks until it knows which records differ, then fetches those that the server has, and drops the others.
 
     `unsent` are the records with commits that the server does not hold: they are left alone. With `join`, what the server does not
@@ -138,7 +138,7 @@ class Healer:
             else:  # its laptops are to hear of it
                 tx.set_aside(purged.pop(record) for record in self._gone & purged.keys())
             tx.purge(purged.values())
-            told = merge_arrivals.hear(tx, fetched, self._asked)
+            told = merge_arrivals.note_asked_above(tx, fetched, self._asked)
             fetched += [state for state in ours.values() if state is not None]
             states = [state for state in fetched if state.record not in unsent]
             applied = apply(tx, self.node.rules, states, unit=self.unit, index=self.node.is_laptop)

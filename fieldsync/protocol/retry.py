@@ -26,7 +26,7 @@ Chance = Callable[[], float]  # from 0 to 1
 Pause = Callable[[float], None]  # seconds
 
 
-class Waiting(NamedTuple):
+class RetryWait(NamedTuple):
     """What a person is told while they wait: why, how long, which try comes next and how many there are, what is unsent."""
 
     reason: str
@@ -66,7 +66,7 @@ def sync(
     tries: int | None = None,
     budget: int = 0,
     progress: Progress | None = None,
-    waiting: Callable[[Waiting], None] | None = None,
+    waiting: Callable[[RetryWait], None] | None = None,
     pause: Pause = time.sleep,
     chance: Chance = random.random,
 ) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def sync(
             if waiting is not None:
                 unsent = fault.facts.get("unsent")
                 waiting(
-                    Waiting(
+                    RetryWait(
                         fault.code, seconds, count.vain + 1, count.of(fault), unsent if isinstance(unsent, int) else 0
                     )
                 )
@@ -110,7 +110,7 @@ def _seconds_or_raise(
     count.vain = 1 if news else count.vain + 1
     wait = fault.facts.get("wait")
     asked = wait if isinstance(wait, int) and isinstance(fault, errors.Busy) else 0
-    spent = budget and byte_budget.left(budget, tally.bytes_up + tally.bytes_down) < byte_budget.LEAST // 2
+    spent = budget and byte_budget.room_left(budget, tally.bytes_up + tally.bytes_down) < byte_budget.LEAST // 2
     if count.vain >= count.of(fault) or asked > MOST_WAIT_SECONDS or spent:
         fault.facts["tries"] = count.all
         if fault.facts.get("reason") is None:

@@ -78,7 +78,7 @@ class Serving:
         self._stated: revocations.Stated = {}  # where a branch says that its devices stand
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
-        self._off = clock_skew.ahead(hello.now, node.clock()) if skew is None else skew
+        self._off = clock_skew.skew(hello.now, node.clock()) if skew is None else skew
         self._bundled = skew is not None
         self.cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any
@@ -161,7 +161,9 @@ class Serving:
         upstream.note_carried(tx, self.device.id, self._carried)
         if notes:
             brought = tx.peer_settings(self.device.id).carried
-            clock_skew.hear(tx, self.node, list(clock_skew.from_branch(tx, self.device, notes, brought)))
+            clock_skew.take_notes_from_above(
+                tx, self.node, list(clock_skew.from_branch(tx, self.device, notes, brought))
+            )
         if not fresh and not self._parted:
             return
         self._remember_hello(tx)

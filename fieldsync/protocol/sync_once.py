@@ -14,8 +14,8 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.key_words import key_words
 from fieldsync.protocol import byte_budget, range_repair
 from fieldsync.protocol.client import Client
-from fieldsync.protocol.http_client import Line, nonce_of
-from fieldsync.protocol.prefetch import ahead
+from fieldsync.protocol.http_client import Connection, nonce_of
+from fieldsync.protocol.prefetch import prefetch
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions, queries, transfer
 from fieldsync.replica.node import Node
@@ -51,7 +51,7 @@ class _Talk:
         self.budget = budget
         self.server = server
         self.tally = tally
-        self.line = Line(server.address, server.pin, tally)
+        self.line = Connection(server.address, server.pin, tally)
         self.nonce = server.nonce or b""
         count = (lambda what, done: progress(done, None, what)) if progress else None
         self.client = Client(node, server, tally, count)
@@ -81,7 +81,7 @@ class _Talk:
         fresh = nonce_of(answer)
         if fresh is not None:
             self._keep(fresh)
-        return ahead(starmap(read, self.line.frames(answer, self.client.codec)))
+        return prefetch(starmap(read, self.line.frames(answer, self.client.codec)))
 
     def _post(self, name: str, hello: bytes, more: Frames | None) -> requests.Response:
         """Send a request; what follows the hello is a stream in a sync, and signed as a whole in all others."""
@@ -198,7 +198,9 @@ class _Talk:
     def _spending(self, behind: bool) -> tuple[Frames | None, int]:
         """Return the commits, and the bytes that the answer may have, of a request that costs what is left of the budget."""
         client, tally = self.client, self.client.tally
-        room = byte_budget.left(self.budget, tally.bytes_up + tally.bytes_down) - len(client.hello(budget=self.budget))
+        room = byte_budget.room_left(self.budget, tally.bytes_up + tally.bytes_down) - len(
+            client.hello(budget=self.budget)
+        )
         frames = list(client.commit_frames(room)) if behind else []
         return ((lambda: frames) if frames else None), max(1, room - sum(map(http_size, frames)))
 
@@ -242,7 +244,7 @@ class _Talk:
         """Find and fetch the records of a channel that differ; return how many."""
         with self.node.store.read() as tx:
             join = store_epochs.suspected(tx, self.server.id) or (self.server.mixed and not self.client.branch)
-        healer = range_repair.Healer(self.node, unit, partial(upstream.unsent, self.client), join=join)
+        healer = range_repair.RangeRepair(self.node, unit, partial(upstream.unsent, self.client), join=join)
         for ask in healer.asks():
             for kind, payload in self.request(
                 routes.HEAL, partial(self.client.hello, where=True), partial(self._asking, ask)

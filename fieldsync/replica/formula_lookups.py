@@ -14,7 +14,7 @@ from fieldsync.store.contract import Query, Row
 MAX_DEPTH = 3  # a grade rests on an inspection, which rests on its scores
 
 
-def standing(kind: Type, name: str, value: Any, stands: Mapping[str, str]) -> Any:
+def with_standing_records(kind: Type, name: str, value: Any, stands: Mapping[str, str]) -> Any:
     """Return a field's value with the records that stand for those it names; of several that are one, one."""
     spec = kind.fields.get(name)
     if spec is None or not spec.to:
@@ -24,7 +24,7 @@ def standing(kind: Type, name: str, value: Any, stands: Mapping[str, str]) -> An
     return stands.get(value, value) if isinstance(value, str) else value
 
 
-class Finder:
+class RowLookups:
     """The other records of one row, those of records that gave way to it among them; of a record that is new (None) no children."""
 
     def __init__(self, node: Node, tx: ReadTx, row: Row | None, depth: int = MAX_DEPTH) -> None:
@@ -69,12 +69,12 @@ class Finder:
         kind = self._node.schema.types.get(row.state.type)
         if kind is None:
             return dict(row.doc)
-        doc = {name: standing(kind, name, value, self._tx.roots) for name, value in row.doc.items()}
-        deeper = Finder(self._node, self._tx, row, self._depth - 1) if self._depth > 1 else None
+        doc = {name: with_standing_records(kind, name, value, self._tx.roots) for name, value in row.doc.items()}
+        deeper = RowLookups(self._node, self._tx, row, self._depth - 1) if self._depth > 1 else None
         return doc | validate.derive(kind, doc, self._node.today(), deeper)
 
 
-class Around:
+class FormLookups:
     """The other records while a form is filled in: each is read once, for they are asked for with every letter.
 
     `also` are documents, by type, that will be saved with it as its children.
@@ -94,7 +94,7 @@ class Around:
         """Return those of a type that belong to this record already."""
         if type not in self._children:
             with self._node.store.read() as tx:
-                self._children[type] = list(Finder(self._node, tx, self._row).children(type))
+                self._children[type] = list(RowLookups(self._node, tx, self._row).children(type))
         return self._children[type]
 
     def named(self, ref: object) -> Mapping[str, object] | None:
@@ -102,5 +102,5 @@ class Around:
         told = str(ref)  # a set's members are none's id, and no key either
         if told not in self._named:
             with self._node.store.read() as tx:
-                self._named[told] = Finder(self._node, tx, self._row).named(ref)
+                self._named[told] = RowLookups(self._node, tx, self._row).named(ref)
         return self._named[told]

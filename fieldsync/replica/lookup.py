@@ -52,7 +52,7 @@ def find_quarantined(tx: ReadTx, ref: str) -> bytes | None:
     return found[0] if len(found) == 1 else None
 
 
-def named(tx: ReadTx, schema: Schema, field: Field, value: object) -> object:
+def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -> object:
     """Return the id of the record that a reference's words name, what is an id or no words as it is; NoRecord, Ambiguous.
 
     Where the field takes words too, they stay words unless they are a whole code, or the name of the one record of those

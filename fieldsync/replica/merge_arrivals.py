@@ -103,7 +103,7 @@ def _named(heads: Iterable[Head]) -> str:
     return " ".join(sorted(f"{head.device.hex()}:{head.seq}" for head in heads))
 
 
-def hear(tx: Tx, states: Sequence[State], asked: Collection[bytes]) -> list[bytes]:
+def note_asked_above(tx: Tx, states: Sequence[State], asked: Collection[bytes]) -> list[bytes]:
     """Keep which merges among states the server above asks about; return the records of which that is news."""
     told = [state for state in states if SAME_AS in state.fields]
     return tx.set_asked(
@@ -150,6 +150,6 @@ def note(tx: Tx, touched: Touched) -> None:
         tx.set_same(gave_way, undecided)
 
 
-def again(tx: Tx, rows: Mapping[bytes, Row]) -> None:
+def ask_of_settled(tx: Tx, rows: Mapping[bytes, Row]) -> None:
     """Ask again of rows whose conflicts were settled anew without their neighbours."""
     ask(tx, {record: (row, None) for record, row in rows.items() if SAME_AS in row.doc})

@@ -12,9 +12,9 @@ from fieldsync.core.grants import PARTNER
 from fieldsync.core.register import Value
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import State, field_of, latest, registers
-from fieldsync.core.units import named
+from fieldsync.core.units import unit_of_channel
 from fieldsync.crypto.key_words import key_words
-from fieldsync.replica.formula_lookups import Finder, standing
+from fieldsync.replica.formula_lookups import RowLookups, with_standing_records
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node, own_name
 from fieldsync.schema import validate
@@ -36,7 +36,7 @@ class Shower:
         self._today, self._moment = node.today(), node.moment()
         self._partner = node.role == PARTNER
         self._tx = tx
-        self._units = {channel.n: named(channel.unit) for channel in tx.channels()}
+        self._units = {channel.n: unit_of_channel(channel.unit) for channel in tx.channels()}
         self._sent = acknowledged(node, tx) if node.is_laptop else None
 
     def _unit(self, row: Row) -> str | None:
@@ -52,11 +52,13 @@ class Shower:
         kind = self._node.schema.types.get(state.type)
         if kind is not None:
             if self._tx.roots:  # what names a record that gave way means the one that stays
-                fields = {name: standing(kind, name, value, self._tx.stands) for name, value in fields.items()}
+                fields = {
+                    name: with_standing_records(kind, name, value, self._tx.stands) for name, value in fields.items()
+                }
             fields = {name: fields[name] for name in kind.fields if name in fields} | fields
             if not self._partner:  # it is not shown all that these come from
                 fields |= validate.derive(
-                    kind, {**fields, NOW: self._moment}, self._today, Finder(self._node, self._tx, row)
+                    kind, {**fields, NOW: self._moment}, self._today, RowLookups(self._node, self._tx, row)
                 )
         last = latest(state)
         made = state.base or last

@@ -51,7 +51,7 @@ def typed(node: Node) -> ValueReader:
 
     def named(field: Field, words: str) -> object:
         with node.store.read() as tx:
-            return lookup.named(tx, node.schema, field, words)
+            return lookup.resolve_reference(tx, node.schema, field, words)
 
     return ValueReader(named, node.today)
 
@@ -64,7 +64,7 @@ def from_file(tx: ReadTx, schema: Schema) -> ValueReader:
         if (field.name, words) not in met:
             if len(met) >= _REMEMBERED:
                 met.clear()
-            met[field.name, words] = lookup.named(tx, schema, field, words)
+            met[field.name, words] = lookup.resolve_reference(tx, schema, field, words)
         return met[field.name, words]
 
     return ValueReader(named)

@@ -68,7 +68,7 @@ class Period(NamedTuple):
         ]
 
 
-def named(month: str | None, year: str | None, today: str) -> Period:
+def period_of(month: str | None, year: str | None, today: str) -> Period:
     """Return the period that was asked for, the running month if none was. Usage."""
     if month and year:
         raise errors.Usage(reason="month_or_year")

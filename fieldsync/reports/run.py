@@ -41,7 +41,7 @@ def make(
     """Return a report's document: its rows as issued where they were, else as they are. NoReport, Usage, NotFound, ReportFault."""
     report = definitions.find(node.home, name)
     definitions.check_types(report, node.schema)
-    asked = period.named(month, year, node.today())
+    asked = period.period_of(month, year, node.today())
     if unit is not None:
         _known(node, unit)
     now = count(node, report, asked, unit, seconds, progress)

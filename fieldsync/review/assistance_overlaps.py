@@ -41,7 +41,7 @@ class _One(NamedTuple):
     doc: Mapping[str, Any]
 
 
-class _Finder:
+class _OverlapSearch:
     """Finds the pairs of one type; looks up what references name once."""
 
     def __init__(self, node: Node, tx: ReadTx, kind: Type) -> None:
@@ -134,7 +134,7 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
         for kind in node.schema.types.values():
             if not kind.doubles or type not in (None, kind.name):
                 continue
-            pairs = _Finder(node, tx, kind).open()
+            pairs = _OverlapSearch(node, tx, kind).open()
             wanted = {uuid.UUID(one).bytes for _, a, b in pairs for one in (a.id, b.id, a.home)}
             rows = {record_ids.text(record): row for record, row in tx.rows(wanted).items()}
             for rule, a, b in pairs:
@@ -149,7 +149,7 @@ def count(node: Node, grants: tuple[Grant, ...]) -> int:
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         kinds = [kind for kind in node.schema.types.values() if kind.doubles]
-        ones = [uuid.UUID(a.id).bytes for kind in kinds for _, a, _ in _Finder(node, tx, kind).open()]
+        ones = [uuid.UUID(a.id).bytes for kind in kinds for _, a, _ in _OverlapSearch(node, tx, kind).open()]
         places = tx.channels_of(set(ones))
         return sum(covers(grants, units.get(places.get(one, 0), "")) is not None for one in ones)
 
@@ -192,7 +192,7 @@ def of(node: Node, ref: str) -> list[Json]:
         home = record_ids.text(row.owner if owner is None or owner.owner is None else owner.owner)
         stays = tx.roots.get(home, home)
         homes = {home, stays, *(gave for gave, kept in tx.roots.items() if kept == stays)}
-        finder = _Finder(node, tx, kind)
+        finder = _OverlapSearch(node, tx, kind)
         mine = record_ids.text(row.state.record)
         ones = finder.ones(tx.at_home(kind.name, [uuid.UUID(one).bytes for one in sorted(homes)]))
         hits = [(rule, b if a.id == mine else a) for rule, a, b in finder.pairs(ones) if mine in (a.id, b.id)]

@@ -26,7 +26,7 @@ _OVERLAPS, _PAIRS = (
 )  # where pairs stand in the queue: what is given twice soon, what may be one after all conflicts
 
 
-class Waiting(NamedTuple):
+class QueuedConflict(NamedTuple):
     """One open conflict, in the order of the queue: protection, then where a record is, then what is less sensitive."""
 
     rank: int
@@ -40,7 +40,9 @@ class Waiting(NamedTuple):
     other: bytes = b""  # of a pair, the second record
 
 
-def waiting(node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None) -> list[Waiting]:
+def waiting(
+    node: Node, *, unit: str | None = None, type: str | None = None, field: str | None = None
+) -> list[QueuedConflict]:
     """Return the open conflicts, the most urgent first; of equal ones, that whose record has lain still the longest."""
     wanted = (Grant(unit, ""),) if unit is not None else ()
     found = []
@@ -52,26 +54,30 @@ def waiting(node: Node, *, unit: str | None = None, type: str | None = None, fie
                 continue
             place = next((one for one in places if covers(node.grants, one)), places[0])
             found += [
-                Waiting(_rank(node.schema, kind, name), arrival, record, name, kind, code, place)
+                QueuedConflict(_rank(node.schema, kind, name), arrival, record, name, kind, code, place)
                 for name in conflicts
                 if field in (None, name)
             ]
     return sorted(found, key=lambda one: one[:4])
 
 
-def pairs(node: Node, *, progress: Progress | None = None) -> list[Waiting]:
+def pairs(node: Node, *, progress: Progress | None = None) -> list[QueuedConflict]:
     """Return what a household has twice, and the records that may be one, as far as this person may decide on both of them."""
     decides = _deciding(node)
     found = []
     for one in assistance_overlaps.items(node):
         a, b = (bytes.fromhex(str(one[side]["record"]).replace("-", "")) for side in ("a", "b"))
         if covers(decides, one["unit"]) is not None:
-            found.append(Waiting(_OVERLAPS, 0, a, one["rule"], one["type"], one["a"]["code"], one["unit"], OVERLAP, b))
+            found.append(
+                QueuedConflict(_OVERLAPS, 0, a, one["rule"], one["type"], one["a"]["code"], one["unit"], OVERLAP, b)
+            )
     for one in likely.items(node, progress=progress):
         a, b = (bytes.fromhex(str(one[side]).replace("-", "")) for side in ("a", "b"))
         if all(covers(decides, one[place]) is not None for place in ("a_unit", "b_unit")):
             less = round((1 - one["score"]) * 1_000)  # the likeliest first
-            found.append(Waiting(_PAIRS, less, a, DUPLICATE, one["type"], one["a_code"], one["a_unit"], DUPLICATE, b))
+            found.append(
+                QueuedConflict(_PAIRS, less, a, DUPLICATE, one["type"], one["a_code"], one["a_unit"], DUPLICATE, b)
+            )
     return found
 
 
@@ -103,7 +109,7 @@ def _rank(schema: Schema, kind: str, field: str) -> int:
     return lowered + 1 if lowered else 0
 
 
-def detail(node: Node, one: Waiting) -> Json | None:
+def detail(node: Node, one: QueuedConflict) -> Json | None:
     """Return a conflict in the shape `review`, with what a person weighs besides; None where it is open no more.
 
     Each head has the `office` it was written for, where that is known, and `clock_off_ms`, how far its clock was wrong; `about`

@@ -20,7 +20,7 @@ def filled(text: str, words: Callable[[str], str]) -> str:
     return REFERENCE.sub(lambda found: words(found[1]) or UNKNOWN, text) if "${" in text else text
 
 
-def named(kind: Type, text: str, lang: str) -> str:
+def with_field_names(kind: Type, text: str, lang: str) -> str:
     """Return a label where no record is at hand: each field by what it is called."""
 
     def words(name: str) -> str:

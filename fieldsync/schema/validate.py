@@ -224,7 +224,7 @@ def relevant(kind: Type, doc: Doc, today: str) -> list[str]:
     ]
 
 
-def derive(kind: Type, doc: Doc, today: str, finder: lookups.Finder | None = None) -> dict[str, object]:
+def derive(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> dict[str, object]:
     """The derived fields that follow from the record, and with a finder from others; those unknown for now are left out.
 
     One may rest on another that stands above it in the form. What takes too much work is left out, too.
@@ -288,7 +288,7 @@ def _nothing(value: object) -> bool:
     return value is None or value in ("", [], ())
 
 
-def whole(kind: Type, doc: Doc, today: str, finder: lookups.Finder | None = None) -> dict[str, object]:
+def whole(kind: Type, doc: Doc, today: str, finder: lookups.RecordSource | None = None) -> dict[str, object]:
     """The document with its derived fields (see `derive`), and the state that a new record is in."""
     full = dict(doc)
     if kind.lifecycle is not None and full.get(STATE) is None:

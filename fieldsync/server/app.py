@@ -30,9 +30,9 @@ from fieldsync.server.connections import Unproved
 from fieldsync.server.health import Health
 from fieldsync.server.metrics import Metrics
 from fieldsync.server.nonces import Nonces
-from fieldsync.server.rate_limit import Pace
+from fieldsync.server.rate_limit import RateLimit
 from fieldsync.server.request_frames import Frame
-from fieldsync.server.write_queue import MOST_TOGETHER, Turns
+from fieldsync.server.write_queue import MOST_TOGETHER, WriteQueue
 from fieldsync.store import Tx
 from fieldsync.store.contract import Device
 from fieldsync.topology import device_renewal, duplicate_hints
@@ -62,8 +62,8 @@ class App:
             self._nonces = Nonces(tx.settings.nonce_key)
         self._plain = Codec()  # for hellos; they are read on the event loop's own thread
         self._codecs: tuple[bytes, dict[bytes, Codec]] = b"", {}
-        self._turns = Turns(node.store)
-        self.pace = Pace()
+        self._turns = WriteQueue(node.store)
+        self.pace = RateLimit()
         self._health = Health(self._look)
         self._answering = CapacityLimiter(MOST_ANSWERING)
         self._tidying: asyncio.Task[None] | None = None

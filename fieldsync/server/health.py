@@ -13,7 +13,7 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 
 from fieldsync.server.connections import address_of
-from fieldsync.server.rate_limit import Pace
+from fieldsync.server.rate_limit import RateLimit
 
 MOST, SECONDS = 300, 60.0
 """How many questions of one address in so many seconds are answered at once."""
@@ -28,7 +28,7 @@ class Health:
     def __init__(self, look: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
         self._look = look
         self._clock = clock
-        self._pace = Pace(MOST, SECONDS, clock)
+        self._pace = RateLimit(MOST, SECONDS, clock)
         self._seen = -math.inf
         self._looking: asyncio.Task[None] | None = None
 

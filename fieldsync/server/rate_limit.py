@@ -7,7 +7,7 @@ MOST, SECONDS = 20_000, 60.0
 _MANY = 10_000  # devices that are remembered before those at rest are forgotten
 
 
-class Pace:
+class RateLimit:
     """Counts the commits of each author's device, applied or not: beyond `most` in so many seconds they come at that rate."""
 
     def __init__(self, most: int = MOST, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:

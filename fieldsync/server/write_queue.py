@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 _Turn = tuple[Callable[[Tx], Any], int, asyncio.Future[Any]]
 
 
-class Turns:
+class WriteQueue:
     """Takes work for one store; `take` returns when it is on the disk."""
 
     def __init__(self, store: Store) -> None:

@@ -22,7 +22,7 @@ Note = tuple[
 ]  # number, device, its first and last commit, milliseconds that its clock was ahead
 
 
-def ahead(theirs: int, ours: int) -> int:
+def skew(theirs: int, ours: int) -> int:
     """Return how far a clock is ahead of ours (milliseconds), within what a database keeps in one number."""
     return max(-_MOST, min(_MOST, theirs - ours))
 
@@ -33,8 +33,8 @@ def skew_of_bundle(made: int, heard: int, now: int) -> int:
     `heard`: the newest time that a server had told its sender; one that lies ahead of our own time proves nothing.
     """
     if made - now > stamp.TOLERANCE_MS:
-        return ahead(made, now)
-    return ahead(made, heard) if made + stamp.TOLERANCE_MS < heard <= now else 0
+        return skew(made, now)
+    return skew(made, heard) if made + stamp.TOLERANCE_MS < heard <= now else 0
 
 
 def note(tx: Tx, fresh: Sequence[Commit | Opaque], off: int, now: int) -> None:
@@ -57,7 +57,7 @@ def from_branch(tx: ReadTx, branch: Device, notes: Sequence[Heard], brought: Map
             yield one, first, end, off_by
 
 
-def hear(tx: Tx, node: Node, notes: Sequence[Heard]) -> None:
+def take_notes_from_above(tx: Tx, node: Node, notes: Sequence[Heard]) -> None:
     """Take over notes of commits that are here."""
     about = {record for device, first, last, _ in notes for record in tx.records_by(device, first, last)}
     learn(tx, node, [(0, *one) for one in notes], tx.rows(about).values())
@@ -66,7 +66,7 @@ def hear(tx: Tx, node: Node, notes: Sequence[Heard]) -> None:
 def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None = None) -> None:
     """Take over another server's notes, and settle anew the records with ties that they are about (all records, if not told)."""
     for _, device, first, last, off_by in notes:
-        tx.note_clock(device, first, ahead(off_by, 0), last)
+        tx.note_clock(device, first, skew(off_by, 0), last)
     facts = device_facts(tx)
     told = {device for _, device, _, _, _ in notes}
     changed: merge_arrivals.Touched = {}

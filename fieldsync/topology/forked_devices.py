@@ -13,7 +13,7 @@ import msgspec
 from fieldsync.core import codes, commit
 from fieldsync.core.commit import Commit, contexts, state_of
 from fieldsync.core.deletion import DELETED, has_seen, with_repeated
-from fieldsync.core.device_renewal import Kept, Renewal, kept
+from fieldsync.core.device_renewal import OldWrites, Renewal, kept
 from fieldsync.core.edit_context import repeat_context
 from fieldsync.core.grants import Grant, covers
 from fieldsync.core.register import Dot, Head, Register
@@ -103,7 +103,7 @@ def _gist(commit: Commit) -> Counter[tuple[str, str]]:
     return Counter(told)
 
 
-def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> Kept:
+def said_before(tx: Tx, old: bytes, record: bytes, after: int) -> OldWrites:
     """Return what a device's commits up to one have written of a record."""
     mine = [c for c in tx.commits_of(record) if c.device == old and c.seq <= after]
     return kept(said for c in sorted(mine, key=lambda c: c.seq) if (said := c.commit()) is not None)

@@ -9,7 +9,7 @@ from fieldsync import errors
 from fieldsync.protocol import frame_sizing, retry, sync_once
 from fieldsync.protocol import http_client as lines
 from fieldsync.protocol.client import Client
-from fieldsync.protocol.retry import Waiting
+from fieldsync.protocol.retry import RetryWait
 from fieldsync.protocol.server import Serving
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica.node import Node
@@ -149,12 +149,12 @@ def test_a_line_that_stands_still_is_hung_up_and_tried_again(
     """Nothing moves any more and nobody hangs up: after a while it is a cut line like any other."""
     monkeypatch.setattr(lines, "READ_SECONDS", 0.3)
     own_office.register("amal", 50)
-    told: list[Waiting] = []
+    told: list[RetryWait] = []
     with closing(Thin(own_office.port)) as line:
         own_office.meets("amal", line.port)
         line.still_after = 1_500
 
-        def move_again(waiting: Waiting) -> None:
+        def move_again(waiting: RetryWait) -> None:
             told.append(waiting)
             line.still_after = None
             monkeypatch.setattr(lines, "READ_SECONDS", 30)
@@ -184,7 +184,7 @@ def test_twenty_kilobits_and_six_hundred_milliseconds(own_office: Office) -> Non
     cuts = (chance.randrange(4_000, 9_000) for _ in range(3))
     with closing(Thin(own_office.port, rate=2_500, delay=0.3, cuts=cuts)) as line:
         own_office.meets("amal", line.port)
-        told: list[Waiting] = []
+        told: list[RetryWait] = []
         synced = retry.sync(own_office["amal"], waiting=told.append)
         assert synced["up"]["commits"] == 2_500
         assert len(told) == 3
@@ -212,7 +212,7 @@ def test_a_line_that_brings_nothing_is_given_up(own_office: Office) -> None:
     """Six tries in a row that brought nothing; jitter may make a pause as short as it likes."""
     own_office.register("amal", 3)
     pauses: list[float] = []
-    told: list[Waiting] = []
+    told: list[RetryWait] = []
     with closing(Relay(own_office.port)) as line:
         line.cut_up = 300
         own_office.meets("amal", line.port)

@@ -4,7 +4,7 @@ import uuid
 
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
-from fieldsync.replica.formula_lookups import Around
+from fieldsync.replica.formula_lookups import FormLookups
 from fieldsync.replica.node import Node
 from tests.conftest import Cast
 
@@ -118,7 +118,7 @@ def test_while_a_form_is_filled_in_others_are_read_once(people: Cast) -> None:
     """What a formula asks of a record that is there, of none, and of a set of them; a record saved meanwhile is not seen."""
     amal = people.amal
     family = add(amal, "household", family_name="الحسن")
-    around = Around(amal, None)
+    around = FormLookups(amal, None)
     assert (around.named(family) or {})["family_name"] == "الحسن"
     assert around.named([family]) is None
     assert around.named(None) is None

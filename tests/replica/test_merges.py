@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fieldsync.casework import eligibility
 from fieldsync.core import record_ids
-from fieldsync.core.merges import standing
+from fieldsync.core.merges import standing_records
 from fieldsync.exchange.tables.export_records import export
 from fieldsync.replica import commit_writer, formula_lookups, queries, save
 from fieldsync.replica.changes import Changes
@@ -77,7 +77,7 @@ def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
     with node.store.read() as tx:
         shown = [row[0] for row in tx.sql("SELECT id FROM person WHERE same_as IS NULL AND deleted IS NULL")]
         by_code = {row.code: record_ids.text(row.state.record) for row in tx.select(Query(type="person"))}
-        children = formula_lookups.Finder(node, tx, tx.rows([family])[family]).children("person")
+        children = formula_lookups.RowLookups(node, tx, tx.rows([family])[family]).children("person")
         members = [by_code[str(one["_code"])] for one in children]
         eligible = [record_ids.text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]
     return {
@@ -299,7 +299,7 @@ def test_a_store_of_0_1_finds_out_anew(story: Story) -> None:
 @given(gave_way=st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([*"abcdefgh", None])))
 def test_somebody_always_stands(gave_way: dict[str, str | None]) -> None:
     """Whoever stands stands for itself, whatever the merges say; one that gave way to none, or is disagreed on, does."""
-    roots = standing(gave_way)
+    roots = standing_records(gave_way)
     assert roots.keys() == gave_way.keys()
     for record, root in roots.items():
         assert roots.get(root, root) == root

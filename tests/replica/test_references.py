@@ -86,5 +86,7 @@ def test_a_removed_place_gives_its_name_free(people: Cast) -> None:
 
     with people.samar.store.read() as tx:
         schema = people.samar.schema
-        assert lookup.named(tx, schema, schema.type("household").field("location"), "جبلة") == found[0]["id"]
+        assert (
+            lookup.resolve_reference(tx, schema, schema.type("household").field("location"), "جبلة") == found[0]["id"]
+        )
     assert family

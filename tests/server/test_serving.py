@@ -20,7 +20,7 @@ from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, make_certificate
 from fieldsync.protocol import invites, join_server, sync_once
 from fieldsync.protocol.client import Client
-from fieldsync.protocol.http_client import Line
+from fieldsync.protocol.http_client import Connection
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import changes, commit_writer, queries, save
 from fieldsync.replica.changes import Changes
@@ -43,11 +43,11 @@ def held(node: Node) -> dict[bytes, bytes]:
     return {record: canonical(row.state) for record, row in rows(node).items()}
 
 
-def line_to(node: Node) -> tuple[Line, Any]:
+def line_to(node: Node) -> tuple[Connection, Any]:
     """Return a line to a laptop's server, and what the laptop knows of it."""
     with node.store.read() as tx:
         server = tx.servers()[0]
-    return Line(server.address, server.pin, Tally()), server
+    return Connection(server.address, server.pin, Tally()), server
 
 
 def signed(node: Node, path: str, nonce: bytes, hello: bytes, rest: bytes | None = None) -> dict[str, str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fieldsync import errors
 from fieldsync.replica.node import Node
 from fieldsync.server import write_queue
-from fieldsync.server.write_queue import Turns
+from fieldsync.server.write_queue import WriteQueue
 from fieldsync.store import Tx
 from tests.cast import found_office, open_node
 
@@ -39,7 +39,7 @@ def test_who_fails_takes_back_only_their_own(hq: Node, plan: list[tuple[bool, in
         return do
 
     async def all_at_once() -> list[object]:
-        queue = Turns(hq.store)
+        queue = WriteQueue(hq.store)
         return await asyncio.gather(
             *(queue.take(work(i, fails=f), weight, ahead=a) for i, (f, weight, a) in enumerate(plan)),
             return_exceptions=True,
@@ -73,7 +73,7 @@ def test_many_small_ones_share_a_transaction_and_a_large_one_does_not_keep_them(
     monkeypatch.setattr(type(hq.store), "write_together", counted)
 
     async def play() -> None:
-        queue = Turns(hq.store)
+        queue = WriteQueue(hq.store)
         large = [queue.take(lambda _: order.append("large"), write_queue.MOST_TOGETHER)]
         small = [queue.take(lambda _, i=i: order.append(f"small {i}"), 10) for i in range(9)]  # type: ignore[misc]
         large.append(queue.take(lambda _: order.append("large again"), write_queue.MOST_TOGETHER))
@@ -97,7 +97,7 @@ def test_a_transaction_that_is_not_kept_is_told_to_all(hq: Node, monkeypatch: py
         return do
 
     async def play() -> list[object]:
-        queue = Turns(hq.store)
+        queue = WriteQueue(hq.store)
         with monkeypatch.context() as broken:
 
             def full(_store: object, works: list[object]) -> list[object]:

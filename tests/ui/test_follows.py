@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from fieldsync.replica import queries
-from fieldsync.ui.forms.rows import Follows
+from fieldsync.ui.forms.rows import DerivedRow
 from fieldsync.ui.views.record_card import Cards
 from tests.conftest import Cast
 from tests.replica.test_formula_lookups import add
@@ -13,7 +13,7 @@ from tests.ui.test_forms import Person, edit, fields_of, fill, new
 
 def told(person: Person) -> dict[str, str]:
     """What the form says that follows, by field."""
-    return {row.field.name: row.words for row in person.screen.query(Follows) if row.display}
+    return {row.field.name: row.words for row in person.screen.query(DerivedRow) if row.display}
 
 
 def test_a_score_is_seen_while_it_is_answered(people: Cast) -> None:

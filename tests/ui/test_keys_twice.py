@@ -19,13 +19,13 @@ from tests.ui.test_forms_in_trouble import at_the_members
 
 ROWS = [[Part("one")], [Part("two")]]
 DIALOGS: dict[str, tuple[Callable[[Pen], dialogs.Dialog[Any]], str, Any]] = {
-    "ask": (lambda pen: dialogs.Ask(pen, "?", value="x"), "enter", "x"),
-    "ask-esc": (lambda pen: dialogs.Ask(pen, "?"), "escape", None),
-    "pick": (lambda pen: dialogs.Pick(pen, "?", ["a", "b"]), "enter", 0),
-    "told": (lambda pen: dialogs.Told(pen, "?", ROWS), "enter", None),
-    "agree": (lambda pen: dialogs.Agree(pen, "?", ROWS, does="key_ok"), "enter", True),
-    "agree-esc": (lambda pen: dialogs.Agree(pen, "?", ROWS, does="key_ok"), "escape", None),
-    "choose": (lambda pen: dialogs.Choose(pen, "?", [("Enter", "enter", "key_ok"), ("n", "ى", "key_ok")]), "enter", "Enter"),
+    "ask": (lambda pen: dialogs.InputDialog(pen, "?", value="x"), "enter", "x"),
+    "ask-esc": (lambda pen: dialogs.InputDialog(pen, "?"), "escape", None),
+    "pick": (lambda pen: dialogs.SearchDialog(pen, "?", ["a", "b"]), "enter", 0),
+    "told": (lambda pen: dialogs.NoticeDialog(pen, "?", ROWS), "enter", None),
+    "agree": (lambda pen: dialogs.ConfirmDialog(pen, "?", ROWS, does="key_ok"), "enter", True),
+    "agree-esc": (lambda pen: dialogs.ConfirmDialog(pen, "?", ROWS, does="key_ok"), "escape", None),
+    "choose": (lambda pen: dialogs.ChoiceDialog(pen, "?", [("Enter", "enter", "key_ok"), ("n", "ى", "key_ok")]), "enter", "Enter"),
 }  # fmt: skip
 
 
@@ -112,12 +112,12 @@ def test_leaving_twice_asks_once(people: Cast) -> None:
     async def steps(person: Person) -> None:
         await person.type("family_name", "علي")
         await person.at_once("escape", "escape")
-        await person.until(lambda: isinstance(person.app.screen, dialogs.Choose))
+        await person.until(lambda: isinstance(person.app.screen, dialogs.ChoiceDialog))
         await person.press("escape")
-        await person.until(lambda: not isinstance(person.app.screen, dialogs.Choose))
+        await person.until(lambda: not isinstance(person.app.screen, dialogs.ChoiceDialog))
         assert person.app.is_running
         await person.press("escape")
-        await person.until(lambda: isinstance(person.app.screen, dialogs.Choose))
+        await person.until(lambda: isinstance(person.app.screen, dialogs.ChoiceDialog))
         await person.at_once("enter", "enter")
 
     assert fill(new(people.amal, "household"), steps) is None
@@ -130,7 +130,7 @@ def test_ctrl_c_in_a_question_keeps_the_draft(people: Cast) -> None:
     async def steps(person: Person) -> None:
         await person.type("family_name", "علي")
         await person.press("escape")
-        await person.until(lambda: isinstance(person.app.screen, dialogs.Choose))
+        await person.until(lambda: isinstance(person.app.screen, dialogs.ChoiceDialog))
         await person.press("ctrl+c")
 
     assert fill(new(people.amal, "household"), steps) is None

@@ -19,7 +19,7 @@ from fieldsync.review import queue
 from fieldsync.ui.review.review_app import ReviewApp
 from fieldsync.ui.review.review_screen import ReviewScreen
 from fieldsync.ui.views.tables import Tables
-from fieldsync.ui.widgets.dialogs import Agree, Pick, Told
+from fieldsync.ui.widgets.dialogs import ConfirmDialog, NoticeDialog, SearchDialog
 from fieldsync.ui.widgets.text_panels import Rows
 from tests.conftest import Cast
 from tests.directly import sync
@@ -132,7 +132,7 @@ def test_what_keeps_parts_to_themselves_is_not_shown(disputed: Cast, form: str) 
             await pilot.press(*keys)
             await pilot.pause()
             assert "U+20" not in seen(pilot.app), keys
-        assert isinstance(pilot.app.screen, Agree)
+        assert isinstance(pilot.app.screen, ConfirmDialog)
         await pilot.press("escape")
 
     play(disputed.samar, steps, lang="ar")
@@ -192,7 +192,7 @@ def test_keys_of_an_arabic_keyboard(disputed: Cast) -> None:
         assert len(queue.waiting(samar)) == 4
         await pilot.press("ا")
         await pilot.pause()
-        assert isinstance(pilot.app.screen, Told)
+        assert isinstance(pilot.app.screen, NoticeDialog)
         await pilot.press("escape", "ض")
 
     play(samar, steps, lang="ar")
@@ -237,12 +237,12 @@ def test_many_are_decided_after_a_look_at_each(disputed: Cast) -> None:
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("end", "a")
         await pilot.pause()
-        assert isinstance(pilot.app.screen, Pick)
+        assert isinstance(pilot.app.screen, SearchDialog)
         pilot.app.screen.query_one(Input).value = "Amal"
         await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        assert isinstance(pilot.app.screen, Agree)
+        assert isinstance(pilot.app.screen, ConfirmDialog)
         assert_looks(pilot.app, "review-preview-en")
         await pilot.press("escape")
         await pilot.pause()

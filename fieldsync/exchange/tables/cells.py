@@ -58,7 +58,7 @@ def unquoted(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and safetext.csv_cell(cell[1:]) == cell else cell
 
 
-def named(spec: Field, text: str) -> list[str]:
+def set_members(spec: Field, text: str) -> list[str]:
     """A set's members in one cell: with commas or line breaks between them; codes also with spaces, as phones send them."""
     if len(text) > LONGEST_SET:
         return [text]  # which is none
@@ -107,7 +107,7 @@ def ticked(spec: Field, member: str) -> Normal:
 
 def members(spec: Field, value: object, reader: ValueReader) -> list[str] | None:
     """Return a set's members, sorted; None for none."""
-    parts = named(spec, value) if isinstance(value, str) else value if isinstance(value, list) else [value]
+    parts = set_members(spec, value) if isinstance(value, str) else value if isinstance(value, list) else [value]
     given = [part.strip() if isinstance(part, str) and part not in spec.codes else part for part in parts]
     if spec.type == "phone":
         given = list(map(number_formats.phone, given))
@@ -147,7 +147,7 @@ def without_headers(
     return [rows[i] for i in kept], [numbers[i] for i in kept]
 
 
-def says(values: Sequence[Sequence[Any]], i: int) -> bool:
+def has_value(values: Sequence[Sequence[Any]], i: int) -> bool:
     """Say whether a row has a value in any of these columns."""
     return any(column[i] not in (None, []) for column in values)
 

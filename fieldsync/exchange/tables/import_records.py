@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.exchange.tables import column_mapping, value_maps
-from fieldsync.exchange.tables.cells import Memory, Normal, even, says, ticked, together, unquoted, without_headers
+from fieldsync.exchange.tables.cells import Memory, Normal, even, has_value, ticked, together, unquoted, without_headers
 from fieldsync.exchange.tables.column_mapping import Column
 from fieldsync.exchange.tables.header_detection import without_heads
 from fieldsync.exchange.tables.normalisers import normaliser
@@ -216,7 +216,7 @@ class _Importer:
         system = {column.name: cells[column.at] for column in self._columns if column.field is None}
         records = self._matcher.records(batch, system, fields, values)
         if self._imported_before:
-            good = (i for i, record in enumerate(records) if not batch.is_bad(i) and (record or says(values, i)))
+            good = (i for i, record in enumerate(records) if not batch.is_bad(i) and (record or has_value(values, i)))
             self._outcome.unchanged += sum(1 for _ in good)
             return
         drafts = self._drafter.drafts(batch, RowValues(fields, values, records), self._matcher)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from fieldsync import errors
 from fieldsync.exchange.tables import stale_values
-from fieldsync.exchange.tables.cells import says
+from fieldsync.exchange.tables.cells import has_value
 from fieldsync.exchange.tables.column_mapping import ID, UNIT
 from fieldsync.exchange.tables.normalisers import normaliser, with_state
 from fieldsync.exchange.tables.record_matching import RecordMatcher, check_stands
@@ -61,7 +61,7 @@ class RowDrafter:
             if record not in stored
             and not batch.is_bad(i)
             # a row that only has its number in the list, or a total, is nobody
-            and (record is not None or says(values, i))
+            and (record is not None or has_value(values, i))
         ]
         if not self._fresh and matcher.key is None and any(records[i] is None for i in new):
             new = self._not_known(rows, new)

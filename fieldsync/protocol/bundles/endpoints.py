@@ -12,7 +12,7 @@ from fieldsync import errors
 from fieldsync.authority import quarantine
 from fieldsync.core.grants import is_branch
 from fieldsync.crypto import chain
-from fieldsync.protocol.client import Client, Told
+from fieldsync.protocol.client import AnswerFrame, Client
 from fieldsync.protocol.server import Serving
 from fieldsync.protocol.tally import Tally
 from fieldsync.replica import protocol_versions
@@ -262,12 +262,12 @@ class Down:
             case Kind.END:
                 assert self._end is not None
                 fresh = tuple(one for one in self._end.channels if one.unit not in self._past | self._held)
-                self._client.take(Told(messages.End(fresh)))
+                self._client.take(AnswerFrame(messages.End(fresh)))
 
     def _acknowledged(self, ack: messages.Ack) -> None:
         if ack.again:
             if not self._older:
-                self._client.take(Told(ack))
+                self._client.take(AnswerFrame(ack))
             return
         self._older = ack.now < self._told
         if ack.head < self._acked and ack.now <= self._told:
@@ -278,7 +278,7 @@ class Down:
             restored = bool(ack.epoch) and store_epochs.told(tx, self._server.id) not in (b"", ack.epoch)
         if ack.refusals < self._judged and (self._older or not restored):
             ack = msgspec.structs.replace(ack, refused=(), refusals=0)
-        self._client.take(Told(ack))
+        self._client.take(AnswerFrame(ack))
         with self._node.store.read() as tx:
             self._acked = tx.acknowledged(self._server.id, self._node.device)
 
@@ -294,7 +294,7 @@ class Down:
         arrival = taken if unit in self._held else max(taken, message.arrival)
         gone = tuple(record for record in message.gone if record not in unsent)
         news = msgspec.structs.replace(message, arrival=arrival, gone=gone)
-        self._client.take(Told(news, row_batches.unpack_states(message.rows)))
+        self._client.take(AnswerFrame(news, row_batches.unpack_states(message.rows)))
 
     def done(self, tx: Tx) -> None:
         """Note what the server speaks, and whether the two sides' digests could be compared."""

@@ -19,7 +19,7 @@ FUNCTIONS = ("count", "sum", "newest", "of")
 FINDER = "*"  # no field can be called so
 
 
-class Ask(NamedTuple):
+class Lookup(NamedTuple):
     """One question to other records."""
 
     function: str
@@ -31,7 +31,7 @@ class Ask(NamedTuple):
     cost: int = 0  # steps that `where` takes for each record
 
 
-class Finder(Protocol):
+class RecordSource(Protocol):
     """Finds other records of one; those that gave way to another, and the deleted, are no records."""
 
     def children(self, type: str) -> Iterable[Doc]:
@@ -49,11 +49,11 @@ def link(kind: Type, owner: str) -> str | None:
     return naming[0] if len(naming) == 1 else None
 
 
-def node(ask: Ask, holds: Callable[[Doc, str], bool]) -> Callable[[Doc, str], object]:
+def node(ask: Lookup, holds: Callable[[Doc, str], bool]) -> Callable[[Doc, str], object]:
     """Return how a question is answered for a document on a day."""
 
     def answer(doc: Doc, today: str) -> object:
-        finder: Finder | None = doc.get(FINDER)  # type: ignore[assignment]
+        finder: RecordSource | None = doc.get(FINDER)  # type: ignore[assignment]
         if finder is None:
             return None
         if ask.function == "of":

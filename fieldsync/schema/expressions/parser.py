@@ -70,7 +70,7 @@ class Expr:
         node: Node,
         names: frozenset[str],
         answers: frozenset[tuple[str, str]],
-        asks: tuple[lookups.Ask, ...] = (),
+        asks: tuple[lookups.Lookup, ...] = (),
         patterns: tuple[tuple[str, int], ...] = (),
     ) -> None:
         self.text = text
@@ -150,7 +150,7 @@ class _Parser:
             raise ExpressionError("too_long", MAX_LENGTH)
         self.names: set[str] = set()
         self.answers: set[tuple[str, str]] = set()
-        self.asks: list[lookups.Ask] = []
+        self.asks: list[lookups.Lookup] = []
         self.patterns: list[tuple[str, int]] = []
         self._tokens = _tokens(text)
         self._next = 0
@@ -309,7 +309,7 @@ class _Parser:
         if self.asks:
             raise self._fault("too_deep")
         self._need(")")
-        ask = lookups.Ask(name, of, field, by, frozenset(self.names), frozenset(self.answers), cost)
+        ask = lookups.Lookup(name, of, field, by, frozenset(self.names), frozenset(self.answers), cost)
         self.names, self.answers, self.asks = outer
         self.asks.append(ask)
         return lookups.node(ask, lambda doc, today: where is None or truth(where(doc, today)))

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from fieldsync.core import record_ids
-from fieldsync.core.merges import standing
+from fieldsync.core.merges import standing_records
 from fieldsync.linkage import blocks, comparison, features
 from fieldsync.store.contract import Document, Linked, OpenPair, PairedAcross, Uncompared, members
 from fieldsync.store.sqlite.interning import Numbered, NumberReads
@@ -234,7 +234,7 @@ class Blocks(BlockReads, Numbered):
         wanted = {record: one for record, one in {**known, **told}.items() if record not in gone}
         if wanted == known:
             return
-        roots = standing({record: None if open_ else other for record, (other, open_) in wanted.items()})
+        roots = standing_records({record: None if open_ else other for record, (other, open_) in wanted.items()})
         self.sql("DELETE FROM same")
         self.many(
             "INSERT INTO same (record, other, root, open) VALUES (?,?,?,?)",

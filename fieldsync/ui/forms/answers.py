@@ -10,7 +10,7 @@ from fieldsync.core import names
 from fieldsync.core.grants import PARTNER
 from fieldsync.replica import queries, value_reader
 from fieldsync.replica.changes import Changes, set_difference
-from fieldsync.replica.formula_lookups import Around
+from fieldsync.replica.formula_lookups import FormLookups
 from fieldsync.replica.node import Node
 from fieldsync.schema import dates, label_placeholders, validate
 from fieldsync.schema.expressions.functions import NOW
@@ -30,7 +30,7 @@ class Filling:
         self, node: Node, kind: Type, lang: str, before: Mapping[str, Any] | None = None, row: Row | None = None
     ) -> None:
         self.node, self.kind, self.lang = node, kind, lang
-        self.around = Around(node, row)
+        self.around = FormLookups(node, row)
         self.reader = value_reader.typed(node)
         self.row = row
         self._record = row.state.record if row is not None else None

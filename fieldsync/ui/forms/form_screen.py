@@ -18,12 +18,12 @@ from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.forms.question import MOST_OPTIONS, Option, Question, option_lines
 from fieldsync.ui.forms.roster import Member, Roster, asked_of_tie, documents, new_member, those_there
-from fieldsync.ui.forms.rows import Follows, Line, Sheet, Told
+from fieldsync.ui.forms.rows import ActionRow, DerivedRow, Sheet, TextRow
 from fieldsync.ui.views.tables import Tables
-from fieldsync.ui.widgets.dialogs import Choose
+from fieldsync.ui.widgets.dialogs import ChoiceDialog
 from fieldsync.ui.widgets.full_screen_app import OneAtATime
 from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, Part, Pen
-from fieldsync.ui.widgets.text_panels import Paper, keys
+from fieldsync.ui.widgets.text_panels import TextPanel, keys
 
 
 class FormScreen(OneAtATime[bool]):
@@ -64,25 +64,25 @@ class FormScreen(OneAtATime[bool]):
 
     def compose(self) -> ComposeResult:
         """Head, questions with their sections, foot, keys."""
-        yield Paper(self._head, id="head")
+        yield TextPanel(self._head, id="head")
         with VerticalScroll(id="form", can_focus=False):
             section: tuple[int, str] | None = None
             for row in self._rows():
                 here = id(row.filling), row.field.section
                 if here != section:
                     section = here
-                    yield Told(self.pen, self._section(row), f"bold {ACCENT}", classes="section")
+                    yield TextRow(self.pen, self._section(row), f"bold {ACCENT}", classes="section")
                 yield row
             yield Vertical(id="members")
-            yield Line(self.pen, lambda: self.out.phrase("form_done"), self._save)
-        yield Paper(self._foot, id="foot")
-        yield Paper(self._keys, id="keys")
+            yield ActionRow(self.pen, lambda: self.out.phrase("form_done"), self._save)
+        yield TextPanel(self._foot, id="foot")
+        yield TextPanel(self._keys, id="keys")
 
-    def _rows(self) -> Iterator[Question | Follows]:
+    def _rows(self) -> Iterator[Question | DerivedRow]:
         """The questions of each sheet, and at the end of a section what follows from its answers."""
         for sheet in self.sheets:
             mine = [one for one in self.questions if one.filling is sheet.filling]
-            follow = [Follows(self.pen, sheet.filling, sheet.filling.kind.fields[name]) for name in sheet.derived()]
+            follow = [DerivedRow(self.pen, sheet.filling, sheet.filling.kind.fields[name]) for name in sheet.derived()]
             last = {one.field.section: one for one in mine}
             for question in mine:
                 yield question
@@ -90,7 +90,7 @@ class FormScreen(OneAtATime[bool]):
                     yield from (one for one in follow if one.field.section == question.field.section)
             yield from (one for one in follow if one.field.section not in last)
 
-    def _section(self, row: Question | Follows) -> str:
+    def _section(self, row: Question | DerivedRow) -> str:
         kind = row.filling.kind
         title = label_in(kind.sections.get(row.field.section, {}), self.out.lang)
         return row.filling.words(title) if title else label_in(kind.label, self.out.lang, kind.name)
@@ -110,8 +110,8 @@ class FormScreen(OneAtATime[bool]):
         shown: dict[Widget, bool] = {}
         section: Widget | None = None
         for child in self.query_one("#form").children:
-            if isinstance(child, Question | Follows):
-                known = isinstance(child, Follows) and child.words != ""
+            if isinstance(child, Question | DerivedRow):
+                known = isinstance(child, DerivedRow) and child.words != ""
                 shown[child] = known or (id(child.filling), child.field.name) in asked
                 if section is not None and shown[child]:
                     shown[section] = True
@@ -130,12 +130,15 @@ class FormScreen(OneAtATime[bool]):
         if self.roster is None:
             return
         title = label_in(self.roster.being.plural, self.out.lang, self.roster.being.name)
-        there = [Told(self.pen, told, QUIET, inset="  ") for told in those_there(self.roster, self.sheets[0].filling)]
-        new = [
-            Line(self.pen, one.words, partial(self._open, one), drop=partial(self._drop, one)) for one in self.members
+        there = [
+            TextRow(self.pen, told, QUIET, inset="  ") for told in those_there(self.roster, self.sheets[0].filling)
         ]
-        more = Line(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._open, None))
-        place.mount(Told(self.pen, title, f"bold {ACCENT}", classes="section"), *there, *new, more)
+        new = [
+            ActionRow(self.pen, one.words, partial(self._open, one), drop=partial(self._drop, one))
+            for one in self.members
+        ]
+        more = ActionRow(self.pen, lambda: self.out.phrase("form_add_member"), partial(self._open, None))
+        place.mount(TextRow(self.pen, title, f"bold {ACCENT}", classes="section"), *there, *new, more)
 
     def _head(self, width: int) -> list[Text]:
         parts = [Part(f" {self.title_words}", "bold")]
@@ -146,7 +149,7 @@ class FormScreen(OneAtATime[bool]):
     def _foot(self, width: int) -> list[Text]:
         question = self._here()
         said = self._said or (question.said() if question is not None else Part(""))
-        if self._said is None and isinstance(self.focused, Line) and self.focused.drops:
+        if self._said is None and isinstance(self.focused, ActionRow) and self.focused.drops:
             said = Part(self.out.phrase("member_keys"), QUIET)
         lines = self.pen.lines([Part(" "), said], width, most=2)
         lines += option_lines(self.pen, width, question, self._options, self._option)
@@ -169,7 +172,7 @@ class FormScreen(OneAtATime[bool]):
     def say(self, text: str, style: str = BAD) -> None:
         """Say something at the foot until the next key."""
         self._said = Part(text, style)
-        self.query_one("#foot", Paper).renew()
+        self.query_one("#foot", TextPanel).renew()
 
     def _look(self) -> None:
         """Bring the foot in line with the question that one is at."""
@@ -177,7 +180,7 @@ class FormScreen(OneAtATime[bool]):
         self._options = question.options() if question is not None else ()
         self._option = question.marked(self._options) if question is not None else -1
         self._said = None
-        self.query_one("#foot", Paper).renew()
+        self.query_one("#foot", TextPanel).renew()
 
     # --- answering ---
 
@@ -205,13 +208,13 @@ class FormScreen(OneAtATime[bool]):
         for question in self.questions:
             question.follow()
             question.need(question.field.required == "always" or self._is_missing(question))
-        self.query_one("#head", Paper).renew()
+        self.query_one("#head", TextPanel).renew()
 
     def _follow(self) -> None:
         """Show what follows from the answers, and from the members."""
         self.sheets[0].filling.around.also = documents(self.roster, self.members)
         known = {id(sheet.filling): sheet.filling.derived() for sheet in self.sheets if sheet.derived()}
-        for row in self.query(Follows):
+        for row in self.query(DerivedRow):
             value = known[id(row.filling)].get(row.field.name)
             row.show("" if value is None else self.out.shown(row.filling.kind, row.field.name, value))
 
@@ -236,7 +239,7 @@ class FormScreen(OneAtATime[bool]):
         """Take the marked answer, or what is typed, and go on; on a line that does something, do it."""
         await self._caught_up()
         question, focused = self._here(), self.focused
-        if isinstance(focused, Line):
+        if isinstance(focused, ActionRow):
             focused.act()
         elif isinstance(focused, TextArea):
             focused.insert("\n")
@@ -282,7 +285,7 @@ class FormScreen(OneAtATime[bool]):
                 if self._option >= 0 or steps > 0
                 else len(self._options) - 1
             )
-            self.query_one("#foot", Paper).renew()
+            self.query_one("#foot", TextPanel).renew()
         else:
             await self.action_field(steps)
 
@@ -323,7 +326,7 @@ class FormScreen(OneAtATime[bool]):
         self.call_after_refresh(self._to_adding)
 
     def _to_adding(self) -> None:
-        line = list(self.query_one("#members").query(Line))[-1]
+        line = list(self.query_one("#members").query(ActionRow))[-1]
         line.focus(scroll_visible=False)  # the library would scroll as well, and either of them last
         self.call_after_refresh(line.scroll_visible, animate=False)  # it may have been placed only now
 
@@ -333,7 +336,7 @@ class FormScreen(OneAtATime[bool]):
     async def _drop_asked(self, member: Member) -> None:
         """Take a member out of the list, if that is meant: all that was typed of it goes."""
         answers = [("Enter", "enter", "member_drop"), ("Esc", "escape", "key_leave")]
-        asked = Choose(self.pen, self.out.phrase("member_out", name=member.words()), answers)
+        asked = ChoiceDialog(self.pen, self.out.phrase("member_out", name=member.words()), answers)
         if await self.app.push_screen_wait(asked) == "Enter":
             self.members.remove(member)
             self._listed()
@@ -371,7 +374,7 @@ class FormScreen(OneAtATime[bool]):
             self.dismiss(False)
             return
         answers = [("Enter", "enter", "member_keep"), ("x", "ء", "draft_drop"), ("Esc", "escape", "draft_go_on")]
-        answer = await self.app.push_screen_wait(Choose(self.pen, self.out.phrase("member_leave"), answers))
+        answer = await self.app.push_screen_wait(ChoiceDialog(self.pen, self.out.phrase("member_leave"), answers))
         if answer == "Enter":
             self._save()
         elif answer == "x":

@@ -26,7 +26,7 @@ class Back(Exception):
     """The person wants the question before."""
 
 
-class Done(Exception):
+class FormFinished(Exception):
     """The person has finished the form early."""
 
 
@@ -68,7 +68,7 @@ class Form:
                 self._section = ""
                 if self._asked:
                     self._asked.pop()
-            except Done:
+            except FormFinished:
                 return self._filling.changes()
 
     def _next(self) -> str:
@@ -107,7 +107,7 @@ class Form:
         if given == BACK:
             raise Back
         if given == DONE:
-            raise Done
+            raise FormFinished
         return given
 
     def _help(self, field: Field, choices: Sequence[Choice]) -> None:

@@ -21,7 +21,7 @@ from fieldsync.ui.forms.answers import Filling, matching, refused
 from fieldsync.ui.views import open_fields
 from fieldsync.ui.widgets.inputs import TypedLine, TypedText
 from fieldsync.ui.widgets.line_writer import ACCENT, BAD, GOOD, QUIET, WARN, Part, Pen
-from fieldsync.ui.widgets.text_panels import Paper, Write
+from fieldsync.ui.widgets.text_panels import TextPanel, Write
 
 MOST_OPTIONS = 5  # lines of what there is to choose
 _RECORDS = 6  # shown while a reference is typed
@@ -52,7 +52,7 @@ class Question(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Label, what is in the set already, line; the label stands where the language begins."""
-        label = Paper(self._label, classes="label")
+        label = TextPanel(self._label, classes="label")
         line: Input | TextArea
         if self.field.type == "note" and self.field.kind in ("plain", "log"):
             line = TypedText(self.pen, self._text, classes="line")
@@ -101,12 +101,12 @@ class Question(Horizontal):
         """Show whether it is needed."""
         if needed is not self._needed or speaks(label_in(self.field.label, self.filling.lang)):
             self._needed = needed
-            self.query_one(".label", Paper).renew()
+            self.query_one(".label", TextPanel).renew()
 
     def renew(self) -> None:
         """Show anew what is wrong, and what is in the set."""
-        self.query_one(".label", Paper).renew()
-        for paper in self.query(".members").results(Paper):
+        self.query_one(".label", TextPanel).renew()
+        for paper in self.query(".members").results(TextPanel):
             if paper.display is not bool(self.members):
                 paper.display = bool(self.members)
             paper.renew()
@@ -286,7 +286,7 @@ class Question(Horizontal):
         self.renew()
 
 
-class _Members(Paper):
+class _Members(TextPanel):
     """What is in a set, as wide as its words are and no wider than its place."""
 
     def __init__(self, write: Write, words: Callable[[], str]) -> None:

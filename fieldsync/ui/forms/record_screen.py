@@ -19,7 +19,7 @@ from fieldsync.ui.terminal import messages
 from fieldsync.ui.views import duplicate_view
 from fieldsync.ui.views.record_card import when_ms
 from fieldsync.ui.views.tables import Tables
-from fieldsync.ui.widgets.dialogs import Agree, Choose
+from fieldsync.ui.widgets.dialogs import ChoiceDialog, ConfirmDialog
 from fieldsync.ui.widgets.full_screen_app import FullScreen
 from fieldsync.ui.widgets.line_writer import QUIET, Part
 
@@ -56,7 +56,7 @@ class RecordScreen(FormScreen):
 
         title = self.out.phrase("draft_found", at=when_ms(left["at"]), n=drafts.count(left))
         answers = [("Enter", "enter", "draft_take"), ("n", "ى", "draft_drop")]
-        self.app.push_screen(Choose(self.pen, title, answers), answered)
+        self.app.push_screen(ChoiceDialog(self.pen, title, answers), answered)
 
     def keep(self) -> bool:
         """Keep the draft, if it is another than the one kept; where that cannot be, say so."""
@@ -105,7 +105,7 @@ class RecordScreen(FormScreen):
             self.app.exit(None)
             return
         answers = [("Enter", "enter", "draft_keep"), ("x", "ء", "draft_drop"), ("Esc", "escape", "draft_go_on")]
-        answer = await self.app.push_screen_wait(Choose(self.pen, self.out.phrase("draft_leave"), answers))
+        answer = await self.app.push_screen_wait(ChoiceDialog(self.pen, self.out.phrase("draft_leave"), answers))
         if answer == "x":
             self._throw_away()
         if answer == "x" or (answer == "Enter" and self.keep()):
@@ -161,7 +161,7 @@ class FormApp(FullScreen[bytes | None]):
                     rows.append([Part("    "), Part(out.phrase(said) + ": ", QUIET), Part(words)])
         if not rows:
             return True
-        question = Agree(screen.pen, out.phrase("form_meanwhile"), rows, does="key_save_anyway")
+        question = ConfirmDialog(screen.pen, out.phrase("form_meanwhile"), rows, does="key_save_anyway")
         return await self.push_screen_wait(question) is True
 
     async def may_go_on(self, screen: RecordScreen) -> bool:
@@ -183,5 +183,5 @@ class FormApp(FullScreen[bytes | None]):
             reasons = (duplicate_view.reasons(self.out, filling.kind, [code]) for code in one["reasons"])
             rows += [[Part("    "), Part(why, QUIET)] for why in reasons]  # a line each: cut ones would not say why
         title = self.out.phrase("pairs_candidates", n=len(found))
-        question = Agree(screen.pen, title, rows, does="key_save_anyway")
+        question = ConfirmDialog(screen.pen, title, rows, does="key_save_anyway")
         return await self.push_screen_wait(question) is True

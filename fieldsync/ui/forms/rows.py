@@ -12,7 +12,7 @@ from fieldsync.schema.model import Field
 from fieldsync.ui.forms.answers import Filling
 from fieldsync.ui.widgets.input_cells import TURNED
 from fieldsync.ui.widgets.line_writer import GOOD, QUIET, Part, Pen
-from fieldsync.ui.widgets.text_panels import Paper
+from fieldsync.ui.widgets.text_panels import TextPanel
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Sheet:
         return self.filling.follow if self.only is None else []
 
 
-class Line(Paper, can_focus=True):
+class ActionRow(TextPanel, can_focus=True):
     """A line that does something when Enter is pressed on it."""
 
     def __init__(
@@ -68,14 +68,14 @@ class Line(Paper, can_focus=True):
             self._drop()
 
 
-class Told(Paper):
+class TextRow(TextPanel):
     """A line that only says something."""
 
     def __init__(self, pen: Pen, words: str, style: str, *, inset: str = "", classes: str | None = None) -> None:
         super().__init__(lambda width: [pen.line([Part(inset), Part(words, style)], width)], classes=classes)
 
 
-class Follows(Horizontal):
+class DerivedRow(Horizontal):
     """A field that nobody answers: what follows from the answers, seen as soon as it is known."""
 
     def __init__(self, pen: Pen, filling: Filling, field: Field) -> None:
@@ -85,7 +85,7 @@ class Follows(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Label and value; the label stands where the language begins."""
-        parts = [Paper(self._label, classes="label"), Paper(self._value, classes="follows")]
+        parts = [TextPanel(self._label, classes="label"), TextPanel(self._value, classes="follows")]
         yield from reversed(parts) if self._pen.mirrored else parts
 
     def _label(self, width: int) -> list[Text]:
@@ -102,5 +102,5 @@ class Follows(Horizontal):
         """Show a value; nothing where it is not known."""
         if words != self.words:
             self.words = words
-            for paper in self.query(".follows").results(Paper):
+            for paper in self.query(".follows").results(TextPanel):
                 paper.renew()

@@ -8,7 +8,7 @@ from textual.app import App
 
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
-from fieldsync.review.queue import Waiting
+from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.review.questions import Matter, matter_of, rules
 from fieldsync.ui.views.tables import Tables
@@ -19,8 +19,8 @@ _PART = 100  # conflicts read between two looks at the keyboard
 
 
 async def chosen(
-    app: App[Any], node: Node, out: Tables, pen: Pen, waiting: Sequence[Waiting], at: int, progress: Progress
-) -> list[tuple[Waiting, reviews.Decision]]:
+    app: App[Any], node: Node, out: Tables, pen: Pen, waiting: Sequence[QueuedConflict], at: int, progress: Progress
+) -> list[tuple[QueuedConflict, reviews.Decision]]:
     """Ask by which rule the conflicts of one field are decided, show all that follows, and return it if that is agreed to."""
     here = waiting[at]
     several = [one for one in waiting if (one.type, one.field, one.kind) == (here.type, here.field, here.kind)]
@@ -29,7 +29,7 @@ async def chosen(
     named = rules(out, items)
     field = next((matter.title for matter in matters if matter is not None), "")
     title = out.phrase("review_alike", field=field, n=f"{len(items):,}")
-    picked = await app.push_screen_wait(dialogs.Pick(pen, title, [told for told, _ in named]))
+    picked = await app.push_screen_wait(dialogs.SearchDialog(pen, title, [told for told, _ in named]))
     if picked is None:
         return []
     said, rule = named[picked]
@@ -57,11 +57,11 @@ async def chosen(
     if not rows:
         return []
     title = out.phrase("review_preview", rule=said, n=f"{len(rows):,}", out=f"{len(items) - len(rows):,}")
-    agreed = await app.push_screen_wait(dialogs.Agree(pen, title, rows, does="key_decide_all"))
+    agreed = await app.push_screen_wait(dialogs.ConfirmDialog(pen, title, rows, does="key_decide_all"))
     return many if agreed else []
 
 
-async def _read(node: Node, out: Tables, entries: Sequence[Waiting], progress: Progress) -> list[Matter | None]:
+async def _read(node: Node, out: Tables, entries: Sequence[QueuedConflict], progress: Progress) -> list[Matter | None]:
     """Read many questions without the keyboard waiting."""
     found: list[Matter | None] = []
     for start in range(0, len(entries), _PART):

@@ -18,7 +18,7 @@ class Narrowed:
     type: str | None = None
     field: str | None = None
 
-    def has(self, one: queue.Waiting) -> bool:
+    def has(self, one: queue.QueuedConflict) -> bool:
         """Say whether a pair belongs to it."""
         inside = self.unit is None or within(one.unit, self.unit)
         return inside and self.type in (None, one.type) and self.field is None
@@ -29,7 +29,7 @@ class Narrowed:
         return self != Narrowed()
 
 
-def words(node: Node, out: Tables, narrowed: Narrowed, found: Sequence[queue.Waiting]) -> str:
+def words(node: Node, out: Tables, narrowed: Narrowed, found: Sequence[queue.QueuedConflict]) -> str:
     """Say what the queue is narrowed to."""
     return "  ".join(
         _named(node, out, name, value, found) for name, value in vars(narrowed).items() if value is not None
@@ -37,13 +37,13 @@ def words(node: Node, out: Tables, narrowed: Narrowed, found: Sequence[queue.Wai
 
 
 def facets(
-    node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[queue.Waiting] = ()
+    node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[queue.QueuedConflict] = ()
 ) -> list[tuple[str, Narrowed]]:
     """Return what may be shown: everything, or what is shown now narrowed further; each with its words. Pairs have no field."""
     conflicts = queue.waiting(node)
     everything = [*conflicts, *pairs]
     found = [(out.phrase("review_all", n=f"{len(everything):,}"), Narrowed())]
-    take: dict[str, Callable[[queue.Waiting], str]] = {
+    take: dict[str, Callable[[queue.QueuedConflict], str]] = {
         "type": lambda one: one.type, "field": lambda one: one.field, "unit": lambda one: one.unit,
     }  # fmt: skip
     for name, of in take.items():
@@ -54,7 +54,7 @@ def facets(
     return found
 
 
-def _named(node: Node, out: Tables, name: str, value: str, found: Sequence[queue.Waiting]) -> str:
+def _named(node: Node, out: Tables, name: str, value: str, found: Sequence[queue.QueuedConflict]) -> str:
     """A type's or field's label; a field has one in each type that it is open in."""
     kinds = node.schema.types
     if name == "type":

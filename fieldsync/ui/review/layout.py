@@ -8,7 +8,7 @@ from textual.containers import Container, VerticalScroll
 
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
-from fieldsync.review.queue import Waiting
+from fieldsync.review.queue import QueuedConflict
 from fieldsync.ui.review.filters import Narrowed, words
 from fieldsync.ui.review.questions import Matter
 from fieldsync.ui.review.side_by_side import draw_about, draw_sides
@@ -16,7 +16,7 @@ from fieldsync.ui.review.walkthrough import Walk
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets.full_screen_app import OneAtATime
 from fieldsync.ui.widgets.line_writer import ACCENT, GOOD, QUIET, WARN, Part, Pen
-from fieldsync.ui.widgets.text_panels import Paper, Rows, keys
+from fieldsync.ui.widgets.text_panels import Rows, TextPanel, keys
 
 _BAR = 20  # cells
 
@@ -24,7 +24,7 @@ _BAR = 20  # cells
 class Drawn(OneAtATime[None]):
     """What is seen of a walk through the queue."""
 
-    def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[Waiting]) -> None:
+    def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[QueuedConflict]) -> None:
         super().__init__()
         self.node, self.out, self.pen = node, out, Pen(out)
         self.walk = Walk(node, out, narrowed, pairs)
@@ -36,39 +36,39 @@ class Drawn(OneAtATime[None]):
 
     def compose(self) -> ComposeResult:
         """Head, queue, question, last word, keys."""
-        yield Paper(self._head, id="head")
+        yield TextPanel(self._head, id="head")
         with Container(id="body"):
             yield Rows(self._row, id="queue", centred=True)
             with VerticalScroll(id="matter", can_focus=False):
-                yield Paper(self._question, id="question")
-                yield Paper(self._sides, id="sides")
-                yield Paper(self._about, id="about")
-        yield Paper(self._last_word, id="said")
-        yield Paper(self._keys, id="keys")
+                yield TextPanel(self._question, id="question")
+                yield TextPanel(self._sides, id="sides")
+                yield TextPanel(self._about, id="about")
+        yield TextPanel(self._last_word, id="said")
+        yield TextPanel(self._keys, id="keys")
 
     @property
     def _at(self) -> int:
         return self.query_one("#queue", Rows).at
 
     @property
-    def _here(self) -> Waiting | None:
+    def _here(self) -> QueuedConflict | None:
         return self.walk.waiting[self._at] if self.walk.waiting else None
 
     def _renew(self) -> None:
-        for paper in self.query(Paper):
+        for paper in self.query(TextPanel):
             paper.renew()
         self.query_one("#queue", Rows).refresh()
 
     def _say(self, text: str, style: str = GOOD) -> None:
         self._said = [Part(text, style)]
-        self.query_one("#said", Paper).renew()
+        self.query_one("#said", TextPanel).renew()
 
     def _progress(self, done: int, total: int | None, what: str) -> None:
         """Show how far something has got that takes its time."""
         full = _BAR * done // (total or 1)
         bar = [Part("━" * full, ACCENT), Part("─" * (_BAR - full), QUIET)]
         self._said = [Part(self.out.phrase(f"bar_{what}") + "  ", WARN), *bar, Part(f"  {done:,} / {total or 0:,}")]
-        self.query_one("#said", Paper).renew()
+        self.query_one("#said", TextPanel).renew()
 
     def _head(self, width: int) -> list[Text]:
         total = len(self.walk.waiting)

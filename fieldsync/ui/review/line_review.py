@@ -12,7 +12,7 @@ from fieldsync.replica import queries
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
-from fieldsync.review.queue import Waiting
+from fieldsync.review.queue import QueuedConflict
 from fieldsync.ui.forms.answers import meant, refused
 from fieldsync.ui.review.filters import Narrowed
 from fieldsync.ui.review.questions import Matter
@@ -29,7 +29,7 @@ TYPE, NOTE, SKIP, UNDO, QUIT = "t", "n", "s", "u", "q"
 class Review:
     """A walk through the queue, line by line."""
 
-    def __init__(self, out: Tables, node: Node, narrowed: Narrowed, pairs: Sequence[Waiting] = ()) -> None:
+    def __init__(self, out: Tables, node: Node, narrowed: Narrowed, pairs: Sequence[QueuedConflict] = ()) -> None:
         self._out, self._node = out, node
         self._walk = Walk(node, out, narrowed, pairs)
         out.of(node)

@@ -8,7 +8,7 @@ from fieldsync.schema import validate
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.forms.answers import meant, refused
 from fieldsync.ui.review.questions import Matter
-from fieldsync.ui.widgets.dialogs import Ask, Pick
+from fieldsync.ui.widgets.dialogs import InputDialog, SearchDialog
 from fieldsync.ui.widgets.line_writer import ACCENT, QUIET, Part, Pen
 
 _CHOSEN = ("choice", "state", "approval")
@@ -21,14 +21,14 @@ async def ask_value(app: App[None], node: Node, pen: Pen, matter: Matter) -> obj
     title = [Part(matter.title, f"bold {ACCENT}"), Part("  "), Part(matter.heading, QUIET)]
     if field is not None and field.type in _CHOSEN:
         options = [label_in(choice.label, out.lang, choice.code) for choice in field.offered]
-        at = await app.push_screen_wait(Pick(pen, title, options))
+        at = await app.push_screen_wait(SearchDialog(pen, title, options))
         return None if at is None else field.offered[at].code
     if name == "_unit":
         with node.store.read() as tx:
             units = [one.unit for one in tx.channels() if one.unit]
-        at = await app.push_screen_wait(Pick(pen, title, units))
+        at = await app.push_screen_wait(SearchDialog(pen, title, units))
         return None if at is None else units[at]
-    given = await app.push_screen_wait(Ask(pen, title, judge=lambda text: _wrong(node, pen, matter, text)))
+    given = await app.push_screen_wait(InputDialog(pen, title, judge=lambda text: _wrong(node, pen, matter, text)))
     return meant(node, matter.kind, pen.out.lang, name, given) if given else None
 
 

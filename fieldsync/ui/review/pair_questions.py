@@ -7,7 +7,7 @@ from typing import Any
 from fieldsync import errors
 from fieldsync.replica.node import Node
 from fieldsync.review import assistance_overlaps, duplicate_pairs
-from fieldsync.review.queue import DUPLICATE, Waiting
+from fieldsync.review.queue import DUPLICATE, QueuedConflict
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.ui.review.questions import Matter, Side
@@ -21,12 +21,12 @@ Item = dict[str, Any]
 _MOST = 8  # fields of a side; those that differ come first, the rest is in the history
 
 
-def matter_of_pair(node: Node, out: Tables, one: Waiting) -> Matter | None:
+def matter_of_pair(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
     """Return the question that two records are; None where it was settled meanwhile."""
     return (_duplicate if one.kind == DUPLICATE else _overlap)(node, out, one)
 
 
-def _duplicate(node: Node, out: Tables, one: Waiting) -> Matter | None:
+def _duplicate(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
     a, b = one.record.hex(), one.other.hex()
     try:
         item = duplicate_pairs.item(node, a, b)
@@ -60,7 +60,7 @@ def _why(out: Tables, kind: Type | None, item: Item) -> str:
     return str(duplicate_view.reasons(out, kind, item["reasons"]))
 
 
-def _overlap(node: Node, out: Tables, one: Waiting) -> Matter | None:
+def _overlap(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
     a, b = one.record.hex(), one.other.hex()
     try:
         found = next((hit for hit in assistance_overlaps.of(node, a) if hit["record"].replace("-", "") == b), None)
@@ -92,7 +92,7 @@ def _overlap(node: Node, out: Tables, one: Waiting) -> Matter | None:
 
 
 def _matter(
-    out: Tables, kind: Type | None, one: Waiting, a: Item, title: str, why: str, sides: list[Side], b: Item
+    out: Tables, kind: Type | None, one: QueuedConflict, a: Item, title: str, why: str, sides: list[Side], b: Item
 ) -> Matter:
     derived = {field.name for field in kind.fields.values() if field.kind == "derived"} if kind is not None else set()
     alike = [name for name, value in a["fields"].items() if b["fields"].get(name) == value and name not in derived]

@@ -10,7 +10,7 @@ from typing import Any
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
-from fieldsync.review.queue import Waiting
+from fieldsync.review.queue import QueuedConflict
 from fieldsync.schema.model import Type
 from fieldsync.ui.views.node_status import Here
 from fieldsync.ui.views.record_card import when
@@ -59,7 +59,7 @@ class Matter:
         return reviews.names_of(self.item["heads"])
 
 
-def matter_of(node: Node, out: Here, one: Waiting) -> Matter | None:
+def matter_of(node: Node, out: Here, one: QueuedConflict) -> Matter | None:
     """Return what is to be decided about a conflict; None where it is open no more."""
     item = queue.detail(node, one)
     if item is None:

@@ -6,7 +6,7 @@ from textual.screen import Screen
 
 from fieldsync.replica.node import Node
 from fieldsync.review import queue
-from fieldsync.review.queue import Waiting
+from fieldsync.review.queue import QueuedConflict
 from fieldsync.ui.review.filters import Narrowed
 from fieldsync.ui.review.review_screen import Looks, ReviewScreen
 from fieldsync.ui.views.tables import Tables
@@ -21,7 +21,7 @@ class ReviewApp(FullScreen[None]):
         node: Node,
         out: Tables,
         narrowed: Narrowed | None = None,
-        pairs: Sequence[Waiting] = (),
+        pairs: Sequence[QueuedConflict] = (),
         looks: Looks | None = None,
     ) -> None:
         super().__init__()

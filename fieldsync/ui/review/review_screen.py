@@ -15,7 +15,7 @@ from fieldsync.replica.history import history
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
-from fieldsync.review.queue import Waiting
+from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.forms.answers import refused
 from fieldsync.ui.review import bulk
@@ -27,13 +27,13 @@ from fieldsync.ui.review.walkthrough import same
 from fieldsync.ui.views.tables import Tables
 from fieldsync.ui.widgets import dialogs
 from fieldsync.ui.widgets.line_writer import BAD, GOOD, WARN, Part
-from fieldsync.ui.widgets.text_panels import Paper, Rows
+from fieldsync.ui.widgets.text_panels import Rows, TextPanel
 
 T = TypeVar("T")
 _EVERY = 2.0  # seconds between two looks whether another process has written
 _MANY = 50  # decisions that are taken back while a bar shows how far it has got
 
-Looks = Callable[[Progress], Sequence[Waiting]]
+Looks = Callable[[Progress], Sequence[QueuedConflict]]
 
 
 class ReviewScreen(Drawn):
@@ -65,7 +65,12 @@ class ReviewScreen(Drawn):
     ]
 
     def __init__(
-        self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[Waiting] = (), looks: Looks | None = None
+        self,
+        node: Node,
+        out: Tables,
+        narrowed: Narrowed,
+        pairs: Sequence[QueuedConflict] = (),
+        looks: Looks | None = None,
     ) -> None:
         """`looks` finds the pairs, after the first question is on the screen; without it they are those given."""
         super().__init__(node, out, narrowed, pairs)
@@ -112,7 +117,7 @@ class ReviewScreen(Drawn):
         if self._matter is not None:
             steps = -steps if self.pen.mirrored else steps
             self._side = (self._side + steps) % len(self._matter.sides)
-            self.query_one("#sides", Paper).renew()
+            self.query_one("#sides", TextPanel).renew()
 
     def action_scroll(self, lines: int) -> None:
         """Read on in the record."""
@@ -152,7 +157,7 @@ class ReviewScreen(Drawn):
             return
         self._decided(before, told, done=done)
 
-    def _decided(self, before: Sequence[Waiting], told: str, *, done: bool) -> None:
+    def _decided(self, before: Sequence[QueuedConflict], told: str, *, done: bool) -> None:
         """Go on with what stands after what stood `before`, as far as that is still open."""
         open_ = set(self.walk.waiting)
         at = sum(one in open_ for one in before)
@@ -224,7 +229,7 @@ class ReviewScreen(Drawn):
     async def _note_asked(self) -> None:
         if self._matter is not None:
             title = self.out.phrase("review_note_title")
-            note = await self.app.push_screen_wait(dialogs.Ask(self.pen, title, value=self._note))
+            note = await self.app.push_screen_wait(dialogs.InputDialog(self.pen, title, value=self._note))
             if note is not None:
                 self._note, self._said = note.strip(), []
                 self._renew()
@@ -265,7 +270,7 @@ class ReviewScreen(Drawn):
     async def _filter_asked(self) -> None:
         found = facets(self.node, self.out, self.walk.narrowed, self.walk.pairs)
         title = self.out.phrase("review_filter")
-        chosen = await self.app.push_screen_wait(dialogs.Pick(self.pen, title, [told for told, _ in found]))
+        chosen = await self.app.push_screen_wait(dialogs.SearchDialog(self.pen, title, [told for told, _ in found]))
         if chosen is not None:
             self.walk.narrow(found[chosen][1])
             self._said = []
@@ -277,12 +282,14 @@ class ReviewScreen(Drawn):
         if matter is None:
             return
         paragraphs = told_history(self.out, matter.kind, history(self.node, matter.record))
-        self.app.push_screen(dialogs.Told(self.pen, matter.heading, paragraphs))
+        self.app.push_screen(dialogs.NoticeDialog(self.pen, matter.heading, paragraphs))
 
     def action_help(self) -> None:
         """Say what every key does."""
         lines = self.out.phrase("review_help").split("\n")
-        self.app.push_screen(dialogs.Told(self.pen, self.out.phrase("review_title"), [[Part(line)] for line in lines]))
+        self.app.push_screen(
+            dialogs.NoticeDialog(self.pen, self.out.phrase("review_title"), [[Part(line)] for line in lines])
+        )
 
     def action_quit(self) -> None:
         """Leave; what was decided is saved already."""
@@ -300,7 +307,7 @@ class ReviewScreen(Drawn):
         self._show_again(here, at)
         self._look_for_pairs()
 
-    def _show_again(self, here: Waiting | None, at: int) -> None:
+    def _show_again(self, here: QueuedConflict | None, at: int) -> None:
         """Stay with the question that is on the screen, wherever it stands now; it is shown anew only where it has changed."""
         place = self.walk.place(here)
         now = self.walk.matter(here) if here is not None and place is not None else None
@@ -316,7 +323,7 @@ class ReviewScreen(Drawn):
     def _look_for_pairs(self) -> None:
         if self._looks is not None and self._looking is None:
             self._looking = ""
-            self.query_one("#head", Paper).renew()
+            self.query_one("#head", TextPanel).renew()
             self.run_worker(self._pairs_looked_for(self._looks), group="pairs")
 
     async def _pairs_looked_for(self, looks: Looks) -> None:
@@ -344,4 +351,4 @@ class ReviewScreen(Drawn):
     def _looked(self, done: int, total: int | None) -> None:
         if self._looking is not None:
             self._looking = f" {100 * done // (total or 1)}%"
-            self.query_one("#head", Paper).renew()
+            self.query_one("#head", TextPanel).renew()

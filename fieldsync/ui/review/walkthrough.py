@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fieldsync.replica.node import Node
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
-from fieldsync.review.queue import Waiting
+from fieldsync.review.queue import QueuedConflict
 from fieldsync.store.contract import Progress
 from fieldsync.ui.review.filters import Narrowed
 from fieldsync.ui.review.pair_questions import matter_of_pair
@@ -20,20 +20,20 @@ class _Done:
 
     decided: list[tuple[str, str]]
     undo: Callable[[], object] | None
-    taken: list[Waiting]
+    taken: list[QueuedConflict]
     many: int
 
 
 class Walk:
     """What waits, narrowed and in order; and what was decided, to be taken back."""
 
-    def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[Waiting] = ()) -> None:
+    def __init__(self, node: Node, out: Tables, narrowed: Narrowed, pairs: Sequence[QueuedConflict] = ()) -> None:
         self.node, self.out = node, out
         self.pairs = list(pairs)
         self.decided = 0
         self.gone = 0  # fell out since somebody was told: others settled it
         self._done: list[_Done] = []
-        self._stood: dict[tuple[bytes, str, bytes], Waiting] = {}  # taken back: where it stood before
+        self._stood: dict[tuple[bytes, str, bytes], QueuedConflict] = {}  # taken back: where it stood before
         self.narrow(narrowed)
 
     # --- the queue ---
@@ -50,7 +50,7 @@ class Walk:
         self._conflicts = [self._stood.get(_name(one), one) for one in conflicts]
         self._sort()
 
-    def found(self, pairs: Sequence[Waiting]) -> None:
+    def found(self, pairs: Sequence[QueuedConflict]) -> None:
         """Have these pairs in the queue, and no others."""
         taken = {_name(one) for done in self._done for one in done.taken}  # since they were looked for
         self.pairs = [one for one in pairs if _name(one) not in taken]
@@ -65,7 +65,7 @@ class Walk:
         """Whether another process has written since the queue was read."""
         return self.node.store.version() != self.version
 
-    def place(self, one: Waiting | None) -> int | None:
+    def place(self, one: QueuedConflict | None) -> int | None:
         """Return where something stands in the queue; None where it does not any more."""
         wanted = one and _name(one)
         return next((at for at, other in enumerate(self.waiting) if _name(other) == wanted), None)
@@ -81,7 +81,7 @@ class Walk:
             self.gone += 1
         return 0, None
 
-    def matter(self, one: Waiting) -> Matter | None:
+    def matter(self, one: QueuedConflict) -> Matter | None:
         """Return the question that something is; None where it is open no more."""
         return (matter_of if one.kind == queue.CONFLICT else matter_of_pair)(self.node, self.out, one)
 
@@ -94,7 +94,7 @@ class Walk:
         """Return how much is open, narrowed or not."""
         return len(queue.waiting(self.node)) + len(self.pairs)
 
-    def _drop(self, gone: Sequence[Waiting]) -> None:
+    def _drop(self, gone: Sequence[QueuedConflict]) -> None:
         names = {_name(one) for one in gone}
         for several in (self.waiting, self._conflicts, self.pairs):
             several[:] = [one for one in several if _name(one) not in names]
@@ -121,7 +121,7 @@ class Walk:
         past = reviews.take_open(self.node, [decision], note=note or None)
         return self.took([(self.waiting[at], decision)], past) == 1
 
-    def took(self, decided: Sequence[tuple[Waiting, reviews.Decision]], past: Sequence[reviews.Decision]) -> int:
+    def took(self, decided: Sequence[tuple[QueuedConflict, reviews.Decision]], past: Sequence[reviews.Decision]) -> int:
         """Remember what was decided in one save, but for what was past deciding; return how many it was."""
         left = {(one.record, one.field) for one in past}
         done = [(one, what) for one, what in decided if (what.record, what.field) not in left]
@@ -168,5 +168,5 @@ def same(one: Matter, other: Matter) -> bool:
     return (one.record, one.seen) == (other.record, other.seen)
 
 
-def _name(one: Waiting) -> tuple[bytes, str, bytes]:
+def _name(one: QueuedConflict) -> tuple[bytes, str, bytes]:
     return one.record, one.field, one.other

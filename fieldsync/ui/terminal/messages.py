@@ -157,7 +157,7 @@ def _roles(facts: Mapping[str, object], lang: str) -> dict[str, object]:
 
 
 def _label(kind: Type, field: Field, lang: str) -> str:
-    label = label_placeholders.named(kind, label_in(field.label, lang, field.name), lang)
+    label = label_placeholders.with_field_names(kind, label_in(field.label, lang, field.name), lang)
     return f"{label} ({field.name})"
 
 

@@ -127,7 +127,7 @@ class Cards(Terminal):
         """What a field is called in the person's language."""
         field = kind.fields.get(name.partition("/")[0]) if kind else None
         if kind is not None and field is not None:
-            return label_placeholders.named(kind, label_in(field.label, self.lang, field.name), self.lang)
+            return label_placeholders.with_field_names(kind, label_in(field.label, self.lang, field.name), self.lang)
         system = name.partition("/")[0]
         return self.phrase(f"field{system}") if system in _SYSTEM else name
 

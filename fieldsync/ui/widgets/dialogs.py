@@ -16,7 +16,7 @@ from fieldsync.core import names
 from fieldsync.ui.widgets.full_screen_app import OneAtATime
 from fieldsync.ui.widgets.inputs import TypedLine
 from fieldsync.ui.widgets.line_writer import ACCENT, BAD, QUIET, Part, Parts, Pen
-from fieldsync.ui.widgets.text_panels import Paper, Rows, keys
+from fieldsync.ui.widgets.text_panels import Rows, TextPanel, keys
 
 T = TypeVar("T")
 _LONGEST = 12  # rows of a list
@@ -31,17 +31,17 @@ class Dialog(ModalScreen[T], OneAtATime[T]):
         super().__init__()
         self.pen, self._title = pen, title
 
-    def title_paper(self) -> Paper:
+    def title_paper(self) -> TextPanel:
         """Return what it is about, in a line or two."""
-        return Paper(lambda width: self.pen.lines(self._title, width, most=3, style="bold"), classes="title")
+        return TextPanel(lambda width: self.pen.lines(self._title, width, most=3, style="bold"), classes="title")
 
-    def keys_paper(self, *pairs: tuple[str, str]) -> Paper:
+    def keys_paper(self, *pairs: tuple[str, str]) -> TextPanel:
         """Return which key does what; words by their key in the catalogue."""
         told = [(key, self.pen.out.phrase(word)) for key, word in pairs]
-        return Paper(lambda width: keys(self.pen, told, width, ACCENT, QUIET), classes="keys")
+        return TextPanel(lambda width: keys(self.pen, told, width, ACCENT, QUIET), classes="keys")
 
 
-class Ask(Dialog[str]):
+class InputDialog(Dialog[str]):
     """One line to type, judged while it is typed: `judge` returns what is wrong with it, or nothing."""
 
     def __init__(self, pen: Pen, title: Parts, *, value: str = "", judge: Callable[[str], str] = lambda _: "") -> None:
@@ -54,14 +54,14 @@ class Ask(Dialog[str]):
         with Vertical(classes="box"):
             yield self.title_paper()
             yield TypedLine(self.pen, self._value)
-            yield Paper(lambda width: self.pen.lines(self._wrong, width, most=2, style=BAD), id="wrong")
+            yield TextPanel(lambda width: self.pen.lines(self._wrong, width, most=2, style=BAD), id="wrong")
             yield self.keys_paper(("Enter", "key_ok"), ("Esc", "key_leave"))
 
     @on(Input.Changed)
     def judged(self, event: Input.Changed) -> None:
         """Say at once what is wrong."""
         self._wrong = f"✗ {found}" if event.value.strip() and (found := self._judge(event.value)) else ""
-        self.query_one("#wrong", Paper).renew()
+        self.query_one("#wrong", TextPanel).renew()
 
     @on(Input.Submitted)
     def given(self, event: Input.Submitted) -> None:
@@ -70,7 +70,7 @@ class Ask(Dialog[str]):
             self.dismiss(event.value)
 
 
-class Pick(Dialog[int]):
+class SearchDialog(Dialog[int]):
     """One of many, found by typing a part of it in any spelling; the answer is its place in the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -123,7 +123,7 @@ class Pick(Dialog[int]):
             self.dismiss(self._found[self.query_one(Rows).at])
 
 
-class Told(Dialog[None]):
+class NoticeDialog(Dialog[None]):
     """Something to read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -143,7 +143,7 @@ class Told(Dialog[None]):
         with Vertical(classes="box"):
             yield self.title_paper()
             with VerticalScroll(can_focus=False):
-                yield Paper(lambda width: [line for one in self._paragraphs for line in self.pen.lines(one, width)])
+                yield TextPanel(lambda width: [line for one in self._paragraphs for line in self.pen.lines(one, width)])
             yield self.keys_paper(("↑↓", "key_scroll"), ("Esc", "key_close"))
 
     def action_scroll(self, lines: int) -> None:
@@ -151,7 +151,7 @@ class Told(Dialog[None]):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-class Agree(Dialog[bool]):
+class ConfirmDialog(Dialog[bool]):
     """A list to look through before something is done to all of it; Enter does it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -191,7 +191,7 @@ class Agree(Dialog[bool]):
         self.query_one(Rows).move(steps)
 
 
-class Choose(Dialog[str]):
+class ChoiceDialog(Dialog[str]):
     """A question with two or three answers, each with its key: (key, also that key on an Arabic keyboard, what it says)."""
 
     def __init__(self, pen: Pen, title: Parts, answers: Sequence[tuple[str, str, str]]) -> None:

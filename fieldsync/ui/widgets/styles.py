@@ -23,9 +23,9 @@ ModalScreen { align: center middle; background: #0a0d10 60%; }
 #form { height: 1fr; scrollbar-size: 1 1; scrollbar-background: #12171c; scrollbar-color: #33404d; }
 #members { height: auto; }
 .section { margin-top: 1; }
-Question, Follows { height: auto; }
-Follows .follows { padding: 0 1; }
-Question .label, Follows .label { width: 30; padding: 0 0 0 2; }
+Question, DerivedRow { height: auto; }
+DerivedRow .follows { padding: 0 1; }
+Question .label, DerivedRow .label { width: 30; padding: 0 0 0 2; }
 Question .members { width: auto; max-width: 30; min-width: 12; margin: 0 1 0 0; color: #93d39a; }
 Question Input, Question Input:focus { border: none; height: 1; padding: 0 1; width: 1fr; background: #1a2129; }
 Question Input:focus { background: #243140; }

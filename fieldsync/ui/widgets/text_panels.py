@@ -13,10 +13,10 @@ from fieldsync.ui.widgets.line_writer import Pen
 Write = Callable[[int], list[Text]]
 
 
-class Paper(Widget):
+class TextPanel(Widget):
     """Lines written for the width that there is; `write(width)` is asked again when that changes or `renew` is called."""
 
-    DEFAULT_CSS = "Paper { height: auto; width: 1fr; }"
+    DEFAULT_CSS = "TextPanel { height: auto; width: 1fr; }"
 
     def __init__(self, write: Write, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

@@ -17,7 +17,7 @@ from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.server.app import App
-from fieldsync.server.rate_limit import Pace
+from fieldsync.server.rate_limit import RateLimit
 from fieldsync.wire import columns, messages, row_batches
 from fieldsync.wire.frames import Codec, Kind
 from tests import directly
@@ -108,7 +108,7 @@ def test_the_commits_of_a_frame_have_a_size(people: Cast) -> None:
 def test_a_pace_lets_a_minute_s_work_through_at_once_and_no_more() -> None:
     """20,000 commits at once do not wait; what comes beyond waits as long as it should have taken; rest is credit again."""
     now = [0.0]
-    pace = Pace(20_000, 60.0, lambda: now[0])
+    pace = RateLimit(20_000, 60.0, lambda: now[0])
     amal, basim = b"a" * 16, b"b" * 16
     assert [pace.wait(amal, 2_000) for _ in range(10)] == [0.0] * 10
     assert pace.wait(amal, 2_000) == pytest.approx(6.0)
@@ -123,7 +123,7 @@ def test_a_pace_lets_a_minute_s_work_through_at_once_and_no_more() -> None:
 def test_thousands_of_devices_at_rest_are_forgotten() -> None:
     """The table of paces does not grow for ever."""
     now = [0.0]
-    pace = Pace(20_000, 60.0, lambda: now[0])
+    pace = RateLimit(20_000, 60.0, lambda: now[0])
     for i in range(25_000):
         now[0] += 0.1
         pace.wait(i.to_bytes(16, "big"), 10)
@@ -150,7 +150,7 @@ def test_a_device_that_never_stops_is_slowed_down_and_loses_nothing(people: Cast
 
     async def scene() -> tuple[float, float]:
         app = App(people.hq)
-        app.pace = Pace(200, 0.5)
+        app.pace = RateLimit(200, 0.5)
         started = time.monotonic()
 
         async def push(node: Node, count: int, each: int) -> float:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fieldsync.core.merges import standing
+from fieldsync.core.merges import standing_records
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -24,7 +24,7 @@ def apply(db: "sqlite_utils.Database") -> None:
     for statement in (_OPEN, _BY_OTHER, _ASK, _MARK):
         db.execute(statement)
     same = db.execute("SELECT record, other, open FROM same").fetchall()
-    for record, root in standing({record: None if open_ else other for record, other, open_ in same}).items():
+    for record, root in standing_records({record: None if open_ else other for record, other, open_ in same}).items():
         db.execute("UPDATE same SET root = ? WHERE record = ?", (root, record))
     for name, sql in db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall():
         db.execute(f"DROP VIEW [{name}]")
