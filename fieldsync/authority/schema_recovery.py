@@ -5,12 +5,12 @@ them, and nobody else can put forms in force.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from fieldsync import errors
-from fieldsync.authority import schema_rollout
+from fieldsync.authority import form_texts, schema_rollout
 from fieldsync.crypto.keys import DeviceKey, device_id, verify
 from fieldsync.replica import schema_history
 from fieldsync.replica.node import Node
@@ -20,6 +20,7 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.topology.sender import Sender
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Kind
+from fieldsync.wire.messages import FormText
 from fieldsync.wire.protocols import RETURNS_FORMS
 
 _WANTED, _IN_VAIN = 1, 2
@@ -28,27 +29,44 @@ _WANTED, _IN_VAIN = 1, 2
 def signed(texts: Mapping[str, str], number: int, key: DeviceKey) -> dict[str, str]:
     """Return forms as headquarters publishes them: with their number, and its signature of both."""
     plain = {name: text for name, text in texts.items() if name != load.PUBLISHED}
-    signature = key.sign(_message(plain, number)).hex()
+    signature = key.sign(_message(form_texts.listing(plain), number)).hex()
     lines = f'number = {number}\nby = "{key.public.hex()}"\nsignature = "{signature}"\n'
     return {**plain, load.PUBLISHED: lines}
 
 
-def _message(plain: Mapping[str, str], number: int) -> bytes:
-    texts = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).digest()
+def _message(listed: Iterable[FormText], number: int) -> bytes:
+    hashes = {one.name: one.hash.hex() for one in listed if one.name != load.PUBLISHED}
+    texts = hashlib.sha256(msgspec.json.encode(hashes, order="sorted")).digest()
     return b"fieldsync forms 1" + number.to_bytes(8, "big") + texts
 
 
-def signer(texts: Mapping[str, str]) -> bytes | None:
-    """Return the device that signed forms, None where nobody did."""
-    plain = {name: text for name, text in texts.items() if name != load.PUBLISHED}
+def signer(listed: Iterable[FormText], published: str) -> bytes | None:
+    """Return the device that signed forms, None where nobody did: `listed` are their hashes, `published` is the text that signs them."""
     try:
-        match load.published(texts):
+        match load.published({load.PUBLISHED: published}):
             case {"number": int(number), "by": str(by), "signature": str(signature)} if 0 <= number < 1 << 32:
                 key = bytes.fromhex(by)
-                return device_id(key) if verify(key, _message(plain, number), bytes.fromhex(signature)) else None
+                return device_id(key) if verify(key, _message(listed, number), bytes.fromhex(signature)) else None
     except ValueError:
         pass
     return None
+
+
+def claim(texts: Mapping[str, str]) -> messages.Forms:
+    """Return what proves whose forms these are without their texts: the list, and the text that signs it."""
+    listed = form_texts.listing(texts)
+    place = next((n for n, one in enumerate(listed) if one.name == load.PUBLISHED), None)
+    return messages.Forms(listed, () if place is None else ((place, 0, texts[load.PUBLISHED].encode()),))
+
+
+def _published(said: messages.Forms) -> str:
+    """Return the text that signs a claim, "" where there is none, or another than is listed."""
+    for n, start, data in said.pieces:
+        if n < len(said.listed) and start == 0:
+            one = said.listed[n]
+            if one.name == load.PUBLISHED and hashlib.sha256(data).digest() == one.hash:
+                return data.decode(errors="replace")
+    return ""
 
 
 # --- the side that has newer forms ------------------------------------------------------------------------------------
@@ -57,7 +75,7 @@ def signer(texts: Mapping[str, str]) -> bytes | None:
 def note(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
     """Note whether a server lacks forms that are here; what was sent in vain is not sent again until it had them."""
     if sent:
-        tx.settings.outdone_texts = None
+        tx.settings.outdone_forms = None
     known = tx.peer_settings(server)
     if not older:
         known.lacked_forms = None
@@ -67,7 +85,7 @@ def note(tx: Tx, server: bytes, *, older: bool, sent: bool) -> None:
 
 def wanted(tx: ReadTx, server: bytes) -> bool:
     """Say whether a server is to get forms with the next request."""
-    return _lacked(tx, server) or tx.settings.outdone_texts is not None
+    return _lacked(tx, server) or tx.settings.outdone_forms is not None
 
 
 def _lacked(tx: ReadTx, server: bytes) -> bool:
@@ -75,46 +93,87 @@ def _lacked(tx: ReadTx, server: bytes) -> bool:
 
 
 def frames(sender: Sender) -> Iterator[bytes]:
-    """Yield the frames with forms of ours that a server lacks, or that it may have given another's number."""
+    """Yield the claims of forms of ours that a server lacks, or that it may have given another's number; by stick with their texts."""
+    if sender.protocol < RETURNS_FORMS:
+        return
     with sender.node.store.read() as tx:
-        kept = [tx.settings.schema_texts] if _lacked(tx, sender.server.id) else []
-        kept += [outdone] if (outdone := tx.settings.outdone_texts) else []
-    for texts in kept if sender.protocol >= RETURNS_FORMS else ():
-        if signer(texts) is not None:
-            yield sender.codec.pack(Kind.PEER, messages.encode(messages.Peer(forms=texts)))
+        texts = form_texts.present(tx) if _lacked(tx, sender.server.id) else {}
+        twice = tx.settings.outdone_forms
+    if twice:
+        yield _packed(sender, twice)
+    if texts and signer(form_texts.listing(texts), texts.get(load.PUBLISHED, "")) is not None:
+        yield _packed(sender, messages.encode(claim(texts)))
+        if sender.bundled:
+            yield from form_texts.pieces(sender.codec, texts, dict.fromkeys(range(len(texts)), 0))
+
+
+def texts_asked_for(sender: Sender, lacked: Mapping[int, int]) -> Iterator[bytes]:
+    """Yield the texts that a server asked for when it had our claim."""
+    with sender.node.store.read() as tx:
+        texts = form_texts.present(tx)
+    yield _packed(sender, messages.encode(claim(texts)))
+    yield from form_texts.pieces(sender.codec, texts, lacked)
+
+
+def _packed(sender: Sender, claimed: bytes) -> bytes:
+    return sender.codec.pack(Kind.FORMS, claimed, large=True)
 
 
 def replaced(tx: Tx, texts: dict[str, str]) -> None:
     """Keep our forms where others come with their number: headquarters is to hear that it has given that twice."""
     ours, theirs = tx.settings.forms, mark(texts)
     if ours[:4] == theirs[:4] and ours != theirs:
-        tx.settings.outdone_texts = tx.settings.schema_texts
+        lost = form_texts.present(tx)
+        if signer(form_texts.listing(lost), lost.get(load.PUBLISHED, "")) is not None:
+            tx.settings.outdone_forms = messages.encode(claim(lost))
     elif ours[:4] < theirs[:4]:
-        tx.settings.outdone_texts = None  # these outdo both
+        tx.settings.outdone_forms = None  # these outdo both
 
 
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-def take(node: Node, tx: Tx, texts: dict[str, str]) -> None:
-    """Put forms in force again that headquarters once published, if they are newer than those here.
+def take(node: Node, tx: Tx, source: bytes, said: messages.Forms) -> tuple[tuple[int, int], ...]:
+    """Put forms in force again that headquarters once published, if they are newer than those here and have come whole.
+
+    A claim says which they are; nothing is kept of any that our own headquarters has not signed. Returns what is to come yet.
+    """
+    if said.listed and not _claimed(node, tx, said):
+        form_texts.drop(tx, source)
+        return ()
+    texts = form_texts.take(tx, source, said)
+    if texts is not None:
+        form_texts.drop(tx, source)
+        _return_to(node, tx, texts)
+    return form_texts.wanted(tx, source)
+
+
+def _claimed(node: Node, tx: Tx, said: messages.Forms) -> bool:
+    """Say whether the forms of a claim are wanted: newer than ours, and signed by our headquarters.
 
     Where headquarters has given one number twice, its present forms get a higher one: else each side would put the other's in force.
     """
-    ours, theirs = tx.settings.forms, mark(texts)
-    if theirs[:4] < ours[:4] or theirs == ours:
-        return
+    published = _published(said)
+    ours = int.from_bytes(tx.settings.forms[:4], "big")
     branch = tx.settings.upstream is not None
     above = {server.id for server in tx.servers()} if branch else {node.serving_key.device}
-    if signer(texts) not in above:
-        return
-    if theirs[:4] == ours[:4]:
+    if signer(said.listed, published) not in above:
+        return False
+    number = load.number({load.PUBLISHED: published})
+    if number != ours:
+        return number > ours
+    present = form_texts.present(tx)
+    if said.listed != form_texts.listing(present):
         if branch:
-            tx.settings.outdone_texts = texts
+            tx.settings.outdone_forms = messages.encode(said)
         else:
-            present = tx.settings.schema_texts
             schema_rollout.take_over(node, tx, signed(present, next_number(tx), node.serving_key))
-        return
+    return False
+
+
+def _return_to(node: Node, tx: Tx, texts: dict[str, str]) -> None:
+    if mark(texts)[:4] <= tx.settings.forms[:4]:
+        return  # others have been put in force while these came
     try:
         if tx.settings.upstream is None and compatibility.faults(
             node.schema, load.load_texts(texts, published=True), schema_history.forms(tx), texts
@@ -129,12 +188,3 @@ def take(node: Node, tx: Tx, texts: dict[str, str]) -> None:
 def next_number(tx: ReadTx) -> int:
     """Return the number of the forms that are published next: above all those that are known to have been given."""
     return max(int.from_bytes(tx.settings.forms[:4], "big"), tx.settings.forms_lost) + 1
-
-
-def newer_texts(tx: ReadTx, ours: bytes, theirs: bytes) -> dict[str, str] | None:
-    """Return our forms' texts for one who has other and no newer ones, {} for one whose are newer, None where they are ours."""
-    if theirs == ours or not theirs:
-        return None
-    if theirs[:4] > ours[:4]:
-        return {}
-    return tx.settings.schema_texts

@@ -231,7 +231,10 @@ def import_form(
 
 def publish(
     ctx: typer.Context,
-    folder: Annotated[str, Argument(metavar="DIR", help="A folder of forms (*.toml).")],
+    folder: Annotated[
+        str,
+        Argument(metavar="DIR", help="A folder of forms (*.toml), or one file: the others stay."),
+    ],
     *,
     dry_run: Annotated[bool, Option("--dry-run", help="Say what would change, and change nothing.")] = False,
 ) -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from fieldsync import errors
-from fieldsync.authority import quarantine, schema_recovery, schema_rollout
+from fieldsync.authority import form_texts, quarantine, schema_recovery, schema_rollout
 from fieldsync.core import stamp
 from fieldsync.core.grants import Grant, grants_hash, sees
 from fieldsync.core.state import State, latest
@@ -44,7 +44,7 @@ from fieldsync.wire.protocols import CUTS_FRAMES, KEEPS_RESERVED, NAMES_FORMER, 
 class AnswerFrame(NamedTuple):
     """A frame of an answer: read, and not yet taken."""
 
-    message: messages.Ack | messages.Peer | messages.States | messages.End
+    message: messages.Ack | messages.Forms | messages.Peer | messages.States | messages.End
     states: list[State] = []  # noqa: RUF012 - those of a STATES frame; nobody adds to them
 
 
@@ -72,6 +72,8 @@ class Client:
         self._same_forms = True
         self._whole = True  # whether the answer tells all verdicts on our saves: one within a budget may not
         self._sent_forms = False  # whether it brings our forms, which are newer than the server's
+        self._forms_lacking = False  # whether newer forms than ours have not come whole
+        self.lacked: dict[int, int] = {}  # texts of ours that the server asks for, and from which byte on
         self.turned = False  # whether the server's last answer said that it was restored
         self._kept: set[str] = set()  # channels of which a record could not be let go yet
         self._progress = progress or (lambda _what, _count: None)
@@ -98,13 +100,14 @@ class Client:
             )
             told = known.reserved_cursors[reserved_entries.DOWN]
             answers = store_epochs.answers(tx, self.server.id, node.device)
+            texts = form_texts.held(tx, self.server.id)
         assert me is not None
         if self.protocol < KEEPS_RESERVED or self.bundled or budget:
             pieces = ()
         grants = grants_hash(self.grants)
         hello = messages.Hello(
             self.protocol, self.codec.id, node.clock(), me.head, grants, cursors, where, devices, refused, node.forms, servers,
-            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers,
+            receipts, judged, passed, budget, ahead, epoch, receipt, off, pairs, pieces, told, answers, texts,
         )  # fmt: skip
         return Codec().pack(Kind.HELLO, messages.encode(hello))  # which dictionary is ours it says itself
 
@@ -115,7 +118,9 @@ class Client:
         node, sizer = self.node, Sizer(MOST_COMMITS)
         self.tally.commits = 0  # of a request that was refused, nothing was taken
         self.sent.clear()
-        for frame in schema_recovery.frames(self):
+        for frame in (
+            schema_recovery.frames(self) if self._whole else ()
+        ):  # within a budget their texts could not follow
             room -= http_size(frame)
             if room < 0:
                 break
@@ -181,6 +186,8 @@ class Client:
                 return AnswerFrame(message, row_batches.unpack_states(message.rows))
             case Kind.ACK:
                 return AnswerFrame(messages.decode(messages.Ack, payload))
+            case Kind.FORMS:
+                return AnswerFrame(messages.decode(messages.Forms, payload))
             case Kind.PEER if self.carries:
                 return AnswerFrame(messages.decode(messages.Peer, payload))
             case Kind.END:
@@ -192,6 +199,8 @@ class Client:
         match told.message:
             case messages.Ack():
                 self._acknowledged(told.message)
+            case messages.Forms():
+                self._forms(told.message)
             case messages.Peer():
                 upstream.take_down(self, told.message)
             case messages.States():
@@ -208,11 +217,13 @@ class Client:
         self.acked = self.tally.acked = ack.head
         self.tally.clock_off = now - ack.now
         self.tally.pending = ack.pending
-        self._same_forms = ack.schema is None
+        self._same_forms = ack.schema is None and not ack.forms
+        self._forms_lacking = ack.forms
+        self.lacked = dict(ack.lacked)
         with node.store.write() as tx:
             known = tx.peer_settings(self.server.id)
             tx.settings.device_pending = ack.pending
-            schema_recovery.note(tx, self.server.id, older=ack.schema == {}, sent=self._sent_forms)
+            schema_recovery.note(tx, self.server.id, older=ack.schema == {}, sent=self._sent_forms and not ack.lacked)
             if self._same_forms:
                 tx.settings.forms_unread = False
             known.reserved_cursors[reserved_entries.UP] = ack.reserved_taken
@@ -277,6 +288,13 @@ class Client:
                     tx.acknowledge(server, node.device, seq, at)
             known.receipts_cursor = ack.receipts[-1][0]
 
+    def _forms(self, said: messages.Forms) -> None:
+        """Keep what comes of the server's forms, and put them in force once all of them is here."""
+        with self.node.store.write() as tx:
+            texts = form_texts.take(tx, self.server.id, said)
+        if texts is not None:
+            self._take_over(texts)
+
     def _take_over(self, texts: dict[str, str]) -> None:
         """Put the server's newer forms in force before any state of theirs is applied; a program too old for them goes on."""
         node = self.node
@@ -285,7 +303,8 @@ class Client:
                 schema_recovery.replaced(tx, texts)
                 self.tally.forms = schema_rollout.labels(node, schema_rollout.take_over(node, tx, texts))
                 tx.settings.forms_unread = False
-            self._same_forms = True
+                form_texts.drop(tx, self.server.id)
+            self._same_forms, self._forms_lacking = True, False
         except errors.SchemaFaults:
             with node.store.write() as tx:
                 node.renew(tx)
@@ -298,6 +317,8 @@ class Client:
             channel = tx.channel_number(message.unit)
             known = tx.rows(dict.fromkeys(state.record for state in states))
             before = set(known)
+            if self._forms_lacking:
+                tx.settings.newer_values = True  # they may be of forms that have not come whole
             told = merge_arrivals.note_asked_above(tx, states, message.asked)
             applied = apply(tx, node.rules, states, unit=message.unit, index=node.is_laptop, known=known)
             asked = merge_arrivals.ask_anew(tx, told)

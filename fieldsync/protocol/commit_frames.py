@@ -24,6 +24,7 @@ class Batch(NamedTuple):
     bodies: list[bytes]
     seal: bytes
     peer: messages.Peer | None = None
+    forms: messages.Forms | None = None
 
 
 def read_batch(

@@ -2,11 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from fieldsync import errors
+from fieldsync.authority import form_texts
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
 from fieldsync.crypto.slots import Slots
@@ -149,7 +152,23 @@ def _asked(invite: Invite, key: DeviceKey, signed: chain.Joining) -> Joined:
         signature = key.sign(chain.signed_join(protocol, signed))
         request = messages.JoinRequest(protocol, *signed[1:4], signature, signed.age, signed.letters)
         answer = line.post(routes.path(routes.JOIN, protocol), messages.encode(request), {})
-        (_, payload), *_ = line.frames(answer, Codec()) or ((Kind.JOINED, b""),)
+        told = _told(line.frames(answer, Codec()))
     finally:
         line.close()
-    return Joined(messages.decode(messages.JoinAnswer, payload), protocol)
+    return Joined(told, protocol)
+
+
+def _told(frames: Iterator[tuple[Kind, bytes]]) -> messages.JoinAnswer:
+    """Return the answer, with the texts of the forms that come behind it. BadFrame."""
+    _, payload = next(frames, (Kind.JOINED, b""))
+    told = messages.decode(messages.JoinAnswer, payload)
+    if not told.forms:
+        return told
+    kept, texts = form_texts.Memory(), None
+    for kind, payload in frames:
+        if kind is not Kind.FORMS or texts is not None:
+            raise errors.BadFrame(reason="unexpected kind")
+        texts = form_texts.take(kept, told.server, messages.decode(messages.Forms, payload))
+    if texts is None:
+        raise errors.BadFrame(reason="forms")
+    return msgspec.structs.replace(told, schema=texts)

@@ -1,12 +1,13 @@
 """A sync's other side: what a server does with the frames of a request, and what it answers. No sockets here either."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 from fieldsync import errors
-from fieldsync.authority import quarantine, revocations, schema_recovery
+from fieldsync.authority import form_texts, quarantine, revocations, schema_recovery
 from fieldsync.authority.conflict_judge import RecordCommits
 from fieldsync.authority.permissions import Permit
 from fieldsync.core import commit as commits
@@ -36,7 +37,7 @@ from fieldsync.topology import (
 )
 from fieldsync.wire import messages
 from fieldsync.wire.frames import Codec, Kind
-from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PULLS, SENDS_CONTEXTS
+from fieldsync.wire.protocols import KEEPS_RESERVED, NAMES_FORMER, PULLS, RETURNS_FORMS, SENDS_CONTEXTS
 
 _SLICE = 256  # commits whose records fit a processor's cache
 
@@ -71,6 +72,7 @@ class Serving:
         self._parted: dict[bytes, set[bytes]] = defaultdict(set)  # and what copied ones made, as heirs say again
         self.new_conflicts = 0
         self.forms: bytes | None = None  # those in force when the answer began
+        self._lacked: tuple[tuple[int, int], ...] = ()  # of the forms that the device has and we do not
         self.echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch, self._counts, self._answers = b"", True, 0
         self._whole = True  # all that the branch told of devices was taken
@@ -90,6 +92,8 @@ class Serving:
 
     def read(self, kind: Kind, payload: bytes) -> Batch:
         """Read one frame of the request; needs no store, and so can go on while the store is at work."""
+        if kind is Kind.FORMS and self.protocol >= RETURNS_FORMS:
+            return Batch([], [], b"", forms=messages.decode(messages.Forms, payload))
         if kind is Kind.PEER and (self.relays or self.protocol >= NAMES_FORMER):
             peer = messages.decode(messages.Peer, payload)
             self._former |= former_identities.line_of(self.device.id, peer.former)
@@ -135,8 +139,8 @@ class Serving:
         self.meet(tx)
         self.node.renew(tx)
         for batch in batches:
-            if batch.peer is not None and batch.peer.forms:
-                schema_recovery.take(self.node, tx, batch.peer.forms)
+            if batch.forms is not None:
+                self._lacked = schema_recovery.take(self.node, tx, self.device.id, batch.forms)
             if batch.peer is not None and self.relays:
                 self._whole = upstream.take_up(
                     tx, self.device, batch.peer, self.node.clock(), own=self.node.device, whole=self._whole
@@ -339,7 +343,7 @@ class Serving:
             )
             above = upstream.above(tx)
             self.forms = tx.settings.forms
-            texts = schema_recovery.newer_texts(tx, self.forms, self.hello.schema)
+            newer = form_texts.newer(self.forms, self.hello.schema)
             noted = tuple(tx.clock_notes(self.hello.clocks))
             pieces = () if device.pending else reserved_entries.held(tx, reserved_entries.DOWN)
             taken = reserved_entries.taken_from(tx, device.id)
@@ -360,8 +364,9 @@ class Serving:
         servers = above if upstream.servers_hash(above) != self.hello.servers else None
         epoch = self._epoch if self._epoch != self.hello.epoch else b""
         ack = messages.Ack(
-            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers, texts, epoch, noted,
-            pairs, elsewhere, pending=device.pending, reserved_taken=taken, answers=self._answers,
+            node.clock(), device.head, (device.chain or b"")[:8], refused, grants, named, 0, receipts, servers,
+            {} if newer is False else None, epoch, noted, pairs, elsewhere, pending=device.pending, reserved_taken=taken,
+            answers=self._answers, forms=newer is True, lacked=self._lacked,
         )  # fmt: skip
         told = 0
         for frame in ack_frames.frames(self.codec, ack, [arrival for arrival, *_ in judged]):
@@ -369,6 +374,10 @@ class Serving:
             yield frame
             if self.hello.budget:
                 break  # the next sync goes on from there
+        if newer:
+            for frame in self._newer_forms(self.hello.budget - told if self.hello.budget else sys.maxsize):
+                told += len(frame)
+                yield frame
         if not (self.hello.budget or by_stick):  # a bundle's are in its manifest
             yield from ack_frames.reserved(self.codec, ack, pieces, self.hello.reserved_told)
         if self.relays:
@@ -391,3 +400,10 @@ class Serving:
             yield from byte_budget.answer(self, channels, self.hello.budget - told)
         else:
             yield from whole_answer.frames(self, channels)
+
+    def _newer_forms(self, room: int) -> Iterator[bytes]:
+        """Yield our forms for a device that has others: those texts that are new to it, and of what has begun to come the rest."""
+        with self.reading() as tx:
+            texts = form_texts.present(tx)
+            starts = form_texts.lacked(tx, form_texts.listing(texts), self.hello.schema, self.hello.forms)
+        yield from form_texts.frames(self.codec, texts, starts, room)

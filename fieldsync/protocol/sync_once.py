@@ -182,8 +182,11 @@ class _Talk:
 
     def _push(self, *, behind: bool) -> None:
         """Exchange what is new. Within a budget a request that was refused has cost some of it: what is sent again is chosen anew."""
+        client = self.client
         if not self.budget:
-            self._exchange(self.client.commit_frames if behind else None)
+            self._exchange(client.commit_frames if behind else None)
+            if client.lacked:
+                self._exchange(partial(schema_recovery.texts_asked_for, client, client.lacked))
             return
         for last in (False, False, True):
             more, room = self._spending(behind)

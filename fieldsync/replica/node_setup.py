@@ -14,6 +14,7 @@ from fieldsync.core.grants import Grant
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey, token
 from fieldsync.crypto.slots import Slots
+from fieldsync.replica import schema_history
 from fieldsync.replica.node import SLOTS
 from fieldsync.schema import load, model
 from fieldsync.schema.model import Schema
@@ -99,6 +100,7 @@ def write_schema(tx: Tx, texts: dict[str, str]) -> Schema:
     settings = tx.settings
     settings.schema_texts, settings.compiled_schema, settings.forms = texts, compiled, forms
     tx.keep_schema(forms[-4:], compiled)
+    schema_history.remember_texts(tx, forms, texts)
     tx.make_views(
         {
             name: {f.name: bool(f.to) for f in kind.fields.values() if f.kind != "derived"}

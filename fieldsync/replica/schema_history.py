@@ -1,5 +1,8 @@
 """The forms that a node has worked with before: what was legal under them, and the dictionaries made from them."""
 
+import hashlib
+from collections.abc import Mapping
+
 from fieldsync.schema import model
 from fieldsync.schema.model import Type
 from fieldsync.store import ReadTx, Tx
@@ -22,3 +25,19 @@ def dictionaries(tx: Tx) -> dict[bytes, bytes]:
         dictionary = model.decode(compiled).dictionary()
         found[Codec.name(dictionary)] = dictionary
     return found
+
+
+SHORT = 8
+"""Bytes by which a text's hash is named where both sides know whole ones."""
+
+
+def remember_texts(tx: Tx, mark: bytes, texts: Mapping[str, str]) -> None:
+    """Remember which texts are in forms, so that whoever has these is sent what is new in later ones only."""
+    short = (hashlib.sha256(text.encode()).digest()[:SHORT] for text in texts.values())
+    tx.settings.known_texts[mark.hex()] = b"".join(short)
+
+
+def texts_of(tx: ReadTx, mark: bytes) -> set[bytes]:
+    """Return the short hashes of the texts in forms that were in force here; none of others."""
+    known = tx.settings.known_texts[mark.hex()]
+    return {known[i : i + SHORT] for i in range(0, len(known), SHORT)}

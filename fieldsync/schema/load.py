@@ -112,13 +112,20 @@ def read_folder(folder: Path) -> dict[str, str]:
     """The texts of all *.toml files of a folder, by file name; raises BadFile."""
     texts: dict[str, str] = {}
     for path in sorted(folder.glob("*.toml")):
-        try:
-            texts[path.name] = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise errors.BadFile(file=path.name, reason="unreadable") from error
+        texts |= read_file(path)
     if not texts:
         raise errors.BadFile(file=folder.name, reason="no_schema")
     return texts
+
+
+def read_file(path: Path) -> dict[str, str]:
+    """The text of one file of forms, by its name; raises BadFile."""
+    if path.suffix != ".toml":
+        raise errors.BadFile(file=path.name, reason="no_schema")
+    try:
+        return {path.name: path.read_text(encoding="utf-8")}
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.BadFile(file=path.name, reason="unreadable") from error
 
 
 def load_folder(folder: Path) -> Schema:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import NamedTuple
 
+import msgspec
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from fieldsync import errors
-from fieldsync.authority import quarantine
+from fieldsync.authority import form_texts, quarantine
 from fieldsync.core.grants import sees
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import device_id, verify
@@ -288,7 +289,11 @@ class App:
         answer = await run_in_threadpool(enrolment.enrol, self.node, asked)
         self.metrics.joins.inc()
         self._proved(request)
-        return Response(Codec().pack(Kind.JOINED, messages.encode(answer)))
+        codec = Codec()
+        told = msgspec.structs.replace(answer, schema={}, forms=True)
+        joined = codec.pack(Kind.JOINED, messages.encode(told))
+        frames = itertools.chain([joined], form_texts.frames(codec, answer.schema))
+        return StreamingResponse(self._in_threads(frames), media_type=None)
 
     async def health(self, request: Request) -> Response:
         """Say that the server is there and its store answers."""

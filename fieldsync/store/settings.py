@@ -240,7 +240,10 @@ class NodeSettings(View):
     )  # up to which number forms were, or may have been, published and are not here
     forms_unread = Setting("forms_unread", FLAG)  # the server has forms that this program cannot read
     newer_values = Setting("ahead", FLAG)  # values of newer forms than ours may be here, in states from above, say
-    outdone_texts = Setting("forms_twice", MAYBE_TEXTS)  # ours, which gave way to others of the same number
+    outdone_forms = Setting(
+        "forms_outdone", MAYBE_BYTES
+    )  # the claim of ours, which gave way to others of the same number
+    known_texts = Family("form texts ", BYTES)  # of forms that were in force: the short hashes of their texts
 
     upstream = Setting("upstream", MAYBE_BYTES)  # the server above this one
     upstream_grants = Setting("upstream_grants", GRANTS)  # what it lets this one do
@@ -296,6 +299,8 @@ class PeerSettings(View):
     blocked_check = Setting("unchecked", _maybe_json(Obstacle, text=True))
     taken_ahead: Setting[TakenAhead] = Setting("ahead", _json(TakenAhead, (), text=True, absent=()))
     lacked_forms = Setting("forms lacked", MAYBE_NUMBER)
+    arriving_forms = Setting("forms arriving", MAYBE_BYTES)  # the list of forms that have not come whole
+    arriving_texts = Family("forms arriving ", MAYBE_BYTES)  # and what has come of their texts
 
     # of a device
     answers_from = Family("answers ", NUMBER)  # how many answers each server has given to this device

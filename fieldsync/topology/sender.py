@@ -22,6 +22,7 @@ class Sender(Protocol):
     server: Server
     protocol: int
     codec: Codec
+    bundled: bool  # whether what it says goes into a bundle
     branch: bool
     carries: bool
     grants: tuple[Grant, ...]

@@ -39,6 +39,7 @@ class Kind(IntEnum):
     FOUND = 7
     JOINED = 8
     PEER = 9
+    FORMS = 11
     RENEW = 20
     RENEWED = 21
 

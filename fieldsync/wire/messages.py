@@ -25,6 +25,8 @@ MOST_HEADS = 16_384
 """How many devices' last commits one PEER may name."""
 MOST_RESERVED, RESERVED_KEY, RESERVED_DATA = 256, 64, 16 * 1024
 """How many reserved pieces one frame may have, and the bytes of a piece."""
+MOST_FORMS, MOST_FORM_BYTES = 1_000, 32 * 1024 * 1024
+"""How many texts of forms there may be, and the bytes of all of them."""
 
 
 class Reserved(msgspec.Struct, array_like=True, frozen=True):
@@ -41,6 +43,9 @@ _Few = msgspec.Meta(max_length=MOST_TOLD)
 _Epoch = Annotated[bytes, msgspec.Meta(max_length=64)]
 _Link = Annotated[bytes, msgspec.Meta(max_length=32)]
 _Pieces = Annotated[tuple[Reserved, ...], msgspec.Meta(max_length=MOST_RESERVED)]
+
+
+_Held = Annotated[tuple[tuple[bytes, Count], ...], msgspec.Meta(max_length=MOST_FORMS)]
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
@@ -76,6 +81,7 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     reserved: _Pieces = ()  # from protocol 2 on, as `reserved_told`: pieces that go up
     reserved_told: Count = 0  # how far it was told of those that come down
     answers: Count = 0  # of this server, as its last acknowledgement counted them
+    forms: _Held = ()  # (first 8 bytes of a text's hash, bytes of it) of forms that had begun to come
 
 
 class Commits(msgspec.Struct, array_like=True, frozen=True):
@@ -125,6 +131,28 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
     reserved: _Pieces = ()  # pieces that come down
     reserved_taken: Count = 0  # up to which of the sender's own pieces are here
     answers: Count = 0  # how often the device has come for one, as far as the server remembers
+    forms: bool = False  # whether newer forms than the device's are there: FORMS frames bring them
+    # (place in the list that the device sent, bytes that are here) of the forms' texts that the server lacks
+    lacked: Annotated[tuple[tuple[Count, Count], ...], msgspec.Meta(max_length=MOST_FORMS)] = ()
+
+
+class FormText(msgspec.Struct, array_like=True, frozen=True):
+    """A file of forms: its name, the SHA-256 of its text, and how many bytes that has."""
+
+    name: Annotated[str, msgspec.Meta(max_length=64)]
+    hash: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    size: Count
+
+
+class Forms(msgspec.Struct, array_like=True, frozen=True):
+    """Forms on their way: the list of all their files, in the order of their names, or pieces of texts from it.
+
+    `pieces` are (place in the list, first byte, bytes). The list comes first, in a frame of its own or, going up, with the
+    text of `published.toml`, which says whose forms they are.
+    """
+
+    listed: Annotated[tuple[FormText, ...], msgspec.Meta(max_length=MOST_FORMS)] = ()
+    pieces: Annotated[tuple[tuple[Count, Count, bytes], ...], msgspec.Meta(max_length=MOST_FORMS)] = ()
 
 
 class Enrolment(msgspec.Struct, array_like=True, frozen=True):
@@ -200,7 +228,6 @@ class Peer(msgspec.Struct, array_like=True, frozen=True):
     parted: Annotated[tuple[tuple[bytes, Count, Count, _Link], ...], msgspec.Meta(max_length=MOST_HEADS)] = ()
     former: Annotated[tuple[Former, ...], msgspec.Meta(max_length=MOST_FORMER)] = ()
     taken: Annotated[tuple[Taking, ...], _Few] = ()  # going up: who took first the commits that the server above lacks
-    forms: dict[str, str] = {}  # going up: signed forms that are newer than the server's
 
 
 class States(msgspec.Struct, array_like=True, frozen=True):
@@ -285,6 +312,7 @@ class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
     schema: dict[str, str]
     lettered: Count = 0  # for a branch: the first of the letters that it may give to its devices
     age: str = ""  # the server's age recipient
+    forms: bool = False  # whether FORMS frames follow that bring the forms; then `schema` is empty
 
 
 class RenewRequest(msgspec.Struct, array_like=True, frozen=True):

@@ -38,5 +38,8 @@ SENDS_RECEIPTS = 2
 RETURNS_FORMS = 2
 """From this on signed forms go up to a server that was put back to before them."""
 
+LISTS_FORMS = 2
+"""From this on forms are listed by hash, and those texts that are lacked follow in pieces."""
+
 KEEPS_RESERVED = 2
 """From this on both sides keep and pass on pieces that newer programs say."""

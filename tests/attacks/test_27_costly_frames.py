@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from fieldsync import errors
+from fieldsync.authority import schema_recovery
 from fieldsync.crypto import age
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.protocol.client import Client
@@ -65,9 +66,8 @@ def _with_ahead(hand: Hand) -> bytes:
 def test_forms_that_are_none(hand: Hand, office: Office, published: str) -> None:
     """Nested a hundred thousand deep, a number of 6,000 digits, a hundred thousand lines: from any laptop, and nothing becomes of them."""
     before = office["hq"].forms
-    frame = Codec(b"").pack(
-        Kind.PEER, messages.encode(Peer(forms={"published.toml": published, "household.toml": published}))
-    )
+    claim = schema_recovery.claim({"published.toml": published, "household.toml": published})
+    frame = Codec(b"").pack(Kind.FORMS, messages.encode(claim))
     hand.codec = Codec()
     assert hand.post("/v2/sync", hand.hello(), frame).status == 200
     assert office["hq"].forms == before

@@ -43,7 +43,7 @@ NODE: list[tuple[str, str, Stored, object]] = [
     ("forms_lost", "forms_lost", 9, 9),
     ("forms_unread", "forms_unread", 1, True),
     ("newer_values", "ahead", 1, True),
-    ("outdone_texts", "forms_twice", b'{"a":"1"}', {"a": "1"}),
+    ("outdone_forms", "forms_outdone", b"claim", b"claim"),
     ("upstream", "upstream", b"u" * 16, b"u" * 16),
     ("upstream_grants", "upstream_grants", GRANTS, (Grant("LAT/JBL", "caseworker"),)),
     ("address", "address", "https://hq", "https://hq"),
@@ -134,7 +134,7 @@ def test_what_is_set_to_nothing_is_removed() -> None:
     """None, a flag taken down, and nothing ahead leave no row: so it is not in the next copy of the store."""
     kept: dict[str, Stored] = {}
     node, peer = NodeSettingsWriter(kept.get, kept.__setitem__), PeerSettingsWriter(kept.get, kept.__setitem__, " ab")
-    node.upstream = node.renewing_key = node.outdone_texts = None
+    node.upstream = node.renewing_key = node.outdone_forms = None
     node.restored = peer.suspected = False
     node.drafts["household"] = peer.blocked_check = None
     peer.taken_ahead = ()

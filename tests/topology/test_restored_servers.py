@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from fieldsync.authority import schema_recovery, schema_rollout
+from fieldsync.authority import form_texts, schema_recovery, schema_rollout
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
 from fieldsync.schema import load
 from fieldsync.server.publish_schema import publish
-from fieldsync.store import ReadTx
+from fieldsync.store import ReadTx, Tx
 from fieldsync.topology import backups, store_epochs
+from fieldsync.wire.messages import Forms
 from tests import directly
 from tests.cast import open_node, rows, unlock
 from tests.conftest import Cast
@@ -303,7 +304,7 @@ def test_nobody_else_puts_forms_in_force(people: Cast, tmp_path: Path) -> None:
             directly.sync(people.basim, people.hq)
         assert people.hq.forms == before
         with people.hq.store.write() as tx:
-            schema_recovery.take(people.hq, tx, texts)
+            _bring(people.hq, tx, texts)
         assert people.hq.forms == before
 
 
@@ -315,7 +316,7 @@ def test_lost_forms_that_others_have_followed_are_outdone(people: Cast, tmp_path
     book.add("text")
     number = publish(people.hq, book.write(tmp_path / "forms"))["number"]
     with people.hq.store.write() as tx:
-        schema_recovery.take(people.hq, tx, lost)
+        _bring(people.hq, tx, lost)
     assert people.hq.forms[:4] == int(number).to_bytes(4)
     book.add("text")
     assert publish(people.hq, book.write(tmp_path / "forms"))["number"] == 8
@@ -348,7 +349,7 @@ def test_forms_under_the_number_of_lost_ones_end_everywhere(
     assert directly.sync(amal, hq).requests == 1
     before = hq.forms
     with hq.store.write() as tx:
-        schema_recovery.take(hq, tx, schema_recovery.signed(lost.texts(), number, hq.serving_key))
+        _bring(hq, tx, schema_recovery.signed(lost.texts(), number, hq.serving_key))
     assert hq.forms == before
 
 
@@ -381,7 +382,8 @@ def test_a_branch_with_lost_forms_hands_them_to_nobody(tmp_path: Path) -> None:
             tree.sync("jbl", "hq")
         assert hq.forms == jbl.forms == amal.forms == basim.forms
         with basim.store.read() as tx:
-            assert schema_recovery.signer(book.texts() | _published(tx)) == hq.serving_key.device
+            listed = form_texts.listing(book.texts())
+            assert schema_recovery.signer(listed, _published(tx)) == hq.serving_key.device
     finally:
         tree.close()
 
@@ -391,6 +393,12 @@ def _epoch(node: Node) -> bytes:
         return store_epochs.current(tx)
 
 
-def _published(tx: ReadTx) -> dict[str, str]:
-    texts = tx.settings.schema_texts
-    return {load.PUBLISHED: texts[load.PUBLISHED]}
+def _published(tx: ReadTx) -> str:
+    return form_texts.present(tx)[load.PUBLISHED]
+
+
+def _bring(node: Node, tx: Tx, texts: dict[str, str]) -> None:
+    """Have forms come to a server from a device, claim and texts in one."""
+    listed = form_texts.listing(texts)
+    pieces = tuple((n, 0, texts[one.name].encode()) for n, one in enumerate(listed))
+    schema_recovery.take(node, tx, bytes(16), Forms(listed, pieces))

@@ -95,6 +95,7 @@ MESSAGES: tuple[msgspec.Struct, ...] = (
     ),
     messages.RenewRequest(b"k" * 32, b"o" * 64, b"n" * 64, ((7, b"c" * 8),)),
     messages.RenewAnswer("AL", 7, b"nonce", AT),
+    messages.Forms((messages.FormText("visit.toml", b"h" * 32, 12),), ((0, 0, b"version = 1\n"),)),
 )  # fmt: skip
 
 
@@ -107,6 +108,7 @@ GROWN: tuple[msgspec.Struct, ...] = (
         reserved=(PIECE,),
         reserved_told=9,
         answers=11,
+        forms=((b"shorthsh", 4_096),),
     ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Ack)),
@@ -114,6 +116,8 @@ GROWN: tuple[msgspec.Struct, ...] = (
         reserved=(PIECE,),
         reserved_taken=9,
         answers=12,
+        forms=True,
+        lacked=((1, 4_096),),
     ),
     msgspec.structs.replace(
         next(one for one in MESSAGES if isinstance(one, messages.Peer)),
@@ -124,9 +128,11 @@ GROWN: tuple[msgspec.Struct, ...] = (
         ),
         taken=(messages.Taking(AMAL, 1, 7, b"h" * 32, AT, 1, SAMAR, b"s" * 64),),
         former=(messages.Former(b"k" * 32, AMAL, "AK", b"s" * 64),),
-        forms={"visit.toml": "version = 1\n"},
     ),
     messages.States("LAT/JBL", 12, b"rows", (CASE,), (FAMILY,)),
+    msgspec.structs.replace(
+        next(one for one in MESSAGES if isinstance(one, messages.JoinAnswer)), schema={}, forms=True
+    ),
 )
 
 

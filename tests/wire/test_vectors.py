@@ -92,6 +92,7 @@ def test_every_message_has_a_vector() -> None:
         messages.Summary,
         messages.Range,
         messages.Former,
+        messages.FormText,
         messages.Taking,
         messages.Reserved,
     }

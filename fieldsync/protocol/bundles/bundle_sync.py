@@ -135,7 +135,7 @@ def reply(node: Node, file: Path, device: Device, *, progress: Progress = _quiet
         raise errors.NoRecipient(name=device.letters or device.id.hex())
     hello = messages.decode(messages.Hello, told) if told else messages.Hello(protocol, b"", 0, 0, b"")
     spoken = max(hello.protocol, protocol)  # what it was packed with, or synced without a save, since
-    hello = msgspec.structs.replace(hello, protocol=spoken, dictionary=b"", where=False, budget=0)
+    hello = msgspec.structs.replace(hello, protocol=spoken, dictionary=b"", where=False, budget=0, forms=())
     with node.store.read() as tx:
         below = (
             ()

@@ -105,6 +105,8 @@ class Up:
             self._open(payload)
             return
         batch = self._serving.read(kind, payload)
+        if batch.forms is not None:
+            return
         if batch.peer is not None:
             self._enrol(batch.peer)
             return
@@ -231,6 +233,8 @@ class Down:
                     head = self._ack.head
                     if head and (head > me.head or chain_at(tx, me, head)[:8] != self._ack.chain):
                         raise errors.Forked(device=self._node.device.hex(), seq=head)
+            case Kind.FORMS:
+                messages.decode(messages.Forms, payload)
             case Kind.PEER if self._client.carries:
                 messages.decode(messages.Peer, payload)
             case Kind.STATES:
@@ -254,7 +258,7 @@ class Down:
         match kind:
             case Kind.ACK:
                 self._acknowledged(messages.decode(messages.Ack, payload))
-            case Kind.PEER:
+            case Kind.PEER | Kind.FORMS:
                 if not self._older:
                     self._client.take(self._client.read(kind, payload))
             case Kind.STATES:
@@ -273,7 +277,9 @@ class Down:
         if ack.head < self._acked and ack.now <= self._told:
             return  # an older answer; a newer one that holds less comes from a server restored from a backup
         if self._older:
-            ack = msgspec.structs.replace(ack, grants=None, servers=None, schema=None, receipts=(), now=self._told)
+            ack = msgspec.structs.replace(
+                ack, grants=None, servers=None, schema=None, forms=False, receipts=(), now=self._told
+            )
         with self._node.store.read() as tx:
             restored = bool(ack.epoch) and store_epochs.told(tx, self._server.id) not in (b"", ack.epoch)
         if ack.refusals < self._judged and (self._older or not restored):

@@ -1,0 +1,268 @@
+"""Forms between two nodes: a list of their texts by hash, and the texts that the other side lacks, in pieces.
+
+What has come of them is kept, so that an exchange that is cut off goes on from there; nothing is in force before all is here.
+"""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from fieldsync import errors
+from fieldsync.replica import schema_history
+from fieldsync.replica.schema_history import SHORT
+from fieldsync.store import ReadTx
+from fieldsync.store.settings import NodeSettings, PeerSettingsWriter, Stored
+from fieldsync.wire import messages
+from fieldsync.wire.frames import Codec, Kind, http_size
+from fieldsync.wire.messages import MOST_FORM_BYTES, MOST_FORMS, Forms, FormText
+
+_PIECES, _LEAST_PIECES = 256 * 1024, 256  # bytes of texts that are tried for one frame, and below which none is sent
+_LACKS_NOTHING = -1
+
+
+class Facts(Protocol):
+    """Where pieces are kept until all have come: a store's transaction, or memory."""
+
+    @property
+    def settings(self) -> NodeSettings:
+        """What this node remembers of itself."""
+
+    def peer_settings(self, peer: bytes) -> PeerSettingsWriter:
+        """Return what this node remembers of another one."""
+
+
+class Memory:
+    """Facts of somebody who has no store yet."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Stored] = {}
+
+    @property
+    def settings(self) -> NodeSettings:
+        """Nothing: there are no forms here."""
+        return NodeSettings(self._kept.get)
+
+    def peer_settings(self, peer: bytes) -> PeerSettingsWriter:
+        """Return what has come from a server."""
+        return PeerSettingsWriter(self._kept.get, self._kept.__setitem__, f" {peer.hex()}")
+
+
+class _Arriving(msgspec.Struct, array_like=True):
+    """Forms that have begun to come: how many bytes of each text are here, _LACKS_NOTHING where it was here before."""
+
+    listed: tuple[FormText, ...]
+    held: list[int]
+
+
+_decoder = msgspec.msgpack.Decoder(_Arriving)
+
+
+# --- what there is ----------------------------------------------------------------------------------------------------
+
+
+def present(tx: ReadTx | Facts) -> dict[str, str]:
+    """Return the texts of the forms in force."""
+    return tx.settings.schema_texts
+
+
+def listing(texts: Mapping[str, str]) -> tuple[FormText, ...]:
+    """Return the list of forms' texts."""
+    plain = sorted((name, text.encode()) for name, text in texts.items())
+    return tuple(FormText(name, hashlib.sha256(text).digest(), len(text)) for name, text in plain)
+
+
+def check(listed: Sequence[FormText]) -> None:
+    """TooLarge for more forms than there may be."""
+    if len(listed) > MOST_FORMS:
+        raise errors.TooLarge(what="forms", limit=MOST_FORMS)
+    if sum(one.size for one in listed) > MOST_FORM_BYTES:
+        raise errors.TooLarge(what="forms", limit=MOST_FORM_BYTES)
+
+
+# --- the side that has them -------------------------------------------------------------------------------------------
+
+
+def lacked(tx: ReadTx, listed: Sequence[FormText], mark: bytes, held: Sequence[tuple[bytes, int]]) -> dict[int, int]:
+    """Return from which byte on a node lacks which texts: of forms with this mark it has all, of others what is `held`."""
+    had = schema_history.texts_of(tx, mark)
+    begun = dict(held)
+    starts = {n: begun.get(one.hash[:SHORT], 0) for n, one in enumerate(listed) if one.hash[:SHORT] not in had}
+    return {n: start for n, start in starts.items() if start < listed[n].size}
+
+
+def frames(
+    codec: Codec, texts: Mapping[str, str], starts: Mapping[int, int] | None = None, room: int = sys.maxsize
+) -> Iterator[bytes]:
+    """Yield the list of forms and then their texts, those at `starts` from there on (default: all), as far as there is room."""
+    listed = listing(texts)
+    frame = codec.pack(Kind.FORMS, messages.encode(Forms(listed)), large=True)
+    room -= http_size(frame)
+    if room >= 0:
+        yield frame
+        whole = dict.fromkeys(range(len(listed)), 0)
+        yield from pieces(codec, texts, whole if starts is None else starts, room)
+
+
+def pieces(
+    codec: Codec, texts: Mapping[str, str], starts: Mapping[int, int], room: int = sys.maxsize
+) -> Iterator[bytes]:
+    """Yield texts in pieces, from these bytes on."""
+    names, size = sorted(texts), _PIECES
+    left = [
+        (n, start, texts[names[n]].encode()[start:])
+        for n, start in sorted(starts.items(), reverse=True)
+        if n < len(names)
+    ]
+    while left and size >= _LEAST_PIECES:
+        taken, after = _cut(left, size)
+        try:
+            frame = codec.pack(Kind.FORMS, messages.encode(Forms((), taken)))
+        except errors.TooLarge:
+            frame = b""
+        if not frame or http_size(frame) > room:
+            size //= 2
+            continue
+        room -= http_size(frame)
+        left = after
+        yield frame
+
+
+_Left = list[tuple[int, int, bytes]]
+
+
+def _cut(left: _Left, size: int) -> tuple[tuple[tuple[int, int, bytes], ...], _Left]:
+    """Return the next pieces of `left`, whose end comes first, and what is left then."""
+    after, taken = list(left), []
+    while after and size > 0:
+        n, start, rest = after.pop()
+        taken.append((n, start, rest[:size]))
+        if len(rest) > size:
+            after.append((n, start + size, rest[size:]))
+        size -= max(1, len(rest))
+    return tuple(taken), after
+
+
+# --- the side that lacks them -----------------------------------------------------------------------------------------
+
+
+def held(tx: ReadTx | Facts, source: bytes) -> tuple[tuple[bytes, int], ...]:
+    """Return what has come from there of forms that are not complete: (short hash, bytes) of each text."""
+    arriving = _arriving(tx, source)
+    if arriving is None:
+        return ()
+    return tuple((one.hash[:SHORT], size) for one, size in zip(arriving.listed, arriving.held, strict=True) if size > 0)
+
+
+def wanted(tx: ReadTx | Facts, source: bytes) -> tuple[tuple[int, int], ...]:
+    """Return what is to come yet: (place in the list, bytes that are here) of each text."""
+    arriving = _arriving(tx, source)
+    return () if arriving is None else tuple(_missing(arriving))
+
+
+def take(tx: Facts, source: bytes, said: Forms) -> dict[str, str] | None:
+    """Keep what came of a source's forms; return all texts once none is missing. BadFrame, TooLarge.
+
+    A text that does not have the hash which was told is forgotten, and may come again.
+    """
+    if said.listed:
+        _begin(tx, source, said.listed)
+    arriving = _arriving(tx, source)
+    if arriving is None:
+        return None
+    for n, start, data in said.pieces:
+        _add(tx, source, arriving, n, start, data)
+    tx.peer_settings(source).arriving_forms = messages.encode(arriving)
+    if any(_missing(arriving)):
+        return None
+    texts = _texts(tx, source, arriving)
+    if texts is None:
+        _begin(tx, source, arriving.listed)
+    return texts
+
+
+def drop(tx: Facts, source: bytes) -> None:
+    """Forget what has come from there."""
+    arriving = _arriving(tx, source)
+    if arriving is not None:
+        for one in arriving.listed:
+            tx.peer_settings(source).arriving_texts[one.hash.hex()] = None
+        tx.peer_settings(source).arriving_forms = None
+
+
+def _begin(tx: Facts, source: bytes, listed: tuple[FormText, ...]) -> None:
+    """Keep a list; what has come of an earlier one counts where the texts are the same, and is forgotten otherwise."""
+    check(listed)
+    empty = hashlib.sha256(b"").digest()
+    if len({one.name for one in listed}) < len(listed) or any(not one.size and one.hash != empty for one in listed):
+        raise errors.BadFrame(reason="forms")
+    here = _here(tx)
+    before = _arriving(tx, source)
+    begun = {one.hash: size for one, size in zip(before.listed, before.held, strict=True)} if before else {}
+    useful = {one.hash for one in listed if one.hash not in here and begun.get(one.hash, 0) <= one.size}
+    for hash_ in begun.keys() - useful:
+        tx.peer_settings(source).arriving_texts[hash_.hex()] = None
+    counts = [
+        _LACKS_NOTHING if one.hash in here else max(0, begun.get(one.hash, 0)) if one.hash in useful else 0
+        for one in listed
+    ]
+    tx.peer_settings(source).arriving_forms = messages.encode(_Arriving(listed, counts))
+
+
+def _add(tx: Facts, source: bytes, arriving: _Arriving, n: int, start: int, data: bytes) -> None:
+    if n >= len(arriving.listed):
+        raise errors.BadFrame(reason="forms")
+    one, here = arriving.listed[n], arriving.held[n]
+    if here == _LACKS_NOTHING or start + len(data) <= here:
+        return  # it was sent again
+    if start > here or start + len(data) > one.size:
+        raise errors.BadFrame(reason="forms")
+    text = (tx.peer_settings(source).arriving_texts[one.hash.hex()] or b"") + data[here - start :]
+    broken = len(text) == one.size and hashlib.sha256(text).digest() != one.hash
+    if broken:
+        tx.peer_settings(source).arriving_texts[one.hash.hex()] = None
+    else:
+        tx.peer_settings(source).arriving_texts[one.hash.hex()] = text
+    for place, other in enumerate(arriving.listed):
+        if other.hash == one.hash:
+            arriving.held[place] = 0 if broken else len(text)  # files with one text have it from one piece
+
+
+def _missing(arriving: _Arriving) -> Iterator[tuple[int, int]]:
+    for n, (one, here) in enumerate(zip(arriving.listed, arriving.held, strict=True)):
+        if here != _LACKS_NOTHING and here < one.size:
+            yield n, here
+
+
+def _texts(tx: Facts, source: bytes, arriving: _Arriving) -> dict[str, str] | None:
+    """Return all texts, None where one that was here in other forms is there no more."""
+    here = _here(tx)
+    found: dict[str, str] = {}
+    for one in arriving.listed:
+        text = here.get(one.hash, tx.peer_settings(source).arriving_texts[one.hash.hex()] if one.size else b"")
+        if text is None:
+            return None
+        try:
+            found[one.name] = text.decode()
+        except UnicodeDecodeError as fault:
+            raise errors.BadFrame(reason="forms") from fault
+    return found
+
+
+def _here(tx: Facts) -> dict[bytes, bytes]:
+    plain = [text.encode() for text in present(tx).values()]
+    return {hashlib.sha256(text).digest(): text for text in plain}
+
+
+def _arriving(tx: ReadTx | Facts, source: bytes) -> _Arriving | None:
+    kept = tx.peer_settings(source).arriving_forms
+    return None if kept is None else _decoder.decode(kept)
+
+
+def newer(ours: bytes, theirs: bytes) -> bool | None:
+    """Say whether our forms are newer than another's, or at least others; False if theirs are, None if they are the same."""
+    if theirs == ours or not theirs:
+        return None
+    return theirs[:4] <= ours[:4]
