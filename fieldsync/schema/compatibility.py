@@ -90,9 +90,10 @@ def faults(old: Schema, new: Schema, past: Mapping[tuple[str, int], Type], texts
         if kind is None:
             found.append({"file": f"{name}.toml", "line": 1, "code": "removed_type", "key": "", "type": name})
             continue
-        lines = toml_lines.index(texts[f"{name}.toml"])
         forms = [one for (type_, _), one in past.items() if type_ == name and one.version != before.version]
-        for path, code, facts in _faults(before, forms, kind):
+        wrong = list(_faults(before, forms, kind))
+        lines = toml_lines.index(texts[f"{name}.toml"]) if wrong else {}
+        for path, code, facts in wrong:
             found.append(
                 {"file": f"{name}.toml", "line": _line(lines, path), "code": code, "key": ".".join(path), **facts}
             )
