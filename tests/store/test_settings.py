@@ -56,6 +56,7 @@ NODE: list[tuple[str, str, Stored, object]] = [
     ("serial_series", "serial_series", "QTX", "QTX"),
 ]
 NODE_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
+    ("known_texts", "0011", "form texts 0011", b"short", b"short"),
     ("drafts", "household", "draft household", b'{"at":5,"b":1,"a":null}', {"at": 5, "b": 1, "a": None}),
     ("serial_numbers", "aid.no LAT-2026", "serial aid.no LAT-2026", 17, 17),
     ("reserved_entries", "up", "reserved_up", b"\x90", b"\x90"),
@@ -77,6 +78,7 @@ PEER: list[tuple[str, str, Stored, object]] = [
     ("blocked_check", "unchecked", '["commits",1,2]', Obstacle("commits", 1, 2)),
     ("taken_ahead", "ahead", '[["LAT",1,9]]', (("LAT", 1, 9),)),
     ("lacked_forms", "forms lacked", 2, 2),
+    ("arriving_forms", "forms arriving", b"list", b"list"),
     ("answered", "answered", 3, 3),
     ("reserved_taken", "reserved_taken", 3, 3),
     ("letters_at_branch", "letters_at_branch", "CD", "CD"),
@@ -86,6 +88,7 @@ PEER: list[tuple[str, str, Stored, object]] = [
     ("carried", "carried", b"\x81\xc4\x01d\x05", {b"d": 5}),
 ]  # fmt: skip
 PEER_FAMILIES: list[tuple[str, str, str, Stored, object]] = [
+    ("arriving_texts", "00ff", "forms arriving 00ff", b"text", b"text"),
     ("reserved_cursors", "down", "reserved_down", 5, 5),
     ("answers_from", "ab", "answers ab", 5, 5),
     ("daily_counts", "succeeded", "succeeded", "20000 3", DailyCount(20000, 3)),
