@@ -5,7 +5,8 @@ What has come of them is kept, so that an exchange that is cut off goes on from 
 
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
@@ -266,3 +267,19 @@ def newer(ours: bytes, theirs: bytes) -> bool | None:
     if theirs == ours or not theirs:
         return None
     return theirs[:4] <= ours[:4]
+
+
+class Answering(Protocol):
+    """A server's side of one exchange."""
+
+    hello: messages.Hello
+    codec: Codec
+    reading: Callable[[], AbstractContextManager[ReadTx]]
+
+
+def newer_frames(serving: Answering, room: int) -> Iterator[bytes]:
+    """Yield our forms for a device that has others: those texts that are new to it, and of what has begun to come the rest."""
+    with serving.reading() as tx:
+        texts = present(tx)
+        starts = lacked(tx, listing(texts), serving.hello.schema, serving.hello.forms)
+    yield from frames(serving.codec, texts, starts, room)

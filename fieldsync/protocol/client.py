@@ -14,7 +14,7 @@ from fieldsync.core import stamp
 from fieldsync.core.grants import Grant, grants_hash, sees
 from fieldsync.core.state import State, latest
 from fieldsync.crypto import chain
-from fieldsync.protocol import byte_budget
+from fieldsync.protocol import ack_lists, byte_budget
 from fieldsync.protocol.channel_delta import visible
 from fieldsync.protocol.commit_frames import MOST_COMMITS
 from fieldsync.protocol.frame_sizing import Sizer
@@ -29,7 +29,6 @@ from fieldsync.topology import (
     blocked_checks,
     clock_skew,
     departures,
-    duplicate_hints,
     former_identities,
     reserved_entries,
     server_verdicts,
@@ -211,7 +210,7 @@ class Client:
     def _acknowledged(self, ack: messages.Ack) -> None:
         if ack.again:
             with self.node.store.write() as tx:
-                self._listed(tx, ack)
+                ack_lists.take(self, tx, ack)
             return
         node, now = self.node, self.node.clock()
         self.acked = self.tally.acked = ack.head
@@ -244,7 +243,7 @@ class Client:
             tx.set_server(self.server.id, unsure=False)
             known.newest_time = ack.now  # an older reply, in a bundle say, brings no older grants
             tx.settings.last_stamp = clock_skew.sane(tx.settings.last_stamp, now, self.tally.clock_off)
-            self._listed(tx, ack)
+            ack_lists.take(self, tx, ack)
             if ack.servers is not None:
                 upstream.learn(tx, self.server.id, ack.servers)
             if ack.grants is not None:
@@ -257,36 +256,6 @@ class Client:
         if ack.grants is not None:
             node.reload()
             self.grants = granted(ack.grants)
-
-    def _listed(self, tx: Tx, ack: messages.Ack) -> None:
-        """Take what an acknowledgement lists, and how far it goes."""
-        node, known = self.node, tx.peer_settings(self.server.id)
-        if ack.reserved:
-            reserved_entries.take(tx, reserved_entries.DOWN, ack.reserved, node.clock())
-            known.reserved_cursors[reserved_entries.DOWN] = ack.reserved[-1].number
-        if ack.clocks:
-            clock_skew.learn(tx, node, ack.clocks)
-            known.clocks_cursor = ack.clocks[-1][0]
-        if ack.elsewhere or ack.pairs:
-            self.tally.elsewhere += duplicate_hints.learn(tx, ack.elsewhere)
-        if ack.pairs:
-            known.pairs_cursor = ack.pairs
-        for seq, code, facts in ack.refused:
-            server_verdicts.take(node, tx, self.server.id, seq, code, facts)
-        self.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
-        self.tally.taken_after_all += sum(not code for _, code, _ in ack.refused)
-        if ack.refusals:
-            known.refused_cursor = ack.refusals
-        for _, device, letters, person, units in ack.devices:
-            tx.name_device(device, letters, person, units)
-        if ack.devices and not self.branch:  # a branch gets them whole, in a frame of their own
-            known.devices_cursor = ack.devices[-1][0]
-        if ack.receipts:
-            saved = tx.head(node.device)
-            for _, server, seq, at in ack.receipts:
-                if seq <= saved:  # nobody has what was never saved
-                    tx.acknowledge(server, node.device, seq, at)
-            known.receipts_cursor = ack.receipts[-1][0]
 
     def _forms(self, said: messages.Forms) -> None:
         """Keep what comes of the server's forms, and put them in force once all of them is here."""

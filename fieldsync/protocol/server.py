@@ -375,7 +375,7 @@ class Serving:
             if self.hello.budget:
                 break  # the next sync goes on from there
         if newer:
-            for frame in self._newer_forms(self.hello.budget - told if self.hello.budget else sys.maxsize):
+            for frame in form_texts.newer_frames(self, self.hello.budget - told if self.hello.budget else sys.maxsize):
                 told += len(frame)
                 yield frame
         if not (self.hello.budget or by_stick):  # a bundle's are in its manifest
@@ -400,10 +400,3 @@ class Serving:
             yield from byte_budget.answer(self, channels, self.hello.budget - told)
         else:
             yield from whole_answer.frames(self, channels)
-
-    def _newer_forms(self, room: int) -> Iterator[bytes]:
-        """Yield our forms for a device that has others: those texts that are new to it, and of what has begun to come the rest."""
-        with self.reading() as tx:
-            texts = form_texts.present(tx)
-            starts = form_texts.lacked(tx, form_texts.listing(texts), self.hello.schema, self.hello.forms)
-        yield from form_texts.frames(self.codec, texts, starts, room)

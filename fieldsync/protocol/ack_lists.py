@@ -1,0 +1,50 @@
+"""What an acknowledgement lists, on its way into a device's store."""
+
+from typing import Protocol
+
+from fieldsync.protocol.tally import Tally
+from fieldsync.replica.node import Node
+from fieldsync.store import Tx
+from fieldsync.store.contract import Server
+from fieldsync.topology import clock_skew, duplicate_hints, reserved_entries, server_verdicts
+from fieldsync.wire import messages
+
+
+class Asking(Protocol):
+    """One exchange with one server."""
+
+    node: Node
+    server: Server
+    tally: Tally
+    branch: bool
+
+
+def take(client: Asking, tx: Tx, ack: messages.Ack) -> None:
+    """Take what an acknowledgement lists, and how far it goes."""
+    node, known = client.node, tx.peer_settings(client.server.id)
+    if ack.reserved:
+        reserved_entries.take(tx, reserved_entries.DOWN, ack.reserved, node.clock())
+        known.reserved_cursors[reserved_entries.DOWN] = ack.reserved[-1].number
+    if ack.clocks:
+        clock_skew.learn(tx, node, ack.clocks)
+        known.clocks_cursor = ack.clocks[-1][0]
+    if ack.elsewhere or ack.pairs:
+        client.tally.elsewhere += duplicate_hints.learn(tx, ack.elsewhere)
+    if ack.pairs:
+        known.pairs_cursor = ack.pairs
+    for seq, code, facts in ack.refused:
+        server_verdicts.take(node, tx, client.server.id, seq, code, facts)
+    client.tally.refused += sum(bool(code) for _, code, _ in ack.refused)
+    client.tally.taken_after_all += sum(not code for _, code, _ in ack.refused)
+    if ack.refusals:
+        known.refused_cursor = ack.refusals
+    for _, device, letters, person, units in ack.devices:
+        tx.name_device(device, letters, person, units)
+    if ack.devices and not client.branch:  # a branch gets them whole, in a frame of their own
+        known.devices_cursor = ack.devices[-1][0]
+    if ack.receipts:
+        saved = tx.head(node.device)
+        for _, server, seq, at in ack.receipts:
+            if seq <= saved:  # nobody has what was never saved
+                tx.acknowledge(server, node.device, seq, at)
+        known.receipts_cursor = ack.receipts[-1][0]
