@@ -55,9 +55,7 @@ class Serving:
         protocol_versions.check(hello.protocol)
         self.protocol = hello.protocol  # what both sides of this exchange speak
         self.contexts = hello.protocol >= SENDS_CONTEXTS
-        self.node = node
-        self.device = device
-        self.hello = hello
+        self.node, self.device, self.hello = node, device, hello
         self.kept = self.refused = 0  # commits logged, and how many of them are kept aside
         self.relays = is_branch(device.grants)
         if self.relays and device.pending:
