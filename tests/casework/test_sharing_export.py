@@ -13,6 +13,7 @@ from fieldsync.exchange.tables import export_records, import_records
 from fieldsync.exchange.tables.export_records import Wish
 from fieldsync.replica.node import Node
 from tests.casework import sharing_cast as stage
+from tests.casework import sharing_nodes
 from tests.casework import test_sharing as sharing
 from tests.cast import Clock
 
@@ -21,7 +22,7 @@ from tests.cast import Clock
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the cast and two partners, never opened again."""
     home = tmp_path_factory.mktemp("partners")
-    sharing.found(home)
+    sharing_nodes.found(home)
     return home
 
 
