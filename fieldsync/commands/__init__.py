@@ -11,6 +11,7 @@ import typer
 
 from fieldsync import errors, office
 from fieldsync.commands.support.settings import Settings
+from fieldsync.schema.labels import SHIPPED
 
 if TYPE_CHECKING:
     from fieldsync.commands.support.secrets import Secrets
@@ -55,6 +56,7 @@ def opened(
         raise
     settings.schema = node.schema
     try:
+        _check_language(settings)
         _check_forms(ctx, node)
         yield node
     finally:
@@ -70,6 +72,16 @@ def _check_forms(ctx: typer.Context, node: "Node") -> None:
     while at is not None:
         pack_commands.check(getattr(at.command, "needs", ()), node.schema)
         at = at.parent
+
+
+def _check_language(settings: Settings) -> None:
+    """Refuse (Usage) a language that neither the program nor any of the forms speaks."""
+    assert settings.schema is not None
+    spoken = {*SHIPPED, *(lang for kind in settings.schema.types.values() for lang in kind.label)}
+    if settings.lang and settings.lang not in spoken:
+        raise errors.Usage(
+            reason="lang", known=sorted(spoken, key=lambda lang: (lang not in SHIPPED, lang != "en", lang))
+        )
 
 
 def _waiting(settings: Settings) -> Callable[[int], None]:

@@ -8,6 +8,7 @@ from fieldsync import errors
 from fieldsync.core import deletion, record_ids
 from fieldsync.core.register import Value
 from fieldsync.core.state import canonical, register_of
+from fieldsync.protocol import ack_lists
 from fieldsync.protocol.client import Client
 from fieldsync.protocol.server import Serving
 from fieldsync.protocol.tally import Tally
@@ -388,6 +389,6 @@ def test_what_an_answer_lists_is_taken_with_one_look_at_what_was_saved(
     client = Client(people.amal, server, Tally())
     receipts = tuple((n + 1, bytes([n]) * 16, 1, 1) for n in range(50))
     with people.amal.store.write() as tx:
-        client._listed(tx, Ack(1, 0, b"", (), receipts=receipts))
+        ack_lists.take(client, tx, Ack(1, 0, b"", (), receipts=receipts))
         assert looks == [people.amal.device]
         assert len(tx.receipts(people.amal.device)) >= 50

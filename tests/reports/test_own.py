@@ -96,7 +96,7 @@ def test_a_report_reads_nothing_but_the_views(people: Cast, trick: str, who: str
     node = getattr(people, who)
     report = definitions.find(people.hq.home, "ours")
     with pytest.raises(errors.ReportFault):
-        run.count(node, report, run.period.named("2026-10", None, node.today()), None)
+        run.count(node, report, run.period.period_of("2026-10", None, node.today()), None)
 
 
 def test_a_sealed_report_may_count_by_sealed_fields(people: Cast) -> None:

@@ -10,7 +10,6 @@ from fieldsync.commands.support import text_files
 from fieldsync.commands.support.settings import Settings, at_terminal
 from fieldsync.crypto.slots import KEY_SIZE, Slots
 from fieldsync.replica.node import SLOTS
-from fieldsync.replica.node_setup import write_file
 
 PASSPHRASE = "FIELDSYNC_PASSPHRASE"  # noqa: S105 - the variable's name
 PASSPHRASE_FD = "FIELDSYNC_PASSPHRASE_FD"  # noqa: S105 - where a process that was started anew reads it, see process.py
@@ -96,6 +95,8 @@ def change(settings: Settings, new_file: str) -> dict[str, object]:
         raise errors.NoStore(home=str(settings.folder)) from fault
     key = Secrets(settings).unlock(slots)
     slots.replace_passphrase(key, _first_line(Path(new_file)) if new_file else new_passphrase(settings.language))
+    from fieldsync.replica.node_setup import write_file  # it loads what joins and publishes, which few commands do
+
     write_file(path, slots.to_bytes())
     return {"changed": True, "slots": slots.kinds}
 
