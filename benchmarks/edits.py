@@ -2,9 +2,9 @@
 
 import json
 import sys
-import uuid
 from pathlib import Path
 
+from fieldsync.core import record_ids
 from fieldsync.replica import commit_writer, save
 from fieldsync.replica import node as nodes
 
@@ -22,7 +22,7 @@ def main(home: str, key_file: str, edits: str, replica: str) -> None:
     mine.sort(key=lambda one: one["at"])
     with node.store.write() as tx:
         for i in range(0, len(mine), _PART):
-            part = [(uuid.UUID(one["id"]).bytes, one["set"]) for one in mine[i : i + _PART]]
+            part = [(record_ids.from_text(one["id"]), one["set"]) for one in mine[i : i + _PART]]
             rows = tx.rows([record for record, _ in part])
             commit_writer.commit_drafts(node, tx, [save.draft_edit(node, rows[record], kind, s) for record, s in part])
     node.close()

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from benchmarks.laptops import Evening, Laptop, fresh, sync
 from benchmarks.run import machine
+from fieldsync.demo.story_runner import free_port
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol.client import Client
 from fieldsync.protocol.tally import Tally
@@ -172,7 +173,7 @@ class Figures(NamedTuple):
 
 def evening(folder: Path, count: int) -> tuple[list[Evening], Figures, float]:
     """Play it; return how it went for each, what came of it, and the server's own processor seconds."""
-    port = cast.free_port()
+    port = free_port()
     laptops = prepare(folder, count, port)
     print("all start", file=sys.stderr, flush=True)
     with cast.serving(folder / "hq", port) as server:

@@ -13,11 +13,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from fieldsync import cli
+from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import invites, join_server, sync_once
 from fieldsync.schema import load
 from fieldsync.server import administration
 from fieldsync.server.publish_schema import publish
-from tests.cast import JBL, ServerProcess, fill, found_office, free_port, open_node
+from tests.cast import JBL, ServerProcess, fill, found_office, open_node
 
 BYTES = 20_000  # of one type
 

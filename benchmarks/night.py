@@ -8,11 +8,9 @@ The floor is what changed (record, fields, values, who, when) as MessagePack row
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,8 @@ import zstandard
 
 from benchmarks import workload
 from benchmarks.run import SCHEMAS, TYPE, Bench
+from fieldsync.core import record_ids
+from fieldsync.demo.story_runner import free_port
 
 LAPTOPS, EDITS, RECORDS = 20, 200, 20_000
 BYTES_A_SECOND, ROUND_TRIP = 64_000 / 8, 0.6
@@ -32,9 +32,7 @@ class Night(Bench):
 
     def branch(self) -> None:
         """Set up the branch and let it serve."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         address = f"https://127.0.0.1:{port}"
         self.cli(
             "branch", "server", "init", "--org", "B", "--unit", "TZ/A", "--address", address, "--schemas", str(SCHEMAS)
@@ -63,7 +61,7 @@ def floor(edits: Path) -> int:
     """Return the bytes of what changed, as one piece through zstd -19."""
     with edits.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
-    told = [(uuid.UUID(one["id"]).bytes, one["set"], one["replica"], one["at"]) for one in rows]
+    told = [(record_ids.from_text(one["id"]), one["set"], one["replica"], one["at"]) for one in rows]
     return len(zstandard.ZstdCompressor(level=19).compress(msgspec.msgpack.encode(told)))
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from fieldsync.core import record_ids
 from fieldsync.core.state import Base, State
 from fieldsync.crypto.slots import Slots
 from fieldsync.replica import node as nodes
@@ -161,7 +162,7 @@ def fill(node: Node, households: int, told: Callable[[str], None] = print) -> in
             seq += 1
             values["_unit"], values["_code"] = unit, f"{unit[4:] or 'LAT'}-BM-{seq}"
             base = Base(OTHER, seq, (1_700_000_000_000 + seq) << 16, "Bench")
-            part.setdefault(unit, []).append(State(UUID(record).bytes, type_, base, values, {}))
+            part.setdefault(unit, []).append(State(record_ids.from_text(record), type_, base, values, {}))
             made += 1
             if len(part[unit]) == PART:
                 apply(tx, node.rules, part.pop(unit), unit=unit, index=node.is_laptop)

@@ -12,7 +12,6 @@ import os
 import platform
 import re
 import secrets
-import socket
 import sqlite3
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import workload
+from fieldsync.demo.story_runner import free_port
 
 REPLICAS, EDITS = 10, 2_000
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -75,9 +75,7 @@ class Bench:
         self.took = {"wall": 0.0, "peak_mb": 0.0}
         self.key_file = folder / "key"
         self.key_file.write_bytes(secrets.token_bytes(32))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.env = {**os.environ, "FIELDSYNC_KEY_FILE": str(self.key_file)}
         self.cli(
             "hq", "server", "init", "--org", "W", "--unit", "TZ", "--address", f"https://127.0.0.1:{self.port}",

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from benchmarks.run import machine
 from fieldsync import errors
+from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import sync_once
 from fieldsync.protocol.bundles import bundle_sync
 from fieldsync.protocol.tally import Tally
@@ -57,7 +58,7 @@ class Tree(NamedTuple):
 
 def plant(folder: Path, branches: int, laptops: int) -> Tree:
     """Found the headquarters and its branches, and enrol the laptops."""
-    ports = {name: cast.free_port() for name in ("hq", *(f"b{i}" for i in range(branches)))}
+    ports = {name: free_port() for name in ("hq", *(f"b{i}" for i in range(branches)))}
     texts = load.shipped()
     cast.found_office(folder / "hq", ports["hq"])
     hq = cast.open_node(folder / "hq")

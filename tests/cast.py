@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import shutil
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -146,13 +145,6 @@ def rows(node: Node) -> dict[bytes, Row]:
 
 
 # --- real processes ---------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def spent(pid: int) -> float:

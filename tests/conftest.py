@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from fieldsync.demo.story_runner import free_port
 from fieldsync.replica.node import Node
 from tests import cast
 from tests.cast import Clock, ServerProcess
@@ -91,7 +92,7 @@ def people(cast_template: Path, tmp_path: Path, clock: Clock) -> Iterator[Cast]:
 @pytest.fixture
 def port() -> int:
     """Return a free port."""
-    return cast.free_port()
+    return free_port()
 
 
 def slowness() -> float:

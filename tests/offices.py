@@ -20,6 +20,7 @@ from fieldsync.core.register import Value
 from fieldsync.core.state import canonical
 from fieldsync.crypto import chain
 from fieldsync.crypto.keys import DeviceKey
+from fieldsync.demo.story_runner import free_port
 from fieldsync.exchange.tables import import_records
 from fieldsync.protocol import sync_once
 from fieldsync.replica import node as nodes
@@ -31,7 +32,7 @@ from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 from fieldsync.wire.protocols import PROTOCOL
 from tests import directly, lines, warm
-from tests.cast import ROOT, SECRET, ServerProcess, copy_cast, free_port, move_office, open_node, rows
+from tests.cast import ROOT, SECRET, ServerProcess, copy_cast, move_office, open_node, rows
 
 
 class Office:

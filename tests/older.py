@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fieldsync.demo.story_runner import free_port
 from tests import warm
-from tests.cast import ROOT, SECRET, free_port
+from tests.cast import ROOT, SECRET
 
 _FORKING = """
 import contextlib, importlib, json, os, pkgutil, sys, time

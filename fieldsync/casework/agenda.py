@@ -1,7 +1,6 @@
 """What is due: the lines that the forms say there are to do, of the records that this node holds, the oldest first."""
 
 import datetime
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -52,7 +51,7 @@ class People:
 
     def named(self, value: object) -> Row | None:
         """Return the record that a reference names, if it is here."""
-        return self.row(uuid.UUID(value).bytes) if isinstance(value, str) and is_id(value) else None
+        return self.row(record_ids.from_text(value)) if isinstance(value, str) and is_id(value) else None
 
     def title(self, row: Row) -> str:
         """Return what a record is called: the words of its title, what these name by its own; a date only where there is no name."""

@@ -3,7 +3,6 @@
 An approval is an ordinary commit of somebody who may give it (`by` in the forms): offline, and merged like any other.
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -52,7 +51,7 @@ def assess(node: Node, case: str, changes: Changes, *, note: str | None = None) 
         person = row.doc.get("person")
         wanted = {"kind": "initial", "done_on": node.today(), "done_by": node.person, **changes.set}
         wanted |= {"subject": person, "case": record_ids.text(row.state.record)}
-        owner = tx.rows([uuid.UUID(str(person)).bytes]).get(uuid.UUID(str(person)).bytes) if person else None
+        owner = tx.rows([record_ids.from_text(str(person))]).get(record_ids.from_text(str(person))) if person else None
         made = _add(node, tx, ASSESSMENT, replace(changes, set=wanted), owner or row, note)
         if not validate.missing(node.schema.type(ASSESSMENT), made.doc, node.today()):
             _set(node, tx, made, {"state": "submitted"})

@@ -1,6 +1,5 @@
 """What a list says of other records than its own: whom each is about, and what those are called that it names."""
 
-import uuid
 from collections.abc import Iterable, Sequence
 
 from fieldsync.casework.agenda import People
@@ -13,7 +12,7 @@ def about(node: Node, records: Sequence[str]) -> dict[str, str]:
     """Return, by record id, what the person, family or other record is called that each of these is about."""
     with node.store.read() as tx:
         people = People(node, tx)
-        rows = tx.rows([uuid.UUID(record).bytes for record in records])
+        rows = tx.rows([record_ids.from_text(record) for record in records])
         people.fetch(row.owner for row in rows.values() if row.owner is not None)
         found = {record: people.about(row) for record, row in rows.items()}
         return {
@@ -25,7 +24,7 @@ def about(node: Node, records: Sequence[str]) -> dict[str, str]:
 
 def called(node: Node, values: Iterable[str]) -> dict[str, str]:
     """Return what references stand for: a record's title, or else its code; words, and what is not here, are left out."""
-    ids = {value: uuid.UUID(value).bytes for value in values if is_id(value)}
+    ids = {value: record_ids.from_text(value) for value in values if is_id(value)}
     with node.store.read() as tx:
         people = People(node, tx)
         people.fetch(ids.values())

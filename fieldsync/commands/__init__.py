@@ -76,9 +76,11 @@ def _check_forms(ctx: typer.Context, node: "Node") -> None:
 
 def _check_language(settings: Settings) -> None:
     """Refuse (Usage) a language that neither the program nor any of the forms speaks."""
+    if not settings.lang or settings.lang in SHIPPED:
+        return
     assert settings.schema is not None
     spoken = {*SHIPPED, *(lang for kind in settings.schema.types.values() for lang in kind.label)}
-    if settings.lang and settings.lang not in spoken:
+    if settings.lang not in spoken:
         raise errors.Usage(
             reason="lang", known=sorted(spoken, key=lambda lang: (lang not in SHIPPED, lang != "en", lang))
         )

@@ -8,6 +8,16 @@ def text(record: bytes) -> str:
     return str(uuid.UUID(bytes=record))
 
 
+def from_text(value: str) -> bytes:
+    """Return the id that a text is of.
+
+    Raises:
+        ValueError: It is no UUID.
+
+    """
+    return uuid.UUID(value).bytes
+
+
 def parse(value: object) -> bytes | None:
     """Return the id that a stored value names; None where it names none."""
     try:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from fieldsync.demo.story_runner import Story, expect, households, together
+from fieldsync.demo.story_runner import Story, expect, free_port, households, together
 
 JBL, QRD, ROOT = "LAT/JBL", "LAT/QRD", "LAT"
 _CUTS = (30_000, 45_000)  # bytes after which the line to Jableh breaks
@@ -65,7 +65,7 @@ def _serving(story: Story, ports: dict[str, int]) -> Iterator[None]:
 def tell_tree(story: Story, tell: Any) -> dict[str, Any]:
     """Tell the story, and return what it came to."""
     tell("demo_tree_begin")
-    ports = {name: story.port() for name in ("hq", "jbl", "qrd")}
+    ports = {name: free_port() for name in ("hq", "jbl", "qrd")}
     line = _Line(ports["jbl"])
     at = ports | {"jbl": line.port}
     try:

@@ -16,7 +16,7 @@ from fieldsync.commands import bar, settings_of, tell
 from fieldsync.crypto.slots import Slots
 from fieldsync.demo import example_programmes
 from fieldsync.demo.example_work import QUARTERS, Work
-from fieldsync.demo.story_runner import Story, together
+from fieldsync.demo.story_runner import Story, free_port, together
 from fieldsync.replica.node import Node
 
 ROOT = "LAT"
@@ -41,7 +41,7 @@ class _Office:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder = folder
         self.story = Story(folder, lang)
-        self.story.listen = f"127.0.0.1:{self.story.port(_PORT)}"
+        self.story.listen = f"127.0.0.1:{free_port(_PORT)}"
         self.secret = (folder / "key").read_bytes()
         self.nodes: dict[str, Node] = {}
 

@@ -1,8 +1,8 @@
 """The example office's other programmes, a few records of each: so that no list and no report of it is empty."""
 
 from typing import Any
-from uuid import UUID
 
+from fieldsync.core import record_ids
 from fieldsync.demo.example_work import Work
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, New
@@ -13,7 +13,7 @@ def run(work: Work) -> None:
     """Pensions, insurance, a sponsorship, an inspection, a loan paid back, a violation, volunteers, a course of singing."""
     work.back(60)
     with work.nodes["samar"].store.read() as tx:
-        homes = {row.doc["kind"]: str(UUID(bytes=row.state.record)) for row in tx.select(Query(type="institution"))}
+        homes = {row.doc["kind"]: record_ids.text(row.state.record) for row in tx.select(Query(type="institution"))}
     home, families = homes["children"], work.homes["omar"][9:19]
     _safety_nets(work, [one for one, _ in families])
     _people(work, [people for _, people in families])
@@ -87,7 +87,7 @@ def _home(work: Work, home: str) -> None:
         "reporter": "متطوعة",
     }
     changes = Changes(set=said, put={"kinds": ["neglect"]}, say={"account": "تأخر العلاج"})
-    report = str(UUID(bytes=save.add(work.nodes["samar"], "violation_report", changes)))
+    report = record_ids.text(save.add(work.nodes["samar"], "violation_report", changes))
     work.edit("samar", report, state="triaged")
 
 
@@ -119,7 +119,7 @@ def _society(work: Work, children: list[str]) -> None:
     seen = {"attended_f_6_11": 12, "attended_m_6_11": 9}
     held = {"title_ar": "كورال الأطفال", "kind": "music", "held_on": work.ago(61), "host": work.charities[2]}
     put = {"audience": ["children"], "partners": work.charities[1:]}
-    event = str(UUID(bytes=save.add(work.nodes["hala"], "event", Changes(set=held, put=put, count=seen))))
+    event = record_ids.text(save.add(work.nodes["hala"], "event", Changes(set=held, put=put, count=seen)))
     for child in children:
         fields = {"event": event, "person": child}
         save.add(work.nodes["hala"], "participation", Changes(set=fields, say={"talent_note": "صوت جميل"}))

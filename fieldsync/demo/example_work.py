@@ -7,9 +7,9 @@ import datetime as dt
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from fieldsync.casework import cases, household_events
+from fieldsync.core import record_ids
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, New
 from fieldsync.replica.node import Node, wall_clock
@@ -60,7 +60,7 @@ class Work:
 
     def save(self, name: str, wanted: Sequence[New], unit: str | None = None) -> list[str]:
         """Save several new records at once."""
-        return [str(UUID(bytes=one)) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
+        return [record_ids.text(one) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
 
     def add(self, name: str, type: str, put: Mapping[str, Sequence[object]] | None = None, **fields: object) -> str:
         """Save one new record."""
@@ -109,7 +109,7 @@ class Work:
     def _family(self, name: str, days: int) -> None:
         """Register a family with its members."""
         node, chance = self.nodes[name], self.chance
-        home, head = (str(UUID(bytes=node.new_id())) for _ in range(2))
+        home, head = (record_ids.text(node.new_id()) for _ in range(2))
         unit, family = node.units[0], chance.choice(_FAMILY)
         father = chance.choice(_MEN)
         fields = {
@@ -127,7 +127,7 @@ class Work:
             New(
                 "household",
                 Changes(set={**fields, "size_stated": size}, put={"groups": groups, "phones": phones}),
-                UUID(home).bytes,
+                record_ids.from_text(home),
             )
         ]
         for n in range(size):
@@ -143,7 +143,7 @@ class Work:
                 "alive": "alive",
             }
             born = {"birth_date": self.ago(days + age * 365 + chance.randint(1, 300)), "birth_precision": "day"}
-            new.append(New("person", Changes(set=person | born), UUID(head).bytes if n == 0 else None))
+            new.append(New("person", Changes(set=person | born), record_ids.from_text(head) if n == 0 else None))
         ids = self.save(name, new, unit)
         self.edit(name, home, state="registered")
         self.homes[name].append((home, ids[1:]))
@@ -212,7 +212,7 @@ class Work:
         node, chance = self.nodes[name], self.chance
         facts = {"case_type": "family", "found_by": "charity", "risk": chance.choice(("low", "medium", "high"))}
         made = cases.open_case(node, self._person(name), Changes(set=facts, put={"concerns": ["dropout"]}))
-        case = str(UUID(bytes=made))
+        case = record_ids.text(made)
         self.cases[name].append(case)
         if days > 30:
             found = Changes(set={"risk": facts["risk"], "answers": "دخل غير كاف، والأطفال خارج المدرسة"})
@@ -337,12 +337,12 @@ class Work:
         node, other = self.nodes["amal"], self.nodes["hala"]
         for home, people in self.homes["amal"][8:16]:
             with node.store.read() as tx:
-                rows = tx.rows([UUID(one).bytes for one in (home, *people)])
-            docs = [rows[UUID(one).bytes].doc for one in (home, *people)]
-            again = str(UUID(bytes=other.new_id()))
+                rows = tx.rows([record_ids.from_text(one) for one in (home, *people)])
+            docs = [rows[record_ids.from_text(one)].doc for one in (home, *people)]
+            again = record_ids.text(other.new_id())
             kept = ("given", "father", "family", "sex", "birth_date", "birth_precision", "alive")
             first = {"family_name": docs[0]["family_name"], "location": "الحفة", "displacement": "idp"}
-            new = [New("household", Changes(set=first, put={"phones": docs[0]["phones"]}), UUID(again).bytes)]
+            new = [New("household", Changes(set=first, put={"phones": docs[0]["phones"]}), record_ids.from_text(again))]
             for doc in docs[1:]:
                 fields = {name: doc[name] for name in kept}
                 fields["given"] = str(doc["given"]).replace("أ", "ا").replace("ة", "ه")

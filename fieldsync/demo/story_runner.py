@@ -22,6 +22,22 @@ class _NotAsToldError(Exception):
     """The story did not come out as it is told."""
 
 
+# below the ports that systems give to connections: one of those could be taken before a server listens
+_PORTS = range(20_000, 32_000)
+
+
+def free_port(wanted: int | None = None) -> int:
+    """Return a port of 127.0.0.1 that nobody listens on: the one wanted, if it is free."""
+    while True:
+        port = wanted or secrets.choice(_PORTS)
+        wanted = None
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+
+
 class Story:
     """A folder with a server and laptops, and what each step cost."""
 
@@ -32,16 +48,7 @@ class Story:
         key.write_bytes(secrets.token_bytes(32))
         known = {name: value for name, value in os.environ.items() if name not in (PASSPHRASE, "FIELDSYNC_HOME")}
         self.environment = known | {KEY_FILE: str(key), "FIELDSYNC_LANG": lang, "PYTHONUTF8": "1"}
-        self.listen = f"127.0.0.1:{self.port()}"
-
-    def port(self, wanted: int = 0) -> int:
-        """Return a port that nobody listens on: the one wanted, if it is free."""
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                return self.port()
-            return int(probe.getsockname()[1])
+        self.listen = f"127.0.0.1:{free_port()}"
 
     def run(self, who: str, *words: str, code: int = 0) -> Any:
         """Run one command on somebody's computer and return its JSON; any other exit code is not as told."""

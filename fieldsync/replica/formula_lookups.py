@@ -1,9 +1,9 @@
 """Other records for formulas (schema/expressions/lookups.py), read when somebody looks; sync never asks."""
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fieldsync.core import record_ids
 from fieldsync.replica.node import Node
 from fieldsync.schema import validate
 from fieldsync.schema.expressions import lookups
@@ -41,7 +41,7 @@ class RowLookups:
         if other is None or field is None:
             return []
         if field != other.belongs_to:  # found by its owner at once, by another reference among all of its type
-            rows = list(self._tx.select(Query(type=type, named={field: str(uuid.UUID(bytes=me.record))})))
+            rows = list(self._tx.select(Query(type=type, named={field: record_ids.text(me.record)})))
         else:
             rows = [row for row in self._belonging(me.record) if row.state.type == type]
         standing = (row for row in rows if "_deleted" not in row.doc and not self._tx.gave_way(row.state.record))
@@ -49,8 +49,8 @@ class RowLookups:
 
     def _belonging(self, record: bytes) -> list[Row]:
         if self._owned is None:
-            me = str(uuid.UUID(bytes=record))
-            mine = [uuid.UUID(gave).bytes for gave, stays in self._tx.roots.items() if stays == me]
+            me = record_ids.text(record)
+            mine = [record_ids.from_text(gave) for gave, stays in self._tx.roots.items() if stays == me]
             owned = self._tx.owned_by({record, *mine})
             self._owned = sorted(self._tx.rows(owned).values(), key=lambda row: row.state.record)
         return self._owned
@@ -58,7 +58,7 @@ class RowLookups:
     def named(self, ref: object) -> Mapping[str, object] | None:
         """Return the record of an id, if this device has it."""
         try:
-            record = uuid.UUID(self._tx.roots.get(str(ref), str(ref))).bytes
+            record = record_ids.from_text(self._tx.roots.get(str(ref), str(ref)))
         except ValueError:
             return None  # words where no record is known
         row = self._tx.row(record)

@@ -1,10 +1,9 @@
 """Finding a record by what a person calls it: its id, its code, or any unique beginning of either."""
 
 import re
-import uuid
 
 from fieldsync import errors
-from fieldsync.core import codes
+from fieldsync.core import codes, record_ids
 from fieldsync.schema.model import Field, Schema
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Query, Row
@@ -61,7 +60,7 @@ def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -
     if field.type != "ref" or not isinstance(value, str) or not value.strip() or _ID.fullmatch(value.strip()):
         return value
     if not field.or_text or codes.parse(value) is not None:
-        return str(uuid.UUID(bytes=find_id(tx, value)))
+        return record_ids.text(find_id(tx, value))
     known = (schema.types[name] for name in field.to if name in schema.types)
     titled = [kind for kind in known if kind.title]
     lists = [(k.name, k.title[0]) for k in titled if k.below or k.fields[k.title[0]].sensitivity == 0]
@@ -70,4 +69,4 @@ def resolve_reference(tx: ReadTx, schema: Schema, field: Field, value: object) -
         for name, title in lists
         for row in tx.select(Query(type=name, equal={title: value.strip()}, deleted=False, limit=2))
     ]
-    return str(uuid.UUID(bytes=rows[0].state.record)) if len(rows) == 1 else value
+    return record_ids.text(rows[0].state.record) if len(rows) == 1 else value

@@ -3,22 +3,21 @@
 Where the record that stays is not here, the server above says whether it asks, and nothing else of that record.
 """
 
-import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from fieldsync.core import record_ids
 from fieldsync.core.merges import NOT_SAME, SAME_AS
 from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED, REVIEW, candidates, settle
 from fieldsync.core.state import State, field_of, register_of
+from fieldsync.replica.placement import Touched
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
-
-Touched = dict[bytes, tuple[Row, set[str] | None]]
 
 
 def merged_into(tx: ReadTx, record: bytes) -> list[str]:
     """Return the records (UUIDs) that a record stands for, sorted: a deletion says that it knew of them."""
-    me = str(uuid.UUID(bytes=record))
+    me = record_ids.text(record)
     return sorted(gave for gave, root in tx.roots.items() if root == me != gave)
 
 
@@ -41,7 +40,7 @@ def ask(tx: Tx, touched: Touched) -> dict[bytes, int]:
 
 
 def _given_way_to(tx: Tx, records: Iterable[bytes]) -> dict[bytes, Row]:
-    return tx.rows(tx.gave_way_to(str(uuid.UUID(bytes=record)) for record in records))
+    return tx.rows(tx.gave_way_to(record_ids.text(record) for record in records))
 
 
 def _ask(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[bytes, int]:
@@ -74,7 +73,7 @@ def _asks(tx: Tx, row: Row, touched: Touched) -> bool:
     if tx.asked.get(row.state.record) == _named(register_of(row.state, SAME_AS).heads):
         return True  # as the server above says, who knows records that are not here, or that have left
     try:
-        target = uuid.UUID(str(row.doc.get(SAME_AS))).bytes
+        target = record_ids.from_text(str(row.doc.get(SAME_AS)))
     except ValueError:
         return False
     other = touched[target][0] if target in touched else tx.row(target)
@@ -85,7 +84,7 @@ def _asks(tx: Tx, row: Row, touched: Touched) -> bool:
 
 
 def _knew(row: Row, deletions: Iterable[Head]) -> bool:
-    me = str(uuid.UUID(bytes=row.state.record))
+    me = record_ids.text(row.state.record)
     told = (head.value.get("same") for head in deletions if isinstance(head.value, dict))
     return any(isinstance(same, list) and me in same for same in told)
 
@@ -140,7 +139,7 @@ def note(tx: Tx, touched: Touched) -> None:
         told: Iterable[str] = doc if names is None else set(map(field_of, names))
         apart = NOT_SAME in told
         if SAME_AS in doc or (names is not None and (apart or SAME_AS in told)):
-            me = str(uuid.UUID(bytes=record))
+            me = record_ids.text(record)
             gave_way[me] = doc.get(SAME_AS)
             if SAME_AS in row.conflicts:
                 undecided.add(me)

@@ -4,12 +4,12 @@ Four steps: normalise (`value_reader`, `composite_fields.expand`, `validate.norm
 shown (`differing`), check (`save_checks`), commit (`commit_writer`).
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.core.deletion import deletion
 from fieldsync.core.grants import CASEWORKER, DECIDERS, PARTNER, SUPERVISOR
 from fieldsync.core.register import EMPTY, Value
@@ -66,7 +66,7 @@ def _drafts_new(node: Node, tx: Tx, wanted: Sequence[New], unit: str | None, not
     for one in wanted:
         owner = node.schema.type(one.type).belongs_to
         named = one.changes.set.get(owner) if owner else None
-        place = unit or (units.get(uuid.UUID(named).bytes) if isinstance(named, str) and is_id(named) else None)
+        place = unit or (units.get(record_ids.from_text(named)) if isinstance(named, str) and is_id(named) else None)
         draft = draft_new(node, tx, one, unit=place, note=note, after=len(made))
         units[draft.record] = str(draft.fields["_unit"])
         made += registered().with_companions(node, tx, draft)
@@ -117,7 +117,7 @@ def _home_unit(node: Node, tx: Tx, kind: Type, fields: Fields) -> str:
     """A record that belongs to another starts in its owner's unit, any other in the person's own."""
     owner = fields.get(kind.belongs_to) if kind.belongs_to else None
     if isinstance(owner, str) and is_id(owner):
-        found = home_of(node, tx, uuid.UUID(owner).bytes)
+        found = home_of(node, tx, record_ids.from_text(owner))
         if found is not None:
             return found
     return node.grants[0].unit if node.grants else NOWHERE

@@ -1,9 +1,9 @@
 """What every save is asked before it is a commit: may its values stand, and may this person write them."""
 
-import uuid
 from collections.abc import Container, Iterable, Mapping
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.core.register import Value
 from fieldsync.replica.composite_fields import NO_PARTS, Expanded
 from fieldsync.replica.extensions import registered
@@ -82,7 +82,7 @@ class References:
         if record not in self._met:
             if len(self._met) >= _REMEMBERED:
                 self._met.clear()
-            id_ = uuid.UUID(self._tx.stands.get(record, record)).bytes
+            id_ = record_ids.from_text(self._tx.stands.get(record, record))
             row = self._tx.row(id_)
             gone = row is not None and "_deleted" in row.doc and "_deleted" not in row.conflicts
             self._met[record] = None if row is None else (row.state.type, (row.code or record[:8]) if gone else None)

@@ -1,12 +1,11 @@
 """A report and a period in, its rows out: counted now, and beside them as they were issued."""
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core import stamp
+from fieldsync.core import record_ids, stamp
 from fieldsync.core.grants import DECIDERS, PARTNER
 from fieldsync.core.units import home_unit, within
 from fieldsync.linkage import comparison
@@ -131,7 +130,7 @@ def _row(report: Report, found: Json) -> Json:
     for name, column in report.header.columns.items():
         value = found[name]
         if isinstance(value, bytes):
-            value = str(uuid.UUID(bytes=value)) if len(value) == 16 else value.hex()
+            value = record_ids.text(value) if len(value) == 16 else value.hex()
         if column.kind == "trend":
             value = json.loads(value) if isinstance(value, str) else []
         elif column.kind == "share" and value is not None:

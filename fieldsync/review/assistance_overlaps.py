@@ -4,7 +4,6 @@ Nothing is stored of a pair that is open: whoever holds the same records finds t
 on both of them, as with records that are not one person; the one that is a double is cancelled, or removed.
 """
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
@@ -54,7 +53,7 @@ class _OverlapSearch:
     def open(self) -> list[tuple[str, _One, _One]]:
         """Return the pairs of all households; read are those in which two records agree at all."""
         homes: set[bytes] = set()
-        stands = {uuid.UUID(one).bytes: uuid.UUID(root).bytes for one, root in self._tx.roots.items()}
+        stands = {record_ids.from_text(one): record_ids.from_text(root) for one, root in self._tx.roots.items()}
         for rule in self.kind.doubles.values():
             by_home: dict[bytes, list[tuple[bytes, tuple[Any, ...]]]] = defaultdict(list)
             for home, values in self._tx.agreeing(self.kind.name, rule.same):
@@ -113,7 +112,7 @@ class _OverlapSearch:
         if not isinstance(record, str) or not is_id(record):
             return frozenset()
         if (record, field) not in self._named:
-            row = self._tx.rows([uuid.UUID(record).bytes]).get(uuid.UUID(record).bytes)
+            row = self._tx.rows([record_ids.from_text(record)]).get(record_ids.from_text(record))
             named = row.doc.get(field, ()) if row is not None else ()
             self._named[record, field] = frozenset(self._tx.roots.get(one, one) for one in named)
         return self._named[record, field]
@@ -135,7 +134,7 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
             if not kind.doubles or type not in (None, kind.name):
                 continue
             pairs = _OverlapSearch(node, tx, kind).open()
-            wanted = {uuid.UUID(one).bytes for _, a, b in pairs for one in (a.id, b.id, a.home)}
+            wanted = {record_ids.from_text(one) for _, a, b in pairs for one in (a.id, b.id, a.home)}
             rows = {record_ids.text(record): row for record, row in tx.rows(wanted).items()}
             for rule, a, b in pairs:
                 place = units.get(rows[a.id].channel or 0, "")
@@ -149,7 +148,7 @@ def count(node: Node, grants: tuple[Grant, ...]) -> int:
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         kinds = [kind for kind in node.schema.types.values() if kind.doubles]
-        ones = [uuid.UUID(a.id).bytes for kind in kinds for _, a, _ in _OverlapSearch(node, tx, kind).open()]
+        ones = [record_ids.from_text(a.id) for kind in kinds for _, a, _ in _OverlapSearch(node, tx, kind).open()]
         places = tx.channels_of(set(ones))
         return sum(covers(grants, units.get(places.get(one, 0), "")) is not None for one in ones)
 
@@ -194,11 +193,11 @@ def of(node: Node, ref: str) -> list[Json]:
         homes = {home, stays, *(gave for gave, kept in tx.roots.items() if kept == stays)}
         finder = _OverlapSearch(node, tx, kind)
         mine = record_ids.text(row.state.record)
-        ones = finder.ones(tx.at_home(kind.name, [uuid.UUID(one).bytes for one in sorted(homes)]))
+        ones = finder.ones(tx.at_home(kind.name, [record_ids.from_text(one) for one in sorted(homes)]))
         hits = [(rule, b if a.id == mine else a) for rule, a, b in finder.pairs(ones) if mine in (a.id, b.id)]
         rows = {
             record_ids.text(record): found
-            for record, found in tx.rows(uuid.UUID(one.id).bytes for _, one in hits).items()
+            for record, found in tx.rows(record_ids.from_text(one.id) for _, one in hits).items()
         }
         return [{"rule": rule, **_side(node, rows[one.id])} for rule, one in hits]
 

@@ -1,6 +1,5 @@
 """Review: what machines cannot settle, decided by a person who may. A decision is an ordinary commit that covers all heads."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -115,10 +114,10 @@ def take_open(
     past: list[Decision] = []
     with node.store.write() as tx:
         for part in _parts(decisions, progress):
-            rows = tx.rows(uuid.UUID(one.record).bytes for one in part)
+            rows = tx.rows(record_ids.from_text(one.record) for one in part)
             drafts = []
             for one in part:
-                row = rows.get(uuid.UUID(one.record).bytes)
+                row = rows.get(record_ids.from_text(one.record))
                 if (
                     row is None
                     or one.field not in row.conflicts

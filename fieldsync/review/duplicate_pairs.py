@@ -5,7 +5,6 @@ changed, so it can be split at any time; who reads follows `_same_as`. "Not the 
 supervisors who decide differently are a conflict of `_same_as`, decided in review like any other.
 """
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -100,7 +99,9 @@ def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None
     with node.store.read() as tx:
         doc: dict[str, Any] = save.new_fields(node, tx, kind, changes)
         owner = doc.get(kind.belongs_to or "")
-        found = duplicate_index.candidates(tx, type, doc, uuid.UUID(owner).bytes if isinstance(owner, str) else None)
+        found = duplicate_index.candidates(
+            tx, type, doc, record_ids.from_text(owner) if isinstance(owner, str) else None
+        )
         rows = tx.rows([one.record for one in found])
         return [
             {
@@ -214,7 +215,7 @@ def _root(tx: ReadTx, row: Row) -> str:
 
 def _root_row(tx: Tx, row: Row) -> Row:
     """Return the record that one stands for; itself where that is not here."""
-    root = uuid.UUID(_root(tx, row)).bytes
+    root = record_ids.from_text(_root(tx, row))
     return tx.rows([root]).get(root, row)
 
 
@@ -224,7 +225,7 @@ def _line(tx: Tx, row: Row) -> list[str]:
     following = row.doc.get(SAME)
     while following and following not in found:
         found.append(following)
-        further = tx.rows([uuid.UUID(following).bytes]).get(uuid.UUID(following).bytes)
+        further = tx.rows([record_ids.from_text(following)]).get(record_ids.from_text(following))
         following = None if further is None else further.doc.get(SAME)
     return found
 

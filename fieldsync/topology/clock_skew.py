@@ -11,6 +11,7 @@ from fieldsync.core.settle import candidates
 from fieldsync.replica import merge_arrivals
 from fieldsync.replica.apply import device_facts, settle_row
 from fieldsync.replica.node import Node
+from fieldsync.replica.placement import Touched
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Device, Row
 from fieldsync.topology import enrolments
@@ -69,7 +70,7 @@ def learn(tx: Tx, node: Node, notes: Sequence[Note], about: Iterable[Row] | None
         tx.note_clock(device, first, skew(off_by, 0), last)
     facts = device_facts(tx)
     told = {device for _, device, _, _, _ in notes}
-    changed: merge_arrivals.Touched = {}
+    changed: Touched = {}
     for row in tx.select() if about is None else about:
         heads_of = {name: candidates(register) for name, register in row.state.fields.items()}
         tied = [name for name, heads in heads_of.items() if len(heads) > 1]

@@ -1,7 +1,5 @@
 """Ids that a device should not know: a server says of them, and does for them, what it says and does for ids that nobody has."""
 
-import uuid
-
 import pytest
 
 from fieldsync.core import record_ids
@@ -10,14 +8,14 @@ from fieldsync.protocol import range_repair
 from fieldsync.replica import queries, save, transfer
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-from fieldsync.store.sqlite.interning import NumberReads
 from tests import directly
 from tests.cast import JBL, QRD, rows
 from tests.conftest import Cast
 from tests.offices import write
 from tests.protocol.test_range_repair import spoil
+from tests.statements import counted
 
-NOBODY = uuid.UUID("019c0000-0000-7000-8000-00000000abcd").bytes
+NOBODY = record_ids.from_text("019c0000-0000-7000-8000-00000000abcd")
 
 
 def household(node: Node, unit: str) -> bytes:
@@ -27,22 +25,8 @@ def household(node: Node, unit: str) -> bytes:
 
 def asked(people: Cast, monkeypatch: pytest.MonkeyPatch, unit: str, *ids: bytes) -> tuple[list[bytes], list[str]]:
     """Return the frames of headquarters' answer to Amal's question after these ids, and the statements that it cost."""
-    statements: list[str] = []
-    begin = NumberReads.__init__
-
-    def counted(self: NumberReads, *given: object) -> None:
-        begin(self, *given)  # type: ignore[arg-type]
-        execute = self.sql
-
-        def sql(query: str, *values: object) -> object:
-            statements.append(query)
-            return execute(query, *values)  # type: ignore[arg-type]
-
-        self.sql = sql  # type: ignore[assignment]
-
     talk = directly.Direct(people.amal, people.hq)
-    with monkeypatch.context() as patch:
-        patch.setattr(NumberReads, "__init__", counted)
+    with counted(monkeypatch) as statements:
         frames = list(range_repair.answer(people.hq, range_repair.Ask(unit, (), ids), talk.client.codec))
     assert statements
     return frames, statements

@@ -1,12 +1,11 @@
 """Case 50: records hung onto one another, or said to be one, in lines and rings that nobody's work makes: they cost what they weigh."""
 
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from fieldsync.authority.integrity import check
-from fieldsync.core import codes
+from fieldsync.core import codes, record_ids
 from fieldsync.core.merges import standing_records
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
@@ -20,7 +19,7 @@ LINE = 1_200  # more than a program may call itself
 
 def uuid_text(record: bytes) -> str:
     """Return an id as references have it."""
-    return str(uuid.UUID(bytes=record))
+    return record_ids.text(record)
 
 
 def test_a_line_of_persons_each_belonging_to_the_one_before(people: Cast) -> None:

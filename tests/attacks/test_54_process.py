@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from fieldsync.crypto.slots import Slots
+from fieldsync.demo.story_runner import free_port
 from fieldsync.replica import node as nodes
 from fieldsync.schema import load
 from fieldsync.server import administration
 from fieldsync.topology import backups
-from tests.cast import ROOT, SECRET, fill, found_office, free_port, open_node
+from tests.cast import ROOT, SECRET, fill, found_office, open_node
 from tests.conftest import Cast
 from tests.offices import Office
 

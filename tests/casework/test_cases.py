@@ -6,6 +6,7 @@ import pytest
 
 from fieldsync import errors
 from fieldsync.casework import agenda, cases
+from fieldsync.core import record_ids
 from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -23,7 +24,7 @@ STEP = {"action": "تسجيله", "service_type": "education", "due_on": "2026-1
 
 def text(record: bytes) -> str:
     """Return an id as references have it."""
-    return str(uuid.UUID(bytes=record))
+    return record_ids.text(record)
 
 
 def child(node: Node) -> bytes:

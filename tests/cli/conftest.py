@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from fieldsync import cli
+from fieldsync.demo.story_runner import free_port
 from tests import warm
-from tests.cast import PEOPLE, ROOT, SECRET, free_port
+from tests.cast import PEOPLE, ROOT, SECRET
 
 STOP_SECONDS = 60
 

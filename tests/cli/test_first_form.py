@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fieldsync.demo.story_runner import free_port
 from fieldsync.schema import load
-from tests.cast import ROOT, free_port
+from tests.cast import ROOT
 from tests.cli.conftest import Said, World
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

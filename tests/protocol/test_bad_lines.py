@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from fieldsync import errors
+from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import frame_sizing, retry, sync_once
 from fieldsync.protocol import http_client as lines
 from fieldsync.protocol.client import Client
@@ -15,7 +16,6 @@ from fieldsync.protocol.tally import Tally
 from fieldsync.replica.node import Node
 from fieldsync.wire import messages
 from fieldsync.wire.frames import HEAD, Codec
-from tests.cast import free_port
 from tests.lines import Answering, Relay, Thin, closing
 from tests.offices import Office
 from tests.scale import LONG

@@ -1,7 +1,6 @@
 """Values that rest on other records, as they show on laptops that have them."""
 
-import uuid
-
+from fieldsync.core import record_ids
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.formula_lookups import FormLookups
@@ -11,7 +10,7 @@ from tests.conftest import Cast
 
 def add(node: Node, type: str, /, put: dict[str, list[str]] | None = None, **fields: object) -> str:
     """Add a record; return its id as references have it."""
-    return str(uuid.UUID(bytes=save.add(node, type, Changes(set=fields, put=put or {}))))  # type: ignore[arg-type]
+    return record_ids.text(save.add(node, type, Changes(set=fields, put=put or {})))  # type: ignore[arg-type]
 
 
 def shown(node: Node, record: str) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """Merges that cross: rings, disagreement, removal elsewhere. Somebody always stands, on every node and in every list, and a person is asked."""
 
 import json
-import uuid
 from pathlib import Path
 
 import pytest
@@ -73,7 +72,7 @@ def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
     finally:
         figures.close()
     likely = duplicate_pairs.likely(node, "person", Changes(set=AHMAD))
-    family = uuid.UUID(home).bytes
+    family = record_ids.from_text(home)
     with node.store.read() as tx:
         shown = [row[0] for row in tx.sql("SELECT id FROM person WHERE same_as IS NULL AND deleted IS NULL")]
         by_code = {row.code: record_ids.text(row.state.record) for row in tx.select(Query(type="person"))}

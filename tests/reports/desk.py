@@ -1,8 +1,8 @@
 """A person's desk: records added with the state they have come to, by the steps that lead there."""
 
 from collections import deque
-from uuid import UUID
 
+from fieldsync.core import record_ids
 from fieldsync.core.lifecycle import Lifecycle
 from fieldsync.replica import commit_writer, save
 from fieldsync.replica.changes import Changes
@@ -62,7 +62,7 @@ class Desk:
         put = {n: v for n, v in fields.items() if kind.fields[n].kind == "set"}
         count = {n: v for n, v in fields.items() if kind.fields[n].kind == "tally"}
         made = save.add(self.node, type, Changes(set=plain, put=put, count=count), unit=unit)
-        ref = str(UUID(bytes=made))
+        ref = record_ids.text(made)
         steps = [] if state is None else _path(kind.lifecycle, kind.lifecycle.initial, state)
         for step in steps[:-1]:
             self.edit(ref, state=step, **{n: fields[n] for n in late if _fits(kind.fields[n], step)})

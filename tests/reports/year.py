@@ -7,14 +7,15 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import UUID
 
+from fieldsync.core import record_ids
+from fieldsync.demo.story_runner import free_port
 from fieldsync.protocol import sync_once
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes, New
 from fieldsync.review import duplicate_pairs
 from fieldsync.server import administration, branch_link
-from tests.cast import JBL, QRD, SECRET, ServerProcess, fill, found_office, free_port, join_directly, open_node
+from tests.cast import JBL, QRD, SECRET, ServerProcess, fill, found_office, join_directly, open_node
 from tests.reports.desk import Desk
 from tests.tree import enrol_branch, office_texts
 
@@ -96,7 +97,7 @@ class Year:
 
     def save(self, name: str, wanted: Sequence[New], unit: str | None = None) -> list[str]:
         """Save several new records at once, as a form with its rows does."""
-        return [str(UUID(bytes=one)) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
+        return [record_ids.text(one) for one in save.add_all(self.nodes[name], wanted, unit=unit)]
 
     def statement(self, name: str, state: str = "issued", day: str = "", org: str = "") -> str:
         """Write a statement about somebody."""
@@ -183,7 +184,7 @@ class Year:
             for n in range(start, min(start + 5, count)):
                 sex = like[n][2] if like else "fm"[n % 2]
                 fields = {"given": self.chance.choice(_GIVEN[sex]), "family": family, "sex": sex}
-                new.append(New("person", Changes(set={"household": str(UUID(bytes=home)), **fields})))
+                new.append(New("person", Changes(set={"household": record_ids.text(home), **fields})))
             ids = self.save(name, new, LAPTOPS[name][2])
             made += [(one, ids[0], str(w.changes.set["sex"])) for one, w in zip(ids[1:], new[1:], strict=True)]
         return made

@@ -1,6 +1,5 @@
 """Aid without duplication: found where both are known, whoever entered them and in whatever order they came."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
@@ -22,7 +22,7 @@ FOOD = {"kind": "food", "period": "2026-10", "quantity": 1}
 
 def text(record: bytes) -> str:
     """Return an id as references have it."""
-    return str(uuid.UUID(bytes=record))
+    return record_ids.text(record)
 
 
 def family(node: Node, name: str = "الحسن") -> tuple[bytes, bytes]:

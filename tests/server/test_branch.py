@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from fieldsync.demo.story_runner import free_port
 from fieldsync.server import branch_link
 from tests import warm
-from tests.cast import ROOT, SECRET, ServerProcess, fill, found_office, free_port, open_node
+from tests.cast import ROOT, SECRET, ServerProcess, fill, found_office, open_node
 from tests.tree import office_texts
 
 

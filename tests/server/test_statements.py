@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 
 from fieldsync.replica import commit_writer
-from fieldsync.store.sqlite.interning import NumberReads
 from tests.cast import JBL
 from tests.conftest import Cast
 from tests.handmade import HandMade
+from tests.statements import counted
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, people: Cast, made: int, edited: int) -> list[str]:
@@ -20,22 +20,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, people: Cast, made: int, edited: int)
     for i, first in enumerate(batch[:edited]):
         context = ((("family_name",), ((first.device, first.seq),)),)
         batch.append(by.commit(made + i, record=first.record, fields={"family_name": "علي"}, context=context))
-    statements: list[str] = []
-    begin = NumberReads.__init__
-
-    def counted(self: NumberReads, *given: object) -> None:
-        begin(self, *given)  # type: ignore[arg-type]
-        execute = self.sql
-
-        def sql(query: str, *values: object) -> object:
-            statements.append(query)
-            return execute(query, *values)  # type: ignore[arg-type]
-
-        self.sql = sql  # type: ignore[assignment]
-
     payload = by.payload(batch)
-    with monkeypatch.context() as patch:
-        patch.setattr(NumberReads, "__init__", counted)
+    with counted(monkeypatch) as statements:
         by.take(payload)
     with people.hq.store.read() as tx:
         assert len(tx.rows(one.record for one in batch)) == made

@@ -35,9 +35,11 @@ def tree() -> Iterator[Tree]:
     found.close()
 
 
-def receipt(branch: Node, device: bytes, first: int, last: int, at: int, link: bytes = b"y" * 32) -> Taking:
+def receipt(
+    branch: Node, device: bytes, first: int, last: int, at: int, link: bytes = b"y" * 32, number: int = 1 << 40
+) -> Taking:
     """Return a receipt that a branch's key signs, whatever it says."""
-    one = Taking(device, first, last, link, at, 1 << 40, branch.device, b"")
+    one = Taking(device, first, last, link, at, number, branch.device, b"")
     return msgspec.structs.replace(one, signature=branch.key.sign(first_receipts.message(one)))
 
 
@@ -112,7 +114,7 @@ def test_a_branch_speaks_for_no_record_of_other_units(tree: Tree) -> None:
     assert device.chain is not None
     link = chain.extend(device.chain, [encode(made)])[-1][1]
     serving = said(hq, qrd)
-    invented = receipt(qrd, amal.device, made.seq, made.seq, tree.clock() - 4 * DAY_MS, link)
+    invented = receipt(qrd, amal.device, made.seq, made.seq, tree.clock() - 4 * DAY_MS, link, number=0)
     tell(serving, Peer(heads=((amal.device, made.seq, link),), taken=(invented,)))
     serving.take([serving.read(Kind.COMMITS, hand.payload([made]))])
     assert "location" not in rows(hq)[record].doc

@@ -1,8 +1,8 @@
 """What follows from the answers is seen in the form while one answers, and is what is there once it is saved."""
 
-import uuid
 from collections.abc import Awaitable, Callable
 
+from fieldsync.core import record_ids
 from fieldsync.replica import queries
 from fieldsync.ui.forms.rows import DerivedRow
 from fieldsync.ui.views.record_card import Cards
@@ -53,7 +53,7 @@ def test_a_form_counts_who_is_there_and_who_comes_with_it(people: Cast) -> None:
         assert told(person) == {"size": "2"}
         await person.press("escape")
 
-    fill(edit(amal, uuid.UUID(family).bytes), steps)
+    fill(edit(amal, record_ids.from_text(family)), steps)
 
 
 def test_a_member_that_is_taken_out_again_is_not_counted(people: Cast) -> None:
@@ -89,7 +89,7 @@ def test_what_is_made_of_ids_is_read_as_names(people: Cast) -> None:
     benefit = add(amal, "benefit", recipient=person, kind="food", period="2026-10")
     out = Cards("en")
     out.of(amal)
-    fields = fields_of(amal, uuid.UUID(benefit).bytes)
+    fields = fields_of(amal, record_ids.from_text(benefit))
     shown = out.shown(amal.schema.type("benefit"), "dup_key", fields["dup_key"])
     assert family in str(fields["dup_key"])
     assert shown == f"{out.named(family)} food 2026-10"
@@ -121,14 +121,14 @@ def test_members_are_added_to_a_family_that_is_there(people: Cast) -> None:
         return steps
 
     for given, relation in (("سمير", "head"), ("كامل", "head"), ("ليلى", "son_daughter")):
-        assert (
-            fill(edit(amal, uuid.UUID(family).bytes), adding(given, relation), size=(80, 60)) == uuid.UUID(family).bytes
-        )
+        assert fill(
+            edit(amal, record_ids.from_text(family)), adding(given, relation), size=(80, 60)
+        ) == record_ids.from_text(family)
     beings = {str(one["id"]): one["fields"]["given"] for one in queries.list_records(amal, "person")}
     ties = {
         beings[one["fields"]["person"]]: one["fields"]["relation"] for one in queries.list_records(amal, "membership")
     }
     assert ties == {"هدى": "spouse", "سمير": "head", "كامل": "head", "ليلى": "son_daughter"}
-    fields = fields_of(amal, uuid.UUID(family).bytes)
+    fields = fields_of(amal, record_ids.from_text(family))
     assert (beings[fields["head"]], fields["size"]) == ("سمير", 4)
     assert all(one["fields"]["household"] == family for one in queries.list_records(amal, "person"))

@@ -6,6 +6,7 @@ import uuid
 import pytest
 from textual.pilot import Pilot
 
+from fieldsync.core import record_ids
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
 from fieldsync.review import queue
@@ -55,7 +56,7 @@ def test_a_log_and_a_count_are_added_to(people: Cast, lang: str) -> None:
     amal = people.amal
     whose = add(amal, "person", given="ريم", family="ديب")
     opened = {"person": whose, "opened_on": "2026-01-05", "state": "identified"}
-    case = uuid.UUID(add(amal, "case", **opened)).bytes
+    case = record_ids.from_text(add(amal, "case", **opened))
     save.edit(amal, case.hex(), Changes(say={"notes": "زيارة أولى"}, count={"reopen_count": 2}))
     row = rows(amal)[case]
 

@@ -4,13 +4,13 @@ Such a file is not encrypted. Fields of the highest sensitivity never go into on
 decides reviews asks for them. What was deleted, or turned out to be another record, stays behind.
 """
 
-import uuid
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.core.grants import DECIDERS
 from fieldsync.exchange.tables import writers
 from fieldsync.exchange.tables.plain_values import plain
@@ -118,8 +118,8 @@ class _Codes(dict[str, str]):
         if len(self) > _CODES:
             self.clear()
         wanted = {one for one in values if isinstance(one, str) and is_id(one) and one not in self}
-        for row in tx.rows(uuid.UUID(one).bytes for one in wanted).values() if wanted else ():
-            self[str(uuid.UUID(bytes=row.state.record))] = row.code or str(uuid.UUID(bytes=row.state.record))
+        for row in tx.rows(record_ids.from_text(one) for one in wanted).values() if wanted else ():
+            self[record_ids.text(row.state.record)] = row.code or record_ids.text(row.state.record)
         for one in wanted:
             self.setdefault(one, one)
 

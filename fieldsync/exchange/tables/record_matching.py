@@ -1,12 +1,11 @@
 """Which record a row is: the one of its id, of its code, of its value in the key field, or a new one; and in which unit."""
 
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core import names
+from fieldsync.core import names, record_ids
 from fieldsync.exchange.tables.column_mapping import CODE, ID, UNIT
 from fieldsync.exchange.tables.rejects import Batch
 from fieldsync.replica import lookup
@@ -99,8 +98,8 @@ def check_stands(tx: Tx, row: Row) -> None:
     """Refuse (IllegalValue) to change a record that was deleted, or turned out to be another one: nobody would see it."""
     if "_deleted" in row.doc:
         raise errors.IllegalValue(field=CODE, reason="was_deleted")
-    record = str(uuid.UUID(bytes=row.state.record))
+    record = record_ids.text(row.state.record)
     stays = tx.stands.get(record, record)
     if stays != record:
-        found = tx.rows([uuid.UUID(stays).bytes]).values()
+        found = tx.rows([record_ids.from_text(stays)]).values()
         raise errors.IllegalValue(field=CODE, reason="gave_way", stays=next((one.code for one in found), None) or stays)

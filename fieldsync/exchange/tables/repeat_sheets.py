@@ -1,12 +1,12 @@
 """Sheets of repeats, as Kobo and ODK write them: each row names its parent's row, in the sheet of the records it belongs to."""
 
-import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.schema.model import Type
 from fieldsync.store import Tx
 
@@ -60,7 +60,7 @@ class Parents:
             found = rows.by_index.get(index) if rows.print == self._print else None
             found = found or rows.by_id.get(id_)
             if found is not None:
-                return str(uuid.UUID(bytes=found))
+                return record_ids.text(found)
         raise errors.IllegalValue(field=self.owner, reason="no_parent")
 
     def note(self, cells: Sequence[Sequence[Any]], records: Sequence[bytes | None]) -> None:

@@ -1,10 +1,10 @@
 """What an imported file's rows write: drafts of new records, and of what rows change in records that are here."""
 
-import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fieldsync import errors
+from fieldsync.core import record_ids
 from fieldsync.exchange.tables import stale_values
 from fieldsync.exchange.tables.cells import has_value
 from fieldsync.exchange.tables.column_mapping import ID, UNIT
@@ -150,7 +150,9 @@ class RowDrafter:
         if owner in fields:
             value = values[fields.index(owner)][i]
             unit = (
-                record_units.home_of(self._node, self._tx, uuid.UUID(value).bytes) if value and is_id(value) else None
+                record_units.home_of(self._node, self._tx, record_ids.from_text(value))
+                if value and is_id(value)
+                else None
             )
             if unit is not None:
                 if not self._matcher.allowed(unit):

@@ -4,7 +4,6 @@ All of it is derived: `block` from the documents, `pair` from the blocks, `same`
 record has no more may stay: it brings a candidate too many, and candidates are compared.
 """
 
-import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -126,13 +125,13 @@ class BlockReads(NumberReads):
         return dict(self.sql("SELECT record, root FROM same"))
 
     def gave_way(self, record: bytes) -> bool:
-        me = str(uuid.UUID(bytes=record))
+        me = record_ids.text(record)
         return self.roots.get(me, me) != me
 
     def gave_way_to(self, others: Iterable[str]) -> list[bytes]:
         wanted = dump_json(list(others)).decode()
         found = self.sql("SELECT record FROM same WHERE other IN (SELECT value FROM json_each(?))", (wanted,))
-        return [uuid.UUID(row[0]).bytes for row in found]
+        return [record_ids.from_text(row[0]) for row in found]
 
     @cached_property
     def stands(self) -> Mapping[str, str]:
@@ -245,7 +244,7 @@ class Blocks(BlockReads, Numbered):
 
     def forget_same(self, records: Sequence[bytes]) -> None:
         """Forget what these records said of whom they are or are not: they are not here any more."""
-        self.set_same(dict.fromkeys(str(uuid.UUID(bytes=record)) for record in records))
+        self.set_same(dict.fromkeys(record_ids.text(record) for record in records))
         several = [(record,) for record in records]
         self.many("DELETE FROM apart WHERE a = ?", several)
         self.many("DELETE FROM elsewhere WHERE record = ?", several)

@@ -1,12 +1,11 @@
 """One filling-in of a form, whatever it looks like: what is asked, what was answered, and what that changes."""
 
-import uuid
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from fieldsync import errors
-from fieldsync.core import names
+from fieldsync.core import names, record_ids
 from fieldsync.core.grants import PARTNER
 from fieldsync.replica import queries, value_reader
 from fieldsync.replica.changes import Changes, set_difference
@@ -93,7 +92,7 @@ class Filling:
         of, point, beyond = name.partition(".")
         if point:
             with self.node.store.read() as tx:
-                row = tx.rows([uuid.UUID(str(doc[of])).bytes]).popitem()[1] if is_id(str(doc.get(of))) else None
+                row = tx.rows([record_ids.from_text(str(doc[of]))]).popitem()[1] if is_id(str(doc.get(of))) else None
             if row is None or row.state.type not in self.node.schema.types:
                 return ""
             kind, doc, of = self.node.schema.types[row.state.type], row.doc, beyond

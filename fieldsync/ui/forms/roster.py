@@ -4,11 +4,11 @@ A roster is a type that belongs to the one being added and names one record of a
 its person. Both are added in the same save.
 """
 
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fieldsync.core import record_ids
 from fieldsync.replica.changes import Changes, New
 from fieldsync.replica.node import Node
 from fieldsync.schema.model import Field, Schema, Type
@@ -141,4 +141,4 @@ def new_beside(
 
 
 def _text(record: bytes) -> str:
-    return str(uuid.UUID(bytes=record))
+    return record_ids.text(record)

@@ -1,7 +1,6 @@
 """Possible duplicates and merges; reports as issued, and the narrow tables that they are made from."""
 
-import uuid
-
+from fieldsync.core import record_ids
 from fieldsync.linkage.comparison import Match
 from fieldsync.store import Store
 from fieldsync.store.contract import Issue, members
@@ -10,7 +9,7 @@ from tests.store.contract.support import UNITS, Contract, put, record
 
 def name(which: int) -> str:
     """Return a record's id as references write it."""
-    return str(uuid.UUID(bytes=record(which)))
+    return record_ids.text(record(which))
 
 
 class DuplicateContract(Contract):

@@ -1,0 +1,29 @@
+"""The statements that a store is asked, counted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from fieldsync.store.sqlite.interning import NumberReads
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Yield a list that takes up every statement which stores are asked meanwhile."""
+    statements: list[str] = []
+    begin = NumberReads.__init__
+
+    def begin_counted(self: NumberReads, *given: object) -> None:
+        begin(self, *given)  # type: ignore[arg-type]
+        execute = self.sql
+
+        def sql(query: str, *values: object) -> object:
+            statements.append(query)
+            return execute(query, *values)  # type: ignore[arg-type]
+
+        self.sql = sql  # type: ignore[assignment]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NumberReads, "__init__", begin_counted)
+        yield statements
