@@ -69,7 +69,7 @@ def main(types: str = "500") -> None:
         found_office(home / "hq", port)
         hq = open_node(home / "hq", shared=True)
         early, late = (
-            invites.parse(administration.invite(hq, name, "caseworker", [JBL])["invite"]) for name in ("Amal", "Basim")
+            invites.parse(administration.invite(hq, name, "caseworker", [JBL]).invite) for name in ("Amal", "Basim")
         )
         server = ServerProcess(home / "hq", port)
         server.start()

@@ -92,7 +92,7 @@ def join_request(
 
 def join_directly(hq: Node, home: Path, name: str, role: str, units: Sequence[str], *, device: str = "") -> None:
     """Enrol a laptop (or a further `device` of that person) as `join` does, without a socket between."""
-    invite = invites.parse(administration.invite(hq, name, role, list(units))["invite"])
+    invite = invites.parse(administration.invite(hq, name, role, list(units)).invite)
     key = DeviceKey.from_bytes(
         hashlib.sha256((name + device).encode()).digest()
     )  # the same in every run: ties fall alike

@@ -118,7 +118,7 @@ def sync(node: Node, hq: Node, cut: int | None = None, again: int = 1, budget: i
 
 def approve(*nodes: Node, hq: Node) -> None:
     """Approve those of these laptops that wait for it, as the administrator of the headquarters does."""
-    waiting = {one["id"] for one in device_locks.pending(hq)}
+    waiting = {one.id for one in device_locks.pending(hq)}
     for node in nodes:
         if node.device.hex() in waiting:
             device_locks.approve(hq, node.device.hex(), key_words(node.key.public))

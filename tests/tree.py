@@ -31,7 +31,7 @@ UNITS = {"amal": ["LAT/JBL"], "basim": ["LAT/JBL"], "samar": ["LAT/QRD"], "dima"
 
 def enrol_branch(hq: Node, branch: Node, unit: str) -> None:
     """Make a server another one's branch, as `server upstream set` does, without a socket between."""
-    invite = invites.parse(administration.invite(hq, unit, "branch", [unit])["invite"])
+    invite = invites.parse(administration.invite(hq, unit, "branch", [unit]).invite)
     with branch.store.read() as tx:
         recipient = age.recipient(tx.settings.age_identity)
     told = enrolment.enrol(hq, join_request(invite, branch.key, recipient))

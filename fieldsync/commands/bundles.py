@@ -40,10 +40,10 @@ def pack(
         if not node.is_laptop and not for_ and not _is_branch(node):
             raise errors.Usage(reason="pack_for")
         if for_:
-            from fieldsync.server import administration
+            from fieldsync.topology.device_summaries import find_device
 
             with node.store.read() as tx:
-                device = administration.find_device(tx, for_)
+                device = find_device(tx, for_)
         with bar(ctx) as progress:
             if for_:
                 packed = bundle_sync.reply(node, Path(file), device, progress=progress)

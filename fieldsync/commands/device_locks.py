@@ -1,6 +1,6 @@
 """Locking devices out, and approving those that wait."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
@@ -11,6 +11,7 @@ from fieldsync.commands.support.settings import at_terminal
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
+    from fieldsync.topology.device_summaries import FamilyMember
 
 Device = Annotated[str, Argument(metavar="DEVICE", help="Its letters or the beginning of its id.")]
 
@@ -50,20 +51,18 @@ def revoke(
         members = device_locks.family(node, device)
         person = at_terminal() and not settings_of(ctx).json
         asking = len(members) > 1 and not everything and person
-        also = _confirmed(ctx, members) if asking else [one["id"] for one in members if everything]
+        also = _confirmed(ctx, members) if asking else [one.id for one in members if everything]
         if since is None and person and not device_locks.has_upstream(node):
             moment = _asked_since(ctx)
         found = device_locks.revoke(node, device, also=also, declined=asking, since=moment)
         tell(ctx, found, lambda out: out.revoked(found))
 
 
-def _confirmed(ctx: typer.Context, members: list[dict[str, Any]]) -> list[str]:
+def _confirmed(ctx: typer.Context, members: "list[FamilyMember]") -> list[str]:
     """Show a family, and return the ids of those further ones that the person wants to lock."""
     out = tables(ctx)
     out.family(members)
-    return [
-        one["id"] for one in members[1:] if out.agreed("lock_too", device=one["device"], person=out.safe(one["person"]))
-    ]
+    return [one.id for one in members[1:] if out.agreed("lock_too", device=one.device, person=out.safe(one.person))]
 
 
 def _moment(given: str) -> int:

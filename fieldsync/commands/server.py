@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from msgspec import structs
 from typer import Argument, Option
 
 from fieldsync import errors
@@ -43,8 +44,8 @@ def init(
     secrets = Secrets(settings_of(ctx))
     with new_folder(ctx) as folder:
         made = administration.init(folder, secrets.fill_office, org=org, unit=unit, address=address, texts=texts)
-    made["recovery"] = secrets.recovery
-    tell(ctx, made, lambda out: out.office_made(made))
+    made = structs.replace(made, recovery=secrets.recovery)
+    tell(ctx, made, lambda out: out.office_made(made.org, made.unit, made.address, made.fingerprint, made.recovery))
 
 
 def run(
@@ -91,7 +92,7 @@ def invite(
     with opened(ctx) as node:
         _check_server(node.is_laptop)
         made = administration.invite(node, name, role, unit, hours=hours)
-        tell(ctx, made, lambda out: out.invited(name, made))
+        tell(ctx, made, lambda out: out.invited(name, made.invite, made.expires, made.fingerprint))
 
 
 def devices(ctx: typer.Context) -> None:

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
@@ -11,6 +11,9 @@ from typer import Argument, Option
 from fieldsync import errors
 from fieldsync.commands import bar, opened, tell
 from fieldsync.commands.support.secrets import KEY_FILE
+
+if TYPE_CHECKING:
+    from fieldsync.ui.views.tables import Tables
 
 
 def attach(
@@ -27,7 +30,7 @@ def attach(
         if node.is_laptop:
             raise errors.Usage(reason="not_a_server")
         told = branch_link.attach(node, invites.parse(invite))
-        tell(ctx, told, lambda out: out.attached(told))
+        tell(ctx, told, lambda out: out.attached(told.server, told.address, told.units, told.device))
 
 
 def sync(
@@ -67,4 +70,11 @@ def schedule(
 
     with opened(ctx) as node:
         told = branch_link.schedule(node, at, os.environ.get(KEY_FILE, ""))
-        tell(ctx, told, lambda out: out.scheduled(told))
+
+    def picture(out: "Tables") -> None:
+        if told.cron is None:
+            out.scheduled_timer(told.at, told.delay_minutes, told.files, active=told.active, user=told.user is True)
+        else:
+            out.scheduled_cron(told.at, told.delay_minutes, told.cron, active=told.active)
+
+    tell(ctx, told, picture)

@@ -73,7 +73,7 @@ class _Office:
         from fieldsync.server import administration
 
         for home, name, role, unit in PEOPLE:
-            invite = invites.parse(administration.invite(self.nodes["hq"], name, role, [unit])["invite"])
+            invite = invites.parse(administration.invite(self.nodes["hq"], name, role, [unit]).invite)
             join_server.join(invite, self.folder / home, self.fill)
             self.open(home)
 

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct, structs
 
 from fieldsync import errors
 from fieldsync.core import codes, stamp
@@ -19,13 +20,42 @@ from fieldsync.replica import node_setup
 from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema.text_cleaning import clean
-from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Device
+from fieldsync.store import Tx
 from fieldsync.topology import store_epochs
+from fieldsync.topology.device_summaries import DeviceOrCopy, EnrolledDevice, find_device, shown
 from fieldsync.topology.enrolments import MOST_PERSON
 
 HOURS = 72
 _HOUR_MS = 3_600_000
+
+
+class NewServer(Struct, frozen=True):
+    """A server that was set up.
+
+    fingerprint: of its certificate; laptops that join compare it.
+    device: the letters that its own records have in their codes.
+    recovery: the recovery key, which is shown this once.
+    """
+
+    org: str
+    unit: str
+    address: str
+    fingerprint: str
+    device: str
+    recovery: str
+
+
+class MadeInvite(Struct, frozen=True):
+    """An invite, good once.
+
+    invite: the text that `join` takes.
+    expires: when it ends.
+    fingerprint: of the server's certificate.
+    """
+
+    invite: str
+    expires: str
+    fingerprint: str
 
 
 def init(
@@ -37,8 +67,8 @@ def init(
     address: str,
     texts: Mapping[str, str],
     person: str = "admin",
-) -> dict[str, Any]:
-    """Make a server's folder: keys, certificate, store. Returns its fingerprint and address. StoreExists, IllegalValue."""
+) -> NewServer:
+    """Make a server's folder: keys, certificate, store. StoreExists, IllegalValue."""
     check_unit(unit)
     host = urlsplit(address).hostname
     if not address.startswith("https://") or not host:
@@ -59,17 +89,11 @@ def init(
 
     node_setup.create_store(home, fill, write)
     pin = keys.fingerprint(certificate)
-    return {
-        "org": org,
-        "unit": unit,
-        "address": address,
-        "fingerprint": invites.fingerprint_text(pin),
-        "device": codes.letters(0),
-    }
+    return NewServer(org, unit, address, invites.fingerprint_text(pin), codes.letters(0), recovery="")
 
 
-def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> dict[str, Any]:
-    """Make an invite for a person, good once and for some hours; the contract's `invite`. UnitRefused, RoleRefused."""
+def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: int = HOURS) -> MadeInvite:
+    """Make an invite for a person, good once and for some hours. UnitRefused, RoleRefused."""
     person = clean(person)
     if not person:
         raise errors.IllegalValue(type="invite", field="name", reason="empty")
@@ -87,11 +111,7 @@ def invite(node: Node, person: str, role: str, units: Sequence[str], *, hours: i
         text = Invite(
             tx.settings.address, pin, id_, secret, node.org, person, tuple((g.unit, g.role) for g in grants)
         ).text()
-    return {
-        "invite": text,
-        "expires": stamp.text(expires << stamp.COUNTER_BITS),
-        "fingerprint": invites.fingerprint_text(pin),
-    }
+    return MadeInvite(text, stamp.text(expires << stamp.COUNTER_BITS), invites.fingerprint_text(pin))
 
 
 def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
@@ -106,7 +126,7 @@ def _check_grants(node: Node, role: str, units: Sequence[str]) -> None:
             raise errors.RoleRefused(role=mine.role, needs=["admin"])
 
 
-def grant(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bool = False) -> dict[str, Any]:
+def grant(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bool = False) -> EnrolledDevice:
     """Set what a device may do, in place of all it was granted; NoDevice, IllegalValue, UnitRefused, RoleRefused, Revoked.
 
     What it signed before it was told counts for 60 days, unless `at_once`.
@@ -128,33 +148,12 @@ def grant(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bo
         return shown(find_device(tx, device.id.hex()))
 
 
-def devices(node: Node) -> list[dict[str, Any]]:
+def devices(node: Node) -> list[DeviceOrCopy]:
     """Return all enrolled devices: who, what for, how far, since when, last seen."""
     with node.store.read() as tx:
         found = [device for device in tx.devices() if device.state != "known"]
         letters = {device.id: device.letters for device in found}
-        return [shown(device) | {"copy_of": letters.get(device.copy_of or b"")} for device in found]
-
-
-def shown(device: Device) -> dict[str, Any]:
-    """Return a device as `server devices` lists it."""
-
-    def when(at: int | None) -> str | None:
-        return stamp.text(at << stamp.COUNTER_BITS) if at else None
-
-    return {
-        "device": device.letters, "id": device.id.hex(), "person": device.person,
-        "role": device.grants[0].role if device.grants else None, "units": [g.unit for g in device.grants],
-        "state": device.state, "pending": device.pending, "commits": device.head, "enrolled": when(device.enrolled),
-        "seen": when(device.seen),
-    }  # fmt: skip
-
-
-def find_device(tx: ReadTx, name: str) -> Device:
-    """Return a device by its letters, or by its id or a unique beginning of it; NoDevice."""
-    found = [
-        d for d in tx.devices() if d.letters == name.upper() or (len(name) >= 4 and d.id.hex().startswith(name.lower()))
-    ]
-    if len(found) != 1:
-        raise errors.NoDevice(device=name)
-    return found[0]
+        return [
+            DeviceOrCopy(**structs.asdict(shown(device)), copy_of=letters.get(device.copy_of or b""))
+            for device in found
+        ]

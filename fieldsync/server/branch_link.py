@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.authority import schema_rollout
@@ -25,7 +26,41 @@ DELAY_MINUTES = 45
 _NAME = "fieldsync-upstream"
 
 
-def attach(node: Node, invite: Invite) -> dict[str, Any]:
+class Attached(Struct, frozen=True):
+    """A server that became a branch of another.
+
+    server: the name of the one above.
+    address: that one's.
+    units: what this branch is for.
+    device: the letters that this server's own records have in their codes.
+    """
+
+    server: str
+    address: str
+    units: list[str]
+    device: str
+
+
+class Schedule(Struct, frozen=True):
+    """A sync with the server above, every night by itself.
+
+    at: the time of day, HH:MM.
+    delay_minutes: how many minutes later it may begin, by chance.
+    files: the systemd units that were written.
+    cron: the line of the crontab, where there is no systemd.
+    active: whether it runs from now on; else somebody has to enable it.
+    user: whether the systemd units are the account's own; there only with systemd.
+    """
+
+    at: str
+    delay_minutes: int
+    files: list[str]
+    cron: str | None
+    active: bool
+    user: bool | UnsetType = UNSET
+
+
+def attach(node: Node, invite: Invite) -> Attached:
     """Make this server a branch of the one that made the invite. UnitRefused, RoleRefused, InviteInvalid, NoContact.
 
     It keeps its own key; its forms become those from above, and its devices get letters that no other server gives.
@@ -47,7 +82,7 @@ def attach(node: Node, invite: Invite) -> dict[str, Any]:
     return done
 
 
-def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str, Any]:
+def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> Attached:
     """Keep what the server above said when it enrolled this one."""
     name = told.server_name
     with node.store.write() as tx:
@@ -58,12 +93,7 @@ def take_over(node: Node, invite: Invite, told: messages.JoinAnswer) -> dict[str
         settings.org, settings.letters, settings.next_letters = told.org, told.letters, told.lettered
         tx.rename(node.device, told.letters)
         schema_rollout.take_over(node, tx, told.schema)
-    return {
-        "server": name,
-        "address": invite.address,
-        "units": [unit for unit, _ in told.grants],
-        "device": told.letters,
-    }
+    return Attached(name, invite.address, [unit for unit, _ in told.grants], told.letters)
 
 
 def server_above(node: Node) -> Server:
@@ -76,7 +106,7 @@ def server_above(node: Node) -> Server:
     return found
 
 
-def schedule(node: Node, at: str, key_file: str) -> dict[str, Any]:
+def schedule(node: Node, at: str, key_file: str) -> Schedule:
     """Have the system sync every night at HH:MM, some minutes later by chance; returns what was written and where.
 
     A systemd timer where systemd runs (the user's own, unless root), a cron line elsewhere. Usage.
@@ -121,7 +151,7 @@ def cron_line(command: list[str], hour: int, minute: int, key: str) -> str:
     return f"{minute} {hour} * * * {run.replace('%', chr(92) + '%')} # {_NAME}"
 
 
-def _timer(command: list[str], at: str, key: str) -> dict[str, Any]:
+def _timer(command: list[str], at: str, key: str) -> Schedule:
     root = os.geteuid() == 0
     folder = Path("/etc/systemd/system") if root else Path.home() / ".config/systemd/user"
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,11 +168,10 @@ def _timer(command: list[str], at: str, key: str) -> dict[str, Any]:
     subprocess.run([*control, "daemon-reload"], check=False, capture_output=True)  # noqa: S603 - our own words
     started = subprocess.run([*control, "enable", "--now", timer.name], check=False, capture_output=True)  # noqa: S603
     files = [str(service), str(timer)]
-    told = {"at": at, "delay_minutes": DELAY_MINUTES, "files": files, "cron": None}
-    return {**told, "active": not started.returncode, "user": not root}
+    return Schedule(at, DELAY_MINUTES, files, cron=None, active=not started.returncode, user=not root)
 
 
-def _cron(command: list[str], hour: int, minute: int, key: str) -> dict[str, Any]:
+def _cron(command: list[str], hour: int, minute: int, key: str) -> Schedule:
     line = cron_line(command, hour, minute, key)
     active = False
     crontab = shutil.which("crontab")
@@ -151,4 +180,4 @@ def _cron(command: list[str], hour: int, minute: int, key: str) -> dict[str, Any
         kept = [one for one in now.splitlines() if not one.endswith(f"# {_NAME}")]
         told = subprocess.run([crontab, "-"], check=False, input="\n".join([*kept, line, ""]), text=True)  # noqa: S603
         active = not told.returncode
-    return {"at": f"{hour:02}:{minute:02}", "delay_minutes": DELAY_MINUTES, "files": [], "cron": line, "active": active}
+    return Schedule(f"{hour:02}:{minute:02}", DELAY_MINUTES, [], cron=line, active=active)

@@ -1,7 +1,8 @@
 """Locking devices out: the family of a device is shown, what a person confirms is revoked; pending devices are approved."""
 
 from collections.abc import Collection
-from typing import Any
+
+from msgspec import structs
 
 from fieldsync import errors
 from fieldsync.authority import quarantine, revocations
@@ -10,27 +11,33 @@ from fieldsync.core.grants import ADMIN
 from fieldsync.crypto.key_words import key_words, same_words
 from fieldsync.protocol import range_repair
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import server_name
-from fieldsync.server.administration import find_device, shown
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device
 from fieldsync.topology import device_families
+from fieldsync.topology.device_summaries import (
+    FamilyMember,
+    PendingDevice,
+    RevokedDevice,
+    find_device,
+    member,
+    shown,
+    with_words,
+)
 
-Json = dict[str, Any]
 _MOST_DUE = 10_000  # commits that an approval judges at once; the server at rest does the others
 
 
-def family(node: Node, name: str) -> list[Json]:
+def family(node: Node, name: str) -> list[FamilyMember]:
     """Return a device and all that are copies of it, or that it is a copy of: the one that was named first. NoDevice."""
     _admin(node)
     with node.store.read() as tx:
         device = find_device(tx, name)
-        return [_member(node, tx, one) for one in _family(node, tx, device)]
+        return [member(node, tx, one) for one in _family(node, tx, device)]
 
 
 def revoke(
     node: Node, name: str, *, also: Collection[str] = (), declined: bool = False, since: int | None = None
-) -> Json:
+) -> RevokedDevice:
     """Revoke a device, and those of its family whose ids are in `also`; what they had sent stays.
 
     Unless they were out of their person's hands `since` a moment (milliseconds): what was first taken after it is quarantined.
@@ -56,20 +63,23 @@ def revoke(
             if since is not None:
                 tx.set_since(one.id, since)
                 range_repair.make_anew(node, tx, revocations.take_back(tx, one, node.clock()))
-        now = [_member(node, tx, again) for one in members if (again := tx.device(one.id)) is not None]
+        now = [member(node, tx, again) for one in members if (again := tx.device(one.id)) is not None]
         moment = tx.since(device.id)
-        told = {"since": None if moment is None else stamp.text(moment << stamp.COUNTER_BITS), "family": now}
-        return shown(find_device(tx, device.id.hex())) | told
+        return RevokedDevice(
+            **structs.asdict(shown(find_device(tx, device.id.hex()))),
+            since=None if moment is None else stamp.text(moment << stamp.COUNTER_BITS),
+            family=now,
+        )
 
 
-def pending(node: Node) -> list[Json]:
+def pending(node: Node) -> list[PendingDevice]:
     """Return the devices that wait for approval, each with the six words of its key."""
     with node.store.read() as tx:
         found = [one for one in tx.devices() if one.pending and one.state == "enrolled"]
-        return [_member(node, tx, one) | {"words": key_words(one.key or b"")} for one in found]
+        return [with_words(node, tx, one) for one in found]
 
 
-def approve(node: Node, name: str, words: str | None = None) -> Json:
+def approve(node: Node, name: str, words: str | None = None) -> PendingDevice:
     """Approve a pending device, at headquarters: it is a family of its own, and what it had pushed is judged.
 
     `words`: those that its person read out; they must be its key's. NoDevice, Usage, Revoked, WrongWords.
@@ -89,7 +99,7 @@ def approve(node: Node, name: str, words: str | None = None) -> Json:
             node.renew(tx)
             device_families.approve(tx, device, node.clock())
             quarantine.judge_due(node, tx, _MOST_DUE)
-        return _member(node, tx, find_device(tx, device.id.hex())) | {"words": key_words(device.key or b"")}
+        return with_words(node, tx, find_device(tx, device.id.hex()))
 
 
 def has_upstream(node: Node) -> bool:
@@ -108,13 +118,3 @@ def _family(node: Node, tx: ReadTx, device: Device) -> list[Device]:
     ids = tx.revocation_family(device.id) - {node.device, device.id}
     found = [one for one in tx.devices() if one.id in ids and one.key is not None and one.copied_after is None]
     return [device, *sorted(found, key=lambda one: one.enrolled or 0)]
-
-
-def _member(node: Node, tx: ReadTx, device: Device) -> Json:
-    """Return a device with its place in its family, where and since when it is enrolled."""
-    original = tx.device(device.copy_of) if device.copy_of is not None else None
-    return shown(device) | {
-        "copy_of": original.letters if original is not None else None,
-        "enrolled_by": server_name(node, tx, device.enrolled_by) if device.enrolled_by is not None else None,
-        "approved": stamp.text(device.approved << stamp.COUNTER_BITS) if device.approved else None,
-    }

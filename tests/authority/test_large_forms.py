@@ -166,7 +166,7 @@ def test_joining_brings_all_of_them(served: Served, tmp_path: Path) -> None:
     """A new laptop starts with them, over a real line; then a real sync brings it a change."""
     folder = write(tmp_path / "large", many())
     publish(served.hq, folder)
-    invite = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
+    invite = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite)
     join_server.join(invite, tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
     assert in_force(huda) == in_force(served.hq)

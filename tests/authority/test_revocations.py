@@ -334,7 +334,7 @@ def test_what_was_taken_after_the_theft_waits_for_a_person_everywhere(tree: Tree
     late = household(amal, "late")
     tree.sync("amal", "jbl")
     told = device_locks.revoke(hq, amal.letters, since=theft)
-    assert told["state"] == "revoked"
+    assert told.state == "revoked"
     assert rows(hq)[honest].doc["family_name"] == "honest"
     for _ in range(2):
         tree.settle()

@@ -20,7 +20,7 @@ import pytest
 
 from fieldsync import cli
 from fieldsync.demo.story_runner import free_port
-from tests import warm
+from tests import json_shapes, warm
 from tests.cast import PEOPLE, ROOT, SECRET
 
 STOP_SECONDS = 60
@@ -76,7 +76,7 @@ class World:
             self.command(who, *words), env=self.environment | environment, cwd=self.folder, input=stdin, capture_output=True,
             text=True, encoding="utf-8", check=False, timeout=60,
         )  # fmt: skip
-        return Said(done.stdout, done.stderr, done.returncode)
+        return self._checked(words, Said(done.stdout, done.stderr, done.returncode))
 
     def here(self, who: str, *words: str, screen: bool = False, typed: str = "", encoding: str = "utf-8") -> Said:
         """Run a command in this process: the same from the words on, without an interpreter's start.
@@ -99,7 +99,14 @@ class World:
             os.chdir(place)
             os.environ.clear()
             os.environ.update(before)
-        return Said(*(_decoded(stream.buffer.getvalue(), encoding) for stream in (out, err)), code)  # type: ignore[attr-defined]
+        said = (_decoded(stream.buffer.getvalue(), encoding) for stream in (out, err))  # type: ignore[attr-defined]
+        return self._checked(words, Said(*said, code))
+
+    def _checked(self, words: tuple[str, ...], said: Said) -> Said:
+        """Return what a command said; where that is a JSON document, it is of the command's type."""
+        if "--json" in words and said.out:
+            json_shapes.check(words, said.out)
+        return said
 
     def json(self, who: str, *words: str, code: int = 0, stdin: str = "", **environment: str) -> Any:
         """Run a command with --json and return what it told; as a process where it needs an input or environment of its own."""

@@ -266,7 +266,7 @@ def approve_all(world: World) -> None:
 
 def waiting(world: World, server: str) -> list[str]:
     """Return the devices that wait for approval, as a server knows them."""
-    return [one["id"] for one in device_locks.pending(world.nodes[server])]
+    return [one.id for one in device_locks.pending(world.nodes[server])]
 
 
 @operation(

@@ -11,6 +11,7 @@ from fieldsync.replica import queries, save
 from fieldsync.replica.changes import Changes
 from fieldsync.server import administration
 from fieldsync.topology import backups
+from fieldsync.topology.device_summaries import DeviceOrCopy
 from tests import cast
 from tests.cast import JBL, ServerProcess
 from tests.conftest import Served
@@ -21,15 +22,15 @@ FAMILY = Changes(set={"family_name": "محمد", "location": "جبلة"})
 
 def invited(served: Served, name: str, port: int | None = None) -> invites.Invite:
     """Return an invite for a case worker; with `port` it leads over a line of the test's."""
-    invite = invites.parse(administration.invite(served.hq, name, "caseworker", [JBL])["invite"])
+    invite = invites.parse(administration.invite(served.hq, name, "caseworker", [JBL]).invite)
     if port is None:
         return invite
     return invites.Invite(f"https://127.0.0.1:{port}", *(getattr(invite, f) for f in invite.__struct_fields__[1:]))
 
 
-def enrolled(served: Served, name: str) -> list[dict[str, object]]:
+def enrolled(served: Served, name: str) -> list[DeviceOrCopy]:
     """Return the devices of a person at the headquarters."""
-    return [one for one in administration.devices(served.hq) if one["person"] == name]
+    return [one for one in administration.devices(served.hq) if one.person == name]
 
 
 def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_a_line_cut_at_any_place_spends_no_invite(served: Served, tmp_path: Path
             join_server.join(invite, tmp_path / "other", cast.fill)
         assert used.value.facts == {"reason": "used", "server": invite.address}
         huda = cast.open_node(home)
-        assert (huda.letters, huda.device.hex()) == (device["device"], device["id"])
+        assert (huda.letters, huda.device.hex()) == (device.device, device.id)
         save.add(huda, "household", FAMILY)
         assert sync_once.sync(huda)["digest"] == "equal"
         huda.close()

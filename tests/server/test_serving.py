@@ -184,7 +184,7 @@ def test_a_lost_laptop_is_locked_out_from_its_next_request_on(served: Served) ->
     save.add(served.amal, "household", FAMILY)
     sync_once.sync(served.amal)
     before = held(served.hq)
-    assert device_locks.revoke(served.hq, served.amal.letters)["state"] == "revoked"
+    assert device_locks.revoke(served.hq, served.amal.letters).state == "revoked"
     save.add(served.amal, "household", FAMILY)
     for _ in range(2):
         with pytest.raises(errors.Revoked):
@@ -208,14 +208,14 @@ def test_a_stranger_is_nobody(served: Served) -> None:
 
 def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) -> None:
     """Used, expired, of another secret, and no invite at all: each is refused, and leaves no store behind."""
-    text = administration.invite(served.hq, "Huda", "caseworker", [JBL])["invite"]
+    text = administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite
     invite = invites.parse(text)
     join_server.join(invite, tmp_path / "huda", cast.fill)
     huda = cast.open_node(tmp_path / "huda")
     assert sync_once.sync(huda)["digest"] == "equal"
     huda.close()
-    expired = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL], hours=-1)["invite"])
-    fresh = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
+    expired = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL], hours=-1).invite)
+    fresh = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite)
     bad = {
         "used": invite,
         "expired": expired,
@@ -243,7 +243,7 @@ def test_an_invite_is_good_once_and_for_a_while(served: Served, tmp_path: Path) 
 
 def test_a_folder_that_has_a_store_is_not_joined_over(served: Served) -> None:
     """An invite never writes over what is there."""
-    invite = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL])["invite"])
+    invite = invites.parse(administration.invite(served.hq, "Huda", "caseworker", [JBL]).invite)
     with pytest.raises(errors.StoreExists):
         join_server.join(invite, served.home / "amal", cast.fill)
 
@@ -288,7 +288,7 @@ def test_a_server_with_another_certificate_is_told_nothing(people: Cast, tmp_pat
             tx.sql("UPDATE server SET address = ?", (f"https://127.0.0.1:{port}",))
         with pytest.raises(errors.WrongServer):
             sync_once.sync(people.amal)
-        invite = invites.parse(administration.invite(people.hq, "Huda", "caseworker", [JBL])["invite"])
+        invite = invites.parse(administration.invite(people.hq, "Huda", "caseworker", [JBL]).invite)
         with pytest.raises(errors.WrongServer):
             join_server.join(
                 msgspec.structs.replace(invite, address=f"https://127.0.0.1:{port}"), tmp_path / "huda", cast.fill

@@ -161,7 +161,7 @@ def test_one_unsent_work_on_three_copies_is_there_once(people: Cast) -> None:
         assert queries.show(people.hq, home)["fields"]["address"] == "older"
         equal(people.hq, *nodes)
         assert len({node.device for node in nodes}) == 4
-        states = {one["id"]: one["state"] for one in administration.devices(people.hq)}
+        states = {one.id: one.state for one in administration.devices(people.hq)}
         assert [states[node.device.hex()] for node in copied] == ["enrolled"] * 3
     finally:
         for node in nodes:

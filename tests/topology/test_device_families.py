@@ -108,13 +108,13 @@ def test_a_second_clone_pushes_into_quarantine_and_pulls_nothing_until_it_is_app
         assert directly.sync(clone, hq).states > 0
         assert bytes.fromhex(mine) not in rows(hq)
         (waiting,) = device_locks.pending(hq)
-        assert (waiting["device"], waiting["person"], waiting["enrolled_by"]) == (amal.letters, "Amal", "Office")
-        assert waiting["words"] == key_words(amal.key.public)
+        assert (waiting.device, waiting.person, waiting.enrolled_by) == (amal.letters, "Amal", "Office")
+        assert waiting.words == key_words(amal.key.public)
         with pytest.raises(errors.WrongWords):
             device_locks.approve(hq, amal.letters, key_words(clone.key.public))
         with pytest.raises(errors.Usage):
             device_locks.approve(hq, clone.letters)
-        device_locks.approve(hq, amal.letters, waiting["words"].upper().replace(" ", "-"))
+        device_locks.approve(hq, amal.letters, waiting.words.upper().replace(" ", "-"))
         assert device_locks.pending(hq) == []
         assert bytes.fromhex(mine) in rows(hq)
         assert directly.sync(amal, hq).states > 0
@@ -192,7 +192,7 @@ def test_a_successor_that_was_told_of_as_of_a_fresh_device_is_locked_with_its_or
         with hq.store.write() as tx:
             upstream.take_up(tx, branch, messages.Peer((said,)), hq.clock(), own=hq.device)
     assert known(hq, minted.device).copy_of == amal.device
-    device_locks.revoke(hq, amal.letters, also=[one["id"] for one in device_locks.family(hq, amal.letters)])
+    device_locks.revoke(hq, amal.letters, also=[one.id for one in device_locks.family(hq, amal.letters)])
     assert known(hq, minted.device).state == "revoked"
     assert known(hq, amal.device).state == "revoked"
 
@@ -255,9 +255,9 @@ def test_copies_of_somebody_who_moved_are_listed_at_headquarters(tree: Tree, hea
     for _ in range(2):
         tree.sync("amal", "jbl")
         tree.sync("jbl", "hq")
-    waiting = {one["id"] for one in device_locks.pending(jbl)}
+    waiting = {one.id for one in device_locks.pending(jbl)}
     assert {amal.device.hex(), copy.device.hex()} <= waiting
-    assert {one["id"] for one in device_locks.pending(hq)} == waiting
+    assert {one.id for one in device_locks.pending(hq)} == waiting
     assert known(hq, old).state == "enrolled", "her old branch does not lock her out of her new place"
     for one in waiting:
         device_locks.approve(hq, one)
@@ -396,7 +396,7 @@ def test_a_renewal_takes_nobody_else_s_device(people: Cast) -> None:
 def test_joining_needs_the_signature_of_the_key_that_joins(people: Cast) -> None:
     """Whoever sees an invite on its way cannot have another's public key enrolled with it, and the invite stays good."""
     hq, own, other = people.hq, DeviceKey.generate(), DeviceKey.generate()
-    invite = invites.parse(administration.invite(hq, "Huda", "caseworker", [JBL])["invite"])
+    invite = invites.parse(administration.invite(hq, "Huda", "caseworker", [JBL]).invite)
     with pytest.raises(errors.BadSignature):
         enrolment.enrol(hq, join_request(invite, own, by=other))
     enrolment.enrol(hq, join_request(invite, own))

@@ -32,21 +32,21 @@ def test_revoking_shows_the_family_and_locks_what_is_confirmed(people: Cast) -> 
         old = amal.letters
         directly.sync(new, hq)
         members = device_locks.family(hq, new.letters)
-        assert [(one["device"], one["copy_of"]) for one in members] == [(new.letters, old), (old, None)]
-        assert members[0]["enrolled_by"] == "Office"
-        assert members[0]["enrolled"] is not None
-        assert [one["device"] for one in device_locks.family(hq, old)] == [old, new.letters]
+        assert [(one.device, one.copy_of) for one in members] == [(new.letters, old), (old, None)]
+        assert members[0].enrolled_by == "Office"
+        assert members[0].enrolled is not None
+        assert [one.device for one in device_locks.family(hq, old)] == [old, new.letters]
         told = device_locks.revoke(hq, old)
-        assert (told["device"], told["state"]) == (old, "revoked")
-        assert [(one["device"], one["state"]) for one in told["family"]] == [
+        assert (told.device, told.state) == (old, "revoked")
+        assert [(one.device, one.state) for one in told.family] == [
             (old, "revoked"),
             (new.letters, "enrolled"),
         ]
         household(new)
         directly.sync(new, hq)
         assert len(rows(hq)) == 1
-        everything = [one["id"] for one in device_locks.family(hq, old)]
-        assert [one["state"] for one in device_locks.revoke(hq, old, also=everything)["family"]] == ["revoked"] * 2
+        everything = [one.id for one in device_locks.family(hq, old)]
+        assert [one.state for one in device_locks.revoke(hq, old, also=everything).family] == ["revoked"] * 2
         with pytest.raises(errors.Revoked):
             device_renewal.enrol(hq, known(hq, new.device), successor(new.key, DeviceKey.generate()), 1)
     finally:
@@ -58,8 +58,8 @@ def test_an_approved_device_is_a_family_of_its_own(people: Cast) -> None:
     hq, amal = people.hq, people.amal
     first, second = mint(hq, amal.key), mint(hq, amal.key)
     device_locks.approve(hq, second.device.hex())
-    assert [one["id"] for one in device_locks.family(hq, second.device.hex())] == [second.device.hex()]
-    members = [one["id"] for one in device_locks.family(hq, amal.letters)]
+    assert [one.id for one in device_locks.family(hq, second.device.hex())] == [second.device.hex()]
+    members = [one.id for one in device_locks.family(hq, amal.letters)]
     assert members == [amal.device.hex(), first.device.hex()]
     device_locks.revoke(hq, amal.letters, also=members)
     assert [known(hq, key.device).state for key in (first, second)] == ["revoked", "enrolled"]

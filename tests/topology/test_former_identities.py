@@ -47,7 +47,7 @@ def put_back(people: Cast, kept: Path) -> Node:
 
 def join_again(node: Node, hq: Node) -> None:
     """Enrol a device once more where the restored server has lost it, as `join` does, without a socket between."""
-    invite = invites.parse(administration.invite(hq, node.person, "caseworker", [JBL])["invite"])
+    invite = invites.parse(administration.invite(hq, node.person, "caseworker", [JBL]).invite)
     with node.store.read() as tx:
         recipient = age.recipient(tx.settings.age_identity)
     told = enrolment.enrol(hq, join_request(invite, node.key, recipient, node.letters))

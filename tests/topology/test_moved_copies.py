@@ -86,7 +86,7 @@ def grant(
 def approve_all(tree: Tree) -> None:
     """Approve all devices that wait at headquarters."""
     for one in device_locks.pending(tree.nodes["hq"]):
-        device_locks.approve(tree.nodes["hq"], one["id"])
+        device_locks.approve(tree.nodes["hq"], one.id)
 
 
 def settle(tree: Tree, *laptops: str) -> None:

@@ -1,12 +1,11 @@
 """Tables of devices, their families, and the questions asked before one is locked out or approved."""
 
 from collections.abc import Sequence
-from typing import Any
 
+from fieldsync.topology.device_summaries import EnrolledDevice, FamilyMember, PendingDevice, RevokedDevice
 from fieldsync.ui.views.node_status import Here
 from fieldsync.ui.views.record_card import when
 
-Json = dict[str, Any]
 _YES = {"y", "yes", "نعم", "ن"}
 _NO = {"n", "no", "لا", "ل"}
 
@@ -14,15 +13,13 @@ _NO = {"n", "no", "لا", "ل"}
 class DeviceTables(Here):
     """What is drawn of devices."""
 
-    def devices(self, found: Sequence[Json]) -> None:
+    def devices(self, found: Sequence[EnrolledDevice]) -> None:
         """A table of devices."""
         names = ("column_device", "column_person", "column_role", "column_unit", "column_seen", "column_state")
-        rows: list[list[object]] = [
-            [*self._named(d), when(d["seen"]) if d["seen"] else "", self._state(d)] for d in found
-        ]
+        rows: list[list[object]] = [[*self._named(d), when(d.seen) if d.seen else "", self._state(d)] for d in found]
         self.table([self.phrase(name) for name in names], rows)
 
-    def family(self, found: Sequence[Json]) -> None:
+    def family(self, found: Sequence[FamilyMember]) -> None:
         """A table of a family's devices: where and when each was enrolled, and what it is a copy of."""
         names = (
             "column_device", "column_person", "column_copy_of", "column_enrolled_by", "column_enrolled", "column_seen",
@@ -30,47 +27,47 @@ class DeviceTables(Here):
         )  # fmt: skip
         rows: list[list[object]] = [
             [
-                d["device"],
-                d["person"],
-                d["copy_of"] or "",
-                d["enrolled_by"] or "",
-                when(d["enrolled"]) if d["enrolled"] else "",
-                when(d["seen"]) if d["seen"] else "",
+                d.device,
+                d.person,
+                d.copy_of or "",
+                d.enrolled_by or "",
+                when(d.enrolled) if d.enrolled else "",
+                when(d.seen) if d.seen else "",
                 self._state(d),
             ]
             for d in found
         ]
         self.table([self.phrase(name) for name in names], rows, whole={0, 5, 6})
 
-    def _named(self, device: Json) -> list[object]:
-        role = self.phrase(f"role_{device['role']}") if device["role"] else ""
-        return [device["device"], device["person"], role, ", ".join(device["units"])]
+    def _named(self, device: EnrolledDevice) -> list[object]:
+        role = self.phrase(f"role_{device.role}") if device.role else ""
+        return [device.device, device.person, role, ", ".join(device.units)]
 
-    def _state(self, device: Json) -> str:
-        state = "waiting" if device["pending"] and device["state"] == "enrolled" else device["state"]
+    def _state(self, device: EnrolledDevice) -> str:
+        state = "waiting" if device.pending and device.state == "enrolled" else device.state
         return self.phrase(f"device_{state}")
 
-    def revoked(self, found: Json) -> None:
+    def revoked(self, found: RevokedDevice) -> None:
         """The family as it is now, and a line where some of it works on."""
-        if len(found["family"]) == 1:
-            self.devices(found["family"])
+        if len(found.family) == 1:
+            self.devices(found.family)
             return
-        self.family(found["family"])
-        left = [one["device"] for one in found["family"] if one["state"] != "revoked"]
+        self.family(found.family)
+        left = [one.device or one.id for one in found.family if one.state != "revoked"]
         if left:
             self.say("family_left", devices=", ".join(left))
 
-    def pending_devices(self, found: Sequence[Json]) -> None:
+    def pending_devices(self, found: Sequence[PendingDevice]) -> None:
         """A table of the devices that wait for approval."""
         if not found:
             self.say("none_pending")
             return
         self.family(found)
-        self.say("approve_next", device=found[0]["device"])
+        self.say("approve_next", device=found[0].device)
 
-    def approved(self, found: Json) -> None:
+    def approved(self, found: PendingDevice) -> None:
         """One line."""
-        self.say("device_approved", device=found["device"], person=self.safe(found["person"]))
+        self.say("device_approved", device=found.device, person=self.safe(found.person))
 
     def ask_words(self, device: str) -> str:
         """Ask for the six words that a person reads out."""

@@ -129,39 +129,40 @@ class Tables(DeviceTables):
 
     # --- the office ---
 
-    def office_made(self, made: Json) -> None:
+    def office_made(self, org: str, unit: str, address: str, fingerprint: str, recovery: str) -> None:
         """What is to be kept: address, fingerprint, recovery key."""
-        self.say("office_made", org=made["org"], unit=made["unit"], address=made["address"])
-        self.say("fingerprint", fingerprint=made["fingerprint"])
-        self.say("recovery", recovery=made["recovery"])
+        self.say("office_made", org=org, unit=unit, address=address)
+        self.say("fingerprint", fingerprint=fingerprint)
+        self.say("recovery", recovery=recovery)
 
-    def invited(self, name: str, made: Json) -> None:
+    def invited(self, name: str, invite: str, expires: str, fingerprint: str) -> None:
         """The invite, ready to be copied."""
-        self.say("invited", name=name, expires=when(made["expires"]), fingerprint=made["fingerprint"])
-        self.line(made["invite"])
+        self.say("invited", name=name, expires=when(expires), fingerprint=fingerprint)
+        self.line(invite)
         if self.tty:  # a camera reads it; a pipe wants the one line
             import segno
 
-            segno.make(made["invite"], error="l").terminal(compact=True)
+            segno.make(invite, error="l").terminal(compact=True)
 
-    def attached(self, told: Json) -> None:
+    def attached(self, server: str, address: str, units: Sequence[str], device: str) -> None:
         """Whose branch this server is now."""
-        self.say("attached", **(told | {"units": ", ".join(told["units"])}))
+        self.say("attached", server=server, address=address, units=", ".join(units), device=device)
 
-    def scheduled(self, told: Json) -> None:
-        """When it will run, and what was written for that."""
-        facts = {"at": told["at"], "minutes": told["delay_minutes"]}
-        if told["cron"] is None:
-            self.say("scheduled", **facts, files=", ".join(told["files"]))
-        else:
-            self.say("scheduled_cron", **facts)
-            self.line(told["cron"])
-        if told.get("user"):
+    def scheduled_timer(self, at: str, minutes: int, files: Sequence[str], *, active: bool, user: bool) -> None:
+        """When systemd will sync, and what was written for that."""
+        self.say("scheduled", at=at, minutes=minutes, files=", ".join(files))
+        if user:
             self.say("scheduled_user")
-        if not told["active"]:
-            systemctl = "systemctl --user" if told.get("user") else "systemctl"
-            how = "crontab -e" if told["cron"] else f"{systemctl} enable --now fieldsync-upstream.timer"
-            self.say("not_active", how=how)
+        if not active:
+            systemctl = "systemctl --user" if user else "systemctl"
+            self.say("not_active", how=f"{systemctl} enable --now fieldsync-upstream.timer")
+
+    def scheduled_cron(self, at: str, minutes: int, line: str, *, active: bool) -> None:
+        """When cron will sync, and its line."""
+        self.say("scheduled_cron", at=at, minutes=minutes)
+        self.line(line)
+        if not active:
+            self.say("not_active", how="crontab -e")
 
     def imported(self, told: Json, *, dry_run: bool) -> None:
         """One line."""
