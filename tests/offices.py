@@ -31,7 +31,7 @@ from fieldsync.wire import row_batches as wire_rows
 from fieldsync.wire.frames import Codec, Kind, Reader
 from fieldsync.wire.messages import NONCE_HEADER, b64, unb64
 from fieldsync.wire.protocols import PROTOCOL
-from tests import directly, lines, warm
+from tests import directly, json_shapes, lines, warm
 from tests.cast import ROOT, SECRET, ServerProcess, copy_cast, move_office, open_node, rows
 
 
@@ -137,6 +137,7 @@ class Office:
         """Run a command that must succeed, and return what it told."""
         done = self.run(name, *words, "--json")
         assert done.returncode == 0, done
+        json_shapes.check(words, done.stdout)
         return json.loads(done.stdout)
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Does everything that a node holds fit together? Reports what does not, naming device and commit; never repairs."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.authority.permissions import Permit
@@ -14,12 +15,80 @@ from fieldsync.replica.node import Node
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Device, Progress, Row
 
-Fault = dict[str, Any]
 _MASK = (1 << 64) - 1
 _BATCH = 1_000
 
 
-def check(node: Node, progress: Progress | None = None) -> dict[str, Any]:
+class StoreFault(Struct, frozen=True):
+    """Something that does not fit together in a store; which keys there are depends on what it is.
+
+    what: "file" (the database itself), "gap", "body", "chain", "seal", "head" (a device's commits), "term", "document", "missing",
+    "registers" (a record), "digest" (a unit's records).
+    detail: what the database says of its file.
+    device: the letters of the device whose commits do not fit, or its id.
+    seq: the number of its first commit that does not fit.
+    record: the id of the record that does not fit.
+    code: that one's code.
+    unit: the unit whose records do not add up.
+    """
+
+    what: str
+    detail: str | UnsetType = UNSET
+    device: str | UnsetType = UNSET
+    seq: int | UnsetType = UNSET
+    record: str | UnsetType = UNSET
+    code: str | UnsetType | None = UNSET
+    unit: str | UnsetType = UNSET
+
+
+class ListedCommit(Struct, frozen=True):
+    """A commit that is no fault of the store, and for a person to look at.
+
+    what: "unreadable"; or "unjudged", which was applied and would not be today: only then are there the keys from `form` on.
+    device: the letters of the device that it was made on, or its id.
+    seq: its number there.
+    form: the version of the form that it names.
+    fields: the fields that it changed.
+    code: the code of the error that it would be refused with.
+    facts: what that error is about.
+    record: the id of its record.
+    named: that one's code.
+    """
+
+    what: str
+    device: str
+    seq: int
+    form: int | UnsetType = UNSET
+    fields: list[str] | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    facts: dict[str, object] | UnsetType = UNSET
+    record: str | UnsetType = UNSET
+    named: str | UnsetType | None = UNSET
+
+
+class Checked(Struct, frozen=True):
+    """How a store is.
+
+    ok: whether there is no fault.
+    commits: how many were checked.
+    records: how many were checked.
+    """
+
+    ok: bool
+    commits: int
+    records: int
+    faults: list[StoreFault]
+    listed: list[ListedCommit]
+
+
+class _Counted:
+    """How far a check has come."""
+
+    commits = 0
+    records = 0
+
+
+def check(node: Node, progress: Progress | None = None) -> Checked:
     """Check the file, every device's chain and seals, every record against its registers, every channel's digest.
 
     What is no fault of the store, and for a person to look at, is `listed`: commits that cannot be read, and on servers those
@@ -27,21 +96,21 @@ def check(node: Node, progress: Progress | None = None) -> dict[str, Any]:
     """
     say = progress or (lambda _done, _total, _what: None)
     say(0, None, "file")
-    faults: list[Fault] = [{"what": "file", "detail": found} for found in node.store.damage()[:20]]
-    counted = {"commits": 0, "records": 0}
-    listed: list[Fault] = []
+    faults = [StoreFault("file", detail=found) for found in node.store.damage()[:20]]
+    counted = _Counted()
+    listed: list[ListedCommit] = []
     with node.store.read() as tx:
         for device in tx.devices():
             faults += _chain(tx, device, counted, say, listed)
         judges = None if node.is_laptop else _Judges(node, tx, listed)
         faults += _records(node, tx, counted, say, judges)
-    return {"ok": not faults, **counted, "faults": faults, "listed": listed}
+    return Checked(not faults, counted.commits, counted.records, faults, listed)
 
 
 class _Judges:
     """Judges again what servers have applied, and lists what would not be applied today."""
 
-    def __init__(self, node: Node, tx: ReadTx, listed: list[Fault]) -> None:
+    def __init__(self, node: Node, tx: ReadTx, listed: list[ListedCommit]) -> None:
         self._listed = listed
         self._own = node.device
         self._known: dict[bytes, Row] = {}
@@ -58,49 +127,57 @@ class _Judges:
             reason = self._permits[one.device].stored_objection(one)
             if reason is not None:
                 self._listed.append(
-                    {
-                        "what": "unjudged", "device": self._names[one.device], "seq": one.seq, "form": one.form,
-                        "fields": sorted(one.fields), "code": reason.code, "facts": reason.facts,
-                        "record": row.state.record.hex(), "named": row.code,
-                    }
-                )  # fmt: skip
+                    ListedCommit(
+                        "unjudged",
+                        self._names[one.device],
+                        one.seq,
+                        form=one.form,
+                        fields=sorted(one.fields),
+                        code=reason.code,
+                        facts=reason.facts,
+                        record=row.state.record.hex(),
+                        named=row.code,
+                    )
+                )
 
 
-def _chain(tx: ReadTx, device: Device, counted: dict[str, int], say: Progress, listed: list[Fault]) -> Iterator[Fault]:
+def _chain(
+    tx: ReadTx, device: Device, counted: _Counted, say: Progress, listed: list[ListedCommit]
+) -> Iterator[StoreFault]:
     link, seq = chain.first(device.id), 0
     for logged in tx.commits(device.id, 0):
-        place = {"device": device.letters or device.id.hex(), "seq": logged.seq}
+        place = device.letters or device.id.hex(), logged.seq
         if logged.seq != seq + 1:
-            yield {"what": "gap", **place}
+            yield StoreFault("gap", device=place[0], seq=place[1])
             return
         seq += 1
-        counted["commits"] += 1
-        if counted["commits"] % _BATCH == 0:
-            say(counted["commits"], None, "commits")
+        counted.commits += 1
+        if counted.commits % _BATCH == 0:
+            say(counted.commits, None, "commits")
         if logged.body is not None and chain.body_hash(logged.body) != logged.hash:
-            yield {"what": "body", **place}
+            yield StoreFault("body", device=place[0], seq=place[1])
             return
         if logged.body is not None and logged.commit() is None:
-            listed.append({"what": "unreadable", **place})
+            listed.append(ListedCommit("unreadable", *place))
         link = chain.chain(link, logged.hash)
         if link != logged.chain:
-            yield {"what": "chain", **place}
+            yield StoreFault("chain", device=place[0], seq=place[1])
             return
         if logged.seal is not None and (device.key is None or not chain.check_seal(device.key, seq, link, logged.seal)):
-            yield {"what": "seal", **place}
+            yield StoreFault("seal", device=place[0], seq=place[1])
             return
     if device.head != seq or (seq and device.chain != link):
-        yield {"what": "head", "device": device.letters or device.id.hex(), "seq": device.head}
+        yield StoreFault("head", device=device.letters or device.id.hex(), seq=device.head)
 
 
-def _records(node: Node, tx: ReadTx, counted: dict[str, int], say: Progress, judges: _Judges | None) -> Iterator[Fault]:
+def _records(node: Node, tx: ReadTx, counted: _Counted, say: Progress, judges: _Judges | None) -> Iterator[StoreFault]:
     digests: dict[int, tuple[int, int]] = {}
     refused = {(device.id, seq) for device in tx.devices() for seq, _, _ in tx.refusals(device.id)}
     total = tx.count()
     for row in tx.select():
-        counted["records"] += 1
-        if counted["records"] % _BATCH == 0:
-            say(counted["records"], total, "records")
+        counted.records += 1
+        if counted.records % _BATCH == 0:
+            say(counted.records, total, "records")
         own = term(row.state)
         for n in row.channels:
             count, digest = digests.get(n, (0, 0))
@@ -108,22 +185,27 @@ def _records(node: Node, tx: ReadTx, counted: dict[str, int], say: Progress, jud
         for n, share in tx.shares_of(row.n).items() if tx.sharing else ():
             count, digest = digests.get(n, (0, 0))
             digests[n] = count + 1, (digest + term(project(row.state, share.fields))) & _MASK
-        place = {"record": row.state.record.hex(), "code": row.code}
+        place = row.state.record.hex(), row.code
         if own != row.old_term & _MASK:
-            yield {"what": "term", **place}
+            yield StoreFault("term", record=place[0], code=place[1])
         shown = Row(row.n, row.state, {}, {})
         settle_row(shown, node.rules.of(row.state.type), None)
         if shown.doc != row.doc:
-            yield {"what": "document", **place}
+            yield StoreFault("document", record=place[0], code=place[1])
         yield from _folded(node, tx, row, refused, place, judges)
     for channel in tx.channels():
         if (channel.records, channel.digest) != digests.get(channel.n, (0, 0)):
-            yield {"what": "digest", "unit": channel.unit}
+            yield StoreFault("digest", unit=channel.unit)
 
 
 def _folded(
-    node: Node, tx: ReadTx, row: Row, refused: set[tuple[bytes, int]], place: Fault, judges: _Judges | None
-) -> Iterator[Fault]:
+    node: Node,
+    tx: ReadTx,
+    row: Row,
+    refused: set[tuple[bytes, int]],
+    place: tuple[str, str | None],
+    judges: _Judges | None,
+) -> Iterator[StoreFault]:
     """A server's commits fold to its registers exactly; a laptop's own, and a branch's, are all in them."""
     commits: list[Commit] = []
     said: list[Commit] = []  # as they were signed
@@ -144,7 +226,9 @@ def _folded(
             if any(register_of(row.state, name).seen.get(commit.device, 0) < commit.seq for name in _names(commit)):
                 by = tx.device(commit.device)
                 letters = by.letters if by is not None else None
-                yield {"what": "missing", "device": letters or commit.device.hex(), "seq": commit.seq, **place}
+                yield StoreFault(
+                    "missing", device=letters or commit.device.hex(), seq=commit.seq, record=place[0], code=place[1]
+                )
         return
     if commits:
         folded = merge_all(list(map(state_of, commits)))
@@ -152,7 +236,7 @@ def _folded(
         state = known_contexts.filled(tx, node.rules.of(row.state.type), row.state)
         whole = merge(state, folded)[0] if tx.settings.upstream is not None else folded
         if canonical(whole) != canonical(state):
-            yield {"what": "registers", **place}
+            yield StoreFault("registers", record=place[0], code=place[1])
 
 
 def _names(commit: Commit) -> Iterator[str]:

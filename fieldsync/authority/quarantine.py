@@ -5,7 +5,9 @@ What nothing else ends a person does: a supervisor, or whoever runs the server, 
 
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.authority.permissions import Permit
@@ -22,7 +24,6 @@ from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Act, Quarantined, Row
 from fieldsync.topology import made_elsewhere
 
-Json = dict[str, Any]
 _DAY = 24 * 60 * 60 * 1000
 _DIGITS = 19  # a number of fewer fits 63 bits
 
@@ -81,14 +82,80 @@ class Chosen(NamedTuple):
     record: str | None = None
 
 
-def listed(node: Node, chosen: Chosen, *, days: int = 0, everything: bool = False) -> list[Json]:
+class PersonAct(Struct, frozen=True):
+    """What a person did about a quarantined save.
+
+    act: "release" or "drop".
+    by: who; what was typed, or the account on the computer.
+    note: why.
+    """
+
+    act: str
+    by: str
+    at: str
+    note: str | None
+
+
+class QuarantinedSave(Struct, frozen=True):
+    """A save that a server verified and did not apply.
+
+    save: its name, DEVICE:SEQ.
+    device: the letters of the device that it was made on.
+    seq: its number there.
+    by: its author.
+    record: the id of the record that it is about.
+    named: that one's code; null where the record is not here.
+    type: that one's type; null where the record is not here.
+    state: "refused"; "waits" for something that is to come; "released" by a person; "taken" since.
+    code: the error's code that is the reason; null where there is none any more.
+    facts: what the error is about.
+    waits_for: the kinds of what it waits for: "record", "form" and the like.
+    since: when it was quarantined.
+    days: for how many whole days.
+    acts: what people did about it, the oldest first.
+    """
+
+    save: str
+    device: str
+    seq: int
+    by: str
+    record: str
+    named: str | None
+    type: str | None
+    state: str
+    code: str | None
+    facts: dict[str, object]
+    waits_for: list[str]
+    since: str
+    days: int
+    acts: list[PersonAct]
+
+
+class Released(Struct, frozen=True):
+    """What became of the saves that a person released.
+
+    released: those that were applied.
+    left: those that cannot be applied, or not yet, each with its reason.
+    """
+
+    released: list[QuarantinedSave]
+    left: list[QuarantinedSave]
+
+
+class DroppedSaves(Struct, frozen=True):
+    """The saves that a person refused for good."""
+
+    dropped: list[QuarantinedSave]
+
+
+def listed(node: Node, chosen: Chosen, *, days: int = 0, everything: bool = False) -> list[QuarantinedSave]:
     """Return the quarantined commits, of a laptop its own that a server quarantined; at least so many days old.
 
     With `everything` also those that were released, or taken since. NoDevice, NoRecord, NotFound.
     """
     with node.store.read() as tx:
         found = [one for one in _chosen(node, tx, chosen) if everything or one.reason]
-        return [one for one in _shown(node, tx, found) if one["days"] >= days]
+        return [one for one in _shown(node, tx, found) if one.days >= days]
 
 
 def _chosen(node: Node, tx: ReadTx, chosen: Chosen) -> list[Quarantined]:
@@ -128,7 +195,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
 
 
-def _shown(node: Node, tx: ReadTx, found: Sequence[Quarantined]) -> list[Json]:
+def _shown(node: Node, tx: ReadTx, found: Sequence[Quarantined]) -> list[QuarantinedSave]:
     """Return commits as the commands tell of them."""
     now, acts = node.clock(), tx.acts()
     rows = tx.rows(dict.fromkeys(one.record for one in found))
@@ -138,22 +205,31 @@ def _shown(node: Node, tx: ReadTx, found: Sequence[Quarantined]) -> list[Json]:
     ]
 
 
-def _one(one: Quarantined, device: str, row: Row | None, acts: Sequence[Act], now: int) -> Json:
+def _one(one: Quarantined, device: str, row: Row | None, acts: Sequence[Act], now: int) -> QuarantinedSave:
     since, facts = one.since or stamp.milliseconds(one.stamp), facts_of(one.facts)
     state = "waits" if one.waits else "refused"
     if not one.reason:
         state = "released" if "released" in facts else "taken"
-    return {
-        "save": f"{device}:{one.seq}", "device": device, "seq": one.seq, "by": one.author, "record": record_ids.text(one.record),
-        "named": row.code if row is not None else None, "type": row.state.type if row is not None else None, "state": state,
-        "code": one.reason or None, "facts": facts, "waits_for": list(one.waits_for), "since": stamp.text(since << stamp.COUNTER_BITS),
-        "days": max(0, now - since) // _DAY,
-        "acts": [{"act": act.act, "by": act.by, "at": stamp.text(act.at << stamp.COUNTER_BITS), "note": act.note} for act in acts],
-    }  # fmt: skip
+    return QuarantinedSave(
+        save=f"{device}:{one.seq}",
+        device=device,
+        seq=one.seq,
+        by=one.author,
+        record=record_ids.text(one.record),
+        named=row.code if row is not None else None,
+        type=row.state.type if row is not None else None,
+        state=state,
+        code=one.reason or None,
+        facts=facts,
+        waits_for=list(one.waits_for),
+        since=stamp.text(since << stamp.COUNTER_BITS),
+        days=max(0, now - since) // _DAY,
+        acts=[PersonAct(act.act, act.by, stamp.text(act.at << stamp.COUNTER_BITS), act.note) for act in acts],
+    )
 
 
-def release(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
-    """Apply quarantined commits on a person's word, their values judged again; {"released": […], "left": […]}.
+def release(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Released:
+    """Apply quarantined commits on a person's word, their values judged again.
 
     What cannot be applied stays, with its reason: illegal values for good, what lacks a record or form until that is here.
     Usage, NoDevice, NoRecord, NotFound.
@@ -168,11 +244,11 @@ def release(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Jso
             (now,) = tx.quarantined(one.device, seq=one.seq)
             (left if now.reason else done).append(now)
         judge_due(node, tx, sys.maxsize)
-        return {"released": _shown(node, tx, done), "left": _shown(node, tx, left)}
+        return Released(_shown(node, tx, done), _shown(node, tx, left))
 
 
-def drop(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
-    """Refuse quarantined commits for good on a person's word; {"dropped": […]}. They stay in the log.
+def drop(node: Node, chosen: Chosen, by: str, note: str | None = None) -> DroppedSaves:
+    """Refuse quarantined commits for good on a person's word. They stay in the log.
 
     Usage, NoDevice, NoRecord, NotFound.
     """
@@ -184,7 +260,7 @@ def drop(node: Node, chosen: Chosen, by: str, note: str | None = None) -> Json:
             tx.refuse(one.device, one.seq, errors.Dropped(was=one.reason, note=note))
         judge_due(node, tx, sys.maxsize)
         now = [one for was in found for one in tx.quarantined(was.device, seq=was.seq)]
-        return {"dropped": _shown(node, tx, now)}
+        return DroppedSaves(_shown(node, tx, now))
 
 
 def _check_place(node: Node, tx: ReadTx, chosen: Chosen) -> None:

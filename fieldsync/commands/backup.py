@@ -19,7 +19,7 @@ def check(ctx: typer.Context) -> None:
     with opened(ctx) as node, bar(ctx) as progress:
         found = integrity.check(node, progress)
         tell(ctx, found, lambda out: out.checked(found))
-    if not found["ok"]:
+    if not found.ok:
         raise typer.Exit(errors.StoreDamaged.exit)
 
 

@@ -11,7 +11,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import typer
@@ -19,11 +19,11 @@ import typer
 from fieldsync import __version__, errors
 from fieldsync.commands import opened, settings_of, tables, tell
 from fieldsync.commands.support.settings import Settings, at_terminal
+from fieldsync.ui.views.doctor import Finding
 
 if TYPE_CHECKING:
     from fieldsync.store.contract import Server
 
-Finding = dict[str, Any]
 _LITTLE_ROOM = 500 * 1024 * 1024  # bytes
 _NO_ROOM = 20 * 1024 * 1024
 _COLUMNS, _ROWS = 80, 24
@@ -43,7 +43,7 @@ def doctor(ctx: typer.Context) -> None:
     settings = settings_of(ctx)
     found = [*_versions(), *_disk(settings.folder), *_store_and_servers(ctx), *_terminal(settings)]
     tell(ctx, found, lambda out: out.diagnosed(found))
-    worst = max((one["exit"] for one in found if one["state"] == "bad"), default=0)
+    worst = max((one.exit for one in found if one.state == "bad"), default=0)
     if worst:
         raise typer.Exit(worst)
 
@@ -62,8 +62,8 @@ def rtl(ctx: typer.Context) -> None:
         bidi.remember(chosen)
 
 
-def _finding(check: str, state: str, *, exit: int = 0, **facts: object) -> Finding:
-    return {"check": check, "state": state, "exit": exit, "facts": facts}
+def _finding(check: str, state: str, *, exit: int = 0, **facts: str | int | None) -> Finding:
+    return Finding(check, state, exit, facts)
 
 
 def _versions() -> Iterator[Finding]:
@@ -101,9 +101,9 @@ def _store_and_servers(ctx: typer.Context) -> Iterator[Finding]:
         else:
             about = {"part": fault.facts["part"]} if "part" in fault.facts else {"folder": str(folder)} if gone else {}
             yield _finding("store", "bad", exit=fault.exit, reason="gone" if gone else fault.code, **about)
-    if not any(one["check"] == "clock" or one["state"] == "bad" for one in asked):
+    if not any(one.check == "clock" or one.state == "bad" for one in asked):
         yield _own_clock(max((one.synced or 0 for one in servers), default=0))
-    if not any(one["state"] == "good" for one in asked):
+    if not any(one.state == "good" for one in asked):
         yield _network([server.address for server in servers])
 
 

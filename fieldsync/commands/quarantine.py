@@ -1,19 +1,11 @@
 """The quarantine: what a server verified and did not apply, and what a person does about it."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
 from fieldsync.commands import opened, tell
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fieldsync.authority.quarantine import Chosen
-    from fieldsync.replica.node import Node
-
-    Decision = Callable[[Node, Chosen, str, str | None], dict[str, Any]]
 
 Device = Annotated[
     str | None, Option(metavar="DEVICE", help="Only those of a device: its letters or the beginning of its id.")
@@ -60,8 +52,12 @@ def release(
     Example: fieldsync quarantine release AK:12 AK:13 --by "Samar" --note "the laptop was at the office"
     """
     from fieldsync.authority import quarantine
+    from fieldsync.ui.views import quarantine as pictures
 
-    _decide(ctx, quarantine.release, (saves, device, record), by, note)
+    with opened(ctx) as node:
+        chosen = quarantine.Chosen(tuple(saves or ()), device, record)
+        done = quarantine.release(node, chosen, by or _account(), note)
+        tell(ctx, done, lambda out: pictures.released(out, node, done))
 
 
 def drop(
@@ -78,25 +74,12 @@ def drop(
     Example: fieldsync quarantine drop --device AK --by "Samar" --note "written after the theft"
     """
     from fieldsync.authority import quarantine
-
-    _decide(ctx, quarantine.drop, (saves, device, record), by, note)
-
-
-def _decide(
-    ctx: typer.Context,
-    act: "Decision",
-    named: tuple[list[str] | None, str | None, str | None],
-    by: str | None,
-    note: str | None,
-) -> None:
-    """Do to the saves that are named, to those of a device, or about a record, what a person decides; and say what became of them."""
-    from fieldsync.authority.quarantine import Chosen
     from fieldsync.ui.views import quarantine as pictures
 
-    saves, device, record = named
     with opened(ctx) as node:
-        done = act(node, Chosen(tuple(saves or ()), device, record), by or _account(), note)
-        tell(ctx, done, lambda out: pictures.decided(out, node, done))
+        chosen = quarantine.Chosen(tuple(saves or ()), device, record)
+        done = quarantine.drop(node, chosen, by or _account(), note)
+        tell(ctx, done, lambda out: pictures.dropped(out, node, done))
 
 
 def _account() -> str:

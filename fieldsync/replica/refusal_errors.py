@@ -1,7 +1,6 @@
 """A node's reasons for a refusal, as another node told them: read back as errors."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -28,9 +27,9 @@ def _all(kind: type[errors.FieldsyncError]) -> Iterator[type[errors.FieldsyncErr
         yield from _all(below)
 
 
-def facts_of(text: str) -> dict[str, Any]:
+def facts_of(text: str) -> dict[str, object]:
     """Return a reason's facts as another node told them; none where they are not what they should be."""
     try:
-        return msgspec.json.decode(text, type=dict[str, Any])
+        return msgspec.json.decode(text, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return {}

@@ -9,7 +9,9 @@ import os
 import shutil
 import tarfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core import stamp
@@ -25,8 +27,35 @@ _NAME = "format"
 _MOST = 64 * 1024  # bytes of the small parts
 
 
-def backup(node: Node, file: Path) -> dict[str, Any]:
-    """Write a sealed copy of a node's store: {"file", "bytes", "device", "at"}. BadFile, DiskFull."""
+class BackedUp(Struct, frozen=True):
+    """A copy of a store that was written.
+
+    device: the letters of the device whose store it is.
+    at: when.
+    """
+
+    file: str
+    bytes: int
+    device: str
+    at: str
+
+
+class Restored(Struct, frozen=True):
+    """A store that was made from a copy.
+
+    device: the letters of the device whose store was copied.
+    kind: "laptop" or "server".
+    records: how many it holds.
+    """
+
+    device: str
+    kind: str
+    person: str
+    records: int
+
+
+def backup(node: Node, file: Path) -> BackedUp:
+    """Write a sealed copy of a node's store. BadFile, DiskFull."""
     if file.exists():
         raise errors.BadFile(file=file.name, reason="exists")
     draft, database = (file.with_name(f"{file.name}.{part}") for part in ("new", "db"))
@@ -50,7 +79,7 @@ def backup(node: Node, file: Path) -> dict[str, Any]:
     finally:
         _remove(parts)
     at = stamp.text(node.clock() << stamp.COUNTER_BITS)
-    return {"file": str(file), "bytes": file.stat().st_size, "device": node.letters, "at": at}
+    return BackedUp(str(file), file.stat().st_size, node.letters, at)
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
@@ -64,8 +93,8 @@ def _remove(parts: list[Path]) -> None:
         part.unlink(missing_ok=True)
 
 
-def restore(file: Path, home: Path, unlock: Unlock) -> dict[str, Any]:
-    """Make a store in a folder from a copy: {"device", "kind", "person", "records"}. BadFile, StoreDamaged, WrongPassphrase."""
+def restore(file: Path, home: Path, unlock: Unlock) -> Restored:
+    """Make a store in a folder from a copy. BadFile, StoreDamaged, WrongPassphrase."""
     database = home / FILE
     parts = [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
     try:
@@ -81,12 +110,7 @@ def restore(file: Path, home: Path, unlock: Unlock) -> dict[str, Any]:
                     tx.settings.restored = True
                 else:
                     store_epochs.restored(tx, nodes.wall_clock())
-                told = {
-                    "device": tx.settings.letters,
-                    "kind": kind,
-                    "person": tx.settings.person,
-                    "records": tx.count(),
-                }
+                told = Restored(tx.settings.letters, kind, tx.settings.person, tx.count())
         finally:
             store.close()
         node_setup.write_file(home / SLOTS, slots)

@@ -78,4 +78,4 @@ def test_a_record_has_a_size(people: Cast) -> None:
     directly.sync(people.basim, people.hq)
     save.edit(people.basim, record.hex(), Changes(put={members.name: ["m1"]}))
     assert directly.sync(people.basim, people.hq).refused == 0
-    assert check(people.hq)["ok"]
+    assert check(people.hq).ok

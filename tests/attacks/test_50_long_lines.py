@@ -43,7 +43,7 @@ def test_a_line_of_persons_each_belonging_to_the_one_before(people: Cast) -> Non
     assert hand.write({"household": uuid_text(second)}, record=line[0], type="person", form=form, context=move) == ""
     found = rows(people.hq)
     assert {found[record].channel for record in line} == {found[second].channel}
-    assert check(people.hq)["ok"]
+    assert check(people.hq).ok
     directly.sync(people.samar, people.hq)
     assert directly.differing(people.samar, people.hq) == []
 
@@ -61,7 +61,7 @@ def test_a_ring_of_persons(people: Cast) -> None:
         for i, (record, before, unit) in enumerate(zip(ring, ring[1:] + ring[:1], (JBL, QRD, JBL), strict=True))
     ]  # fmt: skip
     assert hand.push(*made) == []
-    assert check(people.hq)["ok"]
+    assert check(people.hq).ok
     directly.sync(people.samar, people.hq)
     assert directly.differing(people.samar, people.hq) == []
 
@@ -113,4 +113,4 @@ def test_merges_by_hand_keep_nobody_waiting(people: Cast, costs: Callable[..., A
     save.add(people.amal, "household", Changes(set={"family_name": "محمد"}), unit=JBL)
     with costs(seconds=1.5, megabytes=60):
         directly.sync(people.amal, people.hq)
-    assert check(people.hq)["ok"]
+    assert check(people.hq).ok

@@ -142,7 +142,7 @@ class _Story:
                 r: (row.doc, set(row.conflicts)) for r, row in rows(hq).items()
             }
         for node in self.nodes.values():
-            assert check(node)["faults"] == []
+            assert check(node).faults == []
         with hq.store.read() as tx:
             assert all(tx.refusals(device.id) == [] for device in tx.devices())
         self._readable(hq)
@@ -399,4 +399,4 @@ def test_a_newer_form_waits_under_its_own_names(people: Cast, book: Book, tmp_pa
     assert rows(people.hq)[record].doc == rows(people.amal)[record].doc
     assert rows(people.hq)[record].doc[book.questions[0].name] == "newer"
     assert queries.status(people.amal)["refused"] == []
-    assert check(people.hq)["faults"] == []
+    assert check(people.hq).faults == []

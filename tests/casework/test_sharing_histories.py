@@ -99,7 +99,7 @@ class Sharing(RuleBasedStateMachine):
             assert me is not None
             assert me.head == heads[node.device]  # every commit is held
             assert refused[node.device] == []  # and applied: each was about what was shared when it was made
-        assert integrity.check(hq)["faults"] == []
+        assert integrity.check(hq).faults == []
 
     def _expected(self, unit: str) -> dict[bytes, Any]:
         """Work out from whole records what a unit is to have: another way than the store's."""

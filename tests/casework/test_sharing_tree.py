@@ -64,7 +64,7 @@ def test_a_branch_and_the_headquarters_offer_the_same(tree: Tree) -> None:
     with tree.nodes["hq"].store.read() as tx:
         assert tx.rows([referral])[referral].doc["state"] == "accepted"
     for name in ("hq", "jbl"):
-        assert integrity.check(tree.nodes[name])["faults"] == []
+        assert integrity.check(tree.nodes[name]).faults == []
 
 
 def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> None:

@@ -101,7 +101,7 @@ def test_a_branch_that_never_sees_a_line(tree: Tree, tmp_path: Path) -> None:
     nights(tree, file)
     check(tree)
     for node in (hq, jbl):
-        assert integrity.check(node)["faults"] == []
+        assert integrity.check(node).faults == []
 
 
 def test_a_save_is_followed_from_the_laptop_to_the_decision(tree: Tree, tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_unpacking_is_killed_again_and_again(tree: Tree, tmp_path: Path) -> None
         assert unpack().end(60).returncode == 0
         tree.nodes["hq"] = open_node(home, tree.clock)
         assert len(rows(tree.nodes["hq"])) == 60
-        assert integrity.check(tree.nodes["hq"])["faults"] == []
+        assert integrity.check(tree.nodes["hq"]).faults == []
         tree.nodes["hq"].close()
     tree.nodes["hq"] = open_node(home, tree.clock)
     tree.settle()

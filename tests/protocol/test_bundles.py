@@ -48,7 +48,7 @@ def equal(people: Cast, *nodes: Node) -> None:
         for record, row in rows(node).items():
             assert canonical(row.state) == canonical(theirs[record].state)
     for node in (people.hq, *nodes):
-        assert integrity.check(node)["faults"] == []
+        assert integrity.check(node).faults == []
 
 
 def unsent(node: Node) -> int:

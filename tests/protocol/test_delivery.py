@@ -124,4 +124,4 @@ def test_the_same_file_read_in_on_two_laptops(office: Office) -> None:
     held = rows(office["hq"])
     assert len(held) == 60
     assert all("location" in row.conflicts for row in held.values())  # two say one place, one another: both are kept
-    assert json.dumps(integrity.check(office["hq"])["faults"]) == "[]"
+    assert json.dumps(integrity.check(office["hq"]).faults) == "[]"

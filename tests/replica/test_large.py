@@ -79,7 +79,7 @@ def test_an_acknowledgement_goes_on_in_further_frames(people: Cast, tmp_path: Pa
     for node in (people.amal, people.basim):
         with node.store.read() as tx:
             assert sum(one.person is not None and one.person.startswith("P ") for one in tx.devices()) == 3_000
-    assert integrity.check(people.hq)["faults"] == []
+    assert integrity.check(people.hq).faults == []
 
 
 def test_one_more_note_among_three_thousand_comes_down(people: Cast) -> None:

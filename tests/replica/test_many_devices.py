@@ -110,7 +110,7 @@ def test_it_is_sent_decided_and_healed(crowd: tuple[Cast, str], tmp_path: Path) 
     bundle_sync.reply(hq, tmp_path / "down.age", device)
     assert bundle_sync.unpack(samar, tmp_path / "down.age")["digest"] == "equal"
     assert queries.show(samar, home)["fields"][FIELD] == "moved"
-    assert integrity.check(amal)["faults"] == []
+    assert integrity.check(amal).faults == []
     directly.sync(amal, hq)
     equal(hq, amal)
 

@@ -191,7 +191,7 @@ def test_a_family_moved_to_two_places_is_in_both_with_all_that_belongs_to_it(peo
     assert [item["field"] for unit in (QRD, TRT, JBL) for item in decisions.items(people.samar, unit=unit)] == [
         "_unit"
     ] * 2
-    assert [integrity.check(node)["faults"] for node in (people.hq, *people.laptops)] == [[]] * 4
+    assert [integrity.check(node).faults for node in (people.hq, *people.laptops)] == [[]] * 4
 
 
 def test_what_is_added_while_two_disagree_is_in_both_and_goes_with_the_family(people: Cast) -> None:

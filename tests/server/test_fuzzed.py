@@ -168,5 +168,5 @@ def fuzzed(cast_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """An office that goes on, whatever it is sent."""
     with office_in(cast_template, tmp_path_factory.mktemp("fuzzed")) as office:
         yield office
-        assert integrity.check(office["hq"])["faults"] == []
+        assert integrity.check(office["hq"]).faults == []
         assert office.server.stop() == 0

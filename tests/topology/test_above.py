@@ -359,7 +359,7 @@ class Reports(RuleBasedStateMachine):
                 assert directly.differing(self.nodes[name], self.nodes["hq"]) == []
                 assert self.reports.keys().isdisjoint(cast.rows(self.nodes[name])) or name in ("amal", "basim", "samar")
             assert self.reports.keys() <= cast.rows(self.nodes["samar"]).keys()
-            assert integrity.check(self.nodes["hq"])["faults"] == []
+            assert integrity.check(self.nodes["hq"]).faults == []
         finally:
             for node in self.nodes.values():
                 node.close()

@@ -59,7 +59,7 @@ def test_a_case_worker_has_the_charities_of_the_unit_above(office: Office) -> No
     assert rows(amal)[known].doc["licence_no"] == "12"
     assert own in rows(samar)  # hers are seen from above, and not by a sister unit's people
     office.equal("amal", "basim", "samar")
-    assert integrity.check(amal)["ok"]
+    assert integrity.check(amal).ok
 
 
 def test_a_tampered_laptop_changes_nothing_above_it(office: Office) -> None:

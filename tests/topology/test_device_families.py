@@ -329,7 +329,7 @@ def test_a_branch_applies_what_waited_once_headquarters_has_approved(tree: Tree)
     tree.sync("jbl", "hq")
     assert late not in rows(jbl).keys() | rows(tree.nodes["hq"]).keys()
     for node in (jbl, tree.nodes["hq"]):
-        assert [(one["code"], one["state"]) for one in quarantine.listed(node, ALL)] == [("device_pending", "waits")]
+        assert [(one.code, one.state) for one in quarantine.listed(node, ALL)] == [("device_pending", "waits")]
     directly.approve(amal, hq=tree.nodes["hq"])
     tree.sync("jbl", "hq")
     tree.sync("amal", "jbl")

@@ -46,7 +46,7 @@ def alike(tree: Tree, name: str = "amal") -> None:
     with hq.store.read() as tx:
         assert tx.waiting() == {}
     for one in ("hq", "jbl", "old"):
-        assert integrity.check(tree.nodes[one])["faults"] == []
+        assert integrity.check(tree.nodes[one]).faults == []
     for one in ("jbl", "old", name, "copy", "basim", "dima"):
         node = tree.nodes[one]
         assert directly.differing(node, hq) == []

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 from typer import Argument
 
 from fieldsync import errors
@@ -10,6 +11,13 @@ from fieldsync.commands import settings_of, tell
 
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 VARIABLE = "_FIELDSYNC_COMPLETE"  # what the script sets when it asks
+
+
+class CompletionScript(Struct, frozen=True):
+    """What a shell is to run at its start."""
+
+    shell: str
+    script: str
 
 
 def completion(
@@ -25,7 +33,7 @@ def completion(
         raise errors.Usage(reason="shell", given=shell, known=list(SHELLS))
     script = get_completion_script(prog_name="fieldsync", complete_var=VARIABLE, shell=shell)
     if settings_of(ctx).json:
-        tell(ctx, {"shell": shell, "script": script}, lambda _out: None)
+        tell(ctx, CompletionScript(shell, script), lambda _out: None)
     else:
         typer.echo(script)
 

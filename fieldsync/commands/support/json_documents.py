@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from fieldsync.authority import integrity, quarantine
+from fieldsync.commands.support import completion, secrets
 from fieldsync.server import administration, branch_link
-from fieldsync.topology import device_summaries
+from fieldsync.topology import backups, device_summaries
+from fieldsync.ui.views import doctor
 
 
-class Document(NamedTuple):
+class Output(NamedTuple):
     """The type of a document, and with which option or argument a command gives it where that is not always."""
 
     type: Any
@@ -40,17 +43,30 @@ class Failed(Struct, frozen=True):
     error: Explained
 
 
-DOCUMENTS: Mapping[str, tuple[Document, ...]] = MappingProxyType(
+DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
     {
-        "server init": (Document(administration.NewServer),),
-        "server invite": (Document(administration.MadeInvite),),
-        "server devices": (Document(list[device_summaries.DeviceOrCopy]),),
-        "server revoke": (Document(device_summaries.RevokedDevice),),
-        "server pending": (Document(list[device_summaries.PendingDevice]),),
-        "server approve": (Document(device_summaries.PendingDevice),),
-        "server grant": (Document(device_summaries.EnrolledDevice),),
-        "server upstream set": (Document(branch_link.Attached),),
-        "server upstream schedule": (Document(branch_link.Schedule),),
+        "check": (Output(integrity.Checked),),
+        "backup": (Output(backups.BackedUp),),
+        "restore": (Output(backups.Restored),),
+        "passphrase": (Output(secrets.PassphraseChanged),),
+        "quarantine": (Output(list[quarantine.QuarantinedSave]),),
+        "quarantine list": (Output(list[quarantine.QuarantinedSave]),),
+        "quarantine release": (Output(quarantine.Released),),
+        "quarantine drop": (Output(quarantine.DroppedSaves),),
+        "doctor": (Output(list[doctor.Finding]),),
+        "server init": (Output(administration.NewServer),),
+        "server invite": (Output(administration.MadeInvite),),
+        "server devices": (Output(list[device_summaries.DeviceOrCopy]),),
+        "server revoke": (Output(device_summaries.RevokedDevice),),
+        "server pending": (Output(list[device_summaries.PendingDevice]),),
+        "server approve": (Output(device_summaries.PendingDevice),),
+        "server grant": (Output(device_summaries.EnrolledDevice),),
+        "server upstream set": (Output(branch_link.Attached),),
+        "server upstream schedule": (Output(branch_link.Schedule),),
+        "server check": (Output(integrity.Checked),),
+        "server backup": (Output(backups.BackedUp),),
+        "server restore": (Output(backups.Restored),),
+        "completion": (Output(completion.CompletionScript),),
     }
 )
 """By the words that call the command."""
@@ -62,16 +78,16 @@ UNTYPED = frozenset(
     {
         "", "status", "join", "add", "edit", "show", "list", "find", "history", "remove", "move", "household birth",
         "household death", "household move", "household marry", "household split", "household verify", "sync", "pack",
-        "unpack", "check", "backup", "restore", "passphrase", "quarantine", "quarantine list", "quarantine release",
-        "quarantine drop", "doctor", "review", "review list", "review show", "review take", "review bulk", "review undo",
+        "unpack",
+          "review", "review list", "review show", "review take", "review bulk", "review undo",
         "overlaps", "overlaps list", "overlaps both", "overlaps drop", "case open", "case assess", "case plan",
         "case advance", "case approve", "case return", "case close", "case reopen", "case transfer", "refer", "referral",
         "referral list", "referral accept", "referral decline", "referral deliver", "referral complete",
         "referral withdraw", "consent list", "consent withdraw", "agenda", "caseload", "eligible", "duplicates",
         "duplicates list", "duplicates scan", "duplicates show", "duplicates merge", "duplicates split",
         "duplicates not-same", "import", "export", "report", "schema list", "schema show", "schema check",
-        "schema import", "schema publish", "server upstream sync", "server check", "server backup", "server restore",
-        "demo", "completion",
+        "schema import", "schema publish", "server upstream sync",
+        "demo",
     }
 )  # fmt: skip
 """Commands whose documents are still dicts; only to shrink."""

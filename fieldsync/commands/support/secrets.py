@@ -5,6 +5,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from msgspec import Struct
+
 from fieldsync import errors
 from fieldsync.commands.support import text_files
 from fieldsync.commands.support.settings import Settings, at_terminal
@@ -86,7 +88,17 @@ class Secrets:
         return os.environ.get(PASSPHRASE) or _handed_over()
 
 
-def change(settings: Settings, new_file: str) -> dict[str, object]:
+class PassphraseChanged(Struct, frozen=True):
+    """A store that opens with a new passphrase.
+
+    slots: what opens it: "passphrase", "recovery", "keyfile".
+    """
+
+    changed: bool
+    slots: list[str]
+
+
+def change(settings: Settings, new_file: str) -> PassphraseChanged:
     """Rewrap the store's key with a new passphrase; other slots stay. NoStore, WrongPassphrase, NoSecret."""
     path = settings.folder / SLOTS
     try:
@@ -98,7 +110,7 @@ def change(settings: Settings, new_file: str) -> dict[str, object]:
     from fieldsync.replica.node_setup import write_file  # it loads what joins and publishes, which few commands do
 
     write_file(path, slots.to_bytes())
-    return {"changed": True, "slots": slots.kinds}
+    return PassphraseChanged(changed=True, slots=slots.kinds)
 
 
 def new_passphrase(lang: str) -> str:

@@ -1,11 +1,18 @@
 """This node as people see it: how it is, what a sync or a bundle did, where a copy is."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
 from fieldsync.ui.views import transfers
 from fieldsync.ui.views.record_card import INDENT, Cards, size, when
+
+if TYPE_CHECKING:
+    from fieldsync.authority.integrity import Checked
+    from fieldsync.topology.backups import BackedUp, Restored
+    from fieldsync.ui.views.doctor import Finding
 
 Json = dict[str, Any]
 _SPANS = (("years", 31_557_600_000), ("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
@@ -159,32 +166,30 @@ class Here(Cards):
         )
         self.synced(told["sync"])
 
-    def checked(self, told: Json) -> None:
+    def checked(self, told: "Checked") -> None:
         """How the store is."""
-        self.say(
-            "check_ok" if told["ok"] else "check_bad", commits=f"{told['commits']:,}", records=f"{told['records']:,}"
-        )
-        for fault in told["faults"]:
-            self.line(f"{INDENT}{self.phrase('fault_' + fault['what'], **fault)}")
-        if told["listed"]:
-            self.say("check_listed", n=len(told["listed"]))
-        for one in told["listed"]:
-            words_ = {**one, "fields": self.several(one.get("fields", ()))}
-            self.line(f"{INDENT}{self.phrase('listed_' + one['what'], **words_)}")
+        self.say("check_ok" if told.ok else "check_bad", commits=f"{told.commits:,}", records=f"{told.records:,}")
+        for fault in told.faults:
+            self.line(f"{INDENT}{self.phrase('fault_' + fault.what, **structs.asdict(fault))}")
+        if told.listed:
+            self.say("check_listed", n=len(told.listed))
+        for one in told.listed:
+            words_ = {**structs.asdict(one), "fields": self.several(one.fields or ())}
+            self.line(f"{INDENT}{self.phrase('listed_' + one.what, **words_)}")
 
-    def diagnosed(self, found: list[Json]) -> None:
+    def diagnosed(self, found: "list[Finding]") -> None:
         """What `doctor` found."""
         from fieldsync.ui.views import doctor
 
         doctor.show(self, found)
 
-    def backed_up(self, made: Json) -> None:
+    def backed_up(self, made: "BackedUp") -> None:
         """Where the copy is."""
-        self.say("backed_up", file=made["file"], size=size(made["bytes"]))
+        self.say("backed_up", file=made.file, size=size(made.bytes))
 
-    def restored(self, made: Json) -> None:
+    def restored(self, made: "Restored") -> None:
         """Whose store it is, and what comes next."""
-        self.say(f"restored_{made['kind']}", person=made["person"], records=f"{made['records']:,}")
+        self.say(f"restored_{made.kind}", person=made.person, records=f"{made.records:,}")
 
     def passphrase_changed(self) -> None:
         """One line."""

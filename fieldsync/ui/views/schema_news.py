@@ -1,6 +1,6 @@
 """Forms that change, and saves that a server keeps aside: what people are told of both."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fieldsync import errors
@@ -41,7 +41,7 @@ def aside(out: Cards, node: Node, one: Json) -> None:
     out.line("    " + out.phrase(f"{key}_next"))
 
 
-def reason(out: Cards, node: Node, code: str, facts: Json) -> messages.Shown:
+def reason(out: Cards, node: Node, code: str, facts: Mapping[str, object]) -> messages.Shown:
     """Why a server quarantined a save."""
     told = messages.labelled(facts, out.lang, node.schema)
     key = f"aside.{code}"

@@ -319,7 +319,7 @@ def test_whatever_a_device_signs_leaves_a_sound_server(template: Any, data: st.D
         json.dumps(refused.facts, allow_nan=False)
         return
     found = check(people.hq)
-    assert (found["faults"], found["listed"]) == ([], [])
+    assert (found.faults, found.listed) == ([], [])
     taken = {one.seq for one in batch} - {seq for seq, _ in told}
     for one in batch:
         if one.seq in taken:

@@ -1,13 +1,14 @@
 """A person looks at the quarantine, releases what was right and drops what was not: everybody hears of it, and all stay equal."""
 
 import json
+from typing import Any
 
 import pytest
 
 from fieldsync import errors
 from fieldsync.authority import quarantine
 from fieldsync.authority.integrity import check
-from fieldsync.authority.quarantine import Chosen, Json
+from fieldsync.authority.quarantine import Chosen
 from fieldsync.core import record_ids
 from fieldsync.core.grants import Grant
 from fieldsync.core.state import canonical
@@ -33,7 +34,7 @@ def smuggled(people: Cast) -> tuple[bytes, str]:
     return record, f"{people.amal.letters}:1"
 
 
-def only(found: list[Json]) -> Json:
+def only(found: list[Any]) -> Any:
     """Return the one that there is."""
     (one,) = found
     return one
@@ -45,17 +46,17 @@ def test_what_is_quarantined_is_listed_with_its_reason_and_age(people: Cast) -> 
     write_commits(people.basim, people.basim.new_id(), {"location": "x"})
     directly.sync(people.basim, people.hq)
     found = quarantine.listed(people.hq, Chosen())
-    assert [(one["save"], one["by"], one["code"], one["state"], one["waits_for"]) for one in found] == [
+    assert [(one.save, one.by, one.code, one.state, one.waits_for) for one in found] == [
         (name, "Amal", "unit_refused", "refused", []),
         (f"{people.basim.letters}:1", "Basim", "no_record", "waits", ["record"]),
     ]
-    assert only(quarantine.listed(people.hq, Chosen(device=people.amal.letters)))["facts"] == {"unit": QRD}
-    assert only(quarantine.listed(people.hq, Chosen(record=record_ids.text(record))))["save"] == name
-    assert only(quarantine.listed(people.amal, Chosen()))["code"] == "unit_refused"
+    assert only(quarantine.listed(people.hq, Chosen(device=people.amal.letters))).facts == {"unit": QRD}
+    assert only(quarantine.listed(people.hq, Chosen(record=record_ids.text(record)))).save == name
+    assert only(quarantine.listed(people.amal, Chosen())).code == "unit_refused"
     assert quarantine.listed(people.samar, Chosen()) == []
     assert quarantine.listed(people.hq, Chosen(), days=3) == []
     people.clock.tick(3 * 24 * 60 * 60 * 1000)
-    assert [one["days"] for one in quarantine.listed(people.hq, Chosen(), days=3)] == [3, 3]
+    assert [one.days for one in quarantine.listed(people.hq, Chosen(), days=3)] == [3, 3]
 
 
 def test_a_device_alone_is_no_save(people: Cast) -> None:
@@ -81,16 +82,16 @@ def test_what_is_released_is_applied_everywhere(people: Cast) -> None:
     """Samar releases Amal's family at headquarters: it is in its unit on all nodes, digests are equal, and Amal is told."""
     record, name = smuggled(people)
     done = quarantine.release(people.hq, Chosen((name,)), "Samar", "she works there since May")
-    assert (only(done["released"])["state"], done["left"]) == ("released", [])
-    act = only(only(done["released"])["acts"])
-    assert (act["act"], act["by"], act["note"]) == ("release", "Samar", "she works there since May")
+    assert (only(done.released).state, done.left) == ("released", [])
+    act = only(only(done.released).acts)
+    assert (act.act, act.by, act.note) == ("release", "Samar", "she works there since May")
     for node in (people.basim, people.samar, people.amal):
         assert directly.sync(node, people.hq).differing == []
         assert directly.differing(node, people.hq) == []
     assert rows(people.basim)[record].doc["location"] == "one"
     assert queries.status(people.amal)["refused"] == quarantine.listed(people.amal, Chosen()) == []
-    assert only(quarantine.listed(people.amal, Chosen(), everything=True))["state"] == "released"
-    assert check(people.hq)["faults"] == []
+    assert only(quarantine.listed(people.amal, Chosen(), everything=True)).state == "released"
+    assert check(people.hq).faults == []
 
 
 def test_what_is_dropped_stays_refused(people: Cast) -> None:
@@ -101,7 +102,7 @@ def test_what_is_dropped_stays_refused(people: Cast) -> None:
     directly.sync(people.basim, people.hq)
     names = (name, f"{people.basim.letters}:1")
     done = quarantine.drop(people.hq, Chosen(names), "Samar", "written after the theft")
-    assert [(one["code"], one["facts"]["was"]) for one in done["dropped"]] == [
+    assert [(one.code, one.facts["was"]) for one in done.dropped] == [
         ("dropped", "unit_refused"), ("dropped", "no_record"),
     ]  # fmt: skip
     for node in (people.samar, people.basim, people.amal):
@@ -109,8 +110,8 @@ def test_what_is_dropped_stays_refused(people: Cast) -> None:
     assert "location" not in rows(people.hq)[record].doc
     told = only(queries.status(people.basim)["refused"])
     assert (told["code"], told["note"]) == ("dropped", "written after the theft")
-    assert check(people.hq)["ok"]
-    assert len(quarantine.release(people.hq, Chosen((names[1],)), "Samar")["released"]) == 1  # and may think again
+    assert check(people.hq).ok
+    assert len(quarantine.release(people.hq, Chosen((names[1],)), "Samar").released) == 1  # and may think again
     assert rows(people.hq)[record].doc["location"] == "by the well"
 
 
@@ -125,8 +126,8 @@ def test_what_cannot_be_applied_is_not_released(people: Cast) -> None:
     assert hand.write({"location": "y"}, record=record, form=2) == "unknown_form"
     before = canonical(rows(people.hq)[record].state)
     done = quarantine.release(people.hq, Chosen(device=people.basim.letters), "Samar")
-    assert [one["code"] for one in done["left"]] == ["illegal_value", "no_record", "unknown_form"]
-    assert done["released"] == []
+    assert [one.code for one in done.left] == ["illegal_value", "no_record", "unknown_form"]
+    assert done.released == []
     assert canonical(rows(people.hq)[record].state) == before
     with people.hq.store.write() as tx:  # locked out meanwhile: what was released counts all the same
         tx.set_device_state(people.basim.device, "revoked")
@@ -148,7 +149,7 @@ def test_what_is_released_to_a_removed_record_asks_a_person(people: Cast) -> Non
     directly.sync(people.samar, people.hq)
     assert rows(people.hq)[record].conflicts == {}
     done = quarantine.release(people.hq, Chosen(record=record.hex()), "Samar")
-    assert len(done["released"]) == 1
+    assert len(done.released) == 1
     directly.sync(people.samar, people.hq)
     assert directly.differing(people.samar, people.hq) == []
     assert [one["field"] for one in decisions.items_of(people.samar, record.hex())] == ["_deleted"]
@@ -164,7 +165,7 @@ def test_a_branch_hears_what_headquarters_decides() -> None:
         for name, above in (("rima", "old"), ("old", "jbl"), ("jbl", "hq")):
             tree.sync(name, above)
         names = [f"{rima.letters}:{seq}" for seq in (1, 2)]
-        assert [one["code"] for one in quarantine.listed(hq, Chosen(tuple(names)))] == ["unit_refused"] * 2
+        assert [one.code for one in quarantine.listed(hq, Chosen(tuple(names)))] == ["unit_refused"] * 2
         with pytest.raises(errors.Usage) as refused:
             quarantine.release(jbl, Chosen((names[0],)), "Samar")
         assert refused.value.facts["reason"] == "decided_above"
@@ -179,9 +180,9 @@ def test_a_branch_hears_what_headquarters_decides() -> None:
         assert records[0] in rows(jbl)
         assert records[1] not in rows(hq)
         for node in (jbl, old, rima):
-            assert [one["code"] for one in quarantine.listed(node, Chosen(device=rima.letters))] == ["dropped"]
+            assert [one.code for one in quarantine.listed(node, Chosen(device=rima.letters))] == ["dropped"]
         for node in (hq, jbl, old):
-            assert check(node)["faults"] == []
+            assert check(node).faults == []
     finally:
         tree.close()
 
@@ -199,7 +200,7 @@ def test_names_that_are_none_change_nothing(people: Cast) -> None:
                 act(people.hq, chosen, "Samar")
             with pytest.raises(errors.Usage):
                 act(people.amal, chosen, "Samar")
-    assert only(quarantine.listed(people.hq, Chosen()))["acts"] == []
+    assert only(quarantine.listed(people.hq, Chosen())).acts == []
 
 
 def test_the_commands_speak(own_office: Office) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldsync import errors
-from fieldsync.authority.integrity import check
+from fieldsync.authority.integrity import ListedCommit, check
 from fieldsync.core import commit as commits
 from fieldsync.core.commit import Commit
 from fieldsync.core.state import canonical
@@ -153,8 +153,8 @@ def test_what_a_branch_logged_before_stops_nothing(tmp_path: Path, by_stick: boo
             tree.sync("jbl", "hq")
         for node in (jbl, hq):
             found = check(node)
-            assert found["faults"] == []
-            assert found["listed"] == [{"what": "unreadable", "device": amal.letters, "seq": seq}]
+            assert found.faults == []
+            assert found.listed == [ListedCommit("unreadable", amal.letters, seq)]
             assert len(history.history(node, record.hex())) == 3
             with node.store.read() as tx:
                 assert tx.head(amal.device) == seq + 2
@@ -232,8 +232,8 @@ def test_junk_that_a_device_signs_is_kept_and_never_applied(people: Cast) -> Non
     with people.hq.store.read() as tx:
         told = [code for _, code, _ in tx.refusals(me.device)]
     assert told == ["unreadable"] * 6 + ["no_record"]
-    assert [one["what"] for one in check(people.hq)["listed"]] == ["unreadable"] * 6
-    assert check(people.hq)["ok"]
+    assert [one.what for one in check(people.hq).listed] == ["unreadable"] * 6
+    assert check(people.hq).ok
     assert queries.status(people.hq)["commits"]["refused"] == 7
     bundle_sync.reply(people.hq, people.home / "answer", _device(people.hq, me.device))
 
@@ -247,12 +247,12 @@ def test_check_lists_what_an_earlier_release_applied_unjudged(people: Cast) -> N
     """Under form 999 release 0.1 applied Amal's `verified` and a number for a place: listed by `check`, and left as it is."""
     record = save.add(people.amal, "household", Changes(set={"family_name": "أحمد"}), unit=JBL)
     directly.sync(people.amal, people.hq)
-    assert check(people.hq)["listed"] == []
+    assert check(people.hq).listed == []
     hand = HandMade(people.amal, people.hq)
     assert hand.write({"location": 7}, record=record, form=999) == "unknown_form"
     with people.hq.store.write() as tx:
         tx.sql("DELETE FROM refusal")  # as if it had been applied
         tx.sql("DELETE FROM awaited")
     found = check(people.hq)
-    (one,) = found["listed"]
-    assert (one["what"], one["seq"], one["form"], one["fields"]) == ("unjudged", 2, 999, ["location"])
+    (one,) = found.listed
+    assert (one.what, one.seq, one.form, one.fields) == ("unjudged", 2, 999, ["location"])
