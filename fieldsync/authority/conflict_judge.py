@@ -22,7 +22,7 @@ from fieldsync.core.state import field_of, register_of
 from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.merge_rules import Rules
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Awaited, Device, Row, commit_key, record_key
+from fieldsync.store.contract import Awaited, Device, Row, commit_key, record_key, state_key
 
 
 class State(NamedTuple):
@@ -44,26 +44,41 @@ class Verdict(NamedTuple):
 
 
 class RecordCommits:
-    """The commits about records as the log has them, under their fields' names of today: read once, until more have come."""
+    """The commits about records as the log has them, under their fields' names of today: read once, until more have come.
+
+    Those that were refused for good are left out. `logs` are what judges of one device's commits, in order, made of them.
+    """
 
     def __init__(self, tx: ReadTx, rules: Rules) -> None:
         self._tx = tx
         self._rules = rules
         self._read: dict[bytes, tuple[int, list[Commit]]] = {}
+        self.logs: dict[tuple[bytes, str], FieldLog] = {}
 
     def of(self, record: bytes, kind: str) -> list[Commit]:
         """Return the commits about a record of a type."""
-        count, known = self._tx.count_commits_of(record), self._read.get(record)
-        if known is None or known[0] != count:
+        known = self._read.get(record)
+        if known is None:
             today = self._rules.of(kind).today
-            logged = self._tx.commits_of(record)
-            known = count, [today(said) for one in logged if (said := one.commit()) is not None]
+            logged = self._tx.commits_of(record, refused=False)
+            known = (
+                self._tx.count_commits_of(record),
+                [today(said) for one in logged if (said := one.commit()) is not None],
+            )
             self._read[record] = known
         return known[1]
+
+    def look_again(self, record: bytes) -> None:
+        """Forget what was read of a record if more has come about it."""
+        known = self._read.get(record)
+        if known is not None and known[0] != self._tx.count_commits_of(record):
+            del self._read[record]
+            self.logs = {key: log for key, log in self.logs.items() if key[0] != record}
 
     def forget(self) -> None:
         """Forget them: other records are looked at."""
         self._read.clear()
+        self.logs.clear()
 
 
 class ConflictJudge:
@@ -87,7 +102,7 @@ class ConflictJudge:
         self._branch = tx.settings.upstream is not None
         self._quarantined = bool(tx.waiting_of(device.id))
         self._commits = RecordCommits(tx, rules) if commits is None else commits
-        self._logs: dict[tuple[bytes, str], FieldLog] = {}
+        self._looked_at: set[bytes] = set()  # records of which the log was read, for this batch or one before it
         self._judged: dict[int, bool] = {}  # of this batch, which the records do not show yet: whether it was accepted
         self._written: dict[bytes, list[Mapping[str, object]]] = {}
 
@@ -122,10 +137,10 @@ class ConflictJudge:
             self._written.setdefault(commit.record, []).append(commit.fields)
         if accepted or waits:
             self._judged[commit.seq] = accepted
-        if not self._logs:
+        if not self._commits.logs:
             return
         for name in commit.fields:
-            log = self._logs.get((commit.record, name))
+            log = self._commits.logs.get((commit.record, name))
             if log is None:
                 continue
             if accepted:
@@ -178,7 +193,7 @@ class ConflictJudge:
     def forget(self) -> None:
         """Forget what the log told of records: others are looked at."""
         self._commits.forget()
-        self._logs.clear()
+        self._looked_at.clear()
 
     # --- what a register tells at once ---
 
@@ -207,7 +222,7 @@ class ConflictJudge:
             self._branch
             and row is not None
             and register_of(row.state, name).seen.get(commit.device, 0) >= commit.seq
-            and (commit.device, commit.seq) not in self._tx.verdicts_on(commit.record)
+            and not any(one.reason for one in self._tx.quarantined(commit.device, seq=commit.seq))
         )
 
     def _in_batch(self, commit: Commit, name: str) -> bool:
@@ -233,41 +248,55 @@ class ConflictJudge:
 
     def _log(self, commit: Commit, name: str) -> FieldLog:
         """Return every write of a register that is here, as it has been judged."""
-        known = self._logs.get((commit.record, name))
+        record = commit.record
+        if record not in self._looked_at:
+            self._looked_at.add(record)
+            self._commits.look_again(record)
+        known = self._commits.logs.get((record, name))
         if known is not None:
             return known
-        log = self._logs[commit.record, name] = FieldLog()
-        verdicts = self._tx.verdicts_on(commit.record)
-        seen = {(commit.device, commit.seq)}
-        for one in self._commits.of(commit.record, commit.type):
+        verdicts = self._tx.verdicts_on(record)
+        seen = {(commit.device, commit.seq), *verdicts}
+        accepted, absent = [], []
+        for one in self._commits.of(record, commit.type):
             dot = one.device, one.seq
             seen.add(dot)
             if name not in one.fields or dot == (commit.device, commit.seq):
                 continue
-            accepted: bool | None = None if dot in verdicts and not verdicts[dot] else dot not in verdicts
+            here: bool | None = None if dot in verdicts and not verdicts[dot] else dot not in verdicts
             if one.seq >= self._unjudged.get(one.device, one.seq + 1):  # a batch that is being judged
-                accepted = False if one.device != commit.device else self._judged.get(one.seq)
-            if accepted:
-                log.accept(_write(one, name))
-            elif accepted is False:
-                log.keep_back(*dot)
-        row = self._known.get(commit.record)
+                here = False if one.device != commit.device else self._judged.get(one.seq)
+            if here:
+                accepted.append(_write(one, name))
+            elif here is False:
+                absent.append(dot)
+        row = self._known.get(record)
         if row is not None:  # what came as a state, from the server above
             register = register_of(row.state, name)
             for head, context in zip(register.heads, contexts_of(register), strict=True):
                 if head.dot not in seen:
-                    log.accept(Write(head, context or {}))
+                    accepted.append(Write(head, context or {}))
+        log = self._commits.logs[record, name] = FieldLog(accepted, absent)
         return log
 
     def _looked_up(self, commit: Commit, name: str, policy: Policy, this: Write) -> Verdict | None:
         log = self._log(commit, name)
-        missing = [commit_key(*dot) for dot in log.missing(this)]
+        missing = list(log.missing(this))
         over = log.over_by_named(this)
         closed = not any(log.any_between(device, this.upto(device), seq) for device, seq in over.items())
         if not missing and closed and not self._decides(commit, log, policy, this):
             return None
         undecided = errors.Undecided(type=commit.type, field=field_of(name))
-        return Verdict(undecided, (*missing, record_key(commit.record)))
+        changes = record_key(commit.record)
+        if missing and not any(self._is_unjudged(commit, *dot) for dot in missing):
+            changes = state_key(
+                commit.record
+            )  # no acceptance counts before theirs: thousands that wait are not all judged anew
+        return Verdict(undecided, (*(commit_key(*dot) for dot in missing), changes))
+
+    def _is_unjudged(self, commit: Commit, device: bytes, seq: int) -> bool:
+        """Say whether another device's commit came with this one and is still to be judged."""
+        return device != commit.device and seq >= self._unjudged.get(device, seq + 1)
 
     def _ends_removal(self, commit: Commit, this: Write) -> bool:
         """Say whether a write over a deletion restores what somebody else removed, or has seen what keeps the record: others decide.

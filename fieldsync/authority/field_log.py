@@ -1,7 +1,7 @@
 """The accepted commits to one register, by device: the judge of conflicts takes steps that grow with devices, not with commits."""
 
-from bisect import bisect_right, insort
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fieldsync.core.register import Context, Dot, Head, union
@@ -31,10 +31,12 @@ class Write(NamedTuple):
 class _Lane:
     """One device's accepted commits in order, and what they have written over up to each."""
 
-    def __init__(self) -> None:
-        self.seqs: list[int] = []
-        self.writes: list[Write] = []
+    def __init__(self, writes: Iterable[Write] = ()) -> None:
+        self.writes = sorted(writes, key=lambda write: write.head.seq)
+        self.seqs = [write.head.seq for write in self.writes]
         self.over: list[Context] = []
+        for write in self.writes:
+            self.over.append(union(self.over[-1], write.context) if self.over else write.context)
 
     def add(self, write: Write) -> None:
         at = bisect_right(self.seqs, write.head.seq)
@@ -50,14 +52,21 @@ class _Lane:
 class FieldLog:
     """The commits to one register that a server has accepted, and those that it has not accepted yet."""
 
-    def __init__(self) -> None:
-        self._lanes: dict[bytes, _Lane] = {}
+    def __init__(self, accepted: Iterable[Write] = (), absent: Iterable[Dot] = ()) -> None:
+        by_device: dict[bytes, list[Write]] = {}
+        for write in accepted:
+            by_device.setdefault(write.head.device, []).append(write)
+        self._lanes = {device: _Lane(writes) for device, writes in by_device.items()}
         self._absent: dict[bytes, list[int]] = {}
+        for device, seq in sorted(absent):
+            self._absent.setdefault(device, []).append(seq)
 
     def accept(self, write: Write) -> None:
         """Add a commit that was accepted."""
         self.forget(*write.head.dot)
-        self._lanes.setdefault(write.head.device, _Lane()).add(write)
+        if write.head.device not in self._lanes:
+            self._lanes[write.head.device] = _Lane()
+        self._lanes[write.head.device].add(write)
 
     def keep_back(self, device: bytes, seq: int) -> None:
         """Add a commit that is quarantined, or not judged yet."""
@@ -67,8 +76,9 @@ class FieldLog:
     def forget(self, device: bytes, seq: int) -> None:
         """Take out a commit that was kept back: it was accepted now, or refused, and counts as present without its value."""
         seqs = self._absent.get(device, [])
-        if seq in seqs:
-            seqs.remove(seq)
+        at = bisect_left(seqs, seq)
+        if at < len(seqs) and seqs[at] == seq:
+            del seqs[at]
             if not seqs:
                 del self._absent[device]
 

@@ -29,6 +29,8 @@ _DIGITS = 19  # a number of fewer fits 63 bits
 
 MOST_AT_ONCE = 20
 """Commits that somebody's sync judges again on its way; what more is due is for the next syncs, and for the server at rest."""
+MOST_AT_REST = 256
+"""Commits that a server at rest judges again in one turn: what is read of a record for the first serves for all."""
 
 
 def judge_due(node: Node, tx: Tx, most: int = MOST_AT_ONCE) -> int:

@@ -28,6 +28,8 @@ from fieldsync.store.contract import Device, Row, commit_key, form_key, record_k
 
 MOST_REGISTERS = 20_000
 """Fields, members, entries and counts that one record may have, all devices' together."""
+MOST_COMMITS = 20_000
+"""Commits of one device about one record: a judge of conflicts reads them all."""
 
 
 class ValueChecks(CommitBatch):
@@ -41,6 +43,9 @@ class ValueChecks(CommitBatch):
         self._written: dict[
             tuple[bytes, str], Value
         ] = {}  # values that this batch wrote and the records do not show yet
+        self._counted: dict[
+            bytes, tuple[int, int]
+        ] = {}  # by record, how many commits of the device there are up to which
         self._by_server = is_branch(device.grants)
 
     def _check_fields(self, commit: Commit, role: str) -> bool:
@@ -94,13 +99,27 @@ class ValueChecks(CommitBatch):
         return decision
 
     def _check_size(self, commit: Commit) -> None:
-        """Refuse (TooLarge) what makes a record larger than anybody's work: it is read and written whole for each save."""
+        """Refuse (TooLarge) what makes a record larger than anybody's work: it is read and written whole for each save.
+
+        How many commits a device made before one of its own, every server knows alike.
+        """
+        if commit.seq > MOST_COMMITS and self._commits_about(commit) > MOST_COMMITS:
+            raise errors.TooLarge(what="record", limit=MOST_COMMITS)
         row, said = self.known.get(commit.record), self.said.get(commit.record, ())
         held = row.state.fields.keys() if row is not None else set[str]()
         if len(held) + sum(len(one.fields) for one in said) + len(commit.fields) > MOST_REGISTERS:
             new = {name for one in (*said, commit) for name in one.fields}
             if len(held | new) > MOST_REGISTERS:
                 raise errors.TooLarge(what="record", limit=MOST_REGISTERS)
+
+    def _commits_about(self, commit: Commit) -> int:
+        """Return how many commits about its record a device had made with this one."""
+        after, counted = self._counted.get(commit.record, (0, 0))
+        if after > commit.seq:
+            after = counted = 0
+        counted += self.tx.count_commits_by(commit.device, commit.record, after, commit.seq)
+        self._counted[commit.record] = commit.seq, counted
+        return counted
 
     def _check_reopened(self, commit: Commit, check: Normaliser | None, name: str, heads: object) -> None:
         """Refuse (IllegalValue) what no decision was made over: each head's value is one that the field may have."""

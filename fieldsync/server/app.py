@@ -237,7 +237,9 @@ class App:
                     break
             while await self._turns.take(lambda tx: duplicate_hints.compare_arrivals(self.node, tx), MOST_TOGETHER):
                 pass  # a turn for each few: who comes meanwhile is served between them
-            while await self._turns.take(lambda tx: quarantine.judge_due(self.node, tx), MOST_TOGETHER):
+            while await self._turns.take(
+                lambda tx: quarantine.judge_due(self.node, tx, quarantine.MOST_AT_REST), MOST_TOGETHER
+            ):
                 pass
             await run_in_threadpool(self.node.store.tidy)
         finally:

@@ -75,11 +75,14 @@ class CommitReads(Protocol):
     def is_sealed(self, device: bytes, seq: int) -> bool:
         """Say whether a device's signature over its chain after one of its commits is here."""
 
-    def commits_of(self, record: bytes) -> list[Logged]:
-        """Return all commits about a record that this node holds, by stamp."""
+    def commits_of(self, record: bytes, *, refused: bool = True) -> list[Logged]:
+        """Return all commits about a record that this node holds, by stamp; without those that were refused for good, if so asked."""
 
     def count_commits_of(self, record: bytes) -> int:
         """Return how many commits there are about a record, or about one whose id ends alike."""
+
+    def count_commits_by(self, device: bytes, record: bytes, after: int, upto: int) -> int:
+        """Return how many of a device's commits behind `after`, up to `upto`, are about a record, or about one whose id ends alike."""
 
     def unsent_records(self, device: bytes, after: int) -> set[bytes]:
         """Return the records that a device's commits behind `after` touch."""

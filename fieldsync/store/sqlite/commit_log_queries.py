@@ -15,6 +15,7 @@ _DEVICE = (
     "changed, arrival, copy_of, copied_after, state, pending OR waits_with, pending, approved, spared, enrolled_by"
 )
 _LOGGED = "c.device, c.seq, c.stamp, c.author, c.record, c.note, c.body, c.hash, c.chain, c.seal"
+_REFUSED = "SELECT 1 FROM refusal AS r WHERE r.device = c.device AND r.seq = c.seq AND r.reason <> '' AND NOT r.waits"
 SERVER = "id, name, address, pin, nonce, unsure, synced, mixed"
 
 
@@ -72,11 +73,13 @@ class LedgerReads(DeviceFamilyReads):
         row = self.sql(query, (self.known_device(device), seq)).fetchone()
         return bool(row and row[0])
 
-    def commits_of(self, record: bytes) -> list[Logged]:
+    def commits_of(self, record: bytes, *, refused: bool = True) -> list[Logged]:
         about = " UNION ALL ".join(
             f"SELECT device, seq FROM {table} WHERE record = ?1" for table in ("commit_about", "commit_about_new")
         )
         query = f"SELECT {_LOGGED} FROM ({about}) JOIN commit_log AS c USING (device, seq) WHERE c.record = ?2"
+        if not refused:
+            query += f" AND NOT EXISTS ({_REFUSED})"
         found = map(self._logged, self.sql(query, (record[10:], record)))
         return sorted(found, key=lambda c: (c.stamp, c.device, c.seq))
 
@@ -85,6 +88,14 @@ class LedgerReads(DeviceFamilyReads):
             f"(SELECT count(*) FROM {table} WHERE record = ?1)" for table in ("commit_about", "commit_about_new")
         )
         return int(self.sql(f"SELECT {counts}", (record[10:],)).fetchone()[0])
+
+    def count_commits_by(self, device: bytes, record: bytes, after: int, upto: int) -> int:
+        counts = " + ".join(
+            f"(SELECT count(*) FROM {table} WHERE record = ?1 AND device = ?2 AND seq > ?3 AND seq <= ?4)"
+            for table in ("commit_about", "commit_about_new")
+        )
+        values = record[10:], self.known_device(device), after, upto
+        return int(self.sql(f"SELECT {counts}", values).fetchone()[0])
 
     def unsent_records(self, device: bytes, after: int) -> set[bytes]:
         query = "SELECT DISTINCT record FROM commit_log WHERE device = ? AND seq > ?"

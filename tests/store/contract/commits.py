@@ -2,9 +2,10 @@
 
 import pytest
 
+from fieldsync import errors
 from fieldsync.crypto import chain
 from fieldsync.store import Store
-from fieldsync.store.contract import SERVERS, PackedPart, PassedReceipt, Receipt, Server
+from fieldsync.store.contract import SERVERS, PackedPart, PassedReceipt, Receipt, Server, record_key
 from tests.histories import DEVICES, RECORD, World
 from tests.store.contract.support import CASEWORKER, UNITS, Contract, enrol, log, logged, record
 
@@ -45,11 +46,20 @@ class CommitContract(Contract):
             for _ in range(2):
                 assert tx.commits_of(record(1)) == sorted([amal[0], amal[2], *basim], key=lambda c: (c.stamp, c.device))
                 assert (tx.count_commits_of(record(1)), tx.count_commits_of(record(3))) == (3, 0)
+                assert [tx.count_commits_by(AMAL, record(1), *part) for part in ((0, 3), (1, 3), (1, 2))] == [2, 1, 0]
                 assert tx.unsent_records(AMAL, 0) == {record(1), record(2)}
                 assert tx.unsent_records(AMAL, 2) == {record(1)}
                 assert set(tx.records_by(AMAL, 1, 3)) == {record(1), record(2)}
                 assert tx.records_by(AMAL, 3, 9) == [record(1)]
                 tx.gather(0)
+            tx.refuse(AMAL, 1, errors.Undecided(), waits_for=[record_key(record(1))])
+            assert len(tx.commits_of(record(1), refused=False)) == 3  # it may be accepted yet
+            tx.refuse(AMAL, 3, errors.Undecided())
+            assert tx.commits_of(record(1), refused=False) == [
+                one for one in tx.commits_of(record(1)) if one != amal[2]
+            ]
+            tx.accept(AMAL, 3)
+            assert len(tx.commits_of(record(1), refused=False)) == 3
 
     def test_signatures_and_chain_hashes_are_found_by_their_place(self, store: Store) -> None:
         """A seal stands at its commit; a history that is not in the log is known by the chain of the heir that says it again."""
