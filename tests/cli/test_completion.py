@@ -10,8 +10,20 @@ from tests.cast import ROOT
 from tests.cli.conftest import World
 
 
+def offered(world: World, typed: str, **environment: str) -> list[str]:
+    """Return what the program offers to bash after these words, of which the last is being typed."""
+    words = ["fieldsync", *typed.split()]
+    asked = {"_FIELDSYNC_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    said = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py")], env=world.environment | asked | environment, capture_output=True, text=True,
+        check=True, timeout=30,
+    )  # fmt: skip
+    assert said.stderr == ""
+    return said.stdout.split()
+
+
 @pytest.mark.parametrize(
-    ("typed", "offered"),
+    ("typed", "wanted"),
     [
         ("sho", "show"),
         ("review ta", "take"),
@@ -24,15 +36,9 @@ from tests.cli.conftest import World
         ("server invite x --role super", "supervisor"),
     ],
 )
-def test_what_may_come_next_is_offered(world: World, typed: str, offered: str) -> None:
-    """As bash asks: the words so far, and which of them is being typed."""
-    words = ["fieldsync", *typed.split()]
-    asked = {"_FIELDSYNC_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
-    said = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py")], env=world.environment | asked, capture_output=True, text=True, check=True, timeout=30
-    )  # fmt: skip
-    assert offered in said.stdout.split()
-    assert said.stderr == ""
+def test_what_may_come_next_is_offered(world: World, typed: str, wanted: str) -> None:
+    """As bash asks."""
+    assert wanted in offered(world, typed)
 
 
 def test_the_script_is_one_that_bash_reads(world: World) -> None:

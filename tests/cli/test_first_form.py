@@ -5,12 +5,14 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from fieldsync.demo.story_runner import free_port
 from fieldsync.schema import load
 from tests.cast import ROOT
 from tests.cli.conftest import Said, World
+from tests.cli.test_completion import offered
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PAGE = (ROOT / "docs/first-form.md").read_text("utf-8")
@@ -59,6 +61,30 @@ def test_two_laptops_have_the_well_in_portuguese(wells: Wells) -> None:
     assert [one["fields"] for one in wells.json("rui", "list", "well")] == [{"name": "Fonte Nova", "water": "good"}]
 
 
+def test_the_form_may_be_an_xlsform(wells: Wells) -> None:
+    """A workbook in English and Portuguese becomes a folder; what is published from it is filled in on a laptop."""
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.title = "survey"
+    for row in (
+        ["type", "name", "label::English (en)", "label::Português (pt)"],
+        ["text", "pump", "Pump", "Bomba"],
+        ["integer", "depth", "Depth in metres", "Profundidade em metros"],
+    ):
+        book.active.append(row)
+    book.save(wells.folder / "borehole.xlsx")
+    wells.type(f"fieldsync --home hq schema import {wells.folder}/borehole.xlsx --out {wells.folder}/drilled")
+    wells.type(f"fieldsync --home hq schema check {wells.folder}/drilled")
+    wells.type(f"fieldsync --home hq schema publish {wells.folder}/drilled/borehole.toml")
+    wells.type("fieldsync --home ana sync")
+    wells.type("fieldsync --home ana add borehole --set pump=Afridev --set depth=40 --lang pt")
+    wells.type("fieldsync --home ana sync")
+    wells.type("fieldsync --home rui sync")
+    (drilled,) = wells.json("rui", "list", "borehole")
+    assert drilled["fields"] == {"pump": "Afridev", "depth": 40}
+    assert "Profundidade em metros: 40" in wells.here("rui", "show", drilled["code"], "--lang", "pt").out
+
+
 def _help(world: World, who: str) -> set[str]:
     said = world.here(who, "--help")
     return set(re.findall(r"^  (\w+) ", said.out, re.MULTILINE))
@@ -77,6 +103,13 @@ def test_what_needs_other_record_types_does_not_show(wells: Wells) -> None:
         said = wells.here("rui", *command, screen=True)
         assert said.code == 0, said
         assert shipped.isdisjoint(re.findall(r"\w+", said.out.lower())), said
+
+
+@pytest.mark.parametrize("typed", ["list househo", "export househo", "report mont"])
+def test_completion_offers_nothing_of_the_pack(wells: Wells, typed: str) -> None:
+    """Record types and reports that the forms lack are not offered."""
+    assert offered(wells, typed)
+    assert offered(wells, typed, FIELDSYNC_HOME=str(wells.folder / "ana")) == []
 
 
 @pytest.mark.parametrize(

@@ -167,3 +167,31 @@ def test_nothing_made_is_no_success(tmp_path: Path) -> None:
     repeat = [_row("begin repeat", "r", "R", "ر"), _row("note", "n", "Read", "اقرأ"), _row("end repeat")]
     with pytest.raises(errors.BadFile):
         convert.read(_form(tmp_path, list(repeat), file="repeat.xlsx"))
+
+
+def test_a_form_keeps_its_own_languages(tmp_path: Path) -> None:
+    """Portuguese and English, in columns, choices, hints and title; what one lacks, the other says. Neither Arabic nor a note."""
+    en, pt = "label::English (en)", "label::Português (pt)"
+    survey = [
+        {"type": "text", "name": "who", en: "Who?", pt: "Quem?", "hint::Português (pt)": "O nome"},
+        {"type": "select_one water", "name": "water", en: "Water", pt: "Água"},
+        {"type": "text", "name": "more", pt: "Mais sobre ${who}"},
+    ]
+    choices = [["list_name", "name", en, pt], ["water", "good", "Good", "Boa"], ["water", "bad", "Bad", "Má"]]
+    made = convert.read(_form(tmp_path, survey, choices, file="wells.xlsx"))
+    assert made.notes == []
+    form = tomllib.loads(made.texts["wells.toml"])
+    assert form["label"].keys() == {"en", "pt"}
+    who, water, more = (form["fields"][name] for name in ("who", "water", "more"))
+    assert (who["label"], who["hint"]) == ({"en": "Who?", "pt": "Quem?"}, {"en": "O nome", "pt": "O nome"})
+    assert water["choices"] == {"good": {"en": "Good", "pt": "Boa"}, "bad": {"en": "Bad", "pt": "Má"}}
+    assert more["label"] == {"en": "Mais sobre ${who}", "pt": "Mais sobre ${who}"}
+    load.load_texts(made.texts)
+
+
+def test_a_language_without_a_code_is_listed(tmp_path: Path) -> None:
+    """A form in a language that has only a name is made in the shipped ones, and says what to write."""
+    survey = [{"type": "text", "name": "who", "label::Wolof": "Kan?"}]
+    made = convert.read(_form(tmp_path, survey, file="wells.xlsx"))
+    assert [note.why for note in made.notes if note.what == "language"] == ["Wolof"]
+    assert tomllib.loads(made.texts["wells.toml"])["fields"]["who"]["label"] == {"en": "Kan?", "ar": "Kan?"}

@@ -8,6 +8,7 @@ from typer import Argument
 
 from fieldsync import errors
 from fieldsync.commands import settings_of, tell
+from fieldsync.commands.support import pack_commands
 
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 VARIABLE = "_FIELDSYNC_COMPLETE"  # what the script sets when it asks
@@ -38,10 +39,12 @@ def completion(
         typer.echo(script)
 
 
-def types(incomplete: str) -> list[str]:
+def types(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the shipped record types that begin so: what a store's own forms add is behind its passphrase."""
     from fieldsync.schema import load
 
+    if pack_commands.all_hidden(ctx.find_root().command):
+        return []
     return sorted(name for name in load.load_texts(load.shipped()).types if name.startswith(incomplete))
 
 
@@ -52,10 +55,14 @@ def roles(incomplete: str) -> list[str]:
     return [role for role in ROLES if role.startswith(incomplete)]
 
 
-def reports(incomplete: str) -> list[str]:
+def reports(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the shipped reports whose names begin so, and what issues them."""
     from pathlib import Path
 
     from fieldsync.reports import definitions
+    from fieldsync.schema.model import Schema
 
-    return [name for name in (*definitions.available(Path("-"), usable=True), "freeze") if name.startswith(incomplete)]
+    found = definitions.available(Path("-"), usable=True)
+    if pack_commands.all_hidden(ctx.find_root().command):
+        found = definitions.fitting(found, Schema({}, ""))
+    return [name for name in (*found, "freeze") if name.startswith(incomplete)]

@@ -29,6 +29,13 @@ def hidden(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
+def all_hidden(group: object) -> bool:
+    """Say whether the store that the program's commands are for has none of the record types that some of them need."""
+    needing = {name for name, needs in getattr(group, "needs_below", {}).items() if needs}
+    settings = getattr(group, "settings", None)
+    return settings is not None and bool(needing) and needing <= hidden(settings.folder)
+
+
 def remember(folder: Path, needs: Mapping[str, Iterable[str]], schema: Schema) -> None:
     """Note which commands the forms in force leave without the record types that they need."""
     lacking = {name for name, types in needs.items() if not schema.types.keys() >= {*types}}

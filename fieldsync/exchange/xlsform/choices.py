@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from fieldsync.exchange.xlsform import labels
 from fieldsync.exchange.xlsform import unsupported as lost
-from fieldsync.exchange.xlsform.labels import Words
+from fieldsync.exchange.xlsform.labels import Labels
 from fieldsync.exchange.xlsform.model import Note, Question, Table
 from fieldsync.exchange.xlsform.names import name_of, other_code
 from fieldsync.schema.load import is_code
@@ -17,11 +17,11 @@ class Lists:
         self,
         survey: Table,
         choices: Sequence[Table],
-        words: Words,
+        names: Labels,
         tell: Callable[[Note], None],
         note: Callable[[Question, str, str], None],
     ) -> None:
-        self._survey, self._words, self._tell, self._note = survey, words, tell, note
+        self._survey, self._labels, self._tell, self._note = survey, names, tell, note
         self._rows: dict[tuple[str, str], list[int]] = {}
         for number, row in enumerate(choices, 2):
             place = (
@@ -64,7 +64,7 @@ class Lists:
             for why in labels.lost(one.get("label")):
                 self._tell(Note("choices", row, raw, "label", why))
             question.codes.setdefault(raw, code)
-            question.choices[code] = self._words.both(one.get("label"), raw)
+            question.choices[code] = self._labels.label(one.get("label"), raw)
             own = {marks[key]: str(one[key]) for key in marks if isinstance(one.get(key), str | int | float)}
             if child.get("choice_filter") and own:
                 question.choices[code] = {**question.choices[code], "marks": own}

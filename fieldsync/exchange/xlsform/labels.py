@@ -1,4 +1,4 @@
-"""The words of an XLSForm: labels and hints in both languages, without markup, and with the questions that they speak of."""
+"""The words of an XLSForm: labels and hints in the form's languages, without markup, and with the questions that they speak of."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -6,10 +6,12 @@ from typing import Any
 
 from fieldsync.exchange.xlsform.names import language_of
 from fieldsync.schema.label_placeholders import UNKNOWN
+from fieldsync.schema.labels import LANGUAGE, SHIPPED, languages_of
 from fieldsync.schema.text_cleaning import clean
 
 Table = dict[str, Any]
 MOST = 5_000  # characters of a label or a hint
+_LABELS = frozenset({"label", "hint", "jr:constraintMsg", "jr:requiredMsg"})
 _TAG = re.compile(
     r"</?(?:b|i|u|s|em|strong|span|font|p|br|div|h[1-6]|ul|ol|li|table|tbody|thead|tr|td|th|small|big|sub|sup|center|hr|a|img|mark|code"
     r"|blockquote)(?:\s[^<>]{0,2000})?/?>",
@@ -21,26 +23,49 @@ _HEADING = re.compile(r"^\s*#{1,6}\s+", re.MULTILINE)
 _ASKED = re.compile(r"\$\{\s*([^}]*?)\s*\}")
 
 
-class Words:
-    """Reads words in all languages of a form; `languages` are those met."""
+class Labels:
+    """Reads the labels of a form in `languages`: its own, or English and Arabic where it has no others with a code.
 
-    def __init__(self, default: str) -> None:
+    `lacking` are those of them that no label is in, `nameless` the form's languages that have no code.
+    """
+
+    def __init__(self, survey: Table) -> None:
+        default = str(survey.get("default_language") or "")
         self._default = "" if default == "default" else default
-        self.languages: set[str] = set()
+        met = {language for words in _labels_in(survey) for language in self._by_language(words)}
+        codes = {language for language in met if LANGUAGE.fullmatch(language)}
+        self.nameless = sorted(met - codes)
+        self.languages = languages_of(dict.fromkeys(codes)) if codes - set(SHIPPED) else SHIPPED
+        self.lacking = [language for language in SHIPPED if language in self.languages and language not in met]
 
-    def both(self, given: object, instead: str) -> Table:
-        """Words in both languages; where one is lacking, the other stands for it."""
+    def label(self, given: object, instead: str) -> Table:
+        """Return a label in all languages; where one is lacking, English, Arabic or the first one stands for it."""
+        found = self._by_language(given)
+        first = found.get("en") or found.get("ar") or next(iter(found.values()), clean(instead)[:MOST])
+        return {language: found.get(language, first) for language in self.languages} if first else {}
+
+    def _by_language(self, given: object) -> dict[str, str]:
         found: dict[str, str] = {}
         for language, text in _texts(given):
             words = _plain(text)[:MOST].strip()
             if words:
-                key = language_of(language if language not in ("", "default") else self._default, words)
-                self.languages.add(key)
-                found.setdefault(key, words)
-        first = found.get("en") or found.get("ar") or next(iter(found.values()), clean(instead)[:MOST])
-        if not first:
-            return {}
-        return {"en": found.get("en", first), "ar": found.get("ar", first)}
+                found.setdefault(
+                    language_of(language if language not in ("", "default") else self._default, words), words
+                )
+        return found
+
+
+def _labels_in(part: object) -> Iterator[object]:
+    """Yield the labels, hints and messages of a form as pyxform gives it."""
+    if isinstance(part, Mapping):
+        for key, value in part.items():
+            if key in _LABELS:
+                yield value
+            else:
+                yield from _labels_in(value)
+    elif isinstance(part, list | tuple):
+        for value in part:
+            yield from _labels_in(value)
 
 
 def lost(given: object) -> Iterator[str]:
@@ -62,9 +87,9 @@ def referring(words: Table, name: Callable[[str], str]) -> set[str]:
             unknown.add(found[1])
         return f"${{{called}}}" if called else UNKNOWN
 
-    for language in ("en", "ar"):
-        if "${" in str(words.get(language, "")):
-            words[language] = _ASKED.sub(ours, words[language])
+    for language, text in words.items():
+        if "${" in str(text):
+            words[language] = _ASKED.sub(ours, text)
     return unknown
 
 

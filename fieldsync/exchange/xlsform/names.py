@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from fieldsync.schema.labels import LANGUAGE
 from fieldsync.schema.source_file import NAME
 
 _HUMP = re.compile("(?<=[a-z0-9])(?=[A-Z])")
@@ -32,11 +33,13 @@ def other_code(raw: str, taken: set[str]) -> str:
 
 
 def language_of(name: str, words: str) -> str:
-    """Return `en`, `ar`, or another language's name; of an unknown one what its letters say."""
+    """Return a language's code where its name has one, or its name; of an unknown one what its letters say."""
     code = re.search(r"\(([a-z]{2,3})\b[^)]*\)", name.lower())
     if code:
         return code[1]
     spoken = name.casefold()
+    if LANGUAGE.fullmatch(spoken):
+        return spoken
     if spoken in ("ar", "arabic") or "arab" in spoken or "عرب" in spoken:
         return "ar"
     if spoken in ("en", "english") or "engl" in spoken:

@@ -7,7 +7,7 @@ from typing import Any
 from fieldsync.exchange.xlsform import labels
 from fieldsync.exchange.xlsform import unsupported as lost
 from fieldsync.exchange.xlsform.choices import Lists
-from fieldsync.exchange.xlsform.labels import Words
+from fieldsync.exchange.xlsform.labels import Labels
 from fieldsync.exchange.xlsform.model import CLOCK, Condition, Kind, Note, Place, Question
 from fieldsync.exchange.xlsform.names import name_of
 from fieldsync.exchange.xlsform.question_rules import QuestionRules
@@ -55,7 +55,7 @@ class Form:
     ) -> None:
         self.notes: list[Note] = []
         self.kinds: dict[str, Kind] = {}
-        self._words = Words(str(survey.get("default_language") or ""))
+        self._labels = Labels(survey)
         self._survey = survey
         self.taken = taken
         self._repeats: dict[str, str] = {}  # our types → what the repeats are called there
@@ -66,7 +66,7 @@ class Form:
             self._said[number] = str(row.get("type") or "").strip()
         self._told: set[Note] = set()
         self._doubled: set[str] = set()  # names that several questions have, in groups of their own
-        self._lists = Lists(survey, choices, self._words, self._tell, self.note)
+        self._lists = Lists(survey, choices, self._labels, self._tell, self.note)
         wanted = type or _target(survey) or _dataset(survey) or str(survey.get("id_string") or "") or stem
         self._main = self._kind(wanted, survey.get("title") or stem)
 
@@ -80,7 +80,7 @@ class Form:
         )
         while name in RESERVED_TYPES:
             name = f"{name}_form"
-        kind = self.kinds[name] = Kind(name, self._words.both(label, wanted), owner)
+        kind = self.kinds[name] = Kind(name, self._labels.label(label, wanted), owner)
         return kind
 
     # --- the questions ---
@@ -88,10 +88,9 @@ class Form:
     def walk(self) -> None:
         """Find all questions."""
         self._children(self._survey.get("children") or (), self._main, "", [], ())
-        other = sorted(one for one in self._words.languages if one not in ("en", "ar"))
-        if other:
-            self.notes.append(Note("survey", None, "", "language", ", ".join(other)))
-        for lacking in {"ar", "en"} - self._words.languages:
+        if self._labels.nameless:
+            self.notes.append(Note("survey", None, "", "language", ", ".join(self._labels.nameless)))
+        for lacking in self._labels.lacking:
             self.notes.append(Note("survey", None, "", "label", f"lacking_{lacking}"))
 
     def _holds(self, kind: Kind) -> bool:
@@ -140,7 +139,7 @@ class Form:
         if not group.get("label"):
             return above
         name = name_of(str(group.get("name") or "part"), set(kind.sections))
-        kind.sections[name] = self._words.both(group["label"], name)
+        kind.sections[name] = self._labels.label(group["label"], name)
         return name
 
     def _repeat(self, repeat: Table, kind: Kind, row: int | None, above: list[Condition], place: Place) -> None:
@@ -174,10 +173,10 @@ class Form:
         question = Question(name, row, child, made, relevant, place=place)
         if child.get("record") and asked[0].strip() != kind.name:
             self.note(question, "record", "other_type")
-        made["label"] = self._words.both(child.get("label"), raw)
-        hint = self._words.both(child.get("hint"), "")
+        made["label"] = self._labels.label(child.get("label"), raw)
+        hint = self._labels.label(child.get("hint"), "")
         for told in (bind.get("jr:constraintMsg"), bind.get("jr:requiredMsg")):
-            message = self._words.both(told, "")
+            message = self._labels.label(told, "")
             hint = {key: f"{hint[key]} ({message[key]})" for key in hint} if hint and message else hint or message
         made["hint"] = hint
         if made["type"] == "choice" and not self._lists.given(question, child):

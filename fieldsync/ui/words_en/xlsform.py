@@ -29,7 +29,7 @@ WORDS = {
     "form_why_code": "a choice's code is one line of at most 255 characters",
     "form_why_unknown_value": "it is none of those known here, or does not fit",
     "form_why_question": "what a person answers is not computed here",
-    "form_why_language": "Arabic and English are carried, not {what}",
+    "form_why_language": "its words are carried only where there are no others: name it with its code, as in Français (fr) ({what})",
     "form_why_bad_pattern": "its regular expression is not valid, or cannot run in linear time",
     "form_why_formula_circle": "it is computed from itself, by way of other questions",
     "form_why_unfit": "the forms here cannot have it ({what})",
