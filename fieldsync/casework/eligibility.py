@@ -12,7 +12,7 @@ from fieldsync.core import record_ids
 from fieldsync.replica.formula_lookups import RowLookups
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Shower
+from fieldsync.replica.queries import Json, Record, Shower
 from fieldsync.schema.expressions import lookups, parser
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Query, Row
@@ -44,22 +44,22 @@ def eligible(node: Node, ref: str) -> list[Json]:
             raise errors.IllegalValue(type=ENROLMENT, field="holder", reason="wrong_type", to=[PERSON, HOUSEHOLD])
         shower = Shower(node, tx)
         home = row if row.state.type == HOUSEHOLD else _owner(tx, row)
-        around = shower.record(home)["fields"] if home is not None else {}
+        around = shower.record(home).fields if home is not None else {}
         people = [row] if row is not home else list(_members(tx, row))
-        asked = [_Subject(one, _known(node, tx, one, around, shower.record(one)["fields"])) for one in people]
+        asked = [_Subject(one, _known(node, tx, one, around, shower.record(one).fields)) for one in people]
         family = None if home is None else _Subject(home, _known(node, tx, home, {}, around))
         held = _enrolments(tx, [one for one in (row, home) if one is not None])
         programmes = list(tx.select(Query(type=PROGRAMME, deleted=False, standing=True)))
         found = []
         for one in programmes:
             shown = shower.record(one)
-            fields = shown["fields"]
+            fields = shown.fields
             told = _answer(node, fields, family if row is home else None, asked)
             found.append(
                 {
-                    "programme": shown["id"], "code": fields.get("programme_code"), "name": fields.get("name_ar"),
+                    "programme": shown.id, "code": fields.get("programme_code"), "name": fields.get("name_ar"),
                     "kind": fields.get("kind"), "contributory": bool(fields.get("contributory")), **told,
-                    "enrolled": held.get(shown["id"]) or held.get(str(fields.get("name_ar"))),
+                    "enrolled": held.get(shown.id) or held.get(str(fields.get("name_ar"))),
                     "excluded_by": _excluded(shown, programmes, held),
                 }
             )  # fmt: skip
@@ -93,12 +93,12 @@ def _enrolments(tx: ReadTx, holders: list[Row]) -> dict[str, str]:
     return found
 
 
-def _excluded(shown: Json, programmes: list[Row], held: Mapping[str, str]) -> str | None:
+def _excluded(shown: Record, programmes: list[Row], held: Mapping[str, str]) -> str | None:
     """Return the code of a programme that they are in and that does not go with this one, whichever of the two says so."""
-    mine = set(shown["fields"].get("exclusive_with", ()))
+    mine = set(shown.fields.get("exclusive_with", ()))
     for one in programmes:
         other = record_ids.text(one.state.record)
-        named = other in mine or shown["id"] in one.doc.get("exclusive_with", ())
+        named = other in mine or shown.id in one.doc.get("exclusive_with", ())
         if named and other in held:
             return str(one.doc.get("programme_code") or one.code)
     return None

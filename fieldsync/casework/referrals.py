@@ -4,6 +4,8 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
 from fieldsync.casework.agenda import People
@@ -219,7 +221,7 @@ def referrals(node: Node, *, unanswered: bool = False, unit: str | None = None) 
                 "due": due,
                 "overdue": open_ and due is not None and due < today,
             }
-            found.append(shower.record(row) | named)
+            found.append(msgspec.to_builtins(shower.record(row)) | named)
     found.sort(key=lambda one: (not one["overdue"], one["due"] or "9", one["id"]))
     return found
 

@@ -14,7 +14,7 @@ from fieldsync.replica import commit_writer, queries, save
 from fieldsync.replica.changes import Changes, New
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.review import assistance_overlaps, duplicate_pairs
+from fieldsync.review import assistance_overlaps, duplicate_pairs, saved_records
 
 if TYPE_CHECKING:
     from fieldsync.ui.views.tables import Tables
@@ -54,7 +54,7 @@ def add(
     """Save new records, all of them or none; who may be registered already is shown first."""
     kind = node.schema.type(type)
     given: list[Changes] = []
-    alike: list[Json] = []
+    alike: list[duplicate_pairs.SimilarRecord] = []
     with bar(ctx) as progress:
         for at, row in enumerate(rows, 1):
             with _named(f"--row {at}"):
@@ -72,14 +72,16 @@ def add(
     told(ctx, node, [one.hex() for one in save.add_all(node, [New(type, one) for one in given], unit=unit, note=note)])
 
 
-def edit(node: Node, refs: Sequence[str], changes: Callable[[Json], Changes], *, note: str | None) -> list[str]:
+def edit(
+    node: Node, refs: Sequence[str], changes: Callable[[queries.Record], Changes], *, note: str | None
+) -> list[str]:
     """Save one change to each of these records, all of them or none; return their ids."""
     several = len(refs) > 1
     found: dict[str, tuple[str, Changes]] = {}
     for ref in refs:
         with _named(ref) if several else nullcontext():
             shown = queries.show(node, ref)
-            found.setdefault(shown["id"], (ref, changes(shown)))
+            found.setdefault(shown.id, (ref, changes(shown)))
     with node.store.write() as tx:
         drafts = []
         for record, (ref, wanted) in found.items():
@@ -93,20 +95,17 @@ def edit(node: Node, refs: Sequence[str], changes: Callable[[Json], Changes], *,
 
 def told(ctx: typer.Context, node: Node, records: Sequence[str]) -> None:
     """Tell what became of several records: a list, and what they have one too many."""
-    found = [queries.show(node, record) for record in records]
-    overlaps = {one["id"]: hits for one in found if (hits := assistance_overlaps.of(node, one["id"]))}
-    for one in found:
-        if one["id"] in overlaps:
-            one["overlaps"] = assistance_overlaps.brief(overlaps[one["id"]])
+    overlaps = {record: assistance_overlaps.of(node, record) for record in records}
+    found = [saved_records.shown(node, record, overlaps=overlaps[record]) for record in records]
 
     def picture(out: "Tables") -> None:
         out.records(node, found, limit=0)
         out.lacking(node, found)
-        for one in found:
-            if one["id"] in overlaps:
+        for one, hits in zip(found, overlaps.values(), strict=True):
+            if hits:
                 from fieldsync.ui.views import overlap_view as pictures
 
-                pictures.warned(out, node, one["type"], overlaps[one["id"]])
+                pictures.warned(out, node, one.type, hits)
         out.say("many_saved", n=len(found))
 
     tell(ctx, found, picture)

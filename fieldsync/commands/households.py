@@ -101,7 +101,7 @@ def move(
 
     if from_ is None:
         with opened(ctx) as node:
-            from_ = queries.show(node, household)["fields"].get("location")
+            from_ = queries.show(node, household).fields.get("location")
     _report(ctx, "move", household, {"from_location": from_, "to_location": to}, on=on, evidence=evidence, note=note)
 
 

@@ -12,7 +12,9 @@ from fieldsync.commands.support import completion
 from fieldsync.commands.support.settings import at_terminal, draws
 
 if TYPE_CHECKING:
+    from fieldsync.replica import queries
     from fieldsync.replica.node import Node
+    from fieldsync.review.duplicate_pairs import SimilarRecord
     from fieldsync.ui.views.tables import Tables
 
 Record = Annotated[
@@ -99,8 +101,8 @@ def edit(
 
     written: list[str] = []
 
-    def changes(found: dict[str, Any]) -> Any:
-        wanted = _wanted(node, found["type"], found["fields"], set_, from_)
+    def changes(found: "queries.Record") -> Any:
+        wanted = _wanted(node, found.type, found.fields, set_, from_)
         add_options(wanted, unset=unset or (), put=put or (), drop=drop or (), count=count or (), say=say or ())
         made = wanted.changes()
         written.extend([*made.set, *made.unset])
@@ -137,27 +139,22 @@ def _tell_record(
     ctx: typer.Context,
     node: "Node",
     ref: str,
-    duplicates: Sequence[dict[str, Any]] = (),
+    duplicates: "Sequence[SimilarRecord]" = (),
     *,
     changed: Sequence[str] = (),
 ) -> None:
-    from fieldsync.replica import queries
-    from fieldsync.review import assistance_overlaps
+    from fieldsync.review import assistance_overlaps, saved_records
 
-    found = queries.show(node, ref)
-    if duplicates:
-        found["duplicates"] = [{name: one[name] for name in ("id", "code", "score", "reasons")} for one in duplicates]
-    overlaps = assistance_overlaps.of(node, found["id"])
-    if overlaps:
-        found["overlaps"] = assistance_overlaps.brief(overlaps)
+    overlaps = assistance_overlaps.of(node, ref)
+    found = saved_records.shown(node, ref, duplicates, overlaps)
 
     def picture(out: "Tables") -> None:
-        out.saved(node, found)
+        out.saved(node, found, duplicates=len(duplicates))
         if overlaps:
             from fieldsync.ui.views import overlap_view as pictures
 
-            pictures.warned(out, node, found["type"], overlaps)
-        if not found["conflicts"]:
+            pictures.warned(out, node, found.type, overlaps)
+        if not found.conflicts:
             return
         from fieldsync.ui.views import open_fields
 
@@ -166,7 +163,7 @@ def _tell_record(
     tell(ctx, found, picture)
 
 
-def _duplicates(ctx: typer.Context, node: "Node", type: str, changes: Any) -> list[dict[str, Any]]:
+def _duplicates(ctx: typer.Context, node: "Node", type: str, changes: Any) -> "list[SimilarRecord]":
     """Whom a new record may be a duplicate of, among those that this laptop holds."""
     from fieldsync.review import duplicate_pairs
 
@@ -174,7 +171,7 @@ def _duplicates(ctx: typer.Context, node: "Node", type: str, changes: Any) -> li
         return duplicate_pairs.likely(node, type, changes, progress=progress)
 
 
-def _may_go_on(ctx: typer.Context, node: "Node", found: list[dict[str, Any]]) -> bool:
+def _may_go_on(ctx: typer.Context, node: "Node", found: "list[SimilarRecord]") -> bool:
     """Show a person whom a new record may be a duplicate of, and ask whether to save it all the same."""
     from fieldsync.ui.views import duplicate_view
 
@@ -310,7 +307,7 @@ def history(ctx: typer.Context, record: Record) -> None:
 
     with opened(ctx) as node:
         found = told_of(node, record)
-        kind = queries.show(node, record)["type"]
+        kind = queries.show(node, record).type
         tell(ctx, found, lambda out: out.history(node, kind, found))
 
 

@@ -105,7 +105,7 @@ def take(
         if head is not None:
             decided = reviews.take(node, record, field, head=head, note=note)
         else:
-            kind = node.schema.types.get(queries.show(node, record)["type"])
+            kind = node.schema.types.get(queries.show(node, record).type)
             spec = kind.fields.get(field) if kind is not None else None
             given: object = value if spec is None else value_reader.typed(node).value(spec, value)
             decided = reviews.take(node, record, field, value=given, note=note)
@@ -189,7 +189,7 @@ def _matching(node: "Node", items: list[Item], where: list[str]) -> list[Item]:
         return items
     ids: set[str] = set()
     for kind in {item["type"] for item in items}:
-        ids |= {record["id"] for record in queries.list_records(node, kind, where=conditions, limit=0)}
+        ids |= {record.id for record in queries.list_records(node, kind, where=conditions, limit=0)}
     return [item for item in items if item["record"] in ids]
 
 

@@ -5,11 +5,12 @@ from itertools import islice
 from typing import Any, cast
 
 import msgspec
+from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.core import names, record_ids, stamp
 from fieldsync.core.grants import PARTNER
-from fieldsync.core.register import Value
+from fieldsync.core.register import Head, Value
 from fieldsync.core.settle import DECIDED
 from fieldsync.core.state import State, field_of, latest, registers
 from fieldsync.core.units import unit_of_channel
@@ -22,10 +23,46 @@ from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.model import Type
 from fieldsync.schema.values import received
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Progress, Query, Row, Server
+from fieldsync.store.contract import Document, Progress, Query, Row, Server
 
 Json = dict[str, Any]
 _PART = 5_000
+
+
+class Written(Struct, frozen=True):
+    """Who wrote something, and when (UTC, ISO 8601)."""
+
+    by: str
+    at: str
+
+
+class ShownHead(Struct, frozen=True):
+    """A surviving value of a field; `device` has the device's letters, or its id in hex."""
+
+    value: Value
+    by: str
+    device: str
+    seq: int
+    at: str
+
+
+class Record(Struct, frozen=True):
+    """A record as `fieldsync show --json` has it; the last four are there only where they say something."""
+
+    id: str
+    code: str | None
+    type: str
+    unit: str | None
+    fields: Document
+    conflicts: list[str]
+    deleted: bool
+    unsent: bool
+    created: Written | None
+    updated: Written | None
+    same_as: str | UnsetType = UNSET
+    merged: list[str] | UnsetType = UNSET
+    elsewhere: bool | UnsetType = UNSET
+    registers: dict[str, list[ShownHead]] | UnsetType = UNSET
 
 
 class Shower:
@@ -45,8 +82,8 @@ class Shower:
             return str(row.doc["_unit"]) if "_unit" in row.doc else None
         return self._units.get(row.channel or 0)
 
-    def record(self, row: Row) -> Json:
-        """Return the contract's `record`."""
+    def record(self, row: Row, *, all_heads: bool = False) -> Record:
+        """Return a record as it is shown; with `all_heads` its registers too, by field."""
         doc, state = row.doc, row.state
         fields = {name: value for name, value in doc.items() if not name.startswith("_")}
         kind = self._node.schema.types.get(state.type)
@@ -63,26 +100,24 @@ class Shower:
         last = latest(state)
         made = state.base or last
         record = record_ids.text(state.record)
-        found = {
-            "id": record,
-            "code": row.code,
-            "type": state.type,
-            "unit": self._unit(row),
-            "fields": fields,
-            "conflicts": sorted(row.conflicts),
-            "deleted": "_deleted" in doc,
-            "unsent": self._is_unsent(state),
-            "created": None if made is None else {"by": made.author, "at": stamp.text(made.stamp)},
-            "updated": None if last is None else {"by": last.author, "at": stamp.text(last.stamp)},
-        }
-        if self._tx.gave_way(state.record):
-            found["same_as"] = self._tx.roots[record]
         merged = sorted(gave for gave, stays in self._tx.roots.items() if stays == record and gave != record)
-        if merged:
-            found["merged"] = merged
-        if state.record in self._tx.elsewhere and not doc.keys() & {"_same_as", "_not_same"}:  # nobody has answered
-            found["elsewhere"] = True
-        return found
+        # nobody has answered what another server asks
+        asked = state.record in self._tx.elsewhere and not doc.keys() & {"_same_as", "_not_same"}
+        return Record(
+            record, row.code, state.type, self._unit(row), fields, sorted(row.conflicts), "_deleted" in doc, self._is_unsent(state),
+            created=None if made is None else Written(made.author, stamp.text(made.stamp)),
+            updated=None if last is None else Written(last.author, stamp.text(last.stamp)),
+            same_as=self._tx.roots[record] if self._tx.gave_way(state.record) else UNSET,
+            merged=merged or UNSET,
+            elsewhere=asked or UNSET,
+            registers=self._registers(state) if all_heads else UNSET,
+        )  # fmt: skip
+
+    def _registers(self, state: State) -> dict[str, list[ShownHead]]:
+        everything = registers(state)
+        return {
+            name: heads_of(self._tx, everything[name].heads) for name in sorted(everything) if field_of(name) != DECIDED
+        }
 
     def _is_unsent(self, state: State) -> bool:
         """Whether something was written here behind what a server has acknowledged: registers know all that went into them."""
@@ -116,25 +151,15 @@ def acknowledged(node: Node, tx: ReadTx) -> int:
     return max((seq for _, seq, _ in tx.receipts(node.device)), default=0)
 
 
-def show(node: Node, ref: str, *, all_heads: bool = False) -> Json:
+def show(node: Node, ref: str, *, all_heads: bool = False) -> Record:
     """Return one record; with `all_heads` its registers too, by field. NoRecord, Ambiguous."""
     with node.store.read() as tx:
-        row = find_row(tx, ref)
-        shown = Shower(node, tx).record(row)
-        if all_heads:
-            everything = registers(row.state)
-            shown["registers"] = {
-                name: heads_of(tx, everything[name].heads) for name in sorted(everything) if field_of(name) != DECIDED
-            }
-        return shown
+        return Shower(node, tx).record(find_row(tx, ref), all_heads=all_heads)
 
 
-def heads_of(tx: ReadTx, heads: Iterable[Any]) -> list[Json]:
-    """Return heads as the contract has them; a device is named by its letters, or by its id in hex."""
-    return [
-        {"value": h.value, "by": h.author, "device": device_name(tx, h.device), "seq": h.seq, "at": stamp.text(h.stamp)}
-        for h in heads
-    ]
+def heads_of(tx: ReadTx, heads: Iterable[Head]) -> list[ShownHead]:
+    """Return heads as people and programs see them."""
+    return [ShownHead(h.value, h.author, device_name(tx, h.device), h.seq, stamp.text(h.stamp)) for h in heads]
 
 
 def device_name(tx: ReadTx, device: bytes) -> str:
@@ -160,7 +185,7 @@ def list_records(
     limit: int = 20,
     sort: str | None = None,
     deleted: bool = False,
-) -> list[Json]:
+) -> list[Record]:
     """Return records of a type that have all these values; a limit of 0 means all. UnknownType, UnknownField."""
     kind = node.schema.type(type)
     kept: dict[str, str] = {}
@@ -181,9 +206,9 @@ def list_records(
         shower = Shower(node, tx)
         few = -1 if derived else limit or -1
         rows = tx.select(Query(type=type, **conditions, standing=True, deleted=deleted, sort=sort or "", limit=few))
-        found: Iterator[Json] = map(shower.record, rows)
+        found: Iterator[Record] = map(shower.record, rows)
         if derived:  # worked out when somebody looks, so no store can select by it
-            found = (one for one in found if all(one["fields"].get(name) == value for name, value in derived.items()))
+            found = (one for one in found if all(one.fields.get(name) == value for name, value in derived.items()))
         return list(islice(found, limit or None))
 
 
@@ -205,7 +230,7 @@ def selection(kind: Type, where: Mapping[str, str]) -> dict[str, Any]:
     return {"equal": equal, "named": named, "members": members, "unit": unit}
 
 
-def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = None) -> list[Json]:
+def find(node: Node, text: str, *, limit: int = 20, progress: Progress | None = None) -> list[Record]:
     """Return the records that a text finds, Arabic spelling and script forgiven.
 
     The full-text words of what came in since the last search are made now, in parts: `progress(done, total, "search")`.

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from fieldsync.core import record_ids, stamp
 from fieldsync.core.grants import Grant, covers
 from fieldsync.core.register import Value
@@ -19,14 +21,13 @@ from fieldsync.replica import commit_writer, save
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json
 from fieldsync.replica.record_units import unit_of
 from fieldsync.review import duplicate_pairs
 from fieldsync.schema.expressions import parser
 from fieldsync.schema.model import Double, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Row
+from fieldsync.store.contract import Document, Row
 
 CANCELLED = "cancelled"
 _FEW = 200  # households that are read one by one; of more, all are read
@@ -38,6 +39,50 @@ class _One(NamedTuple):
     id: str
     home: str
     doc: Mapping[str, Any]
+
+
+class OverlapSide(Struct, frozen=True):
+    """One of two records that may be the same assistance given twice: who wrote it, when, and its fields."""
+
+    record: str
+    code: str | None
+    by: str | None
+    at: str
+    fields: Document
+
+
+class Overlap(Struct, frozen=True):
+    """Two records that may be the same assistance, the earlier one first; `values` are the fields in which they agree."""
+
+    rule: str
+    type: str
+    a: OverlapSide
+    b: OverlapSide
+    household: str
+    household_code: str | None
+    values: Document
+    unit: str
+
+
+class KnownOverlap(Struct, frozen=True):
+    """A record that another one may be a double of, by which rule: as `add --json` names it."""
+
+    record: str
+    code: str | None
+    rule: str
+    by: str | None
+    at: str
+
+
+class RecordOverlap(NamedTuple):
+    """What a record is a double of, by which rule."""
+
+    rule: str
+    side: OverlapSide
+
+    def brief(self) -> KnownOverlap:
+        """Return it without the other record's fields."""
+        return KnownOverlap(self.side.record, self.side.code, self.rule, self.side.by, self.side.at)
 
 
 class _OverlapSearch:
@@ -122,12 +167,9 @@ def _apart(a: _One, b: _One) -> bool:
     return b.id in a.doc.get(duplicate_pairs.NOT_SAME, ()) or a.id in b.doc.get(duplicate_pairs.NOT_SAME, ())
 
 
-def items(node: Node, *, unit: str | None = None, type: str | None = None) -> list[Json]:
-    """Return the open pairs that this node can see both sides of: {"rule", "type", "a", "b", "household", "values", "unit"}.
-
-    `a` and `b` are {"record", "code", "by", "at", "fields"}, the earlier one first; `values` are the fields in which they agree.
-    """
-    found: list[Json] = []
+def items(node: Node, *, unit: str | None = None, type: str | None = None) -> list[Overlap]:
+    """Return the open pairs that this node can see both sides of."""
+    found: list[Overlap] = []
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         for kind in node.schema.types.values():
@@ -139,8 +181,8 @@ def items(node: Node, *, unit: str | None = None, type: str | None = None) -> li
             for rule, a, b in pairs:
                 place = units.get(rows[a.id].channel or 0, "")
                 if unit is None or covers((Grant(unit, ""),), place):
-                    found.append(_told(node, kind, rule, rows, a, b) | {"unit": place})
-    return sorted(found, key=lambda one: (one["unit"], one["household_code"] or "", one["a"]["at"]))
+                    found.append(_told(node, kind, rule, rows, (a, b), place))
+    return sorted(found, key=lambda one: (one.unit, one.household_code or "", one.a.at))
 
 
 def count(node: Node, grants: tuple[Grant, ...]) -> int:
@@ -153,35 +195,33 @@ def count(node: Node, grants: tuple[Grant, ...]) -> int:
         return sum(covers(grants, units.get(places.get(one, 0), "")) is not None for one in ones)
 
 
-def _told(node: Node, kind: Type, rule: str, rows: Mapping[str, Row], a: _One, b: _One) -> Json:
-    sides = sorted((_side(node, rows[one.id]) for one in (a, b)), key=lambda side: (side["at"], side["code"] or ""))
-    home = rows.get(a.home)
-    return {
-        "rule": rule,
-        "type": kind.name,
-        "a": sides[0],
-        "b": sides[1],
-        "household": a.home,
-        "household_code": None if home is None else home.code,
-        "values": {name: a.doc[name] for name in kind.doubles[rule].same},
-    }
+def _told(node: Node, kind: Type, rule: str, rows: Mapping[str, Row], pair: tuple[_One, _One], unit: str) -> Overlap:
+    first, second = sorted((_side(node, rows[one.id]) for one in pair), key=lambda side: (side.at, side.code or ""))
+    one = pair[0]
+    home = rows.get(one.home)
+    return Overlap(
+        rule, kind.name, first, second,
+        household=one.home,
+        household_code=None if home is None else home.code,
+        values={name: one.doc[name] for name in kind.doubles[rule].same},
+        unit=unit,
+    )  # fmt: skip
 
 
-def _side(node: Node, row: Row) -> Json:
+def _side(node: Node, row: Row) -> OverlapSide:
     made = row.state.base or latest(row.state)
     kind = node.schema.types[row.state.type]
     fields = {name: value for name, value in row.doc.items() if name in kind.fields}
-    return {
-        "record": record_ids.text(row.state.record),
-        "code": row.code,
-        "by": None if made is None else made.author,
-        "at": "" if made is None else stamp.text(made.stamp),
-        "fields": fields,
-    }
+    return OverlapSide(
+        record_ids.text(row.state.record), row.code,
+        by=None if made is None else made.author,
+        at="" if made is None else stamp.text(made.stamp),
+        fields=fields,
+    )  # fmt: skip
 
 
-def of(node: Node, ref: str) -> list[Json]:
-    """Return what a record is a double of, as far as this node knows: {"rule", "record", "code", "by", "at", "fields"} each."""
+def of(node: Node, ref: str) -> list[RecordOverlap]:
+    """Return what a record is a double of, as far as this node knows."""
     with node.store.read() as tx:
         row = find_row(tx, ref)
         kind = node.schema.types.get(row.state.type)
@@ -199,12 +239,7 @@ def of(node: Node, ref: str) -> list[Json]:
             record_ids.text(record): found
             for record, found in tx.rows(record_ids.from_text(one.id) for _, one in hits).items()
         }
-        return [{"rule": rule, **_side(node, rows[one.id])} for rule, one in hits]
-
-
-def brief(found: Iterable[Json]) -> list[Json]:
-    """Return what `of` found without the records' fields."""
-    return [{name: one[name] for name in ("record", "code", "rule", "by", "at")} for one in found]
+        return [RecordOverlap(rule, _side(node, rows[one.id])) for rule, one in hits]
 
 
 def both_right(node: Node, a: str, b: str, *, note: str | None = None) -> None:

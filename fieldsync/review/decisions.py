@@ -1,7 +1,9 @@
 """Review: what machines cannot settle, decided by a person who may. A decision is an ordinary commit that covers all heads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
+
+from msgspec.structs import asdict
 
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
@@ -68,7 +70,7 @@ def item_of(node: Node, tx: ReadTx, row: Row, field: str) -> Json:
     stamps = sorted(head.stamp for head in heads)
     return {
         "record": record_ids.text(row.state.record), "code": row.code, "type": row.state.type, "unit": unit, "field": field,
-        "base": row.conflicts[field], "heads": heads_of(tx, heads),
+        "base": row.conflicts[field], "heads": [asdict(one) for one in heads_of(tx, heads)],
         "since": stamp.text(stamps[1] if len(stamps) > 1 else stamps[0]),
     }  # fmt: skip
 
@@ -121,7 +123,7 @@ def take_open(
                 if (
                     row is None
                     or one.field not in row.conflicts
-                    or names_of(heads_of(tx, chosen_from(row, one.field))) != one.seen
+                    or names_of(map(asdict, heads_of(tx, chosen_from(row, one.field)))) != one.seen
                 ):
                     past.append(one)
                 else:
@@ -131,7 +133,7 @@ def take_open(
     return past
 
 
-def names_of(heads: Sequence[Json]) -> frozenset[str]:
+def names_of(heads: Iterable[Json]) -> frozenset[str]:
     """Return the names (`DEVICE:SEQ`) of heads in the contract's shape."""
     return frozenset(f"{head['device']}:{head['seq']}" for head in heads)
 
@@ -239,7 +241,7 @@ def _named(tx: Tx, heads: tuple[Head, ...], wanted: str) -> Head:
             device == letters or (len(device) >= 4 and one.device.hex().startswith(device.lower()))
         ):
             return one
-    raise errors.NoHead(head=wanted, heads=[f"{h['device']}:{h['seq']}" for h in heads_of(tx, heads)])
+    raise errors.NoHead(head=wanted, heads=[f"{h.device}:{h.seq}" for h in heads_of(tx, heads)])
 
 
 def _reason(value: Value) -> str:

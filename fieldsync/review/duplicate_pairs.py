@@ -6,7 +6,9 @@ supervisors who decide differently are a conflict of `_same_as`, decided in revi
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.core import record_ids
@@ -20,13 +22,64 @@ from fieldsync.replica.changes import Changes
 from fieldsync.replica.commit_writer import commit_drafts
 from fieldsync.replica.lookup import find_row
 from fieldsync.replica.node import Node
-from fieldsync.replica.queries import Json, Shower
+from fieldsync.replica.queries import Json, Record, Shower
 from fieldsync.replica.record_units import unit_of, units_of
 from fieldsync.replica.save import draft_edit
 from fieldsync.store import ReadTx, Tx
-from fieldsync.store.contract import Progress, Row
+from fieldsync.store.contract import Document, Progress, Row
 
 SAME, NOT_SAME = "_same_as", "_not_same"
+
+
+class DuplicatePair(Struct, frozen=True):
+    """Two records that may be one: how likely, and why."""
+
+    a: str
+    b: str
+    score: float
+    reasons: list[str]
+    type: str
+    a_code: str | None
+    b_code: str | None
+    a_unit: str
+    b_unit: str
+
+
+class ComparedPair(Struct, frozen=True):
+    """Two records side by side: how likely they are one and why, and what was said of them."""
+
+    a: Record
+    b: Record
+    score: float
+    reasons: list[str]
+    same: bool
+    not_same: bool
+
+
+class PossibleDuplicate(Struct, frozen=True):
+    """A record that a new one may be a duplicate of, as `add --json` names it."""
+
+    id: str
+    code: str | None
+    score: float
+    reasons: list[str]
+
+
+class SimilarRecord(NamedTuple):
+    """A record that a new one may be a duplicate of, as it is shown before that is saved."""
+
+    id: str
+    code: str | None
+    type: str
+    unit: str | None
+    fields: Document
+    score: float
+    reasons: list[str]
+    unsent: bool = False
+
+    def brief(self) -> PossibleDuplicate:
+        """Return which record it is, and why."""
+        return PossibleDuplicate(self.id, self.code, self.score, self.reasons)
 
 
 # --- what may be one --------------------------------------------------------------------------------------------------
@@ -49,7 +102,7 @@ def items(
     unit: str | None = None,
     weak: bool = False,
     progress: Progress | None = None,
-) -> list[Json]:
+) -> list[DuplicatePair]:
     """Return the open pairs in the contract's shape `duplicates list`, the likeliest first; `weak`: the unlikely ones too.
 
     What came in since the last time is compared now.
@@ -60,34 +113,34 @@ def items(
         pairs = tx.open_pairs(least, type)
         rows = tx.rows({record for a, b, _, _ in pairs for record in (a, b)})
         found = [
-            {
-                "a": record_ids.text(a), "b": record_ids.text(b), "score": score, "reasons": list(reasons), "type": rows[a].state.type,
-                "a_code": rows[a].code, "b_code": rows[b].code, "a_unit": unit_of(tx, rows[a]), "b_unit": unit_of(tx, rows[b]),
-            }
+            DuplicatePair(
+                record_ids.text(a), record_ids.text(b), score, list(reasons), rows[a].state.type,
+                a_code=rows[a].code, b_code=rows[b].code, a_unit=unit_of(tx, rows[a]), b_unit=unit_of(tx, rows[b]),
+            )
             for a, b, score, reasons in pairs
         ]  # fmt: skip
-    return [one for one in found if unit is None or any(within(str(one[side]), unit) for side in ("a_unit", "b_unit"))]
+    return [one for one in found if unit is None or any(within(place, unit) for place in (one.a_unit, one.b_unit))]
 
 
-def item(node: Node, a: str, b: str) -> Json:
-    """Return two records side by side, how likely they are one and why, and what was said of them."""
+def item(node: Node, a: str, b: str) -> ComparedPair:
+    """Return two records side by side, and what was said of them."""
     with node.store.read() as tx:
         one, other = _two(tx, a, b)
         match = duplicate_index.compared(tx, one.n, other.n)
         shower = Shower(node, tx)
-        return {
-            "a": shower.record(one), "b": shower.record(other), "score": match.score, "reasons": list(match.reasons),
-            "same": _root(tx, one) == _root(tx, other), "not_same": _apart(one, other),
-        }  # fmt: skip
+        return ComparedPair(
+            shower.record(one), shower.record(other), match.score, list(match.reasons),
+            same=_root(tx, one) == _root(tx, other), not_same=_apart(one, other),
+        )  # fmt: skip
 
 
-def shown(node: Node, ref: str) -> Json:
+def shown(node: Node, ref: str) -> Record:
     """Return a record as it is, not as what it may stand for."""
     with node.store.read() as tx:
         return Shower(node, tx).record(find_row(tx, ref))
 
 
-def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None = None) -> list[Json]:
+def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None = None) -> list[SimilarRecord]:
     """Return the records here that a new one may be a duplicate of, the likeliest first: to be shown before it is saved.
 
     UnknownField, IllegalValue where the new record itself is not good.
@@ -104,11 +157,11 @@ def likely(node: Node, type: str, changes: Changes, *, progress: Progress | None
         )
         rows = tx.rows([one.record for one in found])
         return [
-            {
-                "id": record_ids.text(one.record), "code": rows[one.record].code, "type": type, "unit": unit_of(tx, rows[one.record]),
-                "fields": {name: value for name, value in rows[one.record].doc.items() if not name.startswith("_")},
-                "score": one.match.score, "reasons": list(one.match.reasons),
-            }
+            SimilarRecord(
+                record_ids.text(one.record), rows[one.record].code, type, unit_of(tx, rows[one.record]),
+                fields={name: value for name, value in rows[one.record].doc.items() if not name.startswith("_")},
+                score=one.match.score, reasons=list(one.match.reasons),
+            )
             for one in found
         ]  # fmt: skip
 

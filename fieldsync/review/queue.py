@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msgspec.structs import asdict
+
 from fieldsync.core.deletion import unseen
 from fieldsync.core.grants import DECIDERS, Grant, covers
 from fieldsync.core.register import Head
@@ -66,18 +68,14 @@ def pairs(node: Node, *, progress: Progress | None = None) -> list[QueuedConflic
     decides = _deciding(node)
     found = []
     for one in assistance_overlaps.items(node):
-        a, b = (bytes.fromhex(str(one[side]["record"]).replace("-", "")) for side in ("a", "b"))
-        if covers(decides, one["unit"]) is not None:
-            found.append(
-                QueuedConflict(_OVERLAPS, 0, a, one["rule"], one["type"], one["a"]["code"], one["unit"], OVERLAP, b)
-            )
-    for one in likely.items(node, progress=progress):
-        a, b = (bytes.fromhex(str(one[side]).replace("-", "")) for side in ("a", "b"))
-        if all(covers(decides, one[place]) is not None for place in ("a_unit", "b_unit")):
-            less = round((1 - one["score"]) * 1_000)  # the likeliest first
-            found.append(
-                QueuedConflict(_PAIRS, less, a, DUPLICATE, one["type"], one["a_code"], one["a_unit"], DUPLICATE, b)
-            )
+        a, b = (bytes.fromhex(side.record.replace("-", "")) for side in (one.a, one.b))
+        if covers(decides, one.unit) is not None:
+            found.append(QueuedConflict(_OVERLAPS, 0, a, one.rule, one.type, one.a.code, one.unit, OVERLAP, b))
+    for pair in likely.items(node, progress=progress):
+        a, b = (bytes.fromhex(record.replace("-", "")) for record in (pair.a, pair.b))
+        if all(covers(decides, place) is not None for place in (pair.a_unit, pair.b_unit)):
+            less = round((1 - pair.score) * 1_000)  # the likeliest first
+            found.append(QueuedConflict(_PAIRS, less, a, DUPLICATE, pair.type, pair.a_code, pair.a_unit, DUPLICATE, b))
     return found
 
 
@@ -143,4 +141,4 @@ def _meanwhile(node: Node, tx: ReadTx, row: Row) -> Iterator[Json]:
     """Yield what was written that whoever removed the record had not seen, each as a head with its field."""
     for name, head in unseen(row.state, node.rules.of(row.state.type).present):
         if not field_of(name).startswith("_"):
-            yield heads_of(tx, [head])[0] | {"field": name}
+            yield asdict(heads_of(tx, [head])[0]) | {"field": name}

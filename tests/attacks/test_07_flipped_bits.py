@@ -16,13 +16,13 @@ from tests.scale import SCALE
 FILES = ("store.db", "store.db-wal", "slots.json")
 
 
-def contents(home: Path) -> list[dict[str, object]]:
+def contents(home: Path) -> list[queries.Record]:
     """Open a store and read all of it."""
     node = open_node(home)
     try:
         found = queries.list_records(node, "household", limit=0)
         for one in found:
-            history.history(node, str(one["id"]))
+            history.history(node, one.id)
         if node.store.damage():
             raise errors.StoreDamaged(part="store")
         return found

@@ -43,7 +43,7 @@ def opened(node: Node) -> str:
 def fields(node: Node, record: str) -> dict[str, object]:
     """Return what a record shows."""
     shown = queries.show(node, record)
-    return {**shown["fields"], "conflicts": shown["conflicts"]}
+    return {**shown.fields, "conflicts": shown.conflicts}
 
 
 def everybody(people: Cast) -> None:
@@ -188,7 +188,7 @@ def test_a_case_handed_to_another_unit_goes_with_its_family(people: Cast) -> Non
     everybody(people)
     with pytest.raises(errors.NoRecord):
         queries.show(people.amal, case)
-    assert queries.show(people.basim, case)["unit"] == QRD
+    assert queries.show(people.basim, case).unit == QRD
     assert [one["what"] for one in agenda.due(people.basim)] == ["taking_up"]
     cases.advance(people.basim, case)
     assert fields(people.basim, case)["state"] == "registered"
@@ -207,4 +207,4 @@ def test_a_transfer_ends_where_owners_form_a_ring(people: Cast) -> None:
             draft = save.draft_edit(amal, tx.rows([record])[record], kind, {"household": text(owner)})
             commit_writer.commit_drafts(amal, tx, [draft])
     cases.transfer(amal, case, unit=QRD)
-    assert queries.show(amal, case)["fields"]["state"] == "transferred"
+    assert queries.show(amal, case).fields["state"] == "transferred"

@@ -71,8 +71,8 @@ def test_a_partner_has_only_what_is_shared(nodes: dict[str, Node]) -> None:
     assert "ليلى".encode() in text
     for secret in (b"Kassab", b"Mraid", b"0944111", "سمير".encode()):
         assert secret not in text
-    assert queries.show(nodes["huda"], record_ids.text(who))["code"] is None
-    assert queries.show(nodes["huda"], record_ids.text(referral))["unit"] == ALBIR
+    assert queries.show(nodes["huda"], record_ids.text(who)).code is None
+    assert queries.show(nodes["huda"], record_ids.text(referral)).unit == ALBIR
 
 
 def test_an_answer_and_what_was_delivered_travel_back(nodes: dict[str, Node]) -> None:
@@ -81,12 +81,12 @@ def test_an_answer_and_what_was_delivered_travel_back(nodes: dict[str, Node]) ->
     referrals.answer(nodes["huda"], record_ids.text(referral), "accepted")
     service = deliver(nodes["huda"], who, referral)
     sync(nodes, "huda", "amal", "huda")
-    assert queries.show(nodes["amal"], record_ids.text(referral))["fields"]["state"] == "accepted"
+    assert queries.show(nodes["amal"], record_ids.text(referral)).fields["state"] == "accepted"
     told = queries.show(nodes["amal"], record_ids.text(service))
-    assert (told["fields"]["person"], told["unit"]) == (record_ids.text(who), JBL)
+    assert (told.fields["person"], told.unit) == (record_ids.text(who), JBL)
     save.edit(nodes["amal"], record_ids.text(service), Changes(set={"outcome": "partly"}))
     sync(nodes, "amal", "huda")
-    assert queries.show(nodes["huda"], record_ids.text(service))["fields"]["outcome"] == "partly"
+    assert queries.show(nodes["huda"], record_ids.text(service)).fields["outcome"] == "partly"
 
 
 def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> None:
@@ -100,7 +100,7 @@ def test_what_is_not_shared_costs_a_partner_nothing(nodes: dict[str, Node]) -> N
         assert next(channel for channel in tx.channels() if channel.unit == ALBIR + SHARED) == before
     save.edit(nodes["amal"], record_ids.text(who), Changes(set={"given": "ليلى سمير"}))
     sync(nodes, "amal", "huda")
-    assert queries.show(nodes["huda"], record_ids.text(who))["fields"]["given"] == "ليلى سمير"
+    assert queries.show(nodes["huda"], record_ids.text(who)).fields["given"] == "ليلى سمير"
 
 
 @pytest.mark.parametrize("way", ["stick", "budget"])
@@ -126,7 +126,7 @@ def test_other_ways_bring_no_more(nodes: dict[str, Node], tmp_path: Path, way: s
         assert b"Kassab" not in stage.raw(huda)
         referrals.answer(huda, record_ids.text(referral), state)
     sync(nodes, "huda", "amal")
-    assert queries.show(nodes["amal"], record_ids.text(referral))["fields"]["state"] == "done"
+    assert queries.show(nodes["amal"], record_ids.text(referral)).fields["state"] == "done"
 
 
 @pytest.mark.parametrize("how", ["referral", "consent", "deleted", "person"])
@@ -151,7 +151,7 @@ def test_what_is_taken_back_leaves_the_partner(nodes: dict[str, Node], how: str)
     assert service in stage.held(nodes["amal"])  # what was given was given
     if how == "referral":
         shown = queries.show(nodes["amal"], record_ids.text(referral))
-        assert "state" in shown["conflicts"]  # accepted there, taken back here: a person looks
+        assert "state" in shown.conflicts  # accepted there, taken back here: a person looks
 
 
 def test_it_comes_back_with_a_new_referral(nodes: dict[str, Node]) -> None:
@@ -193,7 +193,7 @@ def test_a_referral_made_before_the_news_is_kept_aside(nodes: dict[str, Node]) -
     assert [one["code"] for one in queries.status(nodes["basim"])["refused"]] == ["consent_needed"]
     sync(nodes, "huda", "basim", "amal")
     assert stage.held(nodes["huda"]) == {}
-    assert queries.show(nodes["basim"], record_ids.text(referral))["fields"]["state"] == "draft"
+    assert queries.show(nodes["basim"], record_ids.text(referral)).fields["state"] == "draft"
     assert [one["id"] for one in referrals.referrals(nodes["basim"], unanswered=True)] == [record_ids.text(referral)]
 
 
@@ -273,7 +273,7 @@ def test_withdrawn_beats_given(nodes: dict[str, Node], clock: Clock, first: str)
     save.edit(nodes["amal"], record_ids.text(consent), Changes(set={"state": "withdrawn"}))
     sync(nodes, *(("basim", "amal") if first == "given" else ("amal", "basim")), "basim", "amal", "huda")
     for name in ("hq", "amal", "basim"):
-        assert queries.show(nodes[name], record_ids.text(consent))["fields"]["state"] == "withdrawn"
+        assert queries.show(nodes[name], record_ids.text(consent)).fields["state"] == "withdrawn"
     assert stage.held(nodes["huda"]) == {}
 
 

@@ -86,7 +86,7 @@ def test_a_withdrawal_at_the_top_outruns_a_referral_from_below(tree: Tree) -> No
     assert offered(hq) == offered(jbl) == {}
     assert stage.held(tree.nodes["huda"]) == {}
     assert [one["code"] for one in queries.status(amal)["refused"]] == ["consent_needed"]
-    assert queries.show(amal, record_ids.text(referral))["fields"]["state"] == "draft"
+    assert queries.show(amal, record_ids.text(referral)).fields["state"] == "draft"
     with hq.store.read() as tx, jbl.store.read() as theirs:
         assert registers(tx.rows([referral])[referral].state) == registers(theirs.rows([referral])[referral].state)
     for name, server in (("jbl", hq), ("amal", jbl), ("huda", jbl), ("dima", hq)):

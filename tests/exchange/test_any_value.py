@@ -17,6 +17,7 @@ from fieldsync.exchange.tables import export_records, rejects, workbook, writers
 from fieldsync.exchange.tables.plain_values import plain
 from fieldsync.replica import save
 from fieldsync.replica.changes import Changes
+from fieldsync.replica.queries import Record
 from fieldsync.schema import load
 from tests.cast import rows
 from tests.conftest import Cast
@@ -40,10 +41,21 @@ ODD = st.recursive(
 def plan(values: list[dict[str, Any]], *, labels: bool) -> writers.Plan:
     """Return a plan of records with these values."""
 
-    def records() -> Generator[dict[str, Any]]:
+    def records() -> Generator[Record]:
         for n, fields in enumerate(values):
             kept = {name: plain(value) for name, value in fields.items()}
-            yield {"id": f"{n}", "code": f"c{n}", "unit": "LAT/JBL", "fields": kept, "conflicts": [], "updated": None}
+            yield Record(
+                f"{n}",
+                f"c{n}",
+                "household",
+                "LAT/JBL",
+                kept,
+                [],
+                deleted=False,
+                unsent=False,
+                created=None,
+                updated=None,
+            )
 
     table = writers.Table(HOUSEHOLD, FIELDS, records(), len(values))
     return writers.Plan([table], "ar" if labels else "en", labels=labels)

@@ -79,7 +79,7 @@ def _survey(people: Cast, folder: Path) -> Node:
 
 
 def _values(node: Node, field: str) -> dict[int, Any]:
-    return {one["fields"]["nr"]: one["fields"].get(field) for one in queries.list_records(node, "survey", limit=0)}
+    return {one.fields["nr"]: one.fields.get(field) for one in queries.list_records(node, "survey", limit=0)}
 
 
 def test_a_sign_is_part_of_a_code(people: Cast, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_codes_come_back_from_a_file_as_they_went(people: Cast, tmp_path: Path, 
     export_records.export(amal, "survey", out, Wish())
     assert import_records.import_file(amal, out, "survey", ImportOptions(dry_run=True))["unchanged"] == len(wanted)
     for one in queries.list_records(amal, "survey", limit=0):
-        save.edit(amal, one["id"], Changes(drop={"odd": one["fields"]["odd"]}))
+        save.edit(amal, one.id, Changes(drop={"odd": one.fields["odd"]}))
     import_records.import_file(amal, out, "survey")
     assert _values(amal, "odd") == wanted
 
@@ -124,14 +124,14 @@ def test_codes_at_the_command_line(people: Cast, tmp_path: Path) -> None:
     add_options(wanted, put=[f"odd={code}" for code in ODD])
     record = save.add(amal, "survey", wanted.changes())
     assert _values(amal, "odd") == {1: sorted(ODD)}
-    changed = ChangeBuilder(amal, kind, queries.show(amal, record.hex())["fields"])
+    changed = ChangeBuilder(amal, kind, queries.show(amal, record.hex()).fields)
     add_options(changed, drop=["odd=a/b,a,b", "odd=it's"])
     save.edit(amal, record.hex(), changed.changes())
     assert _values(amal, "odd") == {1: sorted({*ODD} - {"a/b", "a,b", "it's"})}
     filling = Filling(amal, kind, "en")
     filling.give(kind.field("odd"), 'a/b, "a,b", x=y')
     assert filling.doc["odd"] == ["a,b", "a/b", "x=y"]
-    assert [one["fields"]["nr"] for one in queries.list_records(amal, "survey", where={"odd": "x=y"})] == [1]
+    assert [one.fields["nr"] for one in queries.list_records(amal, "survey", where={"odd": "x=y"})] == [1]
 
 
 def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:

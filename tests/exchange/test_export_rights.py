@@ -25,7 +25,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def test_words_for_people_come_in_again(people: Cast, tmp_path: Path, lang: str) -> None:
     """With --labels a file names records by their codes and columns by their labels, its own too; imported, it changes nothing."""
     home = save.add(people.amal, "household", Changes(set={"family_name": "علي", "displacement": "idp"}))
-    code = queries.show(people.amal, record_ids.text(home))["code"]
+    code = queries.show(people.amal, record_ids.text(home)).code
     save.add(people.amal, "person", Changes(set={"given": "أمل", "household": record_ids.text(home), "sex": "f"}))
     path = tmp_path / "out.csv"
     export_records.export(people.amal, "person", path, Wish(labels=True, lang=lang))

@@ -33,7 +33,7 @@ def _file(folder: Path, text: str, name: str = "rows.csv") -> Path:
     return path
 
 
-def _records(node: Node, type: str = "household") -> list[dict[str, Any]]:
+def _records(node: Node, type: str = "household") -> list[queries.Record]:
     return queries.list_records(node, type, limit=0)
 
 
@@ -64,10 +64,10 @@ def test_headers_in_either_language_and_any_separator(
     told = import_records.import_file(people.amal, _file(tmp_path, mark + rows), "household")
     assert (told["added"], told["rejected"]) == (1, 0)
     [made] = _records(people.amal)
-    assert made["fields"]["phones"] == ["+963933111222", "+963944123456"]
-    assert made["fields"]["state"] == "draft"
-    assert made["unsent"]
-    assert queries.find(people.amal, "محمد")[0]["id"] == made["id"]
+    assert made.fields["phones"] == ["+963933111222", "+963944123456"]
+    assert made.fields["state"] == "draft"
+    assert made.unsent
+    assert queries.find(people.amal, "محمد")[0].id == made.id
 
 
 def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_every_bad_row_is_told_and_none_applied(people: Cast, tmp_path: Path) ->
     assert found[-1][3] == "'=1+1"
     assert queries.status(people.amal)["unsent"] == 0
     made = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    assert "-1-" in str(queries.show(people.amal, made.hex())["code"])
+    assert "-1-" in str(queries.show(people.amal, made.hex()).code)
 
 
 def test_a_bad_row_far_down_takes_back_all_before_it(people: Cast, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_key_finds_the_record_to_change(people: Cast, tmp_path: Path) -> None:
     again = _file(tmp_path, "family_book_no,location,groups\n١,جبلة,\n2,حماة,orphan\n3,طرطوس,\n")
     told = import_records.import_file(people.amal, again, "household", ImportOptions(key="family_book_no"))
     assert (told["added"], told["changed"], told["unchanged"]) == (1, 2, 0)
-    fields = {one["fields"]["family_book_no"]: one["fields"] for one in _records(people.amal)}
+    fields = {one.fields["family_book_no"]: one.fields for one in _records(people.amal)}
     assert fields["1"]["family_name"] == "علي"
     assert (fields["1"]["location"], fields["2"]["groups"]) == ("جبلة", ["orphan"])
     assert queries.status(people.amal)["unsent"] == before + 3
@@ -159,7 +159,7 @@ def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
     one = "0190c8a0-0000-7000-8000-000000000001"
     path = _file(tmp_path, f"id,family_name\n{one},علي\n")
     assert import_records.import_file(people.amal, path, "household")["added"] == 1
-    assert _records(people.amal)[0]["id"] == one
+    assert _records(people.amal)[0].id == one
     assert import_records.import_file(people.amal, path, "household")["unchanged"] == 1
     assert _refused(people.amal, _file(tmp_path, f"id,family_name\nxyz,علي\n{one},أ\n{one},ب\n")) == [
         (2, "id", "not_ref"), (4, "id", "duplicate"),
@@ -170,11 +170,11 @@ def test_ids_in_the_file_are_the_records(people: Cast, tmp_path: Path) -> None:
 def test_codes_and_references(people: Cast, tmp_path: Path) -> None:
     """A code names a record that is here; a reference goes by code; what belongs to a family goes where it is."""
     home = save.add(people.basim, "household", Changes(set={"family_name": "علي"}), unit="LAT/QRD")
-    code = queries.show(people.basim, home.hex())["code"]
+    code = queries.show(people.basim, home.hex()).code
     path = _file(tmp_path, f"household,given\n{code},أمل\n{code},حسن\n")
     assert import_records.import_file(people.basim, path, "person")["added"] == 2
-    assert {one["unit"] for one in _records(people.basim, "person")} == {"LAT/QRD"}
-    assert {one["fields"]["household"] for one in _records(people.basim, "person")} == {record_ids.text(home)}
+    assert {one.unit for one in _records(people.basim, "person")} == {"LAT/QRD"}
+    assert {one.fields["household"] for one in _records(people.basim, "person")} == {record_ids.text(home)}
     assert (
         import_records.import_file(people.basim, _file(tmp_path, f"code,location\n{code},جبلة\n"), "household")[
             "changed"
@@ -192,9 +192,9 @@ def test_units_of_a_file(people: Cast, tmp_path: Path) -> None:
     path = _file(tmp_path, "family_name,unit\nعلي,LAT/JBL\nحسن,LAT/QRD\n")
     assert _refused(people.amal, path) == [(3, "unit", "unit")]
     import_records.import_file(people.basim, path, "household")
-    assert sorted(one["unit"] for one in _records(people.basim)) == ["LAT/JBL", "LAT/QRD"]
-    one = next(one for one in _records(people.basim) if one["unit"] == "LAT/JBL")
-    assert _refused(people.basim, _file(tmp_path, f"id,unit\n{one['id']},LAT/QRD\n")) == [(2, "unit", "unit")]
+    assert sorted(one.unit for one in _records(people.basim)) == ["LAT/JBL", "LAT/QRD"]
+    one = next(one for one in _records(people.basim) if one.unit == "LAT/JBL")
+    assert _refused(people.basim, _file(tmp_path, f"id,unit\n{one.id},LAT/QRD\n")) == [(2, "unit", "unit")]
     with pytest.raises(errors.UnitRefused):
         import_records.import_file(people.amal, path, "household", ImportOptions(unit="DAM"))
 
@@ -257,7 +257,7 @@ def test_json_lines(people: Cast, tmp_path: Path) -> None:
     rows = [{"family_name": "علي", "phones": ["0944123456"]}, {"family_name": "حسن", "size_stated": 5}]
     path = _file(tmp_path, "\n".join(map(json.dumps, rows)) + "\n\n", "rows.jsonl")
     assert import_records.import_file(people.amal, path, "household")["added"] == 2
-    assert [one["fields"].get("size_stated") for one in _records(people.amal)] == [None, 5]
+    assert [one.fields.get("size_stated") for one in _records(people.amal)] == [None, 5]
     odd = [
         {"family_name": {"a": 1}, "size_stated": True},
         {"family_name": [1], "size_stated": 1.5},
@@ -277,7 +277,7 @@ def test_a_file_read_again_reverts_nobody(people: Cast, tmp_path: Path) -> None:
     sync(people.basim, people.hq)
     sync(people.amal, people.hq)
     assert import_records.import_file(people.amal, path, "household")["unchanged"] == 1
-    assert _records(people.amal)[0]["fields"]["location"] == "جبلة"
+    assert _records(people.amal)[0].fields["location"] == "جبلة"
 
 
 # --- out, and in again ------------------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def test_out_and_in_again_is_nothing_new(people: Cast, tmp_path: Path, ending: s
     assert (again["added"], again["changed"], again["unchanged"]) == (0, 0, 6)
     copied = import_records.import_file(people.basim, out, "household")
     assert copied["added"] == 6
-    mine, theirs = ({one["id"]: one["fields"] for one in _records(node)} for node in (people.amal, people.basim))
+    mine, theirs = ({one.id: one.fields for one in _records(node)} for node in (people.amal, people.basim))
     assert mine == theirs
 
 
@@ -388,7 +388,7 @@ def test_only_what_is_asked_for_goes_out(people: Cast, tmp_path: Path) -> None:
     """Some records, some fields, in words; what was deleted or is another's double stays behind."""
     for place in ("حمص", "جبلة", "جبلة"):
         save.add(people.amal, "household", Changes(set={"family_name": "علي", "location": place}))
-    gone = _records(people.amal)[-1]["id"]
+    gone = _records(people.amal)[-1].id
     save.remove(people.amal, gone, "مكررة")
     out = tmp_path / "out.csv"
     wish = Wish(where={"location": "جبلة"}, fields=["location", "state"], labels=True, lang="ar")

@@ -34,7 +34,7 @@ def _book(folder: Path, rows: list[list[Any]], name: str = "rows.xlsx", *, merge
 
 
 def _fields(node: Node) -> list[dict[str, Any]]:
-    return [one["fields"] for one in queries.list_records(node, "household", limit=0)]
+    return [one.fields for one in queries.list_records(node, "household", limit=0)]
 
 
 def _counts(told: dict[str, Any]) -> tuple[int, int, int]:
@@ -220,10 +220,10 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
         0,
     )
     [record] = queries.list_records(people.amal, "household", limit=0)
-    save.edit(people.amal, record["id"], Changes(set={"location": "جبلة"}))
+    save.edit(people.amal, record.id, Changes(set={"location": "جبلة"}))
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
-    save.edit(people.basim, record["id"], Changes(put={"phones": ["0933111222"]}))
+    save.edit(people.basim, record.id, Changes(put={"phones": ["0933111222"]}))
     sync(people.basim, people.hq)
     sync(people.amal, people.hq)
     assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 1)
@@ -245,7 +245,7 @@ def test_the_same_file_reverts_nothing(people: Cast, tmp_path: Path) -> None:
     [fields] = _fields(people.amal)
     assert (fields["location"], fields["address"]) == ("جبلة", "خلف المسجد")
     assert fields["phones"] == ["+963933111222", "+963944123456"]
-    save.remove(people.amal, record["id"], "twice")
+    save.remove(people.amal, record.id, "twice")
     assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(key="family_book_no"))) == (
         0,
         0,
@@ -335,11 +335,9 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
     rows = [["family_book_no", "family_name", "address"], [1, "علي", "الساحة"], [2, "علي", "خلف المسجد"]]
     path = _book(tmp_path, rows)
     import_records.import_file(people.samar, path, "household", ImportOptions(unit="LAT/JBL"))
-    codes = {
-        one["fields"]["family_book_no"]: one["code"] for one in queries.list_records(people.samar, "household", limit=0)
-    }
+    codes = {one.fields["family_book_no"]: one.code for one in queries.list_records(people.samar, "household", limit=0)}
     duplicate_pairs.merge(people.samar, codes["1"], codes["2"])
-    stays = queries.list_records(people.samar, "household", limit=0)[0]["code"]
+    stays = queries.list_records(people.samar, "household", limit=0)[0].code
     gone = next(code for code in codes.values() if code != stays)
     for key, value in (("code", gone), ("family_book_no", next(no for no, code in codes.items() if code == gone))):
         told = _book(tmp_path, [[key, "address"], [value, "قرب الفرن"]], "told.xlsx")
@@ -368,9 +366,9 @@ def test_a_record_that_gave_way_is_not_changed_unseen(people: Cast, tmp_path: Pa
 def test_persons_of_no_family_yet(people: Cast, tmp_path: Path) -> None:
     """A column for the family with cells that are empty: such a person is in their author's unit, and waits for one."""
     home = save.add(people.amal, "household", Changes(set={"family_name": "علي"}))
-    code = queries.show(people.amal, home.hex())["code"]
+    code = queries.show(people.amal, home.hex()).code
     path = _book(tmp_path, [["household", "given", "sex"], [code, "أمل", "أنثى"], [None, "سمير", "ذكر"]])
     assert _counts(import_records.import_file(people.amal, path, "person")) == (2, 0, 0)
-    found = {one["fields"]["given"]: one for one in queries.list_records(people.amal, "person", limit=0)}
-    assert found["أمل"]["fields"]["household"] == record_ids.text(home)
-    assert ("household" in found["سمير"]["fields"], found["سمير"]["unit"]) == (False, "LAT/JBL")
+    found = {one.fields["given"]: one for one in queries.list_records(people.amal, "person", limit=0)}
+    assert found["أمل"].fields["household"] == record_ids.text(home)
+    assert ("household" in found["سمير"].fields, found["سمير"].unit) == (False, "LAT/JBL")

@@ -46,7 +46,7 @@ def test_numbers_of_booklets_are_whole_or_refused(people: Cast, tmp_path: Path) 
         ["حسن", 7001.0],
     ]
     import_records.import_file(people.amal, _book(tmp_path, rows), "household")
-    numbers = {one["fields"]["family_book_no"] for one in _records(people.amal)}
+    numbers = {one.fields["family_book_no"] for one in _records(people.amal)}
     assert numbers == {"123456789012345678", "29001011234567", "7001"}
     with pytest.raises(errors.BadRows) as refused:
         import_records.import_file(
@@ -81,7 +81,7 @@ def test_a_formula_that_nobody_computed_is_no_empty_cell(people: Cast, tmp_path:
                 data = data.replace(b"</f><v></v>", "</f><v>علي</v>".encode(), 1)
             new.writestr(part, data)
     import_records.import_file(people.amal, computed, "household")
-    assert {(one["fields"]["family_name"], one["fields"].get("family_book_no")) for one in _records(people.amal)} == {
+    assert {(one.fields["family_name"], one.fields.get("family_book_no")) for one in _records(people.amal)} == {
         ("علي", "7001"),
         ("حسن", None),
     }
@@ -95,7 +95,7 @@ def test_words_for_nothing_are_nothing_in_files(people: Cast, tmp_path: Path) ->
         ["سمر", "NULL", "n/a", "2001-02-03", "0933123456"],
     ]
     import_records.import_file(people.amal, _csv(tmp_path, rows), "person")
-    found = {one["fields"]["given"]: one["fields"] for one in _records(people.amal, "person")}
+    found = {one.fields["given"]: one.fields for one in _records(people.amal, "person")}
     assert "father" not in found["هدى"]
     assert not {"birth_date", "phones"} & found["هدى"].keys()
     assert not {"father", "sex"} & found["سمر"].keys()
@@ -113,8 +113,8 @@ def test_persian_and_kurdish_names_keep_their_joiners(people: Cast, tmp_path: Pa
         people.amal, _csv(tmp_path, [["given", "family"], ["نیلوفر", f"علی{ZWNJ}زاده"]]), "person"
     )
     (one,) = _records(people.amal, "person")
-    assert one["fields"]["family"] == f"علی{ZWNJ}زاده"
-    save.edit(people.amal, one["id"], Changes(set={"family": "علیزاده"}))
-    save.edit(people.amal, one["id"], Changes(set={"family": f"علی{ZWNJ}زاده"}))
-    assert queries.show(people.amal, one["id"])["fields"]["family"] == f"علی{ZWNJ}زاده"
-    assert [found["id"] for found in queries.find(people.amal, "علیزاده")] == [one["id"]]
+    assert one.fields["family"] == f"علی{ZWNJ}زاده"
+    save.edit(people.amal, one.id, Changes(set={"family": "علیزاده"}))
+    save.edit(people.amal, one.id, Changes(set={"family": f"علی{ZWNJ}زاده"}))
+    assert queries.show(people.amal, one.id).fields["family"] == f"علی{ZWNJ}زاده"
+    assert [found.id for found in queries.find(people.amal, "علیزاده")] == [one.id]

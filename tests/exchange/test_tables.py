@@ -38,7 +38,7 @@ def _csv(folder: Path, rows: list[list[str]], name: str = "rows.csv") -> Path:
     return folder / name
 
 
-def _records(node: Node, type: str = "household") -> list[dict[str, Any]]:
+def _records(node: Node, type: str = "household") -> list[queries.Record]:
     return queries.list_records(node, type, limit=0)
 
 
@@ -69,7 +69,7 @@ def test_a_workbook_as_offices_keep_them(people: Cast, tmp_path: Path) -> None:
     book.active["D2"] = displaced.label["ar"]
     book.save(path)
     assert _counts(import_records.import_file(people.amal, path, "household", ImportOptions(given=given))) == (2, 0, 0)
-    first, second = (one["fields"] for one in _records(people.amal))
+    first, second = (one.fields for one in _records(people.amal))
     assert (first["registered_on"], first["family_book_no"], first["size_stated"]) == ("2026-01-05", "7001", 4)
     assert (first["displacement"], first["phones"]) == ("idp", ["+963944123456"])
     assert (second["registered_on"], second["size_stated"]) == ("2025-12-25", 3)
@@ -287,9 +287,9 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
         ],
     )
     import_records.import_file(people.amal, path, "household", ImportOptions(key="family_book_no"))
-    groups = {one["fields"]["family_book_no"]: one["fields"].get("groups") for one in _records(people.amal)}
+    groups = {one.fields["family_book_no"]: one.fields.get("groups") for one in _records(people.amal)}
     assert groups == {"1": ["homeless", "orphan"], "2": ["orphan"], "3": None}
-    save.edit(people.amal, _records(people.amal)[1]["id"], Changes(put={"groups": ["older"]}))
+    save.edit(people.amal, _records(people.amal)[1].id, Changes(put={"groups": ["older"]}))
     label = people.amal.schema.type("household").field("groups")
     orphan = next(choice for choice in label.choices if choice.code == "orphan")
     again = _csv(
@@ -298,14 +298,14 @@ def test_a_column_for_each_member(people: Cast, tmp_path: Path) -> None:
     )
     told = import_records.import_file(people.amal, again, "household", ImportOptions(key="family_book_no"))
     assert _counts(told) == (0, 1, 1)
-    assert _records(people.amal)[1]["fields"]["groups"] == ["older"]
+    assert _records(people.amal)[1].fields["groups"] == ["older"]
 
 
 def test_codes_with_spaces_between(people: Cast, tmp_path: Path) -> None:
     """A set in one cell, as phones send it; and with the commas of either script."""
     path = _csv(tmp_path, [["family_name", "groups"], ["علي", "orphan homeless"], ["حسن", "orphan، homeless"]])
     import_records.import_file(people.amal, path, "household")
-    assert [one["fields"]["groups"] for one in _records(people.amal)] == [["homeless", "orphan"]] * 2
+    assert [one.fields["groups"] for one in _records(people.amal)] == [["homeless", "orphan"]] * 2
 
 
 # --- rows that came before --------------------------------------------------------------------------------------------
@@ -318,15 +318,15 @@ def test_rows_without_ids_are_known_again(people: Cast, tmp_path: Path) -> None:
     path = _csv(tmp_path, [head, *rows])
     assert _counts(import_records.import_file(people.amal, path, "household")) == (10, 0, 0)
     assert _counts(import_records.import_file(people.amal, path, "household")) == (0, 0, 10)
-    save.edit(people.amal, _records(people.amal)[3]["id"], Changes(set={"location": "جبلة", "state": "draft"}))
-    save.remove(people.amal, _records(people.amal)[4]["id"], "خطأ")
+    save.edit(people.amal, _records(people.amal)[3].id, Changes(set={"location": "جبلة", "state": "draft"}))
+    save.remove(people.amal, _records(people.amal)[4].id, "خطأ")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
     for node in (people.amal, people.basim):
         assert _counts(import_records.import_file(node, path, "household")) == (0, 0, 10)
     more = _csv(tmp_path, [head, *rows, rows[3]])
     assert _counts(import_records.import_file(people.basim, more, "household")) == (1, 0, 10)
-    assert [one["fields"]["location"] for one in _records(people.amal)].count("جبلة") == 1
+    assert [one.fields["location"] for one in _records(people.amal)].count("جبلة") == 1
 
 
 def test_a_row_that_says_little_is_taken_for_nobody(people: Cast, tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_a_row_that_says_little_is_taken_for_nobody(people: Cast, tmp_path: Path
     import_records.import_file(people.amal, _csv(tmp_path, [["family_name", "location"], ["علي", "حمص"]]), "household")
     sync(people.amal, people.hq)
     sync(people.basim, people.hq)
-    save.edit(people.basim, _records(people.basim)[0]["id"], Changes(set={"location": "جبلة"}))
+    save.edit(people.basim, _records(people.basim)[0].id, Changes(set={"location": "جبلة"}))
     other = _csv(tmp_path, [["family_name", "location"], ["علي", "طرطوس"]])
     assert _counts(import_records.import_file(people.basim, other, "household")) == (1, 0, 0)
 

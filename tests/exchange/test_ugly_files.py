@@ -21,7 +21,7 @@ from tests.exchange.test_xlsform import _form, _row
 
 
 def _names(node: Node) -> set[str]:
-    return {one["fields"]["family_name"] for one in _records(node)}
+    return {one.fields["family_name"] for one in _records(node)}
 
 
 def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_good_rows_go_in_and_bad_ones_wait_beside_the_file(people: Cast, tmp_pat
         (3, "size_stated", "not_whole"),
         (5, "family_name", "lost_letters"),
     ]
-    codes = sorted(one["code"] for one in _records(people.amal))
+    codes = sorted(one.code for one in _records(people.amal))
     assert [code.split("-")[2] for code in codes] == ["1", "2"]  # a row that was left out takes no number
     beside = Path(told["rejected_file"])
     with beside.open(encoding="utf-8-sig", newline="") as file:
@@ -99,7 +99,7 @@ def test_words_of_an_office_are_said_once(people: Cast, tmp_path: Path) -> None:
     import_records.import_file(
         people.amal, _csv(tmp_path, more, "next.csv"), "household"
     )  # the column that was left out is remembered, too
-    found = {one["fields"]["family_name"]: one["fields"] for one in _records(people.amal)}
+    found = {one.fields["family_name"]: one.fields for one in _records(people.amal)}
     assert (found["حسن"]["displacement"], found["حسن"]["groups"], "displacement" in found["سعيد"]) == (
         code,
         ["orphan"],
@@ -135,9 +135,7 @@ def test_hashtags_name_columns_and_the_header(people: Cast, tmp_path: Path) -> N
     ]
     told = import_records.import_file(people.amal, _csv(tmp_path, rows), "household", ImportOptions(given={"Nota": ""}))
     assert told["columns"] == {"Nom": "family_name", "Taille": "size_stated", "Quartier": "address"}
-    assert [(one["fields"]["family_name"], one["fields"]["size_stated"]) for one in _records(people.amal)] == [
-        ("درويش", 7)
-    ]
+    assert [(one.fields["family_name"], one.fields["size_stated"]) for one in _records(people.amal)] == [("درويش", 7)]
 
 
 def _kobo(people: Cast, folder: Path) -> Node:
@@ -183,15 +181,15 @@ def test_an_export_of_kobo_with_its_repeats(people: Cast, tmp_path: Path) -> Non
     assert {one["reason"] for one in refused.value.facts["rows"]} == {"no_parent"}  # type: ignore[attr-defined]
     import_records.import_file(amal, path, "visit", ImportOptions(sheet="visit"))
     assert import_records.import_file(amal, path, "visit_child", ImportOptions(sheet="child"))["added"] == 2
-    visits = {one["id"]: one["fields"] for one in _records(amal, "visit")}
+    visits = {one.id: one.fields for one in _records(amal, "visit")}
     assert {(one["head_name"], tuple(one["needs"]), one.get("seen")) for one in visits.values()} == {
         ("هدى", ("food",), "2026-01-05 10:30"), ("سمر", ("water",), None),
     }  # fmt: skip
-    children = {one["fields"]["called"]: one["fields"] for one in _records(amal, "visit_child")}
+    children = {one.fields["called"]: one.fields for one in _records(amal, "visit_child")}
     assert {name: visits[one["visit"]]["head_name"] for name, one in children.items()} == {"أمل": "سمر", "ليلى": "هدى"}
     rows = [["called", "_parent_index", "_submission__uuid"], ["نور", "1", "aa-1"]]
     import_records.import_file(
         amal, _csv(tmp_path, rows, "child.csv"), "visit_child"
     )  # from a file of its own, by the submission
-    found = {one["fields"]["called"]: one["fields"]["visit"] for one in _records(amal, "visit_child")}
+    found = {one.fields["called"]: one.fields["visit"] for one in _records(amal, "visit_child")}
     assert found["نور"] == found["ليلى"]

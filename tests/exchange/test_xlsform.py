@@ -172,7 +172,7 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
     assert filling.missing() == ["water"]
     filling.give(kind.field("water"), "نعم")
     record = save.add(people.amal, "home_visit", filling.changes())
-    fields = queries.show(people.amal, record.hex())["fields"]
+    fields = queries.show(people.amal, record.hex()).fields
     assert fields["burden"] == 2.25
     assert fields["title"] == f"علي {people.amal.today()[:7]}"
     with pytest.raises(errors.IllegalValue, match="not_offered"):
@@ -182,7 +182,7 @@ def test_questions_behave_as_the_form_says(people: Cast, tmp_path: Path) -> None
     save.edit(people.amal, record.hex(), Changes(set={"gov": "HMS", "dist": "rst"}))
     child = {"home_visit": record_ids.text(record), "name": "أمل", "born": "2020-01-01"}
     made_child = save.add(people.amal, "home_visit_child", Changes(set=child))
-    assert queries.show(people.amal, made_child.hex())["fields"]["age"] >= 5
+    assert queries.show(people.amal, made_child.hex()).fields["age"] >= 5
 
 
 def test_what_cannot_be_carried_is_listed_with_its_row(tmp_path: Path) -> None:

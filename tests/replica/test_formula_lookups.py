@@ -16,9 +16,9 @@ def add(node: Node, type: str, /, put: dict[str, list[str]] | None = None, **fie
 def shown(node: Node, record: str) -> dict[str, object]:
     """Return what a record shows; a list of its type says the same."""
     one = queries.show(node, record)
-    listed = {found["id"]: found["fields"] for found in queries.list_records(node, one["type"], limit=0)}
-    assert listed.get(record, one["fields"]) == one["fields"]
-    fields: dict[str, object] = one["fields"]
+    listed = {found.id: found.fields for found in queries.list_records(node, one.type, limit=0)}
+    assert listed.get(record, one.fields) == one.fields
+    fields: dict[str, object] = one.fields
     return fields
 
 

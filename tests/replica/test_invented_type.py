@@ -66,8 +66,8 @@ def test_an_invented_type_is_used_like_any_other(office: Office, tmp_path: Path)
     save.edit(amal, well.hex(), Changes(set={"name": "بئر الجبل", "depth": 60}))
     save.edit(basim, well.hex(), Changes(set={"name": "بئر السهل", "depth": 55}))
     office.sync("amal", "basim", "samar")
-    assert queries.list_records(samar, "well")[0]["fields"]["depth"] == 60
-    assert queries.show(samar, well.hex())["fields"]["deep"] is True
+    assert queries.list_records(samar, "well")[0].fields["depth"] == 60
+    assert queries.show(samar, well.hex()).fields["deep"] is True
     (item,) = decisions.items(samar, type="well")
     assert (item["field"], len(item["heads"])) == ("name", 2)
     decisions.take(samar, well.hex(), "name", value="بئر الجبل")
@@ -75,7 +75,7 @@ def test_an_invented_type_is_used_like_any_other(office: Office, tmp_path: Path)
     office.sync("samar", "amal", "basim")
     office.equal("amal", "basim", "samar")
     assert rows(amal)[well].doc["state"] == "tested"
-    assert [one["type"] for one in queries.find(amal, "الجبل")] == ["well"]
+    assert [one.type for one in queries.find(amal, "الجبل")] == ["well"]
     told = export(samar, "well", tmp_path / "wells.jsonl")
     (line,) = (tmp_path / "wells.jsonl").read_text(encoding="utf-8").splitlines()
     assert told["records"] == 1

@@ -80,10 +80,10 @@ def _places(node: Node, home: str, folder: Path) -> dict[str, list[str]]:
         members = [by_code[str(one["_code"])] for one in children]
         eligible = [record_ids.text(row.state.record) for row in eligibility._members(tx, tx.rows([family])[family])]
     return {
-        "list": [one["id"] for one in queries.list_records(node, "person")],
-        "find": [one["id"] for one in queries.find(node, "الحسن") if one["type"] == "person" and "same_as" not in one],
+        "list": [one.id for one in queries.list_records(node, "person")],
+        "find": [one.id for one in queries.find(node, "الحسن") if one.type == "person" and not one.same_as],
         "export": exported, "figures": [record_ids.text(row[0]) for row in counted], "view": shown,
-        "add": [one["id"] for one in likely], "members": members, "eligible": eligible,
+        "add": [one.id for one in likely], "members": members, "eligible": eligible,
     }  # fmt: skip
 
 

@@ -70,7 +70,7 @@ class Apart(Tree):
 
 def stand(node: Node) -> list[str]:
     """Return the families that a node lists."""
-    return sorted(one["id"] for one in queries.list_records(node, "household"))
+    return sorted(one.id for one in queries.list_records(node, "household"))
 
 
 EVERYBODY = {"hq", "jbl", "old", "amal", "basim", "nadia", "rima", "dima"}

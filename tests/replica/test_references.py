@@ -18,7 +18,7 @@ from tests.directly import sync
 def _removed(node: Node, type: str, **values: object) -> tuple[str, str]:
     """Make a record and remove it; return its id and code."""
     record = save.add(node, type, Changes(set=values))
-    code = str(queries.show(node, record.hex())["code"])
+    code = str(queries.show(node, record.hex()).code)
     save.remove(node, record.hex(), "entered twice")
     return record_ids.text(record), code
 
@@ -49,7 +49,7 @@ def test_what_was_named_before_stays(people: Cast) -> None:
     family = save.add(amal, "household", Changes(set={"family_name": "علي", "head": record_ids.text(head)})).hex()
     save.remove(amal, head.hex(), "died")
     save.edit(amal, family, Changes(set={"head": record_ids.text(head), "family_name": "العلي"}))
-    assert queries.show(amal, family)["fields"]["family_name"] == "العلي"
+    assert queries.show(amal, family).fields["family_name"] == "العلي"
 
 
 def test_a_file_that_names_removed_records(people: Cast, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_file_that_names_removed_records(people: Cast, tmp_path: Path) -> None
     amal = people.amal
     gone, code = _removed(amal, "person", given="هدى", sex="f")
     here = save.add(amal, "person", Changes(set={"given": "سمر", "sex": "f"}))
-    family = queries.show(amal, save.add(amal, "household", Changes(set={"family_name": "حسن"})).hex())["code"]
+    family = queries.show(amal, save.add(amal, "household", Changes(set={"family_name": "حسن"})).hex()).code
     path = tmp_path / "services.csv"
     path.write_text(
         f"person,given_on\n{code},2026-01-05\n{record_ids.text(here)},2026-01-06\n{gone},2026-01-07\n", encoding="utf-8"
@@ -79,14 +79,10 @@ def test_a_removed_place_gives_its_name_free(people: Cast) -> None:
     save.add(people.samar, "location", Changes(set={"name_ar": "جبلة", "level": 3}))
     _removed(people.samar, "location", name_ar="جبلة", level=3)
     family = save.add(people.samar, "household", Changes(set={"family_name": "علي"})).hex()
-    found = [
-        one for one in queries.list_records(people.samar, "location", limit=0) if one["fields"]["name_ar"] == "جبلة"
-    ]
+    found = [one for one in queries.list_records(people.samar, "location", limit=0) if one.fields["name_ar"] == "جبلة"]
     from fieldsync.replica import lookup
 
     with people.samar.store.read() as tx:
         schema = people.samar.schema
-        assert (
-            lookup.resolve_reference(tx, schema, schema.type("household").field("location"), "جبلة") == found[0]["id"]
-        )
+        assert lookup.resolve_reference(tx, schema, schema.type("household").field("location"), "جبلة") == found[0].id
     assert family

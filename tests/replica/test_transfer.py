@@ -75,7 +75,7 @@ def test_a_child_added_offline_after_the_move_arrives_in_the_new_unit_by_itself(
     everybody(people)
     assert rows(people.amal) == {}
     assert units(people.basim) == {family: QRD, child: QRD}
-    assert queries.show(people.basim, family.hex())["fields"]["location"] == "جبلة"
+    assert queries.show(people.basim, family.hex()).fields["location"] == "جبلة"
 
 
 def test_who_sees_both_units_keeps_his_own_records_through_a_move(people: Cast) -> None:
@@ -137,7 +137,7 @@ def test_a_deletion_that_is_in_conflict_can_be_decided_and_undone_and_sent(peopl
         assert item["field"] == "_deleted"
         decisions.take(people.samar, family.hex(), "_deleted", value=None)
         everybody(people)
-        assert [queries.show(node, family.hex())["deleted"] for node in people.laptops] == [False] * 3
+        assert [queries.show(node, family.hex()).deleted for node in people.laptops] == [False] * 3
         decisions.undo(people.samar, family.hex(), "_deleted")
         everybody(people)
         assert [len(decisions.items(node)) for node in people.laptops] == [1] * 3
@@ -218,7 +218,7 @@ def test_what_is_added_while_two_disagree_is_in_both_and_goes_with_the_family(pe
         assert (told.differing, told.refused) == ([], 0)
     assert places(people.hq) == places(people.basim) == everywhere(everything, {QRD})
     assert rows(zeina) == {}
-    assert queries.show(people.samar, family.hex())["fields"]["location"] == "طرطوس"
+    assert queries.show(people.samar, family.hex()).fields["location"] == "طرطوس"
     decisions.undo(people.samar, family.hex(), "_unit")
     everybody(people, people.samar, people.basim)
     assert directly.sync(zeina, people.hq).differing == []
@@ -318,7 +318,7 @@ def test_what_was_written_under_a_withdrawn_grant_is_kept_aside_with_the_reason(
     assert [(one["code"], one["unit"]) for one in refused] == [("unit_refused", JBL)] * 2
     with people.hq.store.read() as tx:
         assert [one.body is not None for one in tx.commits(people.amal.device, 0)] == [True] * 2
-    assert "location" not in queries.show(people.hq, family.hex())["fields"]
+    assert "location" not in queries.show(people.hq, family.hex()).fields
 
 
 def test_a_record_saved_while_its_leaving_arrives_stays_until_that_is_acknowledged(people: Cast) -> None:
@@ -340,7 +340,7 @@ def test_a_record_saved_while_its_leaving_arrives_stays_until_that_is_acknowledg
     told = directly.sync(people.amal, people.hq)
     assert (told.commits, told.refused, told.differing) == (1, 0, [])
     assert rows(people.amal) == {}
-    assert queries.show(people.hq, family.hex())["fields"]["location"] == "جبلة"
+    assert queries.show(people.hq, family.hex()).fields["location"] == "جبلة"
 
 
 # --- the move itself --------------------------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ def test_what_belongs_to_another_is_not_moved_by_itself(people: Cast) -> None:
     for record in (person, case):
         with pytest.raises(errors.BelongsTo) as refused:
             transfer.move(people.amal, record.hex(), QRD)
-        assert refused.value.facts["owner"] == queries.show(people.amal, family.hex())["code"]
+        assert refused.value.facts["owner"] == queries.show(people.amal, family.hex()).code
     for unit in ("lat/qrd", "LAT/", "", "LAT//QRD", "LAT/QRD\n"):
         with pytest.raises(errors.IllegalValue):
             transfer.move(people.amal, family.hex(), unit)

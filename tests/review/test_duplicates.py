@@ -54,9 +54,9 @@ def test_the_person_at_the_keyboard_is_warned(people: Cast) -> None:
     amal = people.amal
     known = person(amal, JBL, AHMAD)
     (found,) = duplicate_pairs.likely(amal, "person", Changes(set={k: v for k, v in AGAIN.items() if v}))
-    assert (found["id"], found["code"]) == (known, queries.show(amal, known)["code"])
-    assert found["score"] >= comparison.LIKELY
-    assert "given_spelt" in found["reasons"]
+    assert (found.id, found.code) == (known, queries.show(amal, known).code)
+    assert found.score >= comparison.LIKELY
+    assert "given_spelt" in found.reasons
     assert duplicate_pairs.likely(amal, "person", Changes(set=SAMIR)) == []
     assert len(rows(amal)) == 1
     save.remove(amal, known, "typed by mistake")
@@ -71,8 +71,8 @@ def test_pairs_are_listed_once_and_follow_edits(people: Cast) -> None:
     a, b = person(amal, JBL, AHMAD), person(amal, JBL, AGAIN)
     person(amal, JBL, SAMIR)
     (pair,) = duplicate_pairs.items(amal)
-    assert [pair["a"], pair["b"]] == sorted([a, b])
-    assert pair["score"] >= comparison.LIKELY
+    assert [pair.a, pair.b] == sorted([a, b])
+    assert pair.score >= comparison.LIKELY
     assert duplicate_pairs.items(amal, unit="LAT/JBL") == [pair]
     assert duplicate_pairs.items(amal, unit="LAT/QRD") == duplicate_pairs.items(amal, type="household") == []
     assert duplicate_pairs.scan(amal) == {"compared": 3, "pairs": 1}
@@ -89,18 +89,18 @@ def test_what_people_call_somebody_is_seen_beyond_the_office(people: Cast) -> No
     c = person(amal, JBL, SAMIR, name_latin="Samer Mohamad Al-Hasan")
     meet(people)
     (pair,) = duplicate_pairs.items(samar)
-    assert {pair["a"], pair["b"]} == {a, b}
-    assert "alias" in pair["reasons"]
+    assert {pair.a, pair.b} == {a, b}
+    assert "alias" in pair.reasons
     (found,) = duplicate_pairs.likely(
         amal, "person", Changes(set=SAMIR | {"given": "Samer Al-Hasan", "father": "", "family": ""})
     )
-    assert (found["id"], "latin" in found["reasons"]) == (c, True)
+    assert (found.id, "latin" in found.reasons) == (c, True)
     save.edit(amal, a, Changes(drop={"aliases": ["أبو خالد"]}))
     assert sync(amal, people.hq)
     meet(people)
     (doubtful,) = duplicate_pairs.items(samar)
-    assert {"alias", "kunya"} & set(doubtful["reasons"]) == {"kunya"}
-    assert doubtful["score"] < pair["score"]
+    assert {"alias", "kunya"} & set(doubtful.reasons) == {"kunya"}
+    assert doubtful.score < pair.score
 
 
 def test_households_are_compared_too(people: Cast) -> None:
@@ -114,12 +114,12 @@ def test_households_are_compared_too(people: Cast) -> None:
     )
     child = person(samar, QRD, SAMIR, household=other)
     (pair,) = duplicate_pairs.items(samar)
-    assert (pair["type"], {pair["a"], pair["b"]}) == ("household", {one, other})
-    assert "book" in pair["reasons"]
+    assert (pair.type, {pair.a, pair.b}) == ("household", {one, other})
+    assert "book" in pair.reasons
     duplicate_pairs.merge(samar, one, other)
-    assert queries.show(samar, child)["fields"]["household"] == one
-    assert [found["id"] for found in queries.list_records(samar, "person", where={"household": one})] == [child]
-    assert queries.show(samar, child)["unit"] == QRD
+    assert queries.show(samar, child).fields["household"] == one
+    assert [found.id for found in queries.list_records(samar, "person", where={"household": one})] == [child]
+    assert queries.show(samar, child).unit == QRD
 
 
 def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
@@ -132,14 +132,12 @@ def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
     before = {ref: queries.show(samar, ref) for ref in (a, b, member)}
     assert duplicate_pairs.merge(samar, a, b, note="same booklet").hex() == a.replace("-", "")
     assert duplicate_pairs.items(samar) == []
-    assert (queries.show(samar, b)["same_as"], queries.show(samar, a)["merged"]) == (a, [b])
-    assert queries.show(samar, b)["fields"] == before[b]["fields"]
-    assert queries.show(samar, member)["fields"]["person"] == a
-    assert [found["id"] for found in queries.list_records(samar, "person")] == [a]
+    assert (queries.show(samar, b).same_as, queries.show(samar, a).merged) == (a, [b])
+    assert queries.show(samar, b).fields == before[b].fields
+    assert queries.show(samar, member).fields["person"] == a
+    assert [found.id for found in queries.list_records(samar, "person")] == [a]
     for either in (a, b):
-        assert [found["id"] for found in queries.list_records(samar, "membership", where={"person": either})] == [
-            member
-        ]
+        assert [found.id for found in queries.list_records(samar, "membership", where={"person": either})] == [member]
     with samar.store.read() as tx:
         assert tx.sql("SELECT person FROM membership").fetchall() == [(a,)]
         assert tx.sql("SELECT id FROM person WHERE same_as IS NULL").fetchall() == [(a,)]
@@ -147,12 +145,12 @@ def test_a_merge_keeps_everything_and_is_split_again(people: Cast) -> None:
     save.edit(samar, b, Changes(set={"occupation": "نجار"}))
     duplicate_pairs.split(samar, a, b)
     after = {ref: queries.show(samar, ref) for ref in (a, b, member)}
-    assert after[a]["fields"] == before[a]["fields"]
-    assert after[b]["fields"] == {**before[b]["fields"], "occupation": "نجار"}
-    assert after[member]["fields"] == before[member]["fields"]
+    assert after[a].fields == before[a].fields
+    assert after[b].fields == {**before[b].fields, "occupation": "نجار"}
+    assert after[member].fields == before[member].fields
     assert len(duplicate_pairs.items(samar)) == 1
-    assert "same_as" not in after[b]
-    assert "merged" not in after[a]
+    assert not after[b].same_as
+    assert not after[a].merged
 
 
 def test_a_set_names_what_is_one_once(people: Cast) -> None:
@@ -164,18 +162,18 @@ def test_a_set_names_what_is_one_once(people: Cast) -> None:
     )
     said = {"title_ar": "ورشة", "kind": "workshop", "held_on": "2026-03-01", "host": a}
     event = save.add(samar, "event", Changes(set=said, put={"partners": [a, b]})).hex()
-    assert queries.show(samar, event)["fields"]["joint"] is True
+    assert queries.show(samar, event).fields["joint"] is True
     duplicate_pairs.merge(samar, a, b)
-    shown = queries.show(samar, event)["fields"]
+    shown = queries.show(samar, event).fields
     assert (shown["partners"], shown["joint"]) == ([a], False)
     for either in (a, b):
-        assert [one["id"] for one in queries.list_records(samar, "event", where={"partners": either})] == [
+        assert [one.id for one in queries.list_records(samar, "event", where={"partners": either})] == [
             record_ids.text(bytes.fromhex(event))
         ]
     save.edit(samar, event, Changes(put={"partners": [c]}, drop={"partners": [a]}))
-    assert queries.show(samar, event)["fields"]["partners"] == [c]
+    assert queries.show(samar, event).fields["partners"] == [c]
     duplicate_pairs.split(samar, a, b)
-    assert queries.show(samar, event)["fields"]["partners"] == [c]
+    assert queries.show(samar, event).fields["partners"] == [c]
 
 
 def test_not_the_same_is_remembered(people: Cast) -> None:
@@ -189,11 +187,11 @@ def test_not_the_same_is_remembered(people: Cast) -> None:
     meet(people)
     assert duplicate_pairs.items(people.basim) == duplicate_pairs.items(people.hq) == []
     assert duplicate_pairs.scan(people.hq)["pairs"] == 0
-    assert duplicate_pairs.item(samar, a, b)["not_same"]
+    assert duplicate_pairs.item(samar, a, b).not_same
     duplicate_pairs.merge(samar, a, b)
     found = duplicate_pairs.item(samar, a, b)
-    assert (found["same"], found["not_same"]) == (True, False)
-    assert queries.show(samar, b)["conflicts"] == []
+    assert (found.same, found.not_same) == (True, False)
+    assert queries.show(samar, b).conflicts == []
     with pytest.raises(errors.AlreadyOne):
         duplicate_pairs.not_same(samar, a, b)
     with pytest.raises(errors.AlreadyOne):
@@ -217,7 +215,7 @@ def test_two_supervisors_who_differ_are_a_conflict(people: Cast, zaid: Node) -> 
         assert {(head["by"], head["value"]) for head in item["heads"]} == {("Samar", a), ("Zaid", None)}
     merged = next(f"{head['device']}:{head['seq']}" for head in item["heads"] if head["value"])
     decisions.take(zaid, b, "_same_as", head=merged)
-    assert duplicate_pairs.item(zaid, a, b)["same"]
+    assert duplicate_pairs.item(zaid, a, b).same
     assert decisions.items(zaid) == []
     decisions.undo(zaid, b, "_same_as")
     assert len(decisions.items(zaid)) == 1
@@ -225,7 +223,7 @@ def test_two_supervisors_who_differ_are_a_conflict(people: Cast, zaid: Node) -> 
     decisions.take(zaid, b, "_same_as", head=apart)
     meet(people, samar, zaid)
     assert decisions.items(samar) == []
-    assert not duplicate_pairs.item(samar, a, b)["same"]
+    assert not duplicate_pairs.item(samar, a, b).same
     assert not differing(samar, people.hq)
 
 
@@ -244,7 +242,7 @@ def test_only_those_with_the_right_to_both_decide(people: Cast) -> None:
         commit_writer.commit_drafts(amal, tx, [save.draft_edit(amal, row, kind, dict(one)) for one in forged])
     sync(amal, hq)
     assert {one["code"] for one in queries.status(amal)["refused"]} == {"role_refused"}
-    assert "same_as" not in queries.show(hq, b)
+    assert not queries.show(hq, b).same_as
     cast.join_directly(hq, people.home / "huda", "Huda", "supervisor", [JBL])
     huda = people.open("huda")
     elsewhere = person(people.basim, QRD, AGAIN)
@@ -300,7 +298,7 @@ def test_decisions_in_any_order_converge(
     cast.join_directly(people.hq, home / "zaid", "Zaid", "supervisor", ["LAT"])
     nodes = {"samar": people.samar, "zaid": people.open("zaid")}
     refs = [person(people.samar, unit, one) for unit, one in ((JBL, AHMAD), (QRD, AGAIN), (JBL, AHMAD), (QRD, AGAIN))]
-    before = {ref: queries.show(people.samar, ref)["fields"] for ref in refs}
+    before = {ref: queries.show(people.samar, ref).fields for ref in refs}
     meet(people, *nodes.values())
     for who, what, i, j in steps:
         people.clock.tick(60_000)
@@ -325,7 +323,7 @@ def test_decisions_in_any_order_converge(
             told.append((dict(tx.roots), tx.apart, {row.state.record: row.conflicts.keys() for row in tx.select()}))
             assert all(tx.roots.get(root, root) == root or root in tx.roots for root in tx.roots.values())
         for ref, fields in before.items():
-            shown = queries.show(node, ref)["fields"]
+            shown = queries.show(node, ref).fields
             assert {**shown, **({"occupation": ...} if "occupation" in fields else {})} == fields
     assert told[0] == told[1] == told[2]
     people.close()
@@ -354,19 +352,19 @@ def test_a_server_knows_of_those_elsewhere_and_says_no_more(people: Cast) -> Non
     a, b = person(amal, JBL, AHMAD), person(rami, QRD, AGAIN)
     assert sync(amal, hq).elsewhere == 0
     assert sync(rami, hq).elsewhere == 1
-    assert queries.show(rami, b)["elsewhere"] is True
+    assert queries.show(rami, b).elsewhere is True
     assert len(rows(rami)) == 1
     assert sync(amal, hq).elsewhere == 1
-    assert queries.show(amal, a)["elsewhere"] is True
+    assert queries.show(amal, a).elsewhere is True
     assert duplicate_pairs.items(amal) == duplicate_pairs.items(rami) == []
     assert sync(samar, hq).elsewhere == 0
     (pair,) = duplicate_pairs.items(samar)
-    assert {pair["a"], pair["b"]} == {a, b}
+    assert {pair.a, pair.b} == {a, b}
     assert duplicate_pairs.items(hq) == [pair]
     assert sync(amal, hq).elsewhere == sync(rami, hq).elsewhere == 0
     duplicate_pairs.not_same(samar, a, b)
     meet(people, samar, amal)
-    assert "elsewhere" not in queries.show(amal, a)
+    assert not queries.show(amal, a).elsewhere
     rami.close()
 
 
@@ -377,7 +375,7 @@ def test_what_leaves_a_laptop_leaves_no_keys(people: Cast) -> None:
     away = person(amal, JBL, AGAIN)
     meet(people, amal, samar)
     assert len(duplicate_pairs.items(amal)) == 1
-    duplicate_pairs.not_same(samar, *(one for pair in duplicate_pairs.items(samar) for one in (pair["a"], pair["b"])))
+    duplicate_pairs.not_same(samar, *(one for pair in duplicate_pairs.items(samar) for one in (pair.a, pair.b)))
     meet(people, amal, samar)
     transfer.move(samar, away, QRD)
     meet(people, samar, amal)

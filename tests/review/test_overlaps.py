@@ -44,9 +44,7 @@ def everybody(people: Cast) -> None:
 
 def pairs(node: Node) -> set[tuple[str, frozenset[str]]]:
     """Return the open pairs of a node, by rule."""
-    return {
-        (one["rule"], frozenset((one["a"]["record"], one["b"]["record"]))) for one in assistance_overlaps.items(node)
-    }
+    return {(one.rule, frozenset((one.a.record, one.b.record))) for one in assistance_overlaps.items(node)}
 
 
 def test_two_providers_for_one_household_are_flagged_on_entry_and_settled(people: Cast) -> None:
@@ -59,13 +57,13 @@ def test_two_providers_for_one_household_are_flagged_on_entry_and_settled(people
     assert assistance_overlaps.of(amal, first.hex()) == []  # as far as her laptop knows
     everybody(people)
     (told,) = assistance_overlaps.of(amal, first.hex())
-    assert (told["record"], told["by"], told["fields"]["provider"]) == (text(second), "Basim", "الهلال الأحمر")
+    assert (told.side.record, told.side.by, told.side.fields["provider"]) == (text(second), "Basim", "الهلال الأحمر")
     for node in (amal, basim, samar, hq):
         assert pairs(node) == {("aid", frozenset((text(first), text(second))))}
     with pytest.raises(errors.RoleRefused):
         assistance_overlaps.drop(basim, second.hex(), "مكررة")
     assistance_overlaps.drop(samar, second.hex(), "مكررة")
-    assert queries.show(samar, second.hex())["fields"]["state"] == "cancelled"
+    assert queries.show(samar, second.hex()).fields["state"] == "cancelled"
     everybody(people)
     assert [pairs(node) for node in (amal, basim, samar, hq)] == [set()] * 4
 

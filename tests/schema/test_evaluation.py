@@ -99,8 +99,8 @@ def test_what_a_formula_asks_of_asking_records_counts_too(people: Cast, monkeypa
     home = record_ids.text(save.add(amal, "household", Changes(set={"family_name": "الحسن"})))
     for name in ("علي", "سلمى", "ليث"):
         save.add(amal, "person", Changes(set={"given": name, "household": home}))
-    assert queries.show(amal, home)["fields"]["size"] == 3
+    assert queries.show(amal, home).fields["size"] == 3
     monkeypatch.setattr(step_limit, "MOST", 2 * step_limit.RECORD)
-    fields = queries.show(amal, home)["fields"]
+    fields = queries.show(amal, home).fields
     assert "size" not in fields
     assert fields["family_name"] == "الحسن"

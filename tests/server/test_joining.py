@@ -98,8 +98,8 @@ def test_one_who_joined_after_the_backup_comes_back(served: Served, tmp_path: Pa
         sync_once.sync(rana)
         sync_once.sync(huda)
         held = queries.list_records(served.hq, "household", limit=0)
-        assert records <= {one["id"].replace("-", "") for one in held}
-        assert len({one["code"] for one in held}) == len(held) == 5
+        assert records <= {one.id.replace("-", "") for one in held}
+        assert len({one.code for one in held}) == len(held) == 5
         assert rana.letters != letters
         with pytest.raises(errors.InviteInvalid) as known:  # there is nothing to bring back
             join_server.join(invited(served, "Huda"), tmp_path / "huda", cast.fill, cast.unlock)

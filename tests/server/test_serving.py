@@ -96,7 +96,7 @@ def test_a_whole_story(served: Served) -> None:
     assert [sync_once.sync(node)["digest"] for node in (served.samar, served.amal, served.basim)] == ["equal"] * 3
     for node in served.laptops:
         assert decisions.items(node) == []
-        assert queries.show(node, family)["fields"]["location"] == "اللاذقية"
+        assert queries.show(node, family).fields["location"] == "اللاذقية"
     decisions.undo(served.samar, family, "location")
     told = [sync_once.sync(node) for node in (served.samar, served.amal, served.basim)]
     assert [(one["digest"], one["refused"]) for one in told] == [("equal", 0)] * 3
@@ -450,8 +450,8 @@ def test_a_clone_of_a_laptop_goes_on_as_a_device_of_its_own(served: Served) -> N
     assert "device_pending" in sync_once.sync(served.amal)  # the second to go on waits for approval
     directly.approve(served.amal, hq=served.hq)
     assert "device_pending" not in sync_once.sync(served.amal)
-    heads = queries.show(served.hq, family, all_heads=True)["registers"]["location"]
-    assert {head["value"] for head in heads} == {"اللاذقية", "طرطوس"}
+    heads = (queries.show(served.hq, family, all_heads=True).registers or {})["location"]
+    assert {head.value for head in heads} == {"اللاذقية", "طرطوس"}
     assert held(served.hq) == held(served.amal) == held(clone)
     clone.close()
 

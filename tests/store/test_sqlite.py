@@ -125,5 +125,5 @@ def test_what_is_unsent_is_said_of_each_record(people: Cast) -> None:
     new = {save.add(node, "household", Changes(set={"family_name": "علي"})) for _ in range(10)}
     wanted = {*new, *sent[::3]}
     listed = queries.list_records(node, "household", limit=0)
-    assert {bytes.fromhex(one["id"].replace("-", "")) for one in listed if one["unsent"]} == wanted
-    assert {record for record in {*sent, *new} if queries.show(node, record.hex())["unsent"]} == wanted
+    assert {bytes.fromhex(one.id.replace("-", "")) for one in listed if one.unsent} == wanted
+    assert {record for record in {*sent, *new} if queries.show(node, record.hex()).unsent} == wanted

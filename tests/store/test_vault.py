@@ -37,7 +37,7 @@ def test_nothing_of_a_seized_disk_can_be_read(people: Cast) -> None:
         Changes(set={"family_name": PLANTED, "address": "planted address"}, put={"phones": ["0944123456"]}),
     )
     save.edit(node, family.hex(), Changes(set={"location": "planted place"}), note="planted note")
-    assert [found["id"] for found in queries.find(node, PLANTED)]
+    assert [found.id for found in queries.find(node, PLANTED)]
     words = [
         PLANTED.encode(),
         PLANTED.encode("utf-16-le"),

@@ -146,12 +146,12 @@ def test_a_report_goes_to_those_above_and_leaves_whoever_took_it(nodes: dict[str
     home = institution(nodes["samar"])
     sync(nodes, "samar", *OPERATORS, "amal")
     told = report(nodes["dalia"], home)
-    assert queries.show(nodes["dalia"], record_ids.text(told))["unit"] == HOME
+    assert queries.show(nodes["dalia"], record_ids.text(told)).unit == HOME
     sync(nodes, "dalia", "dani", "huda", "amal", "samar", "basim", "dalia")
     for name in OPERATORS:
         assert told not in cast.rows(nodes[name])
     for name in ("amal", "basim", "samar", "hq"):
-        assert queries.show(nodes[name], record_ids.text(told))["fields"]["reporter"] == NAME
+        assert queries.show(nodes[name], record_ids.text(told)).fields["reporter"] == NAME
         assert home in cast.rows(nodes[name])
     nobody_there_knows(nodes, "dalia")
     (left,) = transfer.left(nodes["dalia"])
@@ -194,7 +194,7 @@ def test_nor_by_anything_that_is_done_with_it(nodes: dict[str, Node], tmp_path: 
     sync(nodes, "samar", *OPERATORS, "amal")
     nobody_there_knows(nodes)
     for name in ("dalia", "dani"):
-        assert queries.show(nodes[name], record_ids.text(home))["fields"]["residents"] == 0
+        assert queries.show(nodes[name], record_ids.text(home)).fields["residents"] == 0
         assert queries.find(nodes[name], NAME) == []
         with pytest.raises(errors.NoRecord):
             history.history(nodes[name], record_ids.text(told))

@@ -62,15 +62,15 @@ def test_a_restored_laptop_goes_on_as_a_device_of_its_own(people: Cast) -> None:
     try:
         save.edit(back, home, Changes(set={"location": "after the restore"}))
         new = family(back, "حسن")
-        old_code, old_device = queries.show(back, new)["code"], back.device
+        old_code, old_device = queries.show(back, new).code, back.device
         tally = directly.sync(back, hq)
         assert (tally.commits, tally.healed) == (2, 0)
         assert back.device != old_device
         equal(hq, back)
-        heads = queries.show(back, home, all_heads=True)["registers"]["location"]
-        assert {head["value"] for head in heads} == {"sent", "after the restore"}
+        heads = (queries.show(back, home, all_heads=True).registers or {})["location"]
+        assert {head.value for head in heads} == {"sent", "after the restore"}
         assert {row.state.record.hex() for row in rows(hq).values()} == {home, sent, new}
-        assert queries.show(hq, new)["code"] != old_code
+        assert queries.show(hq, new).code != old_code
         assert [entry["note"] for entry in history.history(back, new)] == [f"({old_code})"]
         with hq.store.read() as tx:
             old, fresh = tx.device(old_device), tx.device(back.device)
@@ -106,8 +106,8 @@ def test_both_of_two_clones_keep_all_their_work(people: Cast) -> None:
         assert {record.hex() for record in rows(hq)} == made
         codes = [row.code for row in rows(hq).values()]
         assert len(set(codes)) == len(codes)
-        locations = queries.show(hq, home, all_heads=True)["registers"]["location"]
-        assert {head["value"] for head in locations} <= {
+        locations = (queries.show(hq, home, all_heads=True).registers or {})["location"]
+        assert {head.value for head in locations} <= {
             f"{who} {turn}" for who in ("first", "second") for turn in range(3)
         }
     finally:
@@ -128,7 +128,7 @@ def test_who_has_the_store_open_meanwhile_writes_nothing_under_the_old_name(peop
             save.edit(beside, home, Changes(set={"location": "beside"}))
         save.edit(beside, home, Changes(set={"location": "beside"}))
         directly.sync(clone, people.hq)
-        assert queries.show(people.hq, home)["fields"]["location"] == "beside"
+        assert queries.show(people.hq, home).fields["location"] == "beside"
         equal(people.hq, clone)
     finally:
         beside.close()
@@ -158,7 +158,7 @@ def test_one_unsent_work_on_three_copies_is_there_once(people: Cast) -> None:
         cases = [row.doc for row in rows(people.hq).values() if row.state.type == "case"]
         assert [one["reopen_count"] for one in cases] == [5]
         assert sorted(entry["text"] for entry in cases[0]["notes"]) == ["more 1", "more 2", "unsent"]
-        assert queries.show(people.hq, home)["fields"]["address"] == "older"
+        assert queries.show(people.hq, home).fields["address"] == "older"
         equal(people.hq, *nodes)
         assert len({node.device for node in nodes}) == 4
         states = {one.id: one.state for one in administration.devices(people.hq)}

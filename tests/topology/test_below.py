@@ -49,7 +49,7 @@ def test_a_case_worker_has_the_charities_of_the_unit_above(office: Office) -> No
     assert known in rows(amal)
     assert known in rows(office["basim"])
     assert family not in rows(amal)
-    assert queries.show(amal, known.hex())["unit"] == "LAT"
+    assert queries.show(amal, known.hex()).unit == "LAT"
     with pytest.raises(errors.UnitRefused) as caught:
         save.edit(amal, known.hex(), Changes(set={"kind": "fund"}))
     assert caught.value.facts == {"unit": "LAT"}

@@ -45,7 +45,7 @@ def test_a_tie_with_a_wrong_clock_goes_to_review_everywhere(people: Cast, off: i
     for node in (*order, samar, *order, samar):
         directly.sync(node, hq)
     for node in (hq, *people.laptops):
-        assert queries.show(node, home)["conflicts"] == [LATEST]
+        assert queries.show(node, home).conflicts == [LATEST]
     equal(hq, *people.laptops)
 
 
@@ -62,7 +62,7 @@ def test_right_clocks_settle_the_same_tie_alone(people: Cast) -> None:
         directly.sync(node, hq)
     for node in (hq, amal, basim):
         shown = queries.show(node, home)
-        assert (shown["conflicts"], shown["fields"][LATEST]) == ([], "tent")
+        assert (shown.conflicts, shown.fields[LATEST]) == ([], "tent")
 
 
 def test_nobody_is_dragged_along(people: Cast, off: int) -> None:
@@ -123,7 +123,7 @@ def tie_by_stick(people: Cast, folder: Path, *, packing: int = 0, travel: int = 
 def shown(node: Node) -> list[tuple[list[str], str]]:
     """Return of each record what is in conflict, and the address shown."""
     found = (queries.show(node, record.hex()) for record in rows(node))
-    return [(one["conflicts"], one["fields"][LATEST]) for one in found]
+    return [(one.conflicts, one.fields[LATEST]) for one in found]
 
 
 @pytest.mark.parametrize("travel", [0, 11 * 60_000, WEEKS])
@@ -181,9 +181,9 @@ def test_a_decision_that_was_undone_is_asked_again_where_the_clock_is_heard_of_l
     decisions.undo(samar, home, LATEST)
     for node in (samar, amal):
         directly.sync(node, hq)
-    assert queries.show(amal, home)["conflicts"] == []
+    assert queries.show(amal, home).conflicts == []
     with amal.store.write() as tx:
         tx.peer_settings(hq.device).clocks_cursor = 0
     directly.sync(amal, hq)
     for node in (hq, samar, amal):
-        assert queries.show(node, home)["conflicts"] == [LATEST]
+        assert queries.show(node, home).conflicts == [LATEST]

@@ -127,7 +127,7 @@ class Story:
         with self.hq.store.read() as tx:
             assert [tx.refusals(device) for device in devices] == [[]] * len(devices)
         assert directly.sync(self.amal, self.hq).commits == 0
-        assert queries.show(self.hq, self.home)["fields"]["location"] == self.place
+        assert queries.show(self.hq, self.home).fields["location"] == self.place
 
 
 @pytest.mark.parametrize("kind", ["sent", "unsent", "heir"])

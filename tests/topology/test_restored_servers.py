@@ -72,7 +72,7 @@ def test_a_restored_server_gets_back_what_the_laptops_hold(people: Cast, put_bac
         directly.sync(node, hq)
     equal(hq, *people.laptops)
     assert {row.state.record.hex() for row in rows(hq).values()} == {home, *day, *new}
-    assert queries.show(hq, home)["fields"]["location"] == "second"
+    assert queries.show(hq, home).fields["location"] == "second"
     for node in people.laptops:
         assert len(rows(node)) == 1 + len(day) + len(new)
         tally = directly.sync(node, hq)
@@ -93,7 +93,7 @@ def test_what_only_a_lost_laptop_had_written_stays_where_it_is_known(
     directly.sync(people.basim, hq)
     for _ in range(3):
         directly.sync(people.samar, hq)
-        assert queries.show(people.samar, lost)["fields"]["location"] == "only here"
+        assert queries.show(people.samar, lost).fields["location"] == "only here"
     assert len(rows(people.samar)) == 2
     directly.sync(people.amal, hq)  # it was found again
     directly.sync(people.samar, hq)
@@ -155,12 +155,12 @@ def test_a_branch_notices_a_restore_that_new_arrivals_make_up_for(way: str, tmp_
         for _ in range(3):
             night()
             for node in (amal, jbl):
-                assert queries.show(node, home)["fields"]["location"] == "second"
+                assert queries.show(node, home).fields["location"] == "second"
             tree.sync("amal", "jbl")
         for node in (hq, jbl, amal, dima):
             tree.sync("dima", "hq")
-            assert queries.show(node, home)["fields"]["location"] == "second"
-            assert queries.show(node, other)["fields"]["location"] == "second"
+            assert queries.show(node, home).fields["location"] == "second"
+            assert queries.show(node, other).fields["location"] == "second"
     finally:
         tree.close()
 
@@ -188,7 +188,7 @@ def test_a_branch_notices_a_second_restore_within_the_hour() -> None:
         with hq.store.read() as tx:
             assert store_epochs.current(tx) == epoch
         for node in (hq, jbl):
-            assert queries.show(node, home)["fields"]["location"] == "second"
+            assert queries.show(node, home).fields["location"] == "second"
     finally:
         tree.close()
 
@@ -221,7 +221,7 @@ def test_an_edit_that_comes_before_what_it_had_seen_is_taken_in_the_end(
     save.edit(people.basim, home, Changes(set={"location": "Basim's"}))
     for node in (people.basim, people.amal, people.basim, people.samar, people.amal):
         directly.sync(node, hq)
-    assert queries.show(hq, home)["fields"]["location"] == "Basim's"
+    assert queries.show(hq, home).fields["location"] == "Basim's"
     equal(hq, *people.laptops)
     assert queries.status(people.basim)["refused"] == []
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from fieldsync.review.duplicate_pairs import SimilarRecord
 from fieldsync.schema import load
 from fieldsync.ui.terminal import bidi
 from fieldsync.ui.views import eligibility_view
@@ -107,7 +108,7 @@ def test_a_title_is_made_safe_once() -> None:
     out = Tables("ar")
     out.form = "isolates"
     kind = load.load_texts(load.shipped()).types["household"]
-    title = out.title(kind, {"fields": {"family_name": "علي"}})
+    title = out.title(kind, SimilarRecord("", "", "household", "", {"family_name": "علي"}, 0, []))
     assert "علي" in title
     assert out.safe(title) == title
     assert "2068" not in out.phrase("removed", record=title)

@@ -24,7 +24,7 @@ def test_a_score_is_seen_while_it_is_answered(people: Cast) -> None:
 
     async def steps(person: Person) -> None:
         assert told(person) == {}
-        await person.type("subject", str(queries.show(amal, family)["code"]), "enter")
+        await person.type("subject", str(queries.show(amal, family).code), "enter")
         for name, days in (("rcsi_cheaper", "2"), ("rcsi_borrowed", "1"), ("rcsi_smaller", "0"), ("rcsi_adults", "3")):
             await person.type(name, days)
             assert "rcsi" not in told(person)
@@ -124,11 +124,9 @@ def test_members_are_added_to_a_family_that_is_there(people: Cast) -> None:
         assert fill(
             edit(amal, record_ids.from_text(family)), adding(given, relation), size=(80, 60)
         ) == record_ids.from_text(family)
-    beings = {str(one["id"]): one["fields"]["given"] for one in queries.list_records(amal, "person")}
-    ties = {
-        beings[one["fields"]["person"]]: one["fields"]["relation"] for one in queries.list_records(amal, "membership")
-    }
+    beings = {str(one.id): one.fields["given"] for one in queries.list_records(amal, "person")}
+    ties = {beings[one.fields["person"]]: one.fields["relation"] for one in queries.list_records(amal, "membership")}
     assert ties == {"هدى": "spouse", "سمير": "head", "كامل": "head", "ليلى": "son_daughter"}
     fields = fields_of(amal, record_ids.from_text(family))
     assert (beings[fields["head"]], fields["size"]) == ("سمير", 4)
-    assert all(one["fields"]["household"] == family for one in queries.list_records(amal, "person"))
+    assert all(one.fields["household"] == family for one in queries.list_records(amal, "person"))

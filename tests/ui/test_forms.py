@@ -108,7 +108,7 @@ def edit(node: Node, record: bytes) -> FormApp:
 
 def fields_of(node: Node, record: bytes | None) -> Any:
     assert record is not None
-    return queries.show(node, record.hex())["fields"]
+    return queries.show(node, record.hex()).fields
 
 
 def written(node: Node, record: bytes) -> list[str]:
@@ -296,16 +296,17 @@ def test_a_family_with_its_members_in_one_save(people: Cast) -> None:
     record = fill(new(amal, "household"), steps)
     persons = queries.list_records(amal, "person")
     ties = queries.list_records(amal, "membership")
-    family = queries.show(amal, record.hex()) if record else {}
-    head = next(one for one in persons if one["fields"]["given"] == "سمير")
-    assert {one["fields"]["given"] for one in persons} == {"سمير", "هدى"}
-    assert {one["fields"]["household"] for one in (*persons, *ties)} == {family["id"]}
-    assert {(one["fields"]["person"], one["fields"]["relation"]) for one in ties} == {
-        (one["id"], "head" if one is head else "spouse") for one in persons
+    assert record
+    family = queries.show(amal, record.hex())
+    head = next(one for one in persons if one.fields["given"] == "سمير")
+    assert {one.fields["given"] for one in persons} == {"سمير", "هدى"}
+    assert {one.fields["household"] for one in (*persons, *ties)} == {family.id}
+    assert {(one.fields["person"], one.fields["relation"]) for one in ties} == {
+        (one.id, "head" if one is head else "spouse") for one in persons
     }
-    assert family["fields"]["head"] == head["id"]
-    assert {one["unit"] for one in (*persons, *ties)} == {family["unit"]}
-    assert len({one["created"]["by"] for one in persons}) == 1
+    assert family.fields["head"] == head.id
+    assert {one.unit for one in (*persons, *ties)} == {family.unit}
+    assert len({one.created and one.created.by for one in persons}) == 1
     sync(amal, people.hq)
     assert not queries.status(amal)["refused"]
 

@@ -95,7 +95,7 @@ def test_a_member_that_was_being_filled_in_is_in_the_draft(people: Cast) -> None
         await person.press("ctrl+s")
 
     assert fill(new(amal, "household"), goes_on) is not None
-    assert [one["fields"]["given"] for one in queries.list_records(amal, "person")] == ["سمير"]
+    assert [one.fields["given"] for one in queries.list_records(amal, "person")] == ["سمير"]
 
 
 def test_leaving_a_member_throws_nothing_away_unasked(people: Cast) -> None:
@@ -147,7 +147,7 @@ def test_what_is_in_a_set_has_the_room_it_needs(people: Cast) -> None:
 def test_an_answer_that_was_typed_in_part_is_written_out_when_it_is_left(people: Cast) -> None:
     """With Tab as with Enter: a choice, a date in other digits; a record stands there by its code and title, with no signs of ours."""
     family = save.add(people.amal, "household", Changes(set={"family_name": "الأسعد", "location": "جبلة"}))
-    code = queries.show(people.amal, family.hex())["code"]
+    code = queries.show(people.amal, family.hex()).code
     app = new(people.amal, "person")
     app.out.form = "visual"
 

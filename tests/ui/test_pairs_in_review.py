@@ -111,16 +111,16 @@ def test_a_merge_by_a_key_and_its_undo(samar: Node) -> None:
 
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
         await pilot.press("down", "2")
-        assert duplicate_pairs.item(samar, pair["a"], pair["b"])["same"]
-        kept = duplicate_pairs.shown(samar, pair["a"])
-        assert kept["id"] == pair["a"]
+        assert duplicate_pairs.item(samar, pair.a, pair.b).same
+        kept = duplicate_pairs.shown(samar, pair.a)
+        assert kept.id == pair.a
         await pilot.press("u")
-        assert not duplicate_pairs.item(samar, pair["a"], pair["b"])["same"]
+        assert not duplicate_pairs.item(samar, pair.a, pair.b).same
         assert review.walk.decided == 0
         await pilot.press("0")
-        assert duplicate_pairs.item(samar, pair["a"], pair["b"])["not_same"]
+        assert duplicate_pairs.item(samar, pair.a, pair.b).not_same
         await pilot.press("u")
-        assert [one["a"] for one in duplicate_pairs.items(samar)] == [pair["a"]]
+        assert [one.a for one in duplicate_pairs.items(samar)] == [pair.a]
         await pilot.press("0")
 
     assert play(samar, steps).review.walk.decided == 1
@@ -135,7 +135,7 @@ def test_the_one_too_many_is_cancelled_by_a_key_and_comes_back(samar: Node) -> N
     async def steps(pilot: Pilot[None], review: ReviewScreen) -> None:
         await pilot.press("1")
         assert assistance_overlaps.items(samar) == []
-        gone = rows(samar)[bytes.fromhex(pair["b"]["record"].replace("-", ""))].doc
+        gone = rows(samar)[bytes.fromhex(pair.b.record.replace("-", ""))].doc
         assert gone.get("state") == "cancelled" or "_deleted" in gone
         await pilot.press("u")
         after = {record: rows(samar)[record].doc for record in before}
@@ -174,11 +174,11 @@ def test_line_by_line_there_are_pairs_too(
     assert out.phrase("review_keys_overlap", n=2) + " " in prompts
     assert out.phrase("review_keys_duplicate", n=2) + " " in prompts
     assert max(map(len, prompts)) < 80
-    for code in (twice["a"]["code"], twice["b"]["code"], pair["a_code"], pair["b_code"]):
+    for code in (twice.a.code, twice.b.code, pair.a_code, pair.b_code):
         assert out.phrase("pair_stays", code=code) in said
     assert all(word in said for word in ("الهلال الأحمر", "Al-Hassan", out.phrase("pair_two"), out.phrase("pair_both")))
     assert assistance_overlaps.items(samar) == []
-    assert history(samar, twice["a"]["record"])[-1]["note"] == "half each"
-    assert duplicate_pairs.item(samar, pair["a"], pair["b"])["same"]
+    assert history(samar, twice.a.record)[-1]["note"] == "half each"
+    assert duplicate_pairs.item(samar, pair.a, pair.b).same
     assert said.count(out.phrase("review_place", n=1, total=2)) == 2
     assert out.phrase("review_done", decided=2, left=0) in said

@@ -53,7 +53,7 @@ def disputed(people: Cast, monkeypatch: pytest.MonkeyPatch) -> Cast:
         people.clock.tick(MINUTE)
         add(people.amal, family_name=family, location=place, address="قرب المدرسة القديمة", registered_on="2026-01-05")
     meet(people)
-    first, second, third = (one["id"] for one in queries.list_records(people.amal, "household"))
+    first, second, third = (one.id for one in queries.list_records(people.amal, "household"))
     edit(people, people.amal, first, location="حمص قرب الساعة القديمة", displacement="idp")
     edit(people, people.basim, first, location="حماة قرب الساعة الجديدة", displacement="returnee")
     edit(people, people.amal, second, location="حمص")
@@ -81,7 +81,7 @@ def play(node: Node, steps: Play, *, lang: str = "en", size: tuple[int, int] = (
 
 
 def fields_of(node: Node, record: bytes) -> Any:
-    return queries.show(node, record.hex())["fields"]
+    return queries.show(node, record.hex()).fields
 
 
 def test_protection_comes_first_then_where_a_record_is(disputed: Cast) -> None:
@@ -287,9 +287,9 @@ def test_removed_by_one_and_changed_by_another(disputed: Cast) -> None:
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         await pilot.press("0")
-        assert not queries.show(samar, one.record.hex())["deleted"]
+        assert not queries.show(samar, one.record.hex()).deleted
         await pilot.press("u", "1")
-        assert queries.show(samar, one.record.hex())["deleted"]
+        assert queries.show(samar, one.record.hex()).deleted
         assert len(queue.waiting(samar)) == 3
 
     play(samar, steps)

@@ -160,16 +160,16 @@ def test_pairs_that_others_settled_or_took_away(samar: Node, beside: Node) -> No
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         assert "1 of 2" in seen(pilot.app)
-        assistance_overlaps.drop(beside, twice["b"]["record"], "entered twice")
+        assistance_overlaps.drop(beside, twice.b.record, "entered twice")
         await pilot.press("2")
         assert GONE in seen(pilot.app)
         assert "1 of 1" in seen(pilot.app)
-        assert "_deleted" not in duplicate_pairs.shown(samar, twice["a"]["record"])["fields"]
-        duplicate_pairs.merge(beside, pair["a"], pair["b"])
+        assert "_deleted" not in duplicate_pairs.shown(samar, twice.a.record).fields
+        duplicate_pairs.merge(beside, pair.a, pair.b)
         await pilot.press("0")
         assert GONE in seen(pilot.app)
         assert "No conflicts" in seen(pilot.app)
-        assert duplicate_pairs.item(samar, pair["a"], pair["b"])["same"]
+        assert duplicate_pairs.item(samar, pair.a, pair.b).same
 
     app = play(samar, steps, pairs=True)
     assert (app.review.walk.decided, app.review.walk.left()) == (0, 0)
@@ -181,7 +181,7 @@ def test_a_pair_of_which_one_has_left_this_laptop(samar: Node, beside: Node) -> 
 
     async def steps(pilot: Pilot[None], screen: ReviewScreen) -> None:
         with beside.store.write() as tx:
-            tx.purge(tx.rows([bytes.fromhex(pair["b"].replace("-", ""))]).values())
+            tx.purge(tx.rows([bytes.fromhex(pair.b.replace("-", ""))]).values())
         await pilot.press("down")
         assert GONE in seen(pilot.app)
         assert "1 of 1" in seen(pilot.app)

@@ -9,18 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.core.grants import DECIDERS
 from fieldsync.exchange.tables import writers
 from fieldsync.exchange.tables.plain_values import plain
 from fieldsync.exchange.tables.writers import Plan, Table
-from fieldsync.replica import queries
 from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Record, Shower, selection
 from fieldsync.schema.model import Field, Type
 from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
-from fieldsync.store.contract import Progress, Query
+from fieldsync.store.contract import Document, Progress, Query
 
 Json = dict[str, Any]
 SECRET = 4  # the sensitivity from which on a field stays in the store
@@ -59,7 +61,7 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
         raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
     kinds = [node.schema.type(name) for name in names]
     chosen = [_fields(kind, wish) for kind in kinds]
-    conditions = [queries.selection(kind, wish.where) for kind in kinds]
+    conditions = [selection(kind, wish.where) for kind in kinds]
     with node.store.read() as tx:
         counts = tx.counts()
     labels = wish.labels and ending not in writers.AS_STORED
@@ -67,17 +69,19 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
     total = sum(counts.get(name, 0) for name in names)
     done = 0
 
-    def records(kind: Type, found: Json) -> Generator[Json]:
+    def records(kind: Type, found: Json) -> Generator[Record]:
         nonlocal done
         with node.store.read() as tx:
-            shower = queries.Shower(node, tx)
+            shower = Shower(node, tx)
             for row in tx.select(Query(type=kind.name, deleted=False, standing=True, **found)):
                 done += 1
                 if progress is not None and done % _STEP == 0:
                     progress(done, total, "writing")
                 record = shower.record(row)
-                record["fields"] = {name: plain(value) for name, value in record["fields"].items()}
-                yield codes.put_in(tx, kind, record) if labels else record
+                values = {name: plain(value) for name, value in record.fields.items()}
+                if labels:
+                    codes.put_in(tx, kind, values)
+                yield replace(record, fields=values)
 
     tables = [
         Table(kind, fields, records(kind, found), counts.get(kind.name, 0))
@@ -103,16 +107,14 @@ def export(node: Node, type: str, out: Path, wish: Wish | None = None, *, progre
 class _Codes(dict[str, str]):
     """The codes of records that others point at: what people know them by."""
 
-    def put_in(self, tx: ReadTx, kind: Type, record: Json) -> Json:
-        """Return a record with codes in place of the ids that it points at; an id that is not here stays."""
-        fields = record["fields"]
+    def put_in(self, tx: ReadTx, kind: Type, fields: Document) -> None:
+        """Put codes in place of the ids that a record points at; an id that is not here stays."""
         for name in fields.keys() & {one.name for one in kind.fields.values() if one.type == "ref"}:
             value = fields[name]
             several = value if isinstance(value, list) else [value]
             self._look_up(tx, several)
             known = [self.get(one, one) for one in several]
             fields[name] = known if isinstance(value, list) else known[0]
-        return record
 
     def _look_up(self, tx: ReadTx, values: Sequence[object]) -> None:
         if len(self) > _CODES:

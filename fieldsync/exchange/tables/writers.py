@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from fieldsync import errors
 from fieldsync.core import safetext
 from fieldsync.exchange.tables import hxl, target_files
 from fieldsync.exchange.tables.column_mapping import OWN_LABELS
+from fieldsync.replica.queries import Record
 from fieldsync.schema import set_members
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
@@ -37,7 +39,7 @@ class Table(NamedTuple):
 
     kind: Type
     fields: Sequence[Field]
-    records: Generator[Json]
+    records: Generator[Record]
     most: int
 
 
@@ -74,9 +76,9 @@ class Plan:
     def rows(self) -> Iterator[list[Any]]:
         """A row of plain values for each record."""
         for record in self.tables[0].records:
-            values = record["fields"]
+            values = record.fields
             cells = [self.value(one, values.get(one.name)) for one in self.tables[0].fields]
-            yield [record["id"], record["code"], record["unit"], *cells, (record["updated"] or {}).get("at")]
+            yield [record.id, record.code, record.unit, *cells, record.updated and record.updated.at]
 
     def value(self, field: Field, value: object) -> Any:
         """A value in one cell: a set's members with commas, a log's entries one a line, codes by their labels if wished."""
@@ -140,9 +142,9 @@ def _jsonl(out: Path, plan: Plan) -> None:
     shown = {one.name for one in table.fields}
     with target_files.written(out) as file:
         for record in table.records:
-            record["fields"] = {name: value for name, value in record["fields"].items() if name in shown}
-            record["conflicts"] = [name for name in record["conflicts"] if name in shown]
-            file.write(msgspec.json.encode(record) + b"\n")
+            fields = {name: value for name, value in record.fields.items() if name in shown}
+            conflicts = [name for name in record.conflicts if name in shown]
+            file.write(msgspec.json.encode(replace(record, fields=fields, conflicts=conflicts)) + b"\n")
 
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------
@@ -237,17 +239,17 @@ def _fill(db: Any, table: Table, plan: Plan) -> None:
     while batch := list(islice(table.records, _BATCH)):
         db.table(table.kind.name).insert_all(
             {
-                "id": record["id"], "code": record["code"], "unit": record["unit"],
-                **{one.name: plan.value(one, record["fields"].get(one.name)) for one in table.fields},
-                "updated": (record["updated"] or {}).get("at"),
+                "id": record.id, "code": record.code, "unit": record.unit,
+                **{one.name: plan.value(one, record.fields.get(one.name)) for one in table.fields},
+                "updated": record.updated and record.updated.at,
             }
             for record in batch
         )  # fmt: skip
         for one in sets:
             db.table(f"{table.kind.name}_{one.name}").insert_all(
-                {"record": record["id"], "value": member}
+                {"record": record.id, "value": member}
                 for record in batch
-                for member in dict.fromkeys(map(_member, _members(record["fields"].get(one.name))))
+                for member in dict.fromkeys(map(_member, _members(record.fields.get(one.name))))
             )
     words = [one.name for one in table.fields if one.name in table.kind.search]
     if words:

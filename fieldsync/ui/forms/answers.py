@@ -11,6 +11,7 @@ from fieldsync.replica import queries, value_reader
 from fieldsync.replica.changes import Changes, set_difference
 from fieldsync.replica.formula_lookups import FormLookups
 from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Record
 from fieldsync.schema import dates, label_placeholders, validate
 from fieldsync.schema.expressions.functions import NOW
 from fieldsync.schema.labels import label_in
@@ -75,9 +76,9 @@ class Filling:
         """The id of the record that a text names by its code, or the text where the field takes words. NoRecord, Ambiguous."""
         return str(self.reader.value(field, text))
 
-    def records(self, field: Field, text: str, limit: int) -> list[Json]:
+    def records(self, field: Field, text: str, limit: int) -> list[Record]:
         """The records that a reference may mean by words."""
-        return [found for found in queries.find(self.node, text, limit=0) if found["type"] in field.to][:limit]
+        return [found for found in queries.find(self.node, text, limit=0) if found.type in field.to][:limit]
 
     def words(self, text: str) -> str:
         """A label in the words of the answers that it speaks of."""
@@ -220,7 +221,7 @@ def meant(node: Node, kind: Type | None, lang: str, name: str, text: str) -> str
         found = filling.records(field, text.strip(), 2)
         if len(found) != 1:
             raise
-        return str(found[0]["id"])
+        return str(found[0].id)
 
 
 def refused(fault: errors.FieldsyncError, kind: Type | None, lang: str, node: Node) -> str:

@@ -156,11 +156,11 @@ class Form:
         if not found:
             raise errors.NoRecord(ref=given)
         for number, one in enumerate(found, 1):
-            self._out.line(f"  {number}  {self._out.heading(self._node.schema.types.get(one['type']), one)}")
+            self._out.line(f"  {number}  {self._out.heading(self._node.schema.types.get(one.type), one)}")
         chosen = names.plain(self._read(self._out.phrase("form_which") + " "))
         if not (chosen.isdecimal() and 1 <= int(chosen) <= len(found)):
             raise errors.NoRecord(ref=chosen)
-        return str(found[int(chosen) - 1]["id"])
+        return str(found[int(chosen) - 1].id)
 
     # --- choices ---
 

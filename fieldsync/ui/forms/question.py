@@ -158,7 +158,7 @@ class Question(Horizontal):
     def _records(self, text: str) -> list[Option]:
         found = self.filling.records(self.field, text, _RECORDS)
         kinds = self.filling.node.schema.types
-        return [Option(self.pen.out.heading(kinds.get(one["type"]), one), one["id"]) for one in found]
+        return [Option(self.pen.out.heading(kinds.get(one.type), one), one.id) for one in found]
 
     def marked(self, options: Sequence[Option]) -> int:
         """The answer that Enter takes: the one that was chosen, the first that fits what is typed, or none (-1)."""

@@ -178,9 +178,9 @@ class FormApp(FullScreen[bytes | None]):
             return True
         rows = []
         for filling, one in found:
-            heading = self.out.heading(filling.kind, {**one, "unsent": False})
-            rows.append([Part(heading, "bold"), Part(f"  {duplicate_view.percent(one['score'])}", QUIET)])
-            reasons = (duplicate_view.reasons(self.out, filling.kind, [code]) for code in one["reasons"])
+            heading = self.out.heading(filling.kind, one)
+            rows.append([Part(heading, "bold"), Part(f"  {duplicate_view.percent(one.score)}", QUIET)])
+            reasons = (duplicate_view.reasons(self.out, filling.kind, [code]) for code in one.reasons)
             rows += [[Part("    "), Part(why, QUIET)] for why in reasons]  # a line each: cut ones would not say why
         title = self.out.phrase("pairs_candidates", n=len(found))
         question = ConfirmDialog(screen.pen, title, rows, does="key_save_anyway")

@@ -147,7 +147,7 @@ class Review:
             return False
         if done:
             if told is None:
-                value = queries.show(self._node, matter.record)["fields"].get(matter.item["field"])
+                value = queries.show(self._node, matter.record).fields.get(matter.item["field"])
                 told = self._out.shown(matter.kind, matter.item["field"], value)
             self._out.line(f"  ✓ {told}")
         elif self._walk.matter(one) is not None:

@@ -41,7 +41,7 @@ def _wrong(node: Node, pen: Pen, matter: Matter, text: str) -> str:
         return ""
     try:
         value = meant(node, kind, pen.out.lang, name, text)
-        validate.check(kind, {name: value}, matter.item["about"]["fields"], node.today(), deciding=True)
+        validate.check(kind, {name: value}, matter.item["about"].fields, node.today(), deciding=True)
     except errors.FieldsyncError as fault:
         return refused(fault, kind, pen.out.lang, node)
     return ""

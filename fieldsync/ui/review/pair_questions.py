@@ -6,6 +6,7 @@ from typing import Any
 
 from fieldsync import errors
 from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Record
 from fieldsync.review import assistance_overlaps, duplicate_pairs
 from fieldsync.review.queue import DUPLICATE, QueuedConflict
 from fieldsync.schema.labels import label_in
@@ -32,12 +33,12 @@ def _duplicate(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
         item = duplicate_pairs.item(node, a, b)
     except errors.NotFound:  # a sync has taken one of the two away
         return None
-    gave_way = any(side["deleted"] or "same_as" in side for side in (item["a"], item["b"]))
-    if item["same"] or item["not_same"] or gave_way:
+    first, second = item.a, item.b
+    gave_way = any(side.deleted or side.same_as for side in (first, second))
+    if item.same or item.not_same or gave_way:
         return None
     kind = node.schema.types.get(one.type)
     out.of(node)
-    first, second = item["a"], item["b"]
     title = out.phrase("queue_duplicate")
     two = Side(
         out.phrase("pair_two"), [Part(out.phrase("pair_two_means"))], act=_undoable(
@@ -49,21 +50,21 @@ def _duplicate(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
         act = _undoable(
             partial(duplicate_pairs.merge, node, stays, gives), partial(duplicate_pairs.split, node, stays, gives)
         )
-        name = out.phrase("pair_stays", code=here["code"] or here["id"][:8])
+        name = out.phrase("pair_stays", code=here.code or here.id[:8])
         sides.append(Side(name, [Part(out.title(kind, here), "bold")], _lines(out, kind, here, other), act=act))
     return _matter(
-        out, kind, one, first, title, f"{duplicate_view.percent(item['score'])}  {_why(out, kind, item)}", sides, second
+        out, kind, one, first, title, f"{duplicate_view.percent(item.score)}  {_why(out, kind, item)}", sides, second
     )
 
 
-def _why(out: Tables, kind: Type | None, item: Item) -> str:
-    return str(duplicate_view.reasons(out, kind, item["reasons"]))
+def _why(out: Tables, kind: Type | None, item: duplicate_pairs.ComparedPair) -> str:
+    return str(duplicate_view.reasons(out, kind, item.reasons))
 
 
 def _overlap(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
     a, b = one.record.hex(), one.other.hex()
     try:
-        found = next((hit for hit in assistance_overlaps.of(node, a) if hit["record"].replace("-", "") == b), None)
+        found = next((hit for hit in assistance_overlaps.of(node, a) if hit.side.record.replace("-", "") == b), None)
         first, second = (duplicate_pairs.shown(node, ref) for ref in (a, b))
     except errors.NotFound:  # a sync has taken one of the two away
         return None
@@ -78,7 +79,7 @@ def _overlap(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
     )  # fmt: skip
     sides = [both]
     for here, other, gone in ((first, second, b), (second, first, a)):
-        name = out.phrase("pair_stays", code=here["code"] or here["id"][:8])
+        name = out.phrase("pair_stays", code=here.code or here.id[:8])
         sides.append(
             Side(
                 name,
@@ -87,32 +88,32 @@ def _overlap(node: Node, out: Tables, one: QueuedConflict) -> Matter | None:
                 act=_dropping(node, out, gone),
             )
         )
-    label = str(label_in(kind.doubles[found["rule"]].label, out.lang, found["rule"]))
+    label = str(label_in(kind.doubles[found.rule].label, out.lang, found.rule))
     return _matter(out, kind, one, first, label, out.phrase("review_why_overlap"), sides, second)
 
 
 def _matter(
-    out: Tables, kind: Type | None, one: QueuedConflict, a: Item, title: str, why: str, sides: list[Side], b: Item
+    out: Tables, kind: Type | None, one: QueuedConflict, a: Record, title: str, why: str, sides: list[Side], b: Record
 ) -> Matter:
     derived = {field.name for field in kind.fields.values() if field.kind == "derived"} if kind is not None else set()
-    alike = [name for name, value in a["fields"].items() if b["fields"].get(name) == value and name not in derived]
-    heading = Shown(f"{out.heading(kind, a)}  ~  {out.safe(b['code'] or b['id'][:8])}")
+    alike = [name for name, value in a.fields.items() if b.fields.get(name) == value and name not in derived]
+    heading = Shown(f"{out.heading(kind, a)}  ~  {out.safe(b.code or b.id[:8])}")
     return Matter(
-        record=a["id"], heading=heading, name=out.title(kind, a), title=title,
-        why=why, sides=sides, about=[(out.label(kind, name), out.shown(kind, name, a["fields"][name]), False) for name in alike],
-        item={"record": a["id"], "field": one.kind, "heads": [], "base": None, "code": a["code"]}, kind=kind, editable=False,
+        record=a.id, heading=heading, name=out.title(kind, a), title=title,
+        why=why, sides=sides, about=[(out.label(kind, name), out.shown(kind, name, a.fields[name]), False) for name in alike],
+        item={"record": a.id, "field": one.kind, "heads": [], "base": None, "code": a.code}, kind=kind, editable=False,
     )  # fmt: skip
 
 
-def _lines(out: Tables, kind: Type | None, here: Item, other: Item) -> list[list[Part]]:
+def _lines(out: Tables, kind: Type | None, here: Record, other: Record) -> list[list[Part]]:
     """Where and when a record is from, and what it says that the other one does not; the words that differ are marked."""
-    lines = [[Part("  ".join(filter(None, (here["code"], here["unit"]))), QUIET)]]
-    if here["updated"]:
-        lines.append([Part(f"{here['updated']['by']}  {when(here['updated']['at'])}", QUIET)])
-    told = [name for name in here["fields"] if here["fields"][name] != other["fields"].get(name)]
+    lines = [[Part("  ".join(filter(None, (here.code, here.unit))), QUIET)]]
+    if here.updated:
+        lines.append([Part(f"{here.updated.by}  {when(here.updated.at)}", QUIET)])
+    told = [name for name in here.fields if here.fields[name] != other.fields.get(name)]
     for name in told[:_MOST]:
-        mine, its = (out.shown(kind, name, one["fields"].get(name)) for one in (here, other))
-        value = marked(its, mine) if other["fields"].get(name) is not None else [Part(mine)]
+        mine, its = (out.shown(kind, name, one.fields.get(name)) for one in (here, other))
+        value = marked(its, mine) if other.fields.get(name) is not None else [Part(mine)]
         lines.append([Part(out.label(kind, name) + ": ", QUIET), *value])
     return lines
 
@@ -127,7 +128,7 @@ def _undoable(do: Callable[..., object], undo: Callable[[], object]) -> Callable
 
 def _dropping(node: Node, out: Tables, ref: str) -> Callable[[str | None], Callable[[], object]]:
     def act(note: str | None) -> Callable[[], object]:
-        before = duplicate_pairs.shown(node, ref)["fields"].get("state")
+        before = duplicate_pairs.shown(node, ref).fields.get("state")
         assistance_overlaps.drop(node, ref, note or out.phrase("pair_too_many"))
         return partial(assistance_overlaps.take_back, node, ref, before)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Record
 from fieldsync.review import decisions as reviews
 from fieldsync.review import queue
 from fieldsync.review.queue import QueuedConflict
@@ -66,17 +67,18 @@ def matter_of(node: Node, out: Here, one: QueuedConflict) -> Matter | None:
         return None
     out.of(node)
     kind = node.schema.types.get(one.type)
+    about: Record = item["about"]
     sides = (_deletion if one.field == "_deleted" else _plain)(out, kind, item)
     return Matter(
         record=item["record"],
-        heading=out.heading(kind, item["about"]),
-        name=out.title(kind, item["about"]),
+        heading=out.heading(kind, about),
+        name=out.title(kind, about),
         title=out.label(kind, one.field),
         why=out.phrase(_why(kind, item)),
         sides=sides,
         about=[
-            (out.label(kind, name), out.shown(kind, name, value), name in item["about"]["conflicts"])
-            for name, value in item["about"]["fields"].items()
+            (out.label(kind, name), out.shown(kind, name, value), name in about.conflicts)
+            for name, value in about.fields.items()
             if name != one.field
         ],
         item=item,

@@ -1,16 +1,15 @@
 """Pairs of records as people read them: the two names, and what speaks for their being one."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from fieldsync.core import names
 from fieldsync.replica.node import Node
+from fieldsync.review.duplicate_pairs import ComparedPair, DuplicatePair, SimilarRecord
 from fieldsync.schema.model import Type
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.views.record_card import INDENT
 from fieldsync.ui.views.tables import Tables
 
-Json = dict[str, Any]
 _MOST = 5
 _HOW = ("_spelt", "_like", "_other")
 _PARTS = {"given", "father", "grandfather", "family", "mother"}
@@ -35,54 +34,54 @@ def percent(score: float) -> str:
     return f"{score:.0%}"
 
 
-def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:
+def listed(out: Tables, node: Node, found: Sequence[DuplicatePair]) -> None:
     """Each pair in two lines: who with whom and how likely, then why."""
     out.of(node)
     if not found:
         out.say("pairs_none")
         return
     for pair in found:
-        out.line(f"{percent(pair['score'])}  {out.named(pair['a'])}  ~  {out.named(pair['b'])}")
-        out.line(INDENT + reasons(out, node.schema.types.get(pair["type"]), pair["reasons"]))
+        out.line(f"{percent(pair.score)}  {out.named(pair.a)}  ~  {out.named(pair.b)}")
+        out.line(INDENT + reasons(out, node.schema.types.get(pair.type), pair.reasons))
     out.say("pairs_n", n=len(found))
 
 
-def shown(out: Tables, node: Node, found: Json) -> None:
+def shown(out: Tables, node: Node, found: ComparedPair) -> None:
     """Two records side by side, field by field, and why they may be one."""
     out.of(node)
-    a, b = found["a"], found["b"]
-    kind = node.schema.types.get(a["type"])
+    a, b = found.a, found.b
+    kind = node.schema.types.get(a.type)
     for one in (a, b):
         out.line(out.heading(kind, one))
     rows: list[list[object]] = []
-    for name in dict.fromkeys((*a["fields"], *b["fields"])):
-        mine, its = (out.shown(kind, name, one["fields"].get(name)) for one in (a, b))
+    for name in dict.fromkeys((*a.fields, *b.fields)):
+        mine, its = (out.shown(kind, name, one.fields.get(name)) for one in (a, b))
         rows.append([out.label(kind, name), mine, its, "" if mine == its else "≠"])
-    out.table(["", a["code"] or a["id"][:8], b["code"] or b["id"][:8], ""], rows)
-    out.line(f"{percent(found['score'])}  {reasons(out, kind, found['reasons'])}")
-    if found["same"]:
+    out.table(["", a.code or a.id[:8], b.code or b.id[:8], ""], rows)
+    out.line(f"{percent(found.score)}  {reasons(out, kind, found.reasons)}")
+    if found.same:
         out.say("pairs_are_one")
-    if found["not_same"]:
+    if found.not_same:
         out.say("pairs_are_two")
 
 
-def decided(out: Tables, node: Node, found: Json, said: str) -> None:
+def decided(out: Tables, node: Node, found: ComparedPair, said: str) -> None:
     """What was decided, in a line."""
     out.of(node)
-    out.say(said, a=out.named(found["a"]["id"]), b=out.named(found["b"]["id"]))
+    out.say(said, a=out.named(found.a.id), b=out.named(found.b.id))
 
 
-def candidates(out: Tables, node: Node, found: Sequence[Json]) -> None:
+def candidates(out: Tables, node: Node, found: Sequence[SimilarRecord]) -> None:
     """Whom a new record may be a duplicate of, and why."""
     out.of(node)
     out.say("pairs_candidates", n=len(found))
     for one in found[:_MOST]:
-        kind = node.schema.types.get(one["type"])
-        out.line(f"{INDENT}{percent(one['score'])}  {out.heading(kind, {**one, 'unsent': False})}")
-        out.line(INDENT * 2 + reasons(out, kind, one["reasons"]))
+        kind = node.schema.types.get(one.type)
+        out.line(f"{INDENT}{percent(one.score)}  {out.heading(kind, one)}")
+        out.line(INDENT * 2 + reasons(out, kind, one.reasons))
 
 
-def go_on(out: Tables, node: Node, found: Sequence[Json]) -> bool:
+def go_on(out: Tables, node: Node, found: Sequence[SimilarRecord]) -> bool:
     """Show them, and ask whether to save all the same."""
     candidates(out, node, found)
     return names.plain(out.ask(out.phrase("pairs_go_on") + " ")).casefold() in (

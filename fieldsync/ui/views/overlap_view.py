@@ -1,48 +1,45 @@
 """What a household has twice, as people read it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from fieldsync.replica.node import Node
+from fieldsync.review.assistance_overlaps import Overlap, OverlapSide, RecordOverlap
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Type
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.views.record_card import INDENT, when
 from fieldsync.ui.views.tables import Tables
 
-Json = dict[str, Any]
 _WHO = "provider"
 
 
-def listed(out: Tables, node: Node, found: Sequence[Json]) -> None:
+def listed(out: Tables, node: Node, found: Sequence[Overlap]) -> None:
     """Each pair in three lines: which household and what, then the two."""
     out.of(node)
     if not found:
         out.say("overlaps_none")
         return
     for one in found:
-        kind = node.schema.types[one["type"]]
-        agreed = out.several(out.shown(kind, name, value) for name, value in one["values"].items())
-        label = label_in(kind.doubles[one["rule"]].label, out.lang, one["rule"])
-        out.line("  ".join(part for part in (one["household_code"] or "", out.safe(label), agreed) if part))
-        for side in (one["a"], one["b"]):
+        kind = node.schema.types[one.type]
+        agreed = out.several(out.shown(kind, name, value) for name, value in one.values.items())
+        label = label_in(kind.doubles[one.rule].label, out.lang, one.rule)
+        out.line("  ".join(part for part in (one.household_code or "", out.safe(label), agreed) if part))
+        for side in (one.a, one.b):
             out.line(INDENT + _side(out, kind, side))
     out.say("overlaps_n", n=len(found))
 
 
-def warned(out: Tables, node: Node, type: str, found: Sequence[Json]) -> None:
+def warned(out: Tables, node: Node, type: str, found: Sequence[RecordOverlap]) -> None:
     """What a record is a double of, said as no more than this node knows."""
     out.of(node)
     kind = node.schema.types[type]
     for one in found:
-        label = label_in(kind.doubles[one["rule"]].label, out.lang, one["rule"])
-        out.say("overlap_known", what=out.safe(label), side=_side(out, kind, one))
+        label = label_in(kind.doubles[one.rule].label, out.lang, one.rule)
+        out.say("overlap_known", what=out.safe(label), side=_side(out, kind, one.side))
 
 
-def _side(out: Tables, kind: Type, side: Json) -> Shown:
-    named = [
-        name for name in (_WHO, "programme", "state", "amount", "quantity") if side["fields"].get(name) is not None
-    ]
-    values = [out.shown(kind, name, side["fields"][name]) for name in named]
-    by = out.phrase("overlap_by", by=out.safe(side["by"] or "—"), at=when(side["at"]))
-    return Shown("  ".join((side["code"] or side["record"], *values, by)))
+def _side(out: Tables, kind: Type, side: OverlapSide) -> Shown:
+    named = [name for name in (_WHO, "programme", "state", "amount", "quantity") if side.fields.get(name) is not None]
+    values = [out.shown(kind, name, side.fields[name]) for name in named]
+    by = out.phrase("overlap_by", by=out.safe(side.by or "—"), at=when(side.at))
+    return Shown("  ".join((side.code or side.record, *values, by)))

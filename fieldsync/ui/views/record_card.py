@@ -4,19 +4,23 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import chain, zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
 from fieldsync.core.grants import PARTNER
 from fieldsync.replica import queries
 from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Record
 from fieldsync.schema import label_placeholders, validate
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
 from fieldsync.ui.terminal import bidi, messages
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.terminal.output import Terminal
+
+if TYPE_CHECKING:
+    from fieldsync.review.duplicate_pairs import SimilarRecord
 
 Json = dict[str, Any]
 _UNITS = (("kB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000))
@@ -34,50 +38,50 @@ class Cards(Terminal):
         """Look up in this node's store what references name."""
         self._node = node
 
-    def record(self, node: Node, found: Json) -> None:
+    def record(self, node: Node, found: Record) -> None:
         """A card: who it is, then label and value, one field a line; what is in conflict is marked."""
         self.of(node)
-        kind = node.schema.types.get(found["type"])
+        kind = node.schema.types.get(found.type)
         self.line(self.heading(kind, found))
-        fields = found["fields"]
+        fields = found.fields
         rows = [(self.label(kind, name), self.shown(kind, name, value), name) for name, value in fields.items()]
         for label, value, name in rows:
-            mark = "  ⚠ " + self.phrase("in_conflict") if name in found["conflicts"] else ""
+            mark = "  ⚠ " + self.phrase("in_conflict") if name in found.conflicts else ""
             self.line(f"{INDENT}{self.safe(label)}: {value}{mark}")
-        for name in found["conflicts"]:
+        for name in found.conflicts:
             if name not in fields:
                 self.line(f"{INDENT}{self.safe(self.label(kind, name))}: ⚠ " + self.phrase("in_conflict"))
-        if found["deleted"]:
+        if found.deleted:
             self.line(INDENT + self.phrase("is_deleted"))
-        if "same_as" in found:
-            self.say("is_same_as", record=self.named(found["same_as"]))
-        if "merged" in found:
-            self.say("has_merged", n=len(found["merged"]))
-        if found.get("elsewhere"):
+        if found.same_as:
+            self.say("is_same_as", record=self.named(found.same_as))
+        if found.merged:
+            self.say("has_merged", n=len(found.merged))
+        if found.elsewhere:
             self.say("is_elsewhere")
-        if found["updated"] is not None:
-            by, at = found["updated"]["by"], when(found["updated"]["at"])
+        if found.updated is not None:
+            by, at = found.updated.by, when(found.updated.at)
             self.line(INDENT + self.phrase("last_changed", by=self.safe(by), at=at))
-        for name, heads in found.get("registers", {}).items():
+        for name, heads in (found.registers or {}).items():
             for head in heads:
-                source = f"{head['device']}:{head['seq']}"
-                value = self.shown(kind, name, head["value"])
+                source = f"{head.device}:{head.seq}"
+                value = self.shown(kind, name, head.value)
                 known = f"{self.safe(self.label(kind, name))} ({self.safe(name)})"
-                self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head['by'])}  {when(head['at'])}]")
+                self.line(f"{INDENT}{known} = {value}  [{source}  {self.safe(head.by)}  {when(head.at)}]")
 
-    def saved(self, node: Node, found: Json) -> None:
-        """The record as it is now, what is still missing, and what looks odd."""
+    def saved(self, node: Node, found: Record, *, duplicates: int = 0) -> None:
+        """The record as it is now, what it may be a duplicate of, what is still missing, and what looks odd."""
         self.record(node, found)
-        kind = node.schema.types.get(found["type"])
+        kind = node.schema.types.get(found.type)
         if kind is None:
             return
-        if "duplicates" in found:
-            self.say("pairs_saved", n=len(found["duplicates"]))
+        if duplicates:
+            self.say("pairs_saved", n=duplicates)
         unseen = partner_sharing.unseen(kind) if node.role == PARTNER else ()
-        missing = [name for name in validate.missing(kind, found["fields"], node.today()) if name not in unseen]
+        missing = [name for name in validate.missing(kind, found.fields, node.today()) if name not in unseen]
         if missing:
             self.say("still_missing", fields=self.several(self.label(kind, name) for name in missing))
-        for odd in validate.warnings(kind, found["fields"], node.today()):
+        for odd in validate.warnings(kind, found.fields, node.today()):
             hint = label_in(kind.fields[odd["field"]].hint, self.lang)
             if odd["reason"] == "warn" and hint:
                 self.say("odd_hint", field=self.label(kind, odd["field"]), hint=hint)
@@ -87,34 +91,34 @@ class Cards(Terminal):
                 field=self.label(kind, odd["field"]),
             )
 
-    def lacking(self, node: Node, found: Iterable[Json]) -> None:
+    def lacking(self, node: Node, found: Iterable[Record]) -> None:
         """What some of several records still lack."""
         lacks = {}
         for one in found:
-            kind = node.schema.types.get(one["type"])
-            for name in validate.missing(kind, one["fields"], node.today()) if kind else ():
+            kind = node.schema.types.get(one.type)
+            for name in validate.missing(kind, one.fields, node.today()) if kind else ():
                 lacks[name] = self.label(kind, name)
         if lacks:
             self.say("still_missing", fields=self.several(lacks.values()))
 
-    def removed(self, node: Node, found: Json) -> None:
+    def removed(self, node: Node, found: Record) -> None:
         """One line: it is gone from the lists."""
-        self.say("removed", record=self.heading(node.schema.types.get(found["type"]), found))
+        self.say("removed", record=self.heading(node.schema.types.get(found.type), found))
 
     def several(self, parts: Iterable[object]) -> Shown:
         """Several words in one line, with the language's comma."""
         return Shown(messages.comma(self.lang).join(map(self.safe, parts)))
 
-    def heading(self, kind: Type | None, found: Json) -> Shown:
+    def heading(self, kind: Type | None, found: "Record | SimilarRecord") -> Shown:
         """What names a record: its code, its title, type and unit, and whether it waits to be sent."""
         title = self.title(kind, found)
-        name = label_in(kind.label, self.lang, kind.name) if kind else found["type"]
-        parts = [found["code"] or found["id"], title, self.safe(name), self.safe(found["unit"] or "")]
-        if found["unsent"]:
+        name = label_in(kind.label, self.lang, kind.name) if kind else found.type
+        parts = [found.code or found.id, title, self.safe(name), self.safe(found.unit or "")]
+        if found.unsent:
             parts.append(self.phrase("unsent"))
         return Shown("  ".join(part for part in parts if part))
 
-    def title(self, kind: Type | None, found: Json) -> Shown:
+    def title(self, kind: Type | None, found: "Record | SimilarRecord") -> Shown:
         """What a record is called, without its code."""
         return Shown(" ".join(self._titles(kind, found)))
 
@@ -169,13 +173,13 @@ class Cards(Terminal):
             found = None
         if self._node is None or found is None:
             return self.safe(record)
-        kind = self._node.schema.types.get(found["type"])
+        kind = self._node.schema.types.get(found.type)
         titles = self._titles(kind, found)  # a partner has names, and no codes
-        code = found["code"] or ("" if titles else record)
+        code = found.code or ("" if titles else record)
         return Shown(" ".join(part for part in (code, *titles) if part))
 
-    def _titles(self, kind: Type | None, found: Json) -> list[Shown]:
-        fields = found["fields"]
+    def _titles(self, kind: Type | None, found: "Record | SimilarRecord") -> list[Shown]:
+        fields = found.fields
         return [self._word(kind.fields[n], fields[n]) for n in (kind.title if kind else ()) if kind and fields.get(n)]
 
     def history(self, node: Node, type: str, found: Iterable[Json]) -> None:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fieldsync.replica.node import Node
+from fieldsync.replica.queries import Record
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Field, Type
 from fieldsync.ui.terminal.messages import Shown
@@ -13,7 +14,7 @@ from fieldsync.ui.views.devices import DeviceTables
 from fieldsync.ui.views.record_card import INDENT, when
 
 Json = dict[str, Any]
-_Column = tuple[str, Callable[[Json], object]]
+_Column = tuple[str, Callable[[Record], object]]
 
 
 class Tables(DeviceTables):
@@ -23,7 +24,7 @@ class Tables(DeviceTables):
 
     # --- many ---
 
-    def records(self, node: Node, found: Sequence[Json], *, limit: int) -> None:
+    def records(self, node: Node, found: Sequence[Record], *, limit: int) -> None:
         """A table of records; columns in Latin letters stand between the Arabic ones."""
         if not found:
             self.say("none_found")
@@ -31,15 +32,15 @@ class Tables(DeviceTables):
         from fieldsync.casework import titles
 
         self._called = titles.called(node, _references(node, found))
-        one_type = len({record["type"] for record in found}) == 1
-        kind = node.schema.types.get(found[0]["type"]) if one_type else None
+        one_type = len({record.type for record in found}) == 1
+        kind = node.schema.types.get(found[0].type) if one_type else None
         more = self._of_type(node, kind, found) if kind else []
         latin: list[_Column] = [] if more else [(self.phrase("column_changed"), _changed)]
-        if not more or len({record["unit"] for record in found}) > 1:
-            latin.append((self.phrase("column_unit"), lambda one: one["unit"]))
-        columns: list[_Column] = [(self.phrase("column_code"), lambda one: one["code"] or one["id"][:8])]
+        if not more or len({record.unit for record in found}) > 1:
+            latin.append((self.phrase("column_unit"), lambda one: one.unit))
+        columns: list[_Column] = [(self.phrase("column_code"), lambda one: one.code or one.id[:8])]
         if not one_type:
-            columns.append((self.phrase("column_type"), lambda one: self.type_label(node, one["type"])))
+            columns.append((self.phrase("column_type"), lambda one: self.type_label(node, one.type)))
         for name in kind.title if kind else ("",):
             label = self.label(kind, name) if name else self.phrase("column_name")
             columns += [(label, partial(self._title, node, name)), *latin[:1]]
@@ -51,22 +52,22 @@ class Tables(DeviceTables):
         if limit and len(found) == limit:
             self.say("more_exist", limit=limit)
 
-    def _of_type(self, node: Node, kind: Type, found: Sequence[Json]) -> list[_Column]:
+    def _of_type(self, node: Node, kind: Type, found: Sequence[Record]) -> list[_Column]:
         """What tells records of one type apart beside their title: whom each is about, and how far it has come."""
         from fieldsync.casework import titles
 
         columns: list[_Column] = []
         if kind.belongs_to:
-            whom = titles.about(node, [record["id"] for record in found])
-            columns.append((self.phrase("agenda_about"), lambda one: whom.get(one["id"])))
+            whom = titles.about(node, [record.id for record in found])
+            columns.append((self.phrase("agenda_about"), lambda one: whom.get(one.id)))
         if kind.lifecycle is not None and "state" in kind.fields:
             columns.append((self.label(kind, "state"), partial(self._title, node, "state")))
         return columns
 
-    def _title(self, node: Node, name: str, record: Json) -> str:
-        kind = node.schema.types.get(record["type"])
+    def _title(self, node: Node, name: str, record: Record) -> str:
+        kind = node.schema.types.get(record.type)
         names = [name] if name else list(kind.title if kind else ())
-        fields = record["fields"]
+        fields = record.fields
         given = [(kind.fields[n], fields[n]) for n in names if kind and fields.get(n) is not None]
         return " ".join(
             self._called.get(str(value), str(value)) if field.type == "ref" else self._plain(field, value)
@@ -76,9 +77,9 @@ class Tables(DeviceTables):
     def _plain(self, field: Field, value: object) -> str:
         return self.phrase("yes" if value else "no") if isinstance(value, bool) else field.words(value, self.lang)
 
-    def _marks(self, record: Json) -> str:
-        marks = [self.phrase("in_conflict_n", n=len(record["conflicts"]))] if record["conflicts"] else []
-        return " ".join(marks + ([self.phrase("unsent")] if record["unsent"] else []))
+    def _marks(self, record: Record) -> str:
+        marks = [self.phrase("in_conflict_n", n=len(record.conflicts))] if record.conflicts else []
+        return " ".join(marks + ([self.phrase("unsent")] if record.unsent else []))
 
     # --- review ---
 
@@ -296,8 +297,8 @@ class Tables(DeviceTables):
         self.say("folder_good", types=", ".join(told["types"]), version=told["version"])
 
 
-def _changed(record: Json) -> str:
-    return when(record["updated"]["at"]) if record["updated"] else ""
+def _changed(record: Record) -> str:
+    return when(record.updated.at) if record.updated else ""
 
 
 def in_time(heads: Iterable[Json]) -> list[Json]:
@@ -305,9 +306,9 @@ def in_time(heads: Iterable[Json]) -> list[Json]:
     return sorted(heads, key=lambda head: (head["at"], head["device"], head["seq"]))
 
 
-def _references(node: Node, found: Sequence[Json]) -> Iterator[str]:
+def _references(node: Node, found: Sequence[Record]) -> Iterator[str]:
     for record in found:
-        kind = node.schema.types.get(record["type"])
+        kind = node.schema.types.get(record.type)
         for name in kind.title if kind else ():
-            if kind and kind.fields[name].type == "ref" and name in record["fields"]:
-                yield str(record["fields"][name])
+            if kind and kind.fields[name].type == "ref" and name in record.fields:
+                yield str(record.fields[name])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
+    from fieldsync.replica.queries import Record
     from fieldsync.ui.views.record_card import Cards
 
 _NAMED = 5  # of many that have left, a few by name
@@ -21,11 +22,11 @@ def plan(out: "Cards", node: "Node", told: Mapping[str, Any]) -> None:
     out.say("would_still_see" if told["still_seen"] else "would_not_see", **words)
 
 
-def moved(out: "Cards", node: "Node", record: dict[str, Any], *, still_seen: bool) -> None:
+def moved(out: "Cards", node: "Node", record: "Record", *, still_seen: bool) -> None:
     """Draw a record that was moved."""
     out.record(node, record)
     if not still_seen:
-        out.say("moved_away", record=record["code"] or record["id"])
+        out.say("moved_away", record=record.code or record.id)
 
 
 def left(out: "Cards", found: Sequence[Mapping[str, Any]]) -> None:
