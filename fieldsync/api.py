@@ -5,7 +5,7 @@ home = session.add("household", {"family_name": "العلي"})
 session.sync()
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from os import PathLike
 from pathlib import Path
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from fieldsync import errors, office
 from fieldsync.crypto.slots import Slots
@@ -23,31 +23,7 @@ from fieldsync.replica import queries, save, value_reader
 from fieldsync.replica.change_builder import ChangeBuilder
 from fieldsync.replica.changes import Changes
 from fieldsync.replica.node import Node
-
-
-class Written(Struct, frozen=True):
-    """Who wrote something, and when (UTC, ISO 8601)."""
-
-    by: str
-    at: str
-
-
-class Record(Struct, frozen=True):
-    """A record as `fieldsync show --json` has it; the last three are there only where they say something."""
-
-    id: str
-    code: str | None
-    type: str
-    unit: str | None
-    fields: dict[str, Any]
-    conflicts: list[str]
-    deleted: bool
-    unsent: bool
-    created: Written | None
-    updated: Written | None
-    same_as: str | UnsetType = UNSET
-    merged: list[str] | UnsetType = UNSET
-    elsewhere: bool | UnsetType = UNSET
+from fieldsync.replica.queries import Record, Written
 
 
 class Sent(Struct, frozen=True):
@@ -78,6 +54,8 @@ class Synced(Struct, frozen=True):
 
 
 Records = list[Record]
+
+__all__ = ["Fetched", "Record", "Sent", "Session", "Synced", "Written", "open"]
 
 
 def open(home: str | PathLike[str], *, passphrase: str | None = None, key_file: bytes | None = None) -> "Session":
@@ -117,7 +95,7 @@ class Session:
 
     def find(self, text: str, *, limit: int = 20) -> Records:
         """Return the records that these words find, Arabic spelling and script forgiven; a limit of 0 means all."""
-        return _records(queries.find(self._node, text, limit=limit))
+        return queries.find(self._node, text, limit=limit)
 
     def list(
         self, type: str, where: Mapping[str, object] | None = None, *, limit: int = 0, sort: str | None = None
@@ -133,11 +111,11 @@ class Session:
             )
             for name, value in (where or {}).items()
         }
-        return _records(queries.list_records(self._node, type, where=conditions, limit=limit, sort=sort))
+        return queries.list_records(self._node, type, where=conditions, limit=limit, sort=sort)
 
     def show(self, ref: str) -> Record:
         """Return the record of that id or code, or of a unique beginning of either. NoRecord, Ambiguous."""
-        return _record(queries.show(self._node, ref))
+        return queries.show(self._node, ref)
 
     def add(
         self, type: str, fields: Mapping[str, object], *, unit: str | None = None, note: str | None = None
@@ -170,14 +148,6 @@ class Session:
             else:
                 builder.give(name, _as_given(value))
         return builder.changes()
-
-
-def _record(found: object) -> Record:
-    return msgspec.convert(found, Record, from_attributes=True)
-
-
-def _records(found: Iterable[object]) -> Records:
-    return [_record(one) for one in found]
 
 
 def _as_given(value: object) -> object:
