@@ -224,7 +224,7 @@ def main() -> None:
                 started = time.perf_counter()
                 document = run.make(node, name, **asked_for)
                 seconds.append(time.perf_counter() - started)
-                rows = rows or len(document["rows"])
+                rows = rows or len(document.rows)
             print(f"{report.name:14} {seconds[0]:6.2f} s {seconds[1]:6.2f} s {rows:8,}", flush=True)
         node.close()
 

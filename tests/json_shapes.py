@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from fieldsync.cli import TREE
-from fieldsync.commands.support.json_documents import DOCUMENTS, UNTYPED, Failed
 from fieldsync.commands.support.lazy_tree import Branch
+from fieldsync.json_documents import DOCUMENTS, UNTYPED, Failed
 
 
 def command_of(words: tuple[str, ...]) -> str:

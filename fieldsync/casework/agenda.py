@@ -2,7 +2,9 @@
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from msgspec import Struct
 
 from fieldsync.core import names, record_ids
 from fieldsync.core.grants import covers
@@ -16,9 +18,32 @@ from fieldsync.schema.values import is_id
 from fieldsync.store import ReadTx
 from fieldsync.store.contract import Query, Row
 
-Json = dict[str, Any]
 WEEK = 7  # days
 _NAMES = {"text", "note", "ref", "phone"}  # types of fields that name something
+
+
+class AgendaLine(Struct, frozen=True):
+    """Something that is due.
+
+    record: the id of the record with which it is to be done.
+    code: that one's code.
+    type: that one's type.
+    what: which of the type's things to do, by its name in the form.
+    due: the day.
+    days: how late it is; below zero while there is time.
+    worker: whose work it is; null where it is nobody's in particular.
+    about: the person or family that it is about.
+    """
+
+    record: str
+    code: str | None
+    type: str
+    what: str
+    due: str
+    days: int
+    worker: str | None
+    about: str | None
+    unit: str
 
 
 class _Line(NamedTuple):
@@ -97,16 +122,15 @@ def is_me(node: Node, worker: str | None) -> bool:
 
 def due(
     node: Node, *, until: str | None = None, worker: str | None = None, everybody: bool = False, unit: str | None = None
-) -> list[Json]:
+) -> list[AgendaLine]:
     """Return what is due up to a day (default: a week from today), oldest first.
 
-    Each is {"record", "code", "type", "what", "due", "days", "worker", "about", "unit"}; `days` is how late it is, below
-    zero while there is time. Without `everybody` or a `worker`'s name: what this person has to do, and what nobody in
+    Without `everybody` or a `worker`'s name: what this person has to do, and what nobody in
     particular has.
     """
     today = node.today()
     last = until or (datetime.date.fromisoformat(today) + datetime.timedelta(WEEK)).isoformat()
-    found: list[Json] = []
+    found: list[AgendaLine] = []
     with node.store.read() as tx:
         units = {channel.n: home_unit(channel.unit) for channel in tx.channels()}
         people = People(node, tx)
@@ -120,17 +144,17 @@ def due(
             about = people.about(line.row)
             days = (datetime.date.fromisoformat(today) - datetime.date.fromisoformat(line.on)).days
             found.append(
-                {
-                    "record": record_ids.text(line.row.state.record),
-                    "code": line.row.code,
-                    "type": line.row.state.type,
-                    "what": line.name,
-                    "due": line.on,
-                    "days": days,
-                    "worker": whose,
-                    "about": None if about is None else people.title(about),
-                    "unit": here,
-                }
+                AgendaLine(
+                    record=record_ids.text(line.row.state.record),
+                    code=line.row.code,
+                    type=line.row.state.type,
+                    what=line.name,
+                    due=line.on,
+                    days=days,
+                    worker=whose,
+                    about=None if about is None else people.title(about),
+                    unit=here,
+                )
             )
     return found
 

@@ -5,7 +5,8 @@ An approval is an ordinary commit of somebody who may give it (`by` in the forms
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.casework.agenda import People, due
@@ -21,7 +22,6 @@ from fieldsync.schema import validate
 from fieldsync.store import Tx
 from fieldsync.store.contract import Query, Row
 
-Json = dict[str, Any]
 CASE, ASSESSMENT, PLAN, ITEM = "case", "assessment", "plan", "plan_item"
 OPEN = frozenset({"identified", "registered", "assessed", "planned", "in_service", "monitoring", "closing"})
 _APPROVALS = {"plan": "plan_approved", "closure": "closure_approved"}
@@ -176,36 +176,50 @@ def transfer(
     return row.state.record
 
 
-def caseload(node: Node, unit: str | None = None) -> list[Json]:
-    """Return per worker: open cases by risk and by state, how many are late, opened and closed this month; the most loaded first.
+class Caseload(Struct):
+    """What a worker has to do.
 
-    Each is {"worker", "open", "by_risk", "by_state", "late", "opened", "closed"}.
+    worker: null for the cases that are nobody's.
+    open: how many cases.
+    by_risk: the open ones, by their risk.
+    by_state: the open ones, by their state.
+    late: how many things of the agenda are overdue.
+    opened: how many cases this month.
+    closed: how many cases this month.
     """
+
+    worker: str | None
+    open: int
+    by_risk: dict[str, int]
+    by_state: dict[str, int]
+    late: int
+    opened: int
+    closed: int
+
+
+def caseload(node: Node, unit: str | None = None) -> list[Caseload]:
+    """Return per worker: open cases by risk and by state, how many are late, opened and closed this month; the most loaded first."""
     month = node.today()[:7]
     late: dict[str, int] = {}
-    for one in due(node, until=node.today(), everybody=True, unit=unit):
-        if one["worker"] is not None and one["days"] > 0:
-            late[one["worker"]] = late.get(one["worker"], 0) + 1
-    found: dict[str | None, Json] = {}
+    for line in due(node, until=node.today(), everybody=True, unit=unit):
+        if line.worker is not None and line.days > 0:
+            late[line.worker] = late.get(line.worker, 0) + 1
+    found: dict[str | None, Caseload] = {}
     with node.store.read() as tx:
         people = People(node, tx)
         for row in tx.select(Query(type=CASE, deleted=False, standing=True, unit=unit)):
             doc = row.doc
             name = people.worker(doc.get("worker"))
-            one = found.setdefault(name, _empty(name))
+            one = found.setdefault(name, Caseload(name, 0, {}, {}, 0, 0, 0))
             if doc.get("state") in OPEN:
-                one["open"] += 1
-                for key, value in (("by_risk", doc.get("risk") or "unknown"), ("by_state", doc["state"])):
-                    one[key][value] = one[key].get(value, 0) + 1
-            one["opened"] += str(doc.get("opened_on", "")).startswith(month)
-            one["closed"] += doc.get("state") == "closed" and str(doc.get("closed_on", "")).startswith(month)
+                one.open += 1
+                for counted, value in ((one.by_risk, doc.get("risk") or "unknown"), (one.by_state, doc["state"])):
+                    counted[value] = counted.get(value, 0) + 1
+            one.opened += str(doc.get("opened_on", "")).startswith(month)
+            one.closed += doc.get("state") == "closed" and str(doc.get("closed_on", "")).startswith(month)
     for one in found.values():
-        one["late"] = late.get(one["worker"] or "", 0)
-    return sorted(found.values(), key=lambda one: (-one["open"], one["worker"] or ""))
-
-
-def _empty(worker: str | None) -> Json:
-    return {"worker": worker, "open": 0, "by_risk": {}, "by_state": {}, "late": 0, "opened": 0, "closed": 0}
+        one.late = late.get(one.worker or "", 0)
+    return sorted(found.values(), key=lambda one: (-one.open, one.worker or ""))
 
 
 # --- parts of a save --------------------------------------------------------------------------------------------------

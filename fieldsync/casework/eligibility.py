@@ -7,6 +7,8 @@ household; without one its target groups say whom it is for. Nothing is decided 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.replica.formula_lookups import RowLookups
@@ -30,14 +32,40 @@ class _Subject(NamedTuple):
     doc: Mapping[str, Any]
 
 
-def eligible(node: Node, ref: str) -> list[Json]:
-    """Return, for each programme, whether a person or family fits: those that they fit first. NoRecord, IllegalValue.
+class Eligibility(Struct, frozen=True):
+    """Whether somebody fits a programme.
 
-    Each is {"programme", "code", "name", "kind", "contributory", "answer", "lacks", "who", "enrolled", "excluded_by"}: the
-    answer is yes, no, unknown (a field in `lacks` is empty) or faulty (its rule cannot be read); `who` are the members of a
-    family whom a rule about persons fits; `enrolled` is the state of an enrolment that they have, `excluded_by` the code of
-    a programme that they are in and that does not go with this one.
+    programme: its id.
+    code: its code.
+    kind: its kind, of the form's choices.
+    contributory: whether its people pay in.
+    answer: "yes", "no", "unknown" (a field in `lacks` is empty) or "faulty" (its rule cannot be read).
+    lacks: the empty fields that the rule asks for.
+    who: the members of a family whom a rule about persons fits.
+    enrolled: the state of an enrolment that they have.
+    excluded_by: the code of a programme that they are in and that does not go with this one.
     """
+
+    programme: str
+    code: str | None
+    name: str | None
+    kind: str | None
+    contributory: bool
+    answer: str
+    lacks: list[str]
+    who: list[str]
+    enrolled: str | None
+    excluded_by: str | None
+
+
+class _Answer(NamedTuple):
+    answer: str
+    lacks: list[str]
+    who: list[str]
+
+
+def eligible(node: Node, ref: str) -> list[Eligibility]:
+    """Return, for each programme, whether a person or family fits: those that they fit first. NoRecord, IllegalValue."""
     with node.store.read() as tx:
         row = find_row(tx, ref)
         if row.state.type not in (PERSON, HOUSEHOLD):
@@ -56,15 +84,15 @@ def eligible(node: Node, ref: str) -> list[Json]:
             fields = shown.fields
             told = _answer(node, fields, family if row is home else None, asked)
             found.append(
-                {
-                    "programme": shown.id, "code": fields.get("programme_code"), "name": fields.get("name_ar"),
-                    "kind": fields.get("kind"), "contributory": bool(fields.get("contributory")), **told,
-                    "enrolled": held.get(shown.id) or held.get(str(fields.get("name_ar"))),
-                    "excluded_by": _excluded(shown, programmes, held),
-                }
+                Eligibility(
+                    shown.id, fields.get("programme_code"), fields.get("name_ar"), fields.get("kind"),
+                    bool(fields.get("contributory")), *told,
+                    enrolled=held.get(shown.id) or held.get(str(fields.get("name_ar"))),
+                    excluded_by=_excluded(shown, programmes, held),
+                )
             )  # fmt: skip
     order = ("yes", "unknown", "faulty", "no")
-    return sorted(found, key=lambda one: (order.index(one["answer"]), str(one["name"])))
+    return sorted(found, key=lambda one: (order.index(one.answer), str(one.name)))
 
 
 def _known(node: Node, tx: ReadTx, row: Row, around: Json, own: Json) -> Json:
@@ -104,17 +132,16 @@ def _excluded(shown: Record, programmes: list[Row], held: Mapping[str, str]) -> 
     return None
 
 
-def _answer(node: Node, fields: Json, family: _Subject | None, people: list[_Subject]) -> Json:
-    """Return {"answer", "lacks", "who"}."""
+def _answer(node: Node, fields: Json, family: _Subject | None, people: list[_Subject]) -> _Answer:
     rule = str(fields.get("eligibility") or "")
     try:
         asked = parser.compile(rule) if rule else None
     except parser.ExpressionError:
-        return {"answer": "faulty", "lacks": [], "who": []}
+        return _Answer("faulty", [], [])
     names = asked.names if asked is not None else frozenset({"groups"})
     mine, theirs = (node.schema.type(name).fields.keys() for name in (HOUSEHOLD, PERSON))
     if not names <= mine | theirs:
-        return {"answer": "faulty", "lacks": [], "who": []}
+        return _Answer("faulty", [], [])
     subjects = [family] if family is not None and names <= mine else people
     fit, lacks = [], set()
     for one in subjects:
@@ -132,4 +159,4 @@ def _answer(node: Node, fields: Json, family: _Subject | None, people: list[_Sub
         else []
     )
     answer = "yes" if fit else "unknown" if lacks or not subjects else "no"
-    return {"answer": answer, "lacks": [] if fit else sorted(lacks), "who": who}
+    return _Answer(answer, [] if fit else sorted(lacks), who)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from fieldsync import errors
 from fieldsync.casework import partner_sharing
@@ -233,22 +234,49 @@ def _due(row: Row) -> str | None:
     return (datetime.date.fromisoformat(sent) + datetime.timedelta(days=days)).isoformat()
 
 
-def shared_of(node: Node, ref_: str) -> list[Json]:
-    """Return what was ever shared of a person or household, oldest first.
+class SharedData(Struct, frozen=True):
+    """What a referral shared of somebody with a unit.
 
-    {"referral", "code", "unit", "fields", "since", "until", "by", "consent", "consent_state", "override", "state"}: `until`
-    is when it was taken back, `consent_state` what its consent is now.
+    referral: its id.
+    code: its code.
+    unit: whom it was shared with.
+    fields: which fields, as TYPE.FIELD.
+    since: the day when it was sent; empty where it says none.
+    until: when it was taken back; null where it was not.
+    by: who referred.
+    consent: the id of the consent that it rests on; null where there is none.
+    consent_state: what that one is now.
+    override: the reason for sharing without a consent.
+    state: of the referral.
+    shared: whether it is shared now.
     """
+
+    referral: str
+    code: str | None
+    unit: str
+    fields: list[str]
+    since: str
+    until: str | None
+    by: str
+    consent: str | None
+    consent_state: str | None
+    override: str | None
+    state: str | None
+    shared: bool
+
+
+def shared_of(node: Node, ref_: str) -> list[SharedData]:
+    """Return what was ever shared of a person or household, oldest first."""
     with node.store.read() as tx:
         row = find_row(tx, ref_)
         about = [row.state.record, *tx.owned_by([row.state.record])]
         found = [one for one in tx.rows(tx.owned_by(about)).values() if one.state.type == REFERRAL]
         told = [share for one in found for share in _shared_by(tx, one)]
-    told.sort(key=lambda one: (one["since"], one["referral"], one["unit"]))
+    told.sort(key=lambda one: (one.since, one.referral, one.unit))
     return told
 
 
-def _shared_by(tx: ReadTx, row: Row) -> Iterator[Json]:
+def _shared_by(tx: ReadTx, row: Row) -> Iterator[SharedData]:
     everything = registers(row.state)
     consent = tx.row(ref(row.doc, "consent"))
     stands = partner_sharing.is_in_force(tx, row.doc)
@@ -258,17 +286,17 @@ def _shared_by(tx: ReadTx, row: Row) -> Iterator[Json]:
         unit = name.partition("/")[2]
         head = max(register.heads, key=lambda one: one.stamp)
         ended = unit not in row.doc.get(WITH, ())
-        yield {
-            "referral": record_ids.text(row.state.record),
-            "code": row.code,
-            "unit": unit,
-            "fields": sorted(map(str, row.doc.get(FIELDS, ()))),
-            "since": row.doc.get("sent_on") or "",
-            "until": stamp.text(head.stamp) if ended else None,
-            "by": row.state.base.author if row.state.base is not None else head.author,
-            "consent": None if consent is None else record_ids.text(consent.state.record),
-            "consent_state": None if consent is None else consent.doc.get("state"),
-            "override": row.doc.get("override_reason"),
-            "state": row.doc.get("state"),
-            "shared": stands and not ended,
-        }
+        yield SharedData(
+            referral=record_ids.text(row.state.record),
+            code=row.code,
+            unit=unit,
+            fields=sorted(map(str, row.doc.get(FIELDS, ()))),
+            since=row.doc.get("sent_on") or "",
+            until=stamp.text(head.stamp) if ended else None,
+            by=row.state.base.author if row.state.base is not None else head.author,
+            consent=None if consent is None else record_ids.text(consent.state.record),
+            consent_state=None if consent is None else consent.doc.get("state"),
+            override=row.doc.get("override_reason"),
+            state=row.doc.get("state"),
+            shared=stands and not ended,
+        )

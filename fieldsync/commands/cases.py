@@ -227,7 +227,7 @@ def agenda(
         last = _day(node, until) if until else node.today() if overdue else None
         found = agendas.due(node, until=last, worker=worker, everybody=everybody, unit=unit)
         if overdue:
-            found = [one for one in found if one["days"] > 0]
+            found = [one for one in found if one.days > 0]
         tell(ctx, found, lambda out: pictures.agenda(out, node, found))
 
 

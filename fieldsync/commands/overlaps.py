@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 from typer import Argument, Option
 
 from fieldsync.commands import opened, tell
@@ -10,6 +11,14 @@ from fieldsync.commands.records import Note, Record
 from fieldsync.commands.review import Type, Unit
 
 Other = Annotated[str, Argument(metavar="B", help="The other record.")]
+
+
+class BothRight(Struct, frozen=True):
+    """Two records that are both right, as they were named."""
+
+    a: str
+    b: str
+    both: bool
 
 
 def overlaps(ctx: typer.Context, unit: Unit = None, type_: Type = None) -> None:
@@ -36,7 +45,7 @@ def both(ctx: typer.Context, a: Record, b: Other, note: Note = None) -> None:
 
     with opened(ctx) as node:
         assistance_overlaps.both_right(node, a, b, note=note)
-        tell(ctx, {"a": a, "b": b, "both": True}, lambda out: out.say("overlap_both", a=a, b=b))
+        tell(ctx, BothRight(a, b, both=True), lambda out: out.say("overlap_both", a=a, b=b))
 
 
 def drop(

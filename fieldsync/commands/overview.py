@@ -32,7 +32,7 @@ def standing(
     with opened(ctx) as node:
         told = sync_status.status(node, settings_of(ctx).language)
         due = agenda.due(node, until=node.today()) if node.is_laptop else []
-        found = told | {"due": len(due), "late": sum(one["days"] > 0 for one in due), "aside": len(told["refused"])}
+        found = told | {"due": len(due), "late": sum(one.days > 0 for one in due), "aside": len(told["refused"])}
         found["next"] = _next(found, laptop=node.is_laptop)
         tell(ctx, found, lambda out: pictures.stands(out, found, node.schema, laptop=node.is_laptop))
 

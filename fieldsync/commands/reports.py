@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import Struct
 from typer import Argument, Option
 
 from fieldsync import errors
@@ -17,6 +18,32 @@ if TYPE_CHECKING:
     from fieldsync.ui.views.tables import Tables
 
 _FORMATS = ("table", "csv", "xlsx", "json")
+
+
+class ListedReport(Struct, frozen=True):
+    """A report that there is.
+
+    number: the program's own reports have one each, which names them too.
+    label: what it is called, by language.
+    about: what it says, by language.
+    own: whether it is the office's own.
+    """
+
+    name: str
+    number: int
+    label: dict[str, str]
+    about: dict[str, str]
+    own: bool
+
+
+class ReportFile(Struct, frozen=True):
+    """A report that was written into a file.
+
+    rows: how many.
+    """
+
+    file: str
+    rows: int
 
 
 def report(
@@ -89,8 +116,8 @@ def report(
                 sys.stdout.buffer.flush()
                 return
             report_files.write(Path(out), content)
-            told = {"file": out, "rows": len(document["rows"])}
-            tell(ctx, told, lambda screen: screen.say("report_written", file=out, n=told["rows"]))
+            told = ReportFile(out, len(document.rows))
+            tell(ctx, told, lambda screen: screen.say("report_written", file=out, n=told.rows))
         elif format_ == "json" or settings.json:
             write_json(document)
         else:
@@ -104,14 +131,7 @@ def _list(ctx: typer.Context, node: "Node") -> None:
 
     found = definitions.fitting(definitions.available(node.home), node.schema)
     told = [
-        {
-            "name": one.name,
-            "number": one.header.number,
-            "label": one.header.label,
-            "about": one.header.about,
-            "own": one.own,
-        }
-        for one in found.values()
+        ListedReport(one.name, one.header.number, one.header.label, one.header.about, one.own) for one in found.values()
     ]
 
     def picture(screen: "Tables") -> None:

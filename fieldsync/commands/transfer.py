@@ -31,5 +31,5 @@ def move(
             return
         moved = transfer.move(node, record, unit, note=note)
         found = queries.show(node, moved.hex())
-        seen = transfer.plan(node, moved.hex(), unit)["still_seen"]
+        seen = transfer.plan(node, moved.hex(), unit).still_seen
         tell(ctx, found, lambda out: pictures.moved(out, node, found, still_seen=seen))

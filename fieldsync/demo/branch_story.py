@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from fieldsync.demo.results import TreeTold
 from fieldsync.demo.story_runner import Story, expect, free_port, households, together
 
 JBL, QRD, ROOT = "LAT/JBL", "LAT/QRD", "LAT"
@@ -62,7 +63,7 @@ def _serving(story: Story, ports: dict[str, int]) -> Iterator[None]:
         yield
 
 
-def tell_tree(story: Story, tell: Any) -> dict[str, Any]:
+def tell_tree(story: Story, tell: Any) -> TreeTold:
     """Tell the story, and return what it came to."""
     tell("demo_tree_begin")
     ports = {name: free_port() for name in ("hq", "jbl", "qrd")}
@@ -81,11 +82,7 @@ def tell_tree(story: Story, tell: Any) -> dict[str, Any]:
             digests = _end(story, tell)
     finally:
         line.close()
-    costs = [
-        {"who": c["who"], "up": c["up"], "down": c["down"], "requests": c["requests"], "seconds": c["seconds"]}
-        for c in story.costs
-    ]
-    return {"record": code, "digests": digests, "costs": costs}
+    return TreeTold(ok=True, seconds=0, record=code, digests=digests, costs=story.costs)
 
 
 def _found(story: Story, tell: Any) -> None:
@@ -142,7 +139,7 @@ def _stick(story: Story, tell: Any) -> None:
     tell("demo_tree_step_stick", n=packed["commits"], bytes=f"{packed['bytes']:,}")
 
 
-def _end(story: Story, tell: Any) -> dict[str, Any]:
+def _end(story: Story, tell: Any) -> dict[str, dict[str, str]]:
     """After another night all servers and laptops hold the same."""
     for name in ("qrd", "jbl", "qrd"):
         story.night(name)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from msgspec import structs
 
 from fieldsync import errors
 from fieldsync.commands import bar, settings_of, tell
 from fieldsync.crypto.slots import Slots
-from fieldsync.demo import example_programmes
+from fieldsync.demo import example_programmes, results
 from fieldsync.demo.example_work import QUARTERS, Work
+from fieldsync.demo.results import ExampleOffice, ExamplePerson
 from fieldsync.demo.story_runner import Story, free_port, together
 from fieldsync.replica.node import Node
 
@@ -110,11 +112,11 @@ def build(ctx: typer.Context, folder: Path) -> None:
         if isinstance(fault, OSError) and fault.errno != errno.ENOSPC:
             raise errors.BadFile(file=str(folder), reason="unwritable") from fault
         raise
-    told["seconds"] = round(time.monotonic() - started, 1)
-    tell(ctx, told, lambda out: out.office(told))
+    told = structs.replace(told, seconds=round(time.monotonic() - started, 1))
+    tell(ctx, told, lambda out: results.show_office(out, told))
 
 
-def _built(made: _Office, progress: Any) -> dict[str, Any]:
+def _built(made: _Office, progress: Any) -> ExampleOffice:
     made.found()
     with made.story.server():
         made.join()
@@ -144,26 +146,24 @@ def _built(made: _Office, progress: Any) -> dict[str, Any]:
     return _told(made)
 
 
-def _told(made: _Office) -> dict[str, Any]:
+def _told(made: _Office) -> ExampleOffice:
     from fieldsync.replica import queries
     from fieldsync.review import assistance_overlaps, duplicate_pairs
 
     hq = made.nodes["hq"]
     status = queries.status(hq)
     key, home = shlex.quote(str(made.folder / "key")), shlex.quote(str(made.folder / "hq"))
-    return {
-        "office": str(made.folder),
-        "key": str(made.folder / "key"),
-        "start": [
+    return ExampleOffice(
+        office=str(made.folder),
+        key=str(made.folder / "key"),
+        start=[
             f"export FIELDSYNC_KEY_FILE={key}",
             f"fieldsync --home {home} server run --listen {made.story.listen}",
         ],
-        "people": [
-            {"home": str(made.folder / home), "person": name, "role": role, "unit": unit}
-            for home, name, role, unit in PEOPLE
-        ],
-        "records": status["records"],
-        "conflicts": status["conflicts"],
-        "duplicates": len(duplicate_pairs.items(hq)),
-        "overlaps": len(assistance_overlaps.items(hq)),
-    }
+        people=[ExamplePerson(str(made.folder / home), name, role, unit) for home, name, role, unit in PEOPLE],
+        records=status["records"],
+        conflicts=status["conflicts"],
+        duplicates=len(duplicate_pairs.items(hq)),
+        overlaps=len(assistance_overlaps.items(hq)),
+        seconds=0,
+    )

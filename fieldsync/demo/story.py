@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from msgspec import structs
 from typer import Option
 
 from fieldsync import errors
 from fieldsync.commands import settings_of, tables, write_json
+from fieldsync.demo import results
+from fieldsync.demo.results import StoryFailed, StoryTold, TreeTold
 from fieldsync.demo.story_runner import Story, _NotAsToldError, expect, households, together
 
 UNIT, ROOT = "LAT/JBL", "LAT"
@@ -65,6 +68,7 @@ def demo(
             sys.stdout.flush()
 
     started = time.monotonic()
+    told: StoryTold | TreeTold
     with tempfile.TemporaryDirectory(prefix="fieldsync-demo-", ignore_cleanup_errors=True) as folder:
         story = Story(Path(folder), settings.language)
         try:
@@ -78,21 +82,21 @@ def demo(
             _say_fault(ctx, fault)
     seconds = round(time.monotonic() - started, 1)
     if settings.json:
-        write_json({"ok": True, "seconds": seconds, **told})
+        write_json(structs.replace(told, seconds=seconds))
     else:
-        out.costs(told["costs"])
+        results.show_costs(out, told.costs)
         out.say("demo_end", seconds=seconds)
 
 
 def _say_fault(ctx: typer.Context, fault: _NotAsToldError) -> NoReturn:
     if settings_of(ctx).json:
-        write_json({"ok": False, "fault": str(fault)})
+        write_json(StoryFailed(ok=False, fault=str(fault)))
     else:
         tables(ctx).say("demo_bad", fault=fault)
     raise typer.Exit(1) from fault
 
 
-def _tell(story: Story, tell: Any) -> dict[str, Any]:
+def _tell(story: Story, tell: Any) -> StoryTold:
     tell("demo_begin")
     made = story.run(
         "hq", "server", "init", "--org", "Social Affairs", "--unit", ROOT, "--address", f"https://{story.listen}"
@@ -135,11 +139,7 @@ def _tell(story: Story, tell: Any) -> dict[str, Any]:
     told: list[Any] = story.run("hq", "history", code)
     tell("demo_step_history", n=len(told))
     tell("demo_nothing", bytes=nothing["up"]["bytes"] + nothing["down"]["bytes"], requests=nothing["requests"])
-    costs = [
-        {"who": c["who"], "up": c["up"], "down": c["down"], "requests": c["requests"], "seconds": c["seconds"]}
-        for c in story.costs
-    ]
-    return {"record": code, "digests": digests, "costs": costs}
+    return StoryTold(ok=True, seconds=0, record=code, digests=digests, costs=story.costs)
 
 
 def _decide(story: Story, tell: Any, code: str) -> None:

@@ -12,8 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fieldsync import errors
 from fieldsync.commands.support.secrets import KEY_FILE, PASSPHRASE
+from fieldsync.demo.results import StoryCost
 
 _START_SECONDS = 20
 
@@ -43,7 +46,7 @@ class Story:
 
     def __init__(self, folder: Path, lang: str) -> None:
         self.folder = folder
-        self.costs: list[dict[str, Any]] = []
+        self.costs: list[StoryCost] = []
         key = folder / "key"
         key.write_bytes(secrets.token_bytes(32))
         known = {name: value for name, value in os.environ.items() if name not in (PASSPHRASE, "FIELDSYNC_HOME")}
@@ -62,16 +65,16 @@ class Story:
             )
         return json.loads(done.stdout)
 
-    def sync(self, who: str) -> dict[str, Any]:
+    def sync(self, who: str) -> Any:
         """Sync somebody's laptop and note what it cost."""
-        told: dict[str, Any] = self.run(who, "sync")
-        self.costs.append({"who": who, **told})
+        told = self.run(who, "sync")
+        self.costs.append(msgspec.convert({"who": who, **told}, StoryCost))
         return told
 
-    def night(self, branch: str) -> dict[str, Any]:
+    def night(self, branch: str) -> Any:
         """Sync a branch with the server above it, and note what it cost."""
-        told: dict[str, Any] = self.run(branch, "server", "upstream", "sync")
-        self.costs.append({"who": branch, **told})
+        told = self.run(branch, "server", "upstream", "sync")
+        self.costs.append(msgspec.convert({"who": branch, **told}, StoryCost))
         return told
 
     @contextlib.contextmanager

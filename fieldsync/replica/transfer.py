@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import Struct
+
 from fieldsync import errors
 from fieldsync.core import record_ids
 from fieldsync.core.grants import covers
@@ -31,8 +33,28 @@ def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
     return row.state.record
 
 
-def plan(node: Node, ref: str, unit: str) -> dict[str, Any]:
-    """Return what a move would do: {"record", "from", "to", "moves": {type: n}, "still_seen", "dry_run"}; the same errors.
+class MovePlan(Struct, frozen=True, rename={"origin": "from"}):
+    """What a move would do.
+
+    record: the id of the record that would move.
+    from: the unit that it is in.
+    to: the unit that it would move to.
+    moves: how many records would move, by type; none where it is there already.
+    still_seen: whether this node would still have it.
+    """
+
+    record: str
+    code: str | None
+    type: str
+    origin: str | None
+    to: str
+    moves: dict[str, int]
+    still_seen: bool
+    dry_run: bool = True
+
+
+def plan(node: Node, ref: str, unit: str) -> MovePlan:
+    """Return what a move would do; the same errors.
 
     Nothing moves when the record lives there already. What a head that stands against the move names, is seen as before.
     """
@@ -42,16 +64,15 @@ def plan(node: Node, ref: str, unit: str) -> dict[str, Any]:
         moves: dict[str, int] = {}
         for one in (row, *_belonging(tx, row)) if here != unit else ():
             moves[one.state.type] = moves.get(one.state.type, 0) + 1
-        return {
-            "record": record_ids.text(row.state.record),
-            "code": row.code,
-            "type": row.state.type,
-            "from": here,
-            "to": unit,
-            "moves": moves,
-            "still_seen": any(covers(node.grants, one) is not None for one in (unit, *_standing(node, tx, row))),
-            "dry_run": True,
-        }
+        return MovePlan(
+            record=record_ids.text(row.state.record),
+            code=row.code,
+            type=row.state.type,
+            origin=here,
+            to=unit,
+            moves=moves,
+            still_seen=any(covers(node.grants, one) is not None for one in (unit, *_standing(node, tx, row))),
+        )
 
 
 def left(node: Node) -> list[dict[str, Any]]:

@@ -5,21 +5,22 @@ smallest of those is hidden with it.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+
+from msgspec import structs
 
 from fieldsync.reports.definitions import Report
-from fieldsync.reports.run import AGREED, OPEN
+from fieldsync.reports.run import AGREED, OPEN, ReportDocument
+from fieldsync.store.contract import ReportRow
 
 SMALL = 5
 TOTAL = "total"  # in a column of words: the row that sums up the others
-Json = dict[str, Any]
 
 
-def leaving(report: Report, document: Json) -> Json:
+def leaving(report: Report, document: ReportDocument) -> ReportDocument:
     """Return a report's document as it may leave; each row says in "hidden" which of its numbers were taken out."""
     columns = report.header.columns
     stays = {name for name, column in columns.items() if not column.leaves}
-    rows = [row for row in document["rows"] if not report.header.agreement or row.get(AGREED)]
+    rows = [row for row in document.rows if not report.header.agreement or row.get(AGREED)]
     rows = [{name: value for name, value in row.items() if name not in stays and name != AGREED} for row in rows]
     for row in rows:
         late = {name: n for name, n in row.pop("late", {}).items() if abs(n) >= SMALL and name not in stays}
@@ -35,15 +36,15 @@ def leaving(report: Report, document: Json) -> Json:
             row[name] = None
         if names:
             row["hidden"] = sorted(names)
-    shown = [one for one in document["columns"] if one["name"] not in stays]
-    return document | {"columns": shown, "rows": rows, "shared": True, "left_out": len(document["rows"]) - len(rows)}
+    shown = [one for one in document.columns if one.name not in stays]
+    return structs.replace(document, columns=shown, rows=rows, shared=True, left_out=len(document.rows) - len(rows))
 
 
 def _small(value: object) -> bool:
     return isinstance(value, int | float) and 0 < abs(value) < SMALL
 
 
-def hide(report: Report, rows: Sequence[Json]) -> list[set[str]]:
+def hide(report: Report, rows: Sequence[ReportRow]) -> list[set[str]]:
     """Return for each row the columns to be hidden."""
     counts = [name for name in report.counts if report.header.columns[name].leaves]
     hidden = [{name for name in counts if _small(row.get(name))} for row in rows]
@@ -65,13 +66,13 @@ def hide(report: Report, rows: Sequence[Json]) -> list[set[str]]:
     return hidden
 
 
-def _tells(row: Json, names: Iterable[str], whole: str, counts: Iterable[str]) -> bool:
+def _tells(row: ReportRow, names: Iterable[str], whole: str, counts: Iterable[str]) -> bool:
     """Whether a share or an average would tell a hidden number: its own whole's, or any of the row's where it names none."""
     hidden = set(names)
     return bool(hidden & {whole} or (not whole and hidden & set(counts))) or (bool(whole) and _small(row.get(whole)))
 
 
-def _families(report: Report, rows: Sequence[Json]) -> Iterable[list[tuple[int, str]]]:
+def _families(report: Report, rows: Sequence[ReportRow]) -> Iterable[list[tuple[int, str]]]:
     """Yield the cells that add up to one that is shown, with it: across a row by its columns' `parts`, down by total rows."""
     for name, column in report.header.columns.items():
         if column.parts and column.leaves:

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
 
 from fieldsync import errors
 from fieldsync.core import record_ids, stamp
@@ -15,9 +16,8 @@ from fieldsync.reports.definitions import Report
 from fieldsync.reports.period import Period
 from fieldsync.review import decisions
 from fieldsync.schema.model import Schema, Type
-from fieldsync.store.contract import SECONDS, Issue, Progress, View
+from fieldsync.store.contract import SECONDS, Issue, LastSync, Progress, ReportRow, View
 
-Json = dict[str, Any]
 OPEN = "in_review"  # the column that says how many of a row's records have an open review
 AGREED = "agreed"  # the column that says whether a row may go to another organisation
 _SEALED = 4
@@ -25,6 +25,86 @@ _DEVICES = (
     "device", "person", "role", "unit", "seen", "silent_days", "sent", "refused", "in_review", "oldest_days", "clock_minutes",
     "state",
 )  # fmt: skip
+
+
+class ReportPeriod(Struct, frozen=True):
+    """The month or year that a report is about.
+
+    name: such as 2026-10 or 2026.
+    since: its first day.
+    until: the day after its last.
+    as_at: the day that lists of what is open or overdue look from.
+    over: whether nothing more can happen in it.
+    """
+
+    name: str
+    since: str
+    until: str
+    as_at: str
+    over: bool
+
+
+class IssuedAs(Struct, frozen=True):
+    """When a report's figures were given out, and by whom."""
+
+    at: str
+    by: str
+
+
+class ReportColumn(Struct, frozen=True):
+    """A column of a report.
+
+    name: the key of its values in `rows`.
+    label: what it is called, by language.
+    kind: what its values are: "count", "share", "text", "date" and the like.
+    """
+
+    name: str
+    label: dict[str, str]
+    kind: str
+
+
+class ReportDocument(Struct, frozen=True):
+    """A report's figures.
+
+    report: its name.
+    label: what it is called, by language.
+    unit: the unit that was asked for; null for all.
+    as_of: how far the figures reach, office by office.
+    issued: null where they are counted now.
+    rows: each with its columns' names as keys; beside these "late" (what came since the issue, by column), "in_review" (how many of
+    its records have an open conflict), "agreed" (whether it may go to another organisation), "hidden" (the columns whose small
+    numbers were taken out).
+    shared: whether it may leave the organisation; there only then.
+    left_out: how many rows stayed behind; there only then.
+    """
+
+    report: str
+    label: dict[str, str]
+    period: ReportPeriod
+    org: str
+    unit: str | None
+    as_of: list[LastSync]
+    issued: IssuedAs | None
+    columns: list[ReportColumn]
+    rows: list[ReportRow]
+    shared: bool | UnsetType = UNSET
+    left_out: int | UnsetType = UNSET
+
+
+class IssuedReports(Struct, frozen=True):
+    """The reports of a period that were kept as issued.
+
+    period: such as 2026-10 or 2026.
+    unit: null for all.
+    issued: the names of those that were issued now.
+    already: the names of those that had been before.
+    """
+
+    period: str
+    unit: str | None
+    issued: list[str]
+    already: list[str]
 
 
 def make(
@@ -36,7 +116,7 @@ def make(
     unit: str | None = None,
     seconds: float = SECONDS,
     progress: Progress | None = None,
-) -> Json:
+) -> ReportDocument:
     """Return a report's document: its rows as issued where they were, else as they are. NoReport, Usage, NotFound, ReportFault."""
     report = definitions.find(node.home, name)
     definitions.check_types(report, node.schema)
@@ -61,23 +141,17 @@ def make(
         for name, one in report.header.columns.items()
         if not one.only or (one.only == "year") == asked.is_year
     }
-    return {
-        "report": report.name,
-        "label": report.header.label,
-        "period": {
-            "name": asked.name,
-            "since": asked.since,
-            "until": asked.until,
-            "as_at": asked.as_at,
-            "over": asked.over,
-        },
-        "org": node.org,
-        "unit": unit,
-        "as_of": issued.as_of if issued is not None else as_of(node, unit),
-        "issued": None if issued is None else {"at": stamp.text(issued.at << stamp.COUNTER_BITS), "by": issued.by},
-        "columns": [{"name": name, "label": one.label, "kind": one.kind} for name, one in columns.items()],
-        "rows": rows,
-    }
+    return ReportDocument(
+        report=report.name,
+        label=report.header.label,
+        period=ReportPeriod(asked.name, asked.since, asked.until, asked.as_at, asked.over),
+        org=node.org,
+        unit=unit,
+        as_of=issued.as_of if issued is not None else as_of(node, unit),
+        issued=None if issued is None else IssuedAs(stamp.text(issued.at << stamp.COUNTER_BITS), issued.by),
+        columns=[ReportColumn(name, one.label, one.kind) for name, one in columns.items()],
+        rows=rows,
+    )
 
 
 def _known(node: Node, unit: str) -> None:
@@ -98,7 +172,7 @@ def count(
     unit: str | None,
     seconds: float = SECONDS,
     progress: Progress | None = None,
-) -> list[Json]:
+) -> list[ReportRow]:
     """Return a report's rows as they are now."""
     if report.header.whole and node.role == PARTNER:
         return []
@@ -124,9 +198,9 @@ def count(
     return [_row(report, dict(zip(columns, row, strict=True))) for row in rows]
 
 
-def _row(report: Report, found: Json) -> Json:
+def _row(report: Report, found: ReportRow) -> ReportRow:
     """One row in JSON's own words; what is zero or more is not left empty."""
-    made: Json = {}
+    made: ReportRow = {}
     for name, column in report.header.columns.items():
         value = found[name]
         if isinstance(value, bytes):
@@ -162,8 +236,8 @@ def _view(kind: Type) -> View:
 # --- how far the figures reach ----------------------------------------------------------------------------------------
 
 
-def as_of(node: Node, unit: str | None) -> list[Json]:
-    """Return {"unit", "at"}: when each office's last sync was, as far as this node knows; None for never."""
+def as_of(node: Node, unit: str | None) -> list[LastSync]:
+    """Return when each office's last sync was, as far as this node knows."""
     last: dict[str, int | None] = {}
     with node.store.read() as tx:
         if node.is_laptop:
@@ -175,7 +249,7 @@ def as_of(node: Node, unit: str | None) -> list[Json]:
             for grant in device.grants:
                 last[grant.unit] = max(filter(None, (last.get(grant.unit), device.seen)), default=None)
     return [
-        {"unit": name, "at": None if at is None else stamp.text(at << stamp.COUNTER_BITS)}
+        LastSync(name, None if at is None else stamp.text(at << stamp.COUNTER_BITS))
         for name, at in sorted(last.items())
         if unit is None or within(name, unit) or unit.startswith(f"{name}/")
     ]
@@ -216,11 +290,8 @@ def _milliseconds(at: str) -> float:
 # --- months that were issued ------------------------------------------------------------------------------------------
 
 
-def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | None = None) -> Json:
-    """Keep reports of a month or year that is over as they are now, for good. Usage, RoleRefused, UnitRefused.
-
-    Returns {"period", "unit", "issued": [report…], "already": [report…]}.
-    """
+def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | None = None) -> IssuedReports:
+    """Keep reports of a month or year that is over as they are now, for good. Usage, RoleRefused, UnitRefused."""
     if not asked.over:
         raise errors.Usage(reason="not_over", until=asked.until)
     if unit is not None:
@@ -229,7 +300,7 @@ def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | No
     elif node.role not in DECIDERS:
         raise errors.RoleRefused(role=node.role, needs=list(DECIDERS))
     known = definitions.fitting(definitions.available(node.home), node.schema)
-    told: Json = {"period": asked.name, "unit": unit, "issued": [], "already": []}
+    told = IssuedReports(asked.name, unit, [], [])
     for name in known if names is None else names:
         report = known[name]
         if not report.header.issued:
@@ -241,13 +312,18 @@ def issue(node: Node, asked: Period, unit: str | None, names: Iterable[str] | No
             one = Issue(name, asked.name, unit or "", node.clock(), node.person, rows, as_of(node, unit))
             with node.store.write() as tx:
                 done = not tx.put_issue(one)
-        told["already" if done else "issued"].append(name)
+        (told.already if done else told.issued).append(name)
     return told
 
 
 def beside(
-    report: Report, issued: Iterable[Json], now: Iterable[Json], sources: Mapping[str, str], *, only: bool = False
-) -> list[Json]:
+    report: Report,
+    issued: Iterable[ReportRow],
+    now: Iterable[ReportRow],
+    sources: Mapping[str, str],
+    *,
+    only: bool = False,
+) -> list[ReportRow]:
     """Return rows with what was issued in the columns of `sources` (column → that of the issue), and in "late" what came since.
 
     Issued and late always add up to what is counted now. With `only` the rows are those of now; else those of the issue,
@@ -255,7 +331,7 @@ def beside(
     """
     keys = report.keys
 
-    def key(row: Json) -> tuple[str, ...]:
+    def key(row: ReportRow) -> tuple[str, ...]:
         return tuple(json.dumps(row.get(name)) for name in keys)
 
     old, new = {key(row): row for row in issued}, {key(row): row for row in now}

@@ -56,7 +56,7 @@ def everybody(people: Cast) -> None:
 
 def what(found: list[dict[str, object]]) -> list[tuple[object, object]]:
     """Return what is due, and how late it is."""
-    return [(one["what"], one["days"]) for one in found]
+    return [(one.what, one.days) for one in found]
 
 
 def test_a_case_from_the_first_sign_to_its_closing(people: Cast, clock: Clock) -> None:
@@ -152,16 +152,16 @@ def test_the_agenda_says_what_is_due_for_whom(people: Cast, clock: Clock) -> Non
     visit = {"case": str(uuid.UUID(case)), "kind": "home", "due_on": "2026-10-01", "worker": " أمل "}
     save.add(amal, "follow_up", Changes(set=visit))
     mine = agenda.due(amal)
-    assert [one["what"] for one in mine] == ["step"]
-    assert [one["what"] for one in agenda.due(amal, worker="أمل")] == ["visit"]
-    assert [one["what"] for one in agenda.due(amal, everybody=True)][:2] == ["visit", "step"]
-    assert all(one["about"] == "علي الحسن" for one in mine)
+    assert [one.what for one in mine] == ["step"]
+    assert [one.what for one in agenda.due(amal, worker="أمل")] == ["visit"]
+    assert [one.what for one in agenda.due(amal, everybody=True)][:2] == ["visit", "step"]
+    assert all(one.about == "علي الحسن" for one in mine)
     everybody(people)
-    assert sorted(one["what"] for one in agenda.due(samar)) == ["approval", "plan_approval"]
+    assert sorted(one.what for one in agenda.due(samar)) == ["approval", "plan_approval"]
     assert agenda.due(people.basim) == []  # neither his, nor for him to approve
     cases.approve(samar, case)
     assert agenda.due(samar) == []
-    assert [one["what"] for one in agenda.due(samar, until="2027-06-01", worker="Amal")] == ["step", "review"]
+    assert [one.what for one in agenda.due(samar, until="2027-06-01", worker="Amal")] == ["step", "review"]
 
 
 def test_caseload_counts_each_worker_s_open_cases(people: Cast) -> None:
@@ -172,9 +172,9 @@ def test_caseload_counts_each_worker_s_open_cases(people: Cast) -> None:
     cases.close(amal, first, "goals_met")
     everybody(people)
     cases.approve(samar, first)
-    load = {one["worker"]: one for one in cases.caseload(samar)}
-    assert (load["Amal"]["open"], load["Amal"]["closed"], load["Amal"]["opened"]) == (0, 1, 1)
-    assert (load["Basim"]["open"], load["Basim"]["by_risk"], load["Basim"]["by_state"]) == (
+    load = {one.worker: one for one in cases.caseload(samar)}
+    assert (load["Amal"].open, load["Amal"].closed, load["Amal"].opened) == (0, 1, 1)
+    assert (load["Basim"].open, load["Basim"].by_risk, load["Basim"].by_state) == (
         1, {"medium": 1}, {"registered": 1},
     )  # fmt: skip
     assert cases.caseload(samar, unit=QRD) == []
@@ -189,7 +189,7 @@ def test_a_case_handed_to_another_unit_goes_with_its_family(people: Cast) -> Non
     with pytest.raises(errors.NoRecord):
         queries.show(people.amal, case)
     assert queries.show(people.basim, case).unit == QRD
-    assert [one["what"] for one in agenda.due(people.basim)] == ["taking_up"]
+    assert [one.what for one in agenda.due(people.basim)] == ["taking_up"]
     cases.advance(people.basim, case)
     assert fields(people.basim, case)["state"] == "registered"
     with pytest.raises(errors.Usage):

@@ -202,13 +202,13 @@ def test_sharing_so_far_is_listed(nodes: dict[str, Node]) -> None:
     who, consent, referral = referred(nodes, "sex")
     referrals.withdraw_consent(nodes["amal"], record_ids.text(consent))
     (told,) = referrals.shared_of(nodes["amal"], record_ids.text(who))
-    assert (told["referral"], told["unit"], told["consent"]) == (
+    assert (told.referral, told.unit, told.consent) == (
         record_ids.text(referral),
         ALBIR,
         record_ids.text(consent),
     )
-    assert told["fields"] == ["organisation.name_ar", "person.given", "person.sex"]
-    assert (told["consent_state"], told["shared"], told["by"]) == ("withdrawn", False, "Amal")
+    assert told.fields == ["organisation.name_ar", "person.given", "person.sex"]
+    assert (told.consent_state, told.shared, told.by) == ("withdrawn", False, "Amal")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from docs import generate
 from fieldsync.cli import TREE
-from fieldsync.commands.support.json_documents import DOCUMENTS, UNTYPED, WITHOUT
 from fieldsync.commands.support.lazy_tree import Branch
+from fieldsync.json_documents import DOCUMENTS, UNTYPED, WITHOUT
 
 
 def _commands() -> set[str]:

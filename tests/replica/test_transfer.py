@@ -248,7 +248,7 @@ def test_a_case_worker_who_moves_it_on_settles_nothing(people: Cast) -> None:
     join_directly(people.hq, people.home / "zeina", "Zeina", "caseworker", [TRT])
     zeina = people.open("zeina")
     directly.sync(zeina, people.hq)
-    assert transfer.plan(zeina, family.hex(), JBL)["still_seen"]
+    assert transfer.plan(zeina, family.hex(), JBL).still_seen
     transfer.move(zeina, family.hex(), JBL)
     told = directly.sync(zeina, people.hq)
     assert (told.refused, told.differing) == (0, [])
@@ -354,10 +354,10 @@ def test_a_move_says_who_gains_and_loses_before_it_is_made(people: Cast) -> None
     save.add(people.amal, "case", Changes(set={"person": person.hex()}))
     everybody(people)
     told = transfer.plan(people.amal, family.hex(), QRD)
-    assert (told["from"], told["to"], told["still_seen"]) == (JBL, QRD, False)
-    assert told["moves"] == {"household": 1, "person": 2, "case": 1}
-    assert transfer.plan(people.basim, family.hex(), QRD)["still_seen"] is True
-    assert transfer.plan(people.basim, family.hex(), JBL)["moves"] == {}
+    assert (told.origin, told.to, told.still_seen) == (JBL, QRD, False)
+    assert told.moves == {"household": 1, "person": 2, "case": 1}
+    assert transfer.plan(people.basim, family.hex(), QRD).still_seen is True
+    assert transfer.plan(people.basim, family.hex(), JBL).moves == {}
     assert set(units(people.amal).values()) == {JBL}
 
 

@@ -89,8 +89,8 @@ class Desk:
     def figures(self, name: str, column: str = "this", key: str | None = None, **given: object) -> dict:
         """Return {key: number} of one column of a report."""
         document = self.report(name, **given)
-        key = key or document["columns"][0]["name"]
-        return {row[key]: row[column] for row in document["rows"]}
+        key = key or document.columns[0].name
+        return {row[key]: row[column] for row in document.rows}
 
     def decide(self, field: str) -> None:
         """Decide all open conflicts of a field for their newest value."""

@@ -50,7 +50,7 @@ class Office(Desk):
 
     def rows(self, name: str, *columns: str, **given: object) -> list[tuple[object, ...]]:
         """The rows of a report as tuples of these columns."""
-        return [tuple(row[column] for column in columns) for row in self.report(name, **given)["rows"]]
+        return [tuple(row[column] for column in columns) for row in self.report(name, **given).rows]
 
     def case(self, **fields: object) -> str:
         fields = {"opened_on": "2026-09-01", "worker": self.rima, "person": self.mariam, "risk": "medium"} | fields
@@ -96,7 +96,7 @@ def test_who_got_what_from_whom(office: Office) -> None:
         ("nfi", "البر", 1, "twin"),
         ("school", "البر", 1, "exclusive"),
     ]
-    assert len({row["household"] for row in office.report("aid")["rows"]}) == 4
+    assert len({row["household"] for row in office.report("aid").rows}) == 4
     assert office.rows("aid", "mark", month="2026-09") == [("ok",)]
 
 
@@ -312,13 +312,13 @@ def test_institutions(office: Office) -> None:
 def test_how_devices_sync(office: Office) -> None:
     """Each enrolled laptop with its last sync; who was silent for more than two weeks is told."""
     directly.sync(office.people.amal, office.people.hq)
-    rows = {row["person"]: row for row in office.report("sync")["rows"]}
+    rows = {row["person"]: row for row in office.report("sync").rows}
 
     assert set(rows) == {"Amal", "Basim", "Samar"}
     assert {row["silent"] for row in rows.values()} == {"no"}
     office.people.clock.tick(60 * 86_400_000)  # laptops are enrolled on the computer's own clock
-    assert {row["silent"] for row in office.report("sync")["rows"]} == {"yes"}
-    assert len(office.report("sync", unit=QRD)["rows"]) == 1
+    assert {row["silent"] for row in office.report("sync").rows} == {"yes"}
+    assert len(office.report("sync", unit=QRD).rows) == 1
 
 
 def test_data_quality(office: Office) -> None:

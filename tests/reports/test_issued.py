@@ -64,23 +64,23 @@ def test_a_month_is_issued_and_a_laptop_comes_back_late(people: Cast) -> None:
     month.sync()
     late = month.statement(month.amal, "2026-10-30")
     told = run.issue(people.hq, Period(OCTOBER, people.hq.today()), None)
-    assert {"monthly", "aid", "coverage", "overdue"} <= set(told["issued"])
-    assert "sync" not in told["issued"]
+    assert {"monthly", "aid", "coverage", "overdue"} <= set(told.issued)
+    assert "sync" not in told.issued
 
     month.sync()
     month.statement(month.amal, "2026-11-01")
     month.sync()
 
-    october = {row["figure"]: row for row in month.hq.report("monthly")["rows"]}["statements"]
+    october = {row["figure"]: row for row in month.hq.report("monthly").rows}["statements"]
     assert (october["this"], october["late"]["this"]) == (2, 1)
-    assert month.hq.report("monthly")["issued"]["by"] == people.hq.person
-    november = {row["figure"]: row for row in month.hq.report("monthly", month="2026-11")["rows"]}["statements"]
+    assert month.hq.report("monthly").issued.by == people.hq.person
+    november = {row["figure"]: row for row in month.hq.report("monthly", month="2026-11").rows}["statements"]
     assert (november["this"], november["last"], november["late"]) == (1, 2, {"last": 1})
     assert november["ytd"] == 4
 
     month.samar.edit(late, state="void")
     month.sync()
-    october = {row["figure"]: row for row in month.hq.report("monthly")["rows"]}["statements"]
+    october = {row["figure"]: row for row in month.hq.report("monthly").rows}["statements"]
     assert "late" not in october
 
 
@@ -92,12 +92,10 @@ def test_what_was_given_out_is_not_changed(people: Cast) -> None:
     month.statement(month.amal, "2026-10-03")
     month.sync()
 
-    assert run.issue(people.hq, asked, None, ["monthly"]) == {
-        "period": OCTOBER, "unit": None, "issued": [], "already": ["monthly"],
-    }  # fmt: skip
+    assert run.issue(people.hq, asked, None, ["monthly"]) == run.IssuedReports(OCTOBER, None, [], ["monthly"])
     assert month.hq.figures("monthly", key="figure")["statements"] == 0
     with pytest.raises(errors.Usage):
         run.issue(people.hq, Period("2026-11", people.hq.today()), None)
     with pytest.raises(errors.RoleRefused):
         run.issue(people.amal, asked, None)
-    assert Desk(people.amal).report("monthly")["issued"] is None
+    assert Desk(people.amal).report("monthly").issued is None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fieldsync.reports import run
 from tests import directly
 from tests.cast import JBL, QRD
 from tests.conftest import Cast
@@ -80,7 +81,7 @@ def test_one_charity_entered_twice_makes_no_joint_event(month: Month, *, sheets:
         hq.report("monthly")
 
     def counted() -> tuple[int, int]:
-        rows = {row["figure"]: row["this"] for row in hq.report("monthly")["rows"]}
+        rows = {row["figure"]: row["this"] for row in hq.report("monthly").rows}
         return rows["joint"], rows["charities"]
 
     assert counted() == (2, 3)
@@ -134,7 +135,7 @@ def test_every_row_of_a_month_counted_by_hand(month: Month) -> None:
     month.visit("2026-09-30", "m", person=month.hasan)
     month.sync()
 
-    rows = {row["figure"]: (row["this"], row["last"], row["ytd"], row["same"]) for row in hq.report("monthly")["rows"]}
+    rows = {row["figure"]: (row["this"], row["last"], row["ytd"], row["same"]) for row in hq.report("monthly").rows}
 
     assert rows == {
         "statements": (2, 1, 3, 1),
@@ -155,7 +156,7 @@ def test_every_row_of_a_month_counted_by_hand(month: Month) -> None:
         "researchers": (2, 1, 2, 0),
         "charities": (2, 1, 2, 1),
     }
-    served = next(row for row in hq.report("monthly")["rows"] if row["figure"] == "served")
+    served = next(row for row in hq.report("monthly").rows if row["figure"] == "served")
     assert (served["f"], served["m"]) == (2, 8)
     assert served["months"][-2:] == [1, 10]
     assert hq.figures("monthly", key="figure", year="2026")["statements"] == 3
@@ -215,7 +216,7 @@ def test_a_line_with_an_open_review_is_provisional(month: Month) -> None:
     month.samar.edit(made, state="void")
     month.amal.edit(made, state="answered")
     month.sync()
-    rows = {row["figure"]: row.get("in_review") for row in month.hq.report("monthly")["rows"]}
+    rows = {row["figure"]: row.get("in_review") for row in month.hq.report("monthly").rows}
     conflicts = month.people.hq.store
     with conflicts.read() as tx:
         open_ = tx.in_conflict()
@@ -225,7 +226,7 @@ def test_a_line_with_an_open_review_is_provisional(month: Month) -> None:
 
     month.samar.decide("state")
     month.sync()
-    rows = {row["figure"]: row.get("in_review") for row in month.hq.report("monthly")["rows"]}
+    rows = {row["figure"]: row.get("in_review") for row in month.hq.report("monthly").rows}
     assert not rows["statements"]
 
 
@@ -242,11 +243,9 @@ def test_withdrawn_records_do_not_count(month: Month) -> None:
 
 def test_each_office_with_its_last_sync(month: Month) -> None:
     """Under the figures stands how far they reach: when the people of each unit synced last."""
-    reach = {one["unit"]: one["at"] for one in month.hq.report("monthly")["as_of"]}
+    reach = {one.unit: one.at for one in month.hq.report("monthly").as_of}
 
     assert set(reach) >= {"LAT", JBL, QRD}
     document = month.hq.report("monthly", unit=QRD)
-    assert {one["unit"] for one in document["as_of"]} == {"LAT", QRD}
-    assert document["period"] == {
-        "name": OCTOBER, "since": "2026-10-01", "until": "2026-11-01", "as_at": "2026-10-31", "over": True,
-    }  # fmt: skip
+    assert {one.unit for one in document.as_of} == {"LAT", QRD}
+    assert document.period == run.ReportPeriod(OCTOBER, "2026-10-01", "2026-11-01", "2026-10-31", over=True)

@@ -279,9 +279,9 @@ def test_asking_for_it_tells_nothing(nodes: dict[str, Node]) -> None:
         assert NAME.encode() not in answer
         assert NUMBER.encode() not in answer
     assert not sees(nodes["dalia"].grants, HOME + ABOVE)  # and to ask in its own channel is refused
-    (row,) = run.make(nodes["dalia"], "institutions")["rows"]
+    (row,) = run.make(nodes["dalia"], "institutions").rows
     assert (row["name"], row["reports"], row["open"]) == ("دار الأمل", 0, 0)
-    (row,) = run.make(nodes["samar"], "institutions")["rows"]
+    (row,) = run.make(nodes["samar"], "institutions").rows
     assert row["reports"] == 1
 
 

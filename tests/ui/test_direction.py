@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from fieldsync.casework.eligibility import Eligibility
 from fieldsync.review.duplicate_pairs import SimilarRecord
 from fieldsync.schema import load
 from fieldsync.ui.terminal import bidi
@@ -147,10 +148,10 @@ def test_what_is_typed_from_a_table_is_never_cut(capsys: pytest.CaptureFixture[s
 def test_what_an_answer_rests_on_is_read_without_our_signs(people: Cast, capsys: pytest.CaptureFixture[str]) -> None:
     """`eligible` says which answers are lacking: what keeps their names apart was shown as if somebody had typed it."""
     kinds = people.amal.schema.type("programme").fields["kind"].choices
-    found = {
-        "code": "NET", "name": "شبكة الأمان", "kind": kinds[0].code, "answer": "unknown", "enrolled": None, "excluded_by": None,
-        "lacks": ["income_monthly", "displacement"], "who": ["هدى"], "contributory": False,
-    }  # fmt: skip
+    found = Eligibility(
+        programme="0190", code="NET", name="شبكة الأمان", kind=kinds[0].code, contributory=False, answer="unknown",
+        lacks=["income_monthly", "displacement"], who=["هدى"], enrolled=None, excluded_by=None,
+    )  # fmt: skip
     for form in ("visual", "isolates"):
         out = Tables("ar")
         out.form, out.tty = form, True

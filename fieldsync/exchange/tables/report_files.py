@@ -10,22 +10,22 @@ from fieldsync.core import safetext
 from fieldsync.exchange.tables import target_files
 from fieldsync.reports.definitions import NUMBERS, Report
 from fieldsync.reports.labels import label
-from fieldsync.reports.run import OPEN
+from fieldsync.reports.run import OPEN, ReportDocument
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
+from fieldsync.store.contract import ReportRow
 
-Json = dict[str, Any]
 _MARKS = "in_review"
 
 
-def table(report: Report, schema: Schema, document: Json, lang: str) -> Iterator[list[Any]]:
+def table(report: Report, schema: Schema, document: ReportDocument, lang: str) -> Iterator[list[Any]]:
     """Yield the header, the HXL row if there is one, and the rows; numbers are numbers, what was hidden is empty."""
     columns = report.header.columns
-    names = [one["name"] for one in document["columns"] if columns[one["name"]].kind != "trend"]
+    names = [one.name for one in document.columns if columns[one.name].kind != "trend"]
     constants = report.header.constants
-    late = sorted({name for row in document["rows"] for name in row.get("late", {})}, key=names.index)
-    marked = not document.get("shared")
-    fixed = {"org": document["org"], "unit": document["unit"] or "", "month": document["period"]["name"]}
+    late = sorted({name for row in document.rows for name in row.get("late", {})}, key=names.index)
+    marked = not document.shared
+    fixed = {"org": document.org, "unit": document.unit or "", "month": document.period.name}
     yield [
         *(label_in(columns[name].label, lang) for name in names),
         *(f"{label_in(columns[name].label, lang)} +n" for name in late),
@@ -39,7 +39,7 @@ def table(report: Report, schema: Schema, document: Json, lang: str) -> Iterator
             *constants.values(),
             *([""] if marked else []),
         ]
-    for row in document["rows"]:
+    for row in document.rows:
         yield [
             *(_value(report, schema, row, name, lang) for name in names),
             *(row.get("late", {}).get(name) for name in late),
@@ -48,7 +48,7 @@ def table(report: Report, schema: Schema, document: Json, lang: str) -> Iterator
         ]
 
 
-def _value(report: Report, schema: Schema, row: Json, name: str, lang: str) -> object:
+def _value(report: Report, schema: Schema, row: ReportRow, name: str, lang: str) -> object:
     value = row.get(name)
     if value is None or report.header.columns[name].kind in NUMBERS:
         return value

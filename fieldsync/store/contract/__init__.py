@@ -51,7 +51,16 @@ from fieldsync.store.contract.records import (
     RecordWrites,
     Row,
 )
-from fieldsync.store.contract.reports import SECONDS, Figures, Issue, ReportReads, ReportWrites, Rows, View
+from fieldsync.store.contract.reports import (
+    SECONDS,
+    Figures,
+    Issue,
+    LastSync,
+    ReportReads,
+    ReportRow,
+    ReportWrites,
+    View,
+)
 from fieldsync.store.contract.servers import Cursor, PassedReceipt, Receipt, Server, ServerReads, ServerWrites
 from fieldsync.store.contract.settings import SettingReads, SettingWrites
 from fieldsync.store.contract.store import ReadTx, Store, Tx
@@ -91,6 +100,7 @@ __all__ = [
     "FirstTaking",
     "HouseholdEntry",
     "Issue",
+    "LastSync",
     "Linked",
     "Logged",
     "NamedDevice",
@@ -113,9 +123,9 @@ __all__ = [
     "RecordWrites",
     "Refusal",
     "ReportReads",
+    "ReportRow",
     "ReportWrites",
     "Row",
-    "Rows",
     "Server",
     "ServerReads",
     "ServerWrites",

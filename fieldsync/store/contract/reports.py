@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-Rows = list[dict[str, Any]]
+from msgspec import Struct
+
+ReportRow = dict[str, Any]
+"""A report's columns by name; "late", "hidden", "in_review" and "agreed" beside them."""
 
 
 SECONDS = 60.0
@@ -20,6 +23,16 @@ class View(NamedTuple):
     below: bool  # whether its records stand for all units below theirs, too
 
 
+class LastSync(Struct, frozen=True):
+    """How far a report reaches: when an office was last in contact.
+
+    at: null where it never was.
+    """
+
+    unit: str
+    at: str | None
+
+
 class Issue(NamedTuple):
     """One report of one period and unit ("": all), as issued."""
 
@@ -28,8 +41,8 @@ class Issue(NamedTuple):
     unit: str
     at: int  # milliseconds since 1970
     by: str
-    rows: Rows
-    as_of: Rows
+    rows: list[ReportRow]
+    as_of: list[LastSync]
 
 
 class ReportReads(Protocol):

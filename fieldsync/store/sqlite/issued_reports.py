@@ -1,13 +1,12 @@
 """Months that were issued: a report's rows as they stood when its figures were given out."""
 
-from typing import Any
-
 import msgspec
 
-from fieldsync.store.contract import Issue
+from fieldsync.store.contract import Issue, LastSync, ReportRow
 from fieldsync.store.sqlite.interning import Numbered, NumberReads
 
-_rows = msgspec.json.Decoder(list[dict[str, Any]]).decode
+_rows = msgspec.json.Decoder(list[ReportRow]).decode
+_as_of = msgspec.json.Decoder(list[LastSync]).decode
 
 
 class IssueReads(NumberReads):
@@ -18,7 +17,7 @@ class IssueReads(NumberReads):
             "SELECT at, by, rows, as_of FROM issue WHERE (report, period, unit) = (?, ?, ?)", (report, period, unit)
         )
         row = found.fetchone()
-        return Issue(report, period, unit, row[0], row[1], _rows(row[2]), _rows(row[3])) if row else None
+        return Issue(report, period, unit, row[0], row[1], _rows(row[2]), _as_of(row[3])) if row else None
 
 
 class Issues(IssueReads, Numbered):

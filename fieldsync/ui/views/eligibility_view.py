@@ -1,17 +1,14 @@
 """Which programmes somebody fits: a table, and what its answers rest on."""
 
-from typing import Any
-
-from fieldsync.casework.eligibility import ENROLMENT, HOUSEHOLD, PERSON, PROGRAMME
+from fieldsync.casework.eligibility import ENROLMENT, HOUSEHOLD, PERSON, PROGRAMME, Eligibility
 from fieldsync.replica.node import Node
 from fieldsync.schema.labels import label_in
+from fieldsync.schema.model import Field
 from fieldsync.ui.terminal.messages import Shown
 from fieldsync.ui.views.tables import Tables
 
-Json = dict[str, Any]
 
-
-def eligible(out: Tables, node: Node, found: list[Json]) -> None:
+def eligible(out: Tables, node: Node, found: list[Eligibility]) -> None:
     """A line for each programme, those that they fit first."""
     if not found:
         out.say("eligible_none")
@@ -20,29 +17,27 @@ def eligible(out: Tables, node: Node, found: list[Json]) -> None:
     states = node.schema.type(ENROLMENT).fields["state"]
     rows: list[list[object]] = []
     for one in found:
-        kind = kinds.fields["kind"].words(one["kind"], out.lang) if one["kind"] else ""
-        rows.append(
-            [one["code"], one["name"], kind, out.phrase(f"eligible_{one['answer']}"), _why(out, node, one, states)]
-        )
+        kind = kinds.fields["kind"].words(one.kind, out.lang) if one.kind else ""
+        rows.append([one.code, one.name, kind, out.phrase(f"eligible_{one.answer}"), _why(out, node, one, states)])
     out.table([out.phrase(f"eligible_{name}") for name in ("code", "name", "kind", "answer", "why")], rows, whole={0})
 
 
-def _why(out: Tables, node: Node, one: Json, states: Any) -> Shown:
+def _why(out: Tables, node: Node, one: Eligibility, states: Field) -> Shown:
     """What is to be known about an answer, in a few words."""
     parts: list[str] = []
-    if one["enrolled"]:
-        parts.append(out.safe(states.words(one["enrolled"], out.lang)))
-    if one["excluded_by"]:
-        parts.append(out.phrase("eligible_excluded", code=out.safe(one["excluded_by"])))
-    if one["lacks"]:
+    if one.enrolled:
+        parts.append(out.safe(states.words(one.enrolled, out.lang)))
+    if one.excluded_by:
+        parts.append(out.phrase("eligible_excluded", code=out.safe(one.excluded_by)))
+    if one.lacks:
         fields = {**node.schema.type(HOUSEHOLD).fields, **node.schema.type(PERSON).fields}
         parts.append(
             out.phrase(
                 "eligible_lacks",
-                fields=out.several(label_in(fields[name].label, out.lang, name) for name in one["lacks"]),
+                fields=out.several(label_in(fields[name].label, out.lang, name) for name in one.lacks),
             )
         )
-    parts += map(out.safe, one["who"])
-    if one["contributory"]:
+    parts += map(out.safe, one.who)
+    if one.contributory:
         parts.append(out.phrase("eligible_contributory"))
     return Shown("; ".join(map(str, parts)))  # each is safe already

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fieldsync.casework import titles
+from fieldsync.casework.referrals import SharedData
 from fieldsync.core.grants import PARTNER
 from fieldsync.replica.node import Node
 from fieldsync.ui.views.tables import Tables
@@ -35,7 +36,7 @@ def referrals(out: Tables, node: Node, found: list[Json]) -> None:
     out.say("referrals_sum", n=len(found), late=sum(one["overdue"] for one in found))
 
 
-def shared(out: Tables, node: Node, found: list[Json]) -> None:
+def shared(out: Tables, node: Node, found: list[SharedData]) -> None:
     """A line for each time that something was shared."""
     if not found:
         out.say("shared_nothing")
@@ -43,13 +44,11 @@ def shared(out: Tables, node: Node, found: list[Json]) -> None:
     consent = node.schema.type("consent")
     rows: list[list[object]] = []
     for one in found:
-        under = out.shown(consent, "state", one["consent_state"]) if one["consent"] else out.phrase("shared_override")
-        if not one["shared"] and one["consent_state"] in ("given", None):
+        under = out.shown(consent, "state", one.consent_state) if one.consent else out.phrase("shared_override")
+        if not one.shared and one.consent_state in ("given", None):
             under = out.phrase("shared_no_more")  # the referral was taken back or declined; else the consent says it
-        fields = out.several(
-            _label(out, node, field) for field in one["fields"] if not field.startswith("organisation.")
-        )
-        rows.append([one["code"] or one["referral"], one["since"], one["unit"], fields, under])
+        fields = out.several(_label(out, node, field) for field in one.fields if not field.startswith("organisation."))
+        rows.append([one.code or one.referral, one.since, one.unit, fields, under])
     out.table(
         [out.phrase(f"shared_{name}") for name in ("code", "since", "unit", "fields", "consent")], rows, whole={0, 1}
     )

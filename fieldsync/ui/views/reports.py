@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 from fieldsync.reports import disclosure_control
 from fieldsync.reports.definitions import NUMBERS, Report
 from fieldsync.reports.labels import label
-from fieldsync.reports.run import OPEN
+from fieldsync.reports.run import OPEN, IssuedReports, ReportDocument
 from fieldsync.schema.labels import label_in
 from fieldsync.schema.model import Schema
+from fieldsync.store.contract import ReportRow
 from fieldsync.ui.views.record_card import Cards, when
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-Json = dict[str, Any]
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _BAR = 10  # cells
 _ANY = 1_000  # cells: wider than any table
@@ -34,13 +34,13 @@ def listed(out: Cards, reports: Mapping[str, Report]) -> None:
     out.table(["", out.phrase("column_report"), out.phrase("column_label"), ""], rows)
 
 
-def shown(out: Cards, report: Report, schema: Schema, document: Json, limit: int) -> None:
+def shown(out: Cards, report: Report, schema: Schema, document: ReportDocument, limit: int) -> None:
     """A report: title, table, what its marks mean, how far it reaches."""
-    period = document["period"]
-    of = period["name"] if report.header.issued else period["as_at"]
-    title = label_in(report.header.label, out.lang), of, document["unit"] or document["org"]
+    period = document.period
+    of = period.name if report.header.issued else period.as_at
+    title = label_in(report.header.label, out.lang), of, document.unit or document.org
     out.line(" · ".join(out.safe(part) for part in title))
-    rows = document["rows"]
+    rows = document.rows
     if not rows:
         out.say("report_empty")
     else:
@@ -50,7 +50,7 @@ def shown(out: Cards, report: Report, schema: Schema, document: Json, limit: int
     _notes(out, document, rows)
 
 
-def _table(out: Cards, report: Report, schema: Schema, document: Json, rows: Sequence[Json]) -> None:
+def _table(out: Cards, report: Report, schema: Schema, document: ReportDocument, rows: Sequence[ReportRow]) -> None:
     pictures = out.tty and _drawn(out)
     made = _made(out, report, schema, document, rows, pictures=pictures)
     # words are read, pictures looked at: these go first where there is no room for both
@@ -63,13 +63,13 @@ def _table(out: Cards, report: Report, schema: Schema, document: Json, rows: Seq
 
 
 def _made(
-    out: Cards, report: Report, schema: Schema, document: Json, rows: Sequence[Json], *, pictures: bool
+    out: Cards, report: Report, schema: Schema, document: ReportDocument, rows: Sequence[ReportRow], *, pictures: bool
 ) -> "RichTable":
     from rich import box
     from rich.table import Table
 
     columns = report.header.columns
-    names = [one["name"] for one in document["columns"] if columns[one["name"]].screen]
+    names = [one.name for one in document.columns if columns[one.name].screen]
     names = [name for name in names if columns[name].kind != "trend" or pictures]
     made = Table(
         box=box.SIMPLE_HEAD if out.tty else None,
@@ -88,7 +88,7 @@ def _made(
         )
     made.add_column("", no_wrap=True)  # the marks
     barred = next((name for name in names if columns[name].bar), None) if pictures else None
-    top = max((abs(row[barred] or 0) for row in document["rows"]), default=0) if barred else 0
+    top = max((abs(row[barred] or 0) for row in document.rows), default=0) if barred else 0
     if barred and columns[barred].kind == "share":
         top = 100
     if barred:
@@ -102,7 +102,7 @@ def _made(
     return made
 
 
-def _cell(out: Cards, report: Report, schema: Schema, row: Json, name: str) -> object:
+def _cell(out: Cards, report: Report, schema: Schema, row: ReportRow, name: str) -> object:
     value = row.get(name)
     column = report.header.columns[name]
     if name in row.get("hidden", ()):
@@ -145,28 +145,28 @@ def spark(values: Sequence[float | None]) -> str:
     )
 
 
-def _notes(out: Cards, document: Json, rows: Sequence[Json]) -> None:
-    issued = document["issued"]
+def _notes(out: Cards, document: ReportDocument, rows: Sequence[ReportRow]) -> None:
+    issued = document.issued
     if issued is not None:
-        out.say("report_issued", at=when(issued["at"]), by=issued["by"])
-    elif not document["period"]["over"]:
-        out.say("report_running", as_at=document["period"]["as_at"])
+        out.say("report_issued", at=when(issued.at), by=issued.by)
+    elif not document.period.over:
+        out.say("report_running", as_at=document.period.as_at)
     if any(row.get("late") for row in rows):
         out.say("report_late")
     if any(row.get(OPEN) for row in rows):
         out.say("report_provisional")
     if any(row.get("hidden") for row in rows):
         out.say("report_hidden", small=disclosure_control.SMALL)
-    if document.get("left_out"):
-        out.say("report_left_out", n=document["left_out"])
-    reach = [f"{one['unit']} {when(one['at']) if one['at'] else out.phrase('never')}" for one in document["as_of"]]
+    if document.left_out:
+        out.say("report_left_out", n=document.left_out)
+    reach = [f"{one.unit} {when(one.at) if one.at else out.phrase('never')}" for one in document.as_of]
     if reach:
         out.say("report_as_of", offices=", ".join(reach))
 
 
-def issued(out: Cards, told: Json) -> None:
+def issued(out: Cards, told: IssuedReports) -> None:
     """What was kept as issued."""
-    if told["issued"]:
-        out.say("reports_issued", period=told["period"], reports=", ".join(told["issued"]))
-    if told["already"]:
-        out.say("reports_already", period=told["period"], reports=", ".join(told["already"]))
+    if told.issued:
+        out.say("reports_issued", period=told.period, reports=", ".join(told.issued))
+    if told.already:
+        out.say("reports_already", period=told.period, reports=", ".join(told.already))

@@ -186,38 +186,6 @@ class Tables(DeviceTables):
         label = self.label(node.schema.types[type or types[0]], field)
         return f"{self.type_label(node, type)}: {label}" if type else label
 
-    def costs(self, costs: Sequence[Json]) -> None:
-        """What each sync of the demo cost."""
-        rows: list[list[object]] = [
-            [
-                c["who"],
-                *(f"{n:,}" for n in (c["up"]["commits"], c["down"]["states"], c["up"]["bytes"], c["down"]["bytes"])),
-                c["requests"],
-                f"{c['seconds']:.2f}",
-            ]
-            for c in costs
-        ]
-        names = ("who", "sent", "fetched", "up", "down", "requests", "seconds")
-        self.table([self.phrase(f"column_{name}") for name in names], rows)
-
-    def office(self, told: Json) -> None:
-        """The example office: who is there, what waits, and how to go on."""
-        self.say("office_built", seconds=told["seconds"])
-        self.line(f"  {told['office']}")
-        self.say("office_people")
-        rows: list[list[object]] = [
-            [one["home"], one["person"], self.phrase(f"role_{one['role']}"), one["unit"]] for one in told["people"]
-        ]
-        self.table([self.phrase(f"column_{name}") for name in ("laptop", "person", "role", "unit")], rows)
-        self.say("office_waits", **{name: told[name] for name in ("conflicts", "duplicates", "overlaps")})
-        self.say("office_start")
-        for command in told["start"]:
-            self.line(f"  {command}")
-        first = told["people"][0]
-        self.say("office_next", person=first["person"])
-        self.line(f"  {told['start'][0]}")
-        self.line(f"  fieldsync --home {first['home']} agenda")
-
     # --- forms ---
 
     def types(self, found: Sequence[Json]) -> None:

@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fieldsync.replica.node import Node
     from fieldsync.replica.queries import Record
+    from fieldsync.replica.transfer import MovePlan
     from fieldsync.ui.views.record_card import Cards
 
 _NAMED = 5  # of many that have left, a few by name
 
 
-def plan(out: "Cards", node: "Node", told: Mapping[str, Any]) -> None:
+def plan(out: "Cards", node: "Node", told: "MovePlan") -> None:
     """Draw what a move would do."""
-    counts = [f"{out.type_label(node, name)} {n}" for name, n in told["moves"].items()]
+    counts = [f"{out.type_label(node, name)} {n}" for name, n in told.moves.items()]
     if not counts:
-        out.say("lives_there", record=told["code"] or told["record"], unit=told["to"])
+        out.say("lives_there", record=told.code or told.record, unit=told.to)
         return
-    words = {"record": told["code"] or told["record"], "old": told["from"], "new": told["to"]}
+    words = {"record": told.code or told.record, "old": told.origin, "new": told.to}
     out.say("would_move", counts=out.several(counts), **words)
-    out.say("would_still_see" if told["still_seen"] else "would_not_see", **words)
+    out.say("would_still_see" if told.still_seen else "would_not_see", **words)
 
 
 def moved(out: "Cards", node: "Node", record: "Record", *, still_seen: bool) -> None:

@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from fieldsync.authority import integrity, quarantine
+from fieldsync.casework import agenda, cases, eligibility, referrals
+from fieldsync.commands import overlaps, reports
 from fieldsync.commands.support import completion, secrets
+from fieldsync.demo import results
+from fieldsync.reports import run
 from fieldsync.server import administration, branch_link
 from fieldsync.topology import backups, device_summaries
 from fieldsync.ui.views import doctor
@@ -54,6 +58,17 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "quarantine release": (Output(quarantine.Released),),
         "quarantine drop": (Output(quarantine.DroppedSaves),),
         "doctor": (Output(list[doctor.Finding]),),
+        "overlaps both": (Output(overlaps.BothRight),),
+        "consent list": (Output(list[referrals.SharedData]),),
+        "agenda": (Output(list[agenda.AgendaLine]),),
+        "caseload": (Output(list[cases.Caseload]),),
+        "eligible": (Output(list[eligibility.Eligibility]),),
+        "report": (
+            Output(run.ReportDocument),
+            Output(list[reports.ListedReport], "--list"),
+            Output(run.IssuedReports, "freeze"),
+            Output(reports.ReportFile, "--format csv or xlsx, --out FILE"),
+        ),
         "server init": (Output(administration.NewServer),),
         "server invite": (Output(administration.MadeInvite),),
         "server devices": (Output(list[device_summaries.DeviceOrCopy]),),
@@ -66,6 +81,12 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "server check": (Output(integrity.Checked),),
         "server backup": (Output(backups.BackedUp),),
         "server restore": (Output(backups.Restored),),
+        "demo": (
+            Output(results.StoryTold),
+            Output(results.TreeTold, "--tree"),
+            Output(results.ExampleOffice, "--office DIR"),
+            Output(results.StoryFailed, "it does not come out as it is told"),
+        ),
         "completion": (Output(completion.CompletionScript),),
     }
 )
@@ -80,14 +101,14 @@ UNTYPED = frozenset(
         "household death", "household move", "household marry", "household split", "household verify", "sync", "pack",
         "unpack",
           "review", "review list", "review show", "review take", "review bulk", "review undo",
-        "overlaps", "overlaps list", "overlaps both", "overlaps drop", "case open", "case assess", "case plan",
+        "overlaps", "overlaps list",  "overlaps drop", "case open", "case assess", "case plan",
         "case advance", "case approve", "case return", "case close", "case reopen", "case transfer", "refer", "referral",
         "referral list", "referral accept", "referral decline", "referral deliver", "referral complete",
-        "referral withdraw", "consent list", "consent withdraw", "agenda", "caseload", "eligible", "duplicates",
+        "referral withdraw",  "consent withdraw",    "duplicates",
         "duplicates list", "duplicates scan", "duplicates show", "duplicates merge", "duplicates split",
-        "duplicates not-same", "import", "export", "report", "schema list", "schema show", "schema check",
+        "duplicates not-same", "import", "export",  "schema list", "schema show", "schema check",
         "schema import", "schema publish", "server upstream sync",
-        "demo",
+
     }
 )  # fmt: skip
 """Commands whose documents are still dicts; only to shrink."""
