@@ -14,6 +14,8 @@ from fieldsync.casework import agenda, cases, eligibility, referrals
 from fieldsync.commands import overlaps, reports
 from fieldsync.commands.support import completion, secrets
 from fieldsync.demo import results
+from fieldsync.replica import transfer
+from fieldsync.replica.queries import Record
 from fieldsync.reports import run
 from fieldsync.server import administration, branch_link
 from fieldsync.topology import backups, device_summaries
@@ -49,6 +51,17 @@ class Failed(Struct, frozen=True):
 
 DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
     {
+        "show": (Output(Record),),
+        "list": (Output(list[Record]),),
+        "find": (Output(list[Record]),),
+        "remove": (Output(Record),),
+        "move": (Output(Record), Output(transfer.MovePlan, "--dry-run")),
+        "household birth": (Output(Record),),
+        "household death": (Output(Record),),
+        "household move": (Output(Record),),
+        "household marry": (Output(Record),),
+        "household split": (Output(Record),),
+        "household verify": (Output(Record),),
         "check": (Output(integrity.Checked),),
         "backup": (Output(backups.BackedUp),),
         "restore": (Output(backups.Restored),),
@@ -58,8 +71,27 @@ DOCUMENTS: Mapping[str, tuple[Output, ...]] = MappingProxyType(
         "quarantine release": (Output(quarantine.Released),),
         "quarantine drop": (Output(quarantine.DroppedSaves),),
         "doctor": (Output(list[doctor.Finding]),),
+        "review take": (Output(Record),),
+        "review undo": (Output(Record),),
         "overlaps both": (Output(overlaps.BothRight),),
+        "overlaps drop": (Output(Record),),
+        "case open": (Output(Record),),
+        "case assess": (Output(Record),),
+        "case plan": (Output(Record),),
+        "case advance": (Output(Record),),
+        "case approve": (Output(Record),),
+        "case return": (Output(Record),),
+        "case close": (Output(Record),),
+        "case reopen": (Output(Record),),
+        "case transfer": (Output(Record),),
+        "refer": (Output(Record),),
+        "referral accept": (Output(Record),),
+        "referral decline": (Output(Record),),
+        "referral deliver": (Output(Record),),
+        "referral complete": (Output(Record),),
+        "referral withdraw": (Output(Record),),
         "consent list": (Output(list[referrals.SharedData]),),
+        "consent withdraw": (Output(Record),),
         "agenda": (Output(list[agenda.AgendaLine]),),
         "caseload": (Output(list[cases.Caseload]),),
         "eligible": (Output(list[eligibility.Eligibility]),),
@@ -97,18 +129,11 @@ WITHOUT = frozenset({"doctor rtl", "server run"})
 
 UNTYPED = frozenset(
     {
-        "", "status", "join", "add", "edit", "show", "list", "find", "history", "remove", "move", "household birth",
-        "household death", "household move", "household marry", "household split", "household verify", "sync", "pack",
-        "unpack",
-          "review", "review list", "review show", "review take", "review bulk", "review undo",
-        "overlaps", "overlaps list",  "overlaps drop", "case open", "case assess", "case plan",
-        "case advance", "case approve", "case return", "case close", "case reopen", "case transfer", "refer", "referral",
-        "referral list", "referral accept", "referral decline", "referral deliver", "referral complete",
-        "referral withdraw",  "consent withdraw",    "duplicates",
+        "", "status", "join", "add", "edit", "history", "sync", "pack", "unpack", "review", "review list",
+        "review show", "review bulk", "overlaps", "overlaps list", "referral", "referral list", "duplicates",
         "duplicates list", "duplicates scan", "duplicates show", "duplicates merge", "duplicates split",
-        "duplicates not-same", "import", "export",  "schema list", "schema show", "schema check",
+        "duplicates not-same", "import", "export", "schema list", "schema show", "schema check",
         "schema import", "schema publish", "server upstream sync",
-
     }
 )  # fmt: skip
 """Commands whose documents are still dicts; only to shrink."""

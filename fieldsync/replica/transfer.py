@@ -33,7 +33,7 @@ def move(node: Node, ref: str, unit: str, *, note: str | None = None) -> bytes:
     return row.state.record
 
 
-class MovePlan(Struct, frozen=True, rename={"origin": "from"}):
+class MovePlan(Struct, frozen=True, rename={"from_unit": "from"}):
     """What a move would do.
 
     record: the id of the record that would move.
@@ -46,7 +46,7 @@ class MovePlan(Struct, frozen=True, rename={"origin": "from"}):
     record: str
     code: str | None
     type: str
-    origin: str | None
+    from_unit: str | None
     to: str
     moves: dict[str, int]
     still_seen: bool
@@ -68,7 +68,7 @@ def plan(node: Node, ref: str, unit: str) -> MovePlan:
             record=record_ids.text(row.state.record),
             code=row.code,
             type=row.state.type,
-            origin=here,
+            from_unit=here,
             to=unit,
             moves=moves,
             still_seen=any(covers(node.grants, one) is not None for one in (unit, *_standing(node, tx, row))),

@@ -354,7 +354,7 @@ def test_a_move_says_who_gains_and_loses_before_it_is_made(people: Cast) -> None
     save.add(people.amal, "case", Changes(set={"person": person.hex()}))
     everybody(people)
     told = transfer.plan(people.amal, family.hex(), QRD)
-    assert (told.origin, told.to, told.still_seen) == (JBL, QRD, False)
+    assert (told.from_unit, told.to, told.still_seen) == (JBL, QRD, False)
     assert told.moves == {"household": 1, "person": 2, "case": 1}
     assert transfer.plan(people.basim, family.hex(), QRD).still_seen is True
     assert transfer.plan(people.basim, family.hex(), JBL).moves == {}

@@ -18,7 +18,7 @@ def plan(out: "Cards", node: "Node", told: "MovePlan") -> None:
     if not counts:
         out.say("lives_there", record=told.code or told.record, unit=told.to)
         return
-    words = {"record": told.code or told.record, "old": told.origin, "new": told.to}
+    words = {"record": told.code or told.record, "old": told.from_unit, "new": told.to}
     out.say("would_move", counts=out.several(counts), **words)
     out.say("would_still_see" if told.still_seen else "would_not_see", **words)
 
