@@ -74,11 +74,11 @@ class Serving:
         self.echoes: dict[int, set[int]] = defaultdict(set)
         self._epoch, self._counts, self._answers = b"", True, 0
         self._whole = True  # all that the branch told of devices was taken
-        self._receipts = first_receipts.Brought()
         self._stated: revocations.Stated = {}  # where a branch says that its devices stand
         self.reading, self.writing = self._own_transactions()
         # how far the sender's clock is ahead, where it is not on the line but `skew` says it
         self._off = clock_skew.skew(hello.now, node.clock()) if skew is None else skew
+        self._receipts = first_receipts.Brought(self._off)
         self._bundled = skew is not None
         self.cursors: dict[str, tuple[int, int]] | None = None  # those of the hello that count
         # one that has another schema's dictionary is answered without any

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fieldsync.core import stamp
 from fieldsync.core.grants import is_branch
 from fieldsync.crypto.keys import verify
 from fieldsync.store import ReadTx, Tx
@@ -110,9 +111,11 @@ class Brought:
     """The receipts of one request of a branch, its own and those of branches below it: each waits for its commits.
 
     What a branch says of commits that it does not bring is nothing: another's receipts of these are to count.
+    `off`: how far the branch's clock is ahead of ours.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, off: int = 0) -> None:
+        self._off = off
         self._of: dict[bytes, dict[int, Taking]] = {}
         self._room = _MOST
 
@@ -124,16 +127,22 @@ class Brought:
                 self._of.setdefault(one.device, {})[one.last] = one
 
     def keep(self, node: "Node", tx: Tx, branch: Device, device: bytes, before: int, last: int) -> None:
-        """Keep those of a device's commits that have come, behind `before` up to `last`; what was said before of these goes."""
+        """Keep those of a device's commits that have come, behind `before` up to `last`; what was said before of these goes.
+
+        The branch's own tell the time by its clock; those that are to go further up stay as they were signed.
+        """
         now = node.clock()
+        wrong = self._off if abs(self._off) > stamp.TOLERANCE_MS and tx.settings.upstream is None else 0
+        its_own = tx.family(branch.id) if wrong else set()
         tx.forget_takings(device, before, branch.id)
         told = self._of.get(device, {})
         for one in [one for one in told.values() if one.first <= last and one.last > before]:
             del told[one.last]
             if _sound(tx, branch, one):
+                at = max(0, one.at - wrong) if one.server in its_own else one.at
                 tx.take_first([
                     FirstTaking(
-                        one.device, one.first, one.last, one.chain, min(one.at, now), now, 0, one.number, one.server, branch.id,
+                        one.device, one.first, one.last, one.chain, min(at, now), now, 0, one.number, one.server, branch.id,
                         one.signature,
                     )
                 ])  # fmt: skip
