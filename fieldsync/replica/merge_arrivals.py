@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fieldsync.core import record_ids
 from fieldsync.core.merges import NOT_SAME, SAME_AS
 from fieldsync.core.register import Head, Value
-from fieldsync.core.settle import DECIDED, REVIEW, candidates, settle
+from fieldsync.core.settle import DECIDED, REVIEW, Person, candidates, settle
 from fieldsync.core.state import State, field_of, register_of
+from fieldsync.replica.edit_coverage import person_of
 from fieldsync.replica.placement import Touched
 from fieldsync.store import ReadTx, Tx
 from fieldsync.store.contract import Row
@@ -45,9 +46,10 @@ def _given_way_to(tx: Tx, records: Iterable[bytes]) -> dict[bytes, Row]:
 
 def _ask(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[bytes, int]:
     added: dict[bytes, int] = {}
+    person = person_of(tx)
     for record, row in concerned.items():
         before, count = SAME_AS in row.conflicts, len(row.conflicts)
-        if _disagreed(row) or _asks(tx, row, touched):
+        if _disagreed(row, person) or _asks(tx, row, touched):
             row.conflicts.setdefault(SAME_AS, None)
         else:
             row.conflicts.pop(SAME_AS, None)
@@ -61,11 +63,11 @@ def _ask(tx: Tx, touched: Touched, concerned: Mapping[bytes, Row]) -> dict[bytes
     return added
 
 
-def _disagreed(row: Row) -> bool:
+def _disagreed(row: Row, person: Person) -> bool:
     """Say whether people disagree on a merge itself."""
     if row.doc.get(SAME_AS) in row.doc.get(NOT_SAME, ()):
         return True  # one person merged what another, unaware of it, called two
-    return settle(register_of(row.state, SAME_AS), REVIEW).look
+    return settle(register_of(row.state, SAME_AS), REVIEW, person=person).look
 
 
 def _asks(tx: Tx, row: Row, touched: Touched) -> bool:

@@ -21,6 +21,7 @@ from fieldsync.replica.node import Node
 from fieldsync.replica.node_setup import NodeIdentity
 from fieldsync.schema.text_cleaning import clean
 from fieldsync.store import Tx
+from fieldsync.store.contract import GRACE_MS
 from fieldsync.topology import store_epochs
 from fieldsync.topology.device_summaries import DeviceOrCopy, EnrolledDevice, find_device, shown
 from fieldsync.topology.enrolments import MOST_PERSON
@@ -144,7 +145,8 @@ def grant(node: Node, name: str, role: str, units: Sequence[str], *, at_once: bo
             tx.channel_number(unit)
         now = node.clock()
         grants = [Grant(unit, role) for unit in dict.fromkeys(units)]
-        tx.set_grants(device.id, grants, now, until=now - 1 if at_once else None)
+        later = max(now, device.changed + 1)  # than what this replaces, however slow this server's clock is
+        tx.set_grants(device.id, grants, later, until=now - 1 if at_once else now + GRACE_MS)
         return shown(find_device(tx, device.id.hex()))
 
 

@@ -204,6 +204,7 @@ def take_from_above(tx: Tx, said: Enrolment) -> None:
         return
     said = _bounded(said, _LATEST)
     device_letters.take_from_above(tx, said.device, said.letters)
+    _take_time_from_above(tx, said)
     _take(tx, said)
     if said.enrolled_by:
         tx.set_enrolled_by(said.device, said.enrolled_by)
@@ -211,6 +212,15 @@ def take_from_above(tx: Tx, said: Enrolment) -> None:
     if said.number:
         tx.number_changes(said.device, said.number, said.until, said.since or None)
     tx.set_pending(said.device, pending=said.pending)
+
+
+def _take_time_from_above(tx: Tx, said: Enrolment) -> None:
+    """Take the earlier time that the server above has of a change: a branch that was ahead would ignore all later ones until then."""
+    known = tx.device(said.device)
+    if known is None or known.key is None or said.changed >= known.changed:
+        return
+    if (said.person, said.grants) == (known.person, _pairs(known.grants)):
+        tx.set_grants(said.device, known.grants, said.changed)
 
 
 def _is_key(said: Enrolment) -> bool:

@@ -1,6 +1,7 @@
 """What a store holds and does, as the rest of the program sees it: Protocols by role and the structs they return. No SQL here."""
 
 from fieldsync.store.contract.authority import (
+    GRACE_MS,
     GRANTS,
     REVOKED,
     AuthorityChange,
@@ -67,6 +68,7 @@ from fieldsync.store.contract.store import ReadTx, Store, Tx
 
 __all__ = [
     "DEVICE_STATES",
+    "GRACE_MS",
     "GRANTS",
     "NOWHERE_ELSE",
     "PERSON",

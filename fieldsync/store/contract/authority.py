@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 from fieldsync.core.grants import Grant
 
 GRANTS, REVOKED = "grants", "revoked"
+GRACE_MS = 60 * 24 * 60 * 60 * 1000
+"""How long what was signed before a device was told of other grants counts, unless these were set at once."""
 
 
 class AuthorityChange(NamedTuple):

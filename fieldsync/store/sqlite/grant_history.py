@@ -5,11 +5,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fieldsync.core.grants import Grant
-from fieldsync.store.contract import REVOKED, AuthorityChange, FirstTaking, ToldChange
+from fieldsync.store.contract import GRACE_MS, REVOKED, AuthorityChange, FirstTaking, ToldChange
 from fieldsync.store.sqlite.quarantine import Quarantine, QuarantineReads
-
-GRACE_MS = 60 * 24 * 60 * 60 * 1000
-"""How long what was signed before a device was told of other grants counts, unless these were set at once."""
 
 _COUNTER = "authority_number"
 _SKIPPED = 1_000
